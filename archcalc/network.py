@@ -1,0 +1,140 @@
+"""The network: a flat, validated graph of layers, each an operator bound to the shapes that it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archcalc.arithmetic import Shape
+from archcalc.ops.operator import Operator
+
+if TYPE_CHECKING:
+    import networkx
+
+    from archcalc.analysis import Analysis
+    from archcalc.spec.errors import Place
+
+
+class Layer:
+    """One application of an operator in a network."""
+
+    __slots__ = ("inputs", "name", "op", "place", "shares", "side", "train")
+
+    def __init__(
+        self,
+        name: str,
+        op: Operator,
+        inputs: tuple[str, ...],
+        place: Place | None = None,
+        side: bool = False,
+        train: bool = False,
+    ) -> None:
+        self.name = name
+        """The path of its names: `layer1.0.conv1`."""
+        self.op = op
+        self.inputs = inputs
+        """Names of the layers, or of the network's inputs, whose outputs it takes."""
+        self.place = place
+        """Where the spec says it."""
+        self.side = side
+        """Whether it stands off the main path (an auxiliary classifier)."""
+        self.train = train
+        """Whether it exists only in training."""
+        self.shares: str | None = None
+        """The layer whose weights it uses, if they are not its own."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output, per sample."""
+        return self.op.output
+
+    @property
+    def apart(self) -> bool:
+        """Whether it is counted apart from the network that does inference."""
+        return self.side or self.train
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.op!r} → {'×'.join(map(str, self.output_shape))}>"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a spec says of itself."""
+
+    title: str = ""
+    source: str = ""
+    year: int | None = None
+    reference: str = ""
+    """The implementation that it equals: `torchvision:resnet50`."""
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network, expanded. Layers stand in the order of execution; every input stands before its layer.
+
+    >>> import archcalc
+    >>> network = archcalc.load("alexnet")
+    >>> network["pool1"].output_shape
+    (64, 27, 27)
+    """
+
+    name: str
+    inputs: Mapping[str, Shape]
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    """Names of the layers whose outputs are the network's."""
+    side_outputs: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """The spec's parameters with the values in force."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Path of every group and block to what it is: the block's name, or `""` for a plain group."""
+    about: About = About()
+
+    @cached_property
+    def _by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer of that name; `KeyError` with the nearest name if there is none."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            from archcalc.spec.errors import did_you_mean, quote
+
+            raise KeyError(f"{self.name} has no layer {quote(name)}{did_you_mean(name, self._by_name)}") from None
+
+    def __iter__(self) -> Iterable[Layer]:  # type: ignore[override]
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def shape_of(self, source: str) -> Shape:
+        """Shape of what a layer or an input of the network gives, per sample."""
+        return self.inputs[source] if source in self.inputs else self[source].output_shape
+
+    @cached_property
+    def graph(self) -> networkx.DiGraph:
+        """The graph: a node for each input and layer (attribute `layer`), an edge for each tensor (`shape`)."""
+        import networkx
+
+        graph = networkx.DiGraph(name=self.name)
+        for name in self.inputs:
+            graph.add_node(name, layer=None)
+        for layer in self.layers:
+            graph.add_node(layer.name, layer=layer)
+            for position, source in enumerate(layer.inputs):
+                graph.add_edge(source, layer.name, shape=self.shape_of(source), position=position)
+        return graph
+
+    def analyze(self, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
+        """Costs and receptive fields of every layer, counted for ``batch`` samples by a named convention."""
+        from archcalc.analysis import analyze
+
+        return analyze(self, batch=batch, dtype=dtype, convention=convention)
+
+    def _repr_html_(self) -> str:
+        return self.analyze()._repr_html_()

@@ -1,0 +1,30 @@
+"""The operators. Every module of this package is discovered; none is listed."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+
+from archcalc.ops.operator import Operator
+
+
+@cache
+def registry() -> dict[str, type[Operator]]:
+    """Every operator by its kind, in the order of their files and classes.
+
+    A class without a kind of its own is a base of a family. A kind that two classes claim is an error of ours.
+    """
+    found: dict[str, type[Operator]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        import_module(f"{__name__}.{module.name}")
+    pending = list(Operator.__subclasses__())
+    while pending:
+        cls = pending.pop(0)
+        pending.extend(cls.__subclasses__())
+        kind = cls.__dict__.get("kind")
+        if kind is not None:
+            if kind in found:
+                raise TypeError(f"{cls.__module__} and {found[kind].__module__} both define the operator {kind}")
+            found[kind] = cls
+    return found

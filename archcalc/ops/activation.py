@@ -1,0 +1,222 @@
+"""Activations: functions of one element, and softmax over an axis.
+
+Primitive operations are those of the usual formula: a sigmoid ``1 / (1 + exp(−x))`` is one exponential, one addition,
+one division and one sign change (a multiplication).
+"""
+
+from typing import Annotated, Any, ClassVar
+
+from archcalc.arithmetic import Shape, require
+from archcalc.ops.arguments import Axis, Bool, Choice, Number, option
+from archcalc.ops.operator import (
+    GLANCE,
+    SAME_POSITION,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
+HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
+
+
+class _Elementwise(Operator):
+    """A function of every element on its own."""
+
+    category = "activation"
+    per_element: ClassVar[Work]
+    torch_name: ClassVar[str]
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def work(self) -> Work:
+        elements = self.elements
+        return {primitive: count * elements for primitive, count in self.per_element.items()}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch(self.torch_name)
+
+
+class Relu(_Elementwise):
+    """``max(x, 0)``"""
+
+    kind = "relu"
+    per_element = {"compare": 1}
+    torch_name = "nn.ReLU"
+    examples = (example((4, 5, 6)), example((7,)))
+
+
+class Relu6(_Elementwise):
+    """``min(max(x, 0), 6)``"""
+
+    kind = "relu6"
+    per_element = {"compare": 2}
+    torch_name = "nn.ReLU6"
+    examples = (example((4, 5, 6)),)
+
+
+class LeakyRelu(_Elementwise):
+    """``x`` above 0, ``slope·x`` below."""
+
+    kind = "leaky_relu"
+    slope: Number = option(0.01, "slope below 0")
+    per_element = {"compare": 1, "mul": 1}
+    examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
+
+    def torch(self) -> Torch:
+        return Torch("nn.LeakyReLU", (float(self.slope),))
+
+
+class Prelu(_Elementwise):
+    """``x`` above 0, a trained slope times ``x`` below."""
+
+    kind = "prelu"
+    per_channel: Bool = option(False, "a slope for each channel instead of one for all")
+    per_element = {"compare": 1, "mul": 1}
+    examples = (example((4, 5, 6)), example((4, 5, 6), per_channel=True))
+
+    def weights(self) -> dict[str, Shape]:
+        return {"weight": (self.channels_in if self.per_channel else 1,)}
+
+    def torch(self) -> Torch:
+        return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
+
+
+class Elu(_Elementwise):
+    """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
+
+    kind = "elu"
+    alpha: Number = option(1.0, "height of the curve below 0")
+    per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
+    examples = (example((4, 5, 6)),)
+
+    def torch(self) -> Torch:
+        return Torch("nn.ELU", (float(self.alpha),))
+
+
+class Gelu(_Elementwise):
+    """``x·Φ(x)``, Φ by the error function or its tanh approximation."""
+
+    kind = "gelu"
+    approximate: Annotated[str, Choice(("none", "tanh"))] = option("none", "how Φ is computed")
+    examples = (example((4, 5, 6)), example((7,), approximate="tanh"))
+
+    def work(self) -> Work:
+        elements = self.elements
+        if self.approximate == "tanh":
+            return {"mul": 6 * elements, "add": 2 * elements, "tanh": elements}
+        return {"mul": 3 * elements, "add": elements, "erf": elements}
+
+    def torch(self) -> Torch:
+        return Torch("nn.GELU", (), {"approximate": "tanh"} if self.approximate == "tanh" else {})
+
+
+class Silu(_Elementwise):
+    """``x·sigmoid(x)``, also called swish."""
+
+    kind = "silu"
+    per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
+    torch_name = "nn.SiLU"
+    examples = (example((4, 5, 6)),)
+
+
+class Sigmoid(_Elementwise):
+    """``1 / (1 + exp(−x))``"""
+
+    kind = "sigmoid"
+    per_element = SIGMOID
+    torch_name = "nn.Sigmoid"
+    examples = (example((4, 5, 6)),)
+
+
+class Tanh(_Elementwise):
+    """The hyperbolic tangent."""
+
+    kind = "tanh"
+    per_element = {"tanh": 1}
+    torch_name = "nn.Tanh"
+    examples = (example((4, 5, 6)),)
+
+
+class Hardsigmoid(_Elementwise):
+    """``x/6 + 1/2`` cut to 0 … 1."""
+
+    kind = "hardsigmoid"
+    per_element = HARD_SIGMOID
+    torch_name = "nn.Hardsigmoid"
+    examples = (example((4, 5, 6)),)
+
+
+class Hardswish(_Elementwise):
+    """``x·hardsigmoid(x)``"""
+
+    kind = "hardswish"
+    per_element = {**HARD_SIGMOID, "mul": HARD_SIGMOID["mul"] + 1}
+    torch_name = "nn.Hardswish"
+    examples = (example((4, 5, 6)),)
+
+
+class Hardtanh(_Elementwise):
+    """``x`` cut to an interval."""
+
+    kind = "hardtanh"
+    low: Number = option(-1.0, "lower end")
+    high: Number = option(1.0, "upper end")
+    per_element = {"compare": 2}
+    examples = (example((4, 5, 6)),)
+
+    def torch(self) -> Torch:
+        return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
+
+
+class Softplus(_Elementwise):
+    """``log(1 + exp(x))``"""
+
+    kind = "softplus"
+    per_element = {"exp": 1, "add": 1, "log": 1}
+    torch_name = "nn.Softplus"
+    examples = (example((4, 5, 6)),)
+
+
+class Mish(_Elementwise):
+    """``x·tanh(softplus(x))``"""
+
+    kind = "mish"
+    per_element = {"exp": 1, "add": 1, "log": 1, "tanh": 1, "mul": 1}
+    torch_name = "nn.Mish"
+    examples = (example((4, 5, 6)),)
+
+
+class Softmax(Operator):
+    """Exponentials along an axis, divided by their sum."""
+
+    kind = "softmax"
+    category = "activation"
+    axis: Axis = option(-1, "the axis whose numbers sum to 1, the batch not counted")
+    examples = (example((10,)), example((4, 5, 6), axis=0))
+
+    def output_shape(self) -> Shape:
+        axes = len(self.x)
+        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
+        return self.x
+
+    def work(self) -> Work:
+        """With the largest number taken off first, as every implementation does."""
+        elements, rows = self.elements, self.elements // self.x[self.axis]
+        return {"compare": elements - rows, "exp": elements, "add": 2 * elements - rows, "div": elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        sight: list[Any] = [SAME_POSITION] * len(self.x)
+        sight[self.axis] = GLANCE
+        return tuple(sight)
+
+    def torch(self) -> Torch:
+        return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

@@ -1,0 +1,304 @@
+"""The types of operator arguments: what a value may be, how it is normalized, and how it is said in JSON Schema.
+
+An operator declares an argument as an annotated class attribute::
+
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(1, "step of the window")
+
+and from that declaration come the checks, the messages, the schema and the reference table.
+
+Values that are not plain Python data (SymPy expressions, NumPy arrays, traced terms) pass every check: a rule is
+plain arithmetic, and what cannot be decided is not refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from archcalc.arithmetic import Unmet
+
+_PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
+
+
+class BadArgument(Unmet):
+    """A value that an argument cannot take."""
+
+    argument = ""
+
+
+def show(value: Any) -> str:
+    """A value as a spec would write it, cut to a length that fits a message."""
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, (list, tuple)):
+        text = "[" + ", ".join(show(item) for item in value[:8]) + (", …" if len(value) > 8 else "") + "]"
+    else:
+        text = "null" if value is None else str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number not below ``least``."""
+
+    least: int = 0
+
+    def check(self, value: Any, rank: int) -> Any:
+        """The value itself; `BadArgument` if it is no whole number or too small."""
+        if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        if value.__class__ is int and value < self.least:
+            raise BadArgument(f"must be {self.phrase}, not {value}")
+        return value
+
+    @property
+    def phrase(self) -> str:
+        return "a whole number" + (" above 0" if self.least == 1 else f" not below {self.least}")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.least}
+
+
+@dataclass(frozen=True)
+class AnyWhole:
+    """A whole number of either sign, such as an axis or an offset."""
+
+    phrase = "a whole number"
+
+    def check(self, value: Any, rank: int) -> Any:
+        if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer"}
+
+
+@dataclass(frozen=True)
+class Real:
+    """A finite number not below ``least`` and, if given, not above ``most``."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def check(self, value: Any, rank: int) -> Any:
+        if isinstance(value, _PLAIN) and (not isinstance(value, (int, float)) or isinstance(value, bool)):
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        if _is_broken(value):
+            value = float(value)
+        if isinstance(value, (int, float)) and not (
+            (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        ):
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        return value
+
+    @property
+    def phrase(self) -> str:
+        if self.most is not None:
+            return f"a number from {self.least:g} to {self.most:g}"
+        return "a number" + ("" if self.least is None else f" not below {self.least:g}")
+
+    def schema(self) -> dict[str, Any]:
+        bounds = {"minimum": self.least, "maximum": self.most}
+        return {"type": "number"} | {key: bound for key, bound in bounds.items() if bound is not None}
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    phrase = "true or false"
+
+    def check(self, value: Any, rank: int) -> bool:
+        if value is not True and value is not False:
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One word of a fixed list."""
+
+    options: tuple[str, ...]
+
+    @property
+    def phrase(self) -> str:
+        return "one of " + ", ".join(self.options)
+
+    def check(self, value: Any, rank: int) -> str:
+        if value not in self.options:
+            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+        return str(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.options)}
+
+
+@dataclass(frozen=True)
+class PerDimension:
+    """One value for every spatial dimension alike, or a list of one value for each; normalized to a tuple."""
+
+    item: Any
+
+    @property
+    def phrase(self) -> str:
+        return f"{self.item.phrase}, or a list of one per spatial dimension"
+
+    def check(self, value: Any, rank: int) -> tuple[Any, ...]:
+        if isinstance(value, (list, tuple)):
+            if len(value) != rank:
+                raise BadArgument(f"has {len(value)} values, but the input has {rank} spatial dimensions")
+            return tuple([self.item.check(one, rank) for one in value])
+        return (self.item.check(value, rank),) * rank
+
+    def schema(self) -> dict[str, Any]:
+        one = self.item.schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+@dataclass(frozen=True)
+class Sides:
+    """An amount before and one after: a number for both alike, or a pair; normalized to a pair."""
+
+    item: Any
+
+    @property
+    def phrase(self) -> str:
+        return f"{self.item.phrase}, or a pair [before, after]"
+
+    def check(self, value: Any, rank: int) -> tuple[Any, Any]:
+        if isinstance(value, (list, tuple)):
+            if len(value) != 2:
+                raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+            return self.item.check(value[0], rank), self.item.check(value[1], rank)
+        value = self.item.check(value, rank)
+        return value, value
+
+    def schema(self) -> dict[str, Any]:
+        one = self.item.schema()
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
+
+
+@dataclass(frozen=True)
+class Or:
+    """A word with a meaning of its own (`same`), or else what ``other`` takes."""
+
+    word: str | None
+    other: Any
+
+    @property
+    def phrase(self) -> str:
+        return f"{show(self.word)}, or {self.other.phrase}"
+
+    def check(self, value: Any, rank: int) -> Any:
+        return value if value is self.word or value == self.word else self.other.check(value, rank)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"const": self.word}, self.other.schema()]}
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list, or one value that stands for a list of one; normalized to a tuple."""
+
+    item: Any
+
+    @property
+    def phrase(self) -> str:
+        return f"{self.item.phrase}, or a list of such"
+
+    def check(self, value: Any, rank: int) -> tuple[Any, ...]:
+        values = value if isinstance(value, (list, tuple)) else [value]
+        return tuple([self.item.check(one, rank) for one in values])
+
+    def schema(self) -> dict[str, Any]:
+        one = self.item.schema()
+        return {"anyOf": [one, {"type": "array", "items": one}]}
+
+
+def _is_broken(value: Any) -> bool:
+    """Whether this is a Fraction: an exact number that is not whole (whole ones are ints by then)."""
+    return hasattr(value, "denominator") and value.__class__.__name__ == "Fraction"
+
+
+_POSITIVE = Whole(1)
+Count = Annotated[int, _POSITIVE]
+Natural = Annotated[int, Whole(0)]
+Axis = Annotated[int, AnyWhole()]
+Axes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
+Number = Annotated[float, Real()]
+Rate = Annotated[float, Real(0, 1)]
+Positive = Annotated[float, Real(0)]
+Bool = Annotated[bool, Flag()]
+Extent = Annotated[tuple[int, ...], PerDimension(_POSITIVE)]
+Offsets = Annotated[tuple[int, ...], PerDimension(Whole(0))]
+Padding = Annotated[tuple[tuple[int, int], ...], Or("same", PerDimension(Sides(Whole(0))))]
+Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(AnyWhole()))]
+OptionalExtent = Annotated[Any, Or(None, PerDimension(_POSITIVE))]
+Scale = Annotated[Any, Or(None, PerDimension(Real(0)))]
+TargetSize = Annotated[tuple[Any, ...], PerDimension(Or(None, _POSITIVE))]
+OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
+OptionalIndex = Annotated[Any, Or(None, AnyWhole())]
+Sizes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One declared argument of an operator."""
+
+    name: str
+    type: Any
+    default: Any
+    doc: str
+
+    @property
+    def required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words that the argument takes (`same`, `bilinear`), which are no names of variables."""
+        return _words(self.type)
+
+
+def _words(type_: Any) -> tuple[str, ...]:
+    if isinstance(type_, Choice):
+        return type_.options
+    if isinstance(type_, Or):
+        return (*([type_.word] if type_.word else []), *_words(type_.other))
+    return _words(type_.item) if hasattr(type_, "item") else ()
+
+
+@dataclass(frozen=True)
+class _Declared:
+    default: Any
+    doc: str
+
+
+REQUIRED: Any = object()
+
+
+def required(doc: str) -> Any:
+    """Declare an argument that must be given."""
+    return _Declared(REQUIRED, doc)
+
+
+def option(default: Any, doc: str) -> Any:
+    """Declare an argument with a default. A callable default is called with the operator, once the rest is set."""
+    return _Declared(default, doc)
+
+
+def declared(cls: type, take_over: Callable[[str], None]) -> list[Argument]:
+    """The arguments that ``cls`` itself declares, in order; ``take_over`` is called with each name."""
+    found = []
+    for name, annotation in cls.__annotations__.items():
+        declaration = cls.__dict__.get(name)
+        if isinstance(declaration, _Declared):
+            take_over(name)
+            found.append(Argument(name, annotation.__metadata__[0], declaration.default, declaration.doc))
+    return found

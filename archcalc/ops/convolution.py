@@ -1,0 +1,217 @@
+"""Convolution and its transpose, over one to three spatial dimensions.
+
+Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016, with dilation.
+"""
+
+
+from typing import Any
+
+from archcalc.arithmetic import Dim, Shape, product, ratio, require
+from archcalc.ops.arguments import Bool, Count, Extent, Offsets, Padding, option, required
+from archcalc.ops.operator import (
+    WHOLE_AXIS,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+)
+
+
+def window_count(
+    size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim
+) -> Dim:
+    """How many positions a window has along one dimension: the output size of convolution and pooling.
+
+    ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
+    """
+    extent = dilation * (kernel - 1) + 1
+    padded = size + (padding[0] + padding[1])
+    require(
+        padded >= extent,
+        lambda: f"the kernel spans {extent} but the padded input only {padded} (input {size}, padding {sides(padding)})",
+    )
+    return (padded - extent) // stride + 1
+
+
+def sides(padding: tuple[Dim, Dim]) -> str:
+    """A padding as people write it: `2` for both sides alike, `0+1` otherwise."""
+    return str(padding[0]) if padding[0] == padding[1] else f"{padding[0]}+{padding[1]}"
+
+
+def window_sight(
+    kernel: Shape, stride: Shape, padding: tuple[tuple[Dim, Dim], ...], dilation: Shape
+) -> tuple[Window, ...]:
+    """The `Window` of convolution and pooling for each spatial dimension."""
+    return tuple(
+        Window(s, -before, d * (k - 1) - before)
+        for k, s, (before, _), d in zip(kernel, stride, padding, dilation, strict=True)
+    )
+
+
+def same_padding(kernel: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
+    """Padding that keeps the size at stride 1; an odd amount puts the larger part after, as PyTorch does."""
+    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
+    """State that the groups divide the channels on both sides."""
+    for count, words in ((channels_in, "input"), (channels, "output")):
+        require(
+            count % groups == 0,
+            lambda count=count, words=words: f"groups {groups} do not divide the {count} {words} channels",  # type: ignore[misc]
+        )
+
+
+def compact(values: tuple[Any, ...]) -> Any:
+    """One value where all spatial dimensions have the same: what PyTorch's arguments and tables show."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+class Conv(Operator):
+    """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
+
+    kind = "conv"
+    category = "convolution"
+    channels: Count = required("output channels (filters)")
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(1, "step between windows")
+    padding: Padding = option(0, "zeros around the input: a number, one per dimension, [before, after] pairs, or same")
+    dilation: Extent = option(1, "step between the window's taps")
+    groups: Count = option(1, "groups of channels that do not see each other")
+    bias: Bool = option(True, "add a bias per output channel")
+    examples = (
+        example((3, 227, 227), channels=64, kernel=11, stride=4, padding=2),
+        example((8, 13, 10), channels=12, kernel=(1, 7), padding=(0, 3), groups=4, bias=False),
+        example((6, 16, 15), channels=6, kernel=3, stride=2, dilation=2, groups=6),
+        example((4, 9, 9), channels=5, kernel=(4, 3), padding=((1, 2), (0, 1))),
+        example((4, 9, 8), channels=5, kernel=(4, 3), dilation=(1, 2), padding="same"),
+        example((4, 31), channels=8, kernel=5, stride=2, padding=1),
+        example((2, 7, 8, 9), channels=4, kernel=(3, 2, 1), stride=(2, 1, 1), padding=1),
+    )
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        check_groups(self.channels_in, self.channels, self.groups)
+        if self.padding == "same":
+            require(all(s == 1 for s in self.stride), lambda: "padding same needs stride 1, as in PyTorch")
+            self.padding = same_padding(self.kernel, self.dilation)
+        sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
+        return (self.channels, *sizes)
+
+    def weights(self) -> dict[str, Shape]:
+        shapes = {"weight": (self.channels, self.channels_in // self.groups, *self.kernel)}
+        if self.bias:
+            shapes["bias"] = (self.channels,)
+        return shapes
+
+    def work(self) -> Work:
+        """Multiply-adds: a window of each group's channels for every output element."""
+        elements = self.elements
+        return {
+            "mac": elements * (self.channels_in // self.groups) * product(self.kernel),
+            "add": elements if self.bias else 0,
+        }
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (WHOLE_AXIS, *window_sight(self.kernel, self.stride, self.padding, self.dilation))
+
+    def torch(self) -> Torch:
+        symmetric = all(before == after for before, after in self.padding)
+        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
+        if set(self.stride) != {1}:
+            kwargs["stride"] = compact(self.stride)
+        if any(sum(pair) for pair in self.padding):
+            kwargs["padding"] = compact(tuple(before for before, _ in self.padding)) if symmetric else self.padding
+        if set(self.dilation) != {1}:
+            kwargs["dilation"] = compact(self.dilation)
+        if self.groups != 1:
+            kwargs["groups"] = self.groups
+        if not self.bias:
+            kwargs["bias"] = False
+        name = f"nn.Conv{self.rank}d" if symmetric else f"archcalc.PaddedConv{self.rank}d"
+        return Torch(name, (self.channels_in, self.channels), kwargs)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "filters": self.channels,
+            "kernel": self.kernel,
+            "stride": self.stride,
+            "pad": tuple(sides(pair) for pair in self.padding),
+        }
+
+
+class ConvTranspose(Operator):
+    """Transposed (fractionally strided) convolution, as in PyTorch."""
+
+    kind = "conv_transpose"
+    category = "convolution"
+    channels: Count = required("output channels")
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(1, "step between the outputs of neighbouring inputs")
+    padding: Offsets = option(0, "rows and columns taken off each side of the output")
+    output_padding: Offsets = option(0, "rows and columns added to the output's end")
+    dilation: Extent = option(1, "step between the window's taps")
+    groups: Count = option(1, "groups of channels that do not see each other")
+    bias: Bool = option(True, "add a bias per output channel")
+    examples = (
+        example((8, 7, 7), channels=4, kernel=2, stride=2),
+        example((8, 7, 5), channels=4, kernel=(3, 4), stride=2, padding=1, output_padding=(1, 0), groups=2),
+        example((6, 9), channels=6, kernel=3, stride=3, groups=6, output_padding=1, bias=False),
+        example((2, 4, 4, 4), channels=3, kernel=3, dilation=2),
+    )
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        check_groups(self.channels_in, self.channels, self.groups)
+        sizes = []
+        for n, k, s, p, extra, d in zip(
+            self.x[1:], self.kernel, self.stride, self.padding, self.output_padding, self.dilation, strict=True
+        ):
+            require(
+                (extra < s) | (extra < d), lambda: "output_padding must be smaller than the stride or the dilation"
+            )
+            size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
+            require(size > 0, lambda size=size: f"the output's size would be {size}")  # type: ignore[misc]
+            sizes.append(size)
+        return (self.channels, *sizes)
+
+    def weights(self) -> dict[str, Shape]:
+        shapes = {"weight": (self.channels_in, self.channels // self.groups, *self.kernel)}
+        if self.bias:
+            shapes["bias"] = (self.channels,)
+        return shapes
+
+    def work(self) -> Work:
+        """Multiply-adds: every input element meets the whole window, also where the result is cut off."""
+        return {
+            "mac": product(self.x) * (self.channels // self.groups) * product(self.kernel),
+            "add": self.elements if self.bias else 0,
+        }
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""
+        return (
+            WHOLE_AXIS,
+            *(
+                Window(ratio(1, s), ratio(p - d * (k - 1), s), ratio(p, s))
+                for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
+            ),
+        )
+
+    def torch(self) -> Torch:
+        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
+        plain = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+        for name, default in plain.items():
+            if set(getattr(self, name)) != {default}:
+                kwargs[name] = compact(getattr(self, name))
+        if self.groups != 1:
+            kwargs["groups"] = self.groups
+        if not self.bias:
+            kwargs["bias"] = False
+        return Torch(f"nn.ConvTranspose{self.rank}d", (self.channels_in, self.channels), kwargs)
+
+    def facts(self) -> dict[str, Any]:
+        return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "pad": self.padding}

@@ -1,0 +1,78 @@
+"""Fully connected layers and lookup tables."""
+
+from typing import Any
+
+from archcalc.arithmetic import Shape, product, require
+from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.operator import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class Linear(Operator):
+    """Every output is a weighted sum over the last axis: `[…, in]` becomes `[…, features]`."""
+
+    kind = "linear"
+    category = "linear"
+    features: Count = required("output features")
+    bias: Bool = option(True, "add a bias per output feature")
+    examples = (example((9216,), features=4096), example((7, 12), features=5, bias=False), example((4, 5, 6), features=3))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) > 0, lambda: "linear needs an input with an axis")
+        return (*self.x[:-1], self.features)
+
+    def weights(self) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {"weight": (self.features, self.x[-1])}
+        if self.bias:
+            shapes["bias"] = (self.features,)
+        return shapes
+
+    def work(self) -> Work:
+        return {"mac": self.elements * self.x[-1], "add": self.elements if self.bias else 0}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
+
+    def torch(self) -> Torch:
+        return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})
+
+    def facts(self) -> dict[str, Any]:
+        return {"filters": self.features}
+
+
+class Embedding(Operator):
+    """A row of a table for every index: `[L]` becomes `[L, features]`."""
+
+    kind = "embedding"
+    category = "linear"
+    features: Count = required("size of a row")
+    entries: Count = required("number of rows")
+    examples = (example((7,), features=16, entries=100), example((3, 5), features=4, entries=10))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) <= 2, lambda: f"embedding needs indices [L], and is given {shape_text(self.x)}")
+        return (*self.x, self.features)
+
+    def weights(self) -> dict[str, Shape]:
+        return {"weight": (self.entries, self.features)}
+
+    def work(self) -> Work:
+        return {}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return (*((axis,) for axis in range(len(self.x))), ())
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch("nn.Embedding", (self.entries, self.features))

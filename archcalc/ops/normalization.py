@@ -1,0 +1,210 @@
+"""Normalization, counted at inference.
+
+Batch normalization then uses stored statistics, folded into one multiplication and one addition per element
+(Ioffe and Szegedy, *Batch Normalization*, 2015). The others take their statistics from the input itself.
+"""
+
+from typing import Any
+
+from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.arguments import Bool, Count, Number, Positive, option, required
+from archcalc.ops.operator import (
+    GLANCE,
+    SAME_POSITION,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+
+def statistics_work(groups: Dim, size: Dim) -> Work:
+    """Mean and variance of ``groups`` groups of ``size`` numbers, and bringing each number to mean 0, variance 1."""
+    return {
+        "add": groups * (3 * size - 1),  # sum, difference from the mean, sum of squares, epsilon
+        "mul": groups * 2 * size,  # squares, scaling
+        "div": groups * 3,  # two means, one reciprocal
+        "sqrt": groups,
+    }
+
+
+class _Normalization(Operator):
+    category = "normalization"
+    eps: Positive = option(1e-5, "added to the variance")
+    affine: Bool = option(True, "scale and shift each channel by trained numbers")
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def affine_shape(self) -> Shape:
+        """Shape of the trained scale and shift."""
+        return (self.channels_in,)
+
+    def weights(self) -> dict[str, Shape]:
+        if not self.affine:
+            return {}
+        return {"weight": self.affine_shape(), "bias": self.affine_shape()}
+
+    def groups_and_size(self) -> tuple[Dim, Dim]:
+        """How many groups of numbers are normalized, and how many numbers each has."""
+        raise NotImplementedError
+
+    def work(self) -> Work:
+        work = statistics_work(*self.groups_and_size())
+        if self.affine:
+            work["mul"] += self.elements
+            work["add"] += self.elements
+        return work
+
+    def _torch_arguments(self) -> dict[str, Any]:
+        """What differs from PyTorch's own defaults."""
+        kwargs: dict[str, Any] = {}
+        if self.eps != 1e-5:
+            kwargs["eps"] = float(self.eps)
+        if not self.affine:
+            kwargs["affine"] = False
+        return kwargs
+
+
+class BatchNorm(_Normalization):
+    """Scale and shift each channel by its stored mean and variance."""
+
+    kind = "batch_norm"
+    momentum: Number = option(0.1, "share of a new batch in the running statistics")
+    examples = (
+        example((100, 32, 32)),
+        example((8, 5, 7), affine=False, eps=1e-3),
+        example((6, 9)),
+        example((12,)),
+        example((2, 3, 4, 5)),
+    )
+
+    def buffers(self) -> dict[str, Shape]:
+        return {"running_mean": (self.channels_in,), "running_var": (self.channels_in,), "num_batches_tracked": ()}
+
+    def work(self) -> Work:
+        return {"mul": self.elements, "add": self.elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        kwargs = self._torch_arguments()
+        if self.momentum != 0.1:
+            kwargs["momentum"] = float(self.momentum)
+        return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
+
+
+class LayerNorm(_Normalization):
+    """Normalize over the last axes."""
+
+    kind = "layer_norm"
+    dims: Count = option(1, "how many of the last axes are normalized together")
+    examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
+
+    def output_shape(self) -> Shape:
+        require(self.dims <= len(self.x), lambda: f"the input {shape_text(self.x)} has no {self.dims} axes")
+        return self.x
+
+    def affine_shape(self) -> Shape:
+        return self.x[-self.dims :]
+
+    def groups_and_size(self) -> tuple[Dim, Dim]:
+        return product(self.x[: -self.dims]), product(self.x[-self.dims :])
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (*(SAME_POSITION,) * (len(self.x) - self.dims), *(GLANCE,) * self.dims)
+
+    def torch(self) -> Torch:
+        kwargs = self._torch_arguments()
+        if "affine" in kwargs:
+            kwargs["elementwise_affine"] = kwargs.pop("affine")
+        shape = self.affine_shape()
+        return Torch("nn.LayerNorm", (shape[0] if len(shape) == 1 else shape,), kwargs)
+
+
+class GroupNorm(_Normalization):
+    """Normalize over groups of channels and all positions."""
+
+    kind = "group_norm"
+    groups: Count = required("number of groups of channels")
+    examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
+
+    def output_shape(self) -> Shape:
+        require(
+            self.channels_in % self.groups == 0,
+            lambda: f"groups {self.groups} do not divide the {self.channels_in} channels",
+        )
+        return self.x
+
+    def groups_and_size(self) -> tuple[Dim, Dim]:
+        return self.groups, self.elements // self.groups
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (GLANCE,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch("nn.GroupNorm", (self.groups, self.channels_in), self._torch_arguments())
+
+
+class InstanceNorm(_Normalization):
+    """Normalize each channel over all its positions."""
+
+    kind = "instance_norm"
+    affine: Bool = option(False, "scale and shift each channel by trained numbers")
+    examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        return self.x
+
+    def groups_and_size(self) -> tuple[Dim, Dim]:
+        return self.channels_in, product(self.x[1:])
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION, *(GLANCE,) * self.rank)
+
+    def torch(self) -> Torch:
+        kwargs = self._torch_arguments()
+        kwargs.pop("affine", None)
+        if self.affine:
+            kwargs["affine"] = True
+        return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), kwargs)
+
+
+class LocalResponseNorm(Operator):
+    """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
+
+    kind = "local_response_norm"
+    category = "normalization"
+    size: Count = required("number of neighbouring channels")
+    alpha: Number = option(1e-4, "weight of the squares")
+    beta: Number = option(0.75, "the power")
+    k: Number = option(1.0, "the constant added")
+    examples = (example((16, 5, 7), size=5), example((8, 9), size=3, k=2, alpha=1e-3))
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def work(self) -> Work:
+        elements = self.elements
+        return {
+            "mul": 3 * elements,  # the square, alpha, and beta times the logarithm
+            "add": self.size * elements,
+            "log": elements,
+            "exp": elements,
+            "div": elements,
+        }
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch(
+            "nn.LocalResponseNorm",
+            (self.size,),
+            {"alpha": float(self.alpha), "beta": float(self.beta), "k": float(self.k)},
+        )

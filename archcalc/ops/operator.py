@@ -1,0 +1,227 @@
+"""What an operator is: one class that holds everything known of it, written as rules over any number system.
+
+An instance is one *application* of the operator: its arguments, checked and normalized, bound to the shapes that it
+is given. Shapes are per sample, without the batch: `[C, H, W]` for an image, `[C]` for a vector.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from archcalc.arithmetic import Dim, Shape, Unmet, product, require
+from archcalc.ops.arguments import Argument, BadArgument, declared
+
+Work = dict[str, Dim]
+"""Primitive operation to its count for one sample. A multiply-add is one `mac`, and the first `mac` of a sum counts."""
+
+PRIMITIVES = ("mac", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
+
+
+class Window(NamedTuple):
+    """What one output position sees along one axis: input positions ``stride·i + first … stride·i + last``.
+
+    Bounds and stride may be fractions (upsampling); the whole numbers between the bounds are seen.
+    """
+
+    stride: Any = 1
+    first: Any = 0
+    last: Any = 0
+
+
+class Sight(NamedTuple):
+    """How an operator looks along one axis beyond a `Window`."""
+
+    keeps_position: bool
+
+
+SAME_POSITION = Window()
+WHOLE_AXIS = Sight(keeps_position=False)
+"""Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
+GLANCE = Sight(keeps_position=True)
+"""Every output sees the whole axis, yet still stands at its own position (attention, group normalization)."""
+
+
+class Example(NamedTuple):
+    """Arguments and input shapes that the conformance test runs an operator with."""
+
+    inputs: tuple[Shape, ...]
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Torch:
+    """What this application is in PyTorch, as data: `runtime` makes a module or a line of source of it.
+
+    ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.
+    A function gets its inputs first, as one list where ``listed``, then the arguments.
+    """
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] | None = None
+    listed: bool = False
+
+
+class Operator(ABC):
+    """Base of all operators. A subclass declares `kind`, `category`, `examples`, its arguments and its rules."""
+
+    kind: ClassVar[str]
+    """The operator's name in a spec."""
+    category: ClassVar[str]
+    """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
+    joins: ClassVar[bool] = False
+    """Whether a spec gives it branches."""
+    least_inputs: ClassVar[int] = 1
+    most_inputs: ClassVar[int | None] = 1
+    arguments: ClassVar[dict[str, Argument]] = {}
+    examples: ClassVar[tuple[Example, ...]] = ()
+
+    inputs: tuple[Shape, ...]
+    output: Shape
+
+    def __init_subclass__(cls) -> None:
+        own = declared(cls, lambda name: delattr(cls, name))
+        cls.arguments = {**cls.arguments, **{argument.name: argument for argument in own}}
+        cls._defaults_by_rank: dict[int, dict[str, Any]] = {}
+
+    def __init__(self, inputs: Sequence[Shape], **given: Any) -> None:
+        self.inputs = tuple(inputs)
+        self._check_arity()
+        self.given = given
+        rank = self.rank
+        known = self.arguments
+        values = self.__dict__
+        values.update(self._defaults(rank))
+        for name, value in given.items():
+            try:
+                argument = known[name]
+            except KeyError:
+                raise self._unknown(name) from None
+            try:
+                values[name] = argument.type.check(value, rank)
+            except BadArgument as error:
+                error.argument = name
+                error.args = (f"{name} {error}",)
+                raise
+        for name, argument in known.items():
+            if name not in values:
+                self._fill(name, argument)
+        self.output = self.output_shape()
+
+    def _check_arity(self) -> None:
+        count = len(self.inputs)
+        if count < self.least_inputs or (self.most_inputs is not None and count > self.most_inputs):
+            need = str(self.least_inputs)
+            if self.most_inputs is None:
+                need = f"at least {need}"
+            elif self.most_inputs != self.least_inputs:
+                need += f" to {self.most_inputs}"
+            raise Unmet(f"{self.kind} takes {need} input{'' if need == '1' else 's'}, and is given {count}")
+
+    @classmethod
+    def _defaults(cls, rank: int) -> dict[str, Any]:
+        """Plain defaults, normalized once per number of spatial dimensions."""
+        cached = cls._defaults_by_rank.get(rank)
+        if cached is None:
+            cached = cls._defaults_by_rank[rank] = {
+                name: argument.type.check(argument.default, rank)
+                for name, argument in cls.arguments.items()
+                if not argument.required and not callable(argument.default)
+            }
+        return cached
+
+    def _fill(self, name: str, argument: Argument) -> None:
+        if argument.required:
+            error = BadArgument(f"{self.kind} needs {name}: {argument.doc}")
+            error.argument = name
+            raise error
+        self.__dict__[name] = argument.default(self)
+
+    def _unknown(self, name: str) -> BadArgument:
+        error = BadArgument(f"{self.kind} has no argument {name}")
+        error.argument = name
+        return error
+
+    # -- the input
+
+    @property
+    def x(self) -> Shape:
+        """The shape of the first input."""
+        return self.inputs[0]
+
+    @property
+    def channels_in(self) -> Dim:
+        """The size of the first input's first axis."""
+        return self.inputs[0][0]
+
+    @property
+    def rank(self) -> int:
+        """Number of spatial dimensions of the first input."""
+        return len(self.inputs[0]) - 1
+
+    def need_spatial(self) -> None:
+        """State that this operator needs an input of one to three spatial dimensions."""
+        require(
+            1 <= self.rank <= 3,
+            lambda: f"{self.kind} needs an input [C, L], [C, H, W] or [C, D, H, W], and is given {shape_text(self.x)}",
+        )
+
+    @property
+    def elements(self) -> Dim:
+        """Number of elements of the output."""
+        return product(self.output)
+
+    # -- the rules
+
+    @abstractmethod
+    def output_shape(self) -> Shape:
+        """The output's shape, per sample; raises `Unmet` where the input or an argument does not fit."""
+
+    def weights(self) -> dict[str, Shape]:
+        """Trainable tensors: name to shape, named as in PyTorch."""
+        return {}
+
+    def buffers(self) -> dict[str, Shape]:
+        """Tensors that are stored but not trained: name to shape, named as in PyTorch."""
+        return {}
+
+    @abstractmethod
+    def work(self) -> Work:
+        """Counts of primitive operations for one sample, at inference."""
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        """How an output position looks along each axis of an only input (the channel axis included)."""
+        raise NotImplementedError(f"{self.kind} must say what it sees")
+
+    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
+        """The same for every input."""
+        return (self.sight(),)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """For each output axis, the input axes that it is made of."""
+        return tuple((axis,) for axis in range(len(self.output)))
+
+    @abstractmethod
+    def torch(self) -> Torch:
+        """The PyTorch module or function that this is."""
+
+    def facts(self) -> dict[str, Any]:
+        """What the table's columns filters, kernel, stride and pad show of it."""
+        return {}
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)
+        return f"{self.kind}({shown})"
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape as people write it: ``3×227×227``."""
+    return "×".join(str(size) for size in shape) or "1"
+
+
+def example(*inputs: Shape, **arguments: Any) -> Example:
+    """An `Example`, written as the operator would be called."""
+    return Example(inputs, arguments)

@@ -1,0 +1,244 @@
+"""Pooling: windows, adaptive windows and the whole map, over one to three spatial dimensions."""
+
+from typing import Any
+
+from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, minimum, product, ratio, require
+from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
+from archcalc.ops.convolution import compact, window_count, window_sight
+from archcalc.ops.operator import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+)
+
+
+def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
+    """Number of pooling windows along one dimension.
+
+    With ``ceil_mode`` a window that is only partly inside counts too, but the last one is dropped if it would start
+    in the padding after the input: that is what PyTorch computes, whatever its documentation says.
+    """
+    count = window_count(n, k, stride, (padding, padding), dilation)
+    if not ceil_mode:
+        return count
+    extent = dilation * (k - 1) + 1
+    return minimum(ceil_div(n + 2 * padding - extent, stride) + 1, ceil_div(n + padding, stride))
+
+
+def largest_work(windows: Dim, taps: Dim) -> Work:
+    """Taking the largest of ``taps`` numbers for each window."""
+    return {"compare": windows * (taps - 1)}
+
+
+def average_work(windows: Dim, taps: Dim) -> Work:
+    """Averaging ``taps`` numbers for each window."""
+    return {"add": windows * (taps - 1), "div": windows}
+
+
+class _WindowPool(Operator):
+    """A window that slides over every channel."""
+
+    category = "pooling"
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(lambda op: op.kernel, "step between windows; the kernel's size if not given")
+    padding: Offsets = option(0, "rows and columns around the input, at most half the kernel")
+    dilation: Extent
+    ceil_mode: Bool = option(False, "keep a last window that is only partly inside")
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        for k, p, d in zip(self.kernel, self.padding, self.dilation, strict=True):
+            require(
+                2 * p <= d * (k - 1) + 1,
+                lambda p=p, k=k: f"padding {p} is more than half the kernel {k}",  # type: ignore[misc]
+            )
+        sizes = [
+            pool_count(n, k, s, p, d, self.ceil_mode)
+            for n, k, s, p, d in zip(
+                self.x[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
+        ]
+        return (self.channels_in, *sizes)
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        padding = tuple((p, p) for p in self.padding)
+        return (SAME_POSITION, *window_sight(self.kernel, self.stride, padding, self.dilation))
+
+    def _torch_arguments(self) -> dict[str, Any]:
+        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), "stride": compact(self.stride)}
+        if any(self.padding):
+            kwargs["padding"] = compact(self.padding)
+        if self.ceil_mode:
+            kwargs["ceil_mode"] = True
+        return kwargs
+
+    def facts(self) -> dict[str, Any]:
+        return {"kernel": self.kernel, "stride": self.stride, "pad": self.padding}
+
+
+class MaxPool(_WindowPool):
+    """The largest number of each window; padding never wins."""
+
+    kind = "max_pool"
+    dilation: Extent = option(1, "step between the window's taps")
+    examples = (
+        example((64, 56, 56), kernel=3, stride=2),
+        example((4, 13, 14), kernel=(2, 3), padding=(1, 0), ceil_mode=True),
+        example((3, 6, 6), kernel=3, stride=2, ceil_mode=True),
+        example((3, 5, 5), kernel=2, stride=3, padding=1, ceil_mode=True),
+        example((3, 15, 12), kernel=3, stride=1, dilation=(2, 1)),
+        example((4, 17), kernel=3, stride=2, padding=1),
+        example((2, 8, 9, 10), kernel=2),
+    )
+
+    def work(self) -> Work:
+        return largest_work(self.elements, product(self.kernel))
+
+    def torch(self) -> Torch:
+        kwargs = self._torch_arguments()
+        if set(self.dilation) != {1}:
+            kwargs["dilation"] = compact(self.dilation)
+        return Torch(f"nn.MaxPool{self.rank}d", (), kwargs)
+
+
+class AvgPool(_WindowPool):
+    """The average of each window."""
+
+    kind = "avg_pool"
+    count_include_pad: Bool = option(True, "let padding zeros take part in the average")
+    examples = (
+        example((6, 28, 28), kernel=2),
+        example((4, 13, 14), kernel=3, stride=2, padding=1, count_include_pad=False),
+        example((4, 11, 10), kernel=(3, 2), stride=2, ceil_mode=True),
+        example((4, 17), kernel=4, stride=3),
+        example((2, 8, 9, 10), kernel=(2, 3, 2), padding=1),
+    )
+
+    @property
+    def dilation(self) -> Shape:  # type: ignore[override]
+        return (1,) * self.rank
+
+    def work(self) -> Work:
+        return average_work(self.elements, product(self.kernel))
+
+    def torch(self) -> Torch:
+        kwargs = self._torch_arguments()
+        if not self.count_include_pad:
+            kwargs["count_include_pad"] = False
+        return Torch(f"nn.AvgPool{self.rank}d", (), kwargs)
+
+
+class _AdaptivePool(Operator):
+    """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
+
+    category = "pooling"
+    size: TargetSize = required("the output's size; null keeps a dimension's size")
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        sizes = [n if m is None else m for n, m in zip(self.x[1:], self.size, strict=True)]
+        return (self.channels_in, *sizes)
+
+    def _taps(self) -> Dim:
+        """Input elements read by all windows together: along one dimension ``n + m − gcd(n, m)``."""
+        return self.channels_in * product(
+            n + m - common_divisor(n, m) for n, m in zip(self.x[1:], self.output[1:], strict=True)
+        )
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))
+
+    def facts(self) -> dict[str, Any]:
+        divides = all(n % m == 0 for n, m in zip(self.x[1:], self.output[1:], strict=True))
+        if not divides:
+            return {}
+        steps = tuple(n // m for n, m in zip(self.x[1:], self.output[1:], strict=True))
+        return {"kernel": steps, "stride": steps, "pad": (0,) * self.rank}
+
+
+def adaptive_window(n: Dim, m: Dim) -> Window | Sight:
+    """The window of m outputs over n inputs; where m does not divide n, the hull over all positions."""
+    if m == 1:
+        return WHOLE_AXIS
+    rounding = 0 if n % m == 0 else ratio(m - 1, m)
+    return Window(ratio(n, m), -rounding, ratio(n, m) + rounding - 1)
+
+
+class AdaptiveAvgPool(_AdaptivePool):
+    """Average pooling to a given output size."""
+
+    kind = "adaptive_avg_pool"
+    examples = (
+        example((8, 7, 7), size=1),
+        example((8, 13, 10), size=(6, 5)),
+        example((4, 6, 6), size=(None, 3)),
+        example((4, 3, 3), size=5),
+        example((4, 17), size=4),
+        example((2, 8, 9, 10), size=2),
+    )
+
+    def work(self) -> Work:
+        return {"add": self._taps() - self.elements, "div": self.elements}
+
+    def torch(self) -> Torch:
+        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.size),))
+
+
+class AdaptiveMaxPool(_AdaptivePool):
+    """Max pooling to a given output size."""
+
+    kind = "adaptive_max_pool"
+    examples = (example((8, 13, 10), size=(6, 5)), example((4, 17), size=1), example((2, 8, 9, 10), size=2))
+
+    def work(self) -> Work:
+        return {"compare": self._taps() - self.elements}
+
+    def torch(self) -> Torch:
+        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.size),))
+
+
+class _GlobalPool(Operator):
+    """One number for each channel: `[C, H, W]` becomes `[C, 1, 1]`."""
+
+    category = "pooling"
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        return (self.channels_in, *(1,) * self.rank)
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION, *(WHOLE_AXIS,) * self.rank)
+
+    def facts(self) -> dict[str, Any]:
+        return {"kernel": self.x[1:], "stride": (1,) * self.rank, "pad": (0,) * self.rank}
+
+
+class GlobalAvgPool(_GlobalPool):
+    """The average of every channel."""
+
+    kind = "global_avg_pool"
+    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
+
+    def work(self) -> Work:
+        return average_work(self.channels_in, product(self.x[1:]))
+
+    def torch(self) -> Torch:
+        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
+
+
+class GlobalMaxPool(_GlobalPool):
+    """The largest number of every channel."""
+
+    kind = "global_max_pool"
+    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
+
+    def work(self) -> Work:
+        return largest_work(self.channels_in, product(self.x[1:]))
+
+    def torch(self) -> Torch:
+        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

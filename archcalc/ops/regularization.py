@@ -1,0 +1,54 @@
+"""What acts only while training: identity at inference, and free."""
+
+from archcalc.arithmetic import Shape
+from archcalc.ops.arguments import Bool, Rate, option, required
+from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window, Work, example
+
+
+class _TrainingOnly(Operator):
+    category = "regularization"
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def work(self) -> Work:
+        """Nothing at inference."""
+        return {}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+
+class Dropout(_TrainingOnly):
+    """Zero each element with probability ``p`` while training (Srivastava et al., 2014)."""
+
+    kind = "dropout"
+    p: Rate = option(0.5, "probability of a zero")
+    channels: Bool = option(False, "zero whole channels, as in Dropout2d")
+    examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True))
+
+    def torch(self) -> Torch:
+        name = f"nn.Dropout{self.rank}d" if self.channels else "nn.Dropout"
+        return Torch(name, (float(self.p),))
+
+
+class StochasticDepth(_TrainingOnly):
+    """Drop a residual branch of a sample with probability ``p`` while training (Huang et al., 2016)."""
+
+    kind = "stochastic_depth"
+    p: Rate = required("probability of dropping the branch")
+    examples = (example((4, 5, 6), p=0.2),)
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.StochasticDepth", (float(self.p),))
+
+
+class Identity(_TrainingOnly):
+    """The input, unchanged."""
+
+    kind = "identity"
+    category = "shape"
+    examples = (example((4, 5, 6)),)
+
+    def torch(self) -> Torch:
+        return Torch("nn.Identity")

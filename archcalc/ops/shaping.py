@@ -1,0 +1,345 @@
+"""Operators that move, cut or repeat elements: nothing is computed, but for interpolation and averages."""
+
+from typing import Annotated, Any
+
+from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.ops.arguments import (
+    Axes,
+    Axis,
+    Bool,
+    Choice,
+    Count,
+    Margins,
+    Number,
+    OptionalExtent,
+    OptionalIndex,
+    Scale,
+    Sizes,
+    option,
+    required,
+)
+from archcalc.ops.convolution import compact
+from archcalc.ops.operator import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Operator,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class _Shaping(Operator):
+    category = "shape"
+
+    def work(self) -> Work:
+        """Moving elements is no arithmetic."""
+        return {}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def axis_index(self, axis: int) -> int:
+        """An axis counted from 0; negative ones count from the end, as in PyTorch."""
+        axes = len(self.x)
+        require(-axes <= axis < axes, lambda: f"axis {axis} is not one of {shape_text(self.x)}")
+        return axis % axes
+
+
+class Flatten(_Shaping):
+    """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
+
+    kind = "flatten"
+    start: Axis = option(0, "first axis that is merged, the batch not counted")
+    end: Axis = option(-1, "last axis that is merged")
+    examples = (example((256, 6, 6)), example((16, 4, 5), start=1), example((9,)))
+
+    def _range(self) -> tuple[int, int]:
+        start, end = self.axis_index(self.start), self.axis_index(self.end)
+        require(start <= end, lambda: f"start {self.start} is after end {self.end}")
+        return start, end
+
+    def output_shape(self) -> Shape:
+        start, end = self._range()
+        return (*self.x[:start], product(self.x[start : end + 1]), *self.x[end + 1 :])
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        start, end = self._range()
+        kept = [(axis,) for axis in range(len(self.x))]
+        return (*kept[:start], tuple(range(start, end + 1)), *kept[end + 1 :])
+
+    def torch(self) -> Torch:
+        start, end = self._range()
+        return Torch("nn.Flatten", (start + 1, end + 1) if (start, end) != (0, len(self.x) - 1) else ())
+
+
+class Reshape(_Shaping):
+    """The same elements under another shape; one size may be -1."""
+
+    kind = "reshape"
+    shape: Sizes = required("the new shape, the batch not counted")
+    examples = (example((16, 4, 5), shape=(4, -1)), example((12,), shape=(3, 2, 2)), example((3, 8, 6), shape=(3, 4, 2, 6)))
+
+    def output_shape(self) -> Shape:
+        total = product(self.x)
+        known = product(size for size in self.shape if size != -1)
+        blanks = len([size for size in self.shape if size == -1])
+        require(blanks <= 1, lambda: "only one size may be -1")
+        require(known > 0, lambda: f"sizes must be above 0, or -1 once: {shape_text(self.shape)}")
+        fits = total % known == 0 if blanks else total == known
+        require(fits, lambda: f"{shape_text(self.x)} has {total} elements, which do not fit {shape_text(self.shape)}")
+        return tuple(total // known if size == -1 else size for size in self.shape)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        """Axes that stay at the front and at the back are themselves; those between are mixed."""
+        old, new = self.x, self.output
+        shorter = min(len(old), len(new))
+        front = 0
+        while front < shorter and old[front] == new[front]:
+            front += 1
+        back = 0
+        while back < shorter - front and old[-1 - back] == new[-1 - back]:
+            back += 1
+        mixed = tuple(range(front, len(old) - back))
+        return (
+            *((axis,) for axis in range(front)),
+            *(mixed for _ in range(len(new) - front - back)),
+            *((axis,) for axis in range(len(old) - back, len(old))),
+        )
+
+    def torch(self) -> Torch:
+        return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
+
+
+class Permute(_Shaping):
+    """The axes in another order."""
+
+    kind = "permute"
+    order: Axes = required("the input's axes in their new order, the batch not counted")
+    examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))
+
+    def output_shape(self) -> Shape:
+        self._order = tuple(self.axis_index(axis) for axis in self.order)
+        require(
+            sorted(self._order) == list(range(len(self.x))),
+            lambda: f"order must name each axis of {shape_text(self.x)} once",
+        )
+        return tuple(self.x[axis] for axis in self._order)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in self._order)
+
+    def torch(self) -> Torch:
+        return Torch("torch.permute", ((0, *(axis + 1 for axis in self._order)),))
+
+
+class Slice(_Shaping):
+    """Part of one axis, as Python slices it."""
+
+    kind = "slice"
+    axis: Axis = option(0, "the axis, the batch not counted")
+    start: Axis = option(0, "first position")
+    stop: OptionalIndex = option(None, "position after the last; the end if not given")
+    step: Count = option(1, "step between positions")
+    examples = (example((8, 5, 6), start=2, stop=6), example((8, 5, 6), axis=-1, start=1, step=2), example((8,), stop=-1))
+
+    def _bounds(self) -> tuple[int, int, int]:
+        size = self.x[self.axis_index(self.axis)]
+        start = self.start if self.start >= 0 else size + self.start
+        stop = size if self.stop is None else self.stop if self.stop >= 0 else size + self.stop
+        require(
+            (0 <= start) & (start < stop) & (stop <= size),
+            lambda: f"positions {start} to {stop} are not inside an axis of {size}",
+        )
+        return start, stop, self.step
+
+    def output_shape(self) -> Shape:
+        start, stop, step = self._bounds()
+        axis = self.axis_index(self.axis)
+        return (*self.x[:axis], (stop - start + step - 1) // step, *self.x[axis + 1 :])
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        start, _, step = self._bounds()
+        axis = self.axis_index(self.axis)
+        return tuple(Window(step, start, start) if at == axis else SAME_POSITION for at in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Slice", (self.axis_index(self.axis) + 1, *self._bounds()))
+
+
+class Chunk(_Shaping):
+    """One of the equal parts of an axis."""
+
+    kind = "chunk"
+    chunks: Count = required("number of parts")
+    index: Axis = option(0, "which part, from 0")
+    axis: Axis = option(0, "the axis, the batch not counted")
+    examples = (example((8, 5, 6), chunks=2, index=1), example((4, 9), chunks=3, axis=-1))
+
+    def output_shape(self) -> Shape:
+        axis = self.axis_index(self.axis)
+        size = self.x[axis]
+        require(size % self.chunks == 0, lambda: f"{self.chunks} chunks do not divide an axis of {size}")
+        require((0 <= self.index) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
+        return (*self.x[:axis], size // self.chunks, *self.x[axis + 1 :])
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        axis = self.axis_index(self.axis)
+        start = self.index * self.output[axis]
+        return tuple(Window(1, start, start) if at == axis else SAME_POSITION for at in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        axis = self.axis_index(self.axis)
+        size = self.output[axis]
+        return Torch("archcalc.Slice", (axis + 1, self.index * size, (self.index + 1) * size, 1))
+
+
+class ChannelShuffle(_Shaping):
+    """Interleave the channels of groups (ShuffleNet)."""
+
+    kind = "channel_shuffle"
+    groups: Count = required("number of groups")
+    examples = (example((12, 5, 6), groups=3),)
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        require(
+            self.channels_in % self.groups == 0,
+            lambda: f"groups {self.groups} do not divide the {self.channels_in} channels",
+        )
+        return self.x
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
+
+    def torch(self) -> Torch:
+        return Torch("nn.ChannelShuffle", (self.groups,))
+
+
+class Pad(_Shaping):
+    """Rows and columns around the input; negative amounts cut."""
+
+    kind = "pad"
+    padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
+    mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option("constant", "what is put there")
+    value: Number = option(0.0, "the constant")
+    examples = (
+        example((3, 5, 6), padding=((1, 0), (2, 3))),
+        example((3, 5, 6), padding=1, mode="reflect"),
+        example((3, 7), padding=2, mode="replicate"),
+        example((3, 5, 6), padding=((-1, 0), (0, -2))),
+        example((2, 4, 5, 6), padding=1, mode="replicate"),
+    )
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        sizes = []
+        for n, (before, after) in zip(self.x[1:], self.padding, strict=True):
+            size = n + before + after
+            require(size > 0, lambda size=size: f"the output's size would be {size}")  # type: ignore[misc]
+            most = {"reflect": n - 1, "circular": n}.get(self.mode)
+            require(
+                most is None or ((before <= most) & (after <= most)),
+                lambda n=n: f"{self.mode} cannot add more than there is: the input has {n}",  # type: ignore[misc]
+            )
+            sizes.append(size)
+        return (self.channels_in, *sizes)
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION, *(Window(1, -before, -before) for before, _ in self.padding))
+
+    def torch(self) -> Torch:
+        names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
+        amounts = tuple(side for pair in reversed(self.padding) for side in pair)
+        args = (amounts, float(self.value)) if self.mode == "constant" else (amounts,)
+        return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
+
+
+class Upsample(_Shaping):
+    """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
+
+    kind = "upsample"
+    scale: Scale = option(None, "output size over input size")
+    size: OptionalExtent = option(None, "the output's size, instead of scale")
+    mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
+    align_corners: Bool = option(False, "let the corners' centres fall together (bilinear)")
+    examples = (
+        example((4, 5, 6), scale=2),
+        example((4, 5, 6), scale=2, mode="bilinear"),
+        example((4, 5, 6), size=(7, 9), mode="bilinear", align_corners=True),
+        example((4, 5), scale=3),
+        example((2, 3, 4, 5), scale=(2, 1, 2), mode="bilinear"),
+    )
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        require(
+            (self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size, and not both"
+        )
+        if self.scale is None:
+            return (self.channels_in, *self.size)
+        sizes = tuple(n * s // 1 for n, s in zip(self.x[1:], self.scale, strict=True))
+        require(all(size > 0 for size in sizes), lambda: f"the output would be {shape_text(sizes)}")
+        return (self.channels_in, *sizes)
+
+    def work(self) -> Work:
+        """Linear: a weighted sum of 2 neighbours in each dimension; nearest: nothing."""
+        if self.mode == "nearest":
+            return {}
+        neighbours = 2**self.rank
+        return {"mul": neighbours * self.elements, "add": (neighbours - 1) * self.elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
+
+    def _window(self, n: int, m: int) -> Window:
+        """The hull, over all outputs, of the inputs that one of m outputs reads from n."""
+        if self.mode == "nearest":
+            return Window(ratio(n, m), -ratio(m - 1, m), 0)
+        if self.align_corners:
+            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1)
+        centre = ratio(n, 2 * m) - ratio(1, 2)
+        return Window(ratio(n, m), centre - 1, centre + 1)
+
+    def torch(self) -> Torch:
+        mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
+        kwargs: dict[str, Any] = {"size": compact(self.output[1:])} if self.scale is None else {}
+        if self.scale is not None:
+            kwargs["scale_factor"] = compact(tuple(float(one) for one in self.scale))
+        if mode != "nearest":
+            kwargs |= {"mode": mode, "align_corners": self.align_corners}
+        return Torch("nn.Upsample", (), kwargs)
+
+
+class Mean(_Shaping):
+    """The average over axes."""
+
+    kind = "mean"
+    category = "pooling"
+    over: Axes = option((-2, -1), "the axes, the batch not counted")
+    keep_dims: Bool = option(False, "leave the axes with size 1")
+    examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
+
+    def output_shape(self) -> Shape:
+        self._axes = sorted({self.axis_index(axis) for axis in self.over})
+        if self.keep_dims:
+            return tuple(1 if axis in self._axes else size for axis, size in enumerate(self.x))
+        return tuple(size for axis, size in enumerate(self.x) if axis not in self._axes)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self._axes)
+
+    def work(self) -> Work:
+        return {"add": product(self.x) - self.elements, "div": self.elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return tuple(WHOLE_AXIS if axis in self._axes else SAME_POSITION for axis in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self._axes)}
+        if self.keep_dims:
+            kwargs["keepdim"] = True
+        return Torch("torch.mean", (), kwargs)

@@ -1,0 +1,110 @@
+"""What is wrong with a spec, where, and what was probably meant."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stretch of one line of a document. Lines and columns count from 0."""
+
+    file: str
+    lines: Sequence[str] = field(compare=False, repr=False)
+    line: int
+    column: int
+    length: int = 1
+
+    def shifted(self, offset: int, length: int) -> Place:
+        """A stretch inside this one."""
+        return Place(self.file, self.lines, self.line, self.column + offset, max(length, 1))
+
+    def __str__(self) -> str:
+        return f"{printable(self.file)}:{self.line + 1}:{self.column + 1}"
+
+    def picture(self) -> str:
+        """The line, cut to what fits, with carets under the stretch."""
+        if not 0 <= self.line < len(self.lines):
+            return ""
+        text = self.lines[self.line].rstrip("\r\n")
+        start = max(0, self.column - 60)
+        shown = printable(text[start : start + 110])
+        lead = len(printable(text[start : self.column]))
+        marked = len(printable(text[self.column : min(self.column + self.length, start + 110)])) or 1
+        number = f"{self.line + 1:>5} | "
+        return f"{number}{shown}\n{' ' * (len(number) - 2)}| {' ' * lead}^{'~' * (marked - 1)}"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong."""
+
+    message: str
+    place: Place | None = None
+
+    def __str__(self) -> str:
+        message = printable(self.message, keep="\n")
+        if self.place is None:
+            return f"error: {message}"
+        picture = self.place.picture()
+        return f"{self.place}: error: {message}" + (f"\n{picture}" if picture else "")
+
+
+class SpecError(Exception):
+    """A spec that is not right: all its mistakes, in the order of the text."""
+
+    def __init__(self, mistakes: Iterable[Mistake] | str, place: Place | None = None) -> None:
+        if isinstance(mistakes, str):
+            mistakes = [Mistake(mistakes, place)]
+        self.mistakes = tuple(mistakes)
+        super().__init__(self.mistakes)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
+def nearest(word: str, possible: Iterable[str]) -> str | None:
+    """The word that was probably meant, if any is close enough."""
+    # Only now: difflib is of no use to a spec without mistakes.
+    from difflib import get_close_matches
+
+    by_lower = {option.lower(): option for option in possible}
+    close = get_close_matches(word.lower()[:80], by_lower, n=1, cutoff=0.6)
+    return by_lower[close[0]] if close else None
+
+
+def did_you_mean(word: str, possible: Iterable[str]) -> str:
+    """`; did you mean X?`, or the list of what is possible if it is short."""
+    possible = sorted(set(possible))
+    guess = nearest(word, possible)
+    if guess is not None:
+        return f"; did you mean {guess}?"
+    if 0 < len(possible) <= 12:
+        return f"; possible: {', '.join(possible)}"
+    return ""
+
+
+def quote(text: str) -> str:
+    """A word of the user's in a message: in quotes, and cut if it is long."""
+    return f"'{text if len(text) <= 60 else text[:57] + '…'}'"
+
+
+_HARMLESS = "\t"
+
+
+def printable(text: str, keep: str = "") -> str:
+    """The text with everything that could steer a terminal (escapes, direction marks) spelled out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        one
+        if one in keep or (unicodedata.category(one)[0] != "C" and one not in "\u2028\u2029")
+        else " "
+        if one in _HARMLESS
+        else f"\\x{ord(one):02x}"
+        if ord(one) < 256
+        else f"\\u{ord(one):04x}"
+        for one in text
+    )

@@ -1,0 +1,451 @@
+"""Expansion: steps, with numbers, become layers.
+
+A mistake does not stop the expansion: what follows from it has an unknown shape, and whatever can still be checked is
+checked, so that one run finds all there is to mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from archcalc.arithmetic import Shape, Unmet
+from archcalc.network import Layer
+from archcalc.ops import registry
+from archcalc.ops.operator import Operator, shape_text
+from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.expression import ShapeValue, Unknown
+from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
+
+
+class Flow(NamedTuple):
+    """A tensor on its way: who gives it, and its shape (None after a mistake)."""
+
+    source: str
+    shape: Shape | None
+
+
+NOWHERE = Flow("", None)
+
+
+class Scope:
+    """Where names belong. Steps see the names of their scope and those around it, up to the border of a block."""
+
+    def __init__(self, path: str, around: Scope | None, numbered: bool = False) -> None:
+        self.path = path
+        self.around = around
+        self.numbered = numbered
+        self.given: dict[str, Flow] = {}
+        """Inputs by name, at the border of a block or of the network."""
+        self.names: dict[str, int] = {}
+        """Names taken here, with the line of the step that took them."""
+        self.counts: dict[str, int] = {}
+        self.loops: dict[str, Scope] = {}
+        """Scopes of loops that have one name for all their turns."""
+
+    def full(self, name: str) -> str:
+        """A name with the path before it."""
+        return self.path + name
+
+    def inner(self, name: str, numbered: bool) -> Scope:
+        """The scope of a group of that name."""
+        return Scope(f"{self.path}{name}.", self, numbered)
+
+    def outward(self) -> Iterator[Scope]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.around
+
+    def take(self, name: str, step: Step) -> str:
+        """Claim a name that the spec gives."""
+        if name in self.names:
+            line = self.names[name] + 1
+            raise (step.name.node if step.name else step.node).error(
+                f"the name {quote(self.full(name))} is taken by the step in line {line}"
+            )
+        self.names[name] = step.node.line
+        return name
+
+    def next_name(self, word: str, step: Step) -> str:
+        """The next free name: `conv1`, `conv2`, …; in a numbered scope, and for no word, `0`, `1`, …"""
+        if self.numbered:
+            word = ""
+        count = self.counts.get(word, 0 if word else -1) + 1
+        while f"{word}{count}" in self.names:
+            count += 1
+        self.counts[word] = count
+        return self.take(f"{word}{count}", step)
+
+
+@dataclass
+class Named:
+    """A step that was taken: what `from` and `share` find under its name."""
+
+    flow: Flow
+    step: Step
+    scope: Scope
+    variables: dict[str, Any]
+    first: int
+    """Its layers are ``layers[first:last]``."""
+    last: int
+
+
+class Expansion:
+    """The state of one expansion."""
+
+    MOST_MISTAKES = 50
+
+    def __init__(
+        self,
+        blocks: dict[str, Block],
+        replacements: dict[str, list[Step]],
+        step_names: set[str],
+        variables: dict[str, Any],
+    ) -> None:
+        self.globals = variables
+        """What every expression sees: the network's parameters, and the names of operators and blocks as words."""
+        self.operators = registry()
+        self.blocks = blocks
+        self.replacements = replacements
+        self.replaced: set[str] = set()
+        self.step_names = step_names
+        self.layers: list[Layer] = []
+        self.groups: dict[str, str] = {}
+        self.side_outputs: list[str] = []
+        self.mistakes: dict[Mistake, None] = {}
+        self.named: dict[str, Named] = {}
+        self.inside: list[str] = []
+        self.side = self.train = False
+        self.taken = 0
+        self.work = 0
+        self.most_steps, self.most_work = limit("steps"), limit("work")
+        self.most_layers, self.most_blocks = limit("layers"), limit("blocks")
+
+    # -- steps
+
+    def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
+        """Take steps one after another."""
+        for step in steps:
+            flow = self.attempt(lambda step=step, flow=flow: self.step(step, flow, scope, variables))  # type: ignore[misc]
+        return flow
+
+    def attempt(self, action: Callable[[], Flow]) -> Flow:
+        """Take a step; keep its mistakes and go on with an unknown shape."""
+        try:
+            return action()
+        except SpecError as error:
+            self.note(error)
+        except Unknown:
+            pass
+        return NOWHERE
+
+    def note(self, error: SpecError) -> None:
+        """Keep mistakes, each once; with very many, stop."""
+        self.mistakes.update(dict.fromkeys(error.mistakes))
+        if len(self.mistakes) >= self.MOST_MISTAKES:
+            raise TooMany
+
+    def step(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
+        """A step with its loops."""
+        if step.loop is None:
+            return self.repeated(step, flow, scope, variables, None)
+        names = list(step.loop)
+        lists = []
+        for name, value in step.loop.items():
+            values = self.evaluate(value, flow, variables)
+            if not isinstance(values, (list, tuple)):
+                raise value.node.error(f"for takes a list for {name}")
+            lists.append(values)
+        if len({len(values) for values in lists}) > 1:
+            lengths = ", ".join(f"{name} has {len(values)}" for name, values in zip(names, lists, strict=True))
+            raise step.node.error(f"the lists of a for must be of one length: {lengths}")
+        for turn, values in enumerate(zip(*lists, strict=True)):
+            inner = {**variables, **dict(zip(names, values, strict=True))}
+            flow = self.attempt(lambda flow=flow, inner=inner, turn=turn: self.repeated(step, flow, scope, inner, turn),  # type: ignore[misc]
+            )
+        return flow
+
+    def repeated(
+        self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
+    ) -> Flow:
+        if step.repeat is None:
+            return self.once(step, flow, scope, variables, turn)
+        count = self.evaluate(step.repeat, flow, variables)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {count}")
+        if count > self.most_steps:
+            raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
+        for index in range(count):
+            inner = {**variables, "i": index}
+            flow = self.attempt(lambda flow=flow, inner=inner, index=index: self.once(step, flow, scope, inner, index),  # type: ignore[misc]
+            )
+        return flow
+
+    def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+        """One turn of a step: its condition, its inputs, its name."""
+        self.taken += 1
+        if self.taken > self.most_steps:
+            raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
+        flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
+        if step.when is not None:
+            condition = self.evaluate(step.when, flows[0], variables)
+            if condition is not True and condition is not False:
+                raise step.when.node.error(f"when takes true or false, not {condition}")
+            if not condition:
+                return flow
+        if isinstance(step, Group) and step.name is None:
+            outside = self.train
+            self.train = self.train or step.train
+            flow = self.run(step.steps, flows[0], scope, variables)
+            self.train = outside
+            return flow
+        if isinstance(step, Apply) and step.use is not None:
+            step = replace(step, head=self.chosen(step.use, flows[0], variables), use=None)
+        inner, name = self.naming(step, scope, variables, turn)
+        return self.take(step, name, flows, inner, variables)
+
+    def naming(
+        self, step: Step, scope: Scope, variables: dict[str, Any], turn: int | None
+    ) -> tuple[Scope, str]:
+        """The scope and the name of one turn of a step."""
+        if step.name is None:
+            word = "" if turn is not None else self.word(step)
+            return scope, scope.next_name(word, step)
+        name = step.name.fill(variables)
+        if turn is None or not step.name.fixed:
+            return scope, scope.take(name, step)
+        if turn == 0:
+            scope.take(name, step)
+            self.groups[scope.full(name)] = ""
+            scope.loops[name] = scope.inner(name, numbered=False)
+        inner = scope.loops[name]
+        return inner, inner.next_name("", step)
+
+    def word(self, step: Step) -> str:
+        """What a step without a name is called, before its number."""
+        if isinstance(step, Apply):
+            return step.head
+        if isinstance(step, Share) and step.target is not None:
+            return step.target.node.text.rpartition(".")[2]
+        return "side"
+
+    def take(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+        """A step with its name fixed: apply it, and remember it under that name."""
+        path = scope.full(name)
+        if path in self.replacements and path not in self.replaced:
+            self.replaced.add(path)
+            steps = self.replacements[path]
+            step = steps[0] if len(steps) == 1 and isinstance(steps[0], Apply) else Group(step.node, steps=steps)
+            if isinstance(step, Apply) and step.use is not None:
+                step = replace(step, head=self.chosen(step.use, flows[0], variables), use=None)
+        first = len(self.layers)
+        outside = self.side, self.train
+        self.side = self.side or isinstance(step, Side)
+        self.train = self.train or step.train
+        result = NOWHERE
+        try:
+            result = self.apply(step, name, flows, scope, variables)
+        finally:
+            self.side, self.train = outside
+            self.named[path] = Named(result, step, scope, variables, first, len(self.layers))
+        if isinstance(step, Side):
+            self.side_outputs.append(result.source)
+            return flows[0]
+        return result
+
+    def apply(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+        if isinstance(step, (Group, Side)):
+            self.groups[scope.full(name)] = ""
+            return self.run(step.steps, flows[0], scope.inner(name, step.numbered), variables)
+        if isinstance(step, Share):
+            return self.share(step, name, flows, scope, variables)
+        assert isinstance(step, Apply)
+        if step.head in self.blocks:
+            return self.block(self.blocks[step.head], step, name, flows, scope, variables)
+        return self.operator(self.operators[step.head], step, name, flows, scope, variables)
+
+    # -- heads
+
+    def chosen(self, use: Value, flow: Flow, variables: dict[str, Any]) -> str:
+        """The operator or block that `use` picks."""
+        head = self.evaluate(use, flow, variables)
+        if not isinstance(head, str) or (head not in self.operators and head not in self.blocks):
+            hint = did_you_mean(str(head), [*self.blocks, *self.operators])
+            raise use.node.error(f"use takes the name of a block or operator, not {quote(str(head))}{hint}")
+        return head
+
+    def operator(
+        self, kind: type[Operator], step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
+    ) -> Flow:
+        """Apply an operator."""
+        if step.branches is not None:
+            flows = self.branches(step, flows, scope, variables)
+        given: dict[str, Any] = {}
+        if step.principal is not None:
+            principal = next(iter(kind.arguments), None)
+            if principal is None:
+                raise step.keys[""].error(f"{step.head} takes no value: write it as a word of its own")
+            given[principal] = self.evaluate(step.principal, flows[0], variables, kind.arguments[principal].words)
+        for argument, value in step.arguments.items():
+            if argument not in kind.arguments:
+                hint = did_you_mean(argument, kind.arguments)
+                raise step.keys[argument].error(f"{step.head} has no argument {quote(argument)}{hint}")
+            if argument in given:
+                raise step.keys[argument].error(f"{argument} is given twice: as {step.head}'s own value and by name")
+            given[argument] = self.evaluate(value, flows[0], variables, kind.arguments[argument].words)
+        shapes = [flow.shape for flow in flows]
+        path = scope.full(name)
+        if None in shapes:
+            return Flow(path, None)
+        try:
+            op = kind(shapes, **given)  # type: ignore[arg-type]
+        except Unmet as error:
+            argument = getattr(error, "argument", "")
+            first = next(iter(kind.arguments), "")
+            value = step.arguments.get(argument) or (step.principal if argument == first else None)
+            prefix = "" if path == name else f"{path}: "
+            raise (value.node if value else step.node).error(f"{prefix}{error}") from None
+        if len(self.layers) >= self.most_layers:
+            raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
+        place = step.node.place
+        self.layers.append(Layer(path, op, tuple(flow.source for flow in flows), place, self.side, self.train))
+        return Flow(path, op.output)
+
+    def branches(self, step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> list[Flow]:
+        """The flows that a step's branches end with."""
+        assert step.branches is not None
+        if not step.branches:
+            raise step.node.error(f"{step.head} has no branches")
+        if len(flows) > 1:
+            raise step.node.error(f"{step.head} takes branches or from: [several names], not both")
+        return [
+            self.attempt(lambda branch=branch: self.step(branch, flows[0], scope, variables))  # type: ignore[misc]
+            for branch in step.branches
+        ]
+
+    def block(
+        self, block: Block, step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
+    ) -> Flow:
+        """Expand a block."""
+        if block.name in self.inside:
+            circle = " → ".join([*self.inside[self.inside.index(block.name) :], block.name])
+            raise step.node.error(f"the block {block.name} is made of itself: {circle}")
+        if len(self.inside) >= self.most_blocks:
+            raise step.node.error(exceeded("blocks", "blocks stand in blocks too deep"))
+        if len(flows) != len(block.inputs):
+            need = ", ".join(block.inputs)
+            raise step.node.error(
+                f"{block.name} takes {len(block.inputs)} inputs ({need}), and is given {len(flows)}"
+                if len(block.inputs) > 1
+                else f"{block.name} takes one input, and is given {len(flows)}"
+            )
+        path = scope.full(name)
+        inner = Scope(f"{path}.", None, block.numbered)
+        inner.given = dict(zip(block.inputs, flows, strict=True))
+        inner.given["input"] = flows[0]
+        own = self.block_variables(block, step, flows, variables)
+        self.groups[path] = block.name
+        self.inside.append(block.name)
+        try:
+            return self.run(block.steps, flows[0], inner, own)
+        finally:
+            self.inside.pop()
+
+    def block_variables(
+        self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
+    ) -> dict[str, Any]:
+        """A block's parameters: what the step gives, then the defaults, each of which may use those before it."""
+        given = dict(step.arguments)
+        keys = step.keys
+        if step.principal is not None:
+            principal = next(iter(block.params), None)
+            if principal is None:
+                raise keys[""].error(f"the block {block.name} takes no value")
+            if principal in given:
+                raise keys[principal].error(f"{principal} is given twice: as {block.name}'s own value and by name")
+            given[principal] = step.principal
+        for argument in given:
+            if argument not in block.params:
+                hint = did_you_mean(argument, block.params)
+                raise keys[argument].error(f"the block {block.name} has no parameter {quote(argument)}{hint}")
+        own = dict(self.globals)
+        for input_name, flow in zip(block.inputs, flows, strict=True):
+            own[input_name] = ShapeValue(flow.shape)
+        for parameter, default in block.params.items():
+            if parameter in given:
+                own[parameter] = self.evaluate(given[parameter], flows[0], variables)
+            elif default is not None:
+                own[parameter] = self.evaluate(default, flows[0], own)
+            else:
+                raise step.node.error(f"the block {block.name} needs {parameter}")
+        return own
+
+    def share(self, step: Share, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+        """Take an earlier step again, at another input, with the same weights."""
+        assert step.target is not None
+        earlier = self.lookup(step.target, scope, variables)
+        first = len(self.layers)
+        result = self.apply(earlier.step, name, flows, scope, earlier.variables)
+        again, before = self.layers[first:], self.layers[earlier.first : earlier.last]
+        if result.shape is None:
+            return result
+        if len(again) != len(before):
+            raise step.node.error(f"{quote(step.target.node.text)} has other layers at this input, so cannot be shared")
+        for layer, original in zip(again, before, strict=True):
+            if layer.op.weights() != original.op.weights():
+                raise step.node.error(
+                    f"the weights of {original.name} do not fit here: it was given {shape_text(original.op.x)}, "
+                    f"and here it is given {shape_text(layer.op.x)}"
+                )
+            if original.op.weights():
+                layer.shares = original.shares or original.name
+        return result
+
+    # -- names and numbers
+
+    def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
+        """The flow that `from` names."""
+        variables["input"] = ShapeValue(flow.shape)
+        name = template.fill(variables)
+        for one in scope.outward():
+            if name in one.given:
+                return one.given[name]
+        return self.lookup(template, scope, variables).flow
+
+    def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
+        """The earlier step that a name means, seen from a scope."""
+        name = template.fill(variables)
+        for one in scope.outward():
+            found = self.named.get(one.full(name))
+            if found is not None:
+                return found
+        if name in self.step_names:
+            raise template.node.error(f"the step {quote(name)} is not before this one, or inside another block or group")
+        seen = [path[len(scope.path) :] for path in self.named if path.startswith(scope.path)]
+        given = [name for one in scope.outward() for name in one.given]
+        raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")
+
+    def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...] = ()) -> Any:
+        """The value of an expression, `input` being the shape of ``flow``."""
+        variables["input"] = ShapeValue(flow.shape)
+        result = value.evaluate(variables, words)
+        self.work += value.weight()
+        if self.work > self.most_work:
+            raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
+        return result
+
+
+class TooMany(Exception):
+    """So many mistakes that more would not help."""
+
+
+class Overflow(Exception):
+    """A limit is crossed that ends the expansion; holds the error."""
+
+    def __init__(self, error: SpecError) -> None:
+        super().__init__(error)
+        self.error = error

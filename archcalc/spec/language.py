@@ -1,0 +1,418 @@
+"""A spec: its head, its parameters and variants, and what it builds on; `Spec.network` expands it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from archcalc.arithmetic import Shape
+from archcalc.network import About, Network
+from archcalc.ops import registry
+from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.expand import Expansion, Flow, Overflow, Scope, TooMany
+from archcalc.spec.expression import ExpressionError, parse_expression
+from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
+from archcalc.spec.source import Mapping as MappingNode
+from archcalc.spec.steps import Block, Reader, Step, Template, Value
+
+ABOUT = ("title", "source", "year", "reference", "notes")
+HEAD = (
+    "name",
+    *ABOUT,
+    "extends",
+    "input",
+    "inputs",
+    "outputs",
+    "params",
+    "variants",
+    "blocks",
+    "numbered",
+    "layers",
+    "replace",
+)
+OF_A_VARIANT = (*ABOUT, "input")
+
+Find = Callable[[str, Document], "tuple[Spec, str | None]"]
+"""How `extends` finds another spec: by its name, seen from a document."""
+
+
+class Spec:
+    """A spec, read but not yet expanded.
+
+    Every mistake of form is in ``mistakes``; `network` raises them together with those that expansion finds.
+    """
+
+    def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
+        self.document = document
+        self.root = parse(document)
+        self.mistakes: list[SpecError] = []
+        self._check_keys(self.root, HEAD, "a spec")
+        self.base: Spec | None = None
+        self._base_variant: MappingNode | None = None
+        self._extend(find, depth)
+        self.params: dict[str, Value | None] = self._all_params()
+        self.variants: dict[str, MappingNode] = self._own_variants()
+        self._read_steps()
+
+    # -- the head
+
+    def get(self, key: str) -> AnyNode | None:
+        """A part of the spec: its own, or that of the spec it extends."""
+        node = self.root.get(key)
+        if node is not None:
+            return node
+        if self._base_variant is not None and key in OF_A_VARIANT and self._base_variant.get(key) is not None:
+            return self._base_variant.get(key)
+        return self.base.get(key) if self.base else None
+
+    @property
+    def name(self) -> str:
+        """The spec's name; that of its file if it gives none."""
+        node = self.root.get("name")
+        if isinstance(node, Scalar) and node.text.isprintable() and 0 < len(node.text) <= 200:
+            return node.text
+        return self.document.path.stem if self.document.path else "network"
+
+    def names(self) -> list[str]:
+        """The names of its networks: its variants, or itself if it has none."""
+        return list(self.variants) or [self.name]
+
+    def _check_keys(self, node: MappingNode, possible: tuple[str, ...], what: str) -> None:
+        for key, _ in node:
+            if key.text not in possible:
+                hint = did_you_mean(key.text, possible)
+                self.mistakes.append(key.error(f"{what} has no {quote(key.text)}{hint}"))
+
+    def _extend(self, find: Find, depth: int) -> None:
+        node = self.root.get("extends")
+        if node is None:
+            if self.root.get("replace") is not None:
+                self.mistakes.append(self.root.pairs["replace"][0].error("replace needs extends: there is nothing to replace"))
+            return
+        if not isinstance(node, Scalar):
+            raise node.error("extends takes the name of a spec")
+        if depth >= limit("extends"):
+            raise node.error(exceeded("extends", "specs extend one another in a circle, or too often"))
+        try:
+            self.base, variant = find(node.text, self.document)
+        except SpecError as error:
+            if any(mistake.place for mistake in error.mistakes):
+                raise
+            raise node.error(str(error.mistakes[0].message)) from None
+        if variant is not None:
+            self._base_variant = self.base.variants[variant]
+        if self.root.get("layers") is not None:
+            raise self.root.pairs["layers"][0].error("a spec that extends another changes its layers by replace")
+
+    def _mapping(self, key: str) -> MappingNode | None:
+        node = self.root.get(key)
+        if node is None or is_empty(node):
+            return None
+        if not isinstance(node, MappingNode):
+            raise node.error(f"{key} takes names and values")
+        return node
+
+    def _all_params(self) -> dict[str, Value | None]:
+        params: dict[str, Value | None] = dict(self.base.params) if self.base else {}
+        for key, node in self._base_variant or ():
+            if key.text in params:
+                params[key.text] = Value(node)
+        for key, node in self._mapping("params") or ():
+            self._check_parameter(key)
+            params[key.text] = self._default(node)
+        return params
+
+    def _check_parameter(self, key: Scalar) -> None:
+        if not key.text.isidentifier():
+            raise key.error(f"{quote(key.text)} cannot be used in an expression: a name has letters, digits and _")
+        if key.text in ("input", "i", *OF_A_VARIANT):
+            raise key.error(f"a parameter cannot be called {key.text}: the word has a meaning of its own")
+
+    def _default(self, node: AnyNode) -> Value | None:
+        if isinstance(node, Scalar) and node.text == "required":
+            return None
+        value = Value(node)
+        try:
+            value.check()
+        except SpecError as error:
+            self.mistakes.append(error)
+        return value
+
+    def _own_variants(self) -> dict[str, MappingNode]:
+        variants = {}
+        for key, node in self._mapping("variants") or ():
+            if is_empty(node):
+                node = MappingNode.__new__(MappingNode)
+                node.pairs = {}
+            if not isinstance(node, MappingNode):
+                raise node.error("a variant gives parameters their values")
+            possible = (*self.params, *OF_A_VARIANT)
+            self._check_keys(node, possible, f"the variant {key.text}")
+            variants[key.text] = node
+        return variants
+
+    def _read_steps(self) -> None:
+        specs = list(self._lineage())
+        block_nodes: dict[str, AnyNode] = {}
+        for spec in reversed(specs):
+            block_nodes.update({key.text: node for key, node in spec._mapping("blocks") or ()})
+        reader = Reader(block_nodes)
+        for name, node in block_nodes.items():
+            if name in reader.operators:
+                self.mistakes.append(node.error(f"the block {name} has the name of an operator"))
+            params = node.get("params") if isinstance(node, MappingNode) else None
+            reader.blocks[name] = [key.text for key, _ in params] if isinstance(params, MappingNode) else []
+        self.blocks: dict[str, Block] = {}
+        for name, node in block_nodes.items():
+            try:
+                self.blocks[name] = self._block(name, node, reader)
+            except SpecError as error:
+                self.mistakes.append(error)
+        self.steps: list[Step] = []
+        layers = self.get("layers")
+        try:
+            if layers is None:
+                raise self.root.error("a spec needs layers: the list of its steps")
+            self.steps = reader.steps(layers, self.root)
+        except SpecError as error:
+            self.mistakes.append(error)
+        self.replacements: dict[str, tuple[AnyNode, list[Step]]] = {}
+        for spec in specs:
+            for key, node in spec._mapping("replace") or ():
+                self.replacements.setdefault(key.text, (key, self._replacement(node, reader)))
+        self.step_names = reader.names
+        self.mistakes += reader.mistakes
+
+    def _lineage(self) -> Iterator[Spec]:
+        spec: Spec | None = self
+        while spec is not None:
+            yield spec
+            spec = spec.base
+
+    def _replacement(self, node: AnyNode, reader: Reader) -> list[Step]:
+        if isinstance(node, Sequence):
+            return reader.steps(node, node)
+        if is_empty(node):
+            return []
+        try:
+            return [reader.step(node)]
+        except SpecError as error:
+            self.mistakes.append(error)
+            return []
+
+    def _block(self, name: str, node: AnyNode, reader: Reader) -> Block:
+        if not isinstance(node, MappingNode):
+            raise node.error("a block has layers, and may have params and inputs")
+        self._check_keys(node, ("params", "inputs", "layers", "numbered"), f"the block {name}")
+        params: dict[str, Value | None] = {}
+        given = node.get("params")
+        if isinstance(given, MappingNode):
+            for key, value in given:
+                self._check_parameter(key)
+                params[key.text] = self._default(value)
+        elif given is not None and not is_empty(given):
+            raise given.error("params takes names and their defaults; required where there is none")
+        inputs = ["input"]
+        if node.get("inputs") is not None:
+            inputs = [Template(item).node.text for item in getattr(node.get("inputs"), "items", [])]
+            if not inputs:
+                raise node.pairs["inputs"][0].error("inputs takes a list of names")
+        steps = reader.steps(node.get("layers"), node)
+        return Block(name, node, params, inputs, steps, reader._flag(node, "numbered"))
+
+    # -- expansion
+
+    def network(
+        self,
+        variant: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Shape] | None = None,
+    ) -> Network:
+        """The network with these settings; ``inputs`` replaces the spec's own input shapes.
+
+        Raises `SpecError` with every mistake that was found.
+        """
+        settings = dict(settings or {})
+        chosen = self.variants[variant] if variant else None
+        mistakes: dict[Mistake, None] = {
+            mistake: None for error in self.mistakes for mistake in error.mistakes
+        }
+        try:
+            variables = self._variables(chosen, settings)
+            shapes = self._input_shapes(chosen, variables, settings, inputs)
+        except SpecError as error:
+            raise SpecError([*mistakes, *error.mistakes]) from None
+        self._check_settings(settings)
+        replacements = {path: steps for path, (_, steps) in self.replacements.items()}
+        expansion = Expansion(self.blocks, replacements, self.step_names, variables)
+        expansion.mistakes = mistakes
+        outputs = self._expand(expansion, shapes, variables)
+        if expansion.mistakes:
+            raise SpecError(sorted(expansion.mistakes, key=_position))
+        return Network(
+            name=variant or self.name,
+            inputs=shapes,
+            layers=tuple(expansion.layers),
+            outputs=outputs,
+            side_outputs=tuple(expansion.side_outputs),
+            parameters={name: variables[name] for name in self.params},
+            groups=expansion.groups,
+            about=self._about(chosen),
+        )
+
+    def free_dimensions(self, variant: str | None = None) -> list[str]:
+        """The names in the input's shape that are no parameters: they are set when computing."""
+        node = (self.variants[variant].get("input") if variant else None) or self.get("input")
+        named = self.get("inputs")
+        shapes = [shape for _, shape in named] if isinstance(named, MappingNode) else [node]
+        found: dict[str, None] = {}
+        for shape in shapes:
+            for item in shape.items if isinstance(shape, Sequence) else []:
+                if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in self.params:
+                    found[item.text] = None
+        return list(found)
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        free = self.free_dimensions()
+        for name in settings:
+            if name not in self.params and name not in free:
+                hint = did_you_mean(name, [*self.params, *free])
+                raise SpecError(f"{self.name} has no parameter {quote(name)}{hint}")
+
+    def _variables(self, chosen: MappingNode | None, settings: dict[str, Any]) -> dict[str, Any]:
+        variables: dict[str, Any] = {name: name for name in registry()}
+        variables.update({name: name for name in self.blocks})
+        for name, default in self.params.items():
+            of_variant = chosen.get(name) if chosen is not None else None
+            if name in settings:
+                variables[name] = settings[name]
+            elif of_variant is not None:
+                variables[name] = Value(of_variant).evaluate(variables)
+            elif default is not None:
+                variables[name] = default.evaluate(variables)
+            else:
+                known = f"; its variants: {', '.join(self.variants)}" if self.variants else ""
+                raise SpecError(f"{self.name} needs a value for {name}: set {name}=…{known}")
+        return variables
+
+    def _input_shapes(
+        self,
+        chosen: MappingNode | None,
+        variables: dict[str, Any],
+        settings: dict[str, Any],
+        given: Mapping[str, Shape] | None,
+    ) -> dict[str, Shape]:
+        named = self.get("inputs")
+        one = (chosen.get("input") if chosen is not None else None) or self.get("input")
+        if named is not None and one is not None:
+            raise named.error("a spec has either input or inputs")
+        nodes: dict[str, AnyNode] = {}
+        if isinstance(named, MappingNode):
+            nodes = {Template(key).fill({}): node for key, node in named}
+        elif one is not None:
+            nodes = {"input": one}
+        if not nodes:
+            raise self.root.error("a spec needs its input's shape: input: [channels, height, width]")
+        given = dict(given or {})
+        if set(given) - set(nodes):
+            raise SpecError(f"{self.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}")
+        return {
+            name: given[name] if name in given else self._shape(node, variables, settings)
+            for name, node in nodes.items()
+        }
+
+    def _shape(self, node: AnyNode, variables: dict[str, Any], settings: dict[str, Any]) -> Shape:
+        if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
+            raise node.error("an input is a list of one to four sizes: [channels, height, width]")
+        free = [name for name in settings if name not in self.params]
+        known = {**variables, **{name: settings[name] for name in free}}
+        shape = []
+        for item in node.items:
+            if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
+                raise item.error(f"{item.text} is left open: give it a value with --set {item.text}=224")
+            size = Value(item).evaluate(known)
+            if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
+                raise item.error(f"a size is a whole number above 0, not {size}")
+            shape.append(size)
+        return tuple(shape)
+
+    def _expand(self, expansion: Expansion, shapes: dict[str, Shape], variables: dict[str, Any]) -> tuple[str, ...]:
+        scope = Scope("", None, self._numbered())
+        for name, shape in shapes.items():
+            scope.given[name] = Flow(name, shape)
+            scope.names[name] = self.root.line
+        start = next(iter(scope.given.values()))
+        end = start
+        try:
+            end = expansion.run(self.steps, start, scope, dict(variables))
+        except TooMany:
+            pass
+        except Overflow as overflow:
+            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+        outputs = self._outputs(expansion, end)
+        if not expansion.mistakes:
+            self._check_replacements(expansion)
+            self._check_dangling(expansion, outputs)
+        return outputs
+
+    def _numbered(self) -> bool:
+        node = self.get("numbered")
+        return isinstance(node, Scalar) and node.text == "true"
+
+    def _outputs(self, expansion: Expansion, end: Flow) -> tuple[str, ...]:
+        node = self.get("outputs")
+        if node is None:
+            return (end.source,)
+        names = node.items if isinstance(node, Sequence) else [node]
+        found = []
+        for item in names:
+            name = Template(item).fill({})
+            if name in expansion.named:
+                found.append(expansion.named[name].flow.source)
+            elif not expansion.mistakes:
+                hint = did_you_mean(name, expansion.named)
+                expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
+        return tuple(found)
+
+    def _check_replacements(self, expansion: Expansion) -> None:
+        for path, (key, _) in self.replacements.items():
+            if path not in expansion.replaced:
+                hint = did_you_mean(path, expansion.named)
+                expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
+
+    def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
+        used = {source for layer in expansion.layers for source in layer.inputs}
+        used.update(outputs, expansion.side_outputs)
+        if not expansion.layers:
+            expansion.note(self.root.error("this network has no layers"))
+        for layer in expansion.layers:
+            if layer.name not in used:
+                expansion.note(
+                    SpecError(f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place)
+                )
+
+    def _about(self, chosen: MappingNode | None) -> About:
+        texts = {}
+        for key in ABOUT:
+            node = (chosen.get(key) if chosen is not None else None) or self.get(key)
+            texts[key] = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+        year = texts.pop("year")
+        return About(**texts, year=int(year) if year.isdigit() else None)
+
+
+def _position(mistake: Mistake) -> tuple[str, int, int]:
+    place = mistake.place
+    return (place.file, place.line, place.column) if place else ("", -1, -1)
+
+
+def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
+    """`NAME=EXPRESSION` of a command line."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecError(f"a setting is NAME=VALUE, not {quote(text)}")
+    words: dict[str, Any] = {word: word for word in (*registry(), *spec.blocks)}
+    try:
+        return name.strip(), parse_expression(value).evaluate(words)
+    except ExpressionError as error:
+        raise SpecError(f"in the setting {quote(text)}: {error}") from None
