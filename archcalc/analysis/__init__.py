@@ -1,0 +1,8 @@
+"""Network to Analysis: the cost of every layer, and their sums."""
+
+from __future__ import annotations
+
+from archcalc.analysis.costs import Analysis, LayerCosts, Totals, analyze
+from archcalc.analysis.conventions import CONVENTIONS, Convention  # noqa: I001
+
+__all__ = ["CONVENTIONS", "Analysis", "Convention", "LayerCosts", "Totals", "analyze"]

@@ -1,0 +1,202 @@
+"""The cost of every layer, in whole numbers; nothing is formatted here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from archcalc.analysis.conventions import CONVENTIONS, Convention
+from archcalc.analysis.receptive import ReceptiveField, Viewer
+from archcalc.arithmetic import Shape, product
+from archcalc.network import Layer, Network
+from archcalc.spec.errors import did_you_mean, quote
+
+ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
+
+
+@dataclass(frozen=True)
+class LayerCosts:
+    """One layer's costs. Counts and bytes are for the whole batch, shapes for one sample."""
+
+    layer: Layer
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    weights: int
+    """Trained elements but for biases; 0 where the weights are another layer's."""
+    biases: int
+    buffers: int
+    """Stored elements that are not trained."""
+    macs: int
+    """Multiply-adds, the same in every convention."""
+    flops: int
+    """What the convention counts."""
+    memory: int
+    """Bytes of the output that the convention counts."""
+    bytes_read: int
+    bytes_written: int
+    receptive_field: ReceptiveField
+
+    @property
+    def name(self) -> str:
+        """The layer's full name."""
+        return self.layer.name
+
+    @property
+    def params(self) -> int:
+        """Trained elements."""
+        return self.weights + self.biases
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Sums over rows."""
+
+    weights: int = 0
+    biases: int = 0
+    params: int = 0
+    buffers: int = 0
+    macs: int = 0
+    flops: int = 0
+    memory: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    @classmethod
+    def of(cls, rows: Iterable[Any]) -> Totals:
+        """The sum of each quantity over the rows."""
+        rows = list(rows)
+        return cls(**{name: sum(getattr(row, name) for row in rows) for name in cls.__dataclass_fields__})
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Every layer's costs under one convention, batch and dtype."""
+
+    network: Network
+    batch: int
+    dtype: str
+    convention: Convention
+    rows: tuple[LayerCosts, ...]
+    """Layers of the network that does inference."""
+    apart: tuple[LayerCosts, ...]
+    """Layers that are counted apart: side outputs, and what exists only in training."""
+    unaligned: tuple[str, ...]
+    """Joins whose paths disagree in stride or centre."""
+
+    @cached_property
+    def totals(self) -> Totals:
+        """The sums of the rows."""
+        return Totals.of(self.rows)
+
+    @cached_property
+    def totals_apart(self) -> Totals:
+        """The sums of the rows that are counted apart."""
+        return Totals.of(self.apart)
+
+    def __getitem__(self, name: str) -> LayerCosts:
+        """The costs of the layer of that name."""
+        layer = self.network[name]
+        return next(row for row in (*self.rows, *self.apart) if row.layer is layer)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The documented contract of `--format json`."""
+        from archcalc.render.data import as_dict
+
+        return as_dict(self)
+
+    def to_json(self) -> str:
+        """The same, as text."""
+        from archcalc.render.formats import render
+
+        return render(self, "json")
+
+    def to_csv(self) -> str:
+        """A row for each layer, numbers in full."""
+        from archcalc.render.formats import render
+
+        return render(self, "csv")
+
+    def to_markdown(self) -> str:
+        """The lecture's table in Markdown."""
+        from archcalc.render.formats import render
+
+        return render(self, "markdown")
+
+    def to_latex(self) -> str:
+        """The lecture's table as a booktabs table."""
+        from archcalc.render.formats import render
+
+        return render(self, "latex")
+
+    def to_html(self) -> str:
+        """The lecture's table in HTML."""
+        from archcalc.render.formats import render
+
+        return render(self, "html")
+
+    def __str__(self) -> str:
+        from archcalc.render.formats import render
+
+        return render(self, "text")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
+    """The costs of every layer of ``network``.
+
+    Args:
+        network: what to count.
+        batch: samples at once; counts and bytes grow with it, parameters do not.
+        dtype: the type of every number, for bytes.
+        convention: what is counted as an operation; a key of `CONVENTIONS`.
+
+    Raises `ValueError` for an unknown dtype or convention, or a batch below 1.
+    """
+    rule = _known(CONVENTIONS, convention, "convention")
+    itemsize = _known(ITEM_SIZES, dtype, "dtype")
+    if batch < 1:
+        raise ValueError(f"a batch has at least 1 sample, not {batch}")
+    viewer = Viewer(network)
+    rows: list[LayerCosts] = []
+    apart: list[LayerCosts] = []
+    for layer in network.layers:
+        field = viewer.look(layer.name, layer.op, layer.inputs)
+        costs = _costs(layer, field, rule, batch, itemsize)
+        (apart if layer.apart else rows).append(costs)
+    return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
+
+
+def _known(table: dict[str, Any], name: str, what: str) -> Any:
+    try:
+        return table[name]
+    except KeyError:
+        raise ValueError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
+
+
+def _costs(layer: Layer, field: ReceptiveField, rule: Convention, batch: int, itemsize: int) -> LayerCosts:
+    op = layer.op
+    shapes = op.weights()
+    sizes = {name: product(shape) for name, shape in shapes.items()}
+    params = sum(sizes.values())
+    biases = sum(size for name, size in sizes.items() if name.endswith("bias"))
+    work = op.work()
+    output_bytes = op.elements * itemsize * batch
+    own = layer.shares is None
+    return LayerCosts(
+        layer=layer,
+        input_shapes=op.inputs,
+        output_shape=op.output,
+        weights=params - biases if own else 0,
+        biases=biases if own else 0,
+        buffers=sum(product(shape) for shape in op.buffers().values()) if own else 0,
+        macs=work.get("mac", 0) * batch,
+        flops=rule.flops(op, work) * batch,
+        memory=0 if op.category in rule.in_place else output_bytes,
+        bytes_read=(sum(map(product, op.inputs)) * batch + params) * itemsize,
+        bytes_written=output_bytes,
+        receptive_field=field,
+    )

@@ -1,0 +1,163 @@
+"""Receptive fields: what part of the input one position of a layer sees.
+
+Along each spatial dimension of the input an interval: position i sees input positions ``stride·i + first`` to
+``stride·i + last``. A window widens it, a join takes the hull. The terms are those of Araujo, Norris and Sim,
+*Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019: size ``last − first + 1``, effective
+stride, effective padding ``−first``. Positions count from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archcalc.arithmetic import Shape
+from archcalc.network import Network
+from archcalc.ops.operator import GLANCE, SAME_POSITION, Operator, Sight, Window
+
+
+class Span(NamedTuple):
+    """The interval of one dimension, seen from position i: ``stride·i + first … stride·i + last``."""
+
+    stride: Any
+    first: Any
+    last: Any
+
+    @property
+    def centre(self) -> Any:
+        """Twice the centre, seen from position 0 (twice, so that it is whole)."""
+        return self.first + self.last
+
+    def through(self, window: Window) -> Span:
+        """The interval after a window that looks at positions with this one."""
+        return Span(
+            self.stride * window.stride,
+            self.first + self.stride * window.first,
+            self.last + self.stride * window.last,
+        )
+
+    def hull(self, other: Span) -> Span:
+        """The smallest interval that holds both, with the smaller step."""
+        return Span(min(self.stride, other.stride), min(self.first, other.first), max(self.last, other.last))
+
+
+@dataclass(frozen=True)
+class View:
+    """What a layer sees.
+
+    ``spans`` has an interval for each dimension in which its positions still have a place of their own; ``whole`` are
+    the dimensions that it sees entirely, be it through a gate that leaves the interval as it is.
+    """
+
+    axes: tuple[frozenset[int], ...]
+    """For each axis of the layer's output, the input dimensions that run along it."""
+    spans: Mapping[int, Span]
+    whole: frozenset[int] = frozenset()
+    aligned: bool = True
+    source: str = ""
+    """The first network input among those seen."""
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The receptive field of a layer, a number per spatial dimension of the input."""
+
+    size: tuple[Any, ...]
+    """Positions seen along the spatial path; the whole input where no such path is left."""
+    stride: tuple[Any, ...]
+    """Input positions between neighbours; None where positions have no place any more."""
+    padding: tuple[Any, ...]
+    """How far position 0 looks out of the input; None where positions have no place any more."""
+    sees_all: bool
+    """Whether it sees the whole input, through global pooling, a linear layer, attention or a gate."""
+    aligned: bool
+    """Whether all paths to it have the same stride and the same centres."""
+
+
+class Viewer:
+    """Follows what is seen through a network, layer by layer."""
+
+    def __init__(self, network: Network) -> None:
+        self.extents: dict[int, int] = {}
+        self.dimensions: dict[str, range] = {}
+        self.views: dict[str, View] = {}
+        self.unaligned: list[str] = []
+        """Joins whose own paths disagree: where the network stops being aligned."""
+        for name, shape in network.inputs.items():
+            first = len(self.extents)
+            self.extents.update(enumerate(shape[1:], first))
+            self.dimensions[name] = range(first, len(self.extents))
+            axes = (frozenset[int](), *(frozenset([dimension]) for dimension in self.dimensions[name]))
+            spans = {dimension: Span(1, 0, 0) for dimension in self.dimensions[name]}
+            self.views[name] = View(axes, spans, source=name)
+
+    def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
+        """The receptive field of the next layer."""
+        seen = [
+            self._through(self.views[source], op, sight)
+            for source, sight in zip(sources, op.sights(), strict=True)
+        ]
+        view = seen[0]
+        for other in seen[1:]:
+            view = self._join(view, other)
+        if not view.aligned and all(self.views[source].aligned for source in sources):
+            self.unaligned.append(name)
+        self.views[name] = view
+        return self.field(view)
+
+    def _through(self, view: View, op: Operator, sight: tuple[Window | Sight, ...]) -> View:
+        origin = op.axes()
+        same_axes = len(origin) == len(view.axes) and all(made == (at,) for at, made in enumerate(origin))
+        if same_axes and all(one is SAME_POSITION or one == SAME_POSITION for one in sight):
+            return view
+        spans, whole = dict(view.spans), set(view.whole)
+        for axis, look in enumerate(sight):
+            if look == SAME_POSITION:
+                continue
+            for dimension in view.axes[axis]:
+                alone = len(view.axes[axis]) == 1 and sum(dimension in one for one in view.axes) == 1
+                if look is GLANCE:
+                    whole.add(dimension)
+                elif isinstance(look, Window) and alone and dimension in spans:
+                    spans[dimension] = spans[dimension].through(look)
+                else:
+                    whole.add(dimension)
+                    spans.pop(dimension, None)
+        axes = tuple(frozenset().union(*(view.axes[axis] for axis in made)) for made in origin)
+        return View(axes, spans, frozenset(whole), view.aligned, view.source)
+
+    def _join(self, one: View, other: View) -> View:
+        if one is other:
+            return one
+        spans, aligned = dict(one.spans), one.aligned and other.aligned
+        for dimension, span in other.spans.items():
+            mine = spans.get(dimension)
+            if mine is None:
+                spans[dimension] = span
+            elif mine != span:
+                aligned = aligned and mine.stride == span.stride and mine.centre == span.centre
+                spans[dimension] = mine.hull(span)
+        axes = one.axes
+        if len(axes) == len(other.axes):
+            axes = tuple(mine | theirs for mine, theirs in zip(axes, other.axes, strict=True))
+        return View(axes, spans, one.whole | other.whole, aligned, one.source)
+
+    def field(self, view: View) -> ReceptiveField:
+        """The published terms of a view."""
+        size, stride, padding = [], [], []
+        for dimension in self.dimensions[view.source]:
+            span = view.spans.get(dimension)
+            if span is None:
+                size.append(self.extents[dimension])
+                stride.append(None)
+                padding.append(None)
+            else:
+                size.append(span.last // 1 - -(-span.first // 1) + 1)
+                stride.append(span.stride)
+                padding.append(-span.first)
+        return ReceptiveField(tuple(size), tuple(stride), tuple(padding), bool(view.whole), view.aligned)
+
+    def input_shape(self, view: View) -> Shape:
+        """Extents of the input that a view belongs to."""
+        return tuple(self.extents[dimension] for dimension in self.dimensions[view.source])
