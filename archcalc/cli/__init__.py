@@ -1,0 +1,111 @@
+"""The command line: one file per command, each imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from archcalc import __version__
+
+EXAMPLES = """\b
+Examples:
+"""
+
+
+class Commands(click.Group):
+    """A group that finds its commands in the files of this package that have a `command`."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Names of all commands: the files whose names do not start with `_`."""
+        return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of that name."""
+        if name not in self.list_commands(context):
+            return None
+        command: click.Command = import_module(f"{__name__}.{name}").command
+        return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; for an unknown one, the nearest."""
+        try:
+            return super().resolve_command(context, args)
+        except click.UsageError as error:
+            from archcalc.spec.errors import did_you_mean, printable
+
+            word = printable(args[0]) if args else ""
+            hint = did_you_mean(word, self.list_commands(context))
+            raise click.UsageError(f"there is no command '{word}'{hint}", context) from error
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """An example of every command."""
+        with formatter.section("Examples"):
+            for name in self.list_commands(context):
+                command = self.get_command(context, name)
+                example = getattr(command, "example", None)
+                if example:
+                    formatter.write_text(example)
+
+
+class Command(click.Command):
+    """A command with an example for the help."""
+
+    def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+        if example and not self.epilog:
+            self.epilog = f"Example: {example}"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="archcalc")
+def cli() -> None:
+    """Shapes, costs and receptive fields of neural networks, by formula and without running them."""
+
+
+def main() -> None:
+    """Run the command line, with every error of a user's said in words: exit 2, and no traceback."""
+    from archcalc.cli._errors import MissingExtra
+
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        code = _fail("interrupted", 130)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except MissingExtra as error:
+        code = _fail(str(error))
+    except BrokenPipeError:
+        # The reader has gone (`archcalc table vgg16 | head`): nothing is left to be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except OSError as error:
+        code = _fail(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except Exception as error:
+        code = _fail(_in_words(error))
+    sys.exit(code)
+
+
+def _in_words(error: Exception) -> str:
+    from archcalc.spec.errors import SpecError, printable
+
+    if isinstance(error, SpecError):
+        return str(error)
+    if isinstance(error, (ValueError, KeyError)) and error.args:
+        return f"error: {printable(str(error.args[0]))}"
+    raise error
+
+
+def _fail(message: str, code: int = 2) -> int:
+    click.echo(message, err=True)
+    return code

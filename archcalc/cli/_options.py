@@ -1,0 +1,101 @@
+"""Options that several commands have, and what they mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from archcalc.arithmetic import Shape
+from archcalc.network import Network
+from archcalc.spec.errors import SpecError, quote
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def network_options(function: F) -> F:
+    """`--input` and `--set`: what changes the network itself."""
+    for option in (
+        click.option(
+            "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
+        ),
+        click.option(
+            "--input", "inputs", multiple=True, metavar="C,H,W", help="Input shape without the batch; NAME=C,H,W for one of several."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def counting_options(function: F) -> F:
+    """`--batch`, `--dtype` and `--convention`: what changes the counts."""
+    for option in (
+        click.option("--convention", default="lecture", metavar="NAME", help="Way of counting: lecture, full, fvcore, torch. [lecture]"),
+        click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
+        click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]"),
+    ):
+        function = option(function)
+    return function
+
+
+def output_option(function: F) -> F:
+    """`-o`: where the result goes."""
+    return click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")(function)
+
+
+def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, ...]) -> Network:
+    """The network that a command line means."""
+    from archcalc.spec.language import parse_setting
+    from archcalc.spec.library import find
+
+    spec, variant = find(reference)
+    values = dict(parse_setting(text, spec) for text in settings)
+    return spec.network(variant, values, input_shapes(inputs))
+
+
+def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:
+    """`C,H,W`, or `NAME=C,H,W` for each of several inputs."""
+    shapes: dict[str, Shape] = {}
+    for text in texts:
+        name, equals, sizes = text.rpartition("=")
+        parts = [part.strip() for part in sizes.replace("x", ",").replace("×", ",").split(",")]
+        if not 1 <= len(parts) <= 4 or not all(
+            part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
+        ):
+            raise SpecError(f"an input shape is C,H,W with sizes above 0, not {quote(text)}")
+        shapes[name if equals else "input"] = tuple(map(int, parts))
+    return shapes or None
+
+
+def write(text: str, output: str | None) -> None:
+    """Give the result to the terminal or to a file, which appears whole or not at all."""
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        return
+    write_file(Path(output), text.encode())
+    click.echo(f"wrote {output}", err=True)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that it appears whole or not at all."""
+    import contextlib
+    import os
+    import tempfile
+
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part")
+    try:
+        with open(handle, "wb") as stream:
+            stream.write(content)
+        # mkstemp makes a private file; the result is an ordinary one.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

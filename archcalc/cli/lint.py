@@ -1,0 +1,31 @@
+"""`archcalc lint`: check specs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archcalc.cli import Command
+
+
+@click.command(cls=Command, example="archcalc lint my.yaml specs/*.yaml")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.pass_context
+def command(context: click.Context, files: tuple[str, ...]) -> None:
+    """Check specs, each with all its variants, and print every mistake with its place.
+
+    Exits 1 if there is one.
+    """
+    from archcalc.spec.lint import lint
+
+    mistakes = 0
+    for file in files:
+        found = lint(Path(file))
+        mistakes += len(found)
+        for mistake in found:
+            click.echo(str(mistake))
+    if mistakes:
+        click.echo(f"{mistakes} mistake{'s' if mistakes > 1 else ''}", err=True)
+        context.exit(1)
+    click.echo(f"{len(files)} spec{'s' if len(files) > 1 else ''} without mistakes", err=True)

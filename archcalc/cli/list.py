@@ -1,0 +1,19 @@
+"""`archcalc list`: every bundled network."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import output_option, write
+
+
+@click.command(cls=Command, example="archcalc list --format json")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format of the list. [text]")
+@output_option
+def command(format_: str, output: str | None) -> None:
+    """List every bundled network: name, title, year, input, parameters and multiply-adds; json has the source too."""
+    from archcalc.render.catalogue import catalogue, catalogue_json, catalogue_text
+
+    entries = catalogue()
+    write(catalogue_json(entries) if format_ == "json" else catalogue_text(entries), output)

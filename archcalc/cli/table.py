@@ -1,0 +1,79 @@
+"""`archcalc table`: the lecture's table of a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.spec.errors import SpecError, did_you_mean, quote
+
+FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
+
+
+@click.command(cls=Command, example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf")
+@click.argument("network")
+@network_options
+@counting_options
+@click.option("--columns", metavar="A,B,…", help="Columns, in this order; `--columns help` lists them.")
+@click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Join what stands deeper than N names into its group.")
+@click.option("--exact", is_flag=True, help="Print whole numbers in full.")
+@click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="Format of the table. [text]")
+@output_option
+def command(
+    network: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    columns: str | None,
+    every_layer: bool,
+    depth: int | None,
+    exact: bool,
+    layout: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Print the layers of NETWORK with their shapes, parameters, memory, operations and receptive fields.
+
+    NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
+    """
+    from archcalc.render.columns import COLUMNS, LECTURE_COLUMNS
+    from archcalc.render.formats import render
+    from archcalc.render.grid import View, lay_out
+
+    if columns == "help":
+        write("".join(f"{key:16}{column.heading}\n" for key, column in COLUMNS.items()), output)
+        return
+    chosen = tuple(columns.split(",")) if columns else LECTURE_COLUMNS
+    for key in chosen:
+        if key not in COLUMNS:
+            raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
+    view = View(chosen, every_layer, depth, exact, layout == "hwc")
+    analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention)
+    if format_ != "text":
+        write(render(analysis, format_, view), output)
+        return
+    from archcalc.render.text import text_table
+
+    styled = output is None and sys.stdout.isatty()
+    bold = _bold if styled and not os.environ.get("NO_COLOR") else str
+    write(text_table(lay_out(analysis, view), _width(styled), bold), output)
+
+
+def _width(on_terminal: bool) -> int | None:
+    """The width to fit: the terminal's, or what COLUMNS says; None for a file or a pipe."""
+    if on_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)

@@ -1,0 +1,81 @@
+"""The JSON contract: plain data, every layer, nothing folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from archcalc.analysis import Analysis, LayerCosts, Totals
+from archcalc.analysis.receptive import ReceptiveField
+
+
+def as_dict(analysis: Analysis) -> dict[str, Any]:
+    """An analysis as plain data. Shapes are per sample, counts and bytes for the batch.
+
+    `layers` and `totals` are the network that does inference; what is counted apart stands under `apart`.
+    """
+    network = analysis.network
+    shapes = {name: list(shape) for name, shape in network.inputs.items()}
+    result: dict[str, Any] = {
+        "network": network.name,
+        "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+        "convention": analysis.convention.name,
+        "layers": _layers(analysis.rows),
+        "totals": _totals(analysis.totals),
+    }
+    if analysis.apart:
+        result["apart"] = {"layers": _layers(analysis.apart), "totals": _totals(analysis.totals_apart)}
+    return result
+
+
+def _layers(rows: Iterable[LayerCosts]) -> list[dict[str, Any]]:
+    return [_layer(row) for row in rows]
+
+
+def _layer(row: LayerCosts) -> dict[str, Any]:
+    layer = row.layer
+    data: dict[str, Any] = {
+        "name": row.name,
+        "op": layer.op.kind,
+        "inputs": list(layer.inputs),
+        "input_shapes": [list(shape) for shape in row.input_shapes],
+        "output_shape": list(row.output_shape),
+        "params": row.params,
+        "buffers": row.buffers,
+        "macs": row.macs,
+        "flops": row.flops,
+        "memory_bytes": row.memory,
+        "receptive_field": _field(row.receptive_field),
+    }
+    if layer.shares:
+        data["shares"] = layer.shares
+    if layer.train:
+        data["train"] = True
+    return data
+
+
+def _field(field: ReceptiveField) -> dict[str, Any]:
+    return {
+        "size": [number(value) for value in field.size],
+        "stride": [number(value) for value in field.stride],
+        "padding": [number(value) for value in field.padding],
+        "global": field.sees_all,
+        "aligned": field.aligned,
+    }
+
+
+def number(value: Any) -> Any:
+    """A number that JSON has: a fraction (after upsampling) as a float."""
+    return value if value is None or isinstance(value, int) else float(value)
+
+
+def _totals(totals: Totals) -> dict[str, int]:
+    return {
+        "params": totals.params,
+        "buffers": totals.buffers,
+        "macs": totals.macs,
+        "flops": totals.flops,
+        "memory_bytes": totals.memory,
+    }

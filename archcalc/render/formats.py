@@ -1,0 +1,153 @@
+"""A grid in each format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from archcalc.analysis import Analysis
+from archcalc.render.grid import Grid, View, lay_out
+from archcalc.spec.errors import printable
+
+
+def render(analysis: Analysis, format: str, view: View = View()) -> str:
+    """The table in one of `FORMATS`, ending with a line's end."""
+    return FORMATS[format](analysis, view)
+
+
+def _markdown(analysis: Analysis, view: View) -> str:
+    grid = lay_out(analysis, view)
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(_escape_markdown(cell) for cell in cells) + " |"
+
+    lines = [f"**{_escape_markdown(grid.title)}**", "", line(grid.headings)]
+    lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
+    for section in grid.sections:
+        lines += map(line, section.rows)
+        lines.append("| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in section.total) + " |")
+    for note in grid.notes:
+        lines += ["", _escape_markdown(note)]
+    return "\n".join(lines) + "\n"
+
+
+_MARKDOWN = str.maketrans({one: f"\\{one}" for one in "\\|*_`<>[]#"})
+
+
+def _escape_markdown(text: str) -> str:
+    return printable(text).translate(_MARKDOWN)
+
+
+def _html(analysis: Analysis, view: View) -> str:
+    from html import escape
+
+    grid = lay_out(analysis, view)
+
+    def line(cells: list[str], tag: str) -> str:
+        parts = (
+            f'<{tag} style="text-align:{"right" if column.right else "left"}">{escape(printable(cell))}</{tag}>'
+            for column, cell in zip(grid.columns, cells, strict=True)
+        )
+        return "<tr>" + "".join(parts) + "</tr>"
+
+    lines = ['<table class="archcalc">', f"<caption>{escape(printable(grid.title))}</caption>"]
+    lines += ["<thead>", line(grid.headings, "th"), "</thead>"]
+    for section in grid.sections:
+        lines += ["<tbody>", *(line(row, "td") for row in section.rows), line(section.total, "th"), "</tbody>"]
+    lines.append("</table>")
+    lines += [f"<p>{escape(printable(note))}</p>" for note in grid.notes]
+    return "\n".join(lines) + "\n"
+
+
+_LATEX = {
+    **{one: f"\\{one}" for one in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "–": "--",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}
+_LATEX_TABLE = str.maketrans(_LATEX)
+
+
+def escape_latex(text: str) -> str:
+    """A text that LaTeX prints as it is."""
+    return printable(text).translate(_LATEX_TABLE).replace(r"\textquotedbl{}", "''")
+
+
+def _latex(analysis: Analysis, view: View) -> str:
+    grid = lay_out(analysis, view)
+
+    def line(cells: list[str]) -> str:
+        return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
+
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"  \centering",
+        rf"  \caption{{{escape_latex(grid.title)}}}",
+        rf"  \begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in grid.columns)}}}",
+        r"  \toprule",
+        line(grid.headings),
+    ]
+    for section in grid.sections:
+        lines += [r"  \midrule", *map(line, section.rows), r"  \midrule", line(section.total)]
+    lines += [r"  \bottomrule", r"  \end{tabular}"]
+    lines += [rf"  \par\smallskip\footnotesize {escape_latex(note)}" for note in grid.notes]
+    lines.append(r"\end{table}")
+    return "\n".join(lines) + "\n"
+
+
+def _csv(analysis: Analysis, view: View) -> str:
+    import csv
+    import io
+
+    grid = lay_out(analysis, replace(view, exact=True))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    keys = {"flops": f"flops_{analysis.convention.name}", "memory": "memory_bytes"}
+    writer.writerow([keys.get(column.key, column.key) for column in grid.columns])
+    for section in grid.sections:
+        for row in (*section.rows, section.total):
+            writer.writerow([_csv_cell(cell) for cell in row])
+    return stream.getvalue()
+
+
+def _csv_cell(text: str) -> str:
+    """A cell that a spreadsheet takes as what it says: never as a formula."""
+    number = text.replace(",", "")
+    if number.isascii() and number.removeprefix("-").isdigit():
+        return number
+    text = printable(text).replace("×", "x")
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def _json(analysis: Analysis, view: View) -> str:
+    import json
+
+    from archcalc.render.data import as_dict
+
+    return json.dumps(as_dict(analysis), indent=1, ensure_ascii=False) + "\n"
+
+
+def _text(analysis: Analysis, view: View) -> str:
+    from archcalc.render.text import text_table
+
+    return text_table(lay_out(analysis, view))
+
+
+FORMATS: dict[str, Callable[[Analysis, View], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "csv": _csv,
+    "json": _json,
+    "latex": _latex,
+    "html": _html,
+}
+
+__all__ = ["FORMATS", "Grid", "escape_latex", "render"]
