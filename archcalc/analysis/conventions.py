@@ -48,7 +48,7 @@ class Convention:
         return total
 
 
-_MACS: Rates = {"mac": 1}
+_MACS: Rates = {"mac": 1, "matmul": 1}
 _LARGEST: Rates = {"compare": 1, "output": 1}
 _AVERAGE: Rates = {"add": 1, "div": 1}
 _FVCORE_NORM: Rates = {"output": 4, "weighted": 1}
@@ -58,7 +58,7 @@ CONVENTIONS = {
     for convention in (
         Convention(
             name="lecture",
-            says="1 per multiply-add of convolutions and linear layers, K·K per output of a pooling; bias, "
+            says="1 per multiply-add of convolution, linear and attention, K·K per output of a pooling; bias, "
             "normalization, activation and everything else 0",
             otherwise=_MACS,
             table={
@@ -76,7 +76,7 @@ CONVENTIONS = {
             name="full",
             says="every arithmetic operation: 2 per multiply-add, 1 per addition, multiplication, division, comparison, "
             "exponential and the like",
-            otherwise={**_ALL, "mac": 2},
+            otherwise={**_ALL, "mac": 2, "matmul": 2},
             table={},
             memory_says="output elements × {itemsize} B, for every layer",
         ),
@@ -89,19 +89,21 @@ CONVENTIONS = {
                 "conv": _MACS,
                 "conv_transpose": _MACS,
                 "linear": _MACS,
+                "multi_head_attention": {"mac": 1},  # its projections; the attention itself is unsupported
                 "batch_norm": {"output": 1, "weighted": 1},
                 "layer_norm": _FVCORE_NORM,
                 "group_norm": _FVCORE_NORM,
                 "instance_norm": _FVCORE_NORM,
                 "adaptive_avg_pool2d": {"input": 1},
                 "global_avg_pool2d": {"input": 1},
+                "upsample2d": {"output": 1, "add": 1},  # nearest 1, bilinear 4
             },
             memory_says="output elements × {itemsize} B, for every layer",
         ),
         Convention(
             name="torch",
             says="as torch.utils.flop_counter: 2 per multiply-add of convolution, linear and attention; the rest 0",
-            otherwise={"mac": 2},
+            otherwise={"mac": 2, "matmul": 2},
             table={},
             memory_says="output elements × {itemsize} B, for every layer",
         ),

@@ -193,7 +193,7 @@ def _costs(layer: Layer, field: ReceptiveField, rule: Convention, batch: int, it
         weights=params - biases if own else 0,
         biases=biases if own else 0,
         buffers=sum(product(shape) for shape in op.buffers().values()) if own else 0,
-        macs=work.get("mac", 0) * batch,
+        macs=(work.get("mac", 0) + work.get("matmul", 0)) * batch,
         flops=rule.flops(op, work) * batch,
         memory=0 if op.category in rule.in_place else output_bytes,
         bytes_read=(sum(map(product, op.inputs)) * batch + params) * itemsize,

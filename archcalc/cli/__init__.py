@@ -72,7 +72,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, with every error of a user's said in words: exit 2, and no traceback."""
-    from archcalc.cli._errors import MissingExtra
+    from archcalc.runtime.requirements import MissingExtra
 
     try:
         code = cli.main(standalone_mode=False)

@@ -23,7 +23,7 @@ def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width:
     scores = heads * queries * keys
     rows = heads * queries
     return {
-        "mac": scores * width + scores * value_width,
+        "matmul": scores * width + scores * value_width,
         "mul": scores,  # the scaling by 1/√d
         "compare": scores - rows,
         "exp": scores,
@@ -109,7 +109,7 @@ class MultiHeadAttention(Operator):
         width = q[1]
         work = attention_work(self.heads, q[0], k[0], width // self.heads, width // self.heads)
         rows = 2 * q[0] + 2 * k[0]  # queries, keys, values, and the projection at the end
-        work["mac"] += rows * width * width
+        work["mac"] = rows * width * width
         if self.bias:
             work["add"] += rows * width
         return work

@@ -200,7 +200,8 @@ class LocalResponseNorm(Operator):
         }
 
     def sight(self) -> tuple[Window | Sight, ...]:
-        return (SAME_POSITION,) * len(self.x)
+        neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)
+        return (neighbours, *(SAME_POSITION,) * self.rank)
 
     def torch(self) -> Torch:
         return Torch(

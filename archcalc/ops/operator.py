@@ -15,9 +15,13 @@ from archcalc.arithmetic import Dim, Shape, Unmet, product, require
 from archcalc.ops.arguments import Argument, BadArgument, declared
 
 Work = dict[str, Dim]
-"""Primitive operation to its count for one sample. A multiply-add is one `mac`, and the first `mac` of a sum counts."""
+"""Primitive operation to its count for one sample.
 
-PRIMITIVES = ("mac", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
+A multiply-add with a weight is one `mac`, one of two computed tensors (attention's scores) one `matmul`; the first
+term of a sum counts like the others.
+"""
+
+PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
 
 
 class Window(NamedTuple):

@@ -1,0 +1,90 @@
+"""A network as a torch.nn.Module: torch.fx writes its forward, so a call costs no more than a hand-written one."""
+
+from __future__ import annotations
+
+import operator
+import re
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from archcalc.network import Layer, Network
+from archcalc.ops.operator import Torch
+from archcalc.runtime import modules
+
+ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}
+
+
+def resolve(target: str) -> Any:
+    """The class or function that a `Torch.target` names."""
+    root, _, path = target.partition(".")
+    return reduce(getattr, path.split("."), ROOTS[root])
+
+
+def is_module(described: Torch) -> bool:
+    """Whether it is a module (with a place in the tree), not a function."""
+    return isinstance(resolve(described.target), type)
+
+
+def make_module(described: Torch) -> nn.Module:
+    """The module that an operator describes."""
+    module: nn.Module = resolve(described.target)(*described.args, **(described.kwargs or {}))
+    return module
+
+
+def build_module(network: Network) -> fx.GraphModule:
+    """The module. It takes the network's inputs in order, with a batch, and gives its outputs.
+
+    While training it gives the side outputs too, after the outputs, as a tuple.
+    """
+    root = nn.Module()
+    graph = fx.Graph()
+    nodes: dict[str, fx.Node] = {}
+    for name in network.inputs:
+        nodes[name] = graph.placeholder(_identifier(name))
+    for layer in network.layers:
+        if layer.apart:
+            continue
+        nodes[layer.name] = _add_layer(root, graph, layer, [nodes[source] for source in layer.inputs])
+    outputs = [nodes[name] for name in network.outputs]
+    graph.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
+    return fx.GraphModule(root, graph, class_name=_class_name(network.name))
+
+
+def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.Node]) -> fx.Node:
+    described = layer.op.torch()
+    function = resolve(described.target)
+    if isinstance(function, type):
+        path = layer.shares or layer.name
+        if layer.shares is None:
+            _place(root, path, make_module(described))
+        return graph.call_module(path, tuple(inputs))
+    kwargs = dict(described.kwargs or {})
+    if described.listed:
+        return graph.call_function(function, (inputs, *described.args), kwargs)
+    if described.target.startswith("operator."):
+        return reduce(lambda left, right: graph.call_function(function, (left, right)), inputs)
+    return graph.call_function(function, (*inputs, *described.args), kwargs)
+
+
+def _place(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Put a module at its path, with plain modules on the way."""
+    *groups, name = path.split(".")
+    parent = root
+    for group in groups:
+        child = parent._modules.get(group)
+        if child is None:
+            child = nn.Module()
+            parent.add_module(group, child)
+        parent = child
+    parent.add_module(name, module)
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"\W", "_", name) or "input"
+
+
+def _class_name(name: str) -> str:
+    return "".join(part.capitalize() for part in re.split(r"\W+|_", name) if part) or "Network"

@@ -1,0 +1,73 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    cuda = None
+    for item in items:
+        if item.get_closest_marker("slow") and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+        if item.get_closest_marker("cuda"):
+            if cuda is None:
+                import torch
+
+                cuda = torch.cuda.is_available()
+            if not cuda:
+                item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture
+def data() -> Path:
+    """The folder of gold data; its README says where each number is from."""
+    return ROOT / "tests" / "data"
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path):
+    """Write a spec to a file, and give its path."""
+
+    def write(text: str, name: str = "net.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def cli():
+    """Run `archcalc` in this process: `cli("table", "alexnet")` gives exit code, output and errors."""
+    import contextlib
+    import io
+    import sys
+    from types import SimpleNamespace
+    from unittest.mock import patch
+
+    from archcalc.cli import main
+
+    def run(*arguments: str) -> SimpleNamespace:
+        out, err = io.StringIO(), io.StringIO()
+        code: object = 0
+        with (
+            patch.object(sys, "argv", ["archcalc", *map(str, arguments)]),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+        return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+
+    return run

@@ -1,0 +1,166 @@
+"""Every operator, at every one of its examples, against PyTorch and the counting tools. A new one is tested by existing."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import reduce
+
+import pytest
+import sympy
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcalc.analysis import CONVENTIONS
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
+from archcalc.runtime.build import build_module, is_module, make_module
+
+BATCH = 2
+CASES = [
+    pytest.param(kind, example, id=f"{kind}-{number}")
+    for kind, operator in registry().items()
+    for number, example in enumerate(operator.examples)
+]
+
+
+def apply(kind: str, example) -> Operator:
+    return registry()[kind](example.inputs, **example.arguments)
+
+
+def network_of(op: Operator) -> Network:
+    names = tuple(f"x{number}" for number in range(len(op.inputs)))
+    layer = Layer("layer", op, names)
+    return Network("one", dict(zip(names, op.inputs, strict=True)), (layer,), ("layer",))
+
+
+def random_inputs(op: Operator, device: str = "cpu") -> list[torch.Tensor]:
+    dtype = torch.long if op.kind == "embedding" else torch.float32
+    return [torch.ones(BATCH, *shape, dtype=dtype, device=device) for shape in op.inputs]
+
+
+@pytest.mark.parametrize("kind", registry())
+def test_is_complete(kind):
+    """It says what it is, has examples, and every argument says what it is for."""
+    operator = registry()[kind]
+    assert operator.examples
+    assert operator.category
+    assert operator.__doc__
+    assert all(argument.doc for argument in operator.arguments.values())
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_shape_and_weights_are_those_of_torch(kind, example):
+    """On the meta device: nothing is computed, but PyTorch's own shapes come out."""
+    op = apply(kind, example)
+    with torch.device("meta"):
+        module = build_module(network_of(op))
+        output = module(*random_inputs(op, "meta"))
+    assert tuple(output.shape) == (BATCH, *op.output)
+    if is_module(op.torch()):
+        assert {name: tuple(p.shape) for name, p in module.layer.named_parameters()} == op.weights()
+        assert {name: tuple(b.shape) for name, b in module.layer.named_buffers()} == op.buffers()
+    else:
+        assert not op.weights()
+        assert not op.buffers()
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_torch_convention_is_what_torch_counts(kind, example):
+    op = apply(kind, example)
+    module = build_module(network_of(op)).eval()
+    torch.backends.mha.set_fastpath_enabled(False)  # it hides the work from the counter
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(*random_inputs(op))
+    assert BATCH * CONVENTIONS["torch"].flops(op, op.work()) == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_fvcore_convention_is_what_fvcore_counts(kind, example):
+    op = apply(kind, example)
+    module = build_module(network_of(op)).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        count = FlopCountAnalysis(module, tuple(random_inputs(op)))
+        count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        assert BATCH * CONVENTIONS["fvcore"].flops(op, op.work()) == count.total()
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_work_is_of_known_primitives_and_never_negative(kind, example):
+    work = apply(kind, example).work()
+    assert set(work) <= set(PRIMITIVES)
+    assert all(count >= 0 for count in work.values())
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_rules_hold_over_symbols(kind, example):
+    """The same rules, handed a symbol for a spatial size, give a formula that evaluates to the table's numbers."""
+    op = apply(kind, example)
+    axis = len(op.x) - 1 if kind != "multi_head_attention" else 0
+    if len(op.x) < 2 or kind in ("reshape", "adaptive_avg_pool", "adaptive_max_pool", "slice", "chunk", "upsample"):
+        pytest.skip("its form depends on the size")
+    size = sympy.Symbol("n", integer=True, positive=True)
+    value = op.x[axis]
+    if any(shape[axis] != value for shape in op.inputs):
+        pytest.skip("inputs of several sizes")
+    symbolic = registry()[kind]([(*shape[:axis], size, *shape[axis + 1 :]) for shape in op.inputs], **example.arguments)
+
+    def at(expression):
+        return sympy.sympify(expression).subs(size, value)
+
+    assert tuple(map(at, symbolic.output)) == op.output
+    assert {name: at(count) for name, count in symbolic.work().items()} == op.work()
+
+
+def seen_by_nan(op: Operator, number: int, axis: int) -> dict[int, set[int]]:
+    """For each output position along the axis, the input positions whose NaN reaches it."""
+    module = build_module(network_of(op)).eval()
+    seen: dict[int, set[int]] = {position: set() for position in range(op.output[axis])}
+    for position in range(op.inputs[number][axis]):
+        inputs = random_inputs(op)
+        inputs[number].select(axis + 1, position).fill_(math.nan)
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH):  # the fused kernel swallows a query's NaN
+            output = module(*inputs)
+        others = [at for at in range(output.dim()) if at != axis + 1]
+        reached = reduce(lambda tensor, at: tensor.any(at, keepdim=True), others, output.isnan()).flatten()
+        for at in reached.nonzero().flatten().tolist():
+            seen[at].add(position)
+    return seen
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_sight_is_where_nan_reaches_from(kind, example):
+    """A NaN at an input position reaches exactly the outputs that see it."""
+    op = apply(kind, example)
+    if kind == "embedding" or len(op.axes()) != len(op.x) or kind in ("permute", "reshape"):
+        pytest.skip("positions are moved to other axes")
+    for number, sight in enumerate(op.sights()):
+        for axis, look in enumerate(sight):
+            size = op.inputs[number][axis]
+            if size > 40 or op.output[axis] == 1:
+                continue
+            seen = seen_by_nan(op, number, axis)
+            if look in (WHOLE_AXIS, GLANCE):
+                if axis > 0 or kind == "linear":
+                    assert all(len(positions) == size for positions in seen.values())
+                continue
+            assert isinstance(look, Window)
+            for position, positions in seen.items():
+                first = math.ceil(look.stride * position + look.first)
+                last = math.floor(look.stride * position + look.last)
+                if first < 0 or last >= size:
+                    continue  # at the border, padding and mirrored or repeated positions take part
+                if kind in ("upsample", "adaptive_avg_pool", "adaptive_max_pool"):
+                    assert positions <= set(range(first, last + 1))  # a hull over all positions
+                else:
+                    assert (min(positions), max(positions)) == (first, last)
+
+
+def test_module_and_network_are_the_same(kind="conv"):
+    """A module made from a description alone is the one in the tree."""
+    op = apply(kind, registry()[kind].examples[0])
+    assert str(make_module(op.torch())) == str(build_module(network_of(op)).layer)
