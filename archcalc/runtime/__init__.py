@@ -21,7 +21,7 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
 
     need_torch()
     from archcalc.network import Network
-    from archcalc.runtime.build import build_module
+    from archcalc.runtime.building import build_module
     from archcalc.spec.library import load
 
     return build_module(network if isinstance(network, Network) else load(network, **settings))

@@ -17,7 +17,7 @@ from archcalc.analysis import CONVENTIONS
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
-from archcalc.runtime.build import build_module, is_module, make_module
+from archcalc.runtime.building import build_module, is_module, make_module
 
 BATCH = 2
 CASES = [

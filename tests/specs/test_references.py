@@ -1,0 +1,128 @@
+"""Every bundled network that names a reference equals that implementation, tensor by tensor and count by count."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+import torch
+from fvcore.nn import FlopCountAnalysis
+from torch.utils.flop_counter import FlopCounterMode
+
+import archcalc
+from archcalc import SpecError
+from archcalc.runtime.reference import reference_module
+from archcalc.spec.library import bundled_networks, open_spec
+
+
+def referenced() -> dict[str, str]:
+    """Name to reference of every bundled network that has one."""
+    specs = {path: open_spec(path) for path, _ in bundled_networks()}
+    found = {}
+    for path, variant in bundled_networks():
+        network = specs[path].network(variant)
+        if network.about.reference:
+            found[network.name] = network.about.reference
+    return found
+
+
+NETWORKS = referenced()
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def name(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def meta_reference(name):
+    with torch.device("meta"):
+        return reference_module(NETWORKS[name]).eval()
+
+
+def other_size(name: str) -> tuple[int, ...] | None:
+    """A smaller input that the network takes, or None."""
+    channels, height, _ = next(iter(archcalc.load(name).inputs.values()))
+    for size in (height // 2 + 32, height // 2, height + 32):
+        try:
+            archcalc.load(name, input=(channels, size, size))
+        except SpecError:
+            continue
+        return (channels, size, size)
+    return None
+
+
+def torch_flops(module: torch.nn.Module, shape: tuple[int, ...]) -> int:
+    torch.backends.mha.set_fastpath_enabled(False)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        module(torch.empty(shape, device="meta"))
+    return counter.get_total_flops()
+
+
+def test_tensors_are_those_of_the_reference(name, meta_reference):
+    """Names and shapes of all parameters and buffers, side outputs included."""
+    network = archcalc.load(name)
+    own = {
+        f"{layer.name}.{tensor}": shape
+        for layer in network.layers
+        if layer.shares is None
+        for tensor, shape in (layer.op.weights() | layer.op.buffers()).items()
+    }
+    theirs = {key: tuple(tensor.shape) for key, tensor in meta_reference.state_dict().items()}
+    assert own == theirs
+
+
+def test_multiply_adds_are_those_of_the_reference(name, meta_reference):
+    """At the canonical input, and at another size with a batch of 2, by torch's own counter."""
+    canonical = next(iter(archcalc.load(name).inputs.values()))
+    for shape, batch in ((canonical, 1), (other_size(name), 2)):
+        if shape is None:
+            continue
+        try:
+            expected = torch_flops(meta_reference, (batch, *shape))
+        except (RuntimeError, AssertionError):
+            if shape == canonical:
+                raise
+            continue  # the implementation takes no other size
+        counted = archcalc.load(name, input=shape).analyze(batch=batch, convention="torch")
+        assert counted.totals.flops == expected
+
+
+@pytest.mark.slow
+def test_fvcore_counts_are_those_of_the_reference(name):
+    """Convolution, linear and batch normalization, by fvcore on the implementation."""
+    module = reference_module(NETWORKS[name]).eval()
+    canonical = next(iter(archcalc.load(name).inputs.values()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        count = FlopCountAnalysis(module, torch.zeros(1, *canonical))
+        count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        by_operator = count.by_operator()
+    rows = archcalc.load(name).analyze(convention="fvcore").rows
+    kinds = {"conv": ("conv",), "linear": ("linear", "multi_head_attention"), "batch_norm": ("batch_norm",)}
+    for operator, mine in kinds.items():
+        assert sum(row.flops for row in rows if row.layer.op.kind in mine) == by_operator.get(operator, 0), operator
+
+
+@pytest.mark.slow
+def test_outputs_are_those_of_the_reference(name):
+    """The reference's random weights in archcalc's module give the same output, in float64."""
+    torch.manual_seed(0)
+    reference = reference_module(NETWORKS[name]).eval().double()
+    for key, tensor in reference.state_dict().items():
+        if tensor.is_floating_point() and tensor.dim() == 1:
+            tensor.uniform_(0.5, 1.5) if key.endswith(("weight", "running_var")) else tensor.normal_(0, 0.1)
+    canonical = next(iter(archcalc.load(name).inputs.values()))
+    shape = other_size(name) if canonical[1] > 224 else canonical
+    network = archcalc.load(name, input=shape or canonical)
+    module = archcalc.build(network).eval().double()
+    apart = tuple(f"{layer.name}." for layer in network.layers if layer.apart)
+    weights = {key: value for key, value in reference.state_dict().items() if not key.startswith(apart or ("\0",))}
+    module.load_state_dict(weights, strict=True)
+    x = torch.randn(2, *(shape or canonical), dtype=torch.float64)
+    with torch.no_grad():
+        mine, theirs = module(x), reference(x)
+    scale = theirs.abs().max().item()
+    assert math.isfinite(scale)
+    assert (mine - theirs).abs().max().item() <= 1e-10 * scale
