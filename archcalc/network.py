@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -106,7 +106,7 @@ class Network:
 
             raise KeyError(f"{self.name} has no layer {quote(name)}{did_you_mean(name, self._by_name)}") from None
 
-    def __iter__(self) -> Iterable[Layer]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
     def __len__(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.costs import Analysis, LayerCosts, Totals, analyze
-from archcalc.analysis.conventions import CONVENTIONS, Convention  # noqa: I001
 
 __all__ = ["CONVENTIONS", "Analysis", "Convention", "LayerCosts", "Totals", "analyze"]

@@ -74,8 +74,8 @@ CONVENTIONS = {
         ),
         Convention(
             name="full",
-            says="every arithmetic operation: 2 per multiply-add, 1 per addition, multiplication, division, comparison, "
-            "exponential and the like",
+            says="every arithmetic operation: 2 per multiply-add, 1 per addition, multiplication, division, "
+            "comparison, exponential and the like",
             otherwise={**_ALL, "mac": 2, "matmul": 2},
             table={},
             memory_says="output elements × {itemsize} B, for every layer",

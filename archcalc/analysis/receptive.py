@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from archcalc.arithmetic import Shape
 from archcalc.network import Network
 from archcalc.ops.operator import GLANCE, SAME_POSITION, Operator, Sight, Window
 
@@ -95,8 +94,7 @@ class Viewer:
     def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
         """The receptive field of the next layer."""
         seen = [
-            self._through(self.views[source], op, sight)
-            for source, sight in zip(sources, op.sights(), strict=True)
+            self._through(self.views[source], op, sight) for source, sight in zip(sources, op.sights(), strict=True)
         ]
         view = seen[0]
         for other in seen[1:]:
@@ -145,7 +143,9 @@ class Viewer:
 
     def field(self, view: View) -> ReceptiveField:
         """The published terms of a view."""
-        size, stride, padding = [], [], []
+        size: list[Any] = []
+        stride: list[Any] = []
+        padding: list[Any] = []
         for dimension in self.dimensions[view.source]:
             span = view.spans.get(dimension)
             if span is None:
@@ -157,7 +157,3 @@ class Viewer:
                 stride.append(span.stride)
                 padding.append(-span.first)
         return ReceptiveField(tuple(size), tuple(stride), tuple(padding), bool(view.whole), view.aligned)
-
-    def input_shape(self, view: View) -> Shape:
-        """Extents of the input that a view belongs to."""
-        return tuple(self.extents[dimension] for dimension in self.dimensions[view.source])

@@ -23,7 +23,11 @@ def network_options(function: F) -> F:
             "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
         ),
         click.option(
-            "--input", "inputs", multiple=True, metavar="C,H,W", help="Input shape without the batch; NAME=C,H,W for one of several."
+            "--input",
+            "inputs",
+            multiple=True,
+            metavar="C,H,W",
+            help="Input shape without the batch; NAME=C,H,W for one of several.",
         ),
     ):
         function = option(function)
@@ -33,7 +37,12 @@ def network_options(function: F) -> F:
 def counting_options(function: F) -> F:
     """`--batch`, `--dtype` and `--convention`: what changes the counts."""
     for option in (
-        click.option("--convention", default="lecture", metavar="NAME", help="Way of counting: lecture, full, fvcore, torch. [lecture]"),
+        click.option(
+            "--convention",
+            default="lecture",
+            metavar="NAME",
+            help="Way of counting: lecture, full, fvcore, torch. [lecture]",
+        ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
         click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]"),
     ):

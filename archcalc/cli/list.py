@@ -9,7 +9,9 @@ from archcalc.cli._options import output_option, write
 
 
 @click.command(cls=Command, example="archcalc list --format json")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format of the list. [text]")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format of the list. [text]"
+)
 @output_option
 def command(format_: str, output: str | None) -> None:
     """List every bundled network: name, title, year, input, parameters and multiply-adds; json has the source too."""

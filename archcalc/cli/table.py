@@ -21,7 +21,9 @@ FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
 @counting_options
 @click.option("--columns", metavar="A,B,…", help="Columns, in this order; `--columns help` lists them.")
 @click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
-@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="Join what stands deeper than N names into its group.")
+@click.option(
+    "--depth", type=click.IntRange(min=1), metavar="N", help="Join what stands deeper than N names into its group."
+)
 @click.option("--exact", is_flag=True, help="Print whole numbers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="Format of the table. [text]")

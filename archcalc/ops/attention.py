@@ -43,13 +43,10 @@ class ScaledDotProductAttention(Operator):
 
     def output_shape(self) -> Shape:
         q, k, v = self.inputs
-        fits = (
-            2 <= len(q) == len(k) == len(v)
-            and q[:-2] == k[:-2] == v[:-2]
-            and q[-1] == k[-1]
-            and k[-2] == v[-2]
+        fits = 2 <= len(q) == len(k) == len(v) and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+        require(
+            fits, lambda: f"attention cannot join queries, keys and values {', '.join(map(shape_text, self.inputs))}"
         )
-        require(fits, lambda: f"attention cannot join queries, keys and values {', '.join(map(shape_text, self.inputs))}")
         return (*q[:-1], v[-1])
 
     def work(self) -> Work:
@@ -57,7 +54,7 @@ class ScaledDotProductAttention(Operator):
         return attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
-        front = (SAME_POSITION,) * (len(self.x) - 2)
+        front: tuple[Window | Sight, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
 

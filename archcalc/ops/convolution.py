@@ -3,7 +3,6 @@
 Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016, with dilation.
 """
 
-
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
@@ -19,9 +18,7 @@ from archcalc.ops.operator import (
 )
 
 
-def window_count(
-    size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim
-) -> Dim:
+def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim) -> Dim:
     """How many positions a window has along one dimension: the output size of convolution and pooling.
 
     ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
@@ -30,7 +27,9 @@ def window_count(
     padded = size + (padding[0] + padding[1])
     require(
         padded >= extent,
-        lambda: f"the kernel spans {extent} but the padded input only {padded} (input {size}, padding {sides(padding)})",
+        lambda: (
+            f"the kernel spans {extent} but the padded input only {padded} (input {size}, padding {sides(padding)})"
+        ),
     )
     return (padded - extent) // stride + 1
 
@@ -170,9 +169,7 @@ class ConvTranspose(Operator):
         for n, k, s, p, extra, d in zip(
             self.x[1:], self.kernel, self.stride, self.padding, self.output_padding, self.dilation, strict=True
         ):
-            require(
-                (extra < s) | (extra < d), lambda: "output_padding must be smaller than the stride or the dilation"
-            )
+            require((extra < s) | (extra < d), lambda: "output_padding must be smaller than the stride or the dilation")
             size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
             require(size > 0, lambda size=size: f"the output's size would be {size}")  # type: ignore[misc]
             sizes.append(size)

@@ -23,7 +23,7 @@ class _Arithmetic(Operator):
     category = "merge"
     joins = True
     least_inputs = 2
-    most_inputs = None
+    most_inputs: ClassVar[int | None] = None
     primitive: ClassVar[str]
     torch_name: ClassVar[str]
 

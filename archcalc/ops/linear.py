@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Shape, product, require
+from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.operator import (
     SAME_POSITION,
@@ -24,7 +24,11 @@ class Linear(Operator):
     category = "linear"
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")
-    examples = (example((9216,), features=4096), example((7, 12), features=5, bias=False), example((4, 5, 6), features=3))
+    examples = (
+        example((9216,), features=4096),
+        example((7, 12), features=5, bias=False),
+        example((4, 5, 6), features=3),
+    )
 
     def output_shape(self) -> Shape:
         require(len(self.x) > 0, lambda: "linear needs an input with an axis")

@@ -85,11 +85,12 @@ class Operator(ABC):
 
     inputs: tuple[Shape, ...]
     output: Shape
+    _defaults_by_rank: ClassVar[dict[int, dict[str, Any]]]
 
     def __init_subclass__(cls) -> None:
         own = declared(cls, lambda name: delattr(cls, name))
         cls.arguments = {**cls.arguments, **{argument.name: argument for argument in own}}
-        cls._defaults_by_rank: dict[int, dict[str, Any]] = {}
+        cls._defaults_by_rank = {}
 
     def __init__(self, inputs: Sequence[Shape], **given: Any) -> None:
         self.inputs = tuple(inputs)
@@ -176,7 +177,8 @@ class Operator(ABC):
     @property
     def elements(self) -> Dim:
         """Number of elements of the output."""
-        return product(self.output)
+        elements: Dim = product(self.output)
+        return elements
 
     # -- the rules
 

@@ -27,7 +27,8 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
     if not ceil_mode:
         return count
     extent = dilation * (k - 1) + 1
-    return minimum(ceil_div(n + 2 * padding - extent, stride) + 1, ceil_div(n + padding, stride))
+    rounded_up: Dim = minimum(ceil_div(n + 2 * padding - extent, stride) + 1, ceil_div(n + padding, stride))
+    return rounded_up
 
 
 def largest_work(windows: Dim, taps: Dim) -> Work:
@@ -59,9 +60,7 @@ class _WindowPool(Operator):
             )
         sizes = [
             pool_count(n, k, s, p, d, self.ceil_mode)
-            for n, k, s, p, d in zip(
-                self.x[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True
-            )
+            for n, k, s, p, d in zip(self.x[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         return (self.channels_in, *sizes)
 
@@ -146,9 +145,10 @@ class _AdaptivePool(Operator):
 
     def _taps(self) -> Dim:
         """Input elements read by all windows together: along one dimension ``n + m − gcd(n, m)``."""
-        return self.channels_in * product(
+        taps: Dim = self.channels_in * product(
             n + m - common_divisor(n, m) for n, m in zip(self.x[1:], self.output[1:], strict=True)
         )
+        return taps
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))

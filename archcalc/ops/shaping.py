@@ -81,7 +81,11 @@ class Reshape(_Shaping):
 
     kind = "reshape"
     shape: Sizes = required("the new shape, the batch not counted")
-    examples = (example((16, 4, 5), shape=(4, -1)), example((12,), shape=(3, 2, 2)), example((3, 8, 6), shape=(3, 4, 2, 6)))
+    examples = (
+        example((16, 4, 5), shape=(4, -1)),
+        example((12,), shape=(3, 2, 2)),
+        example((3, 8, 6), shape=(3, 4, 2, 6)),
+    )
 
     def output_shape(self) -> Shape:
         total = product(self.x)
@@ -144,14 +148,18 @@ class Slice(_Shaping):
     start: Axis = option(0, "first position")
     stop: OptionalIndex = option(None, "position after the last; the end if not given")
     step: Count = option(1, "step between positions")
-    examples = (example((8, 5, 6), start=2, stop=6), example((8, 5, 6), axis=-1, start=1, step=2), example((8,), stop=-1))
+    examples = (
+        example((8, 5, 6), start=2, stop=6),
+        example((8, 5, 6), axis=-1, start=1, step=2),
+        example((8,), stop=-1),
+    )
 
     def _bounds(self) -> tuple[int, int, int]:
         size = self.x[self.axis_index(self.axis)]
         start = self.start if self.start >= 0 else size + self.start
         stop = size if self.stop is None else self.stop if self.stop >= 0 else size + self.stop
         require(
-            (0 <= start) & (start < stop) & (stop <= size),
+            (start >= 0) & (start < stop) & (stop <= size),
             lambda: f"positions {start} to {stop} are not inside an axis of {size}",
         )
         return start, stop, self.step
@@ -183,7 +191,7 @@ class Chunk(_Shaping):
         axis = self.axis_index(self.axis)
         size = self.x[axis]
         require(size % self.chunks == 0, lambda: f"{self.chunks} chunks do not divide an axis of {size}")
-        require((0 <= self.index) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
+        require((self.index >= 0) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
         return (*self.x[:axis], size // self.chunks, *self.x[axis + 1 :])
 
     def sight(self) -> tuple[Window | Sight, ...]:
@@ -224,7 +232,9 @@ class Pad(_Shaping):
 
     kind = "pad"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
-    mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option("constant", "what is put there")
+    mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
+        "constant", "what is put there"
+    )
     value: Number = option(0.0, "the constant")
     examples = (
         example((3, 5, 6), padding=((1, 0), (2, 3))),

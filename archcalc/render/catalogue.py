@@ -63,14 +63,20 @@ def catalogue_json(entries: list[Entry]) -> str:
 def catalogue_text(entries: list[Entry]) -> str:
     """The list as text, a paragraph for each family."""
     rows = [
-        (entry, [entry.name, shape_text(tuple(entry.input)), in_words(entry.params, COUNTS), in_words(entry.macs, COUNTS)])
+        (
+            entry,
+            [entry.name, shape_text(tuple(entry.input)), in_words(entry.params, COUNTS), in_words(entry.macs, COUNTS)],
+        )
         for entry in entries
     ]
     headings = ["name", "input", "params", "MACs"]
     widths = [max(cells_wide(cells[at]) for cells in ([headings] + [row for _, row in rows])) for at in range(4)]
 
     def line(cells: list[str], title: str) -> str:
-        return "  ".join(pad(cell, width, at > 0) for at, (cell, width) in enumerate(zip(cells, widths, strict=True))) + f"  {title}"
+        return (
+            "  ".join(pad(cell, width, at > 0) for at, (cell, width) in enumerate(zip(cells, widths, strict=True)))
+            + f"  {title}"
+        )
 
     lines = [line(headings, "title")]
     family = None

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from archcalc.analysis import Analysis
-from archcalc.render.grid import Grid, View, lay_out
+from archcalc.render.grid import LECTURE, View, lay_out
 from archcalc.spec.errors import printable
 
 
-def render(analysis: Analysis, format: str, view: View = View()) -> str:
+def render(analysis: Analysis, format: str, view: View = LECTURE) -> str:
     """The table in one of `FORMATS`, ending with a line's end."""
     return FORMATS[format](analysis, view)
 
@@ -25,7 +25,9 @@ def _markdown(analysis: Analysis, view: View) -> str:
     lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
     for section in grid.sections:
         lines += map(line, section.rows)
-        lines.append("| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in section.total) + " |")
+        lines.append(
+            "| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in section.total) + " |"
+        )
     for note in grid.notes:
         lines += ["", _escape_markdown(note)]
     return "\n".join(lines) + "\n"
@@ -149,5 +151,3 @@ FORMATS: dict[str, Callable[[Analysis, View], str]] = {
     "latex": _latex,
     "html": _html,
 }
-
-__all__ = ["FORMATS", "Grid", "escape_latex", "render"]

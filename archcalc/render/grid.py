@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.analysis import Analysis, Totals
-from archcalc.analysis.costs import ITEM_SIZES, LayerCosts
+from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.ops.operator import shape_text
 from archcalc.render.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, Share, heading
 from archcalc.render.rows import Row, choose_rows
-from archcalc.render.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit, in_words
+from archcalc.render.units import BYTES, LECTURE_BYTES, Unit, choose_unit
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,11 @@ class Grid:
     notes: list[str]
 
 
-def lay_out(analysis: Analysis, view: View = View()) -> Grid:
+LECTURE = View()
+"""The lecture's table."""
+
+
+def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
     """The table of an analysis, as a view wants it."""
     columns = tuple(COLUMNS[key] for key in view.columns)
     parts = [(analysis.rows, analysis.totals, "total")]
@@ -59,8 +63,7 @@ def lay_out(analysis: Analysis, view: View = View()) -> Grid:
         for layers, totals, label in parts
     ]
     units = {
-        column.key: _unit(column, [row for rows, _, _ in chosen for row in rows], analysis, view)
-        for column in columns
+        column.key: _unit(column, [row for rows, _, _ in chosen for row in rows], analysis, view) for column in columns
     }
     cells = _Cells(analysis, view, units)
     return Grid(
@@ -168,5 +171,3 @@ def _notes(analysis: Analysis, view: View) -> list[str]:
         names = ", ".join(f"{layer.name} = {layer.shares}" for layer in shared[:4])
         notes.append(f"Shared weights are counted once: {names}{', …' if len(shared) > 4 else ''}.")
     return notes
-
-

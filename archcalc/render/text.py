@@ -115,7 +115,6 @@ def _heading_lines(headings: Sequence[str], widths: Sequence[int], columns: Sequ
 
 def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
     parts = [
-        pad(fit(cell, width), width, column.right)
-        for cell, width, column in zip(cells, widths, columns, strict=True)
+        pad(fit(cell, width), width, column.right) for cell, width, column in zip(cells, widths, columns, strict=True)
     ]
     return GAP.join(parts).rstrip()

@@ -165,13 +165,12 @@ class Expansion:
             raise step.node.error(f"the lists of a for must be of one length: {lengths}")
         for turn, values in enumerate(zip(*lists, strict=True)):
             inner = {**variables, **dict(zip(names, values, strict=True))}
-            flow = self.attempt(lambda flow=flow, inner=inner, turn=turn: self.repeated(step, flow, scope, inner, turn),  # type: ignore[misc]
+            flow = self.attempt(
+                lambda flow=flow, inner=inner, turn=turn: self.repeated(step, flow, scope, inner, turn),  # type: ignore[misc]
             )
         return flow
 
-    def repeated(
-        self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
-    ) -> Flow:
+    def repeated(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         if step.repeat is None:
             return self.once(step, flow, scope, variables, turn)
         count = self.evaluate(step.repeat, flow, variables)
@@ -181,7 +180,8 @@ class Expansion:
             raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
         for index in range(count):
             inner = {**variables, "i": index}
-            flow = self.attempt(lambda flow=flow, inner=inner, index=index: self.once(step, flow, scope, inner, index),  # type: ignore[misc]
+            flow = self.attempt(
+                lambda flow=flow, inner=inner, index=index: self.once(step, flow, scope, inner, index),  # type: ignore[misc]
             )
         return flow
 
@@ -208,9 +208,7 @@ class Expansion:
         inner, name = self.naming(step, scope, variables, turn)
         return self.take(step, name, flows, inner, variables)
 
-    def naming(
-        self, step: Step, scope: Scope, variables: dict[str, Any], turn: int | None
-    ) -> tuple[Scope, str]:
+    def naming(self, step: Step, scope: Scope, variables: dict[str, Any], turn: int | None) -> tuple[Scope, str]:
         """The scope and the name of one turn of a step."""
         if step.name is None:
             word = "" if turn is not None else self.word(step)
@@ -306,9 +304,9 @@ class Expansion:
         except Unmet as error:
             argument = getattr(error, "argument", "")
             first = next(iter(kind.arguments), "")
-            value = step.arguments.get(argument) or (step.principal if argument == first else None)
+            culprit = step.arguments.get(argument) or (step.principal if argument == first else None)
             prefix = "" if path == name else f"{path}: "
-            raise (value.node if value else step.node).error(f"{prefix}{error}") from None
+            raise (culprit.node if culprit else step.node).error(f"{prefix}{error}") from None
         if len(self.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         place = step.node.place
@@ -424,7 +422,9 @@ class Expansion:
             if found is not None:
                 return found
         if name in self.step_names:
-            raise template.node.error(f"the step {quote(name)} is not before this one, or inside another block or group")
+            raise template.node.error(
+                f"the step {quote(name)} is not before this one, or inside another block or group"
+            )
         seen = [path[len(scope.path) :] for path in self.named if path.startswith(scope.path)]
         given = [name for one in scope.outward() for name in one.given]
         raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")

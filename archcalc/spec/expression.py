@@ -168,18 +168,18 @@ class _Compiler:
     def _constant(self, node: ast.Constant) -> Code:
         value: Any = node.value
         if isinstance(value, float):
-            value = self._decimal(node)
+            value = self._decimal(node, value)
         elif not isinstance(value, (bool, int, str, type(None))):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
         else:
             value = _located(self, node, lambda: _checked(value))
         return lambda variables: value
 
-    def _decimal(self, node: ast.Constant) -> Any:
+    def _decimal(self, node: ast.Constant, value: float) -> Any:
         from fractions import Fraction
 
         text = self.source(node).replace("_", "")
-        size = abs(node.value)
+        size = abs(value)
         if len(text) > 60 or (size and not 1e-60 < size < 1e60):
             raise self.error(node, exceeded("digits", f"{quote(text)} is out of range"))
         exact = Fraction(text) if size else Fraction(0)
@@ -273,16 +273,13 @@ class _Compiler:
 
     def _compare(self, node: ast.Compare) -> Code:
         operands = [self.compile(one) for one in (node.left, *node.comparators)]
-        operators = [_COMPARE.get(type(one)) for one in node.ops]
-        if None in operators:
+        operators = [_COMPARE[type(one)] for one in node.ops if type(one) in _COMPARE]
+        if len(operators) < len(node.ops):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
         def compute(variables: Variables) -> Any:
             values = [one(variables) for one in operands]
-            for at, operator in enumerate(operators):
-                if not self.truth(node, operator(values[at], values[at + 1])):  # type: ignore[misc]
-                    return False
-            return True
+            return all(self.truth(node, operator(values[at], values[at + 1])) for at, operator in enumerate(operators))
 
         return self.guarded(node, compute)
 

@@ -88,7 +88,9 @@ class Spec:
         node = self.root.get("extends")
         if node is None:
             if self.root.get("replace") is not None:
-                self.mistakes.append(self.root.pairs["replace"][0].error("replace needs extends: there is nothing to replace"))
+                self.mistakes.append(
+                    self.root.pairs["replace"][0].error("replace needs extends: there is nothing to replace")
+                )
             return
         if not isinstance(node, Scalar):
             raise node.error("extends takes the name of a spec")
@@ -235,9 +237,7 @@ class Spec:
         """
         settings = dict(settings or {})
         chosen = self.variants[variant] if variant else None
-        mistakes: dict[Mistake, None] = {
-            mistake: None for error in self.mistakes for mistake in error.mistakes
-        }
+        mistakes: dict[Mistake, None] = {mistake: None for error in self.mistakes for mistake in error.mistakes}
         try:
             variables = self._variables(chosen, settings)
             shapes = self._input_shapes(chosen, variables, settings, inputs)
@@ -316,7 +316,9 @@ class Spec:
             raise self.root.error("a spec needs its input's shape: input: [channels, height, width]")
         given = dict(given or {})
         if set(given) - set(nodes):
-            raise SpecError(f"{self.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}")
+            raise SpecError(
+                f"{self.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
+            )
         return {
             name: given[name] if name in given else self._shape(node, variables, settings)
             for name, node in nodes.items()
@@ -389,7 +391,9 @@ class Spec:
         for layer in expansion.layers:
             if layer.name not in used:
                 expansion.note(
-                    SpecError(f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place)
+                    SpecError(
+                        f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
+                    )
                 )
 
     def _about(self, chosen: MappingNode | None) -> About:

@@ -15,7 +15,8 @@ def lint(path: Path) -> list[Mistake]:
         spec = open_spec(path)
     except SpecError as error:
         return list(error.mistakes)
-    for variant in [*spec.variants] or [None]:
+    variants: list[str | None] = [*spec.variants]
+    for variant in variants or [None]:
         open_sizes = spec.free_dimensions(variant)
         settings = {}
         if open_sizes:

@@ -1,4 +1,6 @@
-"""YAML as a tree that remembers where everything stands. Values stay text: what they mean is decided where they are used.
+"""YAML as a tree that remembers where everything stands.
+
+Values stay text: what they mean is decided where they are used.
 
 The tree is made from YAML's events with a stack of our own, so that no input, however deep, overflows anything.
 """
@@ -9,7 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -30,7 +32,7 @@ class Document:
 class Node:
     """A value of the document, with its place."""
 
-    __slots__ = ("document", "end", "line", "column", "size")
+    __slots__ = ("column", "document", "end", "line", "size")
 
     def __init__(self, document: Document, event: Any) -> None:
         mark = event.start_mark
@@ -74,7 +76,7 @@ class Sequence(Node):
 class Mapping(Node):
     """Keys and their values, in order."""
 
-    __slots__ = ("pairs", "_key")
+    __slots__ = ("_key", "pairs")
 
     def __init__(self, document: Document, event: Any) -> None:
         super().__init__(document, event)
@@ -90,7 +92,7 @@ class Mapping(Node):
         return iter(self.pairs.values())
 
 
-AnyNode = Union[Scalar, Sequence, Mapping]
+AnyNode: TypeAlias = "Scalar | Sequence | Mapping"
 
 
 def is_empty(node: AnyNode | None) -> bool:
@@ -170,6 +172,7 @@ def _compose(document: Document) -> AnyNode | None:
     root: AnyNode | None = None
     documents = 0
     depth, nodes = limit("depth"), limit("nodes")
+    event: Any
     for event in yaml.parse(document.text, Loader=loader):
         kind = type(event)
         node: AnyNode

@@ -108,9 +108,7 @@ class Template:
     def fill(self, variables: Variables) -> str:
         """The name. Control characters and overlong names are refused."""
         try:
-            text = "".join(
-                part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts
-            )
+            text = "".join(part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts)
         except ExpressionError as error:
             raise self.node.error(str(error)) from None
         if len(text) > 200:
@@ -329,7 +327,9 @@ class Reader:
 
     def _branches(self, node: AnyNode) -> list[Step]:
         if not isinstance(node, Sequence):
-            raise node.error("branches are a list: each a list of steps, a named group or a step; [] is the input itself")
+            raise node.error(
+                "branches are a list: each a list of steps, a named group or a step; [] is the input itself"
+            )
         branches: list[Step] = []
         for item in node.items:
             try:
