@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.operator import Operator
@@ -17,17 +17,25 @@ if TYPE_CHECKING:
     from archcalc.spec.errors import Place
 
 
+class Origin(Protocol):
+    """What a layer was made of: a step of a spec."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+
+
 class Layer:
     """One application of an operator in a network."""
 
-    __slots__ = ("inputs", "name", "op", "place", "shares", "side", "train")
+    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "train")
 
     def __init__(
         self,
         name: str,
         op: Operator,
         inputs: tuple[str, ...],
-        place: Place | None = None,
+        origin: Origin | None = None,
         side: bool = False,
         train: bool = False,
     ) -> None:
@@ -36,14 +44,18 @@ class Layer:
         self.op = op
         self.inputs = inputs
         """Names of the layers, or of the network's inputs, whose outputs it takes."""
-        self.place = place
-        """Where the spec says it."""
+        self.origin = origin
         self.side = side
         """Whether it stands off the main path (an auxiliary classifier)."""
         self.train = train
         """Whether it exists only in training."""
         self.shares: str | None = None
         """The layer whose weights it uses, if they are not its own."""
+
+    @property
+    def place(self) -> Place | None:
+        """Where the spec says it."""
+        return self.origin.place if self.origin is not None else None
 
     @property
     def output_shape(self) -> Shape:

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-docs", action="store_true", help="write what the commands in the docs print now")
     parser.addoption("--slow", action="store_true", help="run the tests that take minutes")
 
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.receptive import ReceptiveField, Viewer
 from archcalc.arithmetic import Shape, product
+from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
+from archcalc.ops.operator import Operator
 from archcalc.spec.errors import did_you_mean, quote
 
 ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
 
-@dataclass(frozen=True)
-class LayerCosts:
+class LayerCosts(NamedTuple):
     """One layer's costs. Counts and bytes are for the whole batch, shapes for one sample."""
 
     layer: Layer
@@ -145,6 +146,7 @@ class Analysis:
         return self.to_html()
 
 
+@no_collection()
 def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
     """The costs of every layer of ``network``.
 
@@ -163,10 +165,14 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
     viewer = Viewer(network)
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
+    profiles: dict[int, _Profile] = {}
     for layer in network.layers:
-        field = viewer.look(layer.name, layer.op, layer.inputs)
-        costs = _costs(layer, field, rule, batch, itemsize)
-        (apart if layer.apart else rows).append(costs)
+        op = layer.op
+        profile = profiles.get(id(op))
+        if profile is None:
+            profile = profiles[id(op)] = _Profile(op, rule)
+        field = viewer.look(layer.name, op, layer.inputs)
+        (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize))
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
 
 
@@ -177,26 +183,37 @@ def _known(table: dict[str, Any], name: str, what: str) -> Any:
         raise ValueError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
 
 
-def _costs(layer: Layer, field: ReceptiveField, rule: Convention, batch: int, itemsize: int) -> LayerCosts:
-    op = layer.op
-    shapes = op.weights()
-    sizes = {name: product(shape) for name, shape in shapes.items()}
-    params = sum(sizes.values())
-    biases = sum(size for name, size in sizes.items() if name.endswith("bias"))
-    work = op.work()
-    output_bytes = op.elements * itemsize * batch
-    own = layer.shares is None
-    return LayerCosts(
-        layer=layer,
-        input_shapes=op.inputs,
-        output_shape=op.output,
-        weights=params - biases if own else 0,
-        biases=biases if own else 0,
-        buffers=sum(product(shape) for shape in op.buffers().values()) if own else 0,
-        macs=(work.get("mac", 0) + work.get("matmul", 0)) * batch,
-        flops=rule.flops(op, work) * batch,
-        memory=0 if op.category in rule.in_place else output_bytes,
-        bytes_read=(sum(map(product, op.inputs)) * batch + params) * itemsize,
-        bytes_written=output_bytes,
-        receptive_field=field,
-    )
+class _Profile:
+    """What an application of an operator costs for one sample, wherever it stands."""
+
+    __slots__ = ("biases", "buffers", "elements", "flops", "inputs", "macs", "memory_elements", "weights")
+
+    def __init__(self, op: Operator, rule: Convention) -> None:
+        sizes = {name: product(shape) for name, shape in op.weights().items()}
+        work = op.work()
+        self.biases = sum(size for name, size in sizes.items() if name.endswith("bias"))
+        self.weights = sum(sizes.values()) - self.biases
+        self.buffers = sum(map(product, op.buffers().values()))
+        self.macs = work.get("mac", 0) + work.get("matmul", 0)
+        self.flops = rule.flops(op, work)
+        self.elements = op.elements
+        self.memory_elements = 0 if op.category in rule.in_place else self.elements
+        self.inputs = sum(map(product, op.inputs))
+
+    def costs(self, layer: Layer, field: ReceptiveField, batch: int, itemsize: int) -> LayerCosts:
+        """The costs of a layer that is this application."""
+        own = layer.shares is None
+        return LayerCosts(
+            layer=layer,
+            input_shapes=layer.op.inputs,
+            output_shape=layer.op.output,
+            weights=self.weights if own else 0,
+            biases=self.biases if own else 0,
+            buffers=self.buffers if own else 0,
+            macs=self.macs * batch,
+            flops=self.flops * batch,
+            memory=self.memory_elements * itemsize * batch,
+            bytes_read=(self.inputs * batch + self.weights + self.biases) * itemsize,
+            bytes_written=self.elements * itemsize * batch,
+            receptive_field=field,
+        )

@@ -9,11 +9,10 @@ stride, effective padding ``−first``. Positions count from 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from archcalc.network import Network
-from archcalc.ops.operator import GLANCE, SAME_POSITION, Operator, Sight, Window
+from archcalc.ops.operator import GLANCE, SAME_POSITION, Operator, Sight, Window, same_axes
 
 
 class Span(NamedTuple):
@@ -41,8 +40,7 @@ class Span(NamedTuple):
         return Span(min(self.stride, other.stride), min(self.first, other.first), max(self.last, other.last))
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """What a layer sees.
 
     ``spans`` has an interval for each dimension in which its positions still have a place of their own; ``whole`` are
@@ -58,8 +56,7 @@ class View:
     """The first network input among those seen."""
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
+class ReceptiveField(NamedTuple):
     """The receptive field of a layer, a number per spatial dimension of the input."""
 
     size: tuple[Any, ...]
@@ -74,6 +71,20 @@ class ReceptiveField:
     """Whether all paths to it have the same stride and the same centres."""
 
 
+class Lens:
+    """How an application of an operator looks at its inputs, wherever it stands."""
+
+    __slots__ = ("clear", "origin", "sights")
+
+    def __init__(self, op: Operator) -> None:
+        self.sights = op.sights()
+        self.origin = op.axes()
+        self.clear = self.origin is same_axes(len(self.origin)) and all(
+            one is SAME_POSITION for sight in self.sights for one in sight
+        )
+        """Whether every position sees only itself."""
+
+
 class Viewer:
     """Follows what is seen through a network, layer by layer."""
 
@@ -81,6 +92,8 @@ class Viewer:
         self.extents: dict[int, int] = {}
         self.dimensions: dict[str, range] = {}
         self.views: dict[str, View] = {}
+        self.lenses: dict[int, Lens] = {}
+        self.fields: dict[int, ReceptiveField] = {}
         self.unaligned: list[str] = []
         """Joins whose own paths disagree: where the network stops being aligned."""
         for name, shape in network.inputs.items():
@@ -93,8 +106,15 @@ class Viewer:
 
     def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
         """The receptive field of the next layer."""
+        lens = self.lenses.get(id(op))
+        if lens is None:
+            lens = self.lenses[id(op)] = Lens(op)
+        if lens.clear and len(sources) == 1:
+            view = self.views[name] = self.views[sources[0]]
+            return self.field(view)
         seen = [
-            self._through(self.views[source], op, sight) for source, sight in zip(sources, op.sights(), strict=True)
+            self.views[source] if lens.clear else self._through(self.views[source], lens.origin, sight)
+            for source, sight in zip(sources, lens.sights, strict=True)
         ]
         view = seen[0]
         for other in seen[1:]:
@@ -104,14 +124,10 @@ class Viewer:
         self.views[name] = view
         return self.field(view)
 
-    def _through(self, view: View, op: Operator, sight: tuple[Window | Sight, ...]) -> View:
-        origin = op.axes()
-        same_axes = len(origin) == len(view.axes) and all(made == (at,) for at, made in enumerate(origin))
-        if same_axes and all(one is SAME_POSITION or one == SAME_POSITION for one in sight):
-            return view
+    def _through(self, view: View, origin: tuple[tuple[int, ...], ...], sight: tuple[Window | Sight, ...]) -> View:
         spans, whole = dict(view.spans), set(view.whole)
         for axis, look in enumerate(sight):
-            if look == SAME_POSITION:
+            if look is SAME_POSITION:
                 continue
             for dimension in view.axes[axis]:
                 alone = len(view.axes[axis]) == 1 and sum(dimension in one for one in view.axes) == 1
@@ -122,11 +138,13 @@ class Viewer:
                 else:
                     whole.add(dimension)
                     spans.pop(dimension, None)
-        axes = tuple(frozenset().union(*(view.axes[axis] for axis in made)) for made in origin)
+        axes = view.axes
+        if origin is not same_axes(len(axes)):
+            axes = tuple(frozenset().union(*(axes[axis] for axis in made)) for made in origin)
         return View(axes, spans, frozenset(whole), view.aligned, view.source)
 
     def _join(self, one: View, other: View) -> View:
-        if one is other:
+        if one is other or one[:4] == other[:4]:
             return one
         spans, aligned = dict(one.spans), one.aligned and other.aligned
         for dimension, span in other.spans.items():
@@ -143,6 +161,12 @@ class Viewer:
 
     def field(self, view: View) -> ReceptiveField:
         """The published terms of a view."""
+        known = self.fields.get(id(view))
+        if known is None:
+            known = self.fields[id(view)] = self._field(view)
+        return known
+
+    def _field(self, view: View) -> ReceptiveField:
         size: list[Any] = []
         stride: list[Any] = []
         padding: list[Any] = []

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from archcalc.arithmetic import Unmet
@@ -260,7 +261,7 @@ class Argument:
     def required(self) -> bool:
         return self.default is REQUIRED
 
-    @property
+    @cached_property
     def words(self) -> tuple[str, ...]:
         """The words that the argument takes (`same`, `bilinear`), which are no names of variables."""
         return _words(self.type)

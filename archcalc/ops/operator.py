@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from archcalc.arithmetic import Dim, Shape, Unmet, product, require
@@ -208,7 +209,7 @@ class Operator(ABC):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """For each output axis, the input axes that it is made of."""
-        return tuple((axis,) for axis in range(len(self.output)))
+        return same_axes(len(self.output))
 
     @abstractmethod
     def torch(self) -> Torch:
@@ -221,6 +222,12 @@ class Operator(ABC):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)
         return f"{self.kind}({shown})"
+
+
+@cache
+def same_axes(count: int) -> tuple[tuple[int, ...], ...]:
+    """Every output axis is made of the input axis in its place."""
+    return tuple((axis,) for axis in range(count))
 
 
 def shape_text(shape: Shape) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from archcalc.analysis import LayerCosts, Totals
 from archcalc.analysis.receptive import ReceptiveField
@@ -41,7 +42,7 @@ class Row:
         """The receptive field at its end."""
         return self.layers[-1].receptive_field
 
-    @property
+    @cached_property
     def costs(self) -> Totals:
         """The sums over its layers."""
         return Totals.of(self.layers)

@@ -7,7 +7,7 @@ checked, so that one run finds all there is to mend.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape, Unmet
@@ -118,6 +118,7 @@ class Expansion:
         self.side_outputs: list[str] = []
         self.mistakes: dict[Mistake, None] = {}
         self.named: dict[str, Named] = {}
+        self.applications: dict[tuple[Any, ...], Operator] = {}
         self.inside: list[str] = []
         self.side = self.train = False
         self.taken = 0
@@ -190,6 +191,8 @@ class Expansion:
         self.taken += 1
         if self.taken > self.most_steps:
             raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
+        if step.broken:
+            raise Unknown
         flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
         if step.when is not None:
             condition = self.evaluate(step.when, flows[0], variables)
@@ -204,7 +207,7 @@ class Expansion:
             self.train = outside
             return flow
         if isinstance(step, Apply) and step.use is not None:
-            step = replace(step, head=self.chosen(step.use, flows[0], variables), use=None)
+            step = step.picking(self.chosen(step.use, flows[0], variables))
         inner, name = self.naming(step, scope, variables, turn)
         return self.take(step, name, flows, inner, variables)
 
@@ -239,7 +242,7 @@ class Expansion:
             steps = self.replacements[path]
             step = steps[0] if len(steps) == 1 and isinstance(steps[0], Apply) else Group(step.node, steps=steps)
             if isinstance(step, Apply) and step.use is not None:
-                step = replace(step, head=self.chosen(step.use, flows[0], variables), use=None)
+                step = step.picking(self.chosen(step.use, flows[0], variables))
         first = len(self.layers)
         outside = self.side, self.train
         self.side = self.side or isinstance(step, Side)
@@ -300,7 +303,7 @@ class Expansion:
         if None in shapes:
             return Flow(path, None)
         try:
-            op = kind(shapes, **given)  # type: ignore[arg-type]
+            op = self.applied(kind, shapes, given)  # type: ignore[arg-type]
         except Unmet as error:
             argument = getattr(error, "argument", "")
             first = next(iter(kind.arguments), "")
@@ -309,9 +312,20 @@ class Expansion:
             raise (culprit.node if culprit else step.node).error(f"{prefix}{error}") from None
         if len(self.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
-        place = step.node.place
-        self.layers.append(Layer(path, op, tuple(flow.source for flow in flows), place, self.side, self.train))
+        sources = tuple([flow.source for flow in flows])
+        self.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
         return Flow(path, op.output)
+
+    def applied(self, kind: type[Operator], shapes: list[Shape], given: dict[str, Any]) -> Operator:
+        """The operator bound to its shapes. Operators never change, so equal applications are one object."""
+        key = (kind, *shapes, *((name, value.__class__, value) for name, value in given.items()))
+        try:
+            op = self.applications.get(key)
+        except TypeError:  # an argument that is a list has no hash
+            return kind(shapes, **given)
+        if op is None:
+            op = self.applications[key] = kind(shapes, **given)
+        return op
 
     def branches(self, step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> list[Flow]:
         """The flows that a step's branches end with."""
@@ -433,7 +447,7 @@ class Expansion:
         """The value of an expression, `input` being the shape of ``flow``."""
         variables["input"] = ShapeValue(flow.shape)
         result = value.evaluate(variables, words)
-        self.work += value.weight()
+        self.work += value.weight
         if self.work > self.most_work:
             raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
         return result

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from archcalc.arithmetic import Shape
+from archcalc.collection import no_collection
 from archcalc.network import About, Network
 from archcalc.ops import registry
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
@@ -43,6 +44,7 @@ class Spec:
     Every mistake of form is in ``mistakes``; `network` raises them together with those that expansion finds.
     """
 
+    @no_collection()
     def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
         self.document = document
         self.root = parse(document)
@@ -225,6 +227,7 @@ class Spec:
 
     # -- expansion
 
+    @no_collection()
     def network(
         self,
         variant: str | None = None,

@@ -30,4 +30,4 @@ def variable(name: str) -> str:
 
 def exceeded(name: str, what: str) -> str:
     """The message for a bound that is crossed."""
-    return f"{what}: the limit is {limit(name):,} {name} (set {variable(name)} to raise it)"
+    return f"{what}: the limit of {name} is {limit(name):,} (set {variable(name)} to raise it)"

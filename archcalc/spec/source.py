@@ -184,6 +184,8 @@ def _compose(document: Document) -> AnyNode | None:
             node = Sequence(document, event)
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
             done = stack.pop()
+            if event.end_mark.line == done.line:
+                done.end = event.end_mark.column
             if stack:
                 stack[-1].size += done.size
                 _check_size(stack[-1], nodes)

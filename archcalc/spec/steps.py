@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Series
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archcalc.ops import registry
@@ -24,14 +24,17 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("expression", "items", "node")
+    __slots__ = ("expression", "items", "node", "weight")
 
     def __init__(self, node: AnyNode) -> None:
         self.node = node
         self.expression: Expression | None = None
+        self.weight = 1
+        """A bound of the cost of evaluating it, once it is parsed."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
             self.items = [Value(item) for item in node.items]
+            self.weight += len(self.items)
         elif isinstance(node, Mapping):
             raise node.error("a number, an expression or a list is expected here, and this is a mapping")
 
@@ -43,6 +46,7 @@ class Value:
         """Parse it now, so that its mistakes of form are found although it is never evaluated."""
         for item in self.items:
             item.check()
+            self.weight += item.weight
         if isinstance(self.node, Scalar):
             self._parse(self.node)
 
@@ -50,13 +54,10 @@ class Value:
         if self.expression is None:
             try:
                 self.expression = parse_expression(node.text)
+                self.weight = self.expression.weight
             except ExpressionError as error:
                 raise located(node, error) from None
         return self.expression
-
-    def weight(self) -> int:
-        """A bound of the cost of evaluating it."""
-        return (self.expression.weight if self.expression else 1) + sum(item.weight() for item in self.items)
 
     def evaluate(self, variables: Variables, words: Series[str] = ()) -> Any:
         """The value; a text that is one of ``words`` stands for itself."""
@@ -81,7 +82,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 class Template:
     """A name that may hold expressions in braces: `layer{stage}`."""
 
-    __slots__ = ("node", "parts")
+    __slots__ = ("_name", "node", "parts")
 
     def __init__(self, node: AnyNode) -> None:
         if not isinstance(node, Scalar) or (is_empty(node) and not node.quoted):
@@ -99,6 +100,8 @@ class Template:
             except ExpressionError as error:
                 raise node.error(str(error)) from None
         self.parts.append(rest)
+        self._name: str | None = None
+        """The name, once it is known to be good and always the same."""
 
     @property
     def fixed(self) -> bool:
@@ -107,6 +110,8 @@ class Template:
 
     def fill(self, variables: Variables) -> str:
         """The name. Control characters and overlong names are refused."""
+        if self._name is not None:
+            return self._name
         try:
             text = "".join(part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts)
         except ExpressionError as error:
@@ -117,6 +122,8 @@ class Template:
             raise self.node.error(f"the name {quote(text)} has characters that do not print")
         if not text.strip():
             raise self.node.error("a name is empty")
+        if self.fixed:
+            self._name = text
         return text
 
 
@@ -131,6 +138,8 @@ class Step:
     repeat: Value | None = None
     loop: dict[str, Value] | None = None
     train: bool = False
+    broken: bool = False
+    """Whether its form has a mistake, which is noted already: it is not expanded."""
 
 
 @dataclass
@@ -143,6 +152,14 @@ class Apply(Step):
     arguments: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
     branches: list[Step] | None = None
+    picked: dict[str, Apply] = field(default_factory=dict)
+    """This step with the heads that `use` has picked."""
+
+    def picking(self, head: str) -> Apply:
+        """This step with a head in place of `use`."""
+        if head not in self.picked:
+            self.picked[head] = replace(self, head=head, use=None, picked={})
+        return self.picked[head]
 
 
 @dataclass
@@ -307,6 +324,7 @@ class Reader:
             if step.use is None and key.text not in possible:
                 hint = did_you_mean(key.text, [*possible, *MODIFIERS])
                 self.mistakes.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
+                step.broken = True
                 continue
             step.keys[key.text] = key
             step.arguments[key.text] = Value(value)

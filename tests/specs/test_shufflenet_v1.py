@@ -45,7 +45,9 @@ def test_output_sizes_are_those_of_table_1(groups):
 def test_units_of_a_stage_are_those_of_table_1(groups):
     names = {layer.name.split(".residual")[0] for layer in archcalc.load(f"shufflenet_v1_g{groups}").layers}
     units = [name for name in names if name.count(".") == 1 and name.startswith("stage")]
-    assert sorted(units) == sorted(f"stage{s}.{i}" for s, count in zip((2, 3, 4), UNITS, strict=True) for i in range(count))
+    assert sorted(units) == sorted(
+        f"stage{s}.{i}" for s, count in zip((2, 3, 4), UNITS, strict=True) for i in range(count)
+    )
 
 
 def test_first_pointwise_convolution_of_stage_2_is_not_grouped(groups):
