@@ -62,6 +62,16 @@ class Layer:
         """Shape of the output, per sample."""
         return self.op.output
 
+    def tensors(self) -> dict[str, Shape]:
+        """Name in a state dict to shape of its own weights and buffers; none where the weights are another layer's.
+
+        A weight without a name is called as its layer.
+        """
+        if self.shares is not None:
+            return {}
+        shapes = {**self.op.weights(), **self.op.buffers()}
+        return {f"{self.name}.{name}" if name else self.name: shape for name, shape in shapes.items()}
+
     @property
     def apart(self) -> bool:
         """Whether it is counted apart from the network that does inference."""

@@ -90,6 +90,7 @@ CONVENTIONS = {
                 "conv_transpose": _MACS,
                 "linear": _MACS,
                 "multi_head_attention": {"mac": 1},  # its projections; the attention itself is unsupported
+                "window_attention": _MACS,
                 "batch_norm": {"output": 1, "weighted": 1},
                 "layer_norm": _FVCORE_NORM,
                 "group_norm": _FVCORE_NORM,

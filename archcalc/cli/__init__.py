@@ -12,10 +12,6 @@ import click
 
 from archcalc import __version__
 
-EXAMPLES = """\b
-Examples:
-"""
-
 
 class Commands(click.Group):
     """A group that finds its commands in the files of this package that have a `command`."""
@@ -75,7 +71,8 @@ def main() -> None:
     from archcalc.runtime.requirements import MissingExtra
 
     try:
-        code = cli.main(standalone_mode=False)
+        # A command returns nothing; click returns the code of `Context.exit`.
+        code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
     except click.exceptions.Abort:
         code = _fail("interrupted", 130)

@@ -188,7 +188,10 @@ class Operator(ABC):
         """The output's shape, per sample; raises `Unmet` where the input or an argument does not fit."""
 
     def weights(self) -> dict[str, Shape]:
-        """Trainable tensors: name to shape, named as in PyTorch."""
+        """Trainable tensors: name to shape, named as in PyTorch.
+
+        The name of a tensor that is the layer itself (`class_token`) is empty.
+        """
         return {}
 
     def buffers(self) -> dict[str, Shape]:

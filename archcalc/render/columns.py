@@ -8,6 +8,7 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.arithmetic import Shape
+from archcalc.ops.operator import shape_text
 from archcalc.render.rows import Row
 from archcalc.render.units import BYTES, COUNTS, Unit
 
@@ -74,7 +75,10 @@ def _field_size(row: Row) -> Any:
     field = row.receptive_field
     if None in field.stride:
         return "all"
-    return field.size
+    if not field.sees_all:
+        return field.size
+    size = str(field.size[0]) if len(set(field.size)) == 1 else shape_text(field.size)
+    return f"{size} (all)"
 
 
 _ALL = (

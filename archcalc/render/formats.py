@@ -25,9 +25,8 @@ def _markdown(analysis: Analysis, view: View) -> str:
     lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
     for section in grid.sections:
         lines += map(line, section.rows)
-        lines.append(
-            "| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in section.total) + " |"
-        )
+        for total in section.totals:
+            lines.append("| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in total) + " |")
     for note in grid.notes:
         lines += ["", _escape_markdown(note)]
     return "\n".join(lines) + "\n"
@@ -55,7 +54,8 @@ def _html(analysis: Analysis, view: View) -> str:
     lines = ['<table class="archcalc">', f"<caption>{escape(printable(grid.title))}</caption>"]
     lines += ["<thead>", line(grid.headings, "th"), "</thead>"]
     for section in grid.sections:
-        lines += ["<tbody>", *(line(row, "td") for row in section.rows), line(section.total, "th"), "</tbody>"]
+        lines += ["<tbody>", *(line(row, "td") for row in section.rows)]
+        lines += [*(line(total, "th") for total in section.totals), "</tbody>"]
     lines.append("</table>")
     lines += [f"<p>{escape(printable(note))}</p>" for note in grid.notes]
     return "\n".join(lines) + "\n"
@@ -98,7 +98,9 @@ def _latex(analysis: Analysis, view: View) -> str:
         line(grid.headings),
     ]
     for section in grid.sections:
-        lines += [r"  \midrule", *map(line, section.rows), r"  \midrule", line(section.total)]
+        lines += [r"  \midrule", *map(line, section.rows)]
+        for total in section.totals:
+            lines += [r"  \midrule", line(total)]
     lines += [r"  \bottomrule", r"  \end{tabular}"]
     lines += [rf"  \par\smallskip\footnotesize {escape_latex(note)}" for note in grid.notes]
     lines.append(r"\end{table}")
@@ -115,7 +117,7 @@ def _csv(analysis: Analysis, view: View) -> str:
     keys = {"flops": f"flops_{analysis.convention.name}", "memory": "memory_bytes"}
     writer.writerow([keys.get(column.key, column.key) for column in grid.columns])
     for section in grid.sections:
-        for row in (*section.rows, section.total):
+        for row in (*section.rows, *section.totals):
             writer.writerow([_csv_cell(cell) for cell in row])
     return stream.getvalue()
 

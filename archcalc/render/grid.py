@@ -33,7 +33,8 @@ class Section:
     """Rows with their sum."""
 
     rows: list[list[str]]
-    total: list[str]
+    totals: list[list[str]]
+    """One row; none where no column has a sum."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ class _Cells:
     def row(self, row: Row, columns: tuple[Column, ...]) -> list[str]:
         return [self.cell(column, column.value(row)) for column in columns]
 
-    def total(self, totals: Totals, label: str, columns: tuple[Column, ...]) -> list[str]:
+    def total(self, totals: Totals, label: str, columns: tuple[Column, ...]) -> list[list[str]]:
+        if not any(isinstance(column, (Measure, Share)) for column in columns):
+            return []
         cells = []
         for column in columns:
             if isinstance(column, Measure):
@@ -113,7 +116,7 @@ class _Cells:
                 cells.append("")
         if columns and not isinstance(columns[0], (Measure, Share)):
             cells[0] = label
-        return cells
+        return [cells]
 
     def cell(self, column: Column, value: Any) -> str:
         if value is None:

@@ -51,9 +51,10 @@ def text_table(grid: Grid, width: int | None = None, bold: Callable[[str], str] 
     headings, shown = _columns_that_fit(grid, width)
     columns = [grid.columns[at] for at in shown]
     body = [
-        [[printable(row[at]) for at in shown] for row in (*section.rows, section.total)] for section in grid.sections
+        [[[printable(row[at]) for at in shown] for row in rows] for rows in (section.rows, section.totals)]
+        for section in grid.sections
     ]
-    widths = _widths(columns, headings, [row for rows in body for row in rows])
+    widths = _widths(columns, headings, [row for part in body for rows in part for row in rows])
     if width is not None and columns and columns[0].key == "name":
         room = width - sum(widths[1:]) - len(GAP) * (len(widths) - 1)
         widths[0] = max(min(widths[0], room), min(widths[0], SHORTEST_NAME))
@@ -61,10 +62,11 @@ def text_table(grid: Grid, width: int | None = None, bold: Callable[[str], str] 
     lines = [bold(line) for line in wrap(printable(grid.title), max(limit, 60))]
     lines += [bold(line) for line in _heading_lines(headings, widths, columns)]
     rule = "─" * limit
-    for rows in body:
+    for rows, totals in body:
         lines.append(rule)
-        lines += [_line(row, widths, columns) for row in rows[:-1]]
-        lines += [rule, bold(_line(rows[-1], widths, columns))]
+        lines += [_line(row, widths, columns) for row in rows]
+        for total in totals:
+            lines += [rule, bold(_line(total, widths, columns))]
     hidden = [column.heading for at, column in enumerate(grid.columns) if at not in shown]
     notes = [*grid.notes, *([f"Too narrow for: {', '.join(hidden)} (see --columns)."] if hidden else [])]
     for note in notes:
@@ -88,7 +90,7 @@ def _columns_that_fit(grid: Grid, width: int | None) -> tuple[list[str], list[in
 
 def _needed(grid: Grid, headings: Sequence[str], shown: Sequence[int]) -> int:
     columns = [grid.columns[at] for at in shown]
-    rows = [[row[at] for at in shown] for section in grid.sections for row in (*section.rows, section.total)]
+    rows = [[row[at] for at in shown] for section in grid.sections for row in (*section.rows, *section.totals)]
     chosen = [headings[at] for at in shown]
     widths = _widths(columns, chosen, rows)
     if columns and columns[0].key == "name":

@@ -56,10 +56,17 @@ def build_module(network: Network) -> fx.GraphModule:
 def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.Node]) -> fx.Node:
     described = layer.op.torch()
     function = resolve(described.target)
-    if isinstance(function, type):
-        path = layer.shares or layer.name
+    path = layer.shares or layer.name
+    bare = layer.op.weights().get("")
+    if bare is not None:
         if layer.shares is None:
-            _place(root, path, make_module(described))
+            parent, name = _parent(root, path)
+            parent.register_parameter(name, nn.Parameter(torch.nn.init.trunc_normal_(torch.empty(bare), std=0.02)))
+        return graph.call_function(function, (*inputs, graph.get_attr(path)))
+    if isinstance(function, type):
+        if layer.shares is None:
+            parent, name = _parent(root, path)
+            parent.add_module(name, make_module(described))
         return graph.call_module(path, tuple(inputs))
     kwargs = dict(described.kwargs or {})
     if described.listed:
@@ -69,8 +76,8 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
     return graph.call_function(function, (*inputs, *described.args), kwargs)
 
 
-def _place(root: nn.Module, path: str, module: nn.Module) -> None:
-    """Put a module at its path, with plain modules on the way."""
+def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
+    """The module that a path's last name belongs to, with plain modules made on the way; and that name."""
     *groups, name = path.split(".")
     parent = root
     for group in groups:
@@ -79,7 +86,7 @@ def _place(root: nn.Module, path: str, module: nn.Module) -> None:
             child = nn.Module()
             parent.add_module(group, child)
         parent = child
-    parent.add_module(name, module)
+    return parent, name
 
 
 def _identifier(name: str) -> str:

@@ -103,13 +103,68 @@ class MultiheadAttention(nn.MultiheadAttention):
         return super().forward(query, key, value, need_weights=False)[0]
 
 
-__all__ = [
-    "MultiheadAttention",
-    "PaddedConv1d",
-    "PaddedConv2d",
-    "PaddedConv3d",
-    "Reshape",
-    "Slice",
-    "StochasticDepth",
-    "torch",
-]
+def prepend(input: Tensor, tokens: Tensor) -> Tensor:
+    """Tokens before each sample's own."""
+    return torch.cat((tokens.expand(input.shape[0], *tokens.shape[1:]), input), dim=1)
+
+
+class WindowAttention(nn.Module):
+    """Attention inside windows of an input [batch, height, width, channels]."""
+
+    relative_position_index: Tensor
+
+    def __init__(self, width: int, heads: int, window: int, shift: int = 0, bias: bool = True) -> None:
+        super().__init__()
+        self.heads, self.window, self.shift = heads, window, shift
+        self.qkv = nn.Linear(width, 3 * width, bias=bias)
+        self.proj = nn.Linear(width, width, bias=bias)
+        span = 2 * window - 1
+        self.relative_position_bias_table = nn.Parameter(torch.zeros(span * span, heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        place = torch.arange(window)
+        apart = place[:, None] - place[None, :] + window - 1
+        index = apart[:, None, :, None] * span + apart[None, :, None, :]  # row, column against row, column
+        self.register_buffer("relative_position_index", index.flatten())
+
+    def forward(self, input: Tensor) -> Tensor:
+        window, heads = self.window, self.heads
+        batch, height, breadth, width = input.shape
+        below, right = -height % window, -breadth % window
+        x = nn.functional.pad(input, (0, 0, 0, right, 0, below))
+        rows, columns = (height + below) // window, (breadth + right) // window
+        shifts = [self.shift if count > 1 else 0 for count in (rows, columns)]
+        if any(shifts):
+            x = torch.roll(x, [-shift for shift in shifts], (1, 2))
+        x = self._windows(x, rows, columns)
+        q, k, v = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
+        scores = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
+        tokens = window * window
+        table = self.relative_position_bias_table[self.relative_position_index]
+        scores = scores + table.view(tokens, tokens, heads).permute(2, 0, 1)
+        if any(shifts):
+            scores = scores + self._seams(x, rows, columns, shifts)
+        x = self.proj((scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2))
+        x = x.unflatten(1, (rows, columns)).unflatten(3, (window, window)).permute(0, 1, 3, 2, 4, 5)
+        x = x.reshape(batch, rows * window, columns * window, width)
+        if any(shifts):
+            x = torch.roll(x, shifts, (1, 2))
+        return x[:, :height, :breadth]
+
+    def _windows(self, x: Tensor, rows: int, columns: int) -> Tensor:
+        """[batch, windows, tokens, channels]"""
+        x = x.reshape(x.shape[0], rows, self.window, columns, self.window, -1)
+        return x.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
+
+    def _seams(self, x: Tensor, rows: int, columns: int, shifts: list[int]) -> Tensor:
+        """−100 between tokens that only the roll made neighbours, else 0: [windows, 1, tokens, tokens]"""
+        region = x.new_zeros(1, rows * self.window, columns * self.window, 1)
+        for axis, shift in ((1, shifts[0]), (2, shifts[1])):
+            if shift:
+                size = region.shape[axis]
+                part = torch.zeros(size, device=x.device, dtype=x.dtype)
+                part[size - self.window :] = 1
+                part[size - shift :] = 2
+                region = region * 3 + part.view([size if at == axis else 1 for at in range(4)])
+        region = self._windows(region, rows, columns)[0, :, :, 0]
+        apart = region[:, None, :] != region[:, :, None]
+        return torch.zeros_like(apart, dtype=x.dtype).masked_fill(apart, -100.0)[:, None]

@@ -240,7 +240,7 @@ class Expansion:
         if path in self.replacements and path not in self.replaced:
             self.replaced.add(path)
             steps = self.replacements[path]
-            step = steps[0] if len(steps) == 1 and isinstance(steps[0], Apply) else Group(step.node, steps=steps)
+            step = steps[0] if len(steps) == 1 and not isinstance(steps[0], Side) else Group(step.node, steps=steps)
             if isinstance(step, Apply) and step.use is not None:
                 step = step.picking(self.chosen(step.use, flows[0], variables))
         first = len(self.layers)

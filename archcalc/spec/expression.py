@@ -220,6 +220,8 @@ class _Compiler:
         return code
 
     def _subscript(self, node: ast.Subscript) -> Code:
+        if isinstance(node.slice, ast.Slice):
+            return self.part(node, node.slice)
         owner, index = self.compile(node.value), self.compile(node.slice)
 
         def code(variables: Variables) -> Any:
@@ -233,6 +235,21 @@ class _Compiler:
             return value[at]
 
         return code
+
+    def part(self, node: ast.Subscript, bounds: ast.Slice) -> Code:
+        """Part of a list: `depths[:stage]`."""
+        owner = self.compile(node.value)
+        ends = [self.compile(end) if end is not None else None for end in (bounds.lower, bounds.upper, bounds.step)]
+
+        def compute(variables: Variables) -> Any:
+            value = owner(variables)
+            if isinstance(value, ShapeValue):
+                value = value.known()
+            if not isinstance(value, (list, tuple)):
+                raise TypeError
+            return list(value[slice(*(end(variables) if end is not None else None for end in ends))])
+
+        return self.guarded(node, compute)
 
     def _list(self, node: ast.List) -> Code:
         items = [self.compile(item) for item in node.elts]

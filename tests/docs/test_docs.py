@@ -28,7 +28,7 @@ def run_block(text: str, cli, folder: Path) -> str:
                 lines.append(line)
             continue
         lines.append(line)
-        words = shlex.split(line[2:], comments=True)
+        words = shlex.split(line[2:])
         skipping = words[0] != "archcalc" or line[2:].startswith(SLOW)
         if not skipping:
             result = cli(*words[1:])

@@ -67,7 +67,7 @@ def test_shape_and_weights_are_those_of_torch(kind, example):
         assert {name: tuple(p.shape) for name, p in module.layer.named_parameters()} == op.weights()
         assert {name: tuple(b.shape) for name, b in module.layer.named_buffers()} == op.buffers()
     else:
-        assert not op.weights()
+        assert [tuple(p.shape) for p in module.parameters()] == list(op.weights().values())
         assert not op.buffers()
 
 
@@ -103,7 +103,7 @@ def test_work_is_of_known_primitives_and_never_negative(kind, example):
 def test_rules_hold_over_symbols(kind, example):
     """The same rules, handed a symbol for a spatial size, give a formula that evaluates to the table's numbers."""
     op = apply(kind, example)
-    axis = len(op.x) - 1 if kind != "multi_head_attention" else 0
+    axis = len(op.x) - 1 if kind not in ("multi_head_attention", "window_attention") else 0
     if len(op.x) < 2 or kind in ("reshape", "adaptive_avg_pool", "adaptive_max_pool", "slice", "chunk", "upsample"):
         pytest.skip("its form depends on the size")
     size = sympy.Symbol("n", integer=True, positive=True)
@@ -139,6 +139,8 @@ def seen_by_nan(op: Operator, number: int, axis: int) -> dict[int, set[int]]:
 def test_sight_is_where_nan_reaches_from(kind, example):
     """A NaN at an input position reaches exactly the outputs that see it."""
     op = apply(kind, example)
+    if getattr(op, "shift", 0):
+        pytest.skip("a mask hides what is across the seam, but NaN passes it")
     if kind == "embedding" or len(op.axes()) != len(op.x) or kind in ("permute", "reshape"):
         pytest.skip("positions are moved to other axes")
     for number, sight in enumerate(op.sights()):
@@ -157,7 +159,7 @@ def test_sight_is_where_nan_reaches_from(kind, example):
                 last = math.floor(look.stride * position + look.last)
                 if first < 0 or last >= size:
                     continue  # at the border, padding and mirrored or repeated positions take part
-                if kind in ("upsample", "adaptive_avg_pool", "adaptive_max_pool"):
+                if kind in ("upsample", "adaptive_avg_pool", "adaptive_max_pool", "window_attention"):
                     assert positions <= set(range(first, last + 1))  # a hull over all positions
                 else:
                     assert (min(positions), max(positions)) == (first, last)

@@ -37,8 +37,11 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def meta_reference(name):
-    with torch.device("meta"):
-        return reference_module(NETWORKS[name]).eval()
+    try:
+        with torch.device("meta"):
+            return reference_module(NETWORKS[name]).eval()
+    except NotImplementedError:  # torchvision's RegNet computes its widths with tensors
+        return reference_module(NETWORKS[name]).to("meta").eval()
 
 
 def other_size(name: str) -> tuple[int, ...] | None:
@@ -63,12 +66,7 @@ def torch_flops(module: torch.nn.Module, shape: tuple[int, ...]) -> int:
 def test_tensors_are_those_of_the_reference(name, meta_reference):
     """Names and shapes of all parameters and buffers, side outputs included."""
     network = archcalc.load(name)
-    own = {
-        f"{layer.name}.{tensor}": shape
-        for layer in network.layers
-        if layer.shares is None
-        for tensor, shape in (layer.op.weights() | layer.op.buffers()).items()
-    }
+    own = {tensor: shape for layer in network.layers for tensor, shape in layer.tensors().items()}
     theirs = {key: tuple(tensor.shape) for key, tensor in meta_reference.state_dict().items()}
     assert own == theirs
 
@@ -100,9 +98,14 @@ def test_fvcore_counts_are_those_of_the_reference(name):
         count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         by_operator = count.by_operator()
     rows = archcalc.load(name).analyze(convention="fvcore").rows
-    kinds = {"conv": ("conv",), "linear": ("linear", "multi_head_attention"), "batch_norm": ("batch_norm",)}
-    for operator, mine in kinds.items():
-        assert sum(row.flops for row in rows if row.layer.op.kind in mine) == by_operator.get(operator, 0), operator
+    products = ("linear", "multi_head_attention", "window_attention")
+    for operators, mine in (
+        (("conv",), ("conv",)),
+        (("linear", "matmul"), products),
+        (("batch_norm",), ("batch_norm",)),
+    ):
+        expected = sum(by_operator.get(operator, 0) for operator in operators)
+        assert sum(row.flops for row in rows if row.layer.op.kind in mine) == expected, operators
 
 
 @pytest.mark.slow

@@ -1,0 +1,80 @@
+"""Trained tensors that stand alone: a scale, an embedding of positions, a token.
+
+Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`): its one weight has no name.
+"""
+
+from archcalc.arithmetic import Shape
+from archcalc.ops.arguments import Axis, Count, option
+from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window, Work, example
+
+
+class Scale(Operator):
+    """Each position along an axis times a trained factor of its own (LayerScale)."""
+
+    kind = "scale"
+    category = "normalization"
+    axis: Axis = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
+    examples = (example((4, 5, 6)), example((7, 12), axis=-1))
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def weights(self) -> dict[str, Shape]:
+        at = self.axis % len(self.x)
+        return {"": (self.x[at], *(1,) * (len(self.x) - at - 1))}
+
+    def work(self) -> Work:
+        return {"mul": self.elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch("operator.mul")
+
+
+class PositionEmbedding(Operator):
+    """A trained number added to every element."""
+
+    kind = "position_embedding"
+    category = "linear"
+    examples = (example((7, 12)),)
+
+    def output_shape(self) -> Shape:
+        return self.x
+
+    def weights(self) -> dict[str, Shape]:
+        return {"": (1, *self.x)}
+
+    def work(self) -> Work:
+        return {"add": self.elements}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self) -> Torch:
+        return Torch("operator.add")
+
+
+class ClassToken(Operator):
+    """Trained tokens before the others: `[L, E]` becomes `[L + count, E]`."""
+
+    kind = "class_token"
+    category = "shape"
+    count: Count = option(1, "number of tokens")
+    examples = (example((7, 12)), example((7, 12), count=2))
+
+    def output_shape(self) -> Shape:
+        return (self.x[0] + self.count, *self.x[1:])
+
+    def weights(self) -> dict[str, Shape]:
+        return {"": (1, self.count, *self.x[1:])}
+
+    def work(self) -> Work:
+        return {}
+
+    def sight(self) -> tuple[Window | Sight, ...]:
+        return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.prepend")
