@@ -5,8 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# Examples share two cores with other tests: how long one takes says nothing.
+settings.register_profile("archcalc", deadline=None)
+settings.load_profile("archcalc")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,6 +10,13 @@ from archcalc.ops.operator import Operator
 
 
 @cache
+def words() -> frozenset[str]:
+    """The words that expressions know: the operators' names, and what their arguments take (`same`, `bilinear`)."""
+    arguments = (argument for operator in registry().values() for argument in operator.arguments.values())
+    return frozenset(registry()).union(*(argument.words for argument in arguments))
+
+
+@cache
 def registry() -> dict[str, type[Operator]]:
     """Every operator by its kind, in the order of their files and classes.
 

@@ -7,7 +7,7 @@ one division and one sign change (a multiplication).
 from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, require
-from archcalc.ops.arguments import Axis, Bool, Choice, Number, option
+from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
@@ -193,6 +193,18 @@ class Mish(_Elementwise):
     per_element = {"exp": 1, "add": 1, "log": 1, "tanh": 1, "mul": 1}
     torch_name = "nn.Mish"
     examples = (example((4, 5, 6)),)
+
+
+class Scale(_Elementwise):
+    """Every element times a constant."""
+
+    kind = "scale"
+    factor: Number = required("the constant")
+    per_element = {"mul": 1}
+    examples = (example((4, 5, 6), factor=0.17),)
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Scale", (float(self.factor),))
 
 
 class Softmax(Operator):

@@ -8,10 +8,10 @@ from archcalc.ops.arguments import Axis, Count, option
 from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window, Work, example
 
 
-class Scale(Operator):
-    """Each position along an axis times a trained factor of its own (LayerScale)."""
+class LayerScale(Operator):
+    """Each position along an axis times a trained factor of its own (Touvron et al., 2021)."""
 
-    kind = "scale"
+    kind = "layer_scale"
     category = "normalization"
     axis: Axis = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))

@@ -74,6 +74,20 @@ class Slice(nn.Module):
         return str(self.index)
 
 
+class Scale(nn.Module):
+    """Every element times a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input * self.factor
+
+    def extra_repr(self) -> str:
+        return str(self.factor)
+
+
 class StochasticDepth(nn.Module):
     """Drop each sample's branch with probability ``p`` while training, and scale up the others."""
 

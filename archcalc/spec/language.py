@@ -8,7 +8,7 @@ from typing import Any
 from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
 from archcalc.network import About, Network
-from archcalc.ops import registry
+from archcalc.ops import words
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.expand import Expansion, Flow, Overflow, Scope, TooMany
 from archcalc.spec.expression import ExpressionError, parse_expression
@@ -242,11 +242,11 @@ class Spec:
         chosen = self.variants[variant] if variant else None
         mistakes: dict[Mistake, None] = {mistake: None for error in self.mistakes for mistake in error.mistakes}
         try:
+            self._check_settings(settings)
             variables = self._variables(chosen, settings)
             shapes = self._input_shapes(chosen, variables, settings, inputs)
         except SpecError as error:
             raise SpecError([*mistakes, *error.mistakes]) from None
-        self._check_settings(settings)
         replacements = {path: steps for path, (_, steps) in self.replacements.items()}
         expansion = Expansion(self.blocks, replacements, self.step_names, variables)
         expansion.mistakes = mistakes
@@ -284,7 +284,7 @@ class Spec:
                 raise SpecError(f"{self.name} has no parameter {quote(name)}{hint}")
 
     def _variables(self, chosen: MappingNode | None, settings: dict[str, Any]) -> dict[str, Any]:
-        variables: dict[str, Any] = {name: name for name in registry()}
+        variables: dict[str, Any] = {name: name for name in words()}
         variables.update({name: name for name in self.blocks})
         for name, default in self.params.items():
             of_variant = chosen.get(name) if chosen is not None else None
@@ -418,8 +418,8 @@ def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SpecError(f"a setting is NAME=VALUE, not {quote(text)}")
-    words: dict[str, Any] = {word: word for word in (*registry(), *spec.blocks)}
+    known: dict[str, Any] = {word: word for word in (*words(), *spec.blocks)}
     try:
-        return name.strip(), parse_expression(value).evaluate(words)
+        return name.strip(), parse_expression(value).evaluate(known)
     except ExpressionError as error:
         raise SpecError(f"in the setting {quote(text)}: {error}") from None
