@@ -81,10 +81,6 @@ def main() -> None:
         code = error.exit_code
     except MissingExtra as error:
         code = _fail(str(error))
-    except BrokenPipeError:
-        # The reader has gone (`archcalc table vgg16 | head`): nothing is left to be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 0
     except OSError as error:
         code = _fail(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

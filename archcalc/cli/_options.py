@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -82,8 +83,12 @@ def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:
 def write(text: str, output: str | None) -> None:
     """Give the result to the terminal or to a file, which appears whole or not at all."""
     if output is None or output == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has gone (`archcalc table vgg16 | head`): what is left is for nobody.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     write_file(Path(output), text.encode())
     click.echo(f"wrote {output}", err=True)
@@ -92,7 +97,6 @@ def write(text: str, output: str | None) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it appears whole or not at all."""
     import contextlib
-    import os
     import tempfile
 
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part")

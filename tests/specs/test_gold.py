@@ -60,7 +60,7 @@ def test_recomputed_tables(file, data):
 
 
 def test_the_printed_alexnet_table(data, cli):
-    """Every printed cell but the slip in conv4; the slide's fc rows have weights only, as the column `weights` shows."""
+    """Every printed cell but the slip in conv4; the slide's fc rows are without bias, as in the column `weights`."""
     shown = "name,input_c,input_hw,filters,kernel,stride,pad,output_c,output_hw,memory,params,flops,weights"
     lines = cli("table", "alexnet", "--columns", shown, "--format", "markdown").out.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
