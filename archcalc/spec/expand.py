@@ -6,92 +6,18 @@ checked, so that one run finds all there is to mend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 from archcalc.arithmetic import Shape, Unmet
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
-from archcalc.spec.expression import ShapeValue, Unknown
 from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.scope import NOWHERE, Flow, Named, Scope
 from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
-
-
-class Flow(NamedTuple):
-    """A tensor on its way: who gives it, and its shape (None after a mistake)."""
-
-    source: str
-    shape: Shape | None
-
-
-NOWHERE = Flow("", None)
-
-
-class Scope:
-    """Where names belong. Steps see the names of their scope and those around it, up to the border of a block."""
-
-    def __init__(self, path: str, around: Scope | None, numbered: bool = False) -> None:
-        self.path = path
-        self.around = around
-        self.numbered = numbered
-        self.given: dict[str, Flow] = {}
-        """Inputs by name, at the border of a block or of the network."""
-        self.names: dict[str, int] = {}
-        """Names taken here, with the line of the step that took them."""
-        self.counts: dict[str, int] = {}
-        self.loops: dict[str, Scope] = {}
-        """Scopes of loops that have one name for all their turns."""
-
-    def full(self, name: str) -> str:
-        """A name with the path before it."""
-        return self.path + name
-
-    def inner(self, name: str, numbered: bool) -> Scope:
-        """The scope of a group of that name."""
-        return Scope(f"{self.path}{name}.", self, numbered)
-
-    def outward(self) -> Iterator[Scope]:
-        """This scope and those around it."""
-        scope: Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.around
-
-    def take(self, name: str, step: Step) -> str:
-        """Claim a name that the spec gives."""
-        if name in self.names:
-            line = self.names[name] + 1
-            raise (step.name.node if step.name else step.node).error(
-                f"the name {quote(self.full(name))} is taken by the step in line {line}"
-            )
-        self.names[name] = step.node.line
-        return name
-
-    def next_name(self, word: str, step: Step) -> str:
-        """The next free name: `conv1`, `conv2`, …; in a numbered scope, and for no word, `0`, `1`, …"""
-        if self.numbered:
-            word = ""
-        count = self.counts.get(word, 0 if word else -1) + 1
-        while f"{word}{count}" in self.names:
-            count += 1
-        self.counts[word] = count
-        return self.take(f"{word}{count}", step)
-
-
-@dataclass
-class Named:
-    """A step that was taken: what `from` and `share` find under its name."""
-
-    flow: Flow
-    step: Step
-    scope: Scope
-    variables: dict[str, Any]
-    first: int
-    """Its layers are ``layers[first:last]``."""
-    last: int
+from archcalc.spec.values import ShapeValue, Unknown
 
 
 class Expansion:
@@ -131,13 +57,13 @@ class Expansion:
     def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
         """Take steps one after another."""
         for step in steps:
-            flow = self.attempt(lambda step=step, flow=flow: self.step(step, flow, scope, variables))  # type: ignore[misc]
+            flow = self.attempt(self.step, step, flow, scope, variables)
         return flow
 
-    def attempt(self, action: Callable[[], Flow]) -> Flow:
+    def attempt(self, take: Callable[..., Flow], *arguments: Any) -> Flow:
         """Take a step; keep its mistakes and go on with an unknown shape."""
         try:
-            return action()
+            return take(*arguments)
         except SpecError as error:
             self.note(error)
         except Unknown:
@@ -166,9 +92,7 @@ class Expansion:
             raise step.node.error(f"the lists of a for must be of one length: {lengths}")
         for turn, values in enumerate(zip(*lists, strict=True)):
             inner = {**variables, **dict(zip(names, values, strict=True))}
-            flow = self.attempt(
-                lambda flow=flow, inner=inner, turn=turn: self.repeated(step, flow, scope, inner, turn),  # type: ignore[misc]
-            )
+            flow = self.attempt(self.repeated, step, flow, scope, inner, turn)
         return flow
 
     def repeated(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -181,9 +105,7 @@ class Expansion:
             raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
         for index in range(count):
             inner = {**variables, "i": index}
-            flow = self.attempt(
-                lambda flow=flow, inner=inner, index=index: self.once(step, flow, scope, inner, index),  # type: ignore[misc]
-            )
+            flow = self.attempt(self.once, step, flow, scope, inner, index)
         return flow
 
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -192,7 +114,9 @@ class Expansion:
         if self.taken > self.most_steps:
             raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
         if step.broken:
-            raise Unknown
+            inner, name = self.naming(step, scope, variables, turn)
+            self.named[inner.full(name)] = Named(NOWHERE, step, inner, variables, 0, 0)
+            return NOWHERE
         flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
         if step.when is not None:
             condition = self.evaluate(step.when, flows[0], variables)
@@ -334,10 +258,7 @@ class Expansion:
             raise step.node.error(f"{step.head} has no branches")
         if len(flows) > 1:
             raise step.node.error(f"{step.head} takes branches or from: [several names], not both")
-        return [
-            self.attempt(lambda branch=branch: self.step(branch, flows[0], scope, variables))  # type: ignore[misc]
-            for branch in step.branches
-        ]
+        return [self.attempt(self.step, branch, flows[0], scope, variables) for branch in step.branches]
 
     def block(
         self, block: Block, step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]

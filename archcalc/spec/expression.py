@@ -7,68 +7,26 @@ logarithms. What a value is, is never asked: symbols pass through.
 from __future__ import annotations
 
 import ast
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from archcalc.arithmetic import Shape, ceil_div, maximum, minimum, ratio
 from archcalc.spec.errors import did_you_mean, quote
-from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.limits import exceeded
+from archcalc.spec.values import (
+    BINARY,
+    COMPARE,
+    CONSTANTS,
+    FUNCTIONS,
+    PARTS,
+    ExpressionError,
+    ShapeValue,
+    checked,
+    number,
+)
 
 MAX_LENGTH = 1000
-MAX_LIST = 1000
-
-
-class ExpressionError(ValueError):
-    """An expression that cannot be parsed or evaluated; ``offset`` and ``length`` point into its text."""
-
-    def __init__(self, message: str, offset: int = 0, length: int = 1) -> None:
-        super().__init__(message)
-        self.offset = offset
-        self.length = length
-
-
-class Unknown(Exception):
-    """The expression asks for a shape that an earlier mistake leaves unknown."""
-
-
-class ShapeValue:
-    """`input` in an expression: the shape that a step is given."""
-
-    __slots__ = ("shape",)
-
-    def __init__(self, shape: Shape | None) -> None:
-        self.shape = shape
-
-    def known(self) -> Shape:
-        if self.shape is None:
-            raise Unknown
-        return self.shape
-
-    def attribute(self, name: str) -> Any:
-        """A part of the shape by name; `KeyError` if there is no such name."""
-        return _PARTS[name](self.known())
-
-
-def _size(shape: Shape) -> int:
-    size = 1
-    for dimension in shape:
-        size = size * dimension
-    return size
-
-
-_PARTS: dict[str, Callable[[Shape], Any]] = {
-    "channels": lambda shape: shape[0],
-    "depth": lambda shape: shape[-3],
-    "height": lambda shape: shape[-2],
-    "width": lambda shape: shape[-1],
-    "length": lambda shape: shape[-1],
-    "features": lambda shape: shape[-1],
-    "size": _size,
-    "shape": list,
-}
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
@@ -153,7 +111,7 @@ class _Compiler:
 
         def code(variables: Variables) -> Any:
             try:
-                return _checked(compute(variables))
+                return checked(compute(variables))
             except ExpressionError as error:
                 if error.length == 0:  # raised below, where no place is known
                     raise self.error(node, str(error)) from None
@@ -172,7 +130,7 @@ class _Compiler:
         elif not isinstance(value, (bool, int, str, type(None))):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
         else:
-            value = _located(self, node, lambda: _checked(value))
+            value = _located(self, node, lambda: checked(value))
         return lambda variables: value
 
     def _decimal(self, node: ast.Constant, value: float) -> Any:
@@ -187,17 +145,17 @@ class _Compiler:
 
     def _name(self, node: ast.Name) -> Code:
         name = node.id
-        if name in _CONSTANTS:
-            value = _CONSTANTS[name]
+        if name in CONSTANTS:
+            value = CONSTANTS[name]
             return lambda variables: value
 
         def code(variables: Variables) -> Any:
             try:
                 return variables[name]
             except KeyError:
-                if name in _FUNCTIONS:
+                if name in FUNCTIONS:
                     raise self.error(node, f"{name} is a function: write {name}(…)") from None
-                known = [str(one) for one in variables] + list(_FUNCTIONS)
+                known = [str(one) for one in variables] + list(FUNCTIONS)
                 raise self.error(node, f"there is no {quote(name)} here{did_you_mean(name, known)}") from None
 
         return code
@@ -212,7 +170,7 @@ class _Compiler:
             try:
                 return value.attribute(name)
             except KeyError:
-                raise self.error(node, f"a shape has no {quote(name)}{did_you_mean(name, _PARTS)}") from None
+                raise self.error(node, f"a shape has no {quote(name)}{did_you_mean(name, PARTS)}") from None
             except IndexError:
                 shape = list(value.known())
                 raise self.error(node, f"the shape {shape} has no {name}") from None
@@ -256,7 +214,7 @@ class _Compiler:
         return lambda variables: [item(variables) for item in items]
 
     def _binop(self, node: ast.BinOp) -> Code:
-        operator = _BINARY.get(type(node.op))
+        operator = BINARY.get(type(node.op))
         if operator is None:
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
         left, right = self.compile(node.left), self.compile(node.right)
@@ -267,9 +225,9 @@ class _Compiler:
         if isinstance(node.op, ast.Not):
             return lambda variables: not self.truth(node.operand, operand(variables))
         if isinstance(node.op, ast.USub):
-            return self.guarded(node, lambda variables: -_number(operand(variables)))
+            return self.guarded(node, lambda variables: -number(operand(variables)))
         if isinstance(node.op, ast.UAdd):
-            return self.guarded(node, lambda variables: _number(operand(variables)))
+            return self.guarded(node, lambda variables: number(operand(variables)))
         raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
     def _boolop(self, node: ast.BoolOp) -> Code:
@@ -290,7 +248,7 @@ class _Compiler:
 
     def _compare(self, node: ast.Compare) -> Code:
         operands = [self.compile(one) for one in (node.left, *node.comparators)]
-        operators = [_COMPARE[type(one)] for one in node.ops if type(one) in _COMPARE]
+        operators = [COMPARE[type(one)] for one in node.ops if type(one) in COMPARE]
         if len(operators) < len(node.ops):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
@@ -302,10 +260,10 @@ class _Compiler:
 
     def _call(self, node: ast.Call) -> Code:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
-        function = _FUNCTIONS.get(name)
+        function = FUNCTIONS.get(name)
         if function is None:
             written = self.source(node.func)
-            raise self.error(node.func, f"there is no function {quote(written)}{did_you_mean(written, _FUNCTIONS)}")
+            raise self.error(node.func, f"there is no function {quote(written)}{did_you_mean(written, FUNCTIONS)}")
         if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
             raise self.error(node, f"{name} takes plain arguments only")
         arguments = [self.compile(one) for one in node.args]
@@ -324,172 +282,3 @@ def _located(compiler: _Compiler, node: ast.AST, compute: Callable[[], Any]) -> 
         return compute()
     except ExpressionError as error:
         raise compiler.error(node, str(error)) from None
-
-
-def _checked(value: Any) -> Any:
-    """The value, a whole fraction as an int; too many digits are an error."""
-    kind = type(value)
-    if kind is int:
-        if value.bit_length() > 64 and value.bit_length() > limit("digits") * 3.33:
-            raise ExpressionError(exceeded("digits", "this number is too large"), 0, 0)
-    elif kind.__name__ == "Fraction":
-        if value.denominator == 1:
-            return _checked(value.numerator)
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > limit("digits") * 3.33:
-            raise ExpressionError(exceeded("digits", "this fraction is too long"), 0, 0)
-    elif kind is float and not math.isfinite(value):
-        raise ExpressionError("the result is not a finite number", 0, 0)
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, (str, list, tuple, ShapeValue, type(None))):
-        raise TypeError
-    return value
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    _number(base), _number(exponent)
-    if isinstance(exponent, int) and hasattr(base, "numerator"):
-        bits = max(int(base.numerator).bit_length(), int(getattr(base, "denominator", 1)).bit_length())
-        if bits * abs(exponent) > limit("digits") * 4:
-            raise ExpressionError(exceeded("digits", "this power is too large"), 0, 0)
-        return base**exponent if exponent >= 0 else ratio(1, base**-exponent)
-    return base**exponent
-
-
-def _plus(left: Any, right: Any) -> Any:
-    if isinstance(left, list) and isinstance(right, list):
-        if len(left) + len(right) > MAX_LIST:
-            raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
-        return left + right
-    return _number(left) + _number(right)
-
-
-def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, list) and isinstance(right, int):
-        if len(left) * right > MAX_LIST:
-            raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
-        return left * right
-    return _number(left) * _number(right)
-
-
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: _plus,
-    ast.Sub: lambda left, right: _number(left) - _number(right),
-    ast.Mult: _times,
-    ast.Div: lambda left, right: ratio(_number(left), _number(right)),
-    ast.FloorDiv: lambda left, right: _number(left) // _number(right),
-    ast.Mod: lambda left, right: _number(left) % _number(right),
-    ast.Pow: _power,
-}
-
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
-    ast.Eq: lambda left, right: left == right,
-    ast.NotEq: lambda left, right: left != right,
-    ast.Lt: lambda left, right: left < right,
-    ast.LtE: lambda left, right: left <= right,
-    ast.Gt: lambda left, right: left > right,
-    ast.GtE: lambda left, right: left >= right,
-    ast.In: lambda left, right: left in right,
-    ast.NotIn: lambda left, right: left not in right,
-}
-
-_CONSTANTS = {"true": True, "false": False, "null": None}
-
-
-def _values(arguments: tuple[Any, ...]) -> list[Any]:
-    values = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (list, tuple)) else arguments
-    if not values:
-        raise TypeError
-    return [_number(value) for value in values]
-
-
-def _least(*arguments: Any) -> Any:
-    first, *rest = _values(arguments)
-    for value in rest:
-        first = minimum(first, value)
-    return first
-
-
-def _largest(*arguments: Any) -> Any:
-    first, *rest = _values(arguments)
-    for value in rest:
-        first = maximum(first, value)
-    return first
-
-
-def _floor(value: Any) -> Any:
-    return math.floor(value) if isinstance(value, float) else _number(value) // 1
-
-
-def _ceil(value: Any) -> Any:
-    return math.ceil(value) if isinstance(value, float) else ceil_div(_number(value), 1)
-
-
-def _round(value: Any) -> Any:
-    """To the nearest whole number, a half to the even one, as Python does."""
-    return _floor(value + ratio(1, 2)) if hasattr(value, "free_symbols") else round(_number(value))
-
-
-def _log2(value: Any) -> Any:
-    if isinstance(value, int) and value > 0 and value & (value - 1) == 0:
-        return value.bit_length() - 1
-    if hasattr(value, "free_symbols"):
-        import sympy
-
-        return sympy.log(value, 2)
-    return math.log2(_number(value))
-
-
-def _sqrt(value: Any) -> Any:
-    if isinstance(value, int) and value >= 0 and math.isqrt(value) ** 2 == value:
-        return math.isqrt(value)
-    if hasattr(value, "free_symbols"):
-        return value ** ratio(1, 2)
-    return math.sqrt(_number(value))
-
-
-def _range(*arguments: int) -> list[int]:
-    values = range(*arguments)
-    if len(values) > MAX_LIST:
-        raise ExpressionError(f"a list has at most {MAX_LIST} values, and this would have {len(values):,}", 0, 0)
-    return list(values)
-
-
-def _sum(values: Any) -> Any:
-    total: Any = 0
-    for value in values.known() if isinstance(values, ShapeValue) else values:
-        total = total + _number(value)
-    return total
-
-
-def _len(values: Any) -> int:
-    return len(values.known() if isinstance(values, ShapeValue) else values)
-
-
-def round_to(value: Any, divisor: Any) -> Any:
-    """The nearest multiple of ``divisor``, not below it, and never under nine tenths of ``value``.
-
-    The rule by which MobileNet and its kin round their channels (`_make_divisible`).
-    """
-    rounded = maximum(divisor, (_number(value) + ratio(divisor, 2)) // divisor * divisor)
-    if hasattr(rounded, "free_symbols"):
-        return rounded
-    return rounded + divisor if rounded * 10 < value * 9 else rounded
-
-
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": _least,
-    "max": _largest,
-    "round": _round,
-    "ceil": _ceil,
-    "floor": _floor,
-    "log2": _log2,
-    "sqrt": _sqrt,
-    "abs": lambda value: abs(_number(value)),
-    "len": _len,
-    "range": _range,
-    "sum": _sum,
-    "round_to": round_to,
-}

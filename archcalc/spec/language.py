@@ -10,12 +10,14 @@ from archcalc.collection import no_collection
 from archcalc.network import About, Network
 from archcalc.ops import words
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
-from archcalc.spec.expand import Expansion, Flow, Overflow, Scope, TooMany
-from archcalc.spec.expression import ExpressionError, parse_expression
+from archcalc.spec.expand import Expansion, Overflow, TooMany
+from archcalc.spec.expression import parse_expression
 from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.scope import Flow, Scope
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import Block, Reader, Step, Template, Value
+from archcalc.spec.values import ExpressionError
 
 ABOUT = ("title", "source", "year", "reference", "notes")
 HEAD = (

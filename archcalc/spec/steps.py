@@ -14,8 +14,9 @@ from typing import Any
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.spec.errors import SpecError, did_you_mean, quote
-from archcalc.spec.expression import Expression, ExpressionError, Variables, parse_expression
+from archcalc.spec.expression import Expression, Variables, parse_expression
 from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.spec.values import ExpressionError
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
 SPECIAL_HEADS = ("layers", "side", "share", "use")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcalc.spec.expression import ExpressionError, ShapeValue, parse_expression
+from archcalc.spec.expression import parse_expression
+from archcalc.spec.values import ExpressionError, ShapeValue
 
 VALUES = {
     "width": 64,

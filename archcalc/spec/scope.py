@@ -1,0 +1,85 @@
+"""Where names belong, and what stands under them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archcalc.arithmetic import Shape
+from archcalc.spec.errors import quote
+from archcalc.spec.steps import Step
+
+
+class Flow(NamedTuple):
+    """A tensor on its way: who gives it, and its shape (None after a mistake)."""
+
+    source: str
+    shape: Shape | None
+
+
+NOWHERE = Flow("", None)
+
+
+class Scope:
+    """Where names belong. Steps see the names of their scope and those around it, up to the border of a block."""
+
+    def __init__(self, path: str, around: Scope | None, numbered: bool = False) -> None:
+        self.path = path
+        self.around = around
+        self.numbered = numbered
+        self.given: dict[str, Flow] = {}
+        """Inputs by name, at the border of a block or of the network."""
+        self.names: dict[str, int] = {}
+        """Names taken here, with the line of the step that took them."""
+        self.counts: dict[str, int] = {}
+        self.loops: dict[str, Scope] = {}
+        """Scopes of loops that have one name for all their turns."""
+
+    def full(self, name: str) -> str:
+        """A name with the path before it."""
+        return self.path + name
+
+    def inner(self, name: str, numbered: bool) -> Scope:
+        """The scope of a group of that name."""
+        return Scope(f"{self.path}{name}.", self, numbered)
+
+    def outward(self) -> Iterator[Scope]:
+        """This scope and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.around
+
+    def take(self, name: str, step: Step) -> str:
+        """Claim a name that the spec gives."""
+        if name in self.names:
+            line = self.names[name] + 1
+            raise (step.name.node if step.name else step.node).error(
+                f"the name {quote(self.full(name))} is taken by the step in line {line}"
+            )
+        self.names[name] = step.node.line
+        return name
+
+    def next_name(self, word: str, step: Step) -> str:
+        """The next free name: `conv1`, `conv2`, …; in a numbered scope, and for no word, `0`, `1`, …"""
+        if self.numbered:
+            word = ""
+        count = self.counts.get(word, 0 if word else -1) + 1
+        while f"{word}{count}" in self.names:
+            count += 1
+        self.counts[word] = count
+        return self.take(f"{word}{count}", step)
+
+
+@dataclass
+class Named:
+    """A step that was taken: what `from` and `share` find under its name."""
+
+    flow: Flow
+    step: Step
+    scope: Scope
+    variables: dict[str, Any]
+    first: int
+    """Its layers are ``layers[first:last]``."""
+    last: int

@@ -1,0 +1,233 @@
+"""The values of expressions, and the functions over them: exact, bounded, and over any number system."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from typing import Any
+
+from archcalc.arithmetic import Shape, ceil_div, maximum, minimum, ratio
+from archcalc.spec.limits import exceeded, limit
+
+MAX_LIST = 1000
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be parsed or evaluated; ``offset`` and ``length`` point into its text."""
+
+    def __init__(self, message: str, offset: int = 0, length: int = 1) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.length = length
+
+
+class Unknown(Exception):
+    """The expression asks for a shape that an earlier mistake leaves unknown."""
+
+
+class ShapeValue:
+    """`input` in an expression: the shape that a step is given."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: Shape | None) -> None:
+        self.shape = shape
+
+    def known(self) -> Shape:
+        if self.shape is None:
+            raise Unknown
+        return self.shape
+
+    def attribute(self, name: str) -> Any:
+        """A part of the shape by name; `KeyError` if there is no such name."""
+        return PARTS[name](self.known())
+
+
+def _size(shape: Shape) -> int:
+    size = 1
+    for dimension in shape:
+        size = size * dimension
+    return size
+
+
+PARTS: dict[str, Callable[[Shape], Any]] = {
+    "channels": lambda shape: shape[0],
+    "depth": lambda shape: shape[-3],
+    "height": lambda shape: shape[-2],
+    "width": lambda shape: shape[-1],
+    "length": lambda shape: shape[-1],
+    "features": lambda shape: shape[-1],
+    "size": _size,
+    "shape": list,
+}
+
+
+def checked(value: Any) -> Any:
+    """The value, a whole fraction as an int; too many digits are an error."""
+    kind = type(value)
+    if kind is int:
+        if value.bit_length() > 64 and value.bit_length() > limit("digits") * 3.33:
+            raise ExpressionError(exceeded("digits", "this number is too large"), 0, 0)
+    elif kind.__name__ == "Fraction":
+        if value.denominator == 1:
+            return checked(value.numerator)
+        if max(value.numerator.bit_length(), value.denominator.bit_length()) > limit("digits") * 3.33:
+            raise ExpressionError(exceeded("digits", "this fraction is too long"), 0, 0)
+    elif kind is float and not math.isfinite(value):
+        raise ExpressionError("the result is not a finite number", 0, 0)
+    return value
+
+
+def number(value: Any) -> Any:
+    """The value itself; `TypeError` for what is no number."""
+    if isinstance(value, (str, list, tuple, ShapeValue, type(None))):
+        raise TypeError
+    return value
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    number(base), number(exponent)
+    if isinstance(exponent, int) and hasattr(base, "numerator"):
+        bits = max(int(base.numerator).bit_length(), int(getattr(base, "denominator", 1)).bit_length())
+        if bits * abs(exponent) > limit("digits") * 4:
+            raise ExpressionError(exceeded("digits", "this power is too large"), 0, 0)
+        return base**exponent if exponent >= 0 else ratio(1, base**-exponent)
+    return base**exponent
+
+
+def _plus(left: Any, right: Any) -> Any:
+    if isinstance(left, list) and isinstance(right, list):
+        if len(left) + len(right) > MAX_LIST:
+            raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
+        return left + right
+    return number(left) + number(right)
+
+
+def _times(left: Any, right: Any) -> Any:
+    if isinstance(left, list) and isinstance(right, int):
+        if len(left) * right > MAX_LIST:
+            raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
+        return left * right
+    return number(left) * number(right)
+
+
+BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: _plus,
+    ast.Sub: lambda left, right: number(left) - number(right),
+    ast.Mult: _times,
+    ast.Div: lambda left, right: ratio(number(left), number(right)),
+    ast.FloorDiv: lambda left, right: number(left) // number(right),
+    ast.Mod: lambda left, right: number(left) % number(right),
+    ast.Pow: _power,
+}
+
+COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: lambda left, right: left == right,
+    ast.NotEq: lambda left, right: left != right,
+    ast.Lt: lambda left, right: left < right,
+    ast.LtE: lambda left, right: left <= right,
+    ast.Gt: lambda left, right: left > right,
+    ast.GtE: lambda left, right: left >= right,
+    ast.In: lambda left, right: left in right,
+    ast.NotIn: lambda left, right: left not in right,
+}
+
+CONSTANTS = {"true": True, "false": False, "null": None}
+
+
+def _values(arguments: tuple[Any, ...]) -> list[Any]:
+    values = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (list, tuple)) else arguments
+    if not values:
+        raise TypeError
+    return [number(value) for value in values]
+
+
+def _least(*arguments: Any) -> Any:
+    first, *rest = _values(arguments)
+    for value in rest:
+        first = minimum(first, value)
+    return first
+
+
+def _largest(*arguments: Any) -> Any:
+    first, *rest = _values(arguments)
+    for value in rest:
+        first = maximum(first, value)
+    return first
+
+
+def _floor(value: Any) -> Any:
+    return math.floor(value) if isinstance(value, float) else number(value) // 1
+
+
+def _ceil(value: Any) -> Any:
+    return math.ceil(value) if isinstance(value, float) else ceil_div(number(value), 1)
+
+
+def _round(value: Any) -> Any:
+    """To the nearest whole number, a half to the even one, as Python does."""
+    return _floor(value + ratio(1, 2)) if hasattr(value, "free_symbols") else round(number(value))
+
+
+def _log2(value: Any) -> Any:
+    if isinstance(value, int) and value > 0 and value & (value - 1) == 0:
+        return value.bit_length() - 1
+    if hasattr(value, "free_symbols"):
+        import sympy
+
+        return sympy.log(value, 2)
+    return math.log2(number(value))
+
+
+def _sqrt(value: Any) -> Any:
+    if isinstance(value, int) and value >= 0 and math.isqrt(value) ** 2 == value:
+        return math.isqrt(value)
+    if hasattr(value, "free_symbols"):
+        return value ** ratio(1, 2)
+    return math.sqrt(number(value))
+
+
+def _range(*arguments: int) -> list[int]:
+    values = range(*arguments)
+    if len(values) > MAX_LIST:
+        raise ExpressionError(f"a list has at most {MAX_LIST} values, and this would have {len(values):,}", 0, 0)
+    return list(values)
+
+
+def _sum(values: Any) -> Any:
+    total: Any = 0
+    for value in values.known() if isinstance(values, ShapeValue) else values:
+        total = total + number(value)
+    return total
+
+
+def _len(values: Any) -> int:
+    return len(values.known() if isinstance(values, ShapeValue) else values)
+
+
+def round_to(value: Any, divisor: Any) -> Any:
+    """The nearest multiple of ``divisor``, not below it, and never under nine tenths of ``value``.
+
+    The rule by which MobileNet and its kin round their channels (`_make_divisible`).
+    """
+    rounded = maximum(divisor, (number(value) + ratio(divisor, 2)) // divisor * divisor)
+    if hasattr(rounded, "free_symbols"):
+        return rounded
+    return rounded + divisor if rounded * 10 < value * 9 else rounded
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": _least,
+    "max": _largest,
+    "round": _round,
+    "ceil": _ceil,
+    "floor": _floor,
+    "log2": _log2,
+    "sqrt": _sqrt,
+    "abs": lambda value: abs(number(value)),
+    "len": _len,
+    "range": _range,
+    "sum": _sum,
+    "round_to": round_to,
+}
