@@ -7,15 +7,16 @@ import click
 from archcalc.cli import Command
 from archcalc.cli._options import output_option, write
 
+FORMATS = {"text": "catalogue_text", "markdown": "catalogue_markdown", "json": "catalogue_json"}
+
 
 @click.command(cls=Command, example="archcalc list --format json")
 @click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format of the list. [text]"
+    "--format", "format_", type=click.Choice(list(FORMATS)), default="text", help="Format of the list. [text]"
 )
 @output_option
 def command(format_: str, output: str | None) -> None:
     """List every bundled network: name, title, year, input, parameters and multiply-adds; json has the source too."""
-    from archcalc.render.catalogue import catalogue, catalogue_json, catalogue_text
+    from archcalc.render import catalogue
 
-    entries = catalogue()
-    write(catalogue_json(entries) if format_ == "json" else catalogue_text(entries), output)
+    write(getattr(catalogue, FORMATS[format_])(catalogue.catalogue()), output)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from archcalc.analysis import Analysis
+from archcalc.analysis.depth import depth
 from archcalc.network import Network
 from archcalc.ops.operator import shape_text
 from archcalc.render.text import cells_wide, pad
@@ -26,6 +28,10 @@ class Entry:
     input: list[int]
     params: int
     macs: int
+    depth: int
+    """The most convolutions and linear layers on one path."""
+    receptive_field: list[int]
+    """Of the last layer whose positions still have a place of their own."""
 
 
 def catalogue() -> list[Entry]:
@@ -37,7 +43,8 @@ def catalogue() -> list[Entry]:
 
 
 def _entry(path: Path, network: Network) -> Entry:
-    totals = network.analyze().totals
+    analysis = network.analyze()
+    totals = analysis.totals
     about = network.about
     return Entry(
         name=network.name,
@@ -50,7 +57,51 @@ def _entry(path: Path, network: Network) -> Entry:
         input=list(next(iter(network.inputs.values()))),
         params=totals.params,
         macs=totals.macs,
+        depth=depth(analysis.rows),
+        receptive_field=_last_field(analysis),
     )
+
+
+def _last_field(analysis: Analysis) -> list[int]:
+    placed = [row.receptive_field for row in analysis.rows if None not in row.receptive_field.stride]
+    return list(placed[-1].size) if placed else []
+
+
+def catalogue_markdown(entries: list[Entry]) -> str:
+    """The list as a page of Markdown."""
+    lines = [
+        "# The bundled networks",
+        "",
+        "Made by `archcalc list --format markdown`. Parameters and multiply-adds (MACs) are exact, for one sample of",
+        "the input. Depth is the most convolutions and linear layers on one path; the receptive field (RF) is that of",
+        "the last layer whose positions still have a place. A name with a reference equals that implementation, tensor",
+        "by tensor and count by count.",
+        "",
+    ]
+    family = None
+    for entry in entries:
+        if entry.family != family:
+            family = entry.family
+            lines += ["", f"## {family} ({entry.year})" if entry.year else f"## {family}", "", entry.source, ""]
+            if entry.notes:
+                lines += [entry.notes, ""]
+            lines += [
+                "| name | title | input | params | MACs | depth | RF | equals |",
+                "|---|---|---|---:|---:|---:|---:|---|",
+            ]
+        field = entry.receptive_field
+        cells = [
+            f"`{entry.name}`",
+            entry.title,
+            shape_text(tuple(entry.input)),
+            f"{entry.params:,}",
+            f"{entry.macs:,}",
+            str(entry.depth),
+            "–" if not field else str(field[0]) if len(set(field)) == 1 else shape_text(tuple(field)),
+            f"`{entry.reference}`" if entry.reference else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 
 def catalogue_json(entries: list[Entry]) -> str:

@@ -43,8 +43,16 @@ def reference_text(names: Sequence[str] = ()) -> str:
 
 
 def reference_markdown(names: Sequence[str] = ()) -> str:
-    """The reference as a Markdown table, a line for each operator; its first argument may stand as the head's value."""
-    lines = ["| operator | what it is | arguments |", "|---|---|---|"]
+    """The reference as a page of Markdown, a line for each operator."""
+    lines = [
+        "# Operators",
+        "",
+        "Made by `archcalc operators --format markdown`, from the operators' own declarations. The first argument may",
+        "stand as the head's value: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`. Axes are counted",
+        "without the batch: 0 is the channels.",
+        "",
+    ]
+    lines += ["| operator | what it is | arguments |", "|---|---|---|"]
     for operator in chosen(names):
         arguments = "; ".join(
             f"`{argument.name}` ({default_text(argument)}): {argument.doc}" for argument in operator.arguments.values()
