@@ -20,14 +20,26 @@ class Unmet(ValueError):
 
 def require(condition: Any, message: Callable[[], str]) -> None:
     """Raise `Unmet` if ``condition`` is false; do nothing where it cannot be decided (symbols, arrays)."""
-    if condition is True:
-        return
-    try:
-        holds = bool(condition)
-    except (TypeError, ValueError):
-        return
-    if not holds:
+    if condition is not True and decided(condition) is False:
         raise Unmet(message())
+
+
+def decided(condition: Any) -> bool | None:
+    """Whether a condition holds; None where that cannot be decided."""
+    try:
+        return bool(condition)
+    except (TypeError, ValueError):
+        return None
+
+
+def counted(number: Any) -> int | None:
+    """The number as an int that can count turns or name a place in a list; None if it is none, or a symbol."""
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        return None
+    try:
+        return int(number.__index__())
+    except TypeError:
+        return None
 
 
 def product(numbers: Iterable[Any]) -> Any:
@@ -54,7 +66,9 @@ def minimum(left: Any, right: Any) -> Any:
 
 
 def _choose(left: Any, right: Any, numpy_name: str, sympy_name: str) -> Any:
-    for number in (left, right):
+    for number, other in ((left, right), (right, left)):
+        if hasattr(number, numpy_name):
+            return getattr(number, numpy_name)(other)
         if hasattr(number, "free_symbols"):
             import sympy
 
@@ -83,6 +97,9 @@ def common_divisor(left: Any, right: Any) -> Any:
         import math
 
         return math.gcd(left, right)
+    for number, other in ((left, right), (right, left)):
+        if hasattr(number, "common_divisor"):
+            return number.common_divisor(other)
     if hasattr(left, "__array_ufunc__") or hasattr(right, "__array_ufunc__"):
         import numpy
 

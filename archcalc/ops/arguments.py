@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Unmet
+from archcalc.arithmetic import Unmet, decided
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 
@@ -50,7 +50,7 @@ class Whole:
         """The value itself; `BadArgument` if it is no whole number or too small."""
         if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
             raise BadArgument(f"must be {self.phrase}, not {show(value)}")
-        if value.__class__ is int and value < self.least:
+        if decided(value >= self.least) is False:
             raise BadArgument(f"must be {self.phrase}, not {value}")
         return value
 
@@ -223,8 +223,8 @@ class ListOf:
 
 
 def _is_broken(value: Any) -> bool:
-    """Whether this is a Fraction: an exact number that is not whole (whole ones are ints by then)."""
-    return hasattr(value, "denominator") and value.__class__.__name__ == "Fraction"
+    """Whether this is an exact number that is not whole: a Fraction, or a traced number that is one."""
+    return value.__class__.__name__ in ("Fraction", "Traced") and value.denominator != 1
 
 
 _POSITIVE = Whole(1)

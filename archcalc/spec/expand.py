@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from archcalc.arithmetic import Shape, Unmet
+from archcalc.arithmetic import Shape, Unmet, counted
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
@@ -98,9 +98,10 @@ class Expansion:
     def repeated(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         if step.repeat is None:
             return self.once(step, flow, scope, variables, turn)
-        count = self.evaluate(step.repeat, flow, variables)
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {count}")
+        given = self.evaluate(step.repeat, flow, variables)
+        count = counted(given)
+        if count is None or count < 0:
+            raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {given}")
         if count > self.most_steps:
             raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
         for index in range(count):

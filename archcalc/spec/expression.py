@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from archcalc.arithmetic import counted
 from archcalc.spec.errors import did_you_mean, quote
 from archcalc.spec.limits import exceeded
 from archcalc.spec.values import (
@@ -183,10 +184,10 @@ class _Compiler:
         owner, index = self.compile(node.value), self.compile(node.slice)
 
         def code(variables: Variables) -> Any:
-            value, at = owner(variables), index(variables)
+            value, at = owner(variables), counted(index(variables))
             if isinstance(value, ShapeValue):
                 value = value.known()
-            if not isinstance(value, (list, tuple)) or not isinstance(at, int):
+            if not isinstance(value, (list, tuple)) or at is None:
                 raise self.error(node, f"{quote(self.source(node))} takes a list and a whole number")
             if not -len(value) <= at < len(value):
                 raise self.error(node, f"{quote(self.source(node.value))} has {len(value)} values, and no number {at}")

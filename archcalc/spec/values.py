@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from archcalc.arithmetic import Shape, ceil_div, maximum, minimum, ratio
+from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
 from archcalc.spec.limits import exceeded, limit
 
 MAX_LIST = 1000
@@ -105,10 +105,10 @@ def _plus(left: Any, right: Any) -> Any:
 
 
 def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, list) and isinstance(right, int):
-        if len(left) * right > MAX_LIST:
+    if isinstance(left, list) and (times := counted(right)) is not None:
+        if len(left) * times > MAX_LIST:
             raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
-        return left * right
+        return left * times
     return number(left) * number(right)
 
 
