@@ -1,0 +1,79 @@
+"""`archcalc draw`: the network as a drawing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, write, write_file
+
+FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
+SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
+TEXTS = ("dot", "mermaid", "svg")
+
+
+@click.command(cls=Command, example="archcalc draw resnet50 -o r50.png --depth 2 --heat macs")
+@click.argument("network")
+@network_options
+@counting_options
+@click.option(
+    "--depth", type=click.IntRange(min=1), metavar="N", help="Draw what stands deeper than N names as one box."
+)
+@click.option("--all", "every_layer", is_flag=True, help="Give activations, normalization and dropout their own boxes.")
+@click.option("--fold/--no-fold", "folded", default=None, help="Draw equal blocks once, with × N. [if long]")
+@click.option(
+    "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Which way the data flows. [TB]"
+)
+@click.option("--heat", type=click.Choice(["macs", "params", "memory", "rf"]), help="Colour by cost, with a legend.")
+@click.option(
+    "--theme",
+    type=click.Choice(["light", "dark"]),
+    default="light",
+    help="Surroundings; a light svg turns dark where its reader prefers that. [light]",
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.svg]")
+def command(
+    network: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    depth: int | None,
+    every_layer: bool,
+    folded: bool | None,
+    direction: str,
+    heat: str | None,
+    theme: str,
+    format_: str | None,
+    output: str | None,
+) -> None:
+    """Draw NETWORK: a box for each layer, a cluster for each group, an arrow for each tensor.
+
+    Nothing else need be installed for svg and png; Graphviz's `dot` does the layout where there is one.
+    """
+    from archcalc.render.drawing.drawing import Style, draw
+
+    chosen = format_ or SUFFIXES.get(Path(output or "").suffix.lower(), "svg")
+    style = Style(depth, every_layer, folded, direction, heat, theme)
+    opened = open_network(network, settings, inputs)
+    content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), chosen, style)
+    if output == "-":
+        if chosen in TEXTS:
+            write(content.decode(), None)
+        else:
+            sys.stdout.buffer.write(content)
+        return
+    suffix = "mmd" if chosen == "mermaid" else chosen
+    target = output or f"{_file_name(opened.name)}.{suffix}"
+    write_file(Path(target), content)
+    click.echo(f"wrote {target}", err=True)
+
+
+def _file_name(name: str) -> str:
+    """A network's name as the name of a file in this folder."""
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"

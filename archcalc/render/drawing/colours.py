@@ -1,0 +1,93 @@
+"""Colours of a drawing: a fill for every category of operator, a scale for costs, light and dark surroundings.
+
+The fills grow lighter from one to the next, so that they differ in grey too, and were searched for the largest
+smallest distance (OKLab) to each other as seen with normal vision, protanopia, deuteranopia and tritanopia. Text on
+them is dark.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FILLS = {
+    "linear": "#957ee7",
+    "convolution": "#4ab0ab",
+    "pooling": "#d59f01",
+    "normalization": "#a5bf80",
+    "attention": "#e89efe",
+    "activation": "#92ddc0",
+    "merge": "#edd954",
+    "regularization": "#68fcfe",
+    "shape": "#d6ffa8",
+}
+"""Category of an operator to the fill of its nodes."""
+OTHER = "#e8eaed"
+"""Fill of whole groups, and of a category without a colour."""
+ON_FILL = "#111111"
+ON_DARK_FILL = "#fefefe"
+
+HEAT = ("#fff7ec", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000")
+"""From no cost to the largest; each darker than the one before. ColorBrewer's OrRd (Harrower and Brewer, 2003)."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is not a node: by its role, one colour for each."""
+
+    paper: str
+    ink: str
+    """Titles and labels."""
+    line: str
+    """Edges and outlines of nodes."""
+    faint: str
+    """Outlines of clusters."""
+
+
+LIGHT = Surroundings(paper="#ffffff", ink="#24292f", line="#57606a", faint="#afb8c1")
+DARK = Surroundings(paper="#15181d", ink="#e6edf3", line="#9aa4af", faint="#4d5661")
+THEMES = {"light": LIGHT, "dark": DARK}
+
+DARK_STYLE = (
+    f"svg{{background:{LIGHT.paper}}}@media(prefers-color-scheme:dark){{svg{{background:{DARK.paper}}}"
+    + "".join(
+        f'[fill="{getattr(LIGHT, role)}"]{{fill:{getattr(DARK, role)}}}'
+        f'[stroke="{getattr(LIGHT, role)}"]{{stroke:{getattr(DARK, role)}}}'
+        for role in ("ink", "line", "faint")
+    )
+    + "}"
+)
+"""Style of a light SVG that makes it dark where its reader wants that: each role's light colour to its dark one."""
+
+
+def heat(part: float) -> str:
+    """The colour of a cost that is that part, 0 to 1, of the largest."""
+    place = min(max(part, 0.0), 1.0) * (len(HEAT) - 1)
+    at = min(int(place), len(HEAT) - 2)
+    low, high = channels(HEAT[at]), channels(HEAT[at + 1])
+    mixed = (round(a + (b - a) * (place - at)) for a, b in zip(low, high, strict=True))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def channels(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, 0 to 1 (WCAG 2.2)."""
+    red, green, blue = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+        for value in (channel / 255 for channel in channels(colour))
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def text_on(fill: str) -> str:
+    """Dark or light, whichever reads better on a fill."""
+    return max((ON_FILL, ON_DARK_FILL), key=lambda colour: contrast(colour, fill))

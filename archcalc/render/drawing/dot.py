@@ -1,0 +1,163 @@
+"""A picture as DOT, written by the `graphviz` package: no name of a spec stands in it but as escaped text."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import graphviz
+
+from archcalc.ops.operator import shape_text
+from archcalc.render.drawing import words
+from archcalc.render.drawing.colours import ON_FILL, Surroundings, text_on
+from archcalc.render.drawing.paint import Paint
+from archcalc.render.drawing.picture import Cluster, Node, Picture
+from archcalc.spec.errors import printable
+
+FONT = "Helvetica"
+DIRECTIONS = ("TB", "LR", "BT", "RL")
+
+
+def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction: str = "TB") -> str:
+    """The picture in the language of Graphviz."""
+    return _Writer(picture, paint, surroundings).write(direction)
+
+
+def _text(text: str, size: int = 0, colour: str = "", bold: bool = False) -> str:
+    """A text for an HTML-like label: shown as it is, whatever it is."""
+    safe = escape(printable(text)) or " "
+    if bold:
+        safe = f"<b>{safe}</b>"
+    settings = (f' point-size="{size}"' if size else "") + (f' color="{colour}"' if colour else "")
+    return f"<font{settings}>{safe}</font>" if settings else safe
+
+
+class _Writer:
+    def __init__(self, picture: Picture, paint: Paint, surroundings: Surroundings) -> None:
+        self.picture = picture
+        self.paint = paint
+        self.look = surroundings
+        network = picture.network
+        self.ids: dict[Node | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
+        position = {layer.name: at for at, layer in enumerate(network.layers)}
+        for node in picture.root.nodes():
+            self.ids[node] = f"layer_{position[node.main.name]}"
+        self.outputs = set(network.outputs)
+
+    def write(self, direction: str) -> str:
+        look = self.look
+        graph = graphviz.Digraph(
+            "archcalc",
+            graph_attr={
+                "rankdir": direction,
+                "bgcolor": look.paper,
+                "fontname": FONT,
+                "fontcolor": look.ink,
+                "color": look.faint,
+                "label": self._heading(),
+                "labelloc": "t",
+                "ranksep": "0.28",
+                "nodesep": "0.22",
+                "pad": "0.2",
+                "charset": "UTF-8",
+            },
+            node_attr={
+                "shape": "box",
+                "style": "filled,rounded",
+                "fontname": FONT,
+                "fontsize": "10",
+                "fontcolor": ON_FILL,
+                "color": look.line,
+                "margin": "0.1,0.05",
+                "height": "0.2",
+            },
+            edge_attr={
+                "color": look.line,
+                "fontcolor": look.ink,
+                "fontname": FONT,
+                "fontsize": "9",
+                "arrowsize": "0.6",
+            },
+        )
+        for name, shape in self.picture.network.inputs.items():
+            label = f"<{_text(name, bold=True)}<br/>{_text(shape_text(shape))}>"
+            graph.node(self.ids[name], label, shape="oval", fillcolor="#ffffff", id=self.ids[name])
+        self._fill(graph, self.picture.root, "")
+        labelled: set[Node | str] = set()
+        for edge in self.picture.edges:
+            settings = {"style": "dashed"} if edge.target.apart else {}
+            label = words.carried(edge)
+            if label and edge.source not in labelled and not edge.target.apart:
+                labelled.add(edge.source)
+                settings["label"] = f"<{_text(' ' + label)}>"
+            graph.edge(self.ids[edge.source], self.ids[edge.target], **settings)
+        return str(graph.source)
+
+    def _heading(self) -> str:
+        network = self.picture.network
+        name = network.name + (f" · {network.about.title}" if network.about.title else "")
+        cells = "".join(
+            f'<td bgcolor="{fill}">{_text(f" {text} ", 9, text_on(fill))}</td>' for fill, text in self.paint.legend
+        )
+        heading = f"<td>{_text(self.paint.heading, 10, self.look.ink)}</td>" if self.paint.heading else ""
+        legend = f'<table border="0" cellborder="0" cellspacing="3"><tr>{heading}{cells}</tr></table>'
+        return (
+            f'<<table border="0" cellspacing="2"><tr><td>{_text(name, 14, self.look.ink, bold=True)}</td></tr>'
+            f"<tr><td>{legend}</td></tr></table>>"
+        )
+
+    def _fill(self, graph: Any, cluster: Cluster, inside: str) -> None:
+        for child in cluster.children:
+            if isinstance(child, Node):
+                self._node(graph, child, inside)
+            else:
+                self._cluster(graph, child, inside)
+
+    def _cluster(self, graph: Any, cluster: Cluster, inside: str) -> None:
+        first = next(cluster.nodes())
+        label = words.cluster_title(cluster, inside) + (" (training only)" if first.main.layer.train else "")
+        with graph.subgraph(name=f"cluster_{self.ids[first]}_{cluster.path.count('.')}") as part:
+            part.attr(
+                label=f"<{_text(label, 11, self.look.ink)}>",
+                labelloc="t",
+                labeljust="l",
+                style="rounded,dashed" if first.apart else "rounded",
+                color=self.look.faint,
+                margin="7",
+                tooltip=_plain(cluster.path),
+            )
+            self._fill(part, cluster, cluster.path)
+
+    def _node(self, graph: Any, node: Node, inside: str) -> None:
+        fill = self.paint.fill(node)
+        colour = text_on(fill)
+        settings = {"fillcolor": fill, "fontcolor": colour, "id": self.ids[node], "tooltip": _plain(node.name)}
+        if node.apart:
+            settings["style"] = "filled,rounded,dashed"
+        if any(row.name in self.outputs for row in node.layers):
+            settings["penwidth"] = "2.2"
+        cost = self.paint.says(node)
+        if node.joins:
+            rest = [row.layer.op.kind for row in node.layers[1:]]
+            label = " · ".join([words.sign(node), *rest])
+            wide = label if words.sign(node) in words.SIGNS.values() else f"{label} → {words.output(node)}"
+            small = wide in words.SIGNS.values() and not cost
+            settings |= {"shape": "circle", "margin": "0.02"} if small else {"margin": "0.15,0.03"}
+            body = _text(wide, 16 if small else 0)
+        else:
+            details = words.lines(node, dict(self.picture.network.groups))
+            body = "<br/>".join(
+                [
+                    _text(words.title(node, inside), bold=True),
+                    *map(_text, details),
+                    _text(words.output(node)),
+                ]
+            )
+        if cost:
+            body += f"<br/>{_text(cost)}"
+        graph.node(self.ids[node], f"<{body}>", **settings)
+
+
+def _plain(text: str) -> str:
+    """A text for an attribute that is not HTML-like: Graphviz's own escapes and entities mean nothing in it."""
+    return str(graphviz.escape(escape(printable(text))))

@@ -1,0 +1,84 @@
+"""An analysis as a drawing, in any format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcalc.analysis import Analysis
+from archcalc.render.drawing.colours import DARK_STYLE, LIGHT, THEMES
+from archcalc.render.drawing.dot import to_dot
+from archcalc.render.drawing.engine import lay_out
+from archcalc.render.drawing.mermaid import to_mermaid
+from archcalc.render.drawing.paint import by_category, by_cost
+from archcalc.render.drawing.picture import Picture, compose
+from archcalc.render.drawing.repetition import fold
+
+FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
+LONG = 40
+"""A drawing with more nodes than this is folded unless it is told not to."""
+LONGEST = 250
+"""A drawing with more nodes than this, although folded, shows its deepest groups as boxes, unless told how deep."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a drawing is to look."""
+
+    depth: int | None = None
+    """Groups deeper than this many names are one node; None: all of it, where a person can read that."""
+    every_layer: bool = False
+    """Whether activations, normalization and dropout are nodes of their own."""
+    folded: bool | None = None
+    """Whether equal blocks in a row are drawn once; None: where the drawing is long."""
+    direction: str = "TB"
+    heat: str | None = None
+    """The cost that colours nodes, one of `paint.QUANTITIES`; None: the kind of operator does."""
+    theme: str = "light"
+    """light, which as svg follows a reader's own choice of dark; or dark."""
+
+
+def draw(analysis: Analysis, format: str, style: Style = Style()) -> bytes:
+    """The drawing in one of `FORMATS`.
+
+    Raises `ValueError` where it is too large, or no engine can write the format.
+    """
+    picture = picture_of(analysis, style)
+    paint = by_category(picture) if style.heat is None else by_cost(picture, style.heat)
+    if format == "mermaid":
+        return to_mermaid(picture, paint, style.direction).encode()
+    surroundings = THEMES[style.theme]
+    dot = to_dot(picture, paint, surroundings, style.direction)
+    if format == "dot":
+        return dot.encode()
+    if format == "svg" and surroundings is LIGHT:
+        return _adaptable(lay_out(dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), format))
+    return lay_out(dot, format)
+
+
+def picture_of(analysis: Analysis, style: Style) -> Picture:
+    """What a drawing shows: unless the style says otherwise, as much as a person can read.
+
+    A long drawing is folded; one that is still too long then goes no deeper than it must.
+    """
+    picture = compose(analysis, depth=style.depth, every_layer=style.every_layer)
+    folded = size(picture) > LONG if style.folded is None else style.folded
+    if folded:
+        picture = fold(picture)
+        if style.folded is None and style.depth is None and size(picture) > LONGEST:
+            deepest = max(layer.name.count(".") for layer in analysis.network.layers)
+            for depth in range(deepest, 0, -1):
+                picture = fold(compose(analysis, depth=depth, every_layer=style.every_layer))
+                if size(picture) <= LONGEST:
+                    break
+    return Picture(analysis, picture.root.unwrapped(), picture.edges)
+
+
+def size(picture: Picture) -> int:
+    """How many nodes a picture has."""
+    return sum(1 for _ in picture.root.nodes())
+
+
+def _adaptable(svg: bytes) -> bytes:
+    head, tag, rest = svg.partition(b"<svg ")
+    attributes, end, body = rest.partition(b">")
+    return head + tag + attributes + end + f"\n<style>{DARK_STYLE}</style>".encode() + body

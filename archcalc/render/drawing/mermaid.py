@@ -1,0 +1,53 @@
+"""A picture as a Mermaid flowchart, which GitHub, GitLab and many wikis draw."""
+
+from __future__ import annotations
+
+from archcalc.ops.operator import shape_text
+from archcalc.render.drawing import words
+from archcalc.render.drawing.colours import text_on
+from archcalc.render.drawing.paint import Paint
+from archcalc.render.drawing.picture import Cluster, Node, Picture
+from archcalc.spec.errors import printable
+
+
+def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
+    """The picture as a Mermaid flowchart."""
+    ids: dict[Node | str, str] = {}
+    lines = [f"flowchart {direction}"]
+    for at, (name, shape) in enumerate(picture.network.inputs.items()):
+        ids[name] = f"i{at}"
+        lines.append(f'  i{at}(["{_text(name)}<br/>{shape_text(shape)}"])')
+    blocks = dict(picture.network.groups)
+
+    def fill(cluster: Cluster, inside: str, margin: str) -> None:
+        for child in cluster.children:
+            if isinstance(child, Node):
+                ids[child] = f"n{len(ids)}"
+                shown = (
+                    [words.sign(child)] if child.joins else [words.title(child, inside), *words.lines(child, blocks)]
+                )
+                label = "<br/>".join(_text(text) for text in [*shown, words.output(child)])
+                left, right = ('(["', '"])') if child.joins else ('["', '"]')
+                lines.append(f"{margin}{ids[child]}{left}{label}{right}:::{_kind(paint.fill(child))}")
+            else:
+                lines.append(f'{margin}subgraph g{len(lines)}["{_text(words.cluster_title(child, inside))}"]')
+                fill(child, child.path, margin + "  ")
+                lines.append(f"{margin}end")
+
+    fill(picture.root, "", "  ")
+    for edge in picture.edges:
+        arrow = "-.->" if edge.target.apart else "-->"
+        label = words.carried(edge)
+        lines.append(f"  {ids[edge.source]} {arrow}{f'|{label}|' if label else ''} {ids[edge.target]}")
+    fills = dict.fromkeys(paint.fill(node) for node in picture.root.nodes())
+    lines += [f"  classDef {_kind(one)} fill:{one},color:{text_on(one)},stroke:#57606a" for one in fills]
+    return "\n".join(lines) + "\n"
+
+
+def _kind(fill: str) -> str:
+    return "c" + fill[1:]
+
+
+def _text(text: str) -> str:
+    """A text inside Mermaid's quotes: everything that could mean something is a character code."""
+    return "".join(one if one.isalnum() or one in " ._-·×…→+/," else f"#{ord(one)};" for one in printable(text))

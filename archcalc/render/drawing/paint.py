@@ -1,0 +1,73 @@
+"""Which fill a node has, and the legend that says so: by the category of its operator, or by its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from archcalc.render.drawing.colours import FILLS, OTHER, heat
+from archcalc.render.drawing.picture import Node, Picture
+from archcalc.render.units import BYTES, COUNTS, Unit, in_words
+
+LEGEND_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A fill for each node, and what the fills mean."""
+
+    fill: Callable[[Node], str]
+    heading: str
+    legend: list[tuple[str, str]]
+    """Fill and words, in order."""
+    says: Callable[[Node], str] = lambda node: ""
+    """What a node says of the quantity that colours it."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A cost that nodes can be coloured by."""
+
+    heading: str
+    of: Callable[[Node], int]
+    units: tuple[Unit, ...]
+
+
+def _field(node: Node) -> int:
+    return int(max(node.layers[-1].receptive_field.size, default=0))
+
+
+QUANTITIES = {
+    "macs": Quantity("multiply-adds", lambda node: sum(row.macs for row in node.layers), COUNTS),
+    "params": Quantity("parameters", lambda node: sum(row.params for row in node.layers), COUNTS),
+    "memory": Quantity("memory of outputs", lambda node: sum(row.memory for row in node.layers), BYTES),
+    "rf": Quantity("receptive field", _field, (Unit("", 1),)),
+}
+
+
+def by_category(picture: Picture) -> Paint:
+    """One fill for every kind of operator; whole groups have their own."""
+
+    def category(node: Node) -> str:
+        return "group" if node.group else node.main.layer.op.category
+
+    present = {category(node) for node in picture.root.nodes()}
+    legend = [(FILLS[name], name) for name in FILLS if name in present]
+    legend += [(OTHER, name) for name in sorted(present - FILLS.keys())]
+    return Paint(lambda node: FILLS.get(category(node), OTHER), "", legend)
+
+
+def by_cost(picture: Picture, quantity: str) -> Paint:
+    """A scale from no cost to the costliest node."""
+    measure = QUANTITIES[quantity]
+    largest = max((measure.of(node) for node in picture.root.nodes()), default=0) or 1
+    legend = [
+        (heat(step / LEGEND_STEPS), in_words(largest * step // LEGEND_STEPS, measure.units))
+        for step in range(LEGEND_STEPS + 1)
+    ]
+    return Paint(
+        lambda node: heat(measure.of(node) / largest),
+        measure.heading,
+        legend,
+        lambda node: in_words(measure.of(node), measure.units) if measure.of(node) else "",
+    )

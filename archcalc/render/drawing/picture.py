@@ -1,0 +1,245 @@
+"""What is drawn: a network's layers as nodes, its groups as clusters, tensors as edges.
+
+A node is a layer with the normalization, activation and dropout around it, as papers draw a box; or a whole group, where
+a drawing goes no deeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from archcalc.analysis import Analysis, LayerCosts
+from archcalc.arithmetic import Shape
+from archcalc.network import Network
+from archcalc.render.rows import FOLDED
+
+MOST_NODES = 4000
+"""More than this no engine lays out in reasonable time, and nobody reads."""
+
+
+@dataclass(eq=False)
+class Node:
+    """A box of the drawing."""
+
+    layers: list[LayerCosts]
+    scope: str
+    """Path of the group that it stands in; empty at the top."""
+    group: str = ""
+    """Path of the group that it is, if it is one."""
+    head: int = 0
+    """Which of its layers it is named after."""
+    sources: list[str] = field(default_factory=list)
+    """Layers, or inputs of the network, that it takes; one that is taken twice stands twice."""
+    repeats: list[Node] = field(default_factory=list)
+    """Nodes of later, equal blocks that it stands for."""
+    run: tuple[str, str, int] | None = None
+    """Paths of the first and the last of the equal blocks that it alone stands for, and how many they are."""
+
+    @property
+    def main(self) -> LayerCosts:
+        """The layer that it is named after."""
+        return self.layers[self.head]
+
+    @property
+    def name(self) -> str:
+        """Its full name."""
+        return self.group or self.main.name
+
+    @property
+    def input_shape(self) -> Shape:
+        """What it is given first."""
+        return self.layers[0].input_shapes[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """What its last layer gives."""
+        return self.layers[-1].output_shape
+
+    @property
+    def apart(self) -> bool:
+        """Whether it stands off the network that does inference."""
+        return self.main.layer.apart
+
+    @property
+    def joins(self) -> bool:
+        """Whether it is one join of branches."""
+        return not self.group and self.main.layer.op.joins
+
+
+@dataclass(eq=False)
+class Cluster:
+    """A group with what stands in it, in order."""
+
+    path: str
+    block: str = ""
+    """Name of the block that it is; empty for a plain group."""
+    children: list[Cluster | Node] = field(default_factory=list)
+    last: str = ""
+    """Path of the last of the equal blocks that it stands for."""
+    count: int = 1
+    """How many blocks it stands for."""
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node in it, in order."""
+        for child in self.children:
+            if isinstance(child, Node):
+                yield child
+            else:
+                yield from child.nodes()
+
+    def unwrapped(self) -> Cluster:
+        """The same without clusters around one node only."""
+        result = Cluster(self.path, self.block, [], self.last, self.count)
+        for child in self.children:
+            if isinstance(child, Node):
+                result.children.append(child)
+                continue
+            inner = child.unwrapped()
+            only = inner.children[0] if len(inner.children) == 1 else None
+            if isinstance(only, Node):
+                if child.count > 1:
+                    only.run = (child.path, child.last, child.count)
+                result.children.append(only)
+            else:
+                result.children.append(inner)
+        return result
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tensor on its way from a node, or an input of the network, to a node."""
+
+    source: Node | str
+    target: Node
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing before it is laid out."""
+
+    analysis: Analysis
+    root: Cluster
+    edges: list[Edge]
+
+    @property
+    def network(self) -> Network:
+        """What is drawn."""
+        return self.analysis.network
+
+
+def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
+    """The picture of a network, nothing repeated left out.
+
+    ``depth`` joins what stands deeper than that many names into one node for its group, as a table's depth does. With
+    ``every_layer``, activations, normalization and dropout are nodes of their own.
+
+    Raises `ValueError` where there are more nodes than can be drawn.
+    """
+    maker = _Maker(analysis, depth, every_layer)
+    for layer in analysis.network.layers:
+        maker.add(maker.costs[layer.name])
+    if len(maker.nodes) > MOST_NODES:
+        raise ValueError(
+            f"{analysis.network.name} has {len(maker.nodes):,} boxes to draw, and {MOST_NODES:,} is the most: try --depth"
+        )
+    root = maker.clusters()
+    edges = [Edge(source, node) for node in maker.nodes for source in maker.sources(node)]
+    return Picture(analysis, root, edges)
+
+
+class _Maker:
+    """Puts layers into nodes, in the order of execution."""
+
+    def __init__(self, analysis: Analysis, depth: int | None, every_layer: bool) -> None:
+        self.network = analysis.network
+        self.depth = depth
+        self.every_layer = every_layer
+        self.costs = {row.name: row for row in (*analysis.rows, *analysis.apart)}
+        self.nodes: list[Node] = []
+        self.node_of: dict[str, Node] = {}
+        self.groups: dict[str, Node] = {}
+        self.uses: dict[str, int] = {}
+        for layer in self.network.layers:
+            for source in layer.inputs:
+                self.uses[source] = self.uses.get(source, 0) + 1
+        for name in (*self.network.outputs, *self.network.side_outputs):
+            self.uses[name] = self.uses.get(name, 0) + 1
+
+    def add(self, row: LayerCosts) -> None:
+        group = self._group_drawn(row.name)
+        if group:
+            node = self._group_node(group)
+            node.layers.append(row)
+            node.sources += [name for name in row.layer.inputs if self.node_of.get(name) is not node]
+        else:
+            node = self._before(row) or self._new(Node([], self._scope(row.name)))
+            if not node.layers:
+                node.sources = list(row.layer.inputs)
+            node.layers.append(row)
+            if not self._small(row) and len(node.layers) > 1:
+                node.head = len(node.layers) - 1
+                node.scope = self._scope(row.name)
+        self.node_of[row.name] = node
+
+    def sources(self, node: Node) -> list[Node | str]:
+        """Where a node's inputs come from; a group's, each once."""
+        nodes = [self.node_of.get(source, source) for source in node.sources]
+        return list(dict.fromkeys(nodes)) if node.group else nodes
+
+    def _new(self, node: Node) -> Node:
+        self.nodes.append(node)
+        return node
+
+    def _group_node(self, group: str) -> Node:
+        if group not in self.groups:
+            self.groups[group] = self._new(Node([], self._scope(group), group))
+        return self.groups[group]
+
+    def _group_drawn(self, name: str) -> str:
+        """The group that stands for a layer, if the layer is too deep to be drawn."""
+        parts = name.split(".")
+        return ".".join(parts[: self.depth]) if self.depth is not None and len(parts) > self.depth else ""
+
+    def _scope(self, path: str) -> str:
+        """The innermost group around a path."""
+        while path:
+            path = path.rpartition(".")[0]
+            if path in self.network.groups:
+                return path
+        return ""
+
+    def _small(self, row: LayerCosts) -> bool:
+        return not self.every_layer and row.layer.op.category in FOLDED
+
+    def _before(self, row: LayerCosts) -> Node | None:
+        """The node that a layer belongs to: that of what it follows, if nothing else does."""
+        if self.every_layer or len(row.layer.inputs) != 1 or self.uses[row.layer.inputs[0]] != 1:
+            return None
+        node = self.node_of.get(row.layer.inputs[0])
+        if node is None or node.group or node.apart != row.layer.apart:
+            return None
+        scope = self._scope(row.name)
+        if self._small(row):
+            return node if scope == node.scope or (_inside(node.scope, scope) and not node.joins) else None
+        waiting = all(map(self._small, node.layers))
+        return node if waiting and _inside(scope, node.scope) and not row.layer.op.joins else None
+
+    def clusters(self) -> Cluster:
+        """The nodes in the tree of their groups."""
+        clusters = {"": Cluster("")}
+
+        def cluster(path: str) -> Cluster:
+            if path not in clusters:
+                made = clusters[path] = Cluster(path, self.network.groups[path])
+                cluster(self._scope(path)).children.append(made)
+            return clusters[path]
+
+        for node in self.nodes:
+            cluster(node.scope).children.append(node)
+        return clusters[""]
+
+
+def _inside(path: str, group: str) -> bool:
+    """Whether a path is a group or stands in it."""
+    return not group or path == group or path.startswith(group + ".")

@@ -1,0 +1,108 @@
+"""Equal blocks that follow each other, drawn once with `× N`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.render.drawing.picture import Cluster, Edge, Node, Picture
+
+
+def fold(picture: Picture) -> Picture:
+    """The picture with every run of equal blocks drawn as its first.
+
+    Blocks are equal if they have the same operators with the same arguments, wired alike; only channels that follow
+    from a growing input (DenseNet) and drop rates may differ. They make a run if each takes what the one before it
+    gives, and else only what the run's blocks give or the first takes.
+    """
+    return _Folder(picture).folded()
+
+
+class _Folder:
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.sources: dict[Node, list[Node | str]] = {}
+        self.stands_for: dict[Node, Node] = {}
+        for edge in picture.edges:
+            self.sources.setdefault(edge.target, []).append(edge.source)
+
+    def folded(self) -> Picture:
+        root = self._fold(self.picture.root)
+        edges = []
+        for edge in self.picture.edges:
+            if edge.target in self.stands_for:
+                continue
+            source = edge.source
+            while isinstance(source, Node) and source in self.stands_for:
+                source = self.stands_for[source]
+            edges.append(Edge(source, edge.target))
+        return Picture(self.picture.analysis, root, edges)
+
+    def _fold(self, cluster: Cluster) -> Cluster:
+        kept: list[Cluster | Node] = []
+        run: list[Cluster | Node] = []
+        for child in cluster.children:
+            if run and self._continues(run, child):
+                run.append(child)
+                continue
+            self._close(run)
+            run = [child]
+            kept.append(child)
+        self._close(run)
+        folded = Cluster(cluster.path, cluster.block, [], cluster.last, cluster.count)
+        folded.children = [child if isinstance(child, Node) else self._fold(child) for child in kept]
+        return folded
+
+    def _close(self, run: list[Cluster | Node]) -> None:
+        """Let the first of a run stand for all."""
+        for other in run[1:]:
+            for one, same in zip(_nodes(run[0]), _nodes(other), strict=True):
+                one.repeats.append(same)
+                self.stands_for[same] = one
+        first, last = (run[0], run[-1]) if len(run) > 1 else (None, None)
+        if isinstance(first, Cluster) and isinstance(last, Cluster):
+            first.last, first.count = last.path, len(run)
+        elif isinstance(first, Node) and isinstance(last, Node):
+            first.run = (first.name, last.name, len(run))
+
+    def _continues(self, run: list[Cluster | Node], child: Cluster | Node) -> bool:
+        if not (_is_group(child) and _is_group(run[0])) or self._form(run[0]) != self._form(child):
+            return False
+        before = set(_nodes(run[-1]))
+        allowed = {node for one in run for node in _nodes(one)} | self._outside(run[0])
+        outside = self._outside(child)
+        return outside <= allowed and not before.isdisjoint(outside)
+
+    def _outside(self, child: Cluster | Node) -> set[Node | str]:
+        inside = set(_nodes(child))
+        return {source for node in inside for source in self.sources.get(node, []) if source not in inside}
+
+    def _form(self, child: Cluster | Node) -> Any:
+        """What equal blocks have in common."""
+        nodes = _nodes(child)
+        place = {node: at for at, node in enumerate(nodes)}
+        return [
+            (
+                node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",
+                node.apart,
+                [_layer_form(row.layer.op) for row in node.layers],
+                node.output_shape[1:],
+                [place.get(source) if isinstance(source, Node) else None for source in self.sources.get(node, [])],
+            )
+            for node in nodes
+        ]
+
+
+def _layer_form(op: Any) -> tuple[str, str]:
+    return op.kind, "" if op.category == "regularization" else repr(sorted(op.given.items()))
+
+
+def _nodes(child: Cluster | Node) -> list[Node]:
+    return [child] if isinstance(child, Node) else list(child.nodes())
+
+
+def _is_group(child: Cluster | Node) -> bool:
+    return isinstance(child, Cluster) or bool(child.group)
+
+
+def _path(child: Cluster | Node) -> str:
+    return child.name if isinstance(child, Node) else child.path

@@ -1,0 +1,105 @@
+"""What stands in a box: the texts of a node and a cluster, the same for every format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.analysis import LayerCosts
+from archcalc.arithmetic import Shape
+from archcalc.ops.operator import shape_text
+from archcalc.render.drawing.picture import Cluster, Edge, Node
+from archcalc.render.units import COUNTS, in_words
+
+SIGNS = {"add": "+", "mul": "×", "sub": "−"}
+"""Joins that figures draw as a sign."""
+
+
+def title(node: Node, inside: str) -> str:
+    """A node's name as it is called inside a cluster, and how often it stands there."""
+    if node.run is None:
+        return within(node.name, inside)
+    first, last, count = node.run
+    return f"{run(within(first, inside), within(last, inside))} × {count}"
+
+
+def within(path: str, inside: str) -> str:
+    """A path without the part that the cluster around it says."""
+    return path[len(inside) + 1 :] if inside and path.startswith(inside + ".") else path
+
+
+def cluster_title(cluster: Cluster, inside: str) -> str:
+    """A cluster's name, its block, and how often it stands there."""
+    name = within(cluster.path, inside)
+    if cluster.count > 1:
+        name = run(name, within(cluster.last, inside))
+    times = f" × {cluster.count}" if cluster.count > 1 else ""
+    return name + (f" · {cluster.block}" if cluster.block else "") + times
+
+
+def run(first: str, last: str) -> str:
+    """From a name to a name."""
+    return f"{first} … {last}"
+
+
+def lines(node: Node, blocks: dict[str, str]) -> list[str]:
+    """What a node is, below its name: an operator a line, with what is folded in before and after it."""
+    if node.group:
+        params = sum(row.params for row in node.layers)
+        count = len(node.layers)
+        parts = [blocks.get(node.group, ""), f"{count} layer{'s' if count > 1 else ''}"]
+        return [
+            " · ".join(part for part in parts if part),
+            *([f"{in_words(params, COUNTS)} parameters"] if params else []),
+        ]
+    before, after = node.layers[: node.head], node.layers[node.head + 1 :]
+    shown = [_kinds(before), describe(node.main), _kinds(after)]
+    return [line for line in shown if line]
+
+
+def sign(node: Node) -> str:
+    """What a join shows instead of its name: `+`, or `concat`."""
+    kind = node.main.layer.op.kind
+    return SIGNS.get(kind, kind)
+
+
+def _kinds(rows: list[LayerCosts]) -> str:
+    return " · ".join(row.layer.op.kind for row in rows)
+
+
+def describe(row: LayerCosts) -> str:
+    """An operator with its window and filters: `conv 7×7 / 2, 64`."""
+    op = row.layer.op
+    facts = op.facts()
+    text = op.kind
+    if facts.get("kernel"):
+        text += f" {shape_text(facts['kernel'])}"
+    if any(step != 1 for step in facts.get("stride") or ()):
+        text += f" / {_compact(facts['stride'])}"
+    if facts.get("filters"):
+        text += f", {facts['filters']}"
+    groups = getattr(op, "groups", 1)
+    if groups != 1:
+        text += f", {groups} groups"
+    return text
+
+
+def _compact(values: tuple[Any, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else shape_text(values)
+
+
+def output(node: Node) -> str:
+    """A node's output shape; where it stands for several with growing channels, from the first to the last."""
+    first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
+    return shape_text(first) if first == last else f"{first[0]} … {shape_text(last)}"
+
+
+def carried(edge: Edge) -> str:
+    """The shape that an edge is labelled with: that of a tensor with another extent than its source was given."""
+    if isinstance(edge.source, str):
+        return ""
+    before, after = _extent(edge.source.input_shape), _extent(edge.source.output_shape)
+    return "" if before == after else shape_text(edge.source.output_shape)
+
+
+def _extent(shape: Shape) -> Shape:
+    return shape[1:] if len(shape) > 1 else shape
