@@ -37,7 +37,11 @@ class Style:
     """light, which as svg follows a reader's own choice of dark; or dark."""
 
 
-def draw(analysis: Analysis, format: str, style: Style = Style()) -> bytes:
+PLAIN = Style()
+"""A drawing as it is if nothing is asked for."""
+
+
+def draw(analysis: Analysis, format: str, style: Style = PLAIN) -> bytes:
     """The drawing in one of `FORMATS`.
 
     Raises `ValueError` where it is too large, or no engine can write the format.

@@ -1,7 +1,7 @@
 """What is drawn: a network's layers as nodes, its groups as clusters, tensors as edges.
 
-A node is a layer with the normalization, activation and dropout around it, as papers draw a box; or a whole group, where
-a drawing goes no deeper.
+A node is a layer with the normalization, activation and dropout around it, as papers draw a box; or a whole group,
+where a drawing goes no deeper.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool =
         maker.add(maker.costs[layer.name])
     if len(maker.nodes) > MOST_NODES:
         raise ValueError(
-            f"{analysis.network.name} has {len(maker.nodes):,} boxes to draw, and {MOST_NODES:,} is the most: try --depth"
+            f"{analysis.network.name} has {len(maker.nodes):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
         )
     root = maker.clusters()
     edges = [Edge(source, node) for node in maker.nodes for source in maker.sources(node)]
