@@ -58,6 +58,7 @@ class Embedding(Operator):
 
     kind = "embedding"
     category = "linear"
+    takes_indices = True
     features: Count = required("size of a row")
     entries: Count = required("number of rows")
     examples = (example((7,), features=16, entries=100), example((3, 5), features=4, entries=10))

@@ -79,6 +79,10 @@ class Operator(ABC):
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
     """Whether a spec gives it branches."""
+    takes_indices: ClassVar[bool] = False
+    """Whether its input is whole numbers that point at something, not numbers to compute with."""
+    is_view: ClassVar[bool] = False
+    """Whether its output is its input's memory, seen otherwise, at inference."""
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
     arguments: ClassVar[dict[str, Argument]] = {}

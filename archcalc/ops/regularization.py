@@ -7,6 +7,7 @@ from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window,
 
 class _TrainingOnly(Operator):
     category = "regularization"
+    is_view = True
 
     def output_shape(self) -> Shape:
         return self.x

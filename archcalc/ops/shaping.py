@@ -53,6 +53,7 @@ class Flatten(_Shaping):
     """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
 
     kind = "flatten"
+    is_view = True
     start: Axis = option(0, "first axis that is merged, the batch not counted")
     end: Axis = option(-1, "last axis that is merged")
     examples = (example((256, 6, 6)), example((16, 4, 5), start=1), example((9,)))
@@ -80,6 +81,7 @@ class Reshape(_Shaping):
     """The same elements under another shape; one size may be -1."""
 
     kind = "reshape"
+    is_view = True
     shape: Sizes = required("the new shape, the batch not counted")
     examples = (
         example((16, 4, 5), shape=(4, -1)),
@@ -122,6 +124,7 @@ class Permute(_Shaping):
     """The axes in another order."""
 
     kind = "permute"
+    is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
     examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))
 
@@ -144,6 +147,7 @@ class Slice(_Shaping):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
+    is_view = True
     axis: Axis = option(0, "the axis, the batch not counted")
     start: Axis = option(0, "first position")
     stop: OptionalIndex = option(None, "position after the last; the end if not given")
@@ -182,6 +186,7 @@ class Chunk(_Shaping):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
+    is_view = True
     chunks: Count = required("number of parts")
     index: Axis = option(0, "which part, from 0")
     axis: Axis = option(0, "the axis, the batch not counted")

@@ -37,7 +37,8 @@ def make_module(described: Torch) -> nn.Module:
 def build_module(network: Network) -> fx.GraphModule:
     """The module. It takes the network's inputs in order, with a batch, and gives its outputs.
 
-    While training it gives the side outputs too, after the outputs, as a tuple.
+    It is the network that does inference: side outputs are left out, and so is what exists only in training. The node of
+    each layer has its name in ``meta["layer"]``.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -45,9 +46,13 @@ def build_module(network: Network) -> fx.GraphModule:
     for name in network.inputs:
         nodes[name] = graph.placeholder(_identifier(name))
     for layer in network.layers:
-        if layer.apart:
+        if layer.side:
             continue
-        nodes[layer.name] = _add_layer(root, graph, layer, [nodes[source] for source in layer.inputs])
+        if layer.train:  # it keeps the shape: the spec language sees to that
+            nodes[layer.name] = nodes[layer.inputs[0]]
+            continue
+        node = nodes[layer.name] = _add_layer(root, graph, layer, [nodes[source] for source in layer.inputs])
+        node.meta["layer"] = layer.name
     outputs = [nodes[name] for name in network.outputs]
     graph.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
     return fx.GraphModule(root, graph, class_name=_class_name(network.name))

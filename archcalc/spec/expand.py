@@ -181,7 +181,17 @@ class Expansion:
         if isinstance(step, Side):
             self.side_outputs.append(result.source)
             return flows[0]
+        if self.train or step.train:
+            self.check_training_only(step, flows[0], result)
         return result
+
+    def check_training_only(self, step: Step, before: Flow, after: Flow) -> None:
+        """State that the main path has the same shapes without a step that exists only in training."""
+        if not self.side and None not in (before.shape, after.shape) and before.shape != after.shape:
+            raise step.node.error(
+                "a step that exists only in training cannot change the main path's shape: "
+                f"it makes {shape_text(after.shape or ())} of {shape_text(before.shape or ())}"
+            )
 
     def apply(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         if isinstance(step, (Group, Side)):

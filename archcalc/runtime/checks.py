@@ -1,0 +1,216 @@
+"""The single checks of `archcalc verify`: what an Analysis says, against what PyTorch and the counting tools say.
+
+Each check takes a `Subject` and gives a `Check`; where numbers differ, it names the layer and both of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcalc.analysis import Analysis
+from archcalc.network import Network
+from archcalc.runtime.building import build_module
+from archcalc.runtime.reference import reference_module
+from archcalc.runtime.requirements import need
+
+MOST_NAMED = 3
+"""How many of the layers that differ are named."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of one check. ``passed`` is None where there was nothing to check, and ``detail`` says why."""
+
+    name: str
+    passed: bool | None
+    detail: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Subject:
+    """A network on a device, with its built module."""
+
+    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype, batch: int) -> None:
+        self.network = network
+        self.device = device
+        self.dtype = dtype
+        self.batch = batch
+        self.channels_last = False
+
+    def analyze(self, convention: str = "lecture") -> Analysis:
+        """What archcalc says."""
+        return self.network.analyze(batch=self.batch, convention=convention)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The built module, as inference runs it."""
+        module = build_module(self.network).eval().to(self.device, self.dtype)
+        if self.channels_last:
+            module = module.to(memory_format=torch.channels_last)
+        return module
+
+    def inputs(self, dtype: torch.dtype | None = None, batch: int | None = None) -> tuple[Tensor, ...]:
+        """Random inputs; whole numbers where the network begins with a lookup table."""
+        indices = {layer.inputs[0] for layer in self.network.layers if layer.op.takes_indices}
+        tensors = []
+        for name, shape in self.network.inputs.items():
+            size = (batch or self.batch, *shape)
+            if name in indices:
+                tensors.append(torch.zeros(size, dtype=torch.long, device=self.device))
+                continue
+            tensor = torch.randn(size, device=self.device).to(dtype or self.dtype)
+            if self.channels_last and tensor.dim() == 4:
+                tensor = tensor.contiguous(memory_format=torch.channels_last)
+            tensors.append(tensor)
+        return tuple(tensors)
+
+
+def _verdict(name: str, differing: list[str], figures: dict[str, Any] | None = None) -> Check:
+    if not differing:
+        return Check(name, True, figures=figures or {})
+    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
+    return Check(name, False, "; ".join(differing[:MOST_NAMED]) + more, figures or {})
+
+
+class _ShapeRecorder(fx.Interpreter):
+    """Runs a module node by node, and keeps the shape that each layer gives."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        super().__init__(module)
+        self.shapes: dict[str, tuple[int, ...]] = {}
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if "layer" in n.meta:
+            self.shapes[n.meta["layer"]] = tuple(result.shape)
+        return result
+
+
+def check_shapes(subject: Subject) -> Check:
+    """Every layer's output shape."""
+    assert isinstance(subject.module, fx.GraphModule)
+    recorder = _ShapeRecorder(subject.module)
+    with torch.no_grad():
+        recorder.run(*subject.inputs())
+    differing = []
+    for row in subject.analyze().rows:
+        real = recorder.shapes.get(row.name)
+        if real is not None and real != (subject.batch, *row.output_shape):
+            differing.append(f"{row.name}: archcalc {row.output_shape}, torch {real[1:]}")
+    return _verdict("shapes", differing, {"layers": len(recorder.shapes)})
+
+
+def check_tensors(subject: Subject) -> Check:
+    """Every parameter and buffer, and their sums."""
+    state = {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
+    mine = {
+        name: shape for layer in subject.network.layers if not layer.apart for name, shape in layer.tensors().items()
+    }
+    differing = [
+        f"{name}: archcalc {mine.get(name, 'has none')}, torch {state.get(name, 'has none')}"
+        for name in mine | state
+        if mine.get(name) != state.get(name)
+    ]
+    totals = subject.analyze().totals
+    real = sum(tensor.numel() for tensor in subject.module.parameters())
+    buffers = sum(tensor.numel() for tensor in subject.module.buffers())
+    if (totals.params, totals.buffers) != (real, buffers):
+        differing.append(f"totals: archcalc {totals.params:,} and {totals.buffers:,}, torch {real:,} and {buffers:,}")
+    return _verdict("tensors", differing, {"params": real, "buffers": buffers})
+
+
+def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], total: int, tool: str) -> Check:
+    """Counts per module and in total; layers that share a module are summed."""
+    mine: dict[str, int] = {}
+    for row in analysis.rows:
+        path = row.layer.shares or row.name
+        mine[path] = mine.get(path, 0) + row.flops
+    differing = [
+        f"{path}: archcalc {flops:,}, {tool} {counted[path]:,}"
+        for path, flops in mine.items()
+        if path in counted and counted[path] != flops
+    ]
+    if total != analysis.totals.flops:
+        differing.append(f"total: archcalc {analysis.totals.flops:,}, {tool} {total:,}")
+    return _verdict(name, differing, {"archcalc": analysis.totals.flops, tool: total})
+
+
+def check_fvcore(subject: Subject) -> Check:
+    """fvcore's parameter count, and its FLOPs per layer and in total, to the unit."""
+    counting = need("fvcore.nn", "torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        count = counting.FlopCountAnalysis(subject.module, subject.inputs())
+        count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+        modules = {path: int(flops) for path, flops in count.by_module().items()}
+        by_operator = {operator: int(flops) for operator, flops in count.by_operator().items()}
+    analysis = subject.analyze("fvcore")
+    params = counting.parameter_count(subject.module)[""]
+    if params != analysis.totals.params:
+        return Check("fvcore", False, f"params: archcalc {analysis.totals.params:,}, fvcore {params:,}")
+    check = _compare_layers("fvcore", analysis, modules, sum(by_operator.values()), "fvcore")
+    check.figures["by_operator"] = by_operator
+    return check
+
+
+def check_torch(subject: Subject) -> Check:
+    """torch's own FlopCounterMode per layer and in total, to the unit."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # it hides a part of attention from the counter
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            subject.module(*subject.inputs())
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
+    counts = counter.get_flop_counts()
+    modules = {path.partition(".")[2]: sum(by_operator.values()) for path, by_operator in counts.items()}
+    return _compare_layers("torch", subject.analyze("torch"), modules, counter.get_total_flops(), "torch")
+
+
+def check_reference(subject: Subject) -> Check:
+    """The implementation that the spec names: the same tensors, and with its weights the same output."""
+    name = subject.network.about.reference
+    if not name:
+        return Check("reference", None, "the spec names none")
+    # Double precision shows that the computation is the same, not only near; MPS has none.
+    exact = torch.float32 if subject.device.type == "mps" else torch.float64
+    reference = reference_module(name).eval().to(subject.device, exact)
+    mine = build_module(subject.network).eval().to(subject.device, exact)
+    apart = tuple(f"{layer.name}." for layer in subject.network.layers if layer.apart)
+    weights = {key: tensor for key, tensor in reference.state_dict().items() if not key.startswith(apart or ("\0",))}
+    state = mine.state_dict()
+    differing = [
+        f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "
+        f"{name} {tuple(weights[key].shape) if key in weights else 'has none'}"
+        for key in state | weights
+        if key not in state or key not in weights or state[key].shape != weights[key].shape
+    ]
+    if differing:
+        return _verdict("reference", differing)
+    mine.load_state_dict(weights)
+    images = subject.inputs(exact, batch=1)
+    with torch.no_grad():
+        ours, theirs = mine(*images), reference(*images)
+    error = float((ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-30))
+    tolerance = 1e-10 if exact == torch.float64 else 1e-4
+    figures = {"reference": name, "relative_error": error}
+    if not error <= tolerance:
+        return Check("reference", False, f"outputs differ by {error:.1e} of {name}'s largest", figures)
+    return Check("reference", True, figures=figures)
+
+
+CHECKS: tuple[Callable[[Subject], Check], ...] = (
+    check_shapes,
+    check_tensors,
+    check_fvcore,
+    check_torch,
+    check_reference,
+)
