@@ -23,8 +23,8 @@ FILLS = {
 """Category of an operator to the fill of its nodes."""
 OTHER = "#e8eaed"
 """Fill of whole groups, and of a category without a colour."""
-ON_FILL = "#111111"
-ON_DARK_FILL = "#fefefe"
+ON_FILL = "#000000"
+ON_DARK_FILL = "#ffffff"
 
 HEAT = ("#fff7ec", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000")
 """From no cost to the largest; each darker than the one before. ColorBrewer's OrRd (Harrower and Brewer, 2003)."""

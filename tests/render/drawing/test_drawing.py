@@ -1,0 +1,164 @@
+"""Drawings: what is in them, against the network's own graph, and as the engines really draw them."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+import archcalc
+from archcalc.render.drawing import engine
+from archcalc.render.drawing.colours import DARK_STYLE
+from archcalc.render.drawing.drawing import Style, draw, picture_of, size
+from archcalc.render.drawing.picture import MOST_NODES, compose
+from archcalc.render.drawing.repetition import fold
+from archcalc.spec.library import loads
+
+SVG = "{http://www.w3.org/2000/svg}"
+NETWORKS = ["alexnet", "googlenet", "resnet50", "densenet121", "inception_v4", "nasnet_a_large", "swin_t", "vit_b_16"]
+
+
+def analyzed(name: str):
+    return archcalc.load(name).analyze()
+
+
+def texts(svg: bytes) -> list[str]:
+    return ["".join(one.itertext()).strip() for one in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_layer_and_every_tensor_is_drawn(name):
+    analysis = analyzed(name)
+    graph = analysis.network.graph
+    picture = compose(analysis, every_layer=True)
+    assert {node.name for node in picture.root.nodes()} | set(analysis.network.inputs) == set(graph.nodes)
+    edges = {(getattr(edge.source, "name", edge.source), edge.target.name) for edge in picture.edges}
+    assert edges == set(graph.edges)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("depth", [None, 1, 2])
+def test_folded_or_not_every_layer_stands_in_one_box(name, depth):
+    analysis = analyzed(name)
+    for picture in (compose(analysis, depth=depth), fold(compose(analysis, depth=depth))):
+        layers = [
+            row.name for node in picture.root.nodes() for same in (node, *_all_repeats(node)) for row in same.layers
+        ]
+        assert sorted(layers) == sorted(layer.name for layer in analysis.network.layers)
+        drawn = set(picture.root.nodes())
+        assert all(
+            edge.target in drawn and (isinstance(edge.source, str) or edge.source in drawn) for edge in picture.edges
+        )
+
+
+def _all_repeats(node):
+    for one in node.repeats:
+        yield one
+        yield from _all_repeats(one)
+
+
+def clusters(cluster):
+    yield cluster
+    for child in cluster.children:
+        if hasattr(child, "children"):
+            yield from clusters(child)
+
+
+@pytest.mark.parametrize(
+    ("name", "runs"),
+    [
+        # Blocks of a stage after its first, whose shortcut is a projection: He et al. 2016, Table 1: 3, 8, 36, 3.
+        ("resnet152", [2, 7, 35, 2]),
+        # Layers of the four dense blocks: Huang et al. 2017, Table 1.
+        ("densenet201", [6, 12, 48, 32]),
+        # Inception-A, -B and -C: Szegedy et al. 2017, Figure 9: 4, 7, 3.
+        ("inception_v4", [4, 7, 3]),
+        # All of GoogLeNet's modules have their own widths: Szegedy et al. 2015, Table 1.
+        ("googlenet", []),
+    ],
+)
+def test_equal_blocks_are_drawn_once(name, runs):
+    picture = picture_of(analyzed(name), Style(folded=True))
+    assert [cluster.count for cluster in clusters(picture.root) if cluster.count > 1] == runs
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet152", "densenet201", "nasnet_a_large", "inception_resnet_v2", "efficientnet_b7"]
+)
+def test_a_long_network_gives_a_page_that_a_person_can_read(name):
+    assert size(picture_of(analyzed(name), Style())) <= 250
+
+
+def test_blocks_with_other_inputs_are_not_folded():
+    network = loads(
+        "input: [4, 8, 8]\nblocks:\n  b: {params: {c: 4}, layers: [{conv: c, kernel: 1}]}\n"
+        "layers:\n  - {b: 4, name: x}\n  - add: [[{b: 4, name: y, from: input}, {b: 4, name: z}], []]\n  - {b: 8, name: w}\n"
+    )
+    picture = fold(compose(network.analyze()))
+    assert [(one.path, one.last) for one in clusters(picture.root)][1:] == [("x", ""), ("y", "z"), ("w", "")]
+
+
+@pytest.mark.parametrize("name", ["<script>", '"]; x [', "a&b;<b>", "\\n\\N", "x|y", "×…↦"])
+def test_names_are_drawn_as_they_are(spec_file, name):
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    network = archcalc.load(
+        spec_file(f'name: n\ntitle: "{quoted}"\ninput: [3, 8, 8]\nlayers: [{{conv: 4, kernel: 3, name: "{quoted}"}}]\n')
+    )
+    svg = draw(network.analyze(), "svg")
+    tree = ElementTree.fromstring(svg)
+    assert name in texts(svg)
+    assert not list(tree.iter(f"{SVG}script"))
+    assert len([one for one in tree.iter(f"{SVG}g") if one.get("class") == "node"]) == 2
+    mermaid = draw(network.analyze(), "mermaid").decode()
+    assert "<script" not in mermaid
+    assert mermaid.count('"') == 4  # two boxes
+
+
+def test_an_svg_follows_its_reader_into_the_dark():
+    assert DARK_STYLE in draw(analyzed("alexnet"), "svg").decode()
+    assert DARK_STYLE not in draw(analyzed("alexnet"), "svg", Style(theme="dark")).decode()
+
+
+def test_side_outputs_are_dashed():
+    svg = draw(analyzed("googlenet"), "svg")
+    assert "aux1 (training only)" in texts(svg)
+    dashed = [one for one in ElementTree.fromstring(svg).iter(f"{SVG}path") if one.get("stroke-dasharray")]
+    assert dashed
+
+
+def test_heat_has_a_legend_up_to_the_costliest_box():
+    analysis = analyzed("alexnet")
+    svg = draw(analysis, "svg", Style(heat="macs"))
+    assert {"multiply-adds", "0", "224 M"} <= set(texts(svg))  # conv2: 27·27·192·64·25 = 223,948,800
+
+
+@pytest.mark.parametrize(("format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("dot", b"digraph")])
+def test_formats(format, start):
+    assert draw(analyzed("alexnet"), format).startswith(start)
+
+
+def test_without_graphviz_the_pure_engine_draws_and_pdf_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(engine.shutil, "which", lambda name: None)
+    assert engine.pure_program().is_file()
+    assert engine.lay_out("digraph { a -> b }", "png").startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="pdf needs Graphviz itself"):
+        engine.lay_out("digraph { a -> b }", "pdf")
+
+
+def test_the_systems_dot_goes_first(monkeypatch, tmp_path):
+    dot = tmp_path / "dot"
+    dot.write_text('#!/bin/sh\necho "$1 from here"\n')
+    dot.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert engine.lay_out("digraph {}", "pdf") == b"-Tpdf from here\n"
+
+
+def test_an_engine_that_fails_is_an_error_in_words():
+    with pytest.raises(ValueError, match="could not lay out the drawing"):
+        engine.lay_out("digraph {", "svg")
+
+
+def test_too_much_to_draw():
+    network = loads(f"input: [3, 8, 8]\nlayers:\n  - {{repeat: {MOST_NODES + 1}, conv: 3, kernel: 1}}\n")
+    with pytest.raises(ValueError, match="the most is 4,000"):
+        draw(network.analyze(), "svg")
