@@ -1,62 +1,90 @@
-"""The device to run on, and what it is."""
+"""Which device a network runs on, and in which numbers."""
 
 from __future__ import annotations
 
 import platform
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
 from archcalc.spec.errors import did_you_mean, quote
 
-DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "tf32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+"""The names that `archcalc` has for the types a network can run in. In `tf32`, tensors are float32."""
 
 
-def choose_device(name: str | None = None) -> torch.device:
-    """The device of that name; without a name the best there is: cuda, mps or cpu.
+def choose_device(name: str | None) -> torch.device:
+    """The device called ``name`` (`cuda`, `cuda:1`, `mps`, `cpu`), or the first of these that is there.
 
-    Raises `ValueError` for a device that is not here, or that there is no such thing as.
+    Raises `ValueError` where it is not there, or is no such device.
     """
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu")
-    kind = name.partition(":")[0]
-    if kind not in ("cuda", "mps", "cpu"):
-        raise ValueError(f"there is no device {quote(name)}{did_you_mean(name, ('cuda', 'mps', 'cpu'))}")
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, colon, index = name.partition(":")
+    if kind not in ("cuda", "mps", "cpu") or (colon and not (index.isascii() and index.isdigit() and len(index) < 4)):
+        raise ValueError(f"there is no device {quote(name)}: a device is cuda, cuda:N, mps or cpu")
+    if kind == "cuda":
+        _need_cuda(int(index or 0))
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("there is no device mps here: it needs macOS on Apple silicon")
+    if kind != "cuda" and int(index or 0) > 0:
+        raise ValueError(f"there is no device {name}: there is one {kind} only")
+    return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
+
+
+def _need_cuda(index: int) -> None:
+    if not torch.cuda.is_available():
+        built = torch.version.cuda or getattr(torch.version, "hip", None)
+        why = "PyTorch finds no GPU that it can use" if built else "this build of PyTorch is for the CPU only"
+        raise ValueError(f"there is no CUDA device here: {why}; --device cpu runs everywhere")
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise ValueError(f"there is no device cuda:{index}: the last one is cuda:{count - 1}")
+
+
+def device_name(device: torch.device) -> str:
+    """What the maker calls it: `NVIDIA H200`; of a CPU, what the system knows."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return _cpu_model() or platform.processor() or platform.machine() or "CPU"
+    return f"Apple {device.type.upper()}"
+
+
+def _cpu_model() -> str:
     try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"{quote(name)} is no device: write cuda, cuda:1, mps or cpu") from None
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device here, or this build of torch cannot use it")
-    if kind == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"there is no {name}: {torch.cuda.device_count()} CUDA devices are here")
-    if kind == "mps" and not _has_mps():
-        raise ValueError("there is no MPS device here")
-    return device
-
-
-def _has_mps() -> bool:
-    return torch.backends.mps.is_available()
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    except OSError:
+        return ""
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """The type of that name; `ValueError` if PyTorch computes in no such type."""
+    """The type of tensors for a name of `DTYPES`; `ValueError` for one that PyTorch runs no network in."""
     try:
         return DTYPES[name]
     except KeyError:
-        raise ValueError(f"there is no dtype {quote(name)} to compute in{did_you_mean(name, DTYPES)}") from None
+        hint = did_you_mean(name, DTYPES) or f": one of {', '.join(DTYPES)}"
+        raise ValueError(f"a network cannot run in {quote(name)}{hint}") from None
 
 
-def describe(device: torch.device) -> dict[str, Any]:
-    """What a figure measured on it must be read with: device, driver, versions."""
-    result: dict[str, Any] = {
-        "device": str(device),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-    }
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        result |= {"name": properties.name, "memory_bytes": properties.total_memory, "cuda": torch.version.cuda}
-    return result
+@contextmanager
+def computing_in(name: str) -> Iterator[None]:
+    """While it lasts, a GPU multiplies float32 as asked: in TF32 where the dtype's name is `tf32`, else in full.
+
+    PyTorch's own default is TF32 for convolutions and full precision for matrix products, so that neither figure
+    would be that of a known peak.
+    """
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before

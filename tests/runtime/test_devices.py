@@ -1,0 +1,60 @@
+"""Which device a network runs on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.runtime import devices
+
+
+def test_the_best_device_there_is(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert devices.choose_device(None) == torch.device("cpu")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert devices.choose_device(None) == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.choose_device(None) == torch.device("cuda", 0)
+    assert devices.choose_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ValueError, match="the last one is cuda:1"):
+        devices.choose_device("cuda:2")
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no CUDA device here"):
+        devices.choose_device("cuda")
+    with pytest.raises(ValueError, match="Apple silicon"):
+        devices.choose_device("mps")
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:x", "cuda:²", "cuda:-1", "cpu:1"])
+def test_no_device(name):
+    with pytest.raises(ValueError, match="there is no device"):
+        devices.choose_device(name)
+
+
+def test_dtypes_have_the_sizes_that_archcalc_counts():
+    for name, dtype in devices.DTYPES.items():
+        assert devices.torch_dtype(name).itemsize == dtype.itemsize == ITEM_SIZES[name]
+
+
+def test_a_dtype_that_nothing_runs_in():
+    with pytest.raises(ValueError, match="float32"):
+        devices.torch_dtype("int8")
+    with pytest.raises(ValueError, match="bfloat16"):
+        devices.torch_dtype("bfloat61")
+
+
+def test_tf32_only_where_asked_for():
+    flags = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [flag.allow_tf32 for flag in flags]
+    with devices.computing_in("tf32"):
+        assert [flag.allow_tf32 for flag in flags] == [True, True]
+        with devices.computing_in("float32"):
+            assert [flag.allow_tf32 for flag in flags] == [False, False]
+    assert [flag.allow_tf32 for flag in flags] == before
