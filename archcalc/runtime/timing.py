@@ -1,70 +1,91 @@
-"""Timing that can be trusted: warmed up, by device events on a GPU, repeated until the median is stable."""
+"""How long something takes on a device."""
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 
+FEWEST_RUNS = 5
 
-class Timing(NamedTuple):
-    """Seconds of one run: the median, and the distance between its quartiles."""
+
+@dataclass(frozen=True)
+class Timing:
+    """What repeated runs took."""
 
     median: float
+    """Seconds of one run."""
     spread: float
+    """The interquartile range, as a share of the median."""
     runs: int
 
+    @classmethod
+    def of(cls, seconds: list[float]) -> Timing:
+        """The timing that single runs make."""
+        low, median, high = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else seconds * 3
+        return cls(median, (high - low) / median if median else 0.0, len(seconds))
 
-WARM_UP_SECONDS = 0.2
-LEAST_RUNS = 5
-MOST_RUNS = 200
-MOST_SECONDS = 3.0
-STABLE = 0.02
-"""Runs are repeated until the median has moved less than this part over the last third of them."""
+    @property
+    def error(self) -> float:
+        """About the standard error of the median, as a share of it (0.93 interquartile ranges over √runs)."""
+        return 0.93 * self.spread / math.sqrt(self.runs)
 
 
-def measure(action: Callable[[], object], device: torch.device, seconds: float = MOST_SECONDS) -> Timing:
-    """Time an action on a device, for at most about ``seconds`` after the warm-up (at least `LEAST_RUNS` runs)."""
-    once = _on_cuda if device.type == "cuda" else _on_clock
-    start = time.perf_counter()
-    while True:
-        once(action)
-        if time.perf_counter() - start >= WARM_UP_SECONDS:
+def measure(
+    action: Callable[[], object],
+    device: torch.device,
+    *,
+    warm_up: int = 3,
+    precision: float = 0.01,
+    seconds: float = 3.0,
+    most_runs: int = 1000,
+) -> Timing:
+    """Run ``action`` until the median is stable: known to ``precision``, or ``seconds`` or ``most_runs`` are spent.
+
+    The first ``warm_up`` runs do not count. On a GPU the device's own events take the time, from when it could begin
+    the first operation to the end of the last; elsewhere a clock does, the device having finished.
+    """
+    stopwatch = _event_seconds if device.type == "cuda" else _clock_seconds
+    begin = time.perf_counter()
+    for _ in range(warm_up):
+        stopwatch(action, device)
+        if time.perf_counter() - begin > seconds:
             break
-    times: list[float] = []
-    start = time.perf_counter()
-    while len(times) < MOST_RUNS:
-        times.append(once(action))
-        if len(times) < LEAST_RUNS:
-            continue
-        if time.perf_counter() - start >= seconds or _is_stable(times):
+    begin = time.perf_counter()
+    taken = [stopwatch(action, device)]
+    while len(taken) < most_runs and time.perf_counter() - begin < seconds:
+        if len(taken) >= FEWEST_RUNS and Timing.of(taken).error <= precision:
             break
-    quarters = statistics.quantiles(times, n=4)
-    return Timing(statistics.median(times), quarters[2] - quarters[0], len(times))
+        taken.append(stopwatch(action, device))
+    return Timing.of(taken)
 
 
-def _is_stable(times: list[float]) -> bool:
-    if len(times) < 3 * LEAST_RUNS:
-        return False
-    before, now = statistics.median(times[: 2 * len(times) // 3]), statistics.median(times)
-    return abs(now - before) <= STABLE * now
-
-
-def _on_clock(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    if torch.backends.mps.is_available():
+def synchronize(device: torch.device) -> None:
+    """Wait until the device has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
         torch.mps.synchronize()
-    return time.perf_counter() - start
 
 
-def _on_cuda(action: Callable[[], object]) -> float:
-    begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    begin.record()
+def _clock_seconds(action: Callable[[], object], device: torch.device) -> float:
+    synchronize(device)
+    begin = time.perf_counter()
     action()
-    end.record()
-    end.synchronize()
+    synchronize(device)
+    return time.perf_counter() - begin
+
+
+def _event_seconds(action: Callable[[], object], device: torch.device) -> float:
+    with torch.cuda.device(device):
+        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        begin.record()
+        action()
+        end.record()
+        end.synchronize()
     return float(begin.elapsed_time(end)) / 1000
