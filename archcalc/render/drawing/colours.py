@@ -47,16 +47,16 @@ LIGHT = Surroundings(paper="#ffffff", ink="#24292f", line="#57606a", faint="#afb
 DARK = Surroundings(paper="#15181d", ink="#e6edf3", line="#9aa4af", faint="#4d5661")
 THEMES = {"light": LIGHT, "dark": DARK}
 
-DARK_STYLE = (
-    f"svg{{background:{LIGHT.paper}}}@media(prefers-color-scheme:dark){{svg{{background:{DARK.paper}}}"
-    + "".join(
-        f'[fill="{getattr(LIGHT, role)}"]{{fill:{getattr(DARK, role)}}}'
-        f'[stroke="{getattr(LIGHT, role)}"]{{stroke:{getattr(DARK, role)}}}'
-        for role in ("ink", "line", "faint")
-    )
-    + "}"
+DARK_RULES = "".join(
+    f'[fill="{getattr(LIGHT, role)}"]{{fill:{getattr(DARK, role)}}}'
+    f'[stroke="{getattr(LIGHT, role)}"]{{stroke:{getattr(DARK, role)}}}'
+    for role in ("ink", "line", "faint")
 )
-"""Style of a light SVG that makes it dark where its reader wants that: each role's light colour to its dark one."""
+"""Style that makes a light drawing a dark one: each role's light colour to its dark one."""
+DARK_STYLE = (
+    f"svg{{background:{LIGHT.paper}}}@media(prefers-color-scheme:dark){{svg{{background:{DARK.paper}}}{DARK_RULES}}}"
+)
+"""Style of an SVG that is dark where its reader wants that."""
 
 
 def heat(part: float) -> str:

@@ -26,7 +26,7 @@ def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction
 def _text(text: str, size: int = 0, colour: str = "", bold: bool = False) -> str:
     """A text for an HTML-like label: shown as it is, whatever it is."""
     # Even here Graphviz would put a node's name for \\N.
-    safe = escape(printable(text)).replace("\\", "&#92;") or " "
+    safe = escape(printable(text)).replace("\\", "\\\\") or " "
     if bold:
         safe = f"<b>{safe}</b>"
     settings = (f' point-size="{size}"' if size else "") + (f' color="{colour}"' if colour else "")

@@ -55,8 +55,13 @@ def draw(analysis: Analysis, format: str, style: Style = PLAIN) -> bytes:
     if format == "dot":
         return dot.encode()
     if format == "svg" and surroundings is LIGHT:
-        return _adaptable(lay_out(dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), format))
+        return _adaptable(transparent_svg(dot))
     return lay_out(dot, format)
+
+
+def transparent_svg(dot: str) -> bytes:
+    """A light drawing on whatever is behind it."""
+    return lay_out(dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), "svg")
 
 
 def picture_of(analysis: Analysis, style: Style) -> Picture:

@@ -92,7 +92,8 @@ def test_a_long_network_gives_a_page_that_a_person_can_read(name):
 def test_blocks_with_other_inputs_are_not_folded():
     network = loads(
         "input: [4, 8, 8]\nblocks:\n  b: {params: {c: 4}, layers: [{conv: c, kernel: 1}]}\n"
-        "layers:\n  - {b: 4, name: x}\n  - add: [[{b: 4, name: y, from: input}, {b: 4, name: z}], []]\n  - {b: 8, name: w}\n"
+        "layers:\n  - {b: 4, name: x}\n"
+        "  - add: [[{b: 4, name: y, from: input}, {b: 4, name: z}], []]\n  - {b: 8, name: w}\n"
     )
     picture = fold(compose(network.analyze()))
     assert [(one.path, one.last) for one in clusters(picture.root)][1:] == [("x", ""), ("y", "z"), ("w", "")]
