@@ -19,23 +19,24 @@ def _markdown(analysis: Analysis, view: View) -> str:
     grid = lay_out(analysis, view)
 
     def line(cells: list[str]) -> str:
-        return "| " + " | ".join(_escape_markdown(cell) for cell in cells) + " |"
+        return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"
 
-    lines = [f"**{_escape_markdown(grid.title)}**", "", line(grid.headings)]
+    lines = [f"**{escape_markdown(grid.title)}**", "", line(grid.headings)]
     lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
     for section in grid.sections:
         lines += map(line, section.rows)
         for total in section.totals:
-            lines.append("| " + " | ".join(f"**{_escape_markdown(cell)}**" if cell else "" for cell in total) + " |")
+            lines.append("| " + " | ".join(f"**{escape_markdown(cell)}**" if cell else "" for cell in total) + " |")
     for note in grid.notes:
-        lines += ["", _escape_markdown(note)]
+        lines += ["", escape_markdown(note)]
     return "\n".join(lines) + "\n"
 
 
 _MARKDOWN = str.maketrans({one: f"\\{one}" for one in "\\|*_`<>[]#"})
 
 
-def _escape_markdown(text: str) -> str:
+def escape_markdown(text: str) -> str:
+    """A text that Markdown prints as it is."""
     return printable(text).translate(_MARKDOWN)
 
 
@@ -72,14 +73,15 @@ _LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
+    "[": "{[}",  # after the end of a row, a bracket would be read as a distance
 }
 _LATEX_TABLE = str.maketrans(_LATEX)
 
 
 def escape_latex(text: str) -> str:
     """A text that LaTeX prints as it is."""
-    return printable(text).translate(_LATEX_TABLE).replace(r"\textquotedbl{}", "''")
+    return printable(text).translate(_LATEX_TABLE)
 
 
 def _latex(analysis: Analysis, view: View) -> str:

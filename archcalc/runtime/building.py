@@ -37,8 +37,8 @@ def make_module(described: Torch) -> nn.Module:
 def build_module(network: Network) -> fx.GraphModule:
     """The module. It takes the network's inputs in order, with a batch, and gives its outputs.
 
-    It is the network that does inference: side outputs are left out, and so is what exists only in training. The node of
-    each layer has its name in ``meta["layer"]``.
+    It is the network that does inference: side outputs are left out, and so is what exists only in training. The node
+    of each layer has its name in ``meta["layer"]``.
     """
     root = nn.Module()
     graph = fx.Graph()

@@ -11,11 +11,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class _Tracker(TorchDispatchMode):
+class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the memory of every tensor that an operation makes, and takes it off when nothing holds it any more."""
 
     def __init__(self, held: list[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
         self._known: set[int] = set()
@@ -58,4 +58,5 @@ def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         return int(torch.cuda.max_memory_allocated() - before + given)
     with torch.no_grad(), _Tracker([*held, *inputs]) as tracker:
         module(*inputs)
-    return tracker.peak + given
+        peak: int = tracker.peak + given
+    return peak

@@ -1,0 +1,109 @@
+"""`archcalc verify`: prove the numbers on the built networks."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import output_option, write
+
+if TYPE_CHECKING:
+    from archcalc.network import Network
+    from archcalc.runtime.verify import Settings, Verification
+
+
+@click.command(cls=Command, example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16")
+@click.argument("networks", nargs=-1, metavar="[NETWORK]…")
+@click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")
+@click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
+@click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
+@click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format. [text]")
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    networks: tuple[str, ...],
+    device: str | None,
+    dtype: str,
+    batch: int,
+    channels_last: bool,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Prove every number of NETWORKs on the PyTorch modules built from them; all bundled ones if none is named.
+
+    Shapes and tensors against the real module, counts against fvcore and torch to the unit, outputs against the
+    implementation that a spec names, memory and time measured. Exits 1 if anything differs.
+    """
+    from archcalc.runtime.requirements import need, need_torch
+
+    need_torch()
+    need("fvcore", "torch")
+    from archcalc.runtime.devices import choose_device, torch_dtype
+    from archcalc.runtime.verify import Settings
+
+    torch_dtype(dtype)
+    chosen = _networks(networks)
+    settings = Settings(choose_device(device), dtype, batch, channels_last)
+    results, interrupted = _run(chosen, settings)
+    write(_json(results, settings) if format_ == "json" else _text(results), output)
+    if interrupted:
+        click.echo(f"interrupted after {len(results)} of {len(chosen)} networks", err=True)
+        context.exit(130)
+    if not all(result.passed for result in results):
+        context.exit(1)
+
+
+def _networks(references: tuple[str, ...]) -> list[Network]:
+    from archcalc.spec.library import bundled_networks, load, open_spec
+
+    if references:
+        return [load(reference) for reference in references]
+    specs = {path: open_spec(path) for path, _ in bundled_networks()}
+    return [specs[path].network(variant) for path, variant in bundled_networks()]
+
+
+def _run(networks: list[Network], settings: Settings) -> tuple[list[Verification], bool]:
+    """Verify with a progress bar; what is done when the user interrupts is kept."""
+    from archcalc.runtime.verify import verify
+
+    results: list[Verification] = []
+    bar: Any
+    with click.progressbar(length=len(networks), label="verifying", file=sys.stderr) as bar:
+
+        def announce(name: str) -> None:
+            bar.label = name[:24].ljust(24)
+            bar.render_progress()
+
+        try:
+            for result in verify(networks, settings, announce):
+                results.append(result)
+                bar.update(1)
+        except KeyboardInterrupt:
+            return results, True
+    return results, False
+
+
+def _text(results: list[Verification]) -> str:
+    from archcalc.render.verification import verification_text
+
+    return verification_text(results)
+
+
+def _json(results: list[Verification], settings: Settings) -> str:
+    import json
+
+    from archcalc.runtime.verify import environment
+
+    data: dict[str, Any] = {
+        "environment": environment(settings.device),
+        "dtype": settings.dtype,
+        "batch": settings.batch,
+        "channels_last": settings.channels_last,
+        "networks": [result.to_dict() for result in results],
+    }
+    return json.dumps(data, indent=1, default=str) + "\n"

@@ -1,0 +1,144 @@
+"""`archcalc verify`: networks proved on a device, one after another."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from archcalc.analysis.liveness import peak
+from archcalc.network import Network
+from archcalc.runtime.checks import CHECKS, Check, Subject
+from archcalc.runtime.devices import computing_in, device_name, torch_dtype
+from archcalc.runtime.memory import inference_peak
+from archcalc.runtime.reference import reference_module
+from archcalc.runtime.timing import measure
+
+COUNTED_IN = torch.float32
+"""Counts do not depend on the type; the counting tools run every operation in this one."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How networks are verified."""
+
+    device: torch.device
+    dtype: str = "float32"
+    batch: int = 1
+    channels_last: bool = False
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a figure measured here must be read with: device and versions."""
+    return {
+        "device": str(device),
+        "name": device_name(device),
+        "torch": torch.__version__,
+        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+@dataclass
+class Verification:
+    """What came of one network."""
+
+    network: str
+    checks: list[Check] = field(default_factory=list)
+    memory: dict[str, Any] = field(default_factory=dict)
+    timing: dict[str, Any] = field(default_factory=dict)
+    problem: str = ""
+    """Why it could not be verified to the end: out of memory, an operation that the device has not."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing differs and nothing went wrong."""
+        return not self.problem and all(check.passed is not False for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return {**asdict(self), "passed": self.passed}
+
+
+def verify(
+    networks: Sequence[Network], settings: Settings, before: Callable[[str], None] = lambda name: None
+) -> Iterator[Verification]:
+    """Verify networks one after another; ``before`` is called with the name of the next.
+
+    A network that runs out of memory, or that the device cannot run, is reported as that, and the others go on.
+    """
+    for network in networks:
+        before(network.name)
+        result = Verification(network.name)
+        try:
+            _verify(network, settings, result)
+        except torch.OutOfMemoryError:
+            result.problem = _out_of_memory(network, settings)
+        except (RuntimeError, NotImplementedError) as error:
+            result.problem = str(error).strip().splitlines()[0][:300]
+        if settings.device.type == "cuda":
+            torch.cuda.empty_cache()
+        yield result
+
+
+def _verify(network: Network, settings: Settings, result: Verification) -> None:
+    counted = Subject(network, settings.device, COUNTED_IN, 1)
+    for check in CHECKS:
+        result.checks.append(check(counted))
+    del counted
+    subject = Subject(network, settings.device, torch_dtype(settings.dtype), settings.batch)
+    subject.channels_last = settings.channels_last
+    result.memory = _memory(subject, settings)
+    result.timing = _timing(subject, settings)
+
+
+def _memory(subject: Subject, settings: Settings) -> dict[str, Any]:
+    """The peak of inference, predicted and measured; weights apart."""
+    analysis = subject.network.analyze(batch=settings.batch, dtype=settings.dtype)
+    predicted = peak(analysis)
+    measured = inference_peak(subject.module, subject.inputs())
+    return {
+        "predicted_bytes": predicted.live_bytes,
+        "measured_bytes": measured,
+        "ratio": predicted.live_bytes / measured if measured else None,
+        "at": predicted.layer,
+    }
+
+
+def _timing(subject: Subject, settings: Settings) -> dict[str, Any]:
+    """One pass, its rate, and the reference's pass in the same run."""
+    images = subject.inputs()
+    with torch.inference_mode(), computing_in(settings.dtype):
+        mine = measure(lambda: subject.module(*images), settings.device)
+        result: dict[str, Any] = {
+            "seconds": mine.median,
+            "spread": mine.spread,
+            "runs": mine.runs,
+            "images_per_second": settings.batch / mine.median,
+            "flops_per_second": subject.analyze("torch").totals.flops / mine.median,
+        }
+        name = subject.network.about.reference
+        if name:
+            reference = reference_module(name).eval().to(settings.device, subject.dtype)
+            if settings.channels_last:
+                reference = reference.to(memory_format=torch.channels_last)
+            theirs = measure(lambda: reference(*images), settings.device)
+            result["reference_seconds"] = theirs.median
+            result["ratio_to_reference"] = mine.median / theirs.median
+    return result
+
+
+def _out_of_memory(network: Network, settings: Settings) -> str:
+    """What to say, with the batch that would fit by archcalc's own prediction."""
+    one = network.analyze(dtype=settings.dtype)
+    needed = peak(one).live_bytes
+    weights = one.totals.params * torch_dtype(settings.dtype).itemsize
+    if settings.device.type != "cuda":
+        return f"out of memory at batch {settings.batch}"
+    free = torch.cuda.mem_get_info(settings.device)[0]
+    fits = max((free - weights) // needed, 0)
+    return f"out of memory at batch {settings.batch}; by archcalc's prediction a batch of {fits} fits"

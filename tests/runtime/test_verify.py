@@ -1,0 +1,139 @@
+"""`archcalc verify`: what is right passes, and every kind of difference is found and named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from torch import nn
+
+import archcalc
+from archcalc.analysis import CONVENTIONS
+from archcalc.runtime import checks
+from archcalc.runtime.checks import CHECKS, Subject
+from archcalc.runtime.verify import Settings, verify
+
+CPU = torch.device("cpu")
+SMALL = """
+name: small
+input: [3, 16, 16]
+layers:
+  - {conv: 8, kernel: 3, padding: 1, name: conv}
+  - {batch_norm, name: bn}
+  - relu
+  - add: [[{conv: 8, kernel: 1, name: one}], []]
+  - global_avg_pool
+  - flatten
+  - {linear: 10, name: fc}
+"""
+
+
+def subject(text: str = SMALL) -> Subject:
+    return Subject(archcalc.loads(text), CPU, torch.float32, 2)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_a_right_network_passes(check):
+    assert check(subject()).passed in (True, None)
+
+
+def test_a_wrong_shape_is_named():
+    wrong = subject()
+    wrong.module.conv = nn.Conv2d(3, 8, 3)
+    wrong.module.one = nn.Conv2d(8, 8, 3, padding=1)
+    check = checks.check_shapes(wrong)
+    assert check.passed is False
+    assert "conv: archcalc (8, 16, 16), torch (8, 14, 14)" in check.detail
+
+
+def test_a_wrong_tensor_is_named():
+    wrong = subject()
+    wrong.module.fc = nn.Linear(8, 11)
+    check = checks.check_tensors(wrong)
+    assert check.passed is False
+    assert "fc.weight: archcalc (10, 8), torch (11, 8)" in check.detail
+
+
+@pytest.mark.parametrize(("check", "tool"), [(checks.check_fvcore, "fvcore"), (checks.check_torch, "torch")])
+def test_a_wrong_count_is_named_with_its_layer(check, tool):
+    wrong = subject()
+    wrong.module.conv = nn.Conv2d(3, 8, 3, padding=1, bias=False, groups=1)
+    wrong.module.one = nn.Conv2d(8, 8, 1, groups=8)
+    found = check(wrong)
+    assert found.passed is False
+    if tool == "torch":
+        assert "one: archcalc 65,536, torch 8,192" in found.detail
+
+
+def test_a_convention_that_is_off_is_found(monkeypatch):
+    """Break the table: the check sees it."""
+    monkeypatch.setitem(CONVENTIONS["fvcore"].table, "batch_norm", {"output": 1})
+    assert "bn: archcalc" in checks.check_fvcore(subject()).detail
+
+
+def test_the_reference_is_compared_by_tensors_and_output(tmp_path):
+    good = Subject(archcalc.load("squeezenet1_1", input=(3, 64, 64)), CPU, torch.float32, 1)
+    check = checks.check_reference(good)
+    assert check.passed
+    assert check.figures["relative_error"] <= 1e-10
+    path = tmp_path / "wrong.yaml"
+    path.write_text("extends: squeezenet1_1\nreplace: {classifier.1: {conv: 900, kernel: 1}}\n")
+    wrong = checks.check_reference(Subject(archcalc.load(path, input=(3, 64, 64)), CPU, torch.float32, 1))
+    assert wrong.passed is False
+    assert "classifier.1.weight: archcalc (900, 512, 1, 1), torchvision:squeezenet1_1 (1000, 512, 1, 1)" in wrong.detail
+
+
+def test_memory_and_time_are_measured_beside_the_prediction():
+    (result,) = verify([archcalc.loads(SMALL)], Settings(CPU, batch=4))
+    assert result.passed
+    assert result.memory["predicted_bytes"] == result.memory["measured_bytes"]
+    assert result.timing["images_per_second"] > 0
+
+
+def test_a_network_that_cannot_run_does_not_stop_the_others(monkeypatch):
+    def fail(subject):
+        if subject.network.name == "bad":
+            raise torch.OutOfMemoryError("no memory")
+        return checks.Check("shapes", True)
+
+    monkeypatch.setattr("archcalc.runtime.verify.CHECKS", (fail,))
+    networks = [archcalc.loads(SMALL.replace("small", name)) for name in ("bad", "good")]
+    bad, good = verify(networks, Settings(CPU))
+    assert "out of memory at batch 1" in bad.problem
+    assert not bad.passed
+    assert good.passed
+
+
+def test_the_command(cli, spec_file):
+    path = spec_file(SMALL)
+    result = cli("verify", path, "--device", "cpu", "--format", "json")
+    assert result.code == 0, result.err
+    data = json.loads(result.out)
+    assert data["environment"]["device"] == "cpu"
+    assert [check["passed"] for check in data["networks"][0]["checks"]] == [True, True, True, True, None]
+    text = cli("verify", path, "--device", "cpu")
+    assert text.code == 0
+    assert "1 network, 0 with differences" in text.out
+
+
+def test_differences_exit_with_1(cli, spec_file, monkeypatch):
+    monkeypatch.setattr(
+        "archcalc.runtime.verify.CHECKS", (lambda subject: checks.Check("shapes", False, "conv: 1, 2"),)
+    )
+    result = cli("verify", spec_file(SMALL), "--device", "cpu")
+    assert result.code == 1
+    assert "small: shapes: conv: 1, 2" in result.out
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_no_cuda_is_said_clearly(cli):
+    result = cli("verify", "alexnet", "--device", "cuda")
+    assert result.code == 2
+    assert "there is no CUDA device here" in result.err
+
+
+@pytest.mark.cuda
+def test_on_cuda(cli):
+    result = cli("verify", "resnet18", "--device", "cuda", "--batch", "8", "--dtype", "bfloat16", "--channels-last")
+    assert result.code == 0, result.out
