@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archcalc.arithmetic import Shape
+    from archcalc.ops.operator import Operator
 
 
 @dataclass(frozen=True)
@@ -38,11 +43,23 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """An application of an operator that a rule refused."""
+
+    layer: str
+    kind: type[Operator]
+    inputs: tuple[Shape, ...]
+    given: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Mistake:
     """One thing that is wrong."""
 
     message: str
     place: Place | None = None
+    attempt: Attempt | None = field(default=None, compare=False, repr=False)
+    """The application of an operator that a rule refused, if it is that."""
 
     def __str__(self) -> str:
         message = printable(self.message, keep="\n")
@@ -60,6 +77,10 @@ class SpecError(Exception):
             mistakes = [Mistake(mistakes, place)]
         self.mistakes = tuple(mistakes)
         super().__init__(self.mistakes)
+
+    def after(self, attempt: Attempt) -> SpecError:
+        """The same error, with the application that was refused."""
+        return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))

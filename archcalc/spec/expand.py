@@ -13,7 +13,7 @@ from archcalc.arithmetic import Shape, Unmet, counted
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
-from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.scope import NOWHERE, Flow, Named, Scope
 from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
@@ -202,6 +202,8 @@ class Expansion:
         assert isinstance(step, Apply)
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, name, flows, scope, variables)
+        if step.head not in self.operators:  # a block whose own form has mistakes, which are noted already
+            raise Unknown
         return self.operator(self.operators[step.head], step, name, flows, scope, variables)
 
     # -- heads
@@ -244,7 +246,8 @@ class Expansion:
             first = next(iter(kind.arguments), "")
             culprit = step.arguments.get(argument) or (step.principal if argument == first else None)
             prefix = "" if path == name else f"{path}: "
-            raise (culprit.node if culprit else step.node).error(f"{prefix}{error}") from None
+            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
+            raise mistake.after(Attempt(path, kind, tuple(shapes), given)) from None  # type: ignore[arg-type]
         if len(self.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         sources = tuple([flow.source for flow in flows])

@@ -96,6 +96,11 @@ def test_blocks_cannot_be_made_of_themselves():
     assert "the block a is made of itself: a → b → a" in mistakes(text)[0].message
 
 
+def test_a_block_whose_form_is_wrong_is_one_mistake_where_it_is_used_too():
+    text = "blocks:\n  b: [relu]\n" + HEAD + "  - b\n  - {b, repeat: 3}\n"
+    assert [mistake.message for mistake in mistakes(text)] == ["a block has layers, and may have params and inputs"]
+
+
 def test_parameters_of_blocks():
     text = "blocks:\n  b: {params: {width: required}, layers: [{conv: width, kernel: 3}]}\n" + HEAD
     assert "the block b needs width" in mistakes(text + "  - b\n")[0].message
