@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import lcm
-from typing import Any, Union
+from typing import Any
 
-Exact = Union[int, Fraction]
+Exact = int | Fraction
 Monomial = tuple[tuple["Atom", int], ...]
 """Atoms with their powers, in order; a negative power divides."""
 
@@ -70,7 +70,7 @@ class Function:
         return self._hash
 
 
-Atom = Union[Symbol, Function]
+Atom = Symbol | Function
 
 
 def plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from archcalc.analysis.algebra import Exact, Polynomial, Symbol, apply, at_least, inverse, plain
 
+SWAPPED = {">": "<", "<=": ">="}
 NEGATED = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
 
@@ -58,18 +59,30 @@ class Trace:
         constant = polynomial.constant
         return constant if constant is not None else Traced(self, polynomial.evaluate(self.values), polynomial)
 
-    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> bool:
+    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
         """Write down a comparison and how it came out."""
         self.guards[Guard(left, relation if holds else NEGATED[relation], right)] = None
         return holds
 
 
-class Undecided(Trace):
-    """A run in which no comparison can be decided: `require` lets everything pass, as with symbols."""
+class Open:
+    """A condition that nobody can decide."""
 
-    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> bool:
-        """Refuse, as a symbolic condition would."""
+    def __bool__(self) -> bool:
         raise TypeError("a comparison of symbols cannot be decided")
+
+    def __and__(self, other: object) -> Open:
+        return self
+
+    __rand__ = __or__ = __ror__ = __and__
+
+
+class Undecided(Trace):
+    """A run in which no comparison can be decided: `require` lets everything pass, as it does with symbols."""
+
+    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
+        """A condition that is left open."""
+        return Open()
 
 
 class Traced:
@@ -166,36 +179,37 @@ class Traced:
 
     # -- decisions
 
-    def _compare(self, other: Any, relation: str, holds: bool) -> bool:
+    def _compare(self, other: Any, relation: str, holds: bool) -> Any:
+        """Decide ``self relation other``; ``>`` and ``<=`` are said from the other side."""
         left, right = self.polynomial, polynomial_of(other)
-        if (left - right).constant is not None:
-            return holds
-        return self.trace.decide(left, relation, right, holds)
+        if relation in SWAPPED:
+            left, right, relation = right, left, SWAPPED[relation]
+        return holds if (left - right).constant is not None else self.trace.decide(left, relation, right, holds)
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: object) -> Any:
         if not isinstance(other, (int, Fraction, Traced)) or isinstance(other, bool):
             return False
         return self._compare(other, "==", self.value == value_of(other))
 
-    def __ne__(self, other: object) -> bool:
-        return not self == other
+    def __ne__(self, other: object) -> Any:
+        if not isinstance(other, (int, Fraction, Traced)) or isinstance(other, bool):
+            return True
+        return self._compare(other, "!=", self.value != value_of(other))
 
-    def __ge__(self, other: Any) -> bool:
+    def __ge__(self, other: Any) -> Any:
         return self._compare(other, ">=", self.value >= value_of(other))
 
-    def __lt__(self, other: Any) -> bool:
-        return not self >= other
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, "<", self.value < value_of(other))
 
-    def __gt__(self, other: Any) -> bool:
-        return not self <= other
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, ">", self.value > value_of(other))
 
-    def __le__(self, other: Any) -> bool:
-        left, right = polynomial_of(other), self.polynomial
-        holds = value_of(other) >= self.value
-        return holds if (left - right).constant is not None else self.trace.decide(left, ">=", right, holds)
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, "<=", self.value <= value_of(other))
 
     def __bool__(self) -> bool:
-        return self != 0
+        return bool(self != 0)
 
     def __hash__(self) -> int:
         """By how it was made, so that numbers that are equal only here are never taken for one another."""

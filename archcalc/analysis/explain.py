@@ -1,0 +1,301 @@
+"""Why a number is what it is: the operator's own rule, run over traced numbers, written as on a board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.analysis.algebra import Symbol
+from archcalc.analysis.conventions import CONVENTIONS
+from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.receptive import Span, Viewer
+from archcalc.analysis.terms import Name, Number, Quotient, Term, Writer, steps, with_numbers
+from archcalc.analysis.traced import Guard, Trace, Traced, Undecided, polynomial_of
+from archcalc.arithmetic import Unmet, product
+from archcalc.network import Layer, Network
+from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
+from archcalc.ops.operator import Operator, Window
+from archcalc.spec.errors import Attempt
+
+QUANTITIES = ("output", "memory", "params", "macs", "flops", "receptive")
+LETTERS = {
+    "channels": "C'",
+    "features": "C'",
+    "kernel": "K",
+    "stride": "S",
+    "padding": "P",
+    "dilation": "d",
+    "groups": "G",
+    "heads": "h",
+    "window": "M",
+}
+"""What people write for an argument; others are called by their own name."""
+AXES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
+_OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
+
+
+@dataclass(frozen=True)
+class Line:
+    """``symbol = term = term = … = value``, with its unit; or a remark in words alone."""
+
+    symbol: str
+    terms: tuple[Term, ...] = ()
+    unit: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One quantity of one layer."""
+
+    layer: str
+    quantity: str
+    heading: str
+    lines: tuple[Line, ...]
+
+
+class Subject:
+    """An application of an operator over symbols: sizes of the input, and arguments that were given."""
+
+    def __init__(self, kind: type[Operator], inputs: Sequence[Sequence[int]], given: dict[str, Any], trace: Trace):
+        self.trace = trace
+        self.meaning: dict[str, str] = {}
+        many = len(inputs) > 1
+        shapes = [
+            tuple(
+                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + at, size, "of the input")
+                for at, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
+            )
+            for number, shape in enumerate(inputs)
+        ]
+        # Where the input has more axes than one, a linear layer's features are not the first of the output's.
+        letters = LETTERS if len(shapes[0]) == 1 else {**LETTERS, "features": "F"}
+        arguments = {
+            name: self.argument(kind.arguments[name], value, at, letters)
+            for at, (name, value) in enumerate(given.items())
+            if name in kind.arguments
+        }
+        self.op = kind(shapes, **arguments)
+        self.derived = self.op.output
+        """Each size of the output, as the rule makes it of the input."""
+        names = axis_names(len(self.derived))
+        self.output_names = [f"{name}'" for name in names]
+
+    def symbol(self, name: str, place: int, value: int, meaning: str) -> Traced:
+        """A new symbol."""
+        self.meaning[name] = meaning
+        return self.trace.symbol(Symbol(name, least=0, place=place), value)
+
+    def argument(self, argument: Argument, value: Any, at: int, letters: dict[str, str]) -> Any:
+        """An argument with symbols for its sizes; one that is the same everywhere is one symbol.
+
+        What is as it is by default (stride 1, one group) stays a number, and vanishes.
+        """
+        if not is_size(argument.type) or value == argument.default:
+            return value
+        order = list(LETTERS)
+        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + at)
+        letter = letters.get(argument.name, argument.name)
+
+        def traced(part: Any, suffix: str) -> Any:
+            if isinstance(part, (list, tuple)):
+                if len({str(one) for one in part}) == 1 and not isinstance(part[0], (list, tuple)):
+                    return [traced(part[0], suffix)] * len(part)
+                return [traced(one, f"{suffix}_{number + 1}") for number, one in enumerate(part)]
+            if isinstance(part, bool) or not isinstance(part, int):
+                return part
+            if letter == "C'":
+                return self.symbol(letter, _OUTPUT, part, argument.name)
+            return self.symbol(letter + suffix, place, part, argument.name)
+
+        return traced(value, "")
+
+    def name_output(self) -> None:
+        """From here on, rules see the output's sizes as symbols: `C'·H'·W'`."""
+        self.op.output = tuple(
+            size
+            if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
+            else self.symbol(self.free(name), _OUTPUT + at, size.value, "of the output")
+            for at, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
+        )
+
+    def free(self, name: str) -> str:
+        """The name, with more marks where an argument has it already."""
+        while name in self.meaning:
+            name += "'"
+        return name
+
+    def line(self, symbol: str, number: Any, unit: str = "") -> Line:
+        """A number of this run, derived."""
+        return Line(symbol, worked_out(number, self.trace), unit)
+
+
+def axis_names(count: int) -> tuple[str, ...]:
+    """What people call the axes of a shape."""
+    return AXES.get(count) or tuple(f"N{at}" for at in range(count))
+
+
+def is_size(type_: Any) -> bool:
+    """Whether values of an argument are sizes, and not places or words."""
+    if isinstance(type_, (PerDimension, Sides)):
+        return is_size(type_.item) or not isinstance(type_.item, Real)
+    if isinstance(type_, Or):
+        return is_size(type_.other)
+    return isinstance(type_, Whole) and not isinstance(type_, ListOf)
+
+
+def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
+    """The formula, the formula with numbers, and each step to the result."""
+    if not isinstance(number, Traced):
+        return (Number(number),)
+    formula = Writer(trace.values).write(number.polynomial)
+    values = {symbol.name: value for symbol, value in trace.values.items()}
+    return (formula, *steps(with_numbers(formula, values)))
+
+
+def explain(
+    network: Network,
+    name: str,
+    quantities: Sequence[str] = QUANTITIES,
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    convention: str = "lecture",
+) -> list[Explanation]:
+    """How the numbers of a layer come about, for one sample or ``batch`` of them.
+
+    Raises `KeyError` for an unknown layer, `ValueError` for an unknown quantity, convention or dtype.
+    """
+    network.analyze(batch=batch, dtype=dtype, convention=convention)  # refuses what is unknown
+    layer = network[name]
+    writers = {
+        "output": _output,
+        "memory": lambda *of: _memory(*of, dtype, convention),
+        "params": _params,
+        "macs": _macs,
+        "flops": lambda *of: _flops(*of, convention),
+        "receptive": lambda *of: _receptive(network, *of),
+    }
+    found = []
+    for quantity in quantities:
+        if quantity not in writers:
+            raise ValueError(f"there is no quantity '{quantity}'; possible: {', '.join(QUANTITIES)}")
+        subject = Subject(type(layer.op), layer.op.inputs, layer.op.given, Trace())
+        if quantity != "output":
+            subject.name_output()
+        samples = subject.symbol("N", -1, batch, "samples") if batch > 1 else 1
+        heading, lines = writers[quantity](layer, subject, samples)
+        found.append(Explanation(name, quantity, heading, tuple(lines)))
+    return found
+
+
+def _output(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    lines: list[Line] = []
+    known: dict[tuple[Term, ...], str] = {}
+    first, *others = zip(subject.output_names, subject.derived, strict=True)
+    for name, size in (first, *reversed(others)):  # the width is what people derive; the height is like it
+        line = subject.line(name, size)
+        same = known.setdefault(line.terms[1:], name)
+        if line.terms and isinstance(line.terms[0], Name) and line.terms[0].name == name:
+            line = Line(name, line.terms[1:])
+        lines.append(Line(name, (Name(same), line.terms[-1])) if same != name and len(line.terms) > 3 else line)
+    return "output shape", lines
+
+
+def _memory(layer: Layer, subject: Subject, samples: Any, dtype: str, convention: str) -> tuple[str, list[Line]]:
+    rule = CONVENTIONS[convention]
+    heading = f"memory of the output ({rule.name}, {dtype})"
+    if layer.op.category in rule.in_place:
+        return heading, [Line("memory", (Number(0),), "B", f"{layer.op.category} works in place")]
+    size = subject.symbol("B", _OTHER, ITEM_SIZES[dtype], "bytes of a number")
+    total = samples * subject.op.elements * size
+    line = subject.line("memory", total, "B")
+    in_bytes = polynomial_of(total).evaluate(subject.trace.values)
+    return heading, [line, Line("memory", tuple(steps(Quotient(Number(in_bytes), Number(1024)))), "KiB")]
+
+
+def _params(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    if layer.shares is not None:
+        return "parameters", [Line("params", (Number(0),), "", f"the weights are those of {layer.shares}")]
+    shapes = subject.op.weights()
+    lines = []
+    if len(shapes) > 1:
+        lines = [subject.line(name or "weight", product(shape)) for name, shape in shapes.items()]
+    return "parameters", [*lines, subject.line("params", sum(map(product, shapes.values())))]
+
+
+def _macs(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    work = subject.op.work()
+    return "multiply-adds", [subject.line("MACs", samples * (work.get("mac", 0) + work.get("matmul", 0)))]
+
+
+def _flops(layer: Layer, subject: Subject, samples: Any, convention: str) -> tuple[str, list[Line]]:
+    rule = CONVENTIONS[convention]
+    return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
+
+
+def _receptive(network: Network, layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    heading = "receptive field"
+    viewer = Viewer(network)
+    for one in network.layers:
+        viewer.look(one.name, one.op, one.inputs)
+        if one is layer:
+            break
+    views = [viewer.views[source] for source in layer.inputs]
+    view = viewer.views[layer.name]
+    if not view.spans:
+        return heading, [Line("R'", remark="every position sees the whole input")]
+    dimension = max(view.spans)
+    after = []
+    for number, (before, sight) in enumerate(zip(views, subject.op.sights(), strict=True), 1):
+        suffix = str(number) if len(views) > 1 else ""
+        axis = next((at for at, axes in enumerate(before.axes) if dimension in axes), None)
+        span = before.spans.get(dimension)
+        if span is None or axis is None:
+            continue
+        look = sight[axis]
+        jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbours before")
+        size = subject.symbol(f"R{suffix}", _INPUT + 7, span.last - span.first + 1, "receptive field before")
+        start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position seen before")
+        seen = Span(jump, start, start + size - 1)
+        after.append(seen.through(look) if isinstance(look, Window) else seen)
+    spans = viewer.views[layer.name].spans[dimension]
+    union = after[0]
+    for other in after[1:]:
+        union = union.hull(other)
+    lines = [subject.line("R'", union.last - union.first + 1), subject.line("J'", union.stride)]
+    lines = [line if len(line.terms) > 1 else Line(line.symbol, (Number(line.terms[0].value),)) for line in lines]  # type: ignore[union-attr]
+    assert union.stride == spans.stride
+    if view.whole:
+        lines.append(Line("R'", remark="along the spatial path; a gate or attention sees the whole input"))
+    return heading, lines
+
+
+def explain_failure(attempt: Attempt) -> list[Explanation]:
+    """Why an operator refuses what it is given: the condition that fails, and the sizes that would come out."""
+    trace = Trace()
+    lines: list[Line] = []
+    try:
+        Subject(attempt.kind, attempt.inputs, attempt.given, trace)
+    except Unmet as error:
+        lines.append(Line("", remark=str(error)))
+        if trace.guards:
+            lines += _failing(list(trace.guards)[-1], trace)
+    try:
+        subject = Subject(attempt.kind, attempt.inputs, attempt.given, Undecided())
+    except (TypeError, ValueError):
+        return [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
+    found = [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
+    sizes = [subject.line(name, size) for name, size in zip(subject.output_names, subject.derived, strict=True)]
+    return [*found, Explanation(attempt.layer, "output", "output shape, had it gone on", tuple(sizes))]
+
+
+def _failing(guard: Guard, trace: Trace) -> list[Line]:
+    """Both sides of a condition."""
+    words = {"==": "equal", "!=": "different", ">=": "not below", "<": "below"}[guard.relation]
+    sides = [worked_out(trace.number(side), trace) for side in (guard.left, guard.right)]
+    return [
+        Line("left", sides[0]),
+        Line("right", sides[1], remark=f"the left side is {words} {'to' if guard.relation == '==' else 'the right'}"),
+    ]

@@ -1,0 +1,61 @@
+"""`archcalc explain`: why is it that number."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.spec.errors import SpecError
+
+
+@click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
+@click.argument("network")
+@click.argument("layer", required=False)
+@click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, receptive. [all]")
+@network_options
+@counting_options
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "latex", "html"]),
+    default="text",
+    help="Format of the derivation. [text]",
+)
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    network: str,
+    layer: str | None,
+    quantity: str | None,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
+
+    Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
+    """
+    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure
+    from archcalc.render.mathematics import render_explanations
+
+    try:
+        opened = open_network(network, settings, inputs)
+    except SpecError as error:
+        attempts = [mistake.attempt for mistake in error.mistakes if mistake.attempt is not None]
+        if not attempts:
+            raise
+        click.echo(str(error), err=True)
+        write(render_explanations([one for attempt in attempts for one in explain_failure(attempt)], format_), output)
+        context.exit(2)
+    chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
+    names = [layer] if layer else [one.name for one in opened.layers]
+    found = [
+        one for name in names for one in explain(opened, name, chosen, batch=batch, dtype=dtype, convention=convention)
+    ]
+    write(render_explanations(found, format_), output)
