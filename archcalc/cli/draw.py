@@ -69,11 +69,11 @@ def command(
             sys.stdout.buffer.write(content)
         return
     suffix = "mmd" if chosen == "mermaid" else chosen
-    target = output or f"{_file_name(opened.name)}.{suffix}"
+    target = output or f"{file_name(opened.name)}.{suffix}"
     write_file(Path(target), content)
     click.echo(f"wrote {target}", err=True)
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """A network's name as the name of a file in this folder."""
     return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"

@@ -23,6 +23,16 @@ def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction
     return _Writer(picture, paint, surroundings).write(direction)
 
 
+def node_ids(picture: Picture) -> dict[Node | str, str]:
+    """What each node and input is called in DOT, and so in an SVG."""
+    network = picture.network
+    ids: dict[Node | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
+    position = {layer.name: at for at, layer in enumerate(network.layers)}
+    for node in picture.root.nodes():
+        ids[node] = f"layer_{position[node.main.name]}"
+    return ids
+
+
 def _text(text: str, size: int = 0, colour: str = "", bold: bool = False) -> str:
     """A text for an HTML-like label: shown as it is, whatever it is."""
     # Even here Graphviz would put a node's name for \\N.
@@ -38,12 +48,8 @@ class _Writer:
         self.picture = picture
         self.paint = paint
         self.look = surroundings
-        network = picture.network
-        self.ids: dict[Node | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
-        position = {layer.name: at for at, layer in enumerate(network.layers)}
-        for node in picture.root.nodes():
-            self.ids[node] = f"layer_{position[node.main.name]}"
-        self.outputs = set(network.outputs)
+        self.ids = node_ids(picture)
+        self.outputs = set(picture.network.outputs)
 
     def write(self, direction: str) -> str:
         look = self.look

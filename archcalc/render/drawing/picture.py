@@ -61,6 +61,12 @@ class Node:
         """Whether it stands off the network that does inference."""
         return self.main.layer.apart
 
+    def everything(self) -> Iterator[Node]:
+        """It, and every node that it stands for."""
+        yield self
+        for one in self.repeats:
+            yield from one.everything()
+
     @property
     def joins(self) -> bool:
         """Whether it is one join of branches."""

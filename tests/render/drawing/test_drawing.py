@@ -42,19 +42,13 @@ def test_folded_or_not_every_layer_stands_in_one_box(name, depth):
     analysis = analyzed(name)
     for picture in (compose(analysis, depth=depth), fold(compose(analysis, depth=depth))):
         layers = [
-            row.name for node in picture.root.nodes() for same in (node, *_all_repeats(node)) for row in same.layers
+            row.name for node in picture.root.nodes() for same in node.everything() for row in same.layers
         ]
         assert sorted(layers) == sorted(layer.name for layer in analysis.network.layers)
         drawn = set(picture.root.nodes())
         assert all(
             edge.target in drawn and (isinstance(edge.source, str) or edge.source in drawn) for edge in picture.edges
         )
-
-
-def _all_repeats(node):
-    for one in node.repeats:
-        yield one
-        yield from _all_repeats(one)
 
 
 def clusters(cluster):

@@ -1,0 +1,34 @@
+"""`archcalc report`: everything about a network on one page."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, write
+from archcalc.cli.draw import file_name
+
+
+@click.command(cls=Command, example="archcalc report resnet50 -o resnet50.html")
+@click.argument("network")
+@network_options
+@counting_options
+@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.html]")
+def command(
+    network: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    output: str | None,
+) -> None:
+    """Write all about NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
+
+    Everything is inside the file: opening it needs no network.
+    """
+    from archcalc.render.report.page import report
+
+    opened = open_network(network, settings, inputs)
+    page = report(opened.analyze(batch=batch, dtype=dtype, convention=convention))
+    write(page, output or f"{file_name(opened.name)}.html")

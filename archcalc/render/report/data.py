@@ -1,0 +1,131 @@
+"""What a report shows, as plain data: everything that its script needs, counted by every convention."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts
+from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.depth import depth
+from archcalc.analysis.liveness import timeline
+from archcalc.ops.operator import shape_text
+from archcalc.render.data import number
+from archcalc.render.drawing.colours import FILLS, OTHER
+from archcalc.render.drawing.words import describe
+from archcalc.spec.errors import printable
+
+LARGEST_STAGE = 0.9
+"""A stage that does more of the work than this is one wrapper around all, not a stage."""
+MOST_STAGE_NAMES = 3
+
+
+def report_data(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain data. Layers stand in the order of execution; what is counted apart is marked so.
+
+    `flops` and `memory` of a layer are lists, a number for each of `conventions`.
+    """
+    network = analysis.network
+    others = {
+        name: analysis
+        if name == analysis.convention.name
+        else network.analyze(batch=analysis.batch, dtype=analysis.dtype, convention=name)
+        for name in CONVENTIONS
+    }
+    counted = {name: {row.name: row for row in (*one.rows, *one.apart)} for name, one in others.items()}
+    rows = counted[analysis.convention.name]
+    sources = _Sources()
+    itemsize = ITEM_SIZES[analysis.dtype]
+    moments = timeline(analysis)
+    return {
+        "network": printable(network.name),
+        "title": printable(network.about.title),
+        "source": printable(network.about.source),
+        "notes": printable(network.about.notes),
+        "inputs": {printable(name): shape_text(shape) for name, shape in network.inputs.items()},
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+        "itemsize": itemsize,
+        "convention": analysis.convention.name,
+        "conventions": [
+            {"name": name, "says": one.convention.says, "memory": one.convention.memory_says.format(itemsize=itemsize)}
+            for name, one in others.items()
+        ],
+        "depth": depth(analysis.rows),
+        "unaligned": [printable(name) for name in analysis.unaligned],
+        "fills": {**FILLS, "other": OTHER},
+        "layers": [
+            {**_layer(rows[layer.name], [counted[name][layer.name] for name in others], sources), "stage": stage}
+            for layer, stage in zip(network.layers, _stages(analysis), strict=True)
+        ],
+        "timeline": {
+            "layers": [printable(moment.layer) for moment in moments],
+            "bytes": [moment.live_bytes for moment in moments],
+            "alive": [len(moment.alive) for moment in moments],
+        },
+        "sources": sources.texts(),
+    }
+
+
+def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dict[str, Any]:
+    layer, field = row.layer, row.receptive_field
+    return {
+        "name": printable(layer.name),
+        "op": layer.op.kind,
+        "category": layer.op.category,
+        "says": describe(row),
+        "inputs": [printable(name) for name in layer.inputs],
+        "input": [shape_text(shape) for shape in row.input_shapes],
+        "output": shape_text(row.output_shape),
+        "arguments": {name: printable(str(value)) for name, value in layer.op.given.items()},
+        "tensors": {name or "(itself)": shape_text(shape) for name, shape in layer.op.weights().items()},
+        "shares": printable(layer.shares or ""),
+        "params": row.params,
+        "macs": row.macs,
+        "flops": [one.flops for one in counted],
+        "memory": [one.memory for one in counted],
+        "read": row.bytes_read,
+        "written": row.bytes_written,
+        "rf": [number(size) for size in field.size],
+        "rf_stride": [number(step) for step in field.stride],
+        "rf_all": field.sees_all,
+        "apart": layer.apart,
+        "place": sources.place(row),
+    }
+
+
+def _stages(analysis: Analysis) -> list[str]:
+    """The stage of every layer: its outermost groups, as few names as tell apart where the work is done."""
+    work = {row.name: row.macs for row in analysis.rows}
+    layers = analysis.network.layers
+    stages: list[str] = []
+    for names in range(1, MOST_STAGE_NAMES + 1):
+        stages = [printable(".".join(layer.name.split(".")[:names])) for layer in layers]
+        shares: dict[str, int] = {}
+        for layer, stage in zip(layers, stages, strict=True):
+            shares[stage] = shares.get(stage, 0) + work.get(layer.name, 0)
+        if max(shares.values(), default=0) <= LARGEST_STAGE * sum(shares.values()):
+            break
+    return stages
+
+
+class _Sources:
+    """The texts that layers were made of, each once."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[int, list[str]]] = {}
+
+    def place(self, row: LayerCosts) -> list[int] | None:
+        """Which text, and which of its lines from 1, says a layer."""
+        place = row.layer.place
+        if place is None:
+            return None
+        at, _ = self.files.setdefault(place.file, (len(self.files), list(place.lines)))
+        return [at, place.line + 1]
+
+    def texts(self) -> list[dict[str, Any]]:
+        """Name and lines of every text, in the order of `place`; of a path only the last part."""
+        return [
+            {"file": printable(PurePath(file).name), "lines": [printable(line.rstrip("\r")) for line in lines]}
+            for file, (_, lines) in self.files.items()
+        ]

@@ -1,0 +1,65 @@
+"""The report as one HTML file: nothing is fetched when it is opened, and no other script than its own may run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from archcalc.analysis import Analysis
+from archcalc.render.drawing.colours import DARK_RULES, LIGHT
+from archcalc.render.drawing.dot import node_ids, to_dot
+from archcalc.render.drawing.drawing import PLAIN, picture_of, transparent_svg
+from archcalc.render.drawing.paint import by_category
+from archcalc.render.report.data import report_data
+
+
+def report(analysis: Analysis) -> str:
+    """The page.
+
+    Raises `ValueError` where the network is too large to be drawn.
+    """
+    svg, drawn = _drawing(analysis)
+    data = {**report_data(analysis), "drawn": drawn}
+    script, style = _asset("report.js"), _asset("report.css").replace("/* drawing in the dark */", DARK_RULES)
+    parts = {
+        "title": escape(data["network"]),
+        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_digest(script)}'",
+        "style": style,
+        "drawing": svg,
+        "data": _embedded(data),
+        "script": script,
+    }
+    page = _asset("report.html")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match.group(1)], page)
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _embedded(data: dict[str, Any]) -> str:
+    """JSON that nothing in it can end before its end."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _digest(script: str) -> str:
+    """What a content security policy calls a script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
+    """The drawing as an svg element, and the positions of the layers that each of its nodes is."""
+    picture = picture_of(analysis, PLAIN)
+    position = {layer.name: at for at, layer in enumerate(analysis.network.layers)}
+    drawn: dict[str, list[int]] = {}
+    for node, name in node_ids(picture).items():
+        if not isinstance(node, str):
+            drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]
+            drawn[name].insert(0, drawn[name].pop(node.head))
+    svg = transparent_svg(to_dot(picture, by_category(picture), LIGHT)).decode()
+    return svg[svg.index("<svg") :], drawn
