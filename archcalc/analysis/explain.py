@@ -162,8 +162,11 @@ def explain(
     batch: int = 1,
     dtype: str = "float32",
     convention: str = "lecture",
+    viewer: Viewer | None = None,
 ) -> list[Explanation]:
     """How the numbers of a layer come about, for one sample or ``batch`` of them.
+
+    Who explains many layers hands in what `look_through` gives, once for all.
 
     Raises `KeyError` for an unknown layer, `ValueError` for an unknown quantity, convention or dtype.
     """
@@ -175,7 +178,7 @@ def explain(
         "params": _params,
         "macs": _macs,
         "flops": lambda *of: _flops(*of, convention),
-        "receptive": lambda *of: _receptive(network, *of),
+        "receptive": lambda *of: _receptive(viewer or look_through(network), *of),
     }
     found = []
     for quantity in quantities:
@@ -235,13 +238,16 @@ def _flops(layer: Layer, subject: Subject, samples: Any, convention: str) -> tup
     return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
 
 
-def _receptive(network: Network, layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
-    heading = "receptive field"
+def look_through(network: Network) -> Viewer:
+    """What every layer of a network sees."""
     viewer = Viewer(network)
-    for one in network.layers:
-        viewer.look(one.name, one.op, one.inputs)
-        if one is layer:
-            break
+    for layer in network.layers:
+        viewer.look(layer.name, layer.op, layer.inputs)
+    return viewer
+
+
+def _receptive(viewer: Viewer, layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    heading = "receptive field"
     views = [viewer.views[source] for source in layer.inputs]
     view = viewer.views[layer.name]
     if not view.spans:

@@ -41,7 +41,7 @@ def command(
 
     Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
     """
-    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure
+    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure, look_through
     from archcalc.render.mathematics import render_explanations
 
     try:
@@ -55,7 +55,10 @@ def command(
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
     names = [layer] if layer else [one.name for one in opened.layers]
+    viewer = look_through(opened)
     found = [
-        one for name in names for one in explain(opened, name, chosen, batch=batch, dtype=dtype, convention=convention)
+        one
+        for name in names
+        for one in explain(opened, name, chosen, batch=batch, dtype=dtype, convention=convention, viewer=viewer)
     ]
     write(render_explanations(found, format_), output)
