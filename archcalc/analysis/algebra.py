@@ -6,7 +6,7 @@ terms: a floor keeps only what does not divide, and floors of floors become one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -73,7 +73,7 @@ class Function:
 Atom = Symbol | Function
 
 
-def plain(value: Any) -> Any:
+def plain(value: Exact) -> Exact:
     """A whole fraction as an int."""
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
@@ -334,18 +334,9 @@ def _least(atom: Atom) -> Exact | None:
         return atom.least
     bounds = [at_least(argument) for argument in atom.arguments]
     if atom.name == "floor" and bounds[0] is not None and atom.arguments[1].constant is not None:
-        return bounds[0] // atom.arguments[1].constant
+        return plain(bounds[0] // atom.arguments[1].constant)
     if atom.name == "floor" and bounds[0] is not None and bounds[0] >= 0 and (bounds[1] or 0) > 0:
         return 0
     if atom.name in ("min", "max") and None not in bounds:
         return min(bounds) if atom.name == "min" else max(bounds)  # type: ignore[type-var]
     return 1 if atom.name == "gcd" else None
-
-
-def total(polynomials: Iterable[Polynomial]) -> Polynomial:
-    """The sum of many."""
-    terms: dict[Monomial, Exact] = {}
-    for polynomial in polynomials:
-        for monomial, factor in polynomial.terms.items():
-            terms[monomial] = terms.get(monomial, 0) + factor
-    return Polynomial(terms)

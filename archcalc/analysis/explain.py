@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ class Subject:
         self.trace = trace
         self.meaning: dict[str, str] = {}
         many = len(inputs) > 1
-        shapes = [
+        shapes: list[tuple[Any, ...]] = [
             tuple(
                 self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + at, size, "of the input")
                 for at, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
@@ -172,12 +172,12 @@ def explain(
     """
     network.analyze(batch=batch, dtype=dtype, convention=convention)  # refuses what is unknown
     layer = network[name]
-    writers = {
+    writers: dict[str, Callable[[Layer, Subject, Any], tuple[str, list[Line]]]] = {
         "output": _output,
-        "memory": lambda *of: _memory(*of, dtype, convention),
+        "memory": lambda layer, subject, samples: _memory(layer, subject, samples, dtype, convention),
         "params": _params,
         "macs": _macs,
-        "flops": lambda *of: _flops(*of, convention),
+        "flops": lambda layer, subject, samples: _flops(layer, subject, samples, convention),
         "receptive": lambda *of: _receptive(viewer or look_through(network), *of),
     }
     found = []
@@ -266,13 +266,10 @@ def _receptive(viewer: Viewer, layer: Layer, subject: Subject, samples: Any) -> 
         start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position seen before")
         seen = Span(jump, start, start + size - 1)
         after.append(seen.through(look) if isinstance(look, Window) else seen)
-    spans = viewer.views[layer.name].spans[dimension]
     union = after[0]
     for other in after[1:]:
         union = union.hull(other)
     lines = [subject.line("R'", union.last - union.first + 1), subject.line("J'", union.stride)]
-    lines = [line if len(line.terms) > 1 else Line(line.symbol, (Number(line.terms[0].value),)) for line in lines]  # type: ignore[union-attr]
-    assert union.stride == spans.stride
     if view.whole:
         lines.append(Line("R'", remark="along the spatial path; a gate or attention sees the whole input"))
     return heading, lines

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Union
 
 from archcalc.analysis.algebra import EXACT, Atom, Exact, Function, Monomial, Polynomial, Symbol, plain
+from archcalc.arithmetic import product
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,25 @@ IN_THE_HEAD = 1000
 """A product that is not above this needs no step of its own."""
 
 
+_AFTER_ALL = (10**6, 0, "")
+
+
+@dataclass(frozen=True)
+class _Written:
+    """``factor · monomial``, times ``atom^power − 1`` where ``less_one`` is (atom, power)."""
+
+    monomial: Monomial
+    factor: Exact
+    less_one: tuple[Atom, int] | None = None
+
+    @property
+    def order(self) -> tuple[bool, list[tuple[int, int, str]]]:
+        """By the first symbol, its higher powers first; numbers last."""
+        atoms = [*self.monomial, *([self.less_one] if self.less_one else [])]
+        keys = [(atom.key[0], -power, atom.key[1]) for atom, power in atoms]
+        return not atoms, [*keys, _AFTER_ALL]  # `C'·C` goes before `C'`
+
+
 class Writer:
     """Writes polynomials as terms. With ``values`` given, a rounding is shown only where it rounds."""
 
@@ -78,7 +98,7 @@ class Writer:
         floored = self._around(polynomial)
         if floored is not None:
             return floored
-        return _sum([self._monomial(monomial, factor) for monomial, factor in self._collected(polynomial)])
+        return _sum([self._term(one) for one in self._collected(polynomial)])
 
     def _around(self, polynomial: Polynomial) -> Term | None:
         """``⌊a/b⌋ + 1`` as ``⌊a/b + 1⌋``, as lecturers write it, or without a rounding where b divides a."""
@@ -109,40 +129,32 @@ class Writer:
         top, bottom = (one.evaluate(self.values) for one in function.arguments)
         return bool(top % bottom == 0)
 
-    def _collected(self, polynomial: Polynomial) -> Iterator[tuple[Monomial | tuple[Monomial, Atom], Exact]]:
-        """Monomials in the order of writing; a pair `m·a − m` is one, with the atom that 1 is taken from."""
+    def _collected(self, polynomial: Polynomial) -> list[_Written]:
+        """What is added up, in the order of writing; a pair `m·a − m` is one, with the factor that 1 is taken from."""
         terms = dict(polynomial.terms)
-        for monomial, factor in list(terms.items()):
-            if not monomial or monomial not in terms:
-                continue
-            for atom, power in monomial:
-                rest = tuple((one, p) for one, p in monomial if one != atom)
-                if rest and terms.get(rest) == -factor and power > 0:
+        found = []
+        for monomial, factor in polynomial.terms.items():
+            for at, (_, power) in enumerate(monomial):
+                rest = (*monomial[:at], *monomial[at + 1 :])
+                if monomial in terms and rest and power > 0 and terms.get(rest) == -factor:
                     del terms[rest], terms[monomial]
-                    terms[(rest, (atom, power))] = factor  # type: ignore[index]
-                    break
-        yield from sorted(terms.items(), key=lambda item: _order(item[0]))
+                    found.append(_Written(rest, factor, monomial[at]))
+        found += [_Written(monomial, factor) for monomial, factor in terms.items()]
+        return sorted(found, key=lambda one: one.order)
 
-    def _monomial(self, monomial: Monomial | tuple[Monomial, Atom], factor: Exact) -> tuple[int, Term]:
-        sign = -1 if factor < 0 else 1
-        factor = abs(factor)
-        top: list[Term] = []
-        bottom: list[Term] = []
-        extra: Term | None = None
-        atoms = monomial
-        if monomial and isinstance(monomial[0], tuple) and monomial[0] and isinstance(monomial[0][0], tuple):
-            atoms, (atom, power) = monomial  # type: ignore[misc, assignment]
-            extra = Sum(((1, self._power(atom, power)), (-1, Number(1))))  # type: ignore[has-type]
-        for atom, power in atoms:  # type: ignore[misc]
-            (top if power > 0 else bottom).append(self._power(atom, abs(power)))  # type: ignore[has-type]
-        if Fraction(factor).numerator != 1 or not (top or extra):
-            top.insert(0, Number(Fraction(factor).numerator))
-        if Fraction(factor).denominator != 1:
-            bottom.insert(0, Number(Fraction(factor).denominator))
-        if extra is not None:
-            top.append(extra)
+    def _term(self, written: _Written) -> tuple[int, Term]:
+        """The sign and what follows it."""
+        factor = abs(Fraction(written.factor))
+        top = [self._power(atom, power) for atom, power in written.monomial if power > 0]
+        bottom = [self._power(atom, -power) for atom, power in written.monomial if power < 0]
+        if written.less_one is not None:
+            top.append(Sum(((1, self._power(*written.less_one)), (-1, Number(1)))))
+        if factor.numerator != 1 or not top:
+            top.insert(0, Number(factor.numerator))
+        if factor.denominator != 1:
+            bottom.insert(0, Number(factor.denominator))
         whole = _product(top)
-        return sign, Quotient(whole, _product(bottom)) if bottom else whole
+        return (-1 if written.factor < 0 else 1), Quotient(whole, _product(bottom)) if bottom else whole
 
     def _power(self, atom: Atom, power: int) -> Term:
         if isinstance(atom, Symbol):
@@ -156,16 +168,8 @@ class Writer:
         return base if power == 1 else Power(base, power)
 
 
-def _order(monomial: Monomial | tuple[Monomial, Atom]) -> tuple[bool, str]:
-    if not monomial:
-        return (True, "")
-    if isinstance(monomial[0], tuple) and monomial[0] and isinstance(monomial[0][0], tuple):
-        monomial = (*monomial[0], monomial[1])  # type: ignore[assignment]
-    return (False, str([(atom.key[0] + 1000, -power, atom.key[1]) for atom, power in monomial]))  # type: ignore[misc, has-type]
-
-
 def _signed(value: Exact) -> tuple[int, Term]:
-    return (1 if value >= 0 else -1, Number(abs(value)))
+    return (1 if value >= 0 else -1, Number(value if value >= 0 else -value))
 
 
 def _sum(terms: list[tuple[int, Term]]) -> Term:
@@ -195,25 +199,26 @@ def with_numbers(term: Term, values: Mapping[str, Exact]) -> Term:
 
 def value(term: Term) -> Exact:
     """The value of a term of numbers."""
+    result: Exact
     if isinstance(term, Number):
         return term.value
     if isinstance(term, Name):
         raise ValueError(f"{term.name} has no value")
     if isinstance(term, Sum):
-        return plain(sum((sign * value(one) for sign, one in term.terms), 0))
-    if isinstance(term, Product):
-        result: Exact = 1
-        for factor in term.factors:
-            result = result * value(factor)
-        return plain(result)
-    if isinstance(term, Power):
-        return plain(Fraction(value(term.base)) ** term.exponent)
-    if isinstance(term, Quotient):
-        return plain(Fraction(value(term.top)) / Fraction(value(term.bottom)))
-    values = [value(one) for one in term.arguments]
-    if term.name in ("floor", "ceil"):
-        return values[0] // 1 if term.name == "floor" else -(-values[0] // 1)
-    return plain(EXACT[term.name](*values))
+        result = sum((sign * value(one) for sign, one in term.terms), 0)
+    elif isinstance(term, Product):
+        result = product(value(factor) for factor in term.factors)
+    elif isinstance(term, Power):
+        result = Fraction(value(term.base)) ** term.exponent
+    elif isinstance(term, Quotient):
+        result = Fraction(value(term.top)) / Fraction(value(term.bottom))
+    else:
+        result = CALLS[term.name](*map(value, term.arguments))
+    return plain(result)
+
+
+CALLS: dict[str, Callable[..., Exact]] = {**EXACT, "floor": lambda one: one // 1, "ceil": lambda one: -(-one // 1)}
+"""Functions of a board: their floor is of one argument, a quotient."""
 
 
 def steps(term: Term) -> Iterator[Term]:
@@ -229,7 +234,7 @@ def _step(term: Term) -> Term:
     if isinstance(term, Number) or _is_simple(term):
         return Number(value(term))
     if isinstance(term, Sum) and all(_is_simple(one) for _, one in term.terms):
-        if all(isinstance(one, Number) or abs(value(one)) < IN_THE_HEAD for _, one in term.terms):
+        if all(isinstance(one, Number) or -IN_THE_HEAD < value(one) < IN_THE_HEAD for _, one in term.terms):
             return Number(value(term))
         return Sum(tuple((sign, Number(value(one))) for sign, one in term.terms))
     if isinstance(term, Call):
@@ -250,9 +255,8 @@ def _is_simple(term: Term) -> bool:
     return isinstance(term, Quotient) and _is_simple(term.top) and _is_simple(term.bottom)
 
 
-def _mapped(term: Term, change: object) -> Term:
+def _mapped(term: Term, change: Callable[[Term], Term]) -> Term:
     """The term with a change to each part."""
-    assert callable(change)
     if isinstance(term, Sum):
         return Sum(tuple((sign, change(one)) for sign, one in term.terms))
     if isinstance(term, Product):

@@ -6,13 +6,16 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from archcalc.arithmetic import Shape
 from archcalc.network import Network
 from archcalc.spec.errors import SpecError, quote
+
+if TYPE_CHECKING:
+    from archcalc.spec.family import Family
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +67,27 @@ def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, .
     spec, variant = find(reference)
     values = dict(parse_setting(text, spec) for text in settings)
     return spec.network(variant, values, input_shapes(inputs))
+
+
+def open_family(reference: str, lets: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> Family:
+    """The networks that a command line means: a spec with what ``lets`` leaves open, or a piece."""
+    from archcalc.spec.family import Piece, SpecFamily, is_piece
+    from archcalc.spec.language import parse_setting
+    from archcalc.spec.library import find
+
+    if is_piece(reference):
+        if lets or settings or inputs:
+            raise SpecError("a piece has its numbers in its text: no --let, --set or --input")
+        return Piece(reference)
+    parts = [let.partition("=") for let in lets]
+    for name, equals, text in parts:
+        if not equals or not name.strip() or not text.strip():
+            raise SpecError(f"--let takes NAME=EXPRESSION, not {quote(name + equals + text)}")
+    spec, variant = find(reference)
+    values = dict(parse_setting(text, spec) for text in settings)
+    return SpecFamily(
+        spec, variant, values, input_shapes(inputs), {name.strip(): text.strip() for name, _, text in parts}
+    )
 
 
 def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:

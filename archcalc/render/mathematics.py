@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from archcalc.analysis.algebra import Exact
 from archcalc.analysis.explain import Explanation, Line
-from archcalc.analysis.terms import Call, Name, Number, Power, Product, Quotient, Sum, Term
+from archcalc.analysis.formula import Formulas, python_source
+from archcalc.analysis.terms import Name, Number, Power, Product, Quotient, Sum, Term, Writer
 from archcalc.spec.errors import printable
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -50,7 +52,7 @@ def term_text(term: Term, inside: str = "") -> str:
 def _product_text(factors: Sequence[Term]) -> str:
     """Factors with dots between them; a number stands close to the letter after it: `2P`."""
     text = term_text(factors[0], "product")
-    for before, one in zip(factors, factors[1:], strict=False):
+    for before, one in pairwise(factors):
         close = isinstance(before, Number) and isinstance(one, (Name, Power)) and not _is_number(one)
         text += ("" if close else "·") + term_text(one, "product")
     return text
@@ -179,3 +181,36 @@ def _html(explanations: Sequence[Explanation]) -> str:
 
 
 FORMATS = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
+
+
+def heading_of(quantity: str, convention: str) -> str:
+    """What a quantity is called where its formula stands."""
+    return {"macs": "MACs", "flops": f"{convention} flop", "memory": "memory in bytes"}.get(quantity, quantity)
+
+
+def render_formulas(formulas: Formulas, format: str, convention: str) -> str:
+    """Closed forms in `text`, `latex` or `python`, with the conditions under which they hold."""
+    writer = Writer()
+    relations = {"==": "=", "!=": "≠", ">=": "≥", "<": "<"}
+    conditions = [
+        f"{term_text(writer.write(left))} {relations[relation]} {term_text(writer.write(right))}"
+        for left, relation, right in formulas.conditions
+    ]
+    if format == "python":
+        notes = "".join(f"# where {condition}\n" for condition in conditions)
+        return f"# {printable(formulas.name)}\n{notes}\n" + python_source(formulas)
+    if format == "latex":
+        lines = [
+            rf"\text{{{heading_of(name, convention)}}} &= {term_latex(writer.write(form))}"
+            for name, form in formulas.forms.items()
+        ]
+        marks = {"==": "=", "!=": r"\ne", ">=": r"\ge", "<": "<"}
+        lines += [
+            rf"&\quad {term_latex(writer.write(left))} {marks[relation]} {term_latex(writer.write(right))}"
+            for left, relation, right in formulas.conditions
+        ]
+        return "\\begin{align*}\n  " + "\\\\\n  ".join(lines) + "\n\\end{align*}\n"
+    lines = [
+        f"{heading_of(name, convention)} = {term_text(writer.write(form))}" for name, form in formulas.forms.items()
+    ]
+    return "\n".join([*lines, *(f"  where {condition}" for condition in conditions)]) + "\n"
