@@ -158,10 +158,7 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
 
     Raises `ValueError` for an unknown dtype or convention, or a batch below 1.
     """
-    rule = _known(CONVENTIONS, convention, "convention")
-    itemsize = _known(ITEM_SIZES, dtype, "dtype")
-    if batch < 1:
-        raise ValueError(f"a batch has at least 1 sample, not {batch}")
+    rule, itemsize = way_of_counting(batch, dtype, convention)
     viewer = Viewer(network)
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
@@ -174,6 +171,15 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
         field = viewer.look(layer.name, op, layer.inputs)
         (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize))
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
+
+
+def way_of_counting(batch: int, dtype: str, convention: str) -> tuple[Convention, int]:
+    """The convention, and the bytes of a number; refuses what `analyze` refuses."""
+    rule: Convention = _known(CONVENTIONS, convention, "convention")
+    itemsize: int = _known(ITEM_SIZES, dtype, "dtype")
+    if batch < 1:
+        raise ValueError(f"a batch has at least 1 sample, not {batch}")
+    return rule, itemsize
 
 
 def _known(table: dict[str, Any], name: str, what: str) -> Any:

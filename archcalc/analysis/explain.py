@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.analysis.algebra import Symbol
 from archcalc.analysis.conventions import CONVENTIONS
-from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.costs import ITEM_SIZES, way_of_counting
 from archcalc.analysis.receptive import Span, Viewer
 from archcalc.analysis.terms import Name, Number, Quotient, Term, Writer, steps, with_numbers
 from archcalc.analysis.traced import Guard, Trace, Traced, Undecided, polynomial_of
@@ -170,7 +170,7 @@ def explain(
 
     Raises `KeyError` for an unknown layer, `ValueError` for an unknown quantity, convention or dtype.
     """
-    network.analyze(batch=batch, dtype=dtype, convention=convention)  # refuses what is unknown
+    way_of_counting(batch, dtype, convention)
     layer = network[name]
     writers: dict[str, Callable[[Layer, Subject, Any], tuple[str, list[Line]]]] = {
         "output": _output,
