@@ -13,6 +13,7 @@ from archcalc.ops.operator import shape_text
 from archcalc.render.data import number
 from archcalc.render.drawing.colours import FILLS, OTHER
 from archcalc.render.drawing.words import describe
+from archcalc.render.report.derivations import Derivations
 from archcalc.spec.errors import printable
 
 LARGEST_STAGE = 0.9
@@ -37,6 +38,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     sources = _Sources()
     itemsize = ITEM_SIZES[analysis.dtype]
     moments = timeline(analysis)
+    derivations = Derivations(analysis, others)
     return {
         "network": printable(network.name),
         "title": printable(network.about.title),
@@ -55,9 +57,14 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "unaligned": [printable(name) for name in analysis.unaligned],
         "fills": {**FILLS, "other": OTHER},
         "layers": [
-            {**_layer(rows[layer.name], [counted[name][layer.name] for name in others], sources), "stage": stage}
+            {
+                **_layer(rows[layer.name], [counted[name][layer.name] for name in others], sources),
+                "stage": stage,
+                "derivations": derivations.of(layer),
+            }
             for layer, stage in zip(network.layers, _stages(analysis), strict=True)
         ],
+        "derivations": derivations.entries(),
         "timeline": {
             "layers": [printable(moment.layer) for moment in moments],
             "bytes": [moment.live_bytes for moment in moments],

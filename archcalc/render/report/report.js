@@ -156,7 +156,8 @@
       ["read, written", `${bytes(layer.read)}, ${bytes(layer.written)}`],
       ["receptive field", fieldText(layer)], ["its stride", layer.rf_stride.map((step) => (step === null ? "–" : step)).join(", ")],
     ]));
-    for (const derivation of layer.derivations || []) {
+    for (const derivation of layer.derivations.map((index) => data.derivations[index])) {
+      if (derivation.convention && derivation.convention !== data.conventions[state.convention].name) continue;
       parts.push(make("h4", {}, derivation.of), make("pre", { class: "derivation" }, derivation.text));
     }
     if (layer.place) {
@@ -360,7 +361,7 @@
     const kinds = [...new Set(inference.map((layer) => layer.category))];
     replace(at("conventions"), make("thead", {}, make("tr", {}, make("th", { class: "words" }, "convention"), make("th", {}, "flop"),
       ...kinds.map((kind) => make("th", {}, kind)), make("th", {}, "memory"), make("th", { class: "words" }, "counts"))),
-    make("tbody", {}, ...data.conventions.map((one, index) => make("tr", { class: index === state.convention ? "chosen" : "" },
+    make("tbody", {}, ...data.conventions.map((one, index) => make("tr", { class: index === state.convention ? "current" : "" },
       make("td", { class: "words" }, one.name), make("td", {}, full(sum(inference, (layer) => layer.flops[index]))),
       ...kinds.map((kind) => make("td", {}, count(sum(inference.filter((layer) => layer.category === kind), (layer) => layer.flops[index])))),
       make("td", {}, bytes(sum(inference, (layer) => layer.memory[index]))), make("td", { class: "words long" }, one.says)))));

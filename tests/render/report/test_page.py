@@ -125,6 +125,8 @@ def test_a_click_on_a_box_shows_its_layer(page):
     assert page.one("#layers tr.chosen td[data-key=name]").text == "conv1"
     assert len(page.all("#drawing .node.chosen")) == 1
     assert "kernel: 7" in page.one(".line.chosen").text
+    # The lecture's own derivation of AlexNet's first layer, with ResNet's numbers.
+    assert "⌊(224 − 7 + 2·3)/2 + 1⌋" in page.one("#details").text
     others = [button.text for button in page.all("#details .others button")]
     assert others == ["conv1", "bn1", "relu1"]
     page.all("#details .others button")[1].click()
@@ -133,10 +135,15 @@ def test_a_click_on_a_box_shows_its_layer(page):
 
 @in_chromium
 def test_a_drag_moves_the_drawing_and_chooses_nothing(page):
-    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
     before = page.one("#drawing svg").get_dom_attribute("viewBox").split()
-    ActionChains(page.browser).click_and_hold(page.one("#layer_0")).move_by_offset(40, 60).release().perform()
+    page.browser.execute_script("document.getElementById('drawing').scrollIntoView()")
+    place = page.browser.execute_script("return document.getElementById('layer_0').getBoundingClientRect().toJSON()")
+    x, y = round(place["x"] + place["width"] / 2), round(place["y"] + place["height"] / 2)
+    mouse = ActionBuilder(page.browser)
+    mouse.pointer_action.move_to_location(x, y).pointer_down().move_to_location(x + 40, y + 60).pointer_up()
+    mouse.perform()
     after = page.one("#drawing svg").get_dom_attribute("viewBox").split()
     assert float(after[0]) < float(before[0])
     assert float(after[1]) < float(before[1])
@@ -188,7 +195,10 @@ def test_the_convention_is_switched(page, convention, flops):
     page.choose("#convention", convention)
     assert page.total("flops") == flops
     assert convention in page.one("#summary").text
-    assert page.one("#conventions tr.chosen").text.startswith(f"{convention} {flops}")
+    page.click("#layer_0")
+    assert f"operations ({convention} flop)" in page.one("#details").text
+    assert "operations (lecture flop)" not in page.one("#details").text
+    assert page.one("#conventions tr.current").text.startswith(f"{convention} {flops}")
 
 
 @in_chromium

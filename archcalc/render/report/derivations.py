@@ -1,0 +1,62 @@
+"""The derivation of every layer's numbers, each text kept once: most layers of a network are like another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.analysis import Analysis
+from archcalc.analysis.explain import QUANTITIES, Explanation, explain, look_through
+from archcalc.network import Layer
+from archcalc.render.mathematics import line_text
+
+COUNTED = ("memory", "flops")
+"""Quantities that a convention decides."""
+Entry = tuple[str, str, str]
+"""What is derived, the lines, and the convention that counts so, or `""` for all."""
+
+
+class Derivations:
+    """Derivations of one network's layers, by several conventions."""
+
+    def __init__(self, analysis: Analysis, conventions: Iterable[str]) -> None:
+        self.analysis = analysis
+        self.conventions = tuple(conventions)
+        self.viewer = look_through(analysis.network)
+        self.pool: dict[Entry, int] = {}
+        self.alike: dict[tuple[int, str | None], list[int]] = {}
+
+    def of(self, layer: Layer) -> list[int]:
+        """The places in `entries` of a layer's derivations."""
+        # The same application of an operator costs the same wherever it stands; what it sees depends on its inputs.
+        alike = (id(layer.op), layer.shares)
+        if alike not in self.alike:
+            fixed = tuple(one for one in QUANTITIES if one not in (*COUNTED, "receptive"))
+            found = self._places(layer, fixed, self.analysis.convention.name, "")
+            for convention in self.conventions:
+                found += self._places(layer, COUNTED, convention, convention)
+            self.alike[alike] = found
+        return self.alike[alike] + self._places(layer, ("receptive",), self.analysis.convention.name, "")
+
+    def entries(self) -> list[dict[str, str]]:
+        """Every derivation, once."""
+        return [{"of": of, "text": text, "convention": convention} for of, text, convention in self.pool]
+
+    def _places(self, layer: Layer, quantities: tuple[str, ...], convention: str, marked: str) -> list[int]:
+        analysis = self.analysis
+        explanations = explain(
+            analysis.network,
+            layer.name,
+            quantities,
+            batch=analysis.batch,
+            dtype=analysis.dtype,
+            convention=convention,
+            viewer=self.viewer,
+        )
+        return [self._place((one.heading, _text(one), marked)) for one in explanations]
+
+    def _place(self, entry: Entry) -> int:
+        return self.pool.setdefault(entry, len(self.pool))
+
+
+def _text(explanation: Explanation) -> str:
+    return "\n".join(map(line_text, explanation.lines))
