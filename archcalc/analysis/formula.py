@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis.algebra import Exact, Function, Polynomial, Symbol
 from archcalc.analysis.costs import analyze
 from archcalc.analysis.traced import Guard, Trace, polynomial_of
+from archcalc.arithmetic import product
+from archcalc.network import Network
 from archcalc.spec.errors import SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -84,9 +86,6 @@ def formulas(
 
     Raises `ValueError` for an unknown quantity, `SpecError` where the network cannot be built.
     """
-    for quantity in quantities:
-        if quantity not in QUANTITIES:
-            raise ValueError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
     if not family.samples:
         raise SpecError("nothing is left open: say what varies with --let NAME=EXPRESSION, such as --let H=32*h")
     symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
@@ -94,16 +93,10 @@ def formulas(
     def run(values: Mapping[str, int]) -> tuple[dict[str, Polynomial], list[Guard]]:
         trace = Trace()
         numbers = {name: trace.symbol(symbol, values[name]) for name, symbol in symbols.items()}
-        analysis = analyze(family.network(numbers), batch=batch, dtype=dtype, convention=convention)
-        last = analysis.rows[-1]
-        sizes: dict[str, Any] = {name: getattr(analysis.totals, name) for name in TOTALS}
-        sizes["output"] = 1
-        for size in last.output_shape:
-            sizes["output"] = sizes["output"] * size
-        sizes["receptive"] = last.receptive_field.size[-1] if last.receptive_field.size else 1
-        return {name: polynomial_of(sizes[name]) for name in quantities}, [
-            guard for guard in trace.guards if not guard.always
-        ]
+        network = family.network(numbers)
+        sizes = measured(network, quantities, batch=batch, dtype=dtype, convention=convention)
+        forms = {name: polynomial_of(size) for name, size in sizes.items()}
+        return forms, [guard for guard in trace.guards if not guard.always]
 
     forms, guards = run(family.samples)
     counts = [symbol for symbol in symbols.values() if any(_pins(guard, symbol) for guard in guards)]
@@ -113,6 +106,21 @@ def formulas(
             raise SpecError(f"only one count can be left open at once, and these are counts or decide: {names}")
         forms, guards = _summed(run, family.samples, symbol)
     return Formulas(family.name, forms, tuple(guards), tuple(symbols.values()))
+
+
+def measured(
+    network: Network, quantities: Sequence[str], *, batch: int = 1, dtype: str = "float32", convention: str = "lecture"
+) -> dict[str, Any]:
+    """Some quantities of a network; `ValueError` for an unknown one."""
+    for quantity in quantities:
+        if quantity not in QUANTITIES:
+            raise ValueError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+    analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
+    last = analysis.rows[-1]
+    found: dict[str, Any] = {name: getattr(analysis.totals, name) for name in TOTALS}
+    found["output"] = product(last.output_shape)
+    found["receptive"] = last.receptive_field.size[-1] if last.receptive_field.size else 1
+    return {name: found[name] for name in quantities}
 
 
 def _pins(guard: Guard, symbol: Symbol) -> bool:

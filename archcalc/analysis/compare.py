@@ -1,0 +1,110 @@
+"""Networks side by side: totals and ratios, where the cost sits, and one network under every way of counting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from archcalc.analysis.conventions import CONVENTIONS
+from archcalc.analysis.costs import Analysis, LayerCosts, analyze
+from archcalc.analysis.formula import Formulas
+from archcalc.network import Network
+
+MEASURES: dict[str, Callable[[Analysis], int]] = {
+    "params": lambda analysis: analysis.totals.params,
+    "MACs": lambda analysis: analysis.totals.macs,
+    "flop": lambda analysis: analysis.totals.flops,
+    "memory": lambda analysis: analysis.totals.memory,
+    "layers": lambda analysis: len(analysis.rows),
+    "weight layers": lambda analysis: sum(1 for row in analysis.rows if row.weights and row.macs),
+}
+"""What is compared. Weight layers are what a network's name counts: convolution and linear layers with weights."""
+
+
+PLACED = {"params": "params", "MACs": "macs", "memory": "memory"}
+"""Measures that are told apart by the size of the map."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A measure of every network; ``ratios`` are to the first (None where that is 0)."""
+
+    name: str
+    values: tuple[int, ...]
+
+    @property
+    def ratios(self) -> tuple[Fraction | None, ...]:
+        """Each value over the first."""
+        first = self.values[0]
+        return tuple(Fraction(value, first) if first else None for value in self.values)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several networks."""
+
+    names: tuple[str, ...]
+    totals: tuple[Row, ...]
+    places: tuple[tuple[str, tuple[Row, ...]], ...]
+    """A resolution of the map, with the parameters, multiply-adds and memory of the layers that give it."""
+
+
+def compare(analyses: Sequence[Analysis]) -> Comparison:
+    """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""
+    if len(analyses) < 2:
+        raise ValueError("a comparison needs two networks or more")
+    totals = tuple(Row(name, tuple(map(measure, analyses))) for name, measure in MEASURES.items())
+    places: dict[tuple[int, ...], None] = {}
+    for analysis in analyses:
+        places.update(dict.fromkeys(_place(row) for row in analysis.rows))
+    ordered = sorted(places, key=lambda place: (not place, [-size for size in place]))
+    return Comparison(
+        names=tuple(analysis.network.name for analysis in analyses),
+        totals=totals,
+        places=tuple((_place_text(place), _rows_at(analyses, place)) for place in ordered),
+    )
+
+
+def _place(row: LayerCosts) -> tuple[int, ...]:
+    """The sizes of the map that a layer gives; none where it is a vector, or a map of one position."""
+    sizes = row.output_shape[1:]
+    return sizes if any(size != 1 for size in sizes) else ()
+
+
+def _place_text(place: tuple[int, ...]) -> str:
+    return "×".join(map(str, place)) if place else "head"
+
+
+def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[Row, ...]:
+    def sums(quantity: str) -> tuple[int, ...]:
+        return tuple(
+            sum(getattr(row, quantity) for row in analysis.rows if _place(row) == place) for analysis in analyses
+        )
+
+    return tuple(
+        Row(name, sums(quantity)) for name, quantity in (("params", "params"), ("MACs", "macs"), ("memory", "memory"))
+    )
+
+
+def by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
+    """The operations of every kind of operator under every convention, and their sums."""
+    names = tuple(CONVENTIONS)
+    analyses = [analyze(network, batch=batch, convention=name) for name in names]
+    kinds = dict.fromkeys(layer.op.kind for layer in network.layers if not layer.apart)
+    rows = [
+        (kind, tuple(sum(row.flops for row in one.rows if row.layer.op.kind == kind) for one in analyses))
+        for kind in kinds
+    ]
+    rows.sort(key=lambda row: -max(row[1]))
+    rows.append(("total", tuple(one.totals.flops for one in analyses)))
+    return names, rows
+
+
+def ratio_of_formulas(one: Formulas, other: Formulas, quantity: str) -> Any:
+    """The quotient of two closed forms, simplified, as a SymPy expression; None where the divisor is 0."""
+    import sympy
+
+    divisor = other.sympy(quantity)
+    return None if divisor == 0 else sympy.factor(sympy.cancel(one.sympy(quantity) / divisor))

@@ -1,0 +1,67 @@
+"""`archcalc compare`: networks, pieces or conventions side by side."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_family, open_network, output_option, write
+from archcalc.spec.errors import SpecError
+
+
+@click.command(cls=Command, example="archcalc compare alexnet vgg16")
+@click.argument("networks", nargs=-1, required=True, metavar="NETWORK…")
+@click.option("--conventions", is_flag=True, help="Compare the ways of counting, for one network.")
+@network_options
+@counting_options
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "csv"]),
+    default="text",
+    help="Format of the tables. [text]",
+)
+@output_option
+def command(
+    networks: tuple[str, ...],
+    conventions: bool,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Compare networks: totals, ratios to the first, and at which size of map the cost sits.
+
+    Pieces such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted in every
+    way.
+    """
+    from archcalc.analysis.compare import by_convention, compare
+    from archcalc.analysis.formula import formulas
+    from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
+    from archcalc.spec.family import is_piece
+
+    if conventions:
+        if len(networks) != 1:
+            raise SpecError("--conventions compares the ways of counting for one network")
+        names, rows = by_convention(open_network(networks[0], settings, inputs), batch)
+        write(render_conventions(names, rows, format_), output)
+        return
+    if len(networks) < 2:
+        raise SpecError("a comparison needs two networks or more, or --conventions")
+    pieces = [is_piece(one) for one in networks]
+    if all(pieces):
+        found = [
+            formulas(open_family(one, (), settings, inputs), ("params", "macs", "receptive"), convention=convention)
+            for one in networks
+        ]
+        write(render_pieces(found, convention), output)
+        return
+    if any(pieces):
+        raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
+    analyses = [
+        open_network(one, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention) for one in networks
+    ]
+    write(render_comparison(compare(analyses), format_, convention), output)

@@ -1,0 +1,61 @@
+"""`archcalc compare`."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+
+def test_alexnet_and_vgg16(cli):
+    """Lecture deck 001, slide "AlexNet vs VGG-16", for VGG-16 as the lecture draws it: memory 25 times (conv, fc6 and
+    fc7 rows), parameters 2.3 times, operations 19.4 times as many; gold: 61,100,840 and 137.77 M parameters.
+    """
+    result = cli("compare", "alexnet", "vgg16_eecs498", "--format", "csv")
+    rows = {row["measure"]: row for row in csv.DictReader(io.StringIO(result.out))}
+    assert rows["params"]["alexnet"] == "61100840"
+    macs = {name: int(rows["MACs"][name]) for name in ("alexnet", "vgg16_eecs498")}
+    assert macs == {"alexnet": 716_767_232, "vgg16_eecs498": 13_620_576_256}
+    text = cli("compare", "alexnet", "vgg16_eecs498").out
+    assert "19.0×" in text  # 13,620,576,256 / 716,767,232; the slide divides rounded figures
+    assert "2.25×" in text
+    assert [line.split()[0] for line in text.splitlines() if line.startswith(("224", "head"))] == ["224×224", "head"]
+
+
+def test_pieces(cli):
+    """Deck 001: 25C² against 18C² at the same receptive field."""
+    out = cli("compare", "conv 5x5 C->C", "conv 3x3 C->C, conv 3x3 C->C").out
+    assert "conv 5x5 C->C: 25C²\n" in out
+    assert "conv 3x3 C->C, conv 3x3 C->C: 18C²\n" in out
+    assert "ratio: 25/18\n" in out
+
+
+def test_depthwise_separable(cli):
+    out = cli("compare", "conv 3x3 C->C", "conv 3x3 C->C groups=C, conv 1x1 C->C").out
+    assert "ratio: 9·C/(C + 9)\n" in out
+
+
+def test_conventions(cli):
+    """What fvcore 0.1.5 and torch 2.15's FlopCounterMode report for torchvision's ResNet-50 at 224×224."""
+    out = cli("compare", "resnet50", "--conventions", "--format", "csv").out
+    total = {row["operator"]: row for row in csv.DictReader(io.StringIO(out))}["total"]
+    assert int(total["fvcore"]) == 4_111_512_576
+    assert int(total["torch"]) == 8_178_368_512
+    parts = [row for row in csv.DictReader(io.StringIO(out)) if row["operator"] != "total"]
+    for name in ("lecture", "full", "fvcore", "torch"):
+        assert sum(int(row[name]) for row in parts) == int(total[name])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["alexnet"], "needs two networks"),
+        (["alexnet", "conv 3x3 C->C"], "cannot be compared to a network"),
+        (["alexnet", "vgg16", "--conventions"], "for one network"),
+    ],
+)
+def test_mistakes(cli, arguments, message):
+    result = cli("compare", *arguments)
+    assert result.code == 2
+    assert message in result.err
