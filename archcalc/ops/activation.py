@@ -11,6 +11,7 @@ from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -30,6 +31,7 @@ class _Elementwise(Operator):
     category = "activation"
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
+    kept: ClassVar[Keeps] = Keeps(inputs=True)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -41,6 +43,9 @@ class _Elementwise(Operator):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
 
+    def keeps(self) -> Keeps:
+        return self.kept
+
     def torch(self) -> Torch:
         return Torch(self.torch_name)
 
@@ -49,6 +54,7 @@ class Relu(_Elementwise):
     """``max(x, 0)``"""
 
     kind = "relu"
+    kept = Keeps(output=True)
     per_element = {"compare": 1}
     torch_name = "nn.ReLU"
     examples = (example((4, 5, 6)), example((7,)))
@@ -132,6 +138,7 @@ class Sigmoid(_Elementwise):
     """``1 / (1 + exp(−x))``"""
 
     kind = "sigmoid"
+    kept = Keeps(output=True)
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
     examples = (example((4, 5, 6)),)
@@ -141,6 +148,7 @@ class Tanh(_Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
+    kept = Keeps(output=True)
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
     examples = (example((4, 5, 6)),)
@@ -199,6 +207,7 @@ class Scale(_Elementwise):
     """Every element times a constant."""
 
     kind = "scale"
+    kept = Keeps()
     factor: Number = required("the constant")
     per_element = {"mul": 1}
     examples = (example((4, 5, 6), factor=0.17),)
@@ -229,6 +238,9 @@ class Softmax(Operator):
         sight: list[Any] = [SAME_POSITION] * len(self.x)
         sight[self.axis] = GLANCE
         return tuple(sight)
+
+    def keeps(self) -> Keeps:
+        return Keeps(output=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

@@ -8,6 +8,7 @@ from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -57,6 +58,13 @@ class ScaledDotProductAttention(Operator):
         front: tuple[Window | Sight, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
+
+    def keeps(self) -> Keeps:
+        """The fused kernel keeps its inputs, its output and a number per row; without it, the scores are kept."""
+        q, k, v = self.inputs
+        if q[-1] == v[-1]:
+            return Keeps(inputs=True, output=True, elements=product(q[:-1]))
+        return Keeps(elements=product(q) + product(k) + product(q[:-1]) * k[-2] + product(v))
 
     def torch(self) -> Torch:
         return Torch("nn.functional.scaled_dot_product_attention")
@@ -115,6 +123,13 @@ class MultiHeadAttention(Operator):
         if len(self.inputs) == 1:
             return ((GLANCE, WHOLE_AXIS),)
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
+
+    def keeps(self) -> Keeps:
+        """Inputs in another order, queries, keys and values, a number per row and head, and the heads' output."""
+        q, k, _ = self._qkv()
+        projected = product(q) + 2 * product(k)
+        given = product(q) if len(self.inputs) == 1 else projected
+        return Keeps(elements=given + projected + self.heads * q[0] + product(q))
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {} if self.bias else {"bias": False}

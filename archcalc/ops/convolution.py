@@ -9,6 +9,7 @@ from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Count, Extent, Offsets, Padding, option, required
 from archcalc.ops.operator import (
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -117,8 +118,21 @@ class Conv(Operator):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (WHOLE_AXIS, *window_sight(self.kernel, self.stride, self.padding, self.dilation))
 
+    def _is_symmetric(self) -> bool:
+        return all(before == after for before, after in self.padding)
+
+    def _padded(self) -> Dim:
+        """Elements of the input with its padding, which PyTorch must make where the sides differ."""
+        padded: Dim = self.channels_in * product(
+            n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True)
+        )
+        return padded
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True) if self._is_symmetric() else Keeps(elements=self._padded())
+
     def torch(self) -> Torch:
-        symmetric = all(before == after for before, after in self.padding)
+        symmetric = self._is_symmetric()
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
         if set(self.stride) != {1}:
             kwargs["stride"] = compact(self.stride)
@@ -197,6 +211,9 @@ class ConvTranspose(Operator):
                 for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
             ),
         )
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True)
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}

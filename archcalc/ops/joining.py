@@ -7,6 +7,7 @@ from archcalc.ops.arguments import Axis, option
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -51,6 +52,9 @@ class _Arithmetic(Operator):
             for shape in self.inputs
         )
 
+    def keeps(self) -> Keeps:
+        return Keeps()
+
     def torch(self) -> Torch:
         return Torch(self.torch_name)
 
@@ -81,6 +85,10 @@ class Mul(_Arithmetic):
     primitive = "mul"
     torch_name = "operator.mul"
     examples = (example((4, 5, 6), (4, 1, 1)), example((4, 5), (4, 5), (1, 5)))
+
+    def keeps(self) -> Keeps:
+        """Both sides of every product: with more than two inputs, also the products between."""
+        return Keeps(inputs=True, elements=(len(self.inputs) - 2) * self.elements)
 
 
 class Concat(Operator):
@@ -119,6 +127,9 @@ class Concat(Operator):
             result.append(tuple(shift if at == axis else SAME_POSITION for at in range(len(shape))))
             before = before + shape[axis]
         return tuple(result)
+
+    def keeps(self) -> Keeps:
+        return Keeps()
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

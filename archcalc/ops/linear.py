@@ -7,6 +7,7 @@ from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -46,6 +47,9 @@ class Linear(Operator):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
 
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True)
+
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})
 
@@ -78,6 +82,9 @@ class Embedding(Operator):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

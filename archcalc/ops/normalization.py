@@ -11,6 +11,7 @@ from archcalc.ops.arguments import Bool, Count, Number, Positive, option, requir
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -91,6 +92,9 @@ class BatchNorm(_Normalization):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
 
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, shared=2 * self.channels_in)
+
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
         if self.momentum != 0.1:
@@ -117,6 +121,9 @@ class LayerNorm(_Normalization):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (*(SAME_POSITION,) * (len(self.x) - self.dims), *(GLANCE,) * self.dims)
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, elements=2 * self.groups_and_size()[0])
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -146,6 +153,9 @@ class GroupNorm(_Normalization):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (GLANCE,) * len(self.x)
 
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, elements=2 * self.groups)
+
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self._torch_arguments())
 
@@ -166,6 +176,9 @@ class InstanceNorm(_Normalization):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION, *(GLANCE,) * self.rank)
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -202,6 +215,11 @@ class LocalResponseNorm(Operator):
     def sight(self) -> tuple[Window | Sight, ...]:
         neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)
         return (neighbours, *(SAME_POSITION,) * self.rank)
+
+    def keeps(self) -> Keeps:
+        """The input, its squares with their padding of channels, the sums and their powers."""
+        positions = self.elements // self.channels_in
+        return Keeps(inputs=True, elements=2 * self.elements + positions * (self.channels_in + self.size - 1))
 
     def torch(self) -> Torch:
         return Torch(

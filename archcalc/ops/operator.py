@@ -49,6 +49,19 @@ GLANCE = Sight(keeps_position=True)
 """Every output sees the whole axis, yet still stands at its own position (attention, group normalization)."""
 
 
+class Keeps(NamedTuple):
+    """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
+
+    inputs: bool = False
+    output: bool = False
+    elements: Any = 0
+    """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
+    shared: Any = 0
+    """Elements of other tensors that a batch has once."""
+    index_bytes: Any = 0
+    """Bytes of whole numbers, per sample: where each window's largest element was."""
+
+
 class Example(NamedTuple):
     """Arguments and input shapes that the conformance test runs an operator with."""
 
@@ -185,6 +198,11 @@ class Operator(ABC):
         elements: Dim = product(self.output)
         return elements
 
+    @property
+    def is_view_in_training(self) -> bool:
+        """The same, in training: dropout then makes a tensor of its own."""
+        return self.is_view
+
     # -- the rules
 
     @abstractmethod
@@ -217,6 +235,10 @@ class Operator(ABC):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """For each output axis, the input axes that it is made of."""
         return same_axes(len(self.output))
+
+    @abstractmethod
+    def keeps(self) -> Keeps:
+        """What autograd saves for the backward pass, in training."""
 
     @abstractmethod
     def torch(self) -> Torch:

@@ -8,6 +8,7 @@ from archcalc.ops.convolution import compact, window_count, window_sight
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -98,6 +99,9 @@ class MaxPool(_WindowPool):
     def work(self) -> Work:
         return largest_work(self.elements, product(self.kernel))
 
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, index_bytes=8 * self.elements)
+
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
         if set(self.dilation) != {1}:
@@ -124,6 +128,9 @@ class AvgPool(_WindowPool):
 
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True)
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -185,6 +192,9 @@ class AdaptiveAvgPool(_AdaptivePool):
     def work(self) -> Work:
         return {"add": self._taps() - self.elements, "div": self.elements}
 
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=any(m != 1 for m in self.output[1:]))
+
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.size),))
 
@@ -197,6 +207,9 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     def work(self) -> Work:
         return {"compare": self._taps() - self.elements}
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, index_bytes=8 * self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.size),))
@@ -227,6 +240,9 @@ class GlobalAvgPool(_GlobalPool):
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
 
+    def keeps(self) -> Keeps:
+        return Keeps()
+
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
 
@@ -239,6 +255,9 @@ class GlobalMaxPool(_GlobalPool):
 
     def work(self) -> Work:
         return largest_work(self.channels_in, product(self.x[1:]))
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True, index_bytes=8 * self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

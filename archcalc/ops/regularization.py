@@ -2,7 +2,7 @@
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
-from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window, Work, example
+from archcalc.ops.operator import SAME_POSITION, Keeps, Operator, Sight, Torch, Window, Work, example
 
 
 class _TrainingOnly(Operator):
@@ -16,6 +16,12 @@ class _TrainingOnly(Operator):
         """Nothing at inference."""
         return {}
 
+    p: Rate
+
+    @property
+    def is_view_in_training(self) -> bool:
+        return self.p == 0
+
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
 
@@ -27,6 +33,10 @@ class Dropout(_TrainingOnly):
     p: Rate = option(0.5, "probability of a zero")
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True))
+
+    def keeps(self) -> Keeps:
+        mask = self.x[0] if self.channels else self.elements
+        return Keeps() if self.p == 0 else Keeps(elements=mask)
 
     def torch(self) -> Torch:
         name = f"nn.Dropout{self.rank}d" if self.channels else "nn.Dropout"
@@ -40,6 +50,9 @@ class StochasticDepth(_TrainingOnly):
     p: Rate = required("probability of dropping the branch")
     examples = (example((4, 5, 6), p=0.2),)
 
+    def keeps(self) -> Keeps:
+        return Keeps() if self.p == 0 else Keeps(elements=1)
+
     def torch(self) -> Torch:
         return Torch("archcalc.StochasticDepth", (float(self.p),))
 
@@ -50,6 +63,13 @@ class Identity(_TrainingOnly):
     kind = "identity"
     category = "shape"
     examples = (example((4, 5, 6)),)
+
+    @property
+    def is_view_in_training(self) -> bool:
+        return True
+
+    def keeps(self) -> Keeps:
+        return Keeps()
 
     def torch(self) -> Torch:
         return Torch("nn.Identity")

@@ -22,6 +22,7 @@ from archcalc.ops.convolution import compact
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Keeps,
     Operator,
     Sight,
     Torch,
@@ -41,6 +42,10 @@ class _Shaping(Operator):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
+
+    def keeps(self) -> Keeps:
+        """Moving elements back needs nothing but shapes."""
+        return Keeps()
 
     def axis_index(self, axis: int) -> int:
         """An axis counted from 0; negative ones count from the end, as in PyTorch."""
@@ -265,6 +270,9 @@ class Pad(_Shaping):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION, *(Window(1, -before, -before) for before, _ in self.padding))
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=self.mode in ("reflect", "replicate"))
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}

@@ -5,7 +5,7 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Axis, Count, option
-from archcalc.ops.operator import SAME_POSITION, Operator, Sight, Torch, Window, Work, example
+from archcalc.ops.operator import SAME_POSITION, Keeps, Operator, Sight, Torch, Window, Work, example
 
 
 class LayerScale(Operator):
@@ -28,6 +28,9 @@ class LayerScale(Operator):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
+
+    def keeps(self) -> Keeps:
+        return Keeps(inputs=True)
 
     def torch(self) -> Torch:
         return Torch("operator.mul")
@@ -52,6 +55,9 @@ class PositionEmbedding(Operator):
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
 
+    def keeps(self) -> Keeps:
+        return Keeps()
+
     def torch(self) -> Torch:
         return Torch("operator.add")
 
@@ -75,6 +81,9 @@ class ClassToken(Operator):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
+
+    def keeps(self) -> Keeps:
+        return Keeps()
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")

@@ -5,7 +5,7 @@ from typing import Any
 from archcalc.arithmetic import Shape, ceil_div, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
-from archcalc.ops.operator import WHOLE_AXIS, Operator, Sight, Torch, Window, Work, example, shape_text
+from archcalc.ops.operator import WHOLE_AXIS, Keeps, Operator, Sight, Torch, Window, Work, example, shape_text
 
 
 class WindowAttention(Operator):
@@ -58,6 +58,15 @@ class WindowAttention(Operator):
         # A hull: from any place in a window to any other, across the shift's seam only masked positions are seen.
         reach = Window(1, 1 - self.window, self.window - 1)
         return (reach, reach, WHOLE_AXIS)
+
+    def keeps(self) -> Keeps:
+        """Windows, queries, keys, values, the heads' output, and the scores; one window is the input itself."""
+        height, breadth, width = self.x
+        windows = ceil_div(height, self.window) * ceil_div(breadth, self.window)
+        tokens = self.window**2
+        whole = windows == 1 and height == breadth == self.window
+        scores = self.heads * windows * tokens * tokens
+        return Keeps(inputs=whole, elements=(4 if whole else 5) * windows * tokens * width + scores)
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"window": self.window, "shift": self.shift}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import operator
 import re
 from functools import reduce
@@ -13,6 +14,7 @@ from torch import fx, nn
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Torch
 from archcalc.runtime import modules
+from archcalc.spec.errors import quote
 
 ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}
 
@@ -84,14 +86,25 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
     """The module that a path's last name belongs to, with plain modules made on the way; and that name."""
     *groups, name = path.split(".")
+    for part in (*groups, name):
+        if keyword.iskeyword(part):
+            raise ValueError(f"torch.fx cannot build a module named {quote(part)}, which is a Python keyword")
     parent = root
     for group in groups:
         child = parent._modules.get(group)
         if child is None:
             child = nn.Module()
+            _check_name(parent, group, path)
             parent.add_module(group, child)
         parent = child
+    _check_name(parent, name, path)
     return parent, name
+
+
+def _check_name(parent: nn.Module, name: str, path: str) -> None:
+    """Refuse a name by which PyTorch calls something else: `double` is a method of every module."""
+    if hasattr(parent, name):
+        raise ValueError(f"PyTorch cannot have a module called {name} (in {path}): every module has a {name} of its own")
 
 
 def _identifier(name: str) -> str:

@@ -60,3 +60,22 @@ def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         module(*inputs)
         peak: int = tracker.peak + given
     return peak
+
+
+def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    """Bytes of the distinct tensors that autograd saves in one forward pass in training; weights and buffers apart."""
+    held = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
+    saved: dict[int, Tensor] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        saved[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    was_training = module.training
+    module.train()
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            module(*inputs)
+    finally:
+        module.train(was_training)
+    return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in held)

@@ -119,6 +119,30 @@ def test_rules_hold_over_symbols(kind, example):
     assert {name: at(count) for name, count in symbolic.work().items()} == op.work()
 
 
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_what_autograd_keeps_is_what_it_saves(kind, example):
+    """Distinct storages that autograd saves in training, weights and buffers apart, to the byte."""
+    op = apply(kind, example)
+    module = build_module(network_of(op)).train()
+    inputs = random_inputs(op)
+    if not op.takes_indices:
+        inputs = [tensor.requires_grad_() for tensor in inputs]
+    held = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
+    saved = {}
+
+    def pack(tensor):
+        saved[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = module(*inputs)
+    keeps = op.keeps()
+    expected = 4 * (BATCH * keeps.elements + keeps.shared) + BATCH * keeps.index_bytes
+    expected += sum(tensor.nbytes for tensor in inputs) if keeps.inputs else 0
+    expected += output.nbytes if keeps.output else 0
+    assert expected == sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in held)
+
+
 def seen_by_nan(op: Operator, number: int, axis: int) -> dict[int, set[int]]:
     """For each output position along the axis, the input positions whose NaN reaches it."""
     module = build_module(network_of(op)).eval()

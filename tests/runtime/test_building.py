@@ -80,3 +80,20 @@ def test_names_that_python_has_no_identifiers_for():
     module = archcalc.build(archcalc.loads(text))
     assert set(dict(module.named_children())) == {"<script>", "0", "a b"}
     assert module(torch.zeros(1, 4)).shape == (1, 4)
+
+
+def test_a_name_that_pytorch_has_taken_is_said():
+    network = archcalc.loads("input: [4]\nlayers: [{linear: 4, name: double}]\n")
+    with pytest.raises(ValueError, match="cannot have a module called double"):
+        archcalc.build(network)
+
+
+def test_every_bundled_network_can_be_built():
+    from archcalc.spec.library import bundled_networks, open_spec
+
+    specs = {path: open_spec(path) for path, _ in bundled_networks()}
+    for path, variant in bundled_networks():
+        with torch.device("meta"):
+            module = archcalc.build(specs[path].network(variant))
+        totals = specs[path].network(variant).analyze().totals
+        assert sum(tensor.numel() for tensor in module.parameters()) == totals.params

@@ -1,0 +1,224 @@
+"""Constructor calls as trees: compared with each other, and written as source that fits a line."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from archcalc.runtime.building import resolve
+
+WIDTH = 100
+FLAT = -(10**9)
+"""An indentation at which everything fits one line."""
+FEWEST_REPEATS = 3
+"""From how many on like entries are written as a loop."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A parameter of the class around."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Linear:
+    """``start + step * i`` in a loop over i."""
+
+    start: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """A constructor called: `nn.Conv2d(64, 128, kernel_size=3)`. Arguments are calls, chains, names or plain values."""
+
+    target: str
+    args: tuple[Any, ...] = ()
+    kwargs: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """An nn.Sequential: names and modules."""
+
+    names: tuple[str, ...]
+    modules: tuple[Any, ...]
+    target: str = "nn.Sequential"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a constructor takes: names of its arguments, and defaults of those that have one."""
+
+    names: tuple[str, ...]
+    defaults: dict[str, Any]
+
+
+@cache
+def torch_signature(target: str) -> Signature:
+    """The signature of a class of torch or of `runtime.modules`, and of what it extends."""
+    names: list[str] = []
+    defaults: dict[str, Any] = {}
+    for cls in resolve(target).__mro__:
+        if "__init__" not in vars(cls) or cls is object:
+            continue
+        for parameter in list(inspect.signature(cls.__init__).parameters.values())[1:]:
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name in names:
+                continue
+            names.append(parameter.name)
+            if parameter.default is not parameter.empty:
+                defaults[parameter.name] = parameter.default
+    return Signature(tuple(names), defaults)
+
+
+class Writer:
+    """Writes expressions as source. ``signatures`` are those of the classes written before."""
+
+    def __init__(self, signatures: dict[str, Signature]) -> None:
+        self.signatures = signatures
+        self.ordered = False
+        """Whether an OrderedDict was written."""
+
+    def text(self, node: Any, indent: int, before: int = 0) -> str:
+        """The source of an expression whose line is indented by ``indent`` and holds ``before`` more characters."""
+        if isinstance(node, Chain):
+            plain = node.names == tuple(map(str, range(len(node.names))))
+            self.ordered = self.ordered or not plain
+            head, tail = (f"{node.target}(", ")") if plain else (f"{node.target}(OrderedDict([", "]))")
+            runs = _runs(None if plain else node.names, node.modules)
+            return _wrapped(head, lambda inner: [self._run(run, inner) for run in runs], tail, indent, before)
+        if isinstance(node, Call):
+            head = f"{node.target.removeprefix('archcalc.')}("
+            return _wrapped(head, lambda inner: self._arguments(node, inner), ")", indent, before)
+        return literal(node)
+
+    def _arguments(self, call: Call, indent: int) -> list[str]:
+        defaults = self.signatures[call.target].defaults if call.target in self.signatures else {}
+        kwargs = [(key, value) for key, value in call.kwargs if key not in defaults or not same(value, defaults[key])]
+        texts = [self.text(arg, indent, 1) for arg in call.args]
+        return texts + [f"{key}={self.text(value, indent, len(key) + 2)}" for key, value in kwargs]
+
+    def _run(self, run: _Run, indent: int) -> str:
+        if run.count == 1:
+            if run.name is None:
+                return self.text(run.module, indent, 1)
+            before = f"({literal(run.name)}, "
+            return f"{before}{self.text(run.module, indent, len(before) + 2)})"
+        entry = self.text(run.module, FLAT)
+        if run.name is not None:
+            prefix, number = _numbered(run.name) or ("", 0)
+            index = "i" if number == 0 else f"i + {number}"
+            entry = f'(f"{prefix}{{{index}}}", {entry})'
+        variable = "i" if run.name is not None or _has_linear(run.module) else "_"
+        return f"*[{entry} for {variable} in range({run.count})]"
+
+
+def _wrapped(head: str, parts: Callable[[int], list[str]], tail: str, indent: int, before: int) -> str:
+    """The parts in one line where they fit, else each in its own."""
+    flat = head + ", ".join(parts(FLAT)) + tail
+    if indent + before + len(flat) <= WIDTH:
+        return flat
+    inner = indent + 4
+    lines = "".join(f"{' ' * inner}{part},\n" for part in parts(inner))
+    return f"{head}\n{lines}{' ' * indent}{tail}"
+
+
+def literal(value: Any) -> str:
+    """A plain value as source."""
+    if isinstance(value, Name):
+        return value.text
+    if isinstance(value, Linear):
+        return f"{value.start} {'+' if value.step > 0 else '-'} {abs(value.step)} * i"
+    if isinstance(value, str):
+        text = repr(value)
+        return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+    if isinstance(value, float) and not math.isfinite(value):
+        return f'float("{value}")'
+    if isinstance(value, (tuple, list)):
+        inside = ", ".join(map(literal, value))
+        return f"({inside}{',' if len(value) == 1 else ''})"
+    return repr(value)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal, and of one type: True is not 1."""
+    return type(left) is type(right) and bool(left == right)
+
+
+@dataclass(frozen=True)
+class _Run:
+    name: str | None
+    module: Any
+    count: int
+
+
+def _runs(names: Sequence[str] | None, modules: Sequence[Any]) -> list[_Run]:
+    """Like modules that follow each other, together; numbers in them may grow evenly."""
+    runs = []
+    at = 0
+    while at < len(modules):
+        pattern, count = _longest(names, modules, at)
+        runs.append(_Run(names[at] if names is not None else None, pattern, count))
+        at += count
+    return runs
+
+
+def _longest(names: Sequence[str] | None, modules: Sequence[Any], at: int) -> tuple[Any, int]:
+    if at + FEWEST_REPEATS > len(modules):
+        return modules[at], 1
+    pattern = _between(modules[at], modules[at + 1])
+    if pattern is None:
+        return modules[at], 1
+    count = 2
+    while at + count < len(modules) and same(_instance(pattern, count), modules[at + count]):
+        count += 1
+    if names is not None:
+        first = _numbered(names[at])
+        while first and count > 1 and names[at + count - 1] != f"{first[0]}{first[1] + count - 1}":
+            count -= 1
+        count = count if first else 1
+    return (pattern, count) if count >= FEWEST_REPEATS else (modules[at], 1)
+
+
+def _numbered(name: str) -> tuple[str, int] | None:
+    match = re.fullmatch(r"([A-Za-z0-9_]*?)(0|[1-9][0-9]{0,8})", name)
+    return (match[1], int(match[2])) if match else None
+
+
+def _between(first: Any, second: Any) -> Any:
+    """What gives the first for i = 0 and the second for i = 1; None if nothing simple does."""
+    if isinstance(first, Call) and isinstance(second, Call) and first.target == second.target:
+        keys = [key for key, _ in first.kwargs]
+        if len(first.args) != len(second.args) or keys != [key for key, _ in second.kwargs]:
+            return None
+        args = [_between(one, two) for one, two in zip(first.args, second.args, strict=True)]
+        values = [_between(one, two) for (_, one), (_, two) in zip(first.kwargs, second.kwargs, strict=True)]
+        if any(one is None for one in args) or any(one is None for one in values):
+            return None
+        return Call(first.target, tuple(args), tuple(zip(keys, values, strict=True)))
+    if same(first, second):
+        return first
+    if type(first) is int and type(second) is int:
+        return Linear(first, second - first)
+    return None
+
+
+def _instance(pattern: Any, index: int) -> Any:
+    if isinstance(pattern, Linear):
+        return pattern.start + pattern.step * index
+    if isinstance(pattern, Call):
+        kwargs = tuple((key, _instance(value, index)) for key, value in pattern.kwargs)
+        return Call(pattern.target, tuple(_instance(arg, index) for arg in pattern.args), kwargs)
+    return pattern
+
+
+def _has_linear(pattern: Any) -> bool:
+    if isinstance(pattern, Call):
+        return any(map(_has_linear, (*pattern.args, *(value for _, value in pattern.kwargs))))
+    return isinstance(pattern, Linear)

@@ -1,0 +1,103 @@
+"""The lines of a module's forward."""
+
+from __future__ import annotations
+
+import keyword
+from collections import Counter
+from typing import Any
+
+from archcalc.network import Layer
+from archcalc.runtime.building import is_module
+from archcalc.runtime.export.expression import literal
+from archcalc.runtime.export.scopes import Path, Scope, Step
+
+OPERATORS = {"operator.add": " + ", "operator.mul": " * ", "operator.sub": " - "}
+RESERVED = {"self", "torch", "nn", "math", "super", "len", "range", "OrderedDict", "Tensor", "prepend"}
+
+
+def attribute(path: Path) -> str:
+    """How a class refers to what stands at a path in it."""
+    text = "self"
+    for name in path:
+        text += f".{name}" if is_identifier(name) else f".get_submodule({literal(name)})"
+    return text
+
+
+def is_identifier(name: str) -> bool:
+    """Whether it can stand after a dot."""
+    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+
+
+def forward_lines(scope: Scope) -> list[str]:
+    """The method, its definition first, not indented."""
+    return _Forward(scope).lines()
+
+
+class _Forward:
+    """Gives every value a name: its input's where that is needed no more, else one of its own."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.left = Counter(value for step in scope.steps for value in step.inputs)
+        """How many uses of a value are still to come."""
+        self.left.update(scope.outputs)
+        self.uses = Counter(self.left)
+        self.names: dict[str, str] = {}
+
+    def lines(self) -> list[str]:
+        for value in self.scope.inputs:
+            self.names[value] = self._free("x", {*self.names.values()})
+        arguments = "".join(f", {self.names[value]}: Tensor" for value in self.scope.inputs)
+        several = len(self.scope.outputs) != 1
+        result = f"tuple[{', '.join(['Tensor'] * len(self.scope.outputs))}]" if several else "Tensor"
+        lines = [f"def forward(self{arguments}) -> {result}:"]
+        for step in self.scope.steps:
+            right = self._call(step)
+            self.left.subtract(step.inputs)
+            targets = [self._name(value, step) for value in step.outputs]
+            lines.append(f"    {', '.join(targets)} = {right}")
+        lines.append(f"    return {', '.join(self.names[value] for value in self.scope.outputs)}")
+        if not several and len(lines) > 2 and lines[-2].startswith(f"    {lines[-1][11:]} = "):
+            lines[-2:] = [f"    return {lines[-2].partition(' = ')[2]}"]
+        return lines
+
+    def _name(self, value: str, step: Step) -> str:
+        live = {name for one, name in self.names.items() if self.left[one] > 0}
+        before = self.names[step.inputs[0]]
+        own = step.path[-1]
+        if len({*step.inputs}) > 1 and "x" not in live:
+            name = "x"
+        elif self.uses[step.inputs[0]] == 1 and len(step.outputs) == 1:
+            name = before
+        else:
+            is_word = step.scope is not None and is_identifier(own) and own not in RESERVED
+            name = self._free(own if is_word else "out", live)
+        self.names[value] = name
+        return name
+
+    def _free(self, wish: str, live: set[str]) -> str:
+        number, name = 2, wish
+        while name in live:
+            name, number = f"{wish}{number}", number + 1
+        return name
+
+    def _call(self, step: Step) -> str:
+        given = [self.names[value] for value in step.inputs]
+        if step.layer is None:
+            return f"{attribute(step.path)}({', '.join(given)})"
+        return _layer_call(step.layer, attribute(step.owner or step.path), step.owner or step.path, given)
+
+
+def _layer_call(layer: Layer, module: str, path: Path, given: list[str]) -> str:
+    described = layer.op.torch()
+    if "" in layer.op.weights():
+        bare = module if is_identifier(path[-1]) else f"{attribute(path[:-1])}.get_parameter({literal(path[-1])})"
+        given = [*given, bare]
+    elif is_module(described):
+        return f"{module}({', '.join(given)})"
+    if described.target in OPERATORS:
+        return OPERATORS[described.target].join(given)
+    first = [f"[{', '.join(given)}]"] if described.listed else given
+    kwargs = [f"{key}={literal(value)}" for key, value in (described.kwargs or {}).items()]
+    constants: list[Any] = [literal(value) for value in described.args]
+    return f"{described.target.removeprefix('archcalc.')}({', '.join([*first, *constants, *kwargs])})"

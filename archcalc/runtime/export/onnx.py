@@ -1,0 +1,54 @@
+"""A network as an ONNX model."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from contextlib import redirect_stdout
+
+import torch
+
+from archcalc.network import Network
+from archcalc.runtime.building import build_module
+from archcalc.runtime.requirements import need
+
+MOST_BYTES = 2**31
+"""A protocol buffer can hold no more."""
+
+
+def onnx_model(network: Network, batch: int = 1) -> bytes:
+    """The built module, with random weights, as an ONNX model of inputs of ``batch`` samples.
+
+    Raises `MissingExtra` where onnx is not installed, and `ValueError` where ONNX cannot say what the network does,
+    or its file would be too large.
+    """
+    need("onnx", "onnx")
+    need("onnxscript", "onnx")
+    bytes_needed = network.analyze().totals.params * 4
+    if bytes_needed >= MOST_BYTES:
+        raise ValueError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
+    module = build_module(network).eval()
+    indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
+    inputs = tuple(
+        torch.zeros((batch, *shape), dtype=torch.long) if name in indices else torch.zeros(batch, *shape)
+        for name, shape in network.inputs.items()
+    )
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.onnx.export(
+                module,
+                inputs,
+                dynamo=True,
+                verbose=False,
+                input_names=list(network.inputs),
+                output_names=["output"] if len(network.outputs) == 1 else list(network.outputs),
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise ValueError(f"{network.name} cannot be written as ONNX: {reason}") from error
+    assert program is not None
+    content: bytes = program.model_proto.SerializeToString()
+    return content

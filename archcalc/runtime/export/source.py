@@ -1,0 +1,150 @@
+"""A network as the source of a torch.nn.Module that stands alone."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from functools import cache
+from typing import Any
+
+from archcalc import __version__
+from archcalc.network import Network
+from archcalc.runtime import modules
+from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
+from archcalc.runtime.export.expression import WIDTH, Call, Chain, Writer, literal
+from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier
+from archcalc.runtime.export.scopes import Path, scopes_of
+from archcalc.spec.errors import printable
+
+
+def torch_source(network: Network) -> str:
+    """Python source of the network: a class for each kind of block, and one for the network.
+
+    Its state_dict has the keys of `archcalc.build`'s, and with the same weights it gives the same outputs. It needs
+    torch and nothing else.
+    """
+    root = scopes_of(network)
+    name = class_name(_spelled(network)) or "Network"
+    helpers = _helper_sources()
+    classes = Classes(root, name, {*RESERVED, *helpers, "Any"})
+    writer = Writer(classes.signatures)
+    bodies = [_class_source(one, writer) for one in classes.written]
+    text = "\n\n\n".join(bodies)
+    used = _needed_helpers(text, helpers)
+    main = _main(classes.written[-1].name, network)
+    everything = "\n\n\n".join([*used, text, main])
+    return f"{_head(network, everything)}\n\n\n{everything}\n"
+
+
+def _spelled(network: Network) -> str:
+    """The network's name, with its title's capitals where the two are otherwise equal: `MobileNet V3 Small`."""
+    name, title = (re.sub(r"[\W_]", "", text) for text in (network.name, network.about.title))
+    return network.about.title if name.lower() == title.lower() else network.name
+
+
+def _head(network: Network, text: str) -> str:
+    about = network.about
+    lines = textwrap.wrap(_comment(about.title or network.name), WIDTH)
+    if about.source:
+        lines += ["", *textwrap.wrap(_comment(about.source), WIDTH)]
+    lines += ["", f"Written by archcalc {__version__} from its spec of {_comment(network.name)}."]
+    docstring = "\n".join(lines).replace("\\", "\\\\").replace('"', '\\"')
+    imports = ["from collections import OrderedDict"] if "OrderedDict(" in text else []
+    imports += ["from typing import Any"] if re.search(r"\bAny\b", text) else []
+    imports += [""] if imports else []
+    imports += ["import torch", f"from torch import {'Tensor, ' if 'Tensor' in text else ''}nn"]
+    return f'"""{docstring}\n"""\n\nfrom __future__ import annotations\n\n' + "\n".join(imports)
+
+
+def _comment(text: str) -> str:
+    return printable(" ".join(text.split()))
+
+
+def _class_source(one: Class, writer: Writer) -> str:
+    arguments = "".join(f", {_argument(parameter)}" for parameter in one.parameters)
+    define = f"    def __init__(self{arguments}) -> None:"
+    if len(define) > WIDTH:
+        each = "".join(f"        {_argument(parameter)},\n" for parameter in one.parameters)
+        define = f"    def __init__(\n        self,\n{each}    ) -> None:"
+    if one.scope.path and is_sequential(one.scope):
+        return f"class {one.name}(nn.Sequential):\n{define}\n{_sequential(one.members, writer)}"
+    lines = [f"class {one.name}(nn.Module):", define, "        super().__init__()"]
+    for path in one.scope.inner:
+        lines.append(_assignment(path, Call("nn.Module"), writer))
+    lines += [_assignment(path, node, writer) for path, node in one.members]
+    body = "\n".join(lines)
+    return body + "\n\n" + textwrap.indent("\n".join(forward_lines(one.scope)), "    ")
+
+
+def _sequential(members: Members, writer: Writer) -> str:
+    chain = Chain(tuple(path[0] for path, _ in members), tuple(node for _, node in members), "super().__init__")
+    return " " * 8 + writer.text(chain, 8)
+
+
+def _argument(parameter: Parameter) -> str:
+    kinds = {_annotation(value): None for value in (*parameter.values, *([parameter.default] * parameter.has_default))}
+    default = f" = {literal(parameter.default)}" if parameter.has_default else ""
+    return f"{parameter.name}: {' | '.join(sorted(kinds))}{default}"
+
+
+def _annotation(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"tuple[{', '.join(_annotation(one) for one in value)}]"
+    return "None" if value is None else type(value).__name__
+
+
+def _assignment(path: Path, node: Any, writer: Writer) -> str:
+    *outside, name = path
+    owner = attribute(tuple(outside))
+    if is_identifier(name):
+        before = f"{owner}.{name} = "
+        return f"        {before}{writer.text(node, 8, len(before))}"
+    method = "register_parameter" if isinstance(node, Call) and node.target == "nn.Parameter" else "add_module"
+    before = f"{owner}.{method}({literal(name)}, "
+    return f"        {before}{writer.text(node, 8, len(before) + 1)})"
+
+
+def _main(name: str, network: Network) -> str:
+    indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
+    inputs = ", ".join(
+        f"torch.zeros({', '.join(map(str, (1, *shape)))}, dtype=torch.long)"
+        if source in indices
+        else f"torch.randn({', '.join(map(str, (1, *shape)))})"
+        for source, shape in network.inputs.items()
+    )
+    lines = [
+        'if __name__ == "__main__":',
+        f"    model = {name}().eval()",
+        "    with torch.no_grad():",
+        f"        output = model({inputs})",
+        '    print(f"{sum(one.numel() for one in model.parameters()):,} parameters")',
+    ]
+    shape = "output.shape" if len(network.outputs) == 1 else "*(one.shape for one in output)"
+    return "\n".join([*lines, f'    print("output", {shape})'])
+
+
+@cache
+def _helper_sources() -> dict[str, str]:
+    """The classes and functions of `runtime.modules`, as they are written there."""
+    text = inspect.getsource(modules)
+    found = {}
+    for node in ast.parse(text).body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            source = ast.get_source_segment(text, node) or ""
+            found[node.name] = re.sub(r"  # type: ignore\[[\w-]+\]", "", source)
+    return found
+
+
+def _needed_helpers(text: str, helpers: dict[str, str]) -> list[str]:
+    """Those that the text uses, and those that they use."""
+    needed: dict[str, None] = {}
+    open_texts = [text]
+    while open_texts:
+        words = {*re.findall(r"\b\w+(?=\()", open_texts.pop())}
+        for name in helpers:
+            if name in words and name not in needed:
+                needed[name] = None
+                open_texts.append(helpers[name])
+    return [source for name, source in helpers.items() if name in needed]
