@@ -86,25 +86,27 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
     """The module that a path's last name belongs to, with plain modules made on the way; and that name."""
     *groups, name = path.split(".")
-    for part in (*groups, name):
-        if keyword.iskeyword(part):
-            raise ValueError(f"torch.fx cannot build a module named {quote(part)}, which is a Python keyword")
     parent = root
     for group in groups:
         child = parent._modules.get(group)
         if child is None:
             child = nn.Module()
-            _check_name(parent, group, path)
+            check_name(parent, group, path)
             parent.add_module(group, child)
         parent = child
-    _check_name(parent, name, path)
+    check_name(parent, name, path)
     return parent, name
 
 
-def _check_name(parent: nn.Module, name: str, path: str) -> None:
-    """Refuse a name by which PyTorch calls something else: `double` is a method of every module."""
+def check_name(parent: nn.Module, name: str, path: str) -> None:
+    """Refuse a name that Python or PyTorch has taken: `double` is a method of every module, `class` a keyword."""
     if hasattr(parent, name):
-        raise ValueError(f"PyTorch cannot have a module called {name} (in {path}): every module has a {name} of its own")
+        taken = f"every module has a {name} of its own"
+    elif keyword.iskeyword(name):
+        taken = f"{name} is a keyword of Python"
+    else:
+        return
+    raise ValueError(f"PyTorch cannot have a module called {quote(name)} (in {quote(path)}): {taken}")
 
 
 def _identifier(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections import Counter
 from typing import Any
 
@@ -25,7 +24,7 @@ def attribute(path: Path) -> str:
 
 def is_identifier(name: str) -> bool:
     """Whether it can stand after a dot."""
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return name.isascii() and name.isidentifier() and not name.startswith("__")
 
 
 def forward_lines(scope: Scope) -> list[str]:

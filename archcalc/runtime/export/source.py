@@ -9,9 +9,12 @@ import textwrap
 from functools import cache
 from typing import Any
 
+from torch import nn
+
 from archcalc import __version__
 from archcalc.network import Network
 from archcalc.runtime import modules
+from archcalc.runtime.building import check_name
 from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
 from archcalc.runtime.export.expression import WIDTH, Call, Chain, Writer, literal
 from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier
@@ -25,6 +28,7 @@ def torch_source(network: Network) -> str:
     Its state_dict has the keys of `archcalc.build`'s, and with the same weights it gives the same outputs. It needs
     torch and nothing else.
     """
+    _check_names(network)
     root = scopes_of(network)
     name = class_name(_spelled(network)) or "Network"
     helpers = _helper_sources()
@@ -36,6 +40,13 @@ def torch_source(network: Network) -> str:
     main = _main(classes.written[-1].name, network)
     everything = "\n\n\n".join([*used, text, main])
     return f"{_head(network, everything)}\n\n\n{everything}\n"
+
+
+def _check_names(network: Network) -> None:
+    """Refuse what `archcalc.build` refuses."""
+    for layer in network.layers:
+        for name in layer.name.split("."):
+            check_name(nn.Module(), name, layer.name)
 
 
 def _spelled(network: Network) -> str:

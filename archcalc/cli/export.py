@@ -1,0 +1,60 @@
+"""`archcalc export`: the network as a PyTorch or an ONNX file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import network_options, open_network, write, write_file
+from archcalc.cli.draw import file_name
+
+SUFFIXES = {"torch": ".py", "onnx": ".onnx"}
+
+
+@click.command(cls=Command, example="archcalc export resnet18 --to torch -o resnet18.py")
+@click.argument("network")
+@network_options
+@click.option("--to", "form", type=click.Choice(sorted(SUFFIXES)), help="What to write. [as the file is called]")
+@click.option(
+    "--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples that the ONNX model takes at once. [1]"
+)
+@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.py, NETWORK.onnx]")
+def command(
+    network: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    form: str | None,
+    batch: int,
+    output: str | None,
+) -> None:
+    """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, or as an ONNX model.
+
+    The names of weights are the spec's own: a state_dict of `archcalc.build` or of the implementation that the spec
+    names loads into the module. The weights of an ONNX model are random.
+    """
+    from archcalc.runtime.requirements import need_torch
+
+    chosen = form or next((one for one, suffix in SUFFIXES.items() if suffix == Path(output or "").suffix.lower()), "")
+    if not chosen:
+        raise click.UsageError("say what to write: --to torch or --to onnx")
+    need_torch()
+    opened = open_network(network, settings, inputs)
+    if chosen == "torch":
+        from archcalc.runtime.export.source import torch_source
+
+        content = torch_source(opened).encode()
+    else:
+        from archcalc.runtime.export.onnx import onnx_model
+
+        content = onnx_model(opened, batch)
+    target = output or f"{file_name(opened.name)}{SUFFIXES[chosen]}"
+    if target != "-":
+        write_file(Path(target), content)
+        click.echo(f"wrote {target}", err=True)
+    elif chosen == "torch":
+        write(content.decode(), None)
+    else:
+        sys.stdout.buffer.write(content)
