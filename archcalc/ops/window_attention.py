@@ -22,6 +22,7 @@ class WindowAttention(Operator):
     bias: Bool = option(True, "add a bias to the projections")
     examples = (
         example((14, 14, 12), heads=3, window=7),
+        example((7, 7, 12), heads=3, window=7),
         example((14, 14, 12), heads=3, window=7, shift=3),
         example((9, 6, 8), heads=2, window=4, shift=2),
     )
@@ -60,13 +61,11 @@ class WindowAttention(Operator):
         return (reach, reach, WHOLE_AXIS)
 
     def keeps(self) -> Keeps:
-        """Windows, queries, keys, values, the heads' output, and the scores; one window is the input itself."""
+        """The windows, queries, keys, values, the heads' output, and the scores."""
         height, breadth, width = self.x
         windows = ceil_div(height, self.window) * ceil_div(breadth, self.window)
         tokens = self.window**2
-        whole = windows == 1 and height == breadth == self.window
-        scores = self.heads * windows * tokens * tokens
-        return Keeps(inputs=whole, elements=(4 if whole else 5) * windows * tokens * width + scores)
+        return Keeps(elements=5 * windows * tokens * width + self.heads * windows * tokens * tokens)
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"window": self.window, "shift": self.shift}
