@@ -1,0 +1,91 @@
+"""`archcalc plot`: costs per layer as bars, or operations against accuracy."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, write_file
+from archcalc.network import Network
+from archcalc.spec.errors import SpecError, did_you_mean, quote
+
+FORMATS = ("svg", "png", "pdf")
+
+
+@click.command(cls=Command, example="archcalc plot alexnet vgg16 --metric memory,params,flops -o compare.png")
+@click.argument("networks", nargs=-1, metavar="[NETWORK]…")
+@network_options
+@counting_options
+@click.option(
+    "--metric",
+    default="memory,params,flops",
+    metavar="A,B,…",
+    help="memory, params, flops, macs. [memory,params,flops]",
+)
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="One bar for what stands deeper than N names.")
+@click.option(
+    "--against",
+    type=click.Choice(["layers", "accuracy"]),
+    default="layers",
+    help="Bars per layer; or operations against ImageNet accuracy, for every network of which it is known. [layers]",
+)
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [plot.svg]")
+def command(
+    networks: tuple[str, ...],
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    metric: str,
+    depth: int | None,
+    against: str,
+    format_: str | None,
+    output: str | None,
+) -> None:
+    """Plot the costs of NETWORKs, layer by layer and side by side, or their operations against their accuracy.
+
+    Needs matplotlib: pip install 'archcalc[plot]'.
+    """
+    from archcalc.render.plot.bars import METRICS, bars
+    from archcalc.render.plot.figure import save
+
+    suffix = Path(output or "").suffix.lower()[1:]
+    chosen = format_ or (suffix if suffix in FORMATS else "svg")
+    metrics = tuple(metric.split(","))
+    for key in metrics:
+        if key not in METRICS:
+            raise SpecError(f"there is no metric {quote(key)}{did_you_mean(key, METRICS)}")
+    if against == "accuracy":
+        figure = _accuracy(networks, settings, inputs)
+    elif networks:
+        opened = [open_network(name, settings, inputs) for name in networks]
+        figure = bars([one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
+    else:
+        raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
+    content = save(figure, chosen)
+    if output == "-":
+        sys.stdout.buffer.write(content)
+        return
+    target = output or f"plot.{chosen}"
+    write_file(Path(target), content)
+    click.echo(f"wrote {target}", err=True)
+
+
+def _accuracy(networks: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> object:
+    """The chart of these networks, or of all whose accuracy is known."""
+    from archcalc.render.plot.accuracies import accuracies
+    from archcalc.render.plot.bubbles import bubble, bubbles
+
+    opened = [open_network(name, settings, inputs) for name in networks or accuracies()]
+    return bubbles([bubble(one.analyze(), _family(one)) for one in opened])
+
+
+def _family(network: Network) -> str:
+    """The file that a network is written in."""
+    place = network.layers[0].place
+    return Path(place.file).stem if place is not None else network.name

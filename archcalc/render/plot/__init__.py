@@ -1,0 +1,1 @@
+"""Analyses as charts, by matplotlib: costs per layer, and operations against accuracy."""

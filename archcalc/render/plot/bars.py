@@ -1,0 +1,84 @@
+"""The lectures' bar charts: memory, parameters and operations of every layer, of several networks side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.analysis import Analysis, Totals
+from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.rows import Row, choose_rows
+from archcalc.render.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit, in_words
+
+MOST_NAMES = 45
+"""With more bars than this, only some are named."""
+NARROWEST, WIDEST = 4.0, 14.0
+"""Inches of one chart."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What bars show."""
+
+    heading: str
+    of: str
+    """Name of the quantity in `Totals`."""
+    units: tuple[Unit, ...]
+    preferred: int
+
+
+METRICS = {
+    "memory": Metric("memory", "memory", BYTES, 1),
+    "params": Metric("parameters", "params", COUNTS, 1),
+    "flops": Metric("flop", "flops", COUNTS, 2),
+    "macs": Metric("multiply-adds", "macs", COUNTS, 2),
+}
+
+
+def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None = None) -> Any:
+    """A figure with a row for each metric and a column for each network, with one scale along a row.
+
+    ``depth`` joins what stands deeper than that many names into one bar, as a table's depth does.
+    """
+    charts = [choose_rows(one.rows, fold=True, depth=depth) for one in analyses]
+    widths = [min(max(0.24 * len(rows), NARROWEST), WIDEST) for rows in charts]
+    figure = new_figure(sum(widths) + 0.8, 2.9 * len(metrics) + 0.6)
+    grid = figure.subplots(len(metrics), len(analyses), squeeze=False, sharey="row", width_ratios=widths)
+    for line, key in zip(grid, metrics, strict=True):
+        metric = METRICS[key]
+        units = LECTURE_BYTES if metric.units is BYTES and analyses[0].convention.name == "lecture" else metric.units
+        values = [[getattr(row.costs, metric.of) for row in rows] for rows in charts]
+        unit = choose_unit([value for column in values for value in column], units, metric.preferred)
+        for axes, analysis, rows, heights, colour in zip(
+            line, analyses, charts, values, _colours(len(analyses)), strict=True
+        ):
+            axes.bar(range(len(rows)), [height / unit.size for height in heights], color=colour)
+            _name_bars(axes, rows)
+            axes.set_title(_title(analysis, metric, units), fontsize=10)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.margins(x=0.01)
+        name = f"{analyses[0].convention.name} {metric.heading}" if key == "flops" else metric.heading
+        line[0].set_ylabel(f"{name} ({unit.symbol})" if unit.symbol else name)
+    return figure
+
+
+def _colours(count: int) -> list[str]:
+    return [COLOURS[at % len(COLOURS)] for at in range(count)]
+
+
+def _title(analysis: Analysis, metric: Metric, units: tuple[Unit, ...]) -> str:
+    total: Totals = analysis.totals
+    return label(f"{analysis.network.name}: {in_words(getattr(total, metric.of), units)} {metric.heading}")
+
+
+def _name_bars(axes: Any, rows: Sequence[Row]) -> None:
+    """Write the rows' names below their bars: all of them, or every second, third … where they are many."""
+    step = -(-len(rows) // MOST_NAMES)
+    named = range(0, len(rows), step)
+    size = 8 if len(rows) <= MOST_NAMES // 2 else 6.5
+    axes.set_xticks(named, [label(_short(rows[at].name)) for at in named], rotation=90, fontsize=size)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 28 else f"{name[:9]}…{name[-18:]}"
