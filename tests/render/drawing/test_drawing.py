@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
@@ -41,9 +42,7 @@ def test_every_layer_and_every_tensor_is_drawn(name):
 def test_folded_or_not_every_layer_stands_in_one_box(name, depth):
     analysis = analyzed(name)
     for picture in (compose(analysis, depth=depth), fold(compose(analysis, depth=depth))):
-        layers = [
-            row.name for node in picture.root.nodes() for same in node.everything() for row in same.layers
-        ]
+        layers = [row.name for node in picture.root.nodes() for same in node.everything() for row in same.layers]
         assert sorted(layers) == sorted(layer.name for layer in analysis.network.layers)
         drawn = set(picture.root.nodes())
         assert all(
@@ -112,6 +111,13 @@ def test_names_are_drawn_as_they_are(spec_file, name):
 def test_an_svg_follows_its_reader_into_the_dark():
     assert DARK_STYLE in draw(analyzed("alexnet"), "svg").decode()
     assert DARK_STYLE not in draw(analyzed("alexnet"), "svg", Style(theme="dark")).decode()
+
+
+def test_the_drawing_in_the_docs_is_of_today():
+    docs = Path(__file__).resolve().parents[3] / "docs"
+    for name, style in (("googlenet", Style()), ("resnet50", Style(depth=2, direction="LR", heat="macs"))):
+        drawn = (docs / f"{name}.svg").read_bytes()
+        assert sorted(texts(drawn)) == sorted(texts(draw(analyzed(name), "svg", style)))
 
 
 def test_side_outputs_are_dashed():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 import archcalc
 
 pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'archcalc[plot]'")
 
-from archcalc.render.plot.bars import MOST_NAMES, bars  # noqa: E402
-from archcalc.render.plot.figure import save  # noqa: E402
+from archcalc.render.plot.bars import MOST_NAMES, bars
+from archcalc.render.plot.figure import save
 
 
 def heights(axes):
@@ -44,7 +46,7 @@ def test_a_long_network_names_only_some_of_its_bars():
     figure.draw_without_rendering()
     boxes = sorted(name.get_window_extent().x0 for name in names)
     widest = max(name.get_window_extent().width for name in names)
-    assert min(b - a for a, b in zip(boxes, boxes[1:], strict=False)) >= 0.9 * widest
+    assert min(b - a for a, b in pairwise(boxes)) >= 0.9 * widest
 
 
 @pytest.mark.parametrize(("format", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
