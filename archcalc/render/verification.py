@@ -19,7 +19,18 @@ NOT_RUN = "·"
 def verification_text(results: Sequence[Verification]) -> str:
     """The table of all results, then what differs."""
     names = list(dict.fromkeys(check.name for result in results for check in result.checks))
-    headings = ["network", *names, "memory", "time", "spread", "images/s", "FLOP/s (torch)", "of reference", "verdict"]
+    headings = [
+        "network",
+        *names,
+        "memory",
+        "saved",
+        "time",
+        "spread",
+        "images/s",
+        "FLOP/s (torch)",
+        "of reference",
+        "verdict",
+    ]
     rows = [headings, *(_row(result, names) for result in results)]
     widths = [max(cells_wide(row[at]) for row in rows) for at in range(len(headings))]
     lines = [
@@ -48,6 +59,7 @@ def _row(result: Verification, names: Sequence[str]) -> list[str]:
         printable(result.network),
         *(_mark(checks.get(name)) for name in names),
         f"{memory['ratio']:.3f}" if memory.get("ratio") else NOT_RUN,
+        f"{memory['saved_ratio']:.3f}" if memory.get("saved_ratio") else NOT_RUN,
         f"{1000 * timing['seconds']:.2f} ms" if timing else NOT_RUN,
         f"{100 * timing['spread']:.0f} %" if timing else NOT_RUN,
         f"{timing['images_per_second']:,.0f}" if timing else NOT_RUN,

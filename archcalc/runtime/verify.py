@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from archcalc.analysis.liveness import peak
+from archcalc.analysis.training import training_memory
 from archcalc.network import Network
 from archcalc.runtime.checks import CHECKS, Check, Subject
 from archcalc.runtime.devices import computing_in, device_name, torch_dtype
-from archcalc.runtime.memory import inference_peak
+from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import measure
 
@@ -97,15 +98,20 @@ def _verify(network: Network, settings: Settings, result: Verification) -> None:
 
 
 def _memory(subject: Subject, settings: Settings) -> dict[str, Any]:
-    """The peak of inference, predicted and measured; weights apart."""
+    """The peak of inference, and what autograd saves in training, predicted and measured; weights apart."""
     analysis = subject.network.analyze(batch=settings.batch, dtype=settings.dtype)
     predicted = peak(analysis)
     measured = inference_peak(subject.module, subject.inputs())
+    saved = training_memory(analysis).saved
+    really_saved = saved_bytes(subject.module, subject.inputs())
     return {
         "predicted_bytes": predicted.live_bytes,
         "measured_bytes": measured,
         "ratio": predicted.live_bytes / measured if measured else None,
         "at": predicted.layer,
+        "predicted_saved_bytes": saved,
+        "measured_saved_bytes": really_saved,
+        "saved_ratio": saved / really_saved if really_saved else None,
     }
 
 

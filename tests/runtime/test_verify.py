@@ -88,6 +88,7 @@ def test_memory_and_time_are_measured_beside_the_prediction():
     (result,) = verify([archcalc.loads(SMALL)], Settings(CPU, batch=4))
     assert result.passed
     assert result.memory["predicted_bytes"] == result.memory["measured_bytes"]
+    assert result.memory["predicted_saved_bytes"] == result.memory["measured_saved_bytes"]
     assert result.timing["images_per_second"] > 0
 
 
