@@ -18,7 +18,6 @@ SMALL = {
     "mobilenet_v3_small": (3, 64, 64),
     "shufflenet_v2_x0_5": (3, 64, 64),
     "se_resnet50": (3, 64, 64),
-    "inception_v3": (3, 171, 171),
     "efficientnet_b0": (3, 64, 64),
     "convnext_tiny": (3, 64, 64),
     "resnet110_sd": (3, 32, 32),
