@@ -106,6 +106,11 @@ class Polynomial:
         return all(isinstance(factor, int) and whole_monomial(monomial) for monomial, factor in self.terms.items())
 
     @cached_property
+    def scale(self) -> int:
+        """The least number that makes all its factors whole."""
+        return lcm(1, *(Fraction(factor).denominator for factor in self.terms.values()))
+
+    @cached_property
     def symbols(self) -> frozenset[Symbol]:
         """The symbols in it."""
         return frozenset().union(*(atom.symbols for monomial in self.terms for atom, _ in monomial))
@@ -257,7 +262,10 @@ def apply(name: str, *arguments: Polynomial) -> Polynomial:
         return inverse(*arguments)
     if arguments[0] == arguments[1]:
         return arguments[0]
-    return Polynomial.of(Function(name, tuple(sorted(arguments, key=lambda one: one.order))))
+    # The arguments have whole factors: min(a/2, b/3) is min(3·a, 2·b)/6.
+    scale = lcm(*(one.scale for one in arguments))
+    scaled = sorted((one.times(scale) for one in arguments), key=lambda one: one.order)
+    return Polynomial.of(Function(name, tuple(scaled))).times(Fraction(1, scale))
 
 
 def inverse(denominator: Polynomial) -> Polynomial:
@@ -274,7 +282,8 @@ def floor_quotient(numerator: Polynomial, denominator: Polynomial) -> Polynomial
         exact = numerator * inverse(denominator)
         if exact.whole:
             return exact
-        return Polynomial.of(Function("floor", (numerator, denominator)))
+        scale = lcm(numerator.scale, denominator.scale)
+        return Polynomial.of(Function("floor", (numerator.times(scale), denominator.times(scale))))
     quotient = numerator.times(Fraction(1) / denominator.constant)
     outside: dict[Monomial, Exact] = {}
     inside: dict[Monomial, Exact] = {}
@@ -293,7 +302,7 @@ def _floor_of(rest: Polynomial) -> Polynomial:
     """The floor of a polynomial that has no whole part."""
     if rest.constant is not None:
         return ZERO
-    scale = lcm(*(Fraction(factor).denominator for factor in rest.terms.values()))
+    scale = rest.scale
     top = rest.times(scale)
     for monomial, factor in top.terms.items():
         # ⌊(⌊x/a⌋ + b)/s⌋ = ⌊(x + a·b)/(a·s)⌋ for whole b and a number a above 0

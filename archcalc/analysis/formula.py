@@ -189,9 +189,7 @@ def python_source(formulas: Formulas) -> str:
 
 def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
     """The polynomial as Python source; a fraction is divided out at the end, exactly."""
-    import math
-
-    scale = math.lcm(1, *(Fraction(factor).denominator for factor in polynomial.terms.values()))
+    scale = polynomial.scale
     parts = []
     for monomial, factor in polynomial.times(scale).terms.items():
         top = [str(factor)] if factor != 1 or not monomial else []

@@ -1,0 +1,151 @@
+"""`archcalc sweep`: a design space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, input_shapes, network_options, write
+from archcalc.spec.errors import SpecError, did_you_mean, quote
+
+
+@click.command(
+    cls=Command, example='archcalc sweep resnet --over groups=1,2,4,8,32 --keep "macs <= 4.2e9" --sort params'
+)
+@click.argument("network")
+@click.option("--over", multiple=True, metavar="NAME=VALUES", help="Vary a parameter or size: 1,2,4 or 96:320:32.")
+@click.option("--keep", multiple=True, metavar="CONDITION", help='Keep points such as "macs <= 4.2e9".')
+@click.option("--of", "of", default="params,macs", metavar="A,B,…", help="Quantities. [params,macs]")
+@click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME is to be large.")
+@click.option("--best", metavar="NAME", help="Keep the point with the largest NAME (-NAME: smallest).")
+@click.option("--per", metavar="A,B,…", help="With --best: for each value of these.")
+@click.option("--sort", metavar="NAME", help="Order the points; -NAME: the largest first.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many points. [text: 100]")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N points at random instead of all.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the random points. [0]")
+@click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Processes. [1]")
+@click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
+@network_options
+@counting_options
+@click.option("-o", "--output", metavar="FILE", help="Write points to FILE.csv or FILE.parquet.")
+def command(
+    network: str,
+    over: tuple[str, ...],
+    keep: tuple[str, ...],
+    of: str,
+    pareto: str | None,
+    best: str | None,
+    per: str | None,
+    sort: str | None,
+    limit: int | None,
+    sample: int | None,
+    seed: int,
+    jobs: int,
+    dask: str | None,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    output: str | None,
+) -> None:
+    """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
+
+    H alone keeps a square image square. Points at which the network cannot be built are left out.
+    """
+    from archcalc.runtime.requirements import need
+
+    need("numpy", "sweep")
+    from archcalc.analysis.selection import Best, First, Front
+    from archcalc.analysis.sweep import Plan, parse_axis
+    from archcalc.analysis.workers import results
+    from archcalc.render.points import text_points, write_csv, write_parquet
+
+    axes = tuple(map(parse_axis, over))
+    plan = Plan(
+        network,
+        axes,
+        tuple(of.split(",")),
+        keep,
+        settings,
+        input_shapes(inputs),
+        batch,
+        dtype,
+        convention,
+        sample,
+        seed,
+    )
+    known = [*(axis.name for axis in axes), *plan.quantities]
+    for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):
+        if name.removeprefix("-") not in known:
+            raise SpecError(f"there is no column {quote(name)}{did_you_mean(name, known)}")
+    if per and not best:
+        raise SpecError("--per goes with --best")
+    suffix = Path(output).suffix if output else ""
+    if suffix not in ("", ".csv", ".parquet") or (output and not suffix):
+        raise SpecError(f"points are written to FILE.csv or FILE.parquet, not {quote(output or '')}")
+    selections: list[Any] = []
+    if pareto:
+        selections.append(Front(_names(pareto)))
+    if best:
+        selections.append(Best(best, _names(per)))
+    if sort:
+        selections.append(First(sort, limit))
+    counts = {"points": 0, "refused": 0, "kept": 0}
+    parts = _selected(_columns(results(plan, jobs, dask), counts), selections)
+    if output:
+        (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
+        click.echo(f"wrote {output}: {_said(counts)}", err=True)
+        return
+    rows = _first(parts, limit or 100)
+    write(text_points(rows, axes), None)
+    click.echo(_said(counts), err=True)
+
+
+def _names(text: str | None) -> list[str]:
+    return text.split(",") if text else []
+
+
+def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
+    """The columns of each result, counting by the way."""
+    for result in found:
+        counts["points"] += result.points
+        counts["refused"] += result.refused
+        counts["kept"] += result.kept
+        yield result.columns
+
+
+def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
+    """The parts, or where something is selected the one that is left in the end; nothing more is ever held."""
+    from archcalc.analysis.selection import joined
+
+    if not selections:
+        yield from parts
+        return
+    left: Any = None
+    for part in parts:
+        left = part if left is None else joined([left, part])
+        left = selections[0].reduce(left)
+    for selection in selections[1:]:
+        left = selection.reduce(left)
+    yield left
+
+
+def _first(parts: Iterator[Any], count: int) -> Any:
+    """The first rows; the rest is counted only."""
+    from archcalc.analysis.selection import joined, taken
+
+    rows: Any = None
+    for part in parts:
+        if rows is None or len(next(iter(rows.values()))) < count:
+            rows = taken(part if rows is None else joined([rows, part]), slice(count))
+    return rows
+
+
+def _said(counts: dict[str, int]) -> str:
+    text = f"{counts['points']:,} points, {counts['kept']:,} kept"
+    return text + (f", {counts['refused']:,} where the network cannot be built" if counts["refused"] else "")

@@ -1,0 +1,139 @@
+"""Points of a sweep as text, CSV and Parquet, written as they come."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from archcalc.analysis.sweep import Axis
+from archcalc.render.text import cells_wide, pad
+from archcalc.spec.errors import printable
+
+Columns = dict[str, Any]
+
+
+def shown(columns: Columns, axes: Sequence[Axis]) -> dict[str, list[Any]]:
+    """The columns with the axes' own values: numbers as they were given, words as words."""
+    by_name = {axis.name: axis for axis in axes}
+    found = {}
+    for name, values in columns.items():
+        axis = by_name.get(name)
+        if axis is None:
+            found[name] = values.tolist()
+        elif axis.numeric:
+            found[name] = [_decimal(Fraction(value, axis.scale)) for value in values.tolist()]
+        else:
+            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+    return found
+
+
+def _decimal(value: Fraction) -> Any:
+    return value.numerator if value.denominator == 1 else float(value)
+
+
+def _word(value: Any) -> str:
+    return printable(str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def text_points(columns: Columns, axes: Sequence[Axis]) -> str:
+    """An aligned table."""
+    rows = shown(columns, axes)
+    cells = [list(rows), *([_cell(value) for value in row] for row in zip(*rows.values(), strict=True))]
+    widths = [max(cells_wide(row[at]) for row in cells) for at in range(len(rows))]
+    lines = ["  ".join(pad(cell, width, True) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+    return "\n".join(lines) + "\n"
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def csv_lines(parts: Iterable[Columns], axes: Sequence[Axis]) -> Iterator[str]:
+    """CSV, a text for each part; the heading with the first."""
+    import csv
+    import io
+
+    for number, part in enumerate(parts):
+        rows = shown(part, axes)
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        if number == 0:
+            writer.writerow(rows)
+        writer.writerows(zip(*rows.values(), strict=True))
+        yield stream.getvalue()
+
+
+def write_csv(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) -> None:
+    """A CSV file, which appears whole or not at all."""
+    with _whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
+        stream.writelines(csv_lines(parts, axes))
+
+
+def write_parquet(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) -> None:
+    """A Parquet file, which appears whole or not at all.
+
+    Raises `ValueError` where a number does not fit 64 bits.
+    """
+    from archcalc.runtime.requirements import need
+
+    pyarrow = need("pyarrow", "sweep")
+    parquet = need("pyarrow.parquet", "sweep")
+    by_name = {axis.name: axis for axis in axes}
+
+    def kind(name: str) -> Any:
+        axis = by_name.get(name)
+        if axis is None or (axis.numeric and axis.scale == 1):
+            return pyarrow.int64()
+        return pyarrow.float64() if axis.numeric else pyarrow.string()
+
+    writer = None
+    with _whole(path) as temporary:
+        try:
+            for part in parts:
+                schema = pyarrow.schema([(name, kind(name)) for name in part])
+                writer = writer or parquet.ParquetWriter(temporary, schema)
+                try:
+                    table = pyarrow.table(_arrow_columns(part, by_name), schema=schema)
+                except OverflowError:
+                    raise ValueError("a number here does not fit Parquet's 64 bits: write CSV instead") from None
+                writer.write_table(table)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _arrow_columns(part: Columns, axes: dict[str, Axis]) -> dict[str, Any]:
+    """Columns for pyarrow, without a loop over points."""
+    found = {}
+    for name, values in part.items():
+        axis = axes.get(name)
+        if axis is None:
+            found[name] = values.tolist() if values.dtype == object else values
+        elif axis.numeric:
+            found[name] = values if axis.scale == 1 else values / axis.scale
+        else:
+            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+    return found
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[str]:
+    """A temporary file beside ``path`` that takes its place at the end, if nothing goes wrong."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part")
+    os.close(handle)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

@@ -1,0 +1,49 @@
+"""`archcalc sweep`."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+
+
+def test_the_widest_mobilenet_at_each_resolution(cli):
+    """A designer's question in one line. Torchvision's 1.0 at 224 has 3.50 M parameters and 300.8 M multiply-adds, so
+    0.95 is the widest there under 300 M and 3.5 M."""
+    result = cli(
+        "sweep", "mobilenet_v2", "--over", "width=0.25:2.0:0.05", "--over", "H=96:320:32",
+        "--keep", "macs <= 300e6", "--keep", "params <= 3.5e6", "--best", "width", "--per", "H",
+    )  # fmt: skip
+    rows = [line.split() for line in result.out.splitlines()[2:]]
+    assert [row[1] for row in rows] == [str(size) for size in range(96, 321, 32)]
+    assert {row[1]: row[0] for row in rows}["224"] == "0.95"
+
+
+def test_csv_and_parquet_say_the_same(cli, tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    arguments = ["sweep", "resnet18", "--over", "H=64:128:32", "--over", "width=16:64:16"]
+    assert cli(*arguments, "-o", tmp_path / "p.csv").code == 0
+    assert cli(*arguments, "-o", tmp_path / "p.parquet").code == 0
+    with open(tmp_path / "p.csv", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    table = parquet.read_table(tmp_path / "p.parquet").to_pylist()
+    assert len(rows) == 3 * 4
+    assert [{name: int(value) for name, value in row.items()} for row in rows] == table
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.csv", "p.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["resnet50"], "a sweep varies something"),
+        (["resnet50", "--over", "widht=1,2"], "did you mean width"),
+        (["resnet50", "--over", "width=1,2", "--keep", "mac < 3"], "did you mean macs"),
+        (["resnet50", "--over", "width=1,2", "--keep", "macs"], "a condition is one comparison"),
+        (["resnet50", "--over", "width=1,2", "--pareto", "memory"], "there is no column 'memory'"),
+        (["resnet50", "--over", "width=1,2", "-o", "x.xls"], "FILE.csv or FILE.parquet"),
+    ],
+)
+def test_mistakes_are_said_in_words(cli, arguments, message):
+    result = cli("sweep", *arguments)
+    assert result.code == 2
+    assert message in result.err
