@@ -1,0 +1,129 @@
+"""`archcalc bench`: inference timed, beside what the roofline predicts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import network_options, open_network, output_option, write
+from archcalc.spec.errors import quote
+
+if TYPE_CHECKING:
+    from archcalc.network import Network
+    from archcalc.runtime.benchmark import Benchmark
+
+
+@click.command(cls=Command, example="archcalc bench resnet50 mobilenet_v2 --device cuda --batch 1,8,64,256")
+@click.argument("networks", nargs=-1, metavar="[NETWORK]…")
+@network_options
+@click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")
+@click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
+@click.option("--batch", default="1", metavar="N,N…", help="Samples at once; each is timed. [1]")
+@click.option(
+    "--device-profile",
+    "reference",
+    metavar="FILE|NAME",
+    help="Time nothing: predict for a device that is not here, such as h100.",
+)
+@click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format. [text]")
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    networks: tuple[str, ...],
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    device: str | None,
+    dtype: str,
+    batch: str,
+    reference: str | None,
+    calibrate: bool,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Time NETWORKs' inference, whole and layer by layer, and predict both by the roofline model.
+
+    Peak and bandwidth are the device's own, measured first by a large matrix product and a large copy. Exits 1 if a
+    network could not be timed.
+    """
+    if reference is not None and (device is not None or calibrate):
+        raise click.UsageError("--device-profile is for a device that is not here: no --device, no --calibrate")
+    if calibrate:
+        if networks:
+            raise click.UsageError("--calibrate measures the device, no network")
+        write(_calibration(device), output)
+        return
+    if not networks:
+        raise click.UsageError("name a network: archcalc bench resnet50")
+    batches = _batches(batch)
+    opened = [open_network(network, settings, inputs) for network in networks]
+    from archcalc.render.benchmarks import benchmarks_json, benchmarks_text
+    from archcalc.runtime.device_profile import find_profile
+
+    if reference is not None:
+        from archcalc.runtime.benchmark import predict_only
+
+        profile = find_profile(reference)
+        results, interrupted = _each(opened, batches, lambda network, n: predict_only(network, n, dtype, profile))
+    else:
+        from archcalc.runtime.requirements import need_torch
+
+        need_torch()
+        from archcalc.runtime.bench import bench
+        from archcalc.runtime.calibration import calibrate as measure_device
+        from archcalc.runtime.devices import choose_device, torch_dtype
+
+        torch_dtype(dtype)
+        chosen = choose_device(device)
+        profile = measure_device(chosen, [dtype])
+        results, interrupted = _each(opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile))
+    write((benchmarks_json if format_ == "json" else benchmarks_text)(results, profile), output)
+    if interrupted:
+        click.echo(f"interrupted after {len(results)} of {len(opened) * len(batches)}", err=True)
+        context.exit(130)
+    if any(one.failure for one in results):
+        context.exit(1)
+
+
+def _calibration(device: str | None) -> str:
+    from archcalc.runtime.requirements import need_torch
+
+    need_torch()
+    from archcalc.runtime.calibration import calibrate
+    from archcalc.runtime.devices import choose_device
+
+    return calibrate(choose_device(device)).to_json()
+
+
+def _batches(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
+        raise ValueError(f"--batch is one or more whole numbers above 0, such as 1,8,64, not {quote(text)}")
+    return [int(part) for part in parts]
+
+
+def _each(
+    networks: list[Network], batches: list[int], run: Callable[[Network, int], Benchmark]
+) -> tuple[list[Benchmark], bool]:
+    """Every network at every batch; what is done when the user interrupts is kept."""
+    results: list[Benchmark] = []
+    turns = [(network, batch) for network in networks for batch in batches]
+    shown = sys.stderr.isatty()
+    try:
+        for network, batch in turns:
+            if shown:
+                click.echo(
+                    f"\r{len(results) + 1}/{len(turns)} {network.name[:40]} batch {batch}\033[K", nl=False, err=True
+                )
+            results.append(run(network, batch))
+    except KeyboardInterrupt:
+        return results, True
+    finally:
+        if shown:
+            click.echo("\r\033[K", nl=False, err=True)
+    return results, False

@@ -1,0 +1,112 @@
+"""Inference timed, whole and layer by layer, beside what the roofline predicts."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import fx
+
+from archcalc.network import Network
+from archcalc.runtime.benchmark import Benchmark, predict_only
+from archcalc.runtime.checks import Subject
+from archcalc.runtime.device_profile import DeviceProfile
+from archcalc.runtime.devices import computing_in, torch_dtype
+from archcalc.runtime.timing import measure, synchronize
+
+LAYER_RUNS = 20
+LAYER_SECONDS = 3.0
+
+
+def bench(network: Network, batch: int, dtype: str, device: torch.device, profile: DeviceProfile) -> Benchmark:
+    """Time inference on a device. What the device cannot do is said in ``failure``."""
+    predicted = predict_only(network, batch, dtype, profile)
+    subject = Subject(network, device, torch_dtype(dtype), batch)
+    try:
+        with computing_in(dtype), torch.inference_mode():
+            inputs = subject.inputs()
+            module = subject.module
+            timing = measure(lambda: module(*inputs), device)
+            layers = layer_seconds(module, inputs, device)
+    except (RuntimeError, MemoryError) as error:
+        return replace(predicted, failure=_reason(error))
+    finally:
+        del subject
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+    return replace(predicted, timing=timing, layer_seconds=layers)
+
+
+def layer_seconds(module: Any, inputs: tuple[torch.Tensor, ...], device: torch.device) -> dict[str, float]:
+    """Median seconds of each layer, over runs of the whole network layer by layer."""
+    timer = (_EventTimer if device.type == "cuda" else _ClockTimer)(module, device)
+    timer.run(*inputs)  # warm-up
+    runs: list[dict[str, float]] = []
+    begin = time.perf_counter()
+    while len(runs) < LAYER_RUNS and (not runs or time.perf_counter() - begin < LAYER_SECONDS):
+        timer.marks.clear()
+        timer.run(*inputs)
+        runs.append(timer.seconds())
+    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+
+
+class _Timer(fx.Interpreter):
+    """Runs a module node by node, with a mark before and after each; nodes of one layer belong together."""
+
+    def __init__(self, module: fx.GraphModule, device: torch.device) -> None:
+        super().__init__(module)
+        self.device = device
+        self.marks: list[tuple[str | None, Any, Any]] = []
+
+    def mark(self) -> Any:
+        raise NotImplementedError
+
+    def between(self, begin: Any, end: Any) -> float:
+        raise NotImplementedError
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.op not in ("call_module", "call_function"):
+            return super().run_node(n)
+        begin = self.mark()
+        result = super().run_node(n)
+        self.marks.append((n.meta.get("layer"), begin, self.mark()))
+        return result
+
+    def seconds(self) -> dict[str, float]:
+        """Of each layer; a node without one is a part of the next that has one."""
+        synchronize(self.device)
+        found: dict[str, float] = {}
+        before = 0.0
+        for name, begin, end in self.marks:
+            before += self.between(begin, end)
+            if name is not None:
+                found[name], before = before, 0.0
+        return found
+
+
+class _ClockTimer(_Timer):
+    def mark(self) -> float:
+        synchronize(self.device)
+        return time.perf_counter()
+
+    def between(self, begin: float, end: float) -> float:
+        return end - begin
+
+
+class _EventTimer(_Timer):
+    def mark(self) -> torch.cuda.Event:
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        event.record()
+        return event
+
+    def between(self, begin: torch.cuda.Event, end: torch.cuda.Event) -> float:
+        return float(begin.elapsed_time(end)) / 1000
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)) or "not enough memory" in str(error):
+        return "out of memory"
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,77 @@
+"""What the device at hand can do, measured: a large matrix product, a large copy, many tiny operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from archcalc.runtime.device_profile import DeviceProfile
+from archcalc.runtime.devices import DTYPES, computing_in, device_name, torch_dtype
+from archcalc.runtime.timing import Timing, measure
+
+SIZES = (512, 1024, 2048, 4096, 8192)
+"""Rows of the square matrices that are multiplied."""
+LONG_ENOUGH = 0.1
+"""Seconds of a product from which on a larger one would be no faster."""
+COPIED_BYTES = 2**28
+CHAIN = 200
+"""Tiny operations timed as one."""
+SECONDS = 1.0
+"""Time for each measurement."""
+
+
+def calibrate(device: torch.device, dtypes: Sequence[str] = ()) -> DeviceProfile:
+    """The profile of a device, in these dtypes or, without any, in all that it computes in."""
+    wanted = dtypes or [name for name in DTYPES if _has(device, name)]
+    with torch.inference_mode():
+        return DeviceProfile(
+            name=device_name(device),
+            source=f"measured by archcalc with torch {torch.__version__}"
+            + (f" on {torch.get_num_threads()} threads" if device.type == "cpu" else ""),
+            peak_flops={name: measured_peak(device, name) for name in wanted},
+            bandwidth=measured_bandwidth(device),
+            overhead=measured_overhead(device),
+        )
+
+
+def measured_peak(device: torch.device, dtype: str) -> float:
+    """FLOP/s of the fastest square matrix product: 2·n³ operations."""
+    best = 0.0
+    with computing_in(dtype), torch.inference_mode():
+        for size in SIZES:
+            left, right = (torch.randn(size, size, device=device).to(torch_dtype(dtype)) for _ in range(2))
+            timing = _time_product(left, right, device)
+            best = max(best, 2 * size**3 / timing.median)
+            if timing.median > LONG_ENOUGH:
+                break
+    return best
+
+
+def _time_product(left: torch.Tensor, right: torch.Tensor, device: torch.device) -> Timing:
+    return measure(lambda: left @ right, device, seconds=SECONDS)
+
+
+def measured_bandwidth(device: torch.device) -> float:
+    """Bytes per second of a copy too large for a cache: each byte is read and written."""
+    source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * COPIED_BYTES / measure(lambda: target.copy_(source), device, seconds=SECONDS).median
+
+
+def measured_overhead(device: torch.device) -> float:
+    """Seconds of an operation on one number."""
+    number = torch.zeros(1, device=device)
+
+    def chain() -> None:
+        for _ in range(CHAIN):
+            number.add(1)
+
+    return measure(chain, device, seconds=SECONDS).median / CHAIN
+
+
+def _has(device: torch.device, dtype: str) -> bool:
+    """Whether the device computes in a dtype: TF32 is NVIDIA's from Ampere on, and MPS has no float64."""
+    if dtype == "tf32":
+        return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+    return not (dtype == "float64" and device.type == "mps")
