@@ -104,6 +104,17 @@ def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:
     return shapes or None
 
 
+def format_of(output: str | None, chosen: str | None, suffixes: Mapping[str, str]) -> str:
+    """The format to write: the one that is chosen, else what the file's suffix says, else the first.
+
+    Raises `ValueError` for a suffix that says no format.
+    """
+    suffix = Path(output or "").suffix.lower()
+    if chosen is None and suffix and suffix not in suffixes:
+        raise ValueError(f"{quote(suffix)} is no format that can be written: {', '.join(suffixes)}; or use --format")
+    return chosen or suffixes.get(suffix) or next(iter(suffixes.values()))
+
+
 def write(text: str, output: str | None) -> None:
     """Give the result to the terminal or to a file, which appears whole or not at all."""
     if output is None or output == "-":

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, write, write_file
+from archcalc.cli._options import counting_options, format_of, network_options, open_network, write, write_file
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
@@ -58,7 +58,7 @@ def command(
     """
     from archcalc.render.drawing.drawing import Style, draw
 
-    chosen = format_ or SUFFIXES.get(Path(output or "").suffix.lower(), "svg")
+    chosen = format_of(output, format_, SUFFIXES)
     style = Style(depth, every_layer, folded, direction, heat, theme)
     opened = open_network(network, settings, inputs)
     content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), chosen, style)

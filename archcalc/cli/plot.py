@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, write_file
+from archcalc.cli._options import counting_options, format_of, network_options, open_network, write_file
 from archcalc.network import Network
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
@@ -54,8 +54,7 @@ def command(
     from archcalc.render.plot.bars import METRICS, bars
     from archcalc.render.plot.figure import save
 
-    suffix = Path(output or "").suffix.lower()[1:]
-    chosen = format_ or (suffix if suffix in FORMATS else "svg")
+    chosen = format_of(output, format_, {f".{name}": name for name in FORMATS})
     metrics = tuple(metric.split(","))
     for key in metrics:
         if key not in METRICS:

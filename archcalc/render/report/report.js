@@ -28,7 +28,9 @@
     let power = 0;
     while (power + 1 < units.length && value >= base ** (power + 1)) power += 1;
     if (power === 0) return `${full(value)} ${units[0]}`.trim();
-    return `${(value / base ** power).toLocaleString("en-US", { maximumSignificantDigits: 3 })} ${units[power]}`;
+    const part = value / base ** power;
+    const digits = part < 10 ? 2 : part < 100 ? 1 : 0;
+    return `${part.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${units[power]}`;
   };
   const count = (value) => scaled(value, 1000, ["", "k", "M", "G", "T", "P"]);
   const bytes = (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);

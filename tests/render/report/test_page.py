@@ -207,7 +207,7 @@ def test_charts(page):
     assert "layer1.0.downsample.1" in page.one("#time-says").text
     assert page.one("#field-says").text.startswith("427 positions at layer4.2.relu3")  # by gradients, as torchvision's
     page.choose("#metric", "parameters")
-    assert "15 M" in page.one("#stages").text
+    assert "15.0 M" in page.one("#stages").text
     bar = page.one('#bars rect[data-layer="0"]')
     page.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", bar)
     page.choose("#metric", "multiply-adds")
