@@ -28,6 +28,7 @@ def verification_text(results: Sequence[Verification]) -> str:
         "spread",
         "images/s",
         "FLOP/s (torch)",
+        "of peak",
         "of reference",
         "verdict",
     ]
@@ -64,6 +65,7 @@ def _row(result: Verification, names: Sequence[str]) -> list[str]:
         f"{100 * timing['spread']:.0f} %" if timing else NOT_RUN,
         f"{timing['images_per_second']:,.0f}" if timing else NOT_RUN,
         in_words(int(timing["flops_per_second"]), COUNTS) if timing else NOT_RUN,
+        f"{100 * timing['share_of_peak']:.0f} %" if timing else NOT_RUN,
         f"{ratio:.2f}" if ratio else NOT_RUN,
         "ok" if result.passed else "FAILED",
     ]

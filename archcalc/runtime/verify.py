@@ -12,6 +12,7 @@ import torch
 from archcalc.analysis.liveness import peak
 from archcalc.analysis.training import training_memory
 from archcalc.network import Network
+from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, Subject
 from archcalc.runtime.devices import computing_in, device_name, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
@@ -72,11 +73,12 @@ def verify(
 
     A network that runs out of memory, or that the device cannot run, is reported as that, and the others go on.
     """
+    device_peak = measured_peak(settings.device, settings.dtype)
     for network in networks:
         before(network.name)
         result = Verification(network.name)
         try:
-            _verify(network, settings, result)
+            _verify(network, settings, device_peak, result)
         except torch.OutOfMemoryError:
             result.problem = _out_of_memory(network, settings)
         except (RuntimeError, NotImplementedError) as error:
@@ -86,7 +88,7 @@ def verify(
         yield result
 
 
-def _verify(network: Network, settings: Settings, result: Verification) -> None:
+def _verify(network: Network, settings: Settings, device_peak: float, result: Verification) -> None:
     counted = Subject(network, settings.device, COUNTED_IN, 1)
     for check in CHECKS:
         result.checks.append(check(counted))
@@ -94,7 +96,7 @@ def _verify(network: Network, settings: Settings, result: Verification) -> None:
     subject = Subject(network, settings.device, torch_dtype(settings.dtype), settings.batch)
     subject.channels_last = settings.channels_last
     result.memory = _memory(subject, settings)
-    result.timing = _timing(subject, settings)
+    result.timing = _timing(subject, settings, device_peak)
 
 
 def _memory(subject: Subject, settings: Settings) -> dict[str, Any]:
@@ -115,8 +117,8 @@ def _memory(subject: Subject, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _timing(subject: Subject, settings: Settings) -> dict[str, Any]:
-    """One pass, its rate, and the reference's pass in the same run."""
+def _timing(subject: Subject, settings: Settings, device_peak: float) -> dict[str, Any]:
+    """One pass, its rate, its share of the peak of a large matrix product, and the reference's pass in the same run."""
     images = subject.inputs()
     with torch.inference_mode(), computing_in(settings.dtype):
         mine = measure(lambda: subject.module(*images), settings.device)
@@ -126,6 +128,8 @@ def _timing(subject: Subject, settings: Settings) -> dict[str, Any]:
             "runs": mine.runs,
             "images_per_second": settings.batch / mine.median,
             "flops_per_second": subject.analyze("torch").totals.flops / mine.median,
+            "device_peak": device_peak,
+            "share_of_peak": subject.analyze("torch").totals.flops / mine.median / device_peak,
         }
         name = subject.network.about.reference
         if name:
