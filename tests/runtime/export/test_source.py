@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import archcalc
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
 from archcalc.runtime.export.source import torch_source
-from archcalc.spec.library import bundled
+from archcalc.spec.library import bundled, bundled_networks
 
 QUICK = {
     "resnet18": None,
@@ -25,6 +27,8 @@ QUICK = {
     "swin_t": (3, 64, 64),
     "alexnet": None,
 }
+
+NETWORKS = bundled_networks()
 
 
 def run_source(source: str) -> dict[str, object]:
@@ -72,9 +76,24 @@ def test_same_outputs(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in bundled() if name not in QUICK])
+@pytest.mark.parametrize("name", [one for one, place in bundled().items() if place in NETWORKS and one not in QUICK])
 def test_same_outputs_of_every_network(name):
     assert_same_module(archcalc.load(name))
+
+
+EXAMPLES = [
+    pytest.param(operator, example, id=f"{kind}-{at}")
+    for kind, operator in registry().items()
+    for at, example in enumerate(operator.examples)
+]
+
+
+@pytest.mark.parametrize(("operator", "example"), EXAMPLES)
+def test_every_operator(operator, example):
+    op = operator(example.inputs, **example.arguments)
+    inputs = {f"in{at}": shape for at, shape in enumerate(example.inputs)}
+    layer = Layer("group.layer", op, tuple(inputs))
+    assert_same_module(Network("one", inputs, (layer,), ("group.layer",)))
 
 
 def test_runs_as_a_program(tmp_path):
