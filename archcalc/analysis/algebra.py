@@ -55,7 +55,8 @@ class Function:
     def key(self) -> tuple[int, str]:
         """Order among atoms: that of the first symbol in it."""
         places = [symbol.place for symbol in self.symbols]
-        return (min(places, default=0), f"~{self.name}{[one.order for one in self.arguments]}")
+        divisor = str(self.arguments[-1].constant or "").zfill(12)  # ⌊H/2⌋ before ⌊H/16⌋
+        return (min(places, default=0), f"~{self.name}{divisor}{[one.order for one in self.arguments]}")
 
     @cached_property
     def symbols(self) -> frozenset[Symbol]:

@@ -194,6 +194,11 @@ def explain(
 
 
 def _output(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+    return "output shape", _sizes(subject)
+
+
+def _sizes(subject: Subject) -> list[Line]:
+    """Each size of the output; one that comes about as another did is said to be like it."""
     lines: list[Line] = []
     known: dict[tuple[Term, ...], str] = {}
     first, *others = zip(subject.output_names, subject.derived, strict=True)
@@ -203,7 +208,7 @@ def _output(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Lin
         if line.terms and isinstance(line.terms[0], Name) and line.terms[0].name == name:
             line = Line(name, line.terms[1:])
         lines.append(Line(name, (Name(same), line.terms[-1])) if same != name and len(line.terms) > 3 else line)
-    return "output shape", lines
+    return lines
 
 
 def _memory(layer: Layer, subject: Subject, samples: Any, dtype: str, convention: str) -> tuple[str, list[Line]]:
@@ -290,8 +295,7 @@ def explain_failure(attempt: Attempt) -> list[Explanation]:
     except (TypeError, ValueError):
         return [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
     found = [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    sizes = [subject.line(name, size) for name, size in zip(subject.output_names, subject.derived, strict=True)]
-    return [*found, Explanation(attempt.layer, "output", "output shape, had it gone on", tuple(sizes))]
+    return [*found, Explanation(attempt.layer, "output", "output shape, had it gone on", tuple(_sizes(subject)))]
 
 
 def _failing(guard: Guard, trace: Trace) -> list[Line]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from archcalc.analysis.algebra import Exact, Polynomial, Symbol, apply, at_least, inverse, plain
 
+MOST_POWER = 50
 SWAPPED = {">": "<", "<=": ">="}
 NEGATED = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
@@ -140,6 +141,8 @@ class Traced:
 
     def __pow__(self, power: Any) -> Any:
         exponent = power.__index__()
+        if abs(exponent) > MOST_POWER:
+            raise ValueError(f"a power of a symbol has an exponent of at most {MOST_POWER}")
         return self._new(Fraction(self.value) ** exponent, self.polynomial**exponent)
 
     def __rpow__(self, base: Any) -> Any:

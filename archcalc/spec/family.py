@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,9 +108,10 @@ def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:
 def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
     """A value of a name with which the expression is what the spec says, if there is one."""
     if isinstance(wanted, int) and not isinstance(wanted, bool) and len(names) == 1:
-        for value in range(1, 4097):
-            if evaluate(text, {name: value}) == wanted:
-                return value
+        with contextlib.suppress(SpecError):  # where it is too large, or cannot be computed
+            for value in range(1, 4097):
+                if evaluate(text, {name: value}) == wanted:
+                    return value
     return SAMPLE
 
 
