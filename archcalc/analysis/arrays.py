@@ -29,12 +29,18 @@ class Block:
         self.largest = {symbol: int(numpy.abs(array).max(initial=0)) for symbol, array in values.items()}
         self._atoms: dict[tuple[Atom, bool], Array] = {}
 
-    def evaluate(self, polynomial: Polynomial) -> Array:
+    def evaluate(self, polynomial: Polynomial, where: Array = True) -> Array:
         """The polynomial's values, exactly; an array that broadcasts to the block.
 
-        Raises `ValueError` where they are not whole by their form.
+        What stands outside of ``where`` means nothing. Raises `ValueError` where a value is not whole.
         """
-        return self._value(polynomial, exact=self._bound(polynomial) >= SAFE)
+        scale = polynomial.scale
+        total = self._value(polynomial.times(scale), exact=self._bound(polynomial) >= SAFE)
+        if scale == 1:
+            return total
+        if numpy.any((total % scale != 0) & where):
+            raise ValueError("a quantity is not whole here")
+        return total // scale
 
     def holds(self, guard: Guard) -> Array:
         """Where a condition holds."""
@@ -69,14 +75,8 @@ class Block:
     # -- values
 
     def _value(self, polynomial: Polynomial, exact: bool) -> Array:
-        scale = polynomial.scale
-        terms = [(monomial, int(factor * scale)) for monomial, factor in polynomial.terms.items()]
-        total = self._sum(terms, exact)
-        if scale == 1:
-            return total
-        if not numpy.all(total % scale == 0):
-            raise ValueError("a quantity is not whole here")
-        return total // scale
+        """The values of a polynomial of whole factors: what stands in a function has no others."""
+        return self._sum([(monomial, int(factor)) for monomial, factor in polynomial.terms.items()], exact)
 
     def _sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
         """The sum, grouped by the axis along which the fewest different factors stand: they go over the grid last."""
@@ -140,7 +140,8 @@ class Block:
             return self.values[atom].astype(object) if exact else self.values[atom]
         arguments = [self._value(one, exact) for one in atom.arguments]
         if atom.name == "floor":
-            return arguments[0] // arguments[1]
+            # Where the divisor is 0 the network cannot be built: such a point is left out, whatever stands there.
+            return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])
         functions = {
             "min": numpy.minimum,
             "max": numpy.maximum,

@@ -272,7 +272,7 @@ class Sweep:
             everywhere = numpy.broadcast_to(chosen, block.shape)
             kept |= everywhere
             for name in self.plan.quantities:
-                values = block.evaluate(path.forms[name])
+                values = block.evaluate(path.forms[name], chosen)
                 if whole:
                     columns[name] = numpy.broadcast_to(values, block.shape)
                     continue

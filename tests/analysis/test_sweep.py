@@ -63,6 +63,17 @@ def test_sizes_that_do_not_fit_are_left_out_and_counted():
         archcalc.load("alexnet", input=(3, 62, 62))
 
 
+def test_numbers_that_make_no_network_are_left_out():
+    """Half a channel, no group, fewer than no channels."""
+    swept = plan("resnet50", "width=-1,0,0.5,16,16.5,64", "groups=0,1", "base_width=64")
+    (result,) = results(swept)
+    assert (result.points, result.refused) == (12, 10)
+    assert (result.columns["width"] / swept.axes[0].scale).tolist() == [16, 64]
+    assert result.columns["params"].tolist() == [
+        archcalc.load("resnet50", width=width).analyze().totals.params for width in (16, 64)
+    ]
+
+
 def test_conditions():
     kept = columns(plan("resnet50", "H=32:512:32", "width=16:128:16", keep=("macs <= 4.2e9", "params > 20e6")))
     every = columns(plan("resnet50", "H=32:512:32", "width=16:128:16"))
