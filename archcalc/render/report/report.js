@@ -251,7 +251,7 @@
     if (!drag || !event.buttons) return;
     const right = drag.x - event.clientX, down = drag.y - event.clientY;
     if (!drag.moved && Math.hypot(right, down) < 5) return;
-    if (!drag.moved) frame.setPointerCapture(event.pointerId);
+    if (!drag.moved) frame.setPointerCapture(event.pointerId);  // from here on, the click is not a box's
     drag = { x: event.clientX, y: event.clientY, moved: true };
     move(right, down);
   });
@@ -261,7 +261,7 @@
     fill(box, { tabindex: "0", role: "button", "aria-label": layers[indexes[0]].name }, []);
     for (const link of box.querySelectorAll("a")) link.removeAttribute("xlink:title");
     box.querySelector("title").textContent = layers[indexes[0]].name;
-    box.addEventListener("click", () => { if (!drag || !drag.moved) choose(indexes[0]); });
+    box.addEventListener("click", () => choose(indexes[0]));
     box.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") { choose(indexes[0]); event.preventDefault(); }
     });

@@ -61,6 +61,7 @@ def test_an_accuracy_is_of_its_own_input_only():
 def test_bubbles_are_where_they_should_be_and_no_name_covers_another():
     pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'archcalc[plot]'")
     names = ["resnet18", "resnet34", "resnet50", "vgg16", "mobilenet_v2", "squeezenet1_1", "squeezenet1_0"]
+    names += ["swin_b", "convnext_base", "resnext101_64x4d", "resnext101_32x8d", "resnext50_32x4d", "se_resnet50"]
     points = [bubble(archcalc.load(name).analyze(batch=8), name[:6]) for name in names]
     figure = bubbles(points)
     axes = figure.axes[0]
