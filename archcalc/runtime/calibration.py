@@ -28,7 +28,7 @@ def calibrate(device: torch.device, dtypes: Sequence[str] = ()) -> DeviceProfile
         return DeviceProfile(
             name=device_name(device),
             source=f"measured by archcalc with torch {torch.__version__}"
-            + (f" on {torch.get_num_threads()} threads" if device.type == "cpu" else ""),
+            + (f", threads: {torch.get_num_threads()}" if device.type == "cpu" else ""),
             peak_flops={name: measured_peak(device, name) for name in wanted},
             bandwidth=measured_bandwidth(device),
             overhead=measured_overhead(device),
