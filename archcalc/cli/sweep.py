@@ -9,8 +9,11 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, input_shapes, network_options, write
+from archcalc.cli._options import counting_options, input_shapes, network_options, write, write_file
 from archcalc.spec.errors import SpecError, did_you_mean, quote
+
+CHARTS = (".svg", ".png", ".pdf")
+SUFFIXES = (".csv", ".parquet", *CHARTS)
 
 
 @click.command(
@@ -31,7 +34,7 @@ from archcalc.spec.errors import SpecError, did_you_mean, quote
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
 @network_options
 @counting_options
-@click.option("-o", "--output", metavar="FILE", help="Write points to FILE.csv or FILE.parquet.")
+@click.option("-o", "--output", metavar="FILE", help="FILE.csv, .parquet; or a chart: .svg, .png, .pdf.")
 def command(
     network: str,
     over: tuple[str, ...],
@@ -86,8 +89,8 @@ def command(
     if per and not best:
         raise SpecError("--per goes with --best")
     suffix = Path(output).suffix if output else ""
-    if suffix not in ("", ".csv", ".parquet") or (output and not suffix):
-        raise SpecError(f"points are written to FILE.csv or FILE.parquet, not {quote(output or '')}")
+    if output and suffix not in SUFFIXES:
+        raise SpecError(f"points are written to FILE{', FILE'.join(SUFFIXES)}, not {quote(output)}")
     selections: list[Any] = []
     if pareto:
         selections.append(Front(_names(pareto)))
@@ -98,7 +101,12 @@ def command(
     counts = {"points": 0, "refused": 0, "kept": 0}
     parts = _selected(_columns(results(plan, jobs, dask), counts), selections)
     if output:
-        (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
+        if suffix in CHARTS:
+            from archcalc.render.plot.points import plot_points
+
+            write_file(Path(output), plot_points(parts, axes, plan.quantities, suffix[1:]))
+        else:
+            (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
         click.echo(f"wrote {output}: {_said(counts)}", err=True)
         return
     rows = _first(parts, limit or 100)

@@ -40,10 +40,20 @@ def test_csv_and_parquet_say_the_same(cli, tmp_path):
         (["resnet50", "--over", "width=1,2", "--keep", "mac < 3"], "did you mean macs"),
         (["resnet50", "--over", "width=1,2", "--keep", "macs"], "a condition is one comparison"),
         (["resnet50", "--over", "width=1,2", "--pareto", "memory"], "there is no column 'memory'"),
-        (["resnet50", "--over", "width=1,2", "-o", "x.xls"], "FILE.csv or FILE.parquet"),
+        (["resnet50", "--over", "width=1,2", "-o", "x.xls"], "FILE.csv, FILE.parquet"),
+        (["resnet50", "--over", "width=1,2", "-o", "x.svg", "--of", "macs"], "a chart shows two quantities"),
     ],
 )
 def test_mistakes_are_said_in_words(cli, arguments, message):
     result = cli("sweep", *arguments)
     assert result.code == 2
     assert message in result.err
+
+
+def test_a_chart(cli, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "points.svg"
+    assert cli("sweep", "resnet", "--over", "block=basic,bottleneck", "--over", "H=64:96", "-o", path).code == 0
+    text = path.read_text()
+    assert "block basic" in text
+    assert text.count("<use ") >= 2 * 33  # a mark for each point

@@ -1,0 +1,50 @@
+"""The points of a sweep as a chart: one quantity against another, coloured by what is varied first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from archcalc.analysis.sweep import Axis
+from archcalc.render.plot.figure import COLOURS, label, new_figure, save
+from archcalc.render.points import shown
+
+MOST_POINTS = 100_000
+"""More would hide one another."""
+
+
+def plot_points(parts: Iterable[dict[str, Any]], axes: Sequence[Axis], quantities: Sequence[str], format: str) -> bytes:
+    """The first quantity along the horizontal axis and the second along the vertical one, both logarithmic.
+
+    Raises `ValueError` for fewer than two quantities, no points, or more than can be told apart.
+    """
+    if len(quantities) < 2:
+        raise ValueError("a chart shows two quantities: --of params,macs")
+    columns: dict[str, list[Any]] = {}
+    for part in parts:
+        for name, values in shown(part, axes).items():
+            columns.setdefault(name, []).extend(values)
+        if len(columns[quantities[0]]) > MOST_POINTS:
+            raise ValueError(f"a chart shows at most {MOST_POINTS:,} points: keep fewer, or take a --sample")
+    across, up = quantities[:2]
+    if not columns.get(across):
+        raise ValueError("there are no points to show")
+    figure = new_figure(7, 5)
+    chart = figure.add_subplot()
+    first = axes[0].name
+    groups = list(dict.fromkeys(columns[first]))
+    for number, group in enumerate(groups):
+        chosen = [at for at, value in enumerate(columns[first]) if value == group]
+        few = len(groups) <= len(COLOURS)
+        chart.plot(
+            [columns[across][at] for at in chosen],
+            [columns[up][at] for at in chosen],
+            "o",
+            markersize=4,
+            color=COLOURS[number] if few else COLOURS[0],
+            label=label(f"{first} {group}") if few else None,
+        )
+    chart.set(xlabel=label(across), ylabel=label(up), xscale="log", yscale="log")
+    if len(groups) <= len(COLOURS):
+        chart.legend(frameon=False)
+    return save(figure, format)
