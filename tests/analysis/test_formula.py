@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import sympy
 from hypothesis import given, settings
@@ -88,7 +90,8 @@ def test_formulas_are_the_table_at_random_sizes(path, variant):
     family = SpecFamily(spec, variant, {}, None, {"H": "H"})
     found = formulas(family, ["params", "macs", "flops", "memory", "output"], convention="full")
     tried = 0
-    for size in (shape[1], shape[1] + 32, 2 * shape[1], shape[1] + 1, 3 * shape[1] - 7):
+    sizes = random.Random(path.stem).sample(range(shape[1] // 2, 4 * shape[1]), 6)
+    for size in (shape[1], 2 * shape[1], *sizes):
         if not found.holds(H=size):
             continue
         totals = spec.network(variant, {}, {name: (shape[0], size, size)}).analyze(convention="full").totals
