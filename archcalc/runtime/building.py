@@ -14,7 +14,6 @@ from torch import fx, nn
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Torch
 from archcalc.runtime import modules
-from archcalc.spec.errors import quote
 
 ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}
 
@@ -106,7 +105,7 @@ def check_name(parent: nn.Module, name: str, path: str) -> None:
         taken = f"{name} is a keyword of Python"
     else:
         return
-    raise ValueError(f"PyTorch cannot have a module called {quote(name)} (in {quote(path)}): {taken}")
+    raise ValueError(f"PyTorch cannot have a module called {name} (in {path}): {taken}")
 
 
 def _identifier(name: str) -> str:
