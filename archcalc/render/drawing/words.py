@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import LayerCosts
-from archcalc.arithmetic import Shape
 from archcalc.ops.operator import shape_text
 from archcalc.render.drawing.picture import Cluster, Edge, Node
 from archcalc.render.units import COUNTS, in_words
@@ -94,12 +93,8 @@ def output(node: Node) -> str:
 
 
 def carried(edge: Edge) -> str:
-    """The shape that an edge is labelled with: that of a tensor with another extent than its source was given."""
+    """The shape that an edge is labelled with: that of a tensor of another shape than its source was given."""
     if isinstance(edge.source, str):
         return ""
-    before, after = _extent(edge.source.input_shape), _extent(edge.source.output_shape)
-    return "" if before == after else shape_text(edge.source.output_shape)
-
-
-def _extent(shape: Shape) -> Shape:
-    return shape[1:] if len(shape) > 1 else shape
+    shape = edge.source.output_shape
+    return "" if shape == edge.source.input_shape else shape_text(shape)
