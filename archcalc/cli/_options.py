@@ -131,19 +131,7 @@ def write(text: str, output: str | None) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file so that it appears whole or not at all."""
-    import contextlib
-    import tempfile
+    from archcalc.files import whole_file
 
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part")
-    try:
-        with open(handle, "wb") as stream:
-            stream.write(content)
-        # mkstemp makes a private file; the result is an ordinary one.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with whole_file(path) as temporary:
+        Path(temporary).write_bytes(content)

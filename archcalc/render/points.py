@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from archcalc.analysis.sweep import Axis
+from archcalc.files import whole_file
 from archcalc.render.text import cells_wide, pad
 from archcalc.spec.errors import printable
 
@@ -71,7 +69,7 @@ def csv_lines(parts: Iterable[Columns], axes: Sequence[Axis]) -> Iterator[str]:
 
 def write_csv(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) -> None:
     """A CSV file, which appears whole or not at all."""
-    with _whole(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
+    with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         stream.writelines(csv_lines(parts, axes))
 
 
@@ -93,7 +91,7 @@ def write_parquet(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) ->
         return pyarrow.float64() if axis.numeric else pyarrow.string()
 
     writer = None
-    with _whole(path) as temporary:
+    with whole_file(path) as temporary:
         try:
             for part in parts:
                 schema = pyarrow.schema([(name, kind(name)) for name in part])
@@ -120,20 +118,3 @@ def _arrow_columns(part: Columns, axes: dict[str, Axis]) -> dict[str, Any]:
         else:
             found[name] = [_word(axis.values[at]) for at in values.tolist()]
     return found
-
-
-@contextlib.contextmanager
-def _whole(path: Path) -> Iterator[str]:
-    """A temporary file beside ``path`` that takes its place at the end, if nothing goes wrong."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".part")
-    os.close(handle)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
