@@ -96,5 +96,7 @@ def carried(edge: Edge) -> str:
     """The shape that an edge is labelled with: that of a tensor of another shape than its source was given."""
     if isinstance(edge.source, str):
         return ""
-    shape = edge.source.output_shape
-    return "" if shape == edge.source.input_shape else shape_text(shape)
+    source = edge.source
+    # What leaves a folded run of blocks is what its last one gives.
+    shape = source.repeats[-1].output_shape if source.repeats else source.output_shape
+    return "" if shape == source.input_shape else shape_text(shape)

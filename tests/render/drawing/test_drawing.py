@@ -120,6 +120,13 @@ def test_the_drawing_in_the_docs_is_of_today():
         assert sorted(texts(drawn)) == sorted(texts(draw(analyzed(name), "svg", style)))
 
 
+def test_what_leaves_a_folded_run_has_the_shape_of_its_last_block():
+    """DenseNet-121's first block ends with 256 maps (64 + 6·32, table 1 of the paper), whatever it begins with."""
+    words = texts(draw(analyzed("densenet121"), "svg", Style(folded=True)))
+    assert "256×56×56" in words
+    assert "96×56×56" not in words
+
+
 def test_side_outputs_are_dashed():
     svg = draw(analyzed("googlenet"), "svg")
     assert "aux1 (training only)" in texts(svg)
