@@ -65,10 +65,12 @@ class Totals:
     bytes_written: int = 0
 
     @classmethod
-    def of(cls, rows: Iterable[Any]) -> Totals:
+    def of(cls, rows: Iterable[LayerCosts]) -> Totals:
         """The sum of each quantity over the rows."""
-        rows = list(rows)
-        return cls(**{name: sum(getattr(row, name) for row in rows) for name in cls.__dataclass_fields__})
+        columns = dict(zip(LayerCosts._fields, zip(*rows, strict=True), strict=False))
+        sums = {name: sum(columns.get(name, ())) for name in cls.__dataclass_fields__}
+        sums["params"] = sums["weights"] + sums["biases"]
+        return cls(**sums)
 
 
 @dataclass(frozen=True)
@@ -195,10 +197,13 @@ class _Profile:
     __slots__ = ("biases", "buffers", "elements", "flops", "inputs", "macs", "memory_elements", "weights")
 
     def __init__(self, op: Operator, rule: Convention) -> None:
-        sizes = {name: product(shape) for name, shape in op.weights().items()}
+        self.weights = self.biases = 0
+        for name, shape in op.weights().items():
+            if name.endswith("bias"):
+                self.biases += product(shape)
+            else:
+                self.weights += product(shape)
         work = op.work()
-        self.biases = sum(size for name, size in sizes.items() if name.endswith("bias"))
-        self.weights = sum(sizes.values()) - self.biases
         self.buffers = sum(map(product, op.buffers().values()))
         self.macs = work.get("mac", 0) + work.get("matmul", 0)
         self.flops = rule.flops(op, work)
@@ -210,16 +215,16 @@ class _Profile:
         """The costs of a layer that is this application."""
         own = layer.shares is None
         return LayerCosts(
-            layer=layer,
-            input_shapes=layer.op.inputs,
-            output_shape=layer.op.output,
-            weights=self.weights if own else 0,
-            biases=self.biases if own else 0,
-            buffers=self.buffers if own else 0,
-            macs=self.macs * batch,
-            flops=self.flops * batch,
-            memory=self.memory_elements * itemsize * batch,
-            bytes_read=(self.inputs * batch + self.weights + self.biases) * itemsize,
-            bytes_written=self.elements * itemsize * batch,
-            receptive_field=field,
+            layer,
+            layer.op.inputs,
+            layer.op.output,
+            self.weights if own else 0,
+            self.biases if own else 0,
+            self.buffers if own else 0,
+            self.macs * batch,
+            self.flops * batch,
+            self.memory_elements * itemsize * batch,
+            (self.inputs * batch + self.weights + self.biases) * itemsize,
+            self.elements * itemsize * batch,
+            field,
         )

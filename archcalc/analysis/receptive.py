@@ -85,6 +85,17 @@ class Lens:
         """Whether every position sees only itself."""
 
 
+def lonely(axes: tuple[frozenset[int], ...]) -> frozenset[int]:
+    """The dimensions that run along one axis, with no other beside them."""
+    return frozenset(
+        dimension
+        for axis in axes
+        if len(axis) == 1
+        for dimension in axis
+        if sum(dimension in other for other in axes) == 1
+    )
+
+
 class Viewer:
     """Follows what is seen through a network, layer by layer."""
 
@@ -94,6 +105,7 @@ class Viewer:
         self.views: dict[str, View] = {}
         self.lenses: dict[int, Lens] = {}
         self.fields: dict[int, ReceptiveField] = {}
+        self.alone: dict[tuple[frozenset[int], ...], frozenset[int]] = {}
         self.unaligned: list[str] = []
         """Joins whose own paths disagree: where the network stops being aligned."""
         for name, shape in network.inputs.items():
@@ -126,14 +138,16 @@ class Viewer:
 
     def _through(self, view: View, origin: tuple[tuple[int, ...], ...], sight: tuple[Window | Sight, ...]) -> View:
         spans, whole = dict(view.spans), set(view.whole)
+        alone = self.alone.get(view.axes)
+        if alone is None:
+            alone = self.alone[view.axes] = lonely(view.axes)
         for axis, look in enumerate(sight):
             if look is SAME_POSITION:
                 continue
             for dimension in view.axes[axis]:
-                alone = len(view.axes[axis]) == 1 and sum(dimension in one for one in view.axes) == 1
                 if look is GLANCE:
                     whole.add(dimension)
-                elif isinstance(look, Window) and alone and dimension in spans:
+                elif isinstance(look, Window) and dimension in alone and dimension in spans:
                     spans[dimension] = spans[dimension].through(look)
                 else:
                     whole.add(dimension)

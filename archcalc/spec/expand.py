@@ -13,9 +13,10 @@ from archcalc.arithmetic import Shape, Unmet, counted
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
+from archcalc.spec.draft import NOWHERE, Draft, Flow, Made, Named
 from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.limits import exceeded, limit
-from archcalc.spec.scope import NOWHERE, Flow, Named, Scope
+from archcalc.spec.scope import Scope
 from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
 from archcalc.spec.values import ShapeValue, Unknown
 
@@ -39,16 +40,12 @@ class Expansion:
         self.replacements = replacements
         self.replaced: set[str] = set()
         self.step_names = step_names
-        self.layers: list[Layer] = []
-        self.groups: dict[str, str] = {}
-        self.side_outputs: list[str] = []
+        self.draft = Draft()
         self.mistakes: dict[Mistake, None] = {}
-        self.named: dict[str, Named] = {}
         self.applications: dict[tuple[Any, ...], Operator] = {}
+        self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
         self.side = self.train = False
-        self.taken = 0
-        self.work = 0
         self.most_steps, self.most_work = limit("steps"), limit("work")
         self.most_layers, self.most_blocks = limit("layers"), limit("blocks")
 
@@ -57,7 +54,8 @@ class Expansion:
     def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
         """Take steps one after another."""
         for step in steps:
-            flow = self.attempt(self.step, step, flow, scope, variables)
+            take = self.once if step.loop is step.repeat is None else self.step
+            flow = self.attempt(take, step, flow, scope, variables)
         return flow
 
     def attempt(self, take: Callable[..., Flow], *arguments: Any) -> Flow:
@@ -109,14 +107,14 @@ class Expansion:
             flow = self.attempt(self.once, step, flow, scope, inner, index)
         return flow
 
-    def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+    def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None = None) -> Flow:
         """One turn of a step: its condition, its inputs, its name."""
-        self.taken += 1
-        if self.taken > self.most_steps:
+        self.draft.taken += 1
+        if self.draft.taken > self.most_steps:
             raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
         if step.broken:
             inner, name = self.naming(step, scope, variables, turn)
-            self.named[inner.full(name)] = Named(NOWHERE, step, inner, variables, 0, 0)
+            self.draft.named[inner.full(name)] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
         flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
         if step.when is not None:
@@ -146,7 +144,7 @@ class Expansion:
             return scope, scope.take(name, step)
         if turn == 0:
             scope.take(name, step)
-            self.groups[scope.full(name)] = ""
+            self.draft.groups[scope.full(name)] = ""
             scope.loops[name] = scope.inner(name, numbered=False)
         inner = scope.loops[name]
         return inner, inner.next_name("", step)
@@ -168,7 +166,7 @@ class Expansion:
             step = steps[0] if len(steps) == 1 and not isinstance(steps[0], Side) else Group(step.node, steps=steps)
             if isinstance(step, Apply) and step.use is not None:
                 step = step.picking(self.chosen(step.use, flows[0], variables))
-        first = len(self.layers)
+        first = len(self.draft.layers)
         outside = self.side, self.train
         self.side = self.side or isinstance(step, Side)
         self.train = self.train or step.train
@@ -177,9 +175,9 @@ class Expansion:
             result = self.apply(step, name, flows, scope, variables)
         finally:
             self.side, self.train = outside
-            self.named[path] = Named(result, step, scope, variables, first, len(self.layers))
+            self.draft.named[path] = Named(result, step, variables, first, len(self.draft.layers))
         if isinstance(step, Side):
-            self.side_outputs.append(result.source)
+            self.draft.side_outputs.append(result.source)
             return flows[0]
         if self.train or step.train:
             self.check_training_only(step, flows[0], result)
@@ -195,7 +193,7 @@ class Expansion:
 
     def apply(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         if isinstance(step, (Group, Side)):
-            self.groups[scope.full(name)] = ""
+            self.draft.groups[scope.full(name)] = ""
             return self.run(step.steps, flows[0], scope.inner(name, step.numbered), variables)
         if isinstance(step, Share):
             return self.share(step, name, flows, scope, variables)
@@ -248,15 +246,15 @@ class Expansion:
             prefix = "" if path == name else f"{path}: "
             mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
             raise mistake.after(Attempt(path, kind, tuple(shapes), given)) from None  # type: ignore[arg-type]
-        if len(self.layers) >= self.most_layers:
+        if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         sources = tuple([flow.source for flow in flows])
-        self.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
+        self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
         return Flow(path, op.output)
 
     def applied(self, kind: type[Operator], shapes: list[Shape], given: dict[str, Any]) -> Operator:
         """The operator bound to its shapes. Operators never change, so equal applications are one object."""
-        key = (kind, *shapes, *((name, value.__class__, value) for name, value in given.items()))
+        key = (kind, *shapes, *given, *given.values(), *[value.__class__ for value in given.values()])
         try:
             op = self.applications.get(key)
         except TypeError:  # an argument that is a list has no hash
@@ -291,16 +289,52 @@ class Expansion:
                 else f"{block.name} takes one input, and is given {len(flows)}"
             )
         path = scope.full(name)
+        own = self.block_variables(block, step, flows, variables)
+        self.draft.groups[path] = block.name
+        alike = self.likeness(block, flows, own)
+        made = self.made.get(alike) if alike else None
+        if made is not None and self.affords(made):
+            return self.draft.repeat(made, path, flows)
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
         inner.given["input"] = flows[0]
-        own = self.block_variables(block, step, flows, variables)
-        self.groups[path] = block.name
+        start = self.draft.mark()
         self.inside.append(block.name)
         try:
-            return self.run(block.steps, flows[0], inner, own)
+            result = self.run(block.steps, flows[0], inner, own)
         finally:
             self.inside.pop()
+        if alike and not self.mistakes:
+            self.made[alike] = self.draft.since(start, path, flows, result)
+        return result
+
+    def likeness(self, block: Block, flows: list[Flow], own: dict[str, Any]) -> tuple[Any, ...] | None:
+        """What decides what a block makes; None where that is not known."""
+        if self.replacements or self.mistakes:
+            return None
+        sources = [flow.source for flow in flows]
+        alike = (
+            block.name,
+            *self.inside,
+            self.side,
+            self.train,
+            *[(flow.shape, sources.index(flow.source)) for flow in flows],
+            *[(own[name].__class__, own[name]) for name in block.params],
+        )
+        try:
+            hash(alike)
+        except TypeError:  # a parameter that is a list has no hash
+            return None
+        return alike
+
+    def affords(self, made: Made) -> bool:
+        """Whether the limits allow the same once more; where not, the steps are taken until one crosses a limit."""
+        draft, start, end = self.draft, made.start, made.end
+        return (
+            draft.taken + end.taken - start.taken <= self.most_steps
+            and draft.work + end.work - start.work <= self.most_work
+            and len(draft.layers) + end.layers - start.layers <= self.most_layers
+        )
 
     def block_variables(
         self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
@@ -335,9 +369,9 @@ class Expansion:
         """Take an earlier step again, at another input, with the same weights."""
         assert step.target is not None
         earlier = self.lookup(step.target, scope, variables)
-        first = len(self.layers)
+        first = len(self.draft.layers)
         result = self.apply(earlier.step, name, flows, scope, earlier.variables)
-        again, before = self.layers[first:], self.layers[earlier.first : earlier.last]
+        again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]
         if result.shape is None:
             return result
         if len(again) != len(before):
@@ -367,23 +401,25 @@ class Expansion:
         """The earlier step that a name means, seen from a scope."""
         name = template.fill(variables)
         for one in scope.outward():
-            found = self.named.get(one.full(name))
+            found = self.draft.named.get(one.full(name))
             if found is not None:
                 return found
         if name in self.step_names:
             raise template.node.error(
                 f"the step {quote(name)} is not before this one, or inside another block or group"
             )
-        seen = [path[len(scope.path) :] for path in self.named if path.startswith(scope.path)]
+        seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
         given = [name for one in scope.outward() for name in one.given]
         raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")
 
     def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...] = ()) -> Any:
         """The value of an expression, `input` being the shape of ``flow``."""
+        if value.constant is not None:
+            return value.constant
         variables["input"] = ShapeValue(flow.shape)
         result = value.evaluate(variables, words)
-        self.work += value.weight
-        if self.work > self.most_work:
+        self.draft.work += value.weight
+        if self.draft.work > self.most_work:
             raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
         return result
 

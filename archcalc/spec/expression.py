@@ -34,14 +34,19 @@ Code = Callable[[Variables], Any]
 
 
 class Expression:
-    """A parsed expression. ``weight`` bounds the cost of one evaluation."""
+    """A parsed expression.
 
-    __slots__ = ("_code", "text", "weight")
+    ``weight`` bounds the cost of one evaluation; ``constant`` is the value of one that is a plain number or word of
+    the language, None for all others.
+    """
 
-    def __init__(self, text: str, code: Code, weight: int) -> None:
+    __slots__ = ("_code", "constant", "text", "weight")
+
+    def __init__(self, text: str, code: Code, weight: int, constant: Any = None) -> None:
         self.text = text
         self._code = code
         self.weight = weight
+        self.constant = constant
 
     def evaluate(self, variables: Variables) -> Any:
         """The value; `ExpressionError` says what is wrong, `Unknown` that a shape it asks for is not known."""
@@ -56,7 +61,7 @@ def parse_expression(text: str) -> Expression:
     """The expression in ``text``; `ExpressionError` if it is none."""
     if text.isascii() and text.isdigit() and len(text) <= 18 and (text[0] != "0" or len(text) == 1):
         value = int(text)
-        return Expression(text, lambda variables: value, 1)
+        return Expression(text, lambda variables: value, 1, value)
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, and this has {len(text):,}")
     if not text.strip():
@@ -75,7 +80,8 @@ def parse_expression(text: str) -> Expression:
         code = compiler.compile(tree.body)
     except RecursionError:
         raise ExpressionError("this expression is nested too deep") from None
-    return Expression(text, code, compiler.weight)
+    constant = code({}) if isinstance(tree.body, ast.Constant) or text.strip() in CONSTANTS else None
+    return Expression(text, code, compiler.weight, constant)
 
 
 def _cut(text: str) -> str:

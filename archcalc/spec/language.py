@@ -9,11 +9,12 @@ from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
 from archcalc.network import About, Network
 from archcalc.ops import words
+from archcalc.spec.draft import Flow
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.expand import Expansion, Overflow, TooMany
 from archcalc.spec.expression import parse_expression
 from archcalc.spec.limits import exceeded, limit
-from archcalc.spec.scope import Flow, Scope
+from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import Block, Reader, Step, Template, Value
@@ -258,11 +259,11 @@ class Spec:
         return Network(
             name=variant or self.name,
             inputs=shapes,
-            layers=tuple(expansion.layers),
+            layers=tuple(expansion.draft.layers),
             outputs=outputs,
-            side_outputs=tuple(expansion.side_outputs),
+            side_outputs=tuple(expansion.draft.side_outputs),
             parameters={name: variables[name] for name in self.params},
-            groups=expansion.groups,
+            groups=expansion.draft.groups,
             about=self._about(chosen),
         )
 
@@ -375,25 +376,25 @@ class Spec:
         found = []
         for item in names:
             name = Template(item).fill({})
-            if name in expansion.named:
-                found.append(expansion.named[name].flow.source)
+            if name in expansion.draft.named:
+                found.append(expansion.draft.named[name].flow.source)
             elif not expansion.mistakes:
-                hint = did_you_mean(name, expansion.named)
+                hint = did_you_mean(name, expansion.draft.named)
                 expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
         return tuple(found)
 
     def _check_replacements(self, expansion: Expansion) -> None:
         for path, (key, _) in self.replacements.items():
             if path not in expansion.replaced:
-                hint = did_you_mean(path, expansion.named)
+                hint = did_you_mean(path, expansion.draft.named)
                 expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
 
     def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
-        used = {source for layer in expansion.layers for source in layer.inputs}
-        used.update(outputs, expansion.side_outputs)
-        if not expansion.layers:
+        used = {source for layer in expansion.draft.layers for source in layer.inputs}
+        used.update(outputs, expansion.draft.side_outputs)
+        if not expansion.draft.layers:
             expansion.note(self.root.error("this network has no layers"))
-        for layer in expansion.layers:
+        for layer in expansion.draft.layers:
             if layer.name not in used:
                 expansion.note(
                     SpecError(

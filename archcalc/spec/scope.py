@@ -1,24 +1,12 @@
-"""Where names belong, and what stands under them."""
+"""Where names belong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
-from archcalc.arithmetic import Shape
+from archcalc.spec.draft import Flow
 from archcalc.spec.errors import quote
 from archcalc.spec.steps import Step
-
-
-class Flow(NamedTuple):
-    """A tensor on its way: who gives it, and its shape (None after a mistake)."""
-
-    source: str
-    shape: Shape | None
-
-
-NOWHERE = Flow("", None)
 
 
 class Scope:
@@ -70,16 +58,3 @@ class Scope:
             count += 1
         self.counts[word] = count
         return self.take(f"{word}{count}", step)
-
-
-@dataclass
-class Named:
-    """A step that was taken: what `from` and `share` find under its name."""
-
-    flow: Flow
-    step: Step
-    scope: Scope
-    variables: dict[str, Any]
-    first: int
-    """Its layers are ``layers[first:last]``."""
-    last: int

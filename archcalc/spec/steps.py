@@ -25,13 +25,15 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("expression", "items", "node", "weight")
+    __slots__ = ("constant", "expression", "items", "node", "weight")
 
     def __init__(self, node: AnyNode) -> None:
         self.node = node
         self.expression: Expression | None = None
         self.weight = 1
         """A bound of the cost of evaluating it, once it is parsed."""
+        self.constant: Any = None
+        """Its value where that is always the same, once it is parsed; None where it is not."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
             self.items = [Value(item) for item in node.items]
@@ -56,6 +58,7 @@ class Value:
             try:
                 self.expression = parse_expression(node.text)
                 self.weight = self.expression.weight
+                self.constant = self.expression.constant
             except ExpressionError as error:
                 raise located(node, error) from None
         return self.expression

@@ -1,0 +1,109 @@
+"""The layers that an expansion has made so far, and what a block made, once more under another name.
+
+The same block with the same parameters and shapes makes the same layers: deep networks repeat theirs many times, and
+only the first is expanded step by step.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, NamedTuple
+
+from archcalc.arithmetic import Shape
+from archcalc.network import Layer
+from archcalc.spec.steps import Step
+
+
+class Flow(NamedTuple):
+    """A tensor on its way: who gives it, and its shape (None after a mistake)."""
+
+    source: str
+    shape: Shape | None
+
+
+NOWHERE = Flow("", None)
+
+
+class Named(NamedTuple):
+    """A step that was taken: what `from` and `share` find under its name."""
+
+    flow: Flow
+    step: Step
+    variables: dict[str, Any]
+    first: int
+    """Its layers are ``layers[first:last]``."""
+    last: int
+
+
+class Mark(NamedTuple):
+    """How much a draft held at some moment."""
+
+    layers: int
+    named: int
+    groups: int
+    side_outputs: int
+    taken: int
+    work: int
+
+
+class Made(NamedTuple):
+    """What one block made of its inputs."""
+
+    path: str
+    flows: list[Flow]
+    result: Flow
+    start: Mark
+    end: Mark
+    named: list[tuple[str, Named]]
+    groups: list[tuple[str, str]]
+
+
+class Draft:
+    """What an expansion has made so far."""
+
+    def __init__(self) -> None:
+        self.layers: list[Layer] = []
+        self.named: dict[str, Named] = {}
+        self.groups: dict[str, str] = {}
+        self.side_outputs: list[str] = []
+        self.taken = 0
+        """Steps."""
+        self.work = 0
+        """The weight of the expressions evaluated."""
+
+    def mark(self) -> Mark:
+        """How much there is now."""
+        return Mark(len(self.layers), len(self.named), len(self.groups), len(self.side_outputs), self.taken, self.work)
+
+    def since(self, start: Mark, path: str, flows: list[Flow], result: Flow) -> Made:
+        """What the block of that path has made of ``flows`` since ``start``."""
+        end = self.mark()
+        named = list(islice(reversed(self.named.items()), end.named - start.named))[::-1]
+        groups = list(islice(reversed(self.groups.items()), end.groups - start.groups))[::-1]
+        return Made(path, flows, result, start, end, named, groups)
+
+    def repeat(self, made: Made, path: str, flows: list[Flow]) -> Flow:
+        """Make the same again, for the block of another path, from ``flows`` of the same shapes."""
+        cut = len(made.path)
+        sources = {old.source: new.source for old, new in zip(made.flows, flows, strict=True)}
+        sources.update(
+            {layer.name: path + layer.name[cut:] for layer in self.layers[made.start.layers : made.end.layers]}
+        )
+        shift = len(self.layers) - made.start.layers
+        for layer in self.layers[made.start.layers : made.end.layers]:
+            inputs = tuple([sources[source] for source in layer.inputs])
+            copy = Layer(sources[layer.name], layer.op, inputs, layer.origin, layer.side, layer.train)
+            if layer.shares is not None:
+                copy.shares = sources[layer.shares]
+            self.layers.append(copy)
+        for name, one in made.named:
+            flow = Flow(sources[one.flow.source], one.flow.shape)
+            self.named[path + name[cut:]] = Named(flow, one.step, one.variables, one.first + shift, one.last + shift)
+        for name, block in made.groups:
+            self.groups[path + name[cut:]] = block
+        self.side_outputs += [
+            sources[one] for one in self.side_outputs[made.start.side_outputs : made.end.side_outputs]
+        ]
+        self.taken += made.end.taken - made.start.taken
+        self.work += made.end.work - made.start.work
+        return Flow(sources[made.result.source], made.result.shape)
