@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
@@ -164,13 +164,9 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
     viewer = Viewer(network)
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
-    profiles: dict[int, _Profile] = {}
     for layer in network.layers:
-        op = layer.op
-        profile = profiles.get(id(op))
-        if profile is None:
-            profile = profiles[id(op)] = _Profile(op, rule)
-        field = viewer.look(layer.name, op, layer.inputs)
+        field = viewer.look(layer.name, layer.op, layer.inputs)
+        profile = _profile(layer.op, convention)
         (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize))
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
 
@@ -189,6 +185,11 @@ def _known(table: dict[str, Any], name: str, what: str) -> Any:
         return table[name]
     except KeyError:
         raise ValueError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
+
+
+@lru_cache(maxsize=8192)
+def _profile(op: Operator, convention: str) -> _Profile:
+    return _Profile(op, CONVENTIONS[convention])
 
 
 class _Profile:

@@ -9,6 +9,7 @@ stride, effective padding ``−first``. Positions count from 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archcalc.network import Network
@@ -85,6 +86,10 @@ class Lens:
         """Whether every position sees only itself."""
 
 
+lens_of = lru_cache(maxsize=8192)(Lens)
+"""The lens of an application, made once."""
+
+
 def lonely(axes: tuple[frozenset[int], ...]) -> frozenset[int]:
     """The dimensions that run along one axis, with no other beside them."""
     return frozenset(
@@ -103,7 +108,6 @@ class Viewer:
         self.extents: dict[int, int] = {}
         self.dimensions: dict[str, range] = {}
         self.views: dict[str, View] = {}
-        self.lenses: dict[int, Lens] = {}
         self.fields: dict[int, ReceptiveField] = {}
         self.alone: dict[tuple[frozenset[int], ...], frozenset[int]] = {}
         self.unaligned: list[str] = []
@@ -118,9 +122,7 @@ class Viewer:
 
     def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
         """The receptive field of the next layer."""
-        lens = self.lenses.get(id(op))
-        if lens is None:
-            lens = self.lenses[id(op)] = Lens(op)
+        lens = lens_of(op)
         if lens.clear and len(sources) == 1:
             view = self.views[name] = self.views[sources[0]]
             return self.field(view)

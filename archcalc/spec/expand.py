@@ -7,6 +7,7 @@ checked, so that one run finds all there is to mend.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from archcalc.arithmetic import Shape, Unmet, counted
@@ -32,7 +33,10 @@ class Expansion:
         replacements: dict[str, list[Step]],
         step_names: set[str],
         variables: dict[str, Any],
+        is_plain: bool,
     ) -> None:
+        self.world = None if is_plain else object()
+        """Where applications of operators are alike: plain numbers everywhere, symbols within one expansion."""
         self.globals = variables
         """What every expression sees: the network's parameters, and the names of operators and blocks as words."""
         self.operators = registry()
@@ -42,7 +46,6 @@ class Expansion:
         self.step_names = step_names
         self.draft = Draft()
         self.mistakes: dict[Mistake, None] = {}
-        self.applications: dict[tuple[Any, ...], Operator] = {}
         self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
         self.side = self.train = False
@@ -54,8 +57,8 @@ class Expansion:
     def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
         """Take steps one after another."""
         for step in steps:
-            take = self.once if step.loop is step.repeat is None else self.step
-            flow = self.attempt(take, step, flow, scope, variables)
+            once = step.loop is None and step.repeat is None
+            flow = self.attempt(self.once if once else self.step, step, flow, scope, variables)
         return flow
 
     def attempt(self, take: Callable[..., Flow], *arguments: Any) -> Flow:
@@ -238,7 +241,7 @@ class Expansion:
         if None in shapes:
             return Flow(path, None)
         try:
-            op = self.applied(kind, shapes, given)  # type: ignore[arg-type]
+            op = applied(self.world, kind, tuple(shapes), given)  # type: ignore[arg-type]
         except Unmet as error:
             argument = getattr(error, "argument", "")
             first = next(iter(kind.arguments), "")
@@ -251,17 +254,6 @@ class Expansion:
         sources = tuple([flow.source for flow in flows])
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
         return Flow(path, op.output)
-
-    def applied(self, kind: type[Operator], shapes: list[Shape], given: dict[str, Any]) -> Operator:
-        """The operator bound to its shapes. Operators never change, so equal applications are one object."""
-        key = (kind, *shapes, *given, *given.values(), *[value.__class__ for value in given.values()])
-        try:
-            op = self.applications.get(key)
-        except TypeError:  # an argument that is a list has no hash
-            return kind(shapes, **given)
-        if op is None:
-            op = self.applications[key] = kind(shapes, **given)
-        return op
 
     def branches(self, step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> list[Flow]:
         """The flows that a step's branches end with."""
@@ -422,6 +414,21 @@ class Expansion:
         if self.draft.work > self.most_work:
             raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
         return result
+
+
+def applied(world: object, kind: type[Operator], shapes: tuple[Shape, ...], given: dict[str, Any]) -> Operator:
+    """The operator bound to its shapes. Operators never change, so equal applications are one object."""
+    try:
+        return _applied(world, kind, shapes, tuple(given), *given.values())
+    except TypeError:  # an argument that is a list has no hash
+        return kind(shapes, **given)
+
+
+@lru_cache(maxsize=8192, typed=True)
+def _applied(
+    world: object, kind: type[Operator], shapes: tuple[Shape, ...], names: tuple[str, ...], *values: Any
+) -> Operator:
+    return kind(shapes, **dict(zip(names, values, strict=True)))
 
 
 class TooMany(Exception):

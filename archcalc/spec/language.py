@@ -18,7 +18,7 @@ from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import Block, Reader, Step, Template, Value
-from archcalc.spec.values import ExpressionError
+from archcalc.spec.values import ExpressionError, is_plain
 
 ABOUT = ("title", "source", "year", "reference", "notes")
 HEAD = (
@@ -251,7 +251,8 @@ class Spec:
         except SpecError as error:
             raise SpecError([*mistakes, *error.mistakes]) from None
         replacements = {path: steps for path, (_, steps) in self.replacements.items()}
-        expansion = Expansion(self.blocks, replacements, self.step_names, variables)
+        plain = is_plain([*settings.values(), *shapes.values()])
+        expansion = Expansion(self.blocks, replacements, self.step_names, variables, plain)
         expansion.mistakes = mistakes
         outputs = self._expand(expansion, shapes, variables)
         if expansion.mistakes:

@@ -79,6 +79,13 @@ def checked(value: Any) -> Any:
     return value
 
 
+def is_plain(value: Any) -> bool:
+    """Whether it is ordinary data: a number, a text, a shape, or a list of such; no symbol, no array."""
+    if isinstance(value, (list, tuple)):
+        return all(map(is_plain, value))
+    return isinstance(value, (int, str, float, type(None))) or type(value).__name__ == "Fraction"
+
+
 def number(value: Any) -> Any:
     """The value itself; `TypeError` for what is no number."""
     if isinstance(value, (str, list, tuple, ShapeValue, type(None))):
