@@ -139,25 +139,25 @@ class Viewer:
         return self.field(view)
 
     def _through(self, view: View, origin: tuple[tuple[int, ...], ...], sight: tuple[Window | Sight, ...]) -> View:
-        spans, whole = dict(view.spans), set(view.whole)
+        spans, whole = dict(view.spans), view.whole
         alone = self.alone.get(view.axes)
         if alone is None:
             alone = self.alone[view.axes] = lonely(view.axes)
-        for axis, look in enumerate(sight):
+        for look, dimensions in zip(sight, view.axes, strict=True):
             if look is SAME_POSITION:
                 continue
-            for dimension in view.axes[axis]:
+            for dimension in dimensions:
                 if look is GLANCE:
-                    whole.add(dimension)
+                    whole |= {dimension}
                 elif isinstance(look, Window) and dimension in alone and dimension in spans:
                     spans[dimension] = spans[dimension].through(look)
                 else:
-                    whole.add(dimension)
+                    whole |= {dimension}
                     spans.pop(dimension, None)
         axes = view.axes
         if origin is not same_axes(len(axes)):
             axes = tuple(frozenset().union(*(axes[axis] for axis in made)) for made in origin)
-        return View(axes, spans, frozenset(whole), view.aligned, view.source)
+        return View(axes, spans, whole, view.aligned, view.source)
 
     def _join(self, one: View, other: View) -> View:
         if one is other or one[:4] == other[:4]:
