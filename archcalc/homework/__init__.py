@@ -1,0 +1,1 @@
+"""Worksheets for a class, and grading that says what went wrong."""
