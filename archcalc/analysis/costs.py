@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
@@ -65,12 +66,10 @@ class Totals:
     bytes_written: int = 0
 
     @classmethod
-    def of(cls, rows: Iterable[LayerCosts]) -> Totals:
+    def of(cls, rows: Iterable[Any]) -> Totals:
         """The sum of each quantity over the rows."""
-        columns = dict(zip(LayerCosts._fields, zip(*rows, strict=True), strict=False))
-        sums = {name: sum(columns.get(name, ())) for name in cls.__dataclass_fields__}
-        sums["params"] = sums["weights"] + sums["biases"]
-        return cls(**sums)
+        rows = list(rows)
+        return cls(**{name: sum(map(attrgetter(name), rows)) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
