@@ -8,7 +8,7 @@ stride, effective padding ``−first``. Positions count from 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -197,3 +197,9 @@ class Viewer:
                 stride.append(span.stride)
                 padding.append(-span.first)
         return ReceptiveField(tuple(size), tuple(stride), tuple(padding), bool(view.whole), view.aligned)
+
+
+def last_placed(fields: Iterable[ReceptiveField]) -> ReceptiveField | None:
+    """The last of the fields whose positions still have a place of their own, if there is one."""
+    placed = [field for field in fields if None not in field.stride]
+    return placed[-1] if placed else None

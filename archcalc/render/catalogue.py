@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from archcalc.analysis import Analysis
 from archcalc.analysis.depth import depth
+from archcalc.analysis.receptive import last_placed
 from archcalc.network import Network
 from archcalc.ops.operator import shape_text
 from archcalc.render.text import cells_wide, pad
@@ -46,6 +46,7 @@ def _entry(path: Path, network: Network) -> Entry:
     analysis = network.analyze()
     totals = analysis.totals
     about = network.about
+    field = last_placed(row.receptive_field for row in analysis.rows)
     return Entry(
         name=network.name,
         family=path.stem,
@@ -58,13 +59,8 @@ def _entry(path: Path, network: Network) -> Entry:
         params=totals.params,
         macs=totals.macs,
         depth=depth(analysis.rows),
-        receptive_field=_last_field(analysis),
+        receptive_field=list(field.size) if field else [],
     )
-
-
-def _last_field(analysis: Analysis) -> list[int]:
-    placed = [row.receptive_field for row in analysis.rows if None not in row.receptive_field.stride]
-    return list(placed[-1].size) if placed else []
 
 
 def catalogue_markdown(entries: list[Entry]) -> str:

@@ -68,7 +68,7 @@ def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
     }
     cells = _Cells(analysis, view, units)
     return Grid(
-        title=_title(analysis),
+        title=title_of(analysis),
         columns=columns,
         headings=[heading(column, analysis, units[column.key], column.heading) for column in columns],
         short_headings=[heading(column, analysis, units[column.key], column.short) for column in columns],
@@ -139,7 +139,8 @@ class _Cells:
         return str(shape[0]) if len(set(shape)) == 1 else shape_text(shape)
 
 
-def _title(analysis: Analysis) -> str:
+def title_of(analysis: Analysis) -> str:
+    """What was analyzed, on one line."""
     network = analysis.network
     inputs = ", ".join(
         (f"{name} " if len(network.inputs) > 1 else "") + shape_text(shape) for name, shape in network.inputs.items()

@@ -22,6 +22,7 @@ from archcalc.spec.values import (
     FUNCTIONS,
     PARTS,
     ExpressionError,
+    Record,
     ShapeValue,
     checked,
     number,
@@ -172,6 +173,8 @@ class _Compiler:
 
         def code(variables: Variables) -> Any:
             value = owner(variables)
+            if isinstance(value, Record):
+                return _located(self, node, lambda: value.get(name))
             if not isinstance(value, ShapeValue):
                 raise self.error(node, f"{quote(self.source(node.value))} is no shape, and has no {name}")
             try:
@@ -190,7 +193,10 @@ class _Compiler:
         owner, index = self.compile(node.value), self.compile(node.slice)
 
         def code(variables: Variables) -> Any:
-            value, at = owner(variables), counted(index(variables))
+            value, place = owner(variables), index(variables)
+            if isinstance(value, Record) and isinstance(place, str):
+                return _located(self, node, lambda: value.get(place))
+            at = counted(place)
             if isinstance(value, ShapeValue):
                 value = value.known()
             if not isinstance(value, (list, tuple)) or at is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
+from archcalc.spec.errors import did_you_mean, quote
 from archcalc.spec.limits import exceeded, limit
 
 MAX_LIST = 1000
@@ -42,6 +43,36 @@ class ShapeValue:
     def attribute(self, name: str) -> Any:
         """A part of the shape by name; `KeyError` if there is no such name."""
         return PARTS[name](self.known())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same shape, be it written as a list: `input == [3, 32, 32]`."""
+        if isinstance(other, ShapeValue):
+            other = other.known()
+        return isinstance(other, (list, tuple)) and list(self.known()) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+
+class Record:
+    """Named values in an expression, such as those of a layer: `layer['conv1'].params`.
+
+    ``what`` is what it is called in messages. ``values`` gives a value for a name, and iterates over the names.
+    """
+
+    __slots__ = ("values", "what")
+
+    def __init__(self, what: str, values: Mapping[str, Any]) -> None:
+        self.what = what
+        self.values = values
+
+    def get(self, name: str) -> Any:
+        """The value of that name; `ExpressionError` with the nearest name if there is none."""
+        try:
+            return self.values[name]
+        except KeyError:
+            hint = did_you_mean(name, self.values)
+            raise ExpressionError(f"{self.what} has no {quote(name)}{hint}", 0, 0) from None
 
 
 def _size(shape: Shape) -> int:

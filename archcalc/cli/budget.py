@@ -1,0 +1,79 @@
+"""`archcalc budget`: does a network keep what was asked of it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.spec.errors import SpecError
+
+if TYPE_CHECKING:
+    from archcalc.homework.budget import Budget
+
+_COMPARES = re.compile(r"[<>=!]|\sin\s")
+
+
+@click.command(
+    cls=Command, example='archcalc budget my.yaml "params <= 5e6" "macs <= 600e6" "output == [10]" "rf >= 64"'
+)
+@click.argument("words", nargs=-1, required=True, metavar="NETWORK… [ASSERTION]…")
+@click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
+@network_options
+@counting_options
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "junit"]), default="text", help="Format. [text]"
+)
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    words: tuple[str, ...],
+    file: str | None,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    convention: str,
+    format_: str,
+    output: str | None,
+) -> None:
+    """Check ASSERTIONs about every NETWORK; what compares something (<, <=, ==, …) is an assertion.
+
+    They are written in the spec's expression language. Without any, the names that they may use are printed with
+    their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
+    """
+    from archcalc.homework.budget import Budget, check_budget, read_assertions
+    from archcalc.render.budget import budgets_json, budgets_junit, budgets_text, facts_text
+
+    networks = [word for word in words if not _COMPARES.search(word)]
+    assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
+    if not networks:
+        raise SpecError("there is no network to check: archcalc budget NETWORK ASSERTION")
+
+    def check(reference: str) -> Budget:
+        try:
+            network = open_network(reference, settings, inputs)
+            analysis = network.analyze(batch=batch, dtype=dtype, convention=convention)
+            return check_budget(reference, analysis, assertions)
+        except SpecError as error:
+            if len(networks) == 1 and format_ == "text":
+                raise
+            return Budget(reference, None, problem=str(error))
+
+    if not assertions:
+        opened = [open_network(one, settings, inputs) for one in networks]
+        analyses = [one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened]
+        write("\n".join(map(facts_text, analyses)), output)
+        return
+    budgets = [check(reference) for reference in networks]
+    render = {"text": budgets_text, "json": budgets_json, "junit": budgets_junit}[format_]
+    write(render(budgets), output)
+    for budget in budgets:
+        if budget.problem and (format_ != "text" or output):
+            click.echo(budget.problem, err=True)
+    if not all(budget.passed for budget in budgets):
+        context.exit(2 if any(budget.problem for budget in budgets) else 1)
