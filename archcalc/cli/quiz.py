@@ -1,0 +1,40 @@
+"""`archcalc quiz`: exercises with an answer key."""
+
+from __future__ import annotations
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import output_option, write
+
+
+@click.command(cls=Command, example="archcalc quiz --seed 7 --count 10 --topic conv,pool,rf")
+@click.option("--seed", type=click.IntRange(0, 10**9), metavar="N", help="The same seed gives the same exercises.")
+@click.option("--count", type=int, default=10, metavar="N", help="Number of exercises. [10]")
+@click.option(
+    "--topic",
+    default="conv,pool,linear,rf,chain",
+    metavar="A,B,…",
+    help="Operators, their categories, rf (receptive fields), chain (a small network). [conv,pool,linear,rf,chain]",
+)
+@click.option("--key", is_flag=True, help="The answers of the same exercises, derived.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "latex", "json"]),
+    default="text",
+    help="Format. [text]",
+)
+@output_option
+def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
+    """Make exercises on random layers, or with --key their answers, each derived step by step."""
+    from archcalc.homework.quiz import quiz
+    from archcalc.render.quiz import FORMATS
+
+    if seed is None:
+        import secrets
+
+        seed = secrets.randbelow(10**6)
+    exercises = quiz(seed, count, [one.strip() for one in topic.split(",")])
+    title = f"{'Key to the exercises' if key else 'Exercises'} · seed {seed} · {topic}"
+    write(FORMATS[format_](exercises, title, key), output)

@@ -1,0 +1,339 @@
+"""Exercises on random layers, with an answer key: the same seed gives the same exercises.
+
+A layer is an operator with arguments drawn from what lectures use, kept if it fits its input and its windows cover the
+input to the last row. All chances come from `random.Random(seed).random()`, the one method whose sequence Python
+promises to keep for a seed from version to version.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar
+
+from archcalc.analysis.costs import Analysis, LayerCosts
+from archcalc.analysis.explain import Explanation, explain, look_through
+from archcalc.arithmetic import Shape, Unmet, product
+from archcalc.network import Network
+from archcalc.ops import registry
+from archcalc.ops.arguments import BadArgument
+from archcalc.ops.operator import Operator, Window
+from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.spec.library import loads
+
+T = TypeVar("T")
+Wanted = list[tuple[str, str | None]]
+"""Quantities to ask, each with its layer, or None for the sum over all."""
+Drawn = tuple[str, Callable[[Analysis], Wanted]]
+"""A spec, and what to ask of it."""
+TRIES = 2000
+MOST_EXERCISES = 1000
+
+SIDES = (6, 7, 8, 12, 13, 14, 16, 24, 27, 28, 32, 48, 55, 56, 64, 112, 128, 224, 227)
+DEPTHS = (1, 3, 3, 6, 16, 32, 48, 64, 96, 128, 192, 256)
+WIDTHS = (84, 100, 120, 128, 256, 400, 512, 1024, 2048, 4096)
+
+ARGUMENTS: Mapping[str, Mapping[str, Sequence[Any]]] = {
+    "": {
+        "channels": (6, 8, 16, 32, 64, 96, 128, 192, 256, 384),
+        "features": (10, 64, 84, 100, 120, 128, 256, 512, 1000, 4096),
+        "kernel": (1, 3, 3, 3, 5, 5, 7, 11),
+        "stride": (1, 1, 1, 2, 2, 4),
+        "padding": (0, 0, 1, 1, 2, 3),
+        "dilation": (1, 1, 1, 1, 1, 2),
+        "groups": (1, 1, 1, 1, 2, 4, 8),
+        "bias": (True, True, False),
+        "size": (1, 3, 5, 7),
+    },
+    "pooling": {"kernel": (2, 2, 3), "stride": (2, 2, 2, 1, 3), "padding": (0, 0, 0, 1), "dilation": (1,)},
+}
+"""What arguments are drawn from, by name: the category's own values before those for all."""
+
+UNSAID = ("dilation", "groups")
+"""What an exercise does not mention where it is as by default."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One number to find, with its answer."""
+
+    quantity: str
+    """`output`, `params`, `macs`, `flops`, `memory` or `receptive`."""
+    layer: str | None
+    """The layer whose number it is; None for the sum over all."""
+    answer: Shape | int
+    """A shape or a number; memory in bytes."""
+    derivation: tuple[Explanation, ...]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A network to look at, and what to find."""
+
+    number: int
+    topic: str
+    spec: str
+    """The network in the spec language: `archcalc table` shows it."""
+    network: Network
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What exercises are about."""
+
+    name: str
+    make: Callable[[Draw], Drawn]
+    """Draws a spec, and what to ask of it."""
+
+
+class Draw:
+    """Chance, the same for a seed everywhere."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed).random
+
+    def one(self, values: Sequence[T]) -> T:
+        """One of the values."""
+        return values[int(self._random() * len(values))]
+
+    def some(self, values: Sequence[T], count: int) -> list[T]:
+        """That many of the values, or all if there are fewer, in their order."""
+        chosen: list[int] = []
+        while len(chosen) < min(count, len(values)):
+            at = self.one(range(len(values)))
+            if at not in chosen:
+                chosen.append(at)
+        return [values[at] for at in sorted(chosen)]
+
+    def image(self) -> Shape:
+        """The shape of an image or of a map."""
+        side = self.one(SIDES)
+        return (self.one(DEPTHS), side, side)
+
+    def vector(self) -> Shape:
+        """The shape of a vector of features."""
+        return (self.one(WIDTHS),)
+
+
+INPUTS: Mapping[str, Callable[[Draw], Shape]] = {"linear": Draw.vector}
+"""What layers of a category are given, where it is no image."""
+
+
+def quiz(seed: int, count: int, topics: Sequence[str] = ("conv", "pool", "linear", "rf", "chain")) -> list[Exercise]:
+    """``count`` exercises, the topics in turn.
+
+    A topic is an operator (`conv`), a category of operators or its beginning (`pooling`, `norm`), `rf` for the
+    receptive field of a stack of layers, or `chain` for the totals of one. Raises `SpecError` for another.
+    """
+    if not 1 <= count <= MOST_EXERCISES:
+        raise SpecError(f"a quiz has 1 to {MOST_EXERCISES} exercises, not {count}")
+    chosen = [find_topic(name) for name in topics]
+    draw = Draw(seed)
+    return [_exercise(at + 1, chosen[at % len(chosen)], draw) for at in range(count)]
+
+
+def find_topic(name: str) -> Topic:
+    """The topic of that name."""
+    if name in STACKS:
+        return Topic(name, STACKS[name])
+    kinds = [registry()[name]] if name in registry() else _category(name)
+    able = [kind for kind in kinds if _can_be_drawn(kind)]
+    if not able:
+        known = topic_names()
+        hint = did_you_mean(name, known) or f"; possible: {', '.join(known)}"
+        raise SpecError(f"there are no exercises on {quote(name)}{hint}")
+    return Topic(name, lambda draw: _one_layer(draw, able))
+
+
+def topic_names() -> list[str]:
+    """Every topic: stacks, categories and operators."""
+    able = [kind for kind in registry().values() if _can_be_drawn(kind)]
+    return list(dict.fromkeys([*STACKS, *(kind.category for kind in able), *(kind.kind for kind in able)]))
+
+
+def _category(name: str) -> list[type[Operator]]:
+    """The operators of a category, which may be cut after three letters."""
+    return [kind for kind in registry().values() if len(name) >= 3 and kind.category.startswith(name)]
+
+
+@cache
+def _can_be_drawn(kind: type[Operator]) -> bool:
+    """Whether an exercise can be made of it: one input of numbers, and values for all that it needs."""
+    known = {**ARGUMENTS[""], **ARGUMENTS.get(kind.category, {})}
+    needed = [argument.name for argument in kind.arguments.values() if argument.required]
+    if kind.joins or kind.takes_indices or not all(name in known for name in needed):
+        return False
+    draw = Draw(0)
+    for _ in range(TRIES // 10):
+        shape = INPUTS.get(kind.category, Draw.image)(draw)
+        given = _draw_layer(draw, kind, shape)
+        if given is not None:
+            op = kind([shape], **given)
+            return bool(op.weights()) or op.output != op.x  # else there is nothing to find
+    return False
+
+
+def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
+    spec, asked = topic.make(draw)
+    network = loads(spec)
+    analysis = network.analyze()
+    asks = tuple(_answer(analysis, quantity, layer) for quantity, layer in asked(analysis))
+    return Exercise(number, topic.name, spec, network, asks)
+
+
+def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
+    network = analysis.network
+    viewer = look_through(network)
+    if layer is None:  # a sum comes about by its summands
+        names = [row.name for row in analysis.rows if getattr(row, quantity)]
+    else:  # a receptive field comes about layer by layer
+        names = [one.name for one in network.layers] if quantity == "receptive" else [layer]
+    derivation = tuple(one for name in names for one in explain(network, name, (quantity,), viewer=viewer))
+    if layer is None:
+        return Ask(quantity, None, getattr(analysis.totals, quantity), derivation)
+    row = analysis[layer]
+    if quantity == "output":
+        return Ask(quantity, layer, row.output_shape, derivation)
+    answer = row.receptive_field.size[0] if quantity == "receptive" else getattr(row, quantity)
+    return Ask(quantity, layer, answer, derivation)
+
+
+# -- layers
+
+
+def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any] | None:
+    """Arguments of an application to an input of that shape; None if what was drawn is not sensible."""
+    known = {**ARGUMENTS[""], **ARGUMENTS.get(kind.category, {})}
+    given = {name: draw.one(known[name]) for name in kind.arguments if name in known}
+    try:
+        op = kind([shape], **given)
+    except (Unmet, BadArgument):
+        return None
+    return given if _is_sensible(op) else None
+
+
+def _is_sensible(op: Operator) -> bool:
+    """Whether its windows cover the input with no row left over, skip none, and lie at most half outside."""
+    for axis, look in enumerate(op.sight()):
+        if not isinstance(look, Window) or look == Window():
+            continue
+        before, after = op.x[axis], op.output[axis]
+        # The last window reaches as far beyond the end as the first begins before the start.
+        if look.stride != look.stride // 1 or look.stride * (after - 1) + look.last != before - 1 - look.first:
+            return False
+        reach = look.last - look.first + 1
+        if not 1 < after <= before or look.stride > reach or -look.first > reach // 2:
+            return False
+    return True
+
+
+def _one_layer(draw: Draw, kinds: Sequence[type[Operator]]) -> Drawn:
+    kind = draw.one(kinds)
+    shape, given = _fitting(draw, kind, INPUTS.get(kind.category, Draw.image))
+
+    def asked(analysis: Analysis) -> Wanted:
+        row = analysis.rows[0]
+        return [("output", row.name), *((one, row.name) for one in draw.some(_worth_asking(row), 2))]
+
+    return _spec(shape, [(kind, given)]), asked
+
+
+def _worth_asking(row: LayerCosts) -> list[str]:
+    """Quantities of a layer that are not 0 or tiny, and not another's number."""
+    wanted = {
+        "params": row.params > 0,
+        "macs": row.macs > 0,
+        "memory": row.memory >= 1024,
+        "flops": "kernel" in row.layer.op.arguments and row.flops not in (0, row.macs),
+    }
+    return [name for name, worth in wanted.items() if worth]
+
+
+def _fitting(draw: Draw, kind: type[Operator], inputs: Callable[[Draw], Shape]) -> tuple[Shape, dict[str, Any]]:
+    """An input and arguments that go together."""
+    for _ in range(TRIES):
+        shape = inputs(draw)
+        given = _draw_layer(draw, kind, shape)
+        if given is not None:
+            return shape, given
+    raise SpecError(f"no sensible {kind.kind} came up in {TRIES} tries")
+
+
+def _stack(
+    draw: Draw, categories: Sequence[str], least: int, most: int, largest: int | None = None
+) -> tuple[Shape, list[Any]]:
+    """An image and layers on it, their categories in turn; ``largest`` bounds the elements of the last output."""
+    for _ in range(TRIES):
+        side = draw.one(SIDES[8:])
+        start: Shape = (3, side, side)
+        shape = start
+        layers: list[Any] = []
+        count = draw.one(range(least, most + 1))
+        for at in range(count):
+            kind = draw.one(_shrinking(categories[at % len(categories)]))
+            drawn = (_draw_layer(draw, kind, shape) for _ in range(30))
+            given = next((one for one in drawn if one is not None), None)
+            if given is None:
+                break
+            layers.append((kind, given))
+            shape = kind([shape], **given).output
+        if len(layers) == count and (largest is None or product(shape) <= largest):
+            return start, layers
+    raise SpecError(f"no sensible stack came up in {TRIES} tries")
+
+
+@cache
+def _shrinking(category: str) -> tuple[type[Operator], ...]:
+    """The operators of a category that look through windows which step over whole positions."""
+    return tuple(
+        kind
+        for kind in _category(category)
+        if _can_be_drawn(kind)
+        and "kernel" in kind.arguments
+        and all(
+            look.stride == look.stride // 1
+            for one in kind.examples
+            for look in kind(one.inputs, **one.arguments).sight()
+            if isinstance(look, Window)
+        )
+    )
+
+
+def _receptive(draw: Draw) -> Drawn:
+    """A stack whose last layer's receptive field is asked."""
+    shape, layers = _stack(draw, ("convolution", "convolution", "pooling"), 3, 5)
+    return _spec(shape, layers), lambda analysis: [("receptive", analysis.rows[-1].name)]
+
+
+def _chain(draw: Draw) -> Drawn:
+    """A stack with a classifier, whose last map and totals are asked."""
+    shape, layers = _stack(draw, ("convolution", "pooling"), 2, 4, largest=10_000)
+    known = registry()
+    head = [(known["flatten"], {}), (known["linear"], {"features": draw.one((10, 100, 1000)), "bias": True})]
+
+    def asked(analysis: Analysis) -> Wanted:
+        return [("output", analysis.rows[-3].name), ("params", None), ("macs", None)]
+
+    return _spec(shape, [*layers, *head]), asked
+
+
+STACKS = {"rf": _receptive, "chain": _chain}
+
+
+def _spec(shape: Shape, layers: Sequence[tuple[type[Operator], Mapping[str, Any]]]) -> str:
+    """A spec of layers one after another."""
+    lines = [f"input: [{', '.join(map(str, shape))}]", "layers:"]
+    for kind, given in layers:
+        said = {
+            name: value for name, value in given.items() if name not in UNSAID or value != kind.arguments[name].default
+        }
+        arguments = "".join(f", {name}: {_yaml(value)}" for name, value in said.items())
+        lines.append(f"  - {{{kind.kind}{arguments}}}")
+    return "\n".join(["name: exercise", *lines]) + "\n"
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
