@@ -1,18 +1,38 @@
-"""What a training step keeps in memory between its forward and its backward pass.
+"""The memory of a training step: forward pass, backward pass, and the weights' update.
 
-Autograd saves tensors of its own for every operator (`Operator.keeps`). A tensor that several operators save, or that
-is a view of another, is one piece of memory, and counts once.
+Autograd saves tensors of its own for every operator (`Operator.keeps`) until its backward pass. A tensor that several
+operators save, or that is a view of another, is one piece of memory, and counts once. The backward pass takes the
+layers in reverse order; a gradient lives until the layer whose output's it is has used it, and gradients that meet are
+added, in place where nothing else holds the first. The weights' gradients stay until the update.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
+from archcalc.analysis.heap import Heap, Moment, Peak, Piece, Run, peak_of
 from archcalc.arithmetic import product
+from archcalc.network import Layer
+from archcalc.ops.operator import Gradient, Held, Keeps, Operator
 
-OPTIMIZER_COPIES = {"none": 0, "sgd": 0, "momentum": 1, "adam": 2}
-"""How many numbers of the parameters' own size an optimizer keeps for each of them."""
+
+class Optimizer(NamedTuple):
+    """What an optimizer needs, in numbers for each weight."""
+
+    state: int
+    """Kept between steps."""
+    scratch: int
+    """Made on the way through an update of all weights at once (PyTorch's `foreach`, its default on a GPU)."""
+
+
+OPTIMIZERS = {
+    "none": Optimizer(0, 0),
+    "sgd": Optimizer(0, 0),
+    "momentum": Optimizer(1, 0),
+    "adam": Optimizer(2, 1),
+}
 
 
 class Saved(NamedTuple):
@@ -37,34 +57,238 @@ class TrainingMemory(NamedTuple):
         return sum(self)
 
 
-def saved_activations(analysis: Analysis) -> list[Saved]:
-    """What each layer adds to the tensors that autograd saves, for the whole batch, in order of execution."""
-    network = analysis.network
-    item = ITEM_SIZES[analysis.dtype]
-    sizes = {name: product(shape) * item * analysis.batch for name, shape in network.inputs.items()}
-    owner = {name: name for name in network.inputs}
-    differentiable: set[str] = set()
-    kept: set[str] = set()
-    result = []
-    for row in analysis.rows:
-        layer, op = row.layer, row.layer.op
-        owner[row.name] = owner[layer.inputs[0]] if op.is_view_in_training else row.name
-        sizes.setdefault(owner[row.name], row.bytes_written)
-        added = 0
-        if op.weights() or not differentiable.isdisjoint(layer.inputs):
-            differentiable.add(row.name)
-            keeps = op.keeps()
-            names = [*(layer.inputs if keeps.inputs else ()), *([row.name] if keeps.output else ())]
-            new = {owner[name] for name in names} - kept
-            kept |= new
-            added = sum(sizes[name] for name in new)
-            added += (keeps.elements * analysis.batch + keeps.shared) * item + keeps.index_bytes * analysis.batch
-        result.append(Saved(row.name, added))
-    return result
+def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> list[Saved]:
+    """What each layer adds to the tensors that autograd saves, for the whole batch, in order of execution.
+
+    Of layers that are recomputed, only what their block takes is kept.
+    """
+    step = _Step(analysis, recomputed)
+    for _ in step.forward():
+        pass
+    return step.saved
 
 
 def training_memory(analysis: Analysis, optimizer: str = "sgd") -> TrainingMemory:
-    """Weights, their gradients, the optimizer's state (a key of `OPTIMIZER_COPIES`) and what autograd saves."""
+    """Weights, their gradients, the optimizer's state (a key of `OPTIMIZERS`) and what autograd saves."""
     weights = analysis.totals.params * ITEM_SIZES[analysis.dtype]
     saved = sum(one.saved_bytes for one in saved_activations(analysis))
-    return TrainingMemory(weights, weights, weights * OPTIMIZER_COPIES[optimizer], saved)
+    return TrainingMemory(weights, weights, weights * OPTIMIZERS[optimizer].state, saved)
+
+
+def training_timeline(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()) -> list[Moment]:
+    """The tensors alive at every moment of a training step, for the whole batch; weights and optimizer's state apart.
+
+    ``recomputed`` are blocks, as numbers of layers in their order, that `torch.utils.checkpoint` is applied to.
+    """
+    return list(_start(analysis, optimizer, recomputed)[1])
+
+
+def training_peak(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()) -> Peak:
+    """The moment of a training step with the most live bytes, and what is alive then."""
+    return peak_of(lambda: _start(analysis, optimizer, recomputed))
+
+
+def last_saving(layers: Sequence[Layer], block: range) -> int | None:
+    """Number of the last layer of a block that autograd saves anything for: recomputing ends there."""
+    return next((at for at in reversed(block) if any(layers[at].op.keeps())), None)
+
+
+def runs_when_last(op: Operator) -> bool:
+    """Whether recomputing ends after the operator's own work: not where it only saves what it is given."""
+    keeps = op.keeps()
+    return keeps != Keeps(inputs=keeps.inputs)
+
+
+def _start(analysis: Analysis, optimizer: str, recomputed: Sequence[range]) -> tuple[Heap, Iterator[Moment]]:
+    step = _Step(analysis, recomputed)
+    return step.run.heap, step.moments(OPTIMIZERS[optimizer])
+
+
+class _Gradient(NamedTuple):
+    """A gradient on its way."""
+
+    piece: Piece
+    fills: bool = True
+    """Whether it fills its memory: a part of another does not."""
+
+
+class _Step:
+    """A training step, moment by moment."""
+
+    def __init__(self, analysis: Analysis, recomputed: Sequence[range]) -> None:
+        self.run = Run(analysis, lambda op: op.is_view_in_training)
+        self.network = analysis.network
+        self.weights = analysis.totals.params * self.run.item
+        self.saved: list[Saved] = []
+        self.differentiable: set[str] = set()
+        self._block_of = {at: block for block in recomputed for at in block}
+        self._saved_by: dict[int, list[Piece]] = {}
+        self._taken_by: dict[range, list[Piece]] = {}
+        """What blocks that are recomputed take from outside."""
+        self._known: set[Piece] = set()
+        self._gradients: dict[str, _Gradient] = {}
+        """Of each name, its output's gradient so far."""
+
+    def moments(self, optimizer: Optimizer) -> Iterator[Moment]:
+        yield from self.forward()
+        yield from self.backward()
+        yield self.run.heap.moment("update", "", optimizer.scratch * self.weights)
+
+    # -- forward
+
+    def forward(self) -> Iterator[Moment]:
+        run = self.run
+        for at, layer in enumerate(run.layers):
+            if layer.op.weights() or not self.differentiable.isdisjoint(layer.inputs):
+                self.differentiable.add(layer.name)
+            block = self._block_of.get(at)
+            if block is None:
+                yield from self._scratch("forward", layer, layer.op.scratch().training)
+                run.give(layer)
+                kept = self._keep(at)
+            else:
+                kept = self._take(block) if at == block.start else []
+                yield from self._pass(layer)
+            self.saved.append(Saved(layer.name, self._new_bytes(kept)))
+            yield run.heap.moment("forward", layer.name)
+            run.forget(at)
+
+    def _scratch(self, phase: str, layer: Layer, scratch: tuple[Held, ...]) -> Iterator[Moment]:
+        for held in scratch:
+            yield self.run.heap.moment(phase, layer.name, self.run.bytes_of(held))
+
+    def _pass(self, layer: Layer) -> Iterator[Moment]:
+        """Run a layer of a block that will be recomputed: what autograd would save of it is gone at once."""
+        op = layer.op
+        if op.scratch().inference:
+            yield from self._scratch("forward", layer, op.scratch().inference)
+        else:
+            own = self.run.output_bytes(op) + self._own_bytes(op)
+            yield self.run.heap.moment("forward", layer.name, own)
+        self.run.give(layer)
+
+    def _own_bytes(self, op: Operator) -> int:
+        """Bytes that autograd saves beside an operator's inputs and output."""
+        keeps = op.keeps()
+        return self.run.bytes_of(Held(keeps.elements, keeps.shared, keeps.index_bytes))
+
+    def _keep(self, at: int) -> list[Piece]:
+        """Hold what autograd saves for a layer that has just run."""
+        layer, run = self.run.layers[at], self.run
+        if layer.name not in self.differentiable:
+            return []
+        keeps = layer.op.keeps()
+        names = [*(layer.inputs if keeps.inputs else ()), *([layer.name] if keeps.output else ())]
+        pieces = self._hold(names)
+        own = self._own_bytes(layer.op)
+        if own:
+            pieces.append(Piece(layer.name, "saved"))
+            run.heap.make(pieces[-1], own)
+        self._saved_by[at] = pieces
+        return pieces
+
+    def _take(self, block: range) -> list[Piece]:
+        """Hold what a block takes from outside, for when it is recomputed."""
+        inside = {self.run.layers[at].name for at in block}
+        names = [name for at in block for name in self.run.layers[at].inputs if name not in inside]
+        self._taken_by[block] = self._hold(names)
+        return self._taken_by[block]
+
+    def _hold(self, names: Sequence[str]) -> list[Piece]:
+        pieces = list(dict.fromkeys(self.run.piece[name] for name in names))
+        for piece in pieces:
+            self.run.heap.hold(piece)
+        return pieces
+
+    def _new_bytes(self, pieces: Sequence[Piece]) -> int:
+        new = [piece for piece in pieces if piece not in self._known]
+        self._known.update(new)
+        return sum(map(self.run.heap.size, new))
+
+    # -- backward
+
+    def backward(self) -> Iterator[Moment]:
+        run = self.run
+        for name in self.network.outputs:
+            if name in self.differentiable:
+                piece = self._make_gradient(name, "")
+                run.heap.hold(piece)  # who gives it has it still
+                self._gradients[name] = _Gradient(piece)
+        for at in reversed(range(len(run.layers))):
+            layer, block = run.layers[at], self._block_of.get(at)
+            if block is not None and at == last_saving(run.layers, block):
+                yield from self._recompute(block, at)
+            if layer.name in self._gradients:
+                yield from self._go_back(layer, self._gradients.pop(layer.name), self._saved_by.pop(at, []))
+            if block is not None and at == block.start:
+                self._drop(self._taken_by.pop(block))
+
+    def _recompute(self, block: range, last: int) -> Iterator[Moment]:
+        """Run a block again up to layer number ``last``, and keep what autograd saves."""
+        run = self.run
+        made: dict[str, Piece] = {}
+        for at in range(block.start, last + 1):
+            layer = run.layers[at]
+            yield from self._scratch("recompute", layer, layer.op.scratch().training)
+            if at < last or runs_when_last(layer.op):
+                run.give(layer, "recomputed")
+                made[layer.name] = run.piece[layer.name]
+            self._keep(at)
+            yield run.heap.moment("recompute", layer.name)
+            self._drop([made.pop(name) for name in run.ends[at] if name in made])
+        self._drop(made.values())
+
+    def _go_back(self, layer: Layer, gradient: _Gradient, saved: list[Piece]) -> Iterator[Moment]:
+        """The backward pass of one layer: from its output's gradient to those of its inputs and weights."""
+        op, heap = layer.op, self.run.heap
+        wanted = [
+            (source, kind)
+            for source, kind in zip(layer.inputs, op.gradients(), strict=True)
+            if source in self.differentiable
+        ]
+        inside = op.scratch().backward if wanted else ()
+        yield from self._scratch("backward", layer, inside)
+        made = [(source, self._gradient_of(source, kind, gradient, layer)) for source, kind in wanted]
+        weights = Piece(layer.shares or layer.name, "weights' gradient")
+        size = sum(map(product, op.weights().values())) * self.run.item
+        added = heap.has(weights)  # shared weights: added to what is there
+        if not added:
+            heap.make(weights, size)
+        if not inside:
+            yield heap.moment("backward", layer.name, size * added)
+        self._drop([*saved, gradient.piece])
+        yield heap.moment("backward", layer.name)
+        for source, one in made:
+            yield from self._meet(source, one, layer)
+
+    def _gradient_of(self, source: str, kind: Gradient, gradient: _Gradient, layer: Layer) -> _Gradient:
+        if kind is Gradient.NEW:
+            return _Gradient(self._make_gradient(source, layer.name))
+        self.run.heap.hold(gradient.piece)
+        return _Gradient(gradient.piece, gradient.fills and kind is Gradient.SAME)
+
+    def _make_gradient(self, name: str, made_by: str) -> Piece:
+        piece = Piece(name, "gradient", made_by)
+        while self.run.heap.has(piece):  # a layer that takes one tensor twice makes two
+            piece = piece._replace(made_by=f"{piece.made_by}, again")
+        size = product(self.network.shape_of(name)) * self.run.batch * self.run.item
+        self.run.heap.make(piece, size)
+        return piece
+
+    def _meet(self, name: str, new: _Gradient, layer: Layer) -> Iterator[Moment]:
+        """A gradient of a layer's output comes to those that are there: they are added."""
+        heap, old = self.run.heap, self._gradients.get(name)
+        if old is None:
+            self._gradients[name] = new
+            return
+        if old.fills and heap.is_held_once(old.piece):
+            heap.drop(new.piece)
+            return
+        total = self._make_gradient(name, f"{layer.name}, added")
+        yield heap.moment("backward", layer.name)
+        self._drop([old.piece, new.piece])
+        self._gradients[name] = _Gradient(total)
+
+    def _drop(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            self.run.heap.drop(piece)

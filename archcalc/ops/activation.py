@@ -6,13 +6,15 @@ one division and one sign change (a multiplication).
 
 from typing import Annotated, Any, ClassVar
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -48,6 +50,10 @@ class _Elementwise(Operator):
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
+
+
+    def linearized(self) -> None:
+        return None
 
 
 class Relu(_Elementwise):
@@ -91,6 +97,10 @@ class Prelu(_Elementwise):
 
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.channels_in if self.per_channel else 1,)}
+
+    def scratch(self) -> Scratch:
+        """The slopes' gradient is made in full, then summed."""
+        return Scratch(backward=(Held(2 * self.elements, shared=product(self.weights()["weight"])),))
 
     def torch(self) -> Torch:
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
@@ -238,6 +248,9 @@ class Softmax(Operator):
         sight: list[Any] = [SAME_POSITION] * len(self.x)
         sight[self.axis] = GLANCE
         return tuple(sight)
+
+    def linearized(self) -> None:
+        return None
 
     def keeps(self) -> Keeps:
         return Keeps(output=True)

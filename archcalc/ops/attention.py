@@ -8,8 +8,10 @@ from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
     WHOLE_AXIS,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -65,6 +67,14 @@ class ScaledDotProductAttention(Operator):
         if q[-1] == v[-1]:
             return Keeps(inputs=True, output=True, elements=product(q[:-1]))
         return Keeps(elements=product(q) + product(k) + product(q[:-1]) * k[-2] + product(v))
+
+    def scratch(self) -> Scratch:
+        """The fused kernel's number per row; without it, scaled queries and keys with the scores."""
+        q, k, v = self.inputs
+        rows = product(q[:-1])
+        if q[-1] == v[-1]:
+            return Scratch(inference=(Held(self.elements + rows),))
+        return Scratch(inference=(Held(product(q) + product(k) + rows * k[-2]),))
 
     def torch(self) -> Torch:
         return Torch("nn.functional.scaled_dot_product_attention")
@@ -130,6 +140,25 @@ class MultiHeadAttention(Operator):
         projected = product(q) + 2 * product(k)
         given = product(q) if len(self.inputs) == 1 else projected
         return Keeps(elements=given + projected + self.heads * q[0] + product(q))
+
+    def scratch(self) -> Scratch:
+        """One input: the projections, and a copy of them in the heads' order (what PyTorch does step by step).
+
+        Three: each projected from a copy in another order, then the heads' output with a number per row and head.
+        """
+        q, k, _ = self._qkv()
+        queries, keys = product(q), product(k)
+        sizes = {name: product(shape) for name, shape in self.weights().items()}
+        weights, weights_out = sum(sizes.values()), sum(sizes[name] for name in sizes if name.startswith("out"))
+        if len(self.inputs) == 1:
+            rows = self.heads * q[0]
+            return Scratch(
+                inference=(Held(6 * queries),),
+                training=(Held(7 * queries),),
+                backward=(Held(3 * queries, shared=weights_out), Held(-queries - rows, shared=weights)),
+            )
+        attended = 2 * queries + 2 * keys + self.heads * q[0]
+        return Scratch(inference=(Held(attended), Held(queries + 3 * keys)))
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {} if self.bias else {"bias": False}

@@ -9,8 +9,10 @@ from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Count, Extent, Offsets, Padding, option, required
 from archcalc.ops.operator import (
     WHOLE_AXIS,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -45,7 +47,7 @@ def window_sight(
 ) -> tuple[Window, ...]:
     """The `Window` of convolution and pooling for each spatial dimension."""
     return tuple(
-        Window(s, -before, d * (k - 1) - before)
+        Window(s, -before, d * (k - 1) - before, d)
         for k, s, (before, _), d in zip(kernel, stride, padding, dilation, strict=True)
     )
 
@@ -131,6 +133,15 @@ class Conv(Operator):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True) if self._is_symmetric() else Keeps(elements=self._padded())
 
+    def scratch(self) -> Scratch:
+        if self._is_symmetric():
+            return Scratch()
+        weights = sum(product(shape) for shape in self.weights().values())
+        return Scratch(
+            inference=(Held(self._padded() + self.elements),),
+            backward=(Held(self._padded(), shared=weights),),
+        )
+
     def torch(self) -> Torch:
         symmetric = self._is_symmetric()
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
@@ -207,7 +218,7 @@ class ConvTranspose(Operator):
         return (
             WHOLE_AXIS,
             *(
-                Window(ratio(1, s), ratio(p - d * (k - 1), s), ratio(p, s))
+                Window(ratio(1, s), ratio(p - d * (k - 1), s), ratio(p, s), ratio(d, s))
                 for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
             ),
         )

@@ -1,14 +1,18 @@
 """Operators of several inputs: sums, products and concatenation."""
 
+from itertools import pairwise
 from typing import ClassVar
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axis, option
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Gradient,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -39,6 +43,17 @@ class _Arithmetic(Operator):
                 output[axis] = size
         return tuple(output)
 
+    def _partial(self) -> list[Dim]:
+        """Elements of what the first inputs give: the first two, the first three, …; the last is the output."""
+        first = type(self)
+        return [first(self.inputs[:count]).elements for count in range(2, len(self.inputs))] + [self.elements]
+
+    def scratch(self) -> Scratch:
+        """More than two inputs are joined one after another."""
+        partial = self._partial()
+        steps = tuple(Held(before + after) for before, after in pairwise(partial))
+        return Scratch(inference=steps, training=steps)
+
     def _mismatch(self) -> str:
         return f"{self.kind} cannot join shapes {' and '.join(map(shape_text, self.inputs))}"
 
@@ -67,6 +82,9 @@ class Add(_Arithmetic):
     torch_name = "operator.add"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5, 6), (4, 1, 1), (4, 5, 6)))
 
+    def gradients(self) -> tuple[Gradient, ...]:
+        return tuple(Gradient.SAME if shape == self.output else Gradient.NEW for shape in self.inputs)
+
 
 class Sub(_Arithmetic):
     """The first minus the second."""
@@ -77,6 +95,12 @@ class Sub(_Arithmetic):
     torch_name = "operator.sub"
     examples = (example((4, 5, 6), (4, 5, 6)),)
 
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.SAME if self.x == self.output else Gradient.NEW, Gradient.NEW)
+
 
 class Mul(_Arithmetic):
     """The product, element by element: a gate where one side is `[C, 1, 1]`."""
@@ -86,9 +110,18 @@ class Mul(_Arithmetic):
     torch_name = "operator.mul"
     examples = (example((4, 5, 6), (4, 1, 1)), example((4, 5), (4, 5), (1, 5)))
 
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
     def keeps(self) -> Keeps:
         """Both sides of every product: with more than two inputs, also the products between."""
-        return Keeps(inputs=True, elements=(len(self.inputs) - 2) * self.elements)
+        return Keeps(inputs=True, elements=sum(self._partial()[:-1]))
+
+    def scratch(self) -> Scratch:
+        """A repeated side's gradient is made in full, then summed."""
+        repeated = [product(shape) for shape in self.inputs if shape != self.output]
+        backward = (Held(len(self.inputs) * self.elements + repeated[0]),) if repeated else ()
+        return super().scratch()._replace(backward=backward)
 
 
 class Concat(Operator):
@@ -118,6 +151,9 @@ class Concat(Operator):
     def work(self) -> Work:
         """Copying is no arithmetic."""
         return {}
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.PART,) * len(self.inputs)
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         axis = self.axis % len(self.x)

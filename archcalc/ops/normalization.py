@@ -11,8 +11,10 @@ from archcalc.ops.arguments import Bool, Count, Number, Positive, option, requir
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -70,6 +72,10 @@ class _Normalization(Operator):
         return kwargs
 
 
+    def linearized(self) -> None:
+        return None
+
+
 class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
@@ -125,6 +131,10 @@ class LayerNorm(_Normalization):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, elements=2 * self.groups_and_size()[0])
 
+    def scratch(self) -> Scratch:
+        """The mean and the deviation of each group."""
+        return Scratch(inference=(Held(self.elements + 2 * self.groups_and_size()[0]),))
+
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
         if "affine" in kwargs:
@@ -156,6 +166,10 @@ class GroupNorm(_Normalization):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, elements=2 * self.groups)
 
+    def scratch(self) -> Scratch:
+        """The mean and the deviation of each group."""
+        return Scratch(inference=(Held(self.elements + 2 * self.groups),))
+
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self._torch_arguments())
 
@@ -179,6 +193,17 @@ class InstanceNorm(_Normalization):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
+
+    def scratch(self) -> Scratch:
+        """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
+        elements, channels = self.elements, self.channels_in
+        if not self.affine:
+            return Scratch(inference=(Held(elements + 2 * channels),))
+        return Scratch(
+            inference=(Held(elements + 4 * channels),),
+            training=(Held(elements + 4 * channels),),
+            backward=(Held(elements + 2 * channels),),
+        )
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -216,10 +241,25 @@ class LocalResponseNorm(Operator):
         neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)
         return (neighbours, *(SAME_POSITION,) * self.rank)
 
+    def linearized(self) -> None:
+        return None
+
     def keeps(self) -> Keeps:
         """The input, its squares with their padding of channels, the sums and their powers."""
-        positions = self.elements // self.channels_in
-        return Keeps(inputs=True, elements=2 * self.elements + positions * (self.channels_in + self.size - 1))
+        return Keeps(inputs=True, elements=2 * self.elements + self._padded())
+
+    def _padded(self) -> Dim:
+        """Elements of the squares with their padding of channels."""
+        padded: Dim = self.elements // self.channels_in * (self.channels_in + self.size - 1)
+        return padded
+
+    def scratch(self) -> Scratch:
+        """Squares, with and without their padding; then the sums, with alpha, with k, or to the power of beta."""
+        elements = self.elements
+        return Scratch(
+            inference=(Held(elements + self._padded()), Held(3 * elements)),
+            backward=(Held(4 * elements),),  # of a quotient, by both its sides
+        )
 
     def torch(self) -> Torch:
         return Torch(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,15 +26,49 @@ term of a sum counts like the others.
 PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
 
 
+class Edge(Enum):
+    """What a window finds beyond the ends of an axis."""
+
+    NOTHING = "nothing, or a constant"
+    MIRRORED = "the axis again, backwards"
+    REPEATED = "its last position again"
+    WRAPPED = "the axis again, from its other end"
+
+    def inside(self, position: int, size: int) -> int | None:
+        """The position of the axis that is seen there; None where none is."""
+        if 0 <= position < size:
+            return position
+        if self is Edge.MIRRORED:
+            return -position if position < 0 else 2 * (size - 1) - position
+        if self is Edge.REPEATED:
+            return min(max(position, 0), size - 1)
+        return position % size if self is Edge.WRAPPED else None
+
+
 class Window(NamedTuple):
     """What one output position sees along one axis: input positions ``stride·i + first … stride·i + last``.
 
-    Bounds and stride may be fractions (upsampling); the whole numbers between the bounds are seen.
+    Bounds and stride may be fractions (upsampling); whole numbers between the bounds are seen.
     """
 
     stride: Any = 1
     first: Any = 0
     last: Any = 0
+    step: Any = None
+    """From one tap to the next, where whole numbers between taps are not seen."""
+    with_ends: bool = True
+    """Whether the bounds themselves are seen, where they are whole."""
+    edge: Edge = Edge.NOTHING
+
+    def positions(self, position: int) -> list[int]:
+        """The input positions that one output position looks at, those beyond the axis among them."""
+        first, last = self.stride * position + self.first, self.stride * position + self.last
+        if self.step is not None:
+            taps = [first + tap * self.step for tap in range((last - first) // self.step + 1)]
+            return [int(tap) for tap in taps if tap % 1 == 0]
+        if self.with_ends:
+            return list(range(-(-first // 1), last // 1 + 1))
+        return list(range(first // 1 + 1, -(-last // 1)))
 
 
 class Sight(NamedTuple):
@@ -60,6 +95,41 @@ class Keeps(NamedTuple):
     """Elements of other tensors that a batch has once."""
     index_bytes: Any = 0
     """Bytes of whole numbers, per sample: where each window's largest element was."""
+
+
+class Held(NamedTuple):
+    """Tensors that are there for a while."""
+
+    elements: Any = 0
+    """Elements, per sample."""
+    shared: Any = 0
+    """Elements that a batch has once."""
+    bytes: Any = 0
+    """Bytes of whole numbers and masks, per sample."""
+    shared_bytes: Any = 0
+    """The same, once for a batch."""
+
+
+class Scratch(NamedTuple):
+    """Moments of one application's run, each with the tensors that it then has made and not yet given back.
+
+    All moments that may hold the most, whatever the batch is; inputs and weights are apart. None are given where a run
+    makes what it must and no more: at inference its output, in training its output and what autograd keeps, in the
+    backward pass the gradients of inputs and weights, after which all that it took is given back.
+    """
+
+    inference: tuple[Held, ...] = ()
+    training: tuple[Held, ...] = ()
+    backward: tuple[Held, ...] = ()
+    """Of the tensors that the backward pass finds, those that it gives back before such a moment are taken off."""
+
+
+class Gradient(Enum):
+    """What the gradient of an input is made of."""
+
+    NEW = "a tensor of its own"
+    SAME = "the gradient of the output"
+    PART = "a part of the gradient of the output, whose whole memory it holds"
 
 
 class Example(NamedTuple):
@@ -240,9 +310,24 @@ class Operator(ABC):
     def keeps(self) -> Keeps:
         """What autograd saves for the backward pass, in training."""
 
+    def scratch(self) -> Scratch:
+        """The moments at which it holds more than what it must make, on a CPU."""
+        return Scratch()
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        """For each input, what its gradient is made of."""
+        return (Gradient.NEW,) * len(self.inputs)
+
     @abstractmethod
     def torch(self) -> Torch:
         """The PyTorch module or function that this is."""
+
+    def linearized(self) -> Operator | None:
+        """A linear operator that sees the same positions: what stands for it where gradients measure what is seen.
+
+        None where the input itself does. What an operator glances at is left out.
+        """
+        return self
 
     def facts(self) -> dict[str, Any]:
         """What the table's columns filters, kernel, stride and pad show of it."""

@@ -4,12 +4,14 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
-from archcalc.ops.convolution import compact, window_count, window_sight
+from archcalc.ops.convolution import Conv, compact, window_count, window_sight
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -35,6 +37,11 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
 def largest_work(windows: Dim, taps: Dim) -> Work:
     """Taking the largest of ``taps`` numbers for each window."""
     return {"compare": windows * (taps - 1)}
+
+
+def with_places(windows: Dim) -> Scratch:
+    """PyTorch also finds where each window's largest number stands, and lets go of it where nothing needs it."""
+    return Scratch(inference=(Held(elements=windows, bytes=8 * windows),))
 
 
 def average_work(windows: Dim, taps: Dim) -> Work:
@@ -96,11 +103,26 @@ class MaxPool(_WindowPool):
         example((2, 8, 9, 10), kernel=2),
     )
 
+    def linearized(self) -> Operator:
+        """A sum over each window: a convolution of every channel with itself, padded to as many windows."""
+        amounts = [
+            (p, max(0, (m - 1) * s + d * (k - 1) + 1 - n - p))
+            for n, m, k, s, p, d in zip(
+                self.x[1:], self.output[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True
+            )
+        ]
+        channels = self.channels_in
+        window: dict[str, Any] = {"kernel": self.kernel, "stride": self.stride, "dilation": self.dilation}
+        return Conv(self.inputs, **window, channels=channels, groups=channels, padding=amounts, bias=False)
+
     def work(self) -> Work:
         return largest_work(self.elements, product(self.kernel))
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, index_bytes=8 * self.elements)
+
+    def scratch(self) -> Scratch:
+        return with_places(self.elements)
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -205,11 +227,17 @@ class AdaptiveMaxPool(_AdaptivePool):
     kind = "adaptive_max_pool"
     examples = (example((8, 13, 10), size=(6, 5)), example((4, 17), size=1), example((2, 8, 9, 10), size=2))
 
+    def linearized(self) -> Operator:
+        return AdaptiveAvgPool(self.inputs, size=self.size)
+
     def work(self) -> Work:
         return {"compare": self._taps() - self.elements}
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, index_bytes=8 * self.elements)
+
+    def scratch(self) -> Scratch:
+        return with_places(self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.size),))
@@ -253,11 +281,17 @@ class GlobalMaxPool(_GlobalPool):
     kind = "global_max_pool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
+    def linearized(self) -> Operator:
+        return GlobalAvgPool(self.inputs)
+
     def work(self) -> Work:
         return largest_work(self.channels_in, product(self.x[1:]))
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, index_bytes=8 * self.elements)
+
+    def scratch(self) -> Scratch:
+        return with_places(self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

@@ -2,7 +2,19 @@
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
-from archcalc.ops.operator import SAME_POSITION, Keeps, Operator, Sight, Torch, Window, Work, example
+from archcalc.ops.operator import (
+    SAME_POSITION,
+    Gradient,
+    Held,
+    Keeps,
+    Operator,
+    Scratch,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+)
 
 
 class _TrainingOnly(Operator):
@@ -21,6 +33,9 @@ class _TrainingOnly(Operator):
     @property
     def is_view_in_training(self) -> bool:
         return self.p == 0
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.SAME if self.is_view_in_training else Gradient.NEW,)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
@@ -52,6 +67,10 @@ class StochasticDepth(_TrainingOnly):
 
     def keeps(self) -> Keeps:
         return Keeps() if self.p == 0 else Keeps(elements=1)
+
+    def scratch(self) -> Scratch:
+        """A number for each sample, then the same over the chance of survival."""
+        return Scratch() if self.p == 0 else Scratch(training=(Held(self.elements + 2),))
 
     def torch(self) -> Torch:
         return Torch("archcalc.StochasticDepth", (float(self.p),))

@@ -22,6 +22,8 @@ from archcalc.ops.convolution import compact
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Edge,
+    Gradient,
     Keeps,
     Operator,
     Sight,
@@ -46,6 +48,9 @@ class _Shaping(Operator):
     def keeps(self) -> Keeps:
         """Moving elements back needs nothing but shapes."""
         return Keeps()
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.SAME if self.is_view else Gradient.NEW,)
 
     def axis_index(self, axis: int) -> int:
         """An axis counted from 0; negative ones count from the end, as in PyTorch."""
@@ -178,6 +183,10 @@ class Slice(_Shaping):
         axis = self.axis_index(self.axis)
         return (*self.x[:axis], (stop - start + step - 1) // step, *self.x[axis + 1 :])
 
+    def gradients(self) -> tuple[Gradient, ...]:
+        """The whole axis, with zeros where nothing was taken."""
+        return (Gradient.NEW,)
+
     def sight(self) -> tuple[Window | Sight, ...]:
         start, _, step = self._bounds()
         axis = self.axis_index(self.axis)
@@ -203,6 +212,10 @@ class Chunk(_Shaping):
         require(size % self.chunks == 0, lambda: f"{self.chunks} chunks do not divide an axis of {size}")
         require((self.index >= 0) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
         return (*self.x[:axis], size // self.chunks, *self.x[axis + 1 :])
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        """The whole axis, with zeros where nothing was taken."""
+        return (Gradient.NEW,)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         axis = self.axis_index(self.axis)
@@ -269,7 +282,9 @@ class Pad(_Shaping):
         return (self.channels_in, *sizes)
 
     def sight(self) -> tuple[Window | Sight, ...]:
-        return (SAME_POSITION, *(Window(1, -before, -before) for before, _ in self.padding))
+        edge = {"reflect": Edge.MIRRORED, "replicate": Edge.REPEATED, "circular": Edge.WRAPPED}
+        beyond = edge.get(self.mode, Edge.NOTHING)
+        return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=self.mode in ("reflect", "replicate"))
@@ -323,9 +338,9 @@ class Upsample(_Shaping):
         if self.mode == "nearest":
             return Window(ratio(n, m), -ratio(m - 1, m), 0)
         if self.align_corners:
-            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1)
+            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
         centre = ratio(n, 2 * m) - ratio(1, 2)
-        return Window(ratio(n, m), centre - 1, centre + 1)
+        return Window(ratio(n, m), centre - 1, centre + 1, with_ends=False)
 
     def torch(self) -> Torch:
         mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]

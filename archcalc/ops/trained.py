@@ -3,9 +3,21 @@
 Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`): its one weight has no name.
 """
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, product
 from archcalc.ops.arguments import Axis, Count, option
-from archcalc.ops.operator import SAME_POSITION, Keeps, Operator, Sight, Torch, Window, Work, example
+from archcalc.ops.operator import (
+    SAME_POSITION,
+    Gradient,
+    Held,
+    Keeps,
+    Operator,
+    Scratch,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+)
 
 
 class LayerScale(Operator):
@@ -32,6 +44,10 @@ class LayerScale(Operator):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True)
 
+    def scratch(self) -> Scratch:
+        """The factors' gradient is made in full, then summed."""
+        return Scratch(backward=(Held(2 * self.elements, shared=product(self.weights()[""])),))
+
     def torch(self) -> Torch:
         return Torch("operator.mul")
 
@@ -51,6 +67,9 @@ class PositionEmbedding(Operator):
 
     def work(self) -> Work:
         return {"add": self.elements}
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.SAME,)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION,) * len(self.x)
@@ -75,6 +94,9 @@ class ClassToken(Operator):
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, self.count, *self.x[1:])}
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return (Gradient.PART,)
 
     def work(self) -> Work:
         return {}

@@ -2,10 +2,22 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Shape, ceil_div, require
+from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
-from archcalc.ops.operator import WHOLE_AXIS, Keeps, Operator, Sight, Torch, Window, Work, example, shape_text
+from archcalc.ops.operator import (
+    WHOLE_AXIS,
+    Held,
+    Keeps,
+    Operator,
+    Scratch,
+    Sight,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class WindowAttention(Operator):
@@ -62,10 +74,57 @@ class WindowAttention(Operator):
 
     def keeps(self) -> Keeps:
         """The windows, queries, keys, values, the heads' output, and the scores."""
-        height, breadth, width = self.x
-        windows = ceil_div(height, self.window) * ceil_div(breadth, self.window)
-        tokens = self.window**2
-        return Keeps(elements=5 * windows * tokens * width + self.heads * windows * tokens * tokens)
+        return Keeps(elements=5 * self._padded() + self._scores())
+
+    def _counts(self) -> tuple[Dim, Dim]:
+        """Rows and columns of windows."""
+        return ceil_div(self.x[0], self.window), ceil_div(self.x[1], self.window)
+
+    def _padded(self) -> Dim:
+        """Elements of the map with its padding."""
+        padded: Dim = product(self._counts()) * self.window**2 * self.x[2]
+        return padded
+
+    def _scores(self) -> Dim:
+        scores: Dim = self.heads * product(self._counts()) * self.window**4
+        return scores
+
+    def scratch(self) -> Scratch:
+        """Copies of queries, keys and values; then scores before and after a biases' sum, a mask's, and a softmax.
+
+        In training also what is kept, and a copy of the result in the map's order, which a single column of windows
+        does not need.
+        """
+        padded, scores, biases = self._padded(), self._scores(), self.heads * self.window**4
+        sizes = {name: product(shape) for name, shape in self.weights().items()}
+        copied = 1 if self._counts()[1] == 1 else 2
+        return Scratch(
+            inference=(
+                Held(7 * padded),
+                Held(5 * padded + scores),
+                Held(5 * padded + 2 * scores, biases),
+                *self._masking(4 * padded),
+            ),
+            training=(Held((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
+            backward=(
+                Held(2 * scores - padded - self.elements, sizes["proj.weight"] + sizes.get("proj.bias", 0)),
+                Held(2 * padded - scores - self.elements, sum(sizes.values()) - sizes["qkv.weight"]),
+                Held(-scores - self.elements, sum(sizes.values())),
+            ),
+        )
+
+    def _masking(self, others: Dim) -> tuple[Held, ...]:
+        """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""
+        rows, columns = self._counts()
+        if not self.shift or rows == columns == 1:
+            return ()
+        scores, biases, mask = self._scores(), self.heads * self.window**4, rows * columns * self.window**4
+        regions = rows * columns * self.window**2
+        side = (columns if columns > 1 else rows) * self.window
+        return (
+            Held(others + scores, biases + 2 * mask + regions + side, shared_bytes=mask),
+            Held(others + 2 * scores, biases + mask),
+        )
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"window": self.window, "shift": self.shift}

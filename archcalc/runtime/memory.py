@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,9 +22,12 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live = 0
         self.peak = 0
         self._known: set[int] = set()
+        self._held_once = _counts_when_held_once()
         self._outside = {tensor.untyped_storage()._cdata for tensor in held}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if _is_addition_of_gradients(func) and _counts(args[0]) == self._held_once:
+            return args[0].add_(args[1])
         result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
@@ -44,22 +50,85 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
+# Where two gradients of one tensor meet, autograd adds the second to the first in place if nothing else holds that; but
+# never while a dispatch mode looks on. So that looking changes nothing, the tracker does it in autograd's stead.
+
+
+def _is_addition_of_gradients(func: Any) -> bool:
+    return func is torch.ops.aten.add.Tensor and torch._C._current_graph_task_id() != -1
+
+
+def _counts(tensor: Tensor) -> tuple[int, int, bool]:
+    """How often a tensor and its memory are held, and whether it fills its memory."""
+    storage = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
+    return tensor._use_count(), storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
+
+
+@cache
+def _counts_when_held_once() -> tuple[int, int, bool]:
+    """The counts of a gradient that only autograd holds, as a dispatch mode sees it."""
+    seen = []
+
+    class Look(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if _is_addition_of_gradients(func):
+                seen.append(_counts(args[0]))
+            return func(*args, **(kwargs or {}))
+
+    leaf = torch.ones(2, requires_grad=True)
+    with torch.enable_grad(), Look():  # type: ignore[no-untyped-call]
+        middle = leaf * 2
+        torch.autograd.backward([middle * 3 - middle * 4], [torch.ones(2)])
+    return seen[0]
+
+
 def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     """Bytes of the most tensors alive at once while ``module`` runs, its inputs counted and its weights not."""
-    held = [*module.parameters(), *module.buffers()]
+    with torch.no_grad():
+        return _peak(module, inputs, lambda: module(*inputs))
+
+
+def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
+    """The same through a forward and a backward pass, for given gradients of the outputs; weights' gradients counted."""
+
+    def step() -> None:
+        outputs = module(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
+
+    was_training = module.training
+    module.train()
+    try:
+        return _peak(module, inputs, step)
+    finally:
+        module.train(was_training)
+        module.zero_grad(set_to_none=True)
+
+
+def _peak(module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], object]) -> int:
     given = sum(tensor.untyped_storage().nbytes() for tensor in inputs)
     if inputs[0].device.type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        with torch.no_grad():
-            module(*inputs)
+        run()
         torch.cuda.synchronize()
         return int(torch.cuda.max_memory_allocated() - before + given)
-    with torch.no_grad(), _Tracker([*held, *inputs]) as tracker:
-        module(*inputs)
+    with step_by_step_attention(), _Tracker([*module.parameters(), *module.buffers(), *inputs]) as tracker:
+        run()
         peak: int = tracker.peak + given
     return peak
+
+
+@contextmanager
+def step_by_step_attention() -> Iterator[None]:
+    """Without the fast path of PyTorch's attention modules, whose one kernel hides what it makes on its way."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:

@@ -150,7 +150,10 @@ class WindowAttention(nn.Module):
         if any(shifts):
             x = torch.roll(x, [-shift for shift in shifts], (1, 2))
         x = self._windows(x, rows, columns)
-        q, k, v = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
+        # Copied here: left to the products, whether they copy would depend on the numbers of samples and of windows.
+        parts = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
+        q, k, v = map(torch.Tensor.contiguous, parts)
+        del parts
         scores = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
         tokens = window * window
         table = self.relative_position_bias_table[self.relative_position_index]
@@ -162,7 +165,7 @@ class WindowAttention(nn.Module):
         x = x.reshape(batch, rows * window, columns * window, width)
         if any(shifts):
             x = torch.roll(x, shifts, (1, 2))
-        return x[:, :height, :breadth]
+        return x[:, :height, :breadth].contiguous()
 
     def _windows(self, x: Tensor, rows: int, columns: int) -> Tensor:
         """[batch, windows, tokens, channels]"""

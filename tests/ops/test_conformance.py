@@ -17,10 +17,15 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import CONVENTIONS
+from archcalc.analysis.liveness import peak
+from archcalc.analysis.training import training_peak
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
 from archcalc.runtime.building import build_module, is_module
+from archcalc.runtime.checks import Subject
+from archcalc.runtime.memory import inference_peak
+from archcalc.runtime.memory import training_peak as training_peak_measured
 
 BATCH = 2
 CASES = [
@@ -141,6 +146,50 @@ def test_what_autograd_keeps_is_what_it_saves(kind, example):
     expected += sum(tensor.nbytes for tensor in inputs) if keeps.inputs else 0
     expected += output.nbytes if keeps.output else 0
     assert expected == sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in held)
+
+
+def between_others(op: Operator) -> Network:
+    """A network that gives the operator computed inputs, and takes its output: it holds neither of them itself."""
+    layers, names = [], []
+    for number, shape in enumerate(op.inputs):
+        shift = registry()["position_embedding"]([shape])
+        layers.append(Layer(f"before{number}", shift, (f"x{number}",)))
+        names.append(f"before{number}")
+    layers.append(Layer("layer", op, tuple(names)))
+    layers.append(Layer("after", registry()["scale"]([op.output], factor=2), ("layer",)))
+    inputs = {f"x{number}": shape for number, shape in enumerate(op.inputs)}
+    return Network("three", inputs, tuple(layers), ("after",))
+
+
+def only_bounded(op: Operator) -> bool:
+    """Where PyTorch gives something back before the operator has ended: then the peak is at most what is said."""
+    joined = op.joins and len(op.inputs) > 2 and op.kind != "concat"
+    crossed = op.kind == "multi_head_attention" and len(op.inputs) > 1
+    unfused = op.kind == "scaled_dot_product_attention" and op.inputs[1][-1] != op.inputs[2][-1]
+    return joined or crossed or unfused
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_peak_of_inference_is_what_the_module_makes(kind, example):
+    """With every tensor on its way, for several batches, to the byte."""
+    op = apply(kind, example)
+    network = network_of(op) if op.takes_indices else between_others(op)
+    for batch in (2, 3, 5):
+        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        predicted, measured = peak(subject.analyze()).live_bytes, inference_peak(subject.module, subject.inputs())
+        assert predicted >= measured if only_bounded(op) else predicted == measured
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_peak_of_a_training_step_is_what_the_module_makes(kind, example):
+    """Forward and backward pass, with the gradients of inputs and weights."""
+    op = apply(kind, example)
+    network = network_of(op) if op.takes_indices else between_others(op)
+    for batch in (2, 3):
+        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        predicted = training_peak(subject.analyze(), "none").live_bytes
+        measured = training_peak_measured(subject.module, subject.inputs())
+        assert predicted >= measured if only_bounded(op) else predicted == measured
 
 
 def seen_by_nan(op: Operator, number: int, axis: int) -> dict[int, set[int]]:

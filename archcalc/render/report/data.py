@@ -8,6 +8,7 @@ from typing import Any
 from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.depth import depth
+from archcalc.analysis.heap import by_layer
 from archcalc.analysis.liveness import timeline
 from archcalc.ops.operator import shape_text
 from archcalc.render.data import number
@@ -37,7 +38,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = ITEM_SIZES[analysis.dtype]
-    moments = timeline(analysis)
+    moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
     return {
         "network": printable(network.name),
@@ -68,7 +69,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "timeline": {
             "layers": [printable(moment.layer) for moment in moments],
             "bytes": [moment.live_bytes for moment in moments],
-            "alive": [len(moment.alive) for moment in moments],
+            "alive": [moment.tensors for moment in moments],
         },
         "sources": sources.texts(),
     }

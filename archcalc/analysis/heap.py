@@ -1,0 +1,192 @@
+"""Memory as pieces that are made, held by one or several, and gone when nobody holds them any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from typing import NamedTuple
+
+from archcalc.analysis.costs import ITEM_SIZES, Analysis
+from archcalc.arithmetic import product
+from archcalc.network import Layer
+from archcalc.ops.operator import Held, Operator
+
+INDEX_BYTES = 8
+"""Bytes of a whole number that points into a table."""
+
+
+class Piece(NamedTuple):
+    """One piece of memory: whose it is, and what."""
+
+    layer: str
+    """The layer, or input of the network, whose tensor this is."""
+    what: str
+    """`input`, `output`, `saved`, `recomputed`, `gradient`, `weights' gradient` or `scratch`."""
+    made_by: str = ""
+    """Where one layer has several of a kind, as gradients on their way: the layer that made it."""
+
+
+class Alive(NamedTuple):
+    """A piece of memory that is there at a moment."""
+
+    piece: Piece
+    bytes: int
+
+
+class Moment(NamedTuple):
+    """The memory at one moment of a run, weights apart."""
+
+    phase: str
+    """`forward`, `recompute`, `backward` or `update`."""
+    layer: str
+    """The layer that runs."""
+    live_bytes: int
+    """Bytes of all tensors that are there."""
+    tensors: int
+    """How many they are; what the layer makes on its way counts as one."""
+
+
+class Peak(NamedTuple):
+    """The moment with the most bytes, the first of them if there are several."""
+
+    moment: Moment
+    alive: tuple[Alive, ...]
+    """What is there, in the order in which it came; the sum is `moment.live_bytes`."""
+
+    @property
+    def live_bytes(self) -> int:
+        """Bytes of all tensors that are there, weights apart."""
+        return self.moment.live_bytes
+
+    @property
+    def layer(self) -> str:
+        """The layer that runs."""
+        return self.moment.layer
+
+
+class Heap:
+    """What is held, and how often."""
+
+    def __init__(self) -> None:
+        self.live = 0
+        self._sizes: dict[Piece, int] = {}
+        self._holders: dict[Piece, int] = {}
+
+    def make(self, piece: Piece, size: int) -> None:
+        """A new piece, held once."""
+        self._sizes[piece] = size
+        self._holders[piece] = 1
+        self.live += size
+
+    def hold(self, piece: Piece) -> None:
+        """Hold a piece that is there once more."""
+        self._holders[piece] += 1
+
+    def drop(self, piece: Piece) -> None:
+        """Hold it once less; the last to do so frees it."""
+        self._holders[piece] -= 1
+        if not self._holders[piece]:
+            del self._holders[piece]
+            self.live -= self._sizes.pop(piece)
+
+    def has(self, piece: Piece) -> bool:
+        """Whether it is there."""
+        return piece in self._holders
+
+    def is_held_once(self, piece: Piece) -> bool:
+        """Whether only one holds it."""
+        return self._holders[piece] == 1
+
+    def size(self, piece: Piece) -> int:
+        """Bytes of a piece that is there."""
+        return self._sizes[piece]
+
+    def moment(self, phase: str, layer: str, scratch: int = 0) -> Moment:
+        """The memory now, with ``scratch`` bytes that a layer has on its way."""
+        return Moment(phase, layer, self.live + scratch, len(self._sizes) + bool(scratch))
+
+    def alive(self) -> tuple[Alive, ...]:
+        """What is there."""
+        return tuple(Alive(piece, size) for piece, size in self._sizes.items() if size)
+
+
+class Run:
+    """A network that runs: its tensors, by the names of the layers that make them.
+
+    ``is_view`` says of an operator whether its output is its input's memory.
+    """
+
+    def __init__(self, analysis: Analysis, is_view: Callable[[Operator], bool]) -> None:
+        network = analysis.network
+        self.layers: Sequence[Layer] = [row.layer for row in analysis.rows]
+        self.batch = analysis.batch
+        self.item = ITEM_SIZES[analysis.dtype]
+        self.is_view = is_view
+        self.heap = Heap()
+        self.piece: dict[str, Piece] = {}
+        """Of each name, the memory that its tensor is in."""
+        indices = {layer.inputs[0] for layer in self.layers if layer.op.takes_indices}
+        for name, shape in network.inputs.items():
+            self.piece[name] = Piece(name, "input")
+            item = INDEX_BYTES if name in indices else self.item
+            self.heap.make(self.piece[name], product(shape) * self.batch * item)
+        self.ends = self._ends(network.outputs)
+
+    def _ends(self, outputs: Sequence[str]) -> list[list[str]]:
+        """For each layer, the names that nothing takes after it. The network's outputs stay, and its inputs."""
+        last: dict[str, int] = {}
+        for at, layer in enumerate(self.layers):
+            last[layer.name] = at
+            for source in layer.inputs:
+                if source in last:
+                    last[source] = at
+        ends: list[list[str]] = [[] for _ in self.layers]
+        for name, at in last.items():
+            if name not in outputs:
+                ends[at].append(name)
+        return ends
+
+    def bytes_of(self, held: Held) -> int:
+        """Bytes of an operator's tensors, for the whole batch."""
+        own = held.elements * self.batch + held.shared
+        return int(own * self.item + held.bytes * self.batch + held.shared_bytes)
+
+    def output_bytes(self, op: Operator) -> int:
+        """Bytes of what an operator makes; none for a view."""
+        return 0 if self.is_view(op) else int(op.elements * self.batch * self.item)
+
+    def give(self, layer: Layer, what: str = "output") -> None:
+        """The layer's output comes to be."""
+        if self.is_view(layer.op):
+            self.piece[layer.name] = self.piece[layer.inputs[0]]
+            self.heap.hold(self.piece[layer.name])
+        else:
+            self.piece[layer.name] = Piece(layer.name, what)
+            self.heap.make(self.piece[layer.name], self.output_bytes(layer.op))
+
+    def forget(self, at: int) -> None:
+        """Let go of what nothing takes after layer number ``at``."""
+        for name in self.ends[at]:
+            self.heap.drop(self.piece[name])
+
+
+def by_layer(moments: Iterable[Moment]) -> list[Moment]:
+    """Of the moments of one layer in one pass, which stand together, the highest."""
+    groups = groupby(moments, key=lambda moment: (moment.phase, moment.layer))
+    return [max(group, key=lambda moment: moment.live_bytes) for _, group in groups]
+
+
+def peak_of(start: Callable[[], tuple[Heap, Iterator[Moment]]]) -> Peak:
+    """The highest moment of a run, which is made twice: to find the moment, and to look what is there."""
+    _, moments = start()
+    highest, best = -1, -1
+    for at, moment in enumerate(moments):
+        if moment.live_bytes > best:
+            highest, best = at, moment.live_bytes
+    heap, moments = start()
+    moment = next(islice(moments, highest, None))
+    alive = heap.alive()
+    scratch = moment.live_bytes - heap.live
+    if scratch:
+        alive += (Alive(Piece(moment.layer, "scratch"), scratch),)
+    return Peak(moment, alive)
