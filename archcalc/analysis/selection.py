@@ -31,7 +31,7 @@ class Front:
 
     def reduce(self, columns: Columns) -> Columns:
         """The front of some points; of equal points all are kept."""
-        costs = numpy.stack([_cost(columns, measure) for measure in self.measures], axis=1)
+        costs = numpy.stack([cost_of(columns, measure) for measure in self.measures], axis=1)
         order = numpy.lexsort(costs.T[::-1])
         costs = costs[order]
         if costs.shape[1] == 2:
@@ -64,7 +64,7 @@ class Best:
 
     def reduce(self, columns: Columns) -> Columns:
         """The best rows, in the order of the groups."""
-        cost = _cost(columns, f"-{self.measure}" if self.largest else self.measure)
+        cost = cost_of(columns, f"-{self.measure}" if self.largest else self.measure)
         keys = [columns[name] for name in reversed(self.per)]
         order = numpy.lexsort([cost, *keys])
         groups = [columns[name][order] for name in self.per]
@@ -77,16 +77,17 @@ class Best:
 
 
 class First:
-    """The first ``count`` by a measure (with `-`: the largest first); all of them where ``count`` is None."""
+    """The first ``count`` by a measure (with `-`: the largest first)."""
 
-    def __init__(self, measure: str, count: int | None) -> None:
+    def __init__(self, measure: str, count: int) -> None:
         self.measure = measure
         self.count = count
 
     def reduce(self, columns: Columns) -> Columns:
         """The rows in order."""
-        return taken(columns, numpy.argsort(_cost(columns, self.measure), kind="stable")[: self.count])
+        return taken(columns, numpy.argsort(cost_of(columns, self.measure), kind="stable")[: self.count])
 
 
-def _cost(columns: Columns, measure: str) -> Any:
+def cost_of(columns: Columns, measure: str) -> Any:
+    """A measure as a number that is better the smaller it is."""
     return -columns[measure[1:]] if measure.startswith("-") else columns[measure]

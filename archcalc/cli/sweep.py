@@ -14,6 +14,7 @@ from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 CHARTS = (".svg", ".png", ".pdf")
 SUFFIXES = (".csv", ".parquet", *CHARTS)
+TEXT_ROWS = 100
 
 
 @click.command(
@@ -64,6 +65,7 @@ def command(
 
     need("numpy", "sweep")
     from archcalc.analysis.selection import Best, First, Front
+    from archcalc.analysis.sorting import sorted_parts
     from archcalc.analysis.sweep import Plan, parse_axis
     from archcalc.analysis.workers import results
     from archcalc.render.points import text_points, write_csv, write_parquet
@@ -96,10 +98,15 @@ def command(
         selections.append(Front(_names(pareto)))
     if best:
         selections.append(Best(best, _names(per)))
-    if sort:
-        selections.append(First(sort, limit))
+    most = limit if output else limit or TEXT_ROWS
+    if sort and most:
+        selections.append(First(sort, most))
     counts = {"points": 0, "refused": 0, "kept": 0}
     parts = _selected(_columns(results(plan, jobs, dask), counts), selections)
+    if sort and not most:
+        parts = sorted_parts(parts, sort)
+    elif most:
+        parts = iter([_first(parts, most)])
     if output:
         if suffix in CHARTS:
             from archcalc.render.plot.points import plot_points
@@ -109,8 +116,7 @@ def command(
             (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
         click.echo(f"wrote {output}: {_said(counts)}", err=True)
         return
-    rows = _first(parts, limit or 100)
-    write(text_points(rows, axes), None)
+    write(text_points(next(parts), axes), None)
     click.echo(_said(counts), err=True)
 
 
