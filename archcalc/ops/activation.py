@@ -51,7 +51,6 @@ class _Elementwise(Operator):
     def torch(self) -> Torch:
         return Torch(self.torch_name)
 
-
     def linearized(self) -> None:
         return None
 

@@ -71,7 +71,6 @@ class _Normalization(Operator):
             kwargs["affine"] = False
         return kwargs
 
-
     def linearized(self) -> None:
         return None
 
