@@ -174,10 +174,14 @@ class Tolerance:
         if number.value == truth:
             return True
         if self.rule == "percent":
-            return abs(number.value - truth) <= self.share * abs(truth)
+            return abs(number.value - truth) <= self.share * abs(Fraction(truth))
         if self.rule == "exact" or (number.value == 0 and number.place > coarsest):
             return False
         return rounds_to(truth, number) or (self.rule == "cut" and is_cut(truth, number))
+
+
+DIGITS = Tolerance()
+"""A number is right if the true one rounds to its digits."""
 
 
 def rounds_to(truth: int | Fraction, number: Number) -> bool:

@@ -120,17 +120,17 @@ def _csv(analysis: Analysis, view: View) -> str:
     writer.writerow([keys.get(column.key, column.key) for column in grid.columns])
     for section in grid.sections:
         for row in (*section.rows, *section.totals):
-            writer.writerow([_csv_cell(cell) for cell in row])
+            writer.writerow([csv_cell(cell) for cell in row])
     return stream.getvalue()
 
 
-def _csv_cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """A cell that a spreadsheet takes as what it says: never as a formula."""
     number = text.replace(",", "")
     if number.isascii() and number.removeprefix("-").isdigit():
         return number
     text = printable(text).replace("×", "x")
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") else text
 
 
 def _json(analysis: Analysis, view: View) -> str:

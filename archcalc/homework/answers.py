@@ -1,0 +1,181 @@
+"""Cells to answers, and whether an answer is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from archcalc.analysis import Analysis
+from archcalc.analysis.algebra import Polynomial, Symbol
+from archcalc.analysis.traced import Traced, polynomial_of
+from archcalc.homework.formulas import equal, read_formula
+from archcalc.homework.numbers import Number, Style, Tolerance, Unreadable, read_number, tidy
+from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
+from archcalc.homework.tables import Entry
+from archcalc.ops.operator import shape_text
+from archcalc.render.units import BYTES, COUNTS, LECTURE_BYTES, in_words
+from archcalc.spec.errors import quote
+
+LARGEST = 10**9
+"""No size is larger."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A count, or bytes: a number with the digits that were kept, or a formula."""
+
+    number: Number | None
+    formula: Polynomial | None = None
+    unit: UnitOf = NO_UNIT
+
+    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool:
+        """Whether it is the true amount."""
+        if self.formula is not None:
+            return equal(self.formula, polynomial_of(truth))
+        if self.number is None or isinstance(truth, Traced):
+            return False
+        return tolerance.accepts(self.number, truth, question.usual)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A shape or some sizes of it, as they were written: numbers or formulas; ``everything`` for `all`."""
+
+    sizes: tuple[Any, ...]
+    everything: bool = False
+
+    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool:
+        """Whether these are the true sizes, channels first or last."""
+        if question.sort == "field":
+            return self._fits_field(truth)
+        truth = truth if isinstance(truth, tuple) else (truth,)
+        if question.sort == "extent" and len(self.sizes) == 1:
+            return all(_same(self.sizes[0], size) for size in truth)
+        return any(_all_same(self.sizes, order) for order in _orders(truth, question))
+
+    def _fits_field(self, truth: Any) -> bool:
+        """A receptive field: its size, one number where it is the same in every dimension, or `all`."""
+        if self.everything:
+            return isinstance(truth, str) and "all" in truth
+        if isinstance(truth, str):
+            return shape_text(self.sizes) == truth.partition(" ")[0]
+        return len(self.sizes) in (1, len(truth)) and all(
+            _same(self.sizes[at if len(self.sizes) > 1 else 0], size) for at, size in enumerate(truth)
+        )
+
+    def as_shape(self, truth: Sequence[Any]) -> tuple[Any, ...] | None:
+        """The shape that was meant, channels first; None where it has not as many sizes as the true one."""
+        sizes = self.sizes
+        if len(sizes) != len(truth):
+            return None
+        last = (sizes[-1], *sizes[:-1])
+        agree = [sum(map(_same, order, truth)) for order in (sizes, last)]
+        return last if agree[1] > agree[0] else sizes
+
+
+Answer = Amount | Sizes
+
+
+def _orders(truth: tuple[Any, ...], question: Question) -> Iterator[tuple[Any, ...]]:
+    """The ways of writing sizes: channels first or last; sizes of 1 may be left out, or added to a vector."""
+    yield truth
+    if question.sort == "shape":
+        yield (*truth[1:], truth[0])
+        if all(_same(size, 1) for size in truth[1:]):
+            yield truth[:1]
+        if len(truth) == 1:
+            yield from ((*truth, 1), (1, *truth), (*truth, 1, 1), (1, 1, *truth))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
+    return equal(_formula(one), _formula(other))
+
+
+def _formula(size: Any) -> Polynomial:
+    return size if isinstance(size, Polynomial) else polynomial_of(size)
+
+
+def _all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool:
+    return len(sizes) == len(truth) and all(map(_same, sizes, truth))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the cells of one sheet."""
+
+    analysis: Analysis
+    symbols: Mapping[str, Symbol]
+    style: Style
+
+    def read(self, question: Question, entry: Entry, heading_unit: UnitOf, truth: Any) -> Answer:
+        """The answer in a cell; `Unreadable` says why there is none. Of ``truth`` only the number of sizes is used."""
+        if question.has_total:
+            return self._amount(question, entry, heading_unit)
+        return self._sizes(question, entry.text, len(truth) if isinstance(truth, tuple) else 1)
+
+    def _amount(self, question: Question, entry: Entry, heading_unit: UnitOf) -> Amount:
+        try:
+            number, rest = read_number(entry.text, Style.POINT if entry.is_number else self.style)
+            unit = unit_of(question, rest, self.analysis) if rest else heading_unit
+        except Unreadable:
+            if not self.symbols:
+                raise
+            formula = read_formula(entry.text, self.symbols)
+            return Amount(None, formula.times(heading_unit.size), heading_unit)
+        if self.symbols:
+            return Amount(None, Polynomial.of(number.value * unit.size), unit)
+        return Amount(number.in_units_of(unit.size), None, unit)
+
+    def _sizes(self, question: Question, text: str, rank: int) -> Sizes:
+        bare = re.sub(r"\s*(px|pixels?)$", "", tidy(text).strip("()[]{} "), flags=re.IGNORECASE)
+        if question.sort == "field" and bare.lower() in ("all", "global", "everything", "whole image", "whole input"):
+            return Sizes((), everything=True)
+        if self.symbols:
+            parts = re.split(r"\s*[x×,;@]\s*", tidy(text))
+            return Sizes(tuple(self._size(part.strip("[] "), text) for part in parts))
+        if rank == 1 and re.fullmatch(r"\d{1,3}([ ,.']\d{3})+", bare, re.ASCII):
+            bare = re.sub(r"\D", "", bare)
+        parts = re.split(r"\s*[x×*,;@]\s*|\s+(?:by\s+)?", bare, flags=re.IGNORECASE)
+        if len(parts) == rank + 1 and rank > 1 and parts[0].lower() in ("-1", "n", "b", "none", "?", self._batch()):
+            del parts[0]
+        return Sizes(tuple(self._size(part, text) for part in parts))
+
+    def _batch(self) -> str:
+        return str(self.analysis.batch)
+
+    def _size(self, part: str, text: str) -> Any:
+        if self.symbols and not part.isdigit():
+            formula = read_formula(part.removeprefix("(") if part.count("(") > part.count(")") else part, self.symbols)
+            constant = formula.constant
+            return constant if isinstance(constant, int) else formula
+        match = re.fullmatch(r"(\d{1,10})(?:\.0+)?", part, re.ASCII)
+        if match is None or int(match[1]) > LARGEST:
+            raise Unreadable(f"{quote(text)} is no size, and no shape such as 64x56x56")
+        return int(match[1])
+
+
+def show(question: Question, truth: Any, analysis: Analysis) -> str:
+    """The right answer, with its unit: `72,855,552 (72.9 M)`, `64×56×56`."""
+    if isinstance(truth, Traced) or (isinstance(truth, tuple) and any(isinstance(size, Traced) for size in truth)):
+        return _formula_text(truth)
+    if isinstance(truth, tuple):
+        return str(truth[0]) if question.sort == "extent" and len(set(truth)) == 1 else shape_text(truth)
+    if not question.has_total or isinstance(truth, Fraction):
+        return str(truth)
+    if question.sort == "bytes":
+        units = LECTURE_BYTES if analysis.convention.name == "lecture" else BYTES
+        return in_words(truth, units) if truth < 1024 else f"{truth:,} B ({in_words(truth, units)})"
+    return f"{truth:,}" if truth < 1000 else f"{truth:,} ({in_words(truth, COUNTS)})"
+
+
+def _formula_text(truth: Any) -> str:
+    from archcalc.analysis.terms import Writer
+    from archcalc.render.mathematics import term_text
+
+    sizes = truth if isinstance(truth, tuple) else (truth,)
+    return " × ".join(term_text(Writer().write(polynomial_of(size))) for size in sizes)

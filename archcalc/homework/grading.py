@@ -1,0 +1,292 @@
+"""Grading: every cell of a sheet against the key, and what went wrong where it is not right.
+
+A cell is right for the truth. Failing that it is *carried* if it is right for the student's own earlier numbers: the
+rules are run again on the sizes that the student wrote for the layers before. So an error costs points where it was
+made, and nowhere after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from archcalc.analysis.explain import Explanation, explain, look_through
+from archcalc.analysis.terms import Number as Constant
+from archcalc.arithmetic import Shape
+from archcalc.homework.answers import Amount, Answer, Reader, Sizes, show
+from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
+from archcalc.homework.key import TOTAL, AnswerKey
+from archcalc.homework.mistakes import candidates, diagnose
+from archcalc.homework.numbers import DIGITS, Tolerance, Unreadable
+from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
+from archcalc.homework.rerun import rerun
+from archcalc.homework.sheet import Sheet, read_sheet
+from archcalc.homework.tables import Broken
+from archcalc.render.mathematics import line_text, term_text
+from archcalc.render.rows import Row
+from archcalc.spec.errors import quote
+
+
+class Grader:
+    """Grades sheets by one key; what they have in common is computed once.
+
+    Args:
+        key: what is asked, and what is right.
+        tolerance: when a number is right.
+        reveal: whether feedback may give the right answer; otherwise it hints.
+    """
+
+    def __init__(self, key: AnswerKey, tolerance: Tolerance = DIGITS, reveal: bool = True) -> None:
+        self.key = key
+        self.tolerance = tolerance
+        self.reveal = reveal
+        self._viewer = None if key.symbols else look_through(key.network)
+        self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
+        self._derivations: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def grade_all(self, paths: Iterable[Path]) -> Iterator[GradedSheet]:
+        """Every file, graded one after the other; one that is broken does not stop the rest."""
+        return map(self.grade, paths)
+
+    def grade(self, path: Path) -> GradedSheet:
+        """A file, graded. One that cannot be read has a problem, and no points."""
+        try:
+            sheet, problem = read_sheet(path, self.key), None
+        except Broken as error:
+            sheet, problem = None, str(error)
+        rows = _Marking(self, sheet).rows()
+        remarks = (*sheet.remarks, *_unread_units(sheet, self.key)) if sheet is not None else ()
+        network, convention = self.key.network.name, self.key.analysis.convention.name
+        return GradedSheet(str(path), network, convention, tuple(rows), remarks, problem)
+
+    def possible(self, row: Row, question: Question) -> list[tuple[Diagnosis, Any]]:
+        """What the usual mistakes would give, on the true sizes."""
+        at = (row.name, question.key)
+        if at not in self._possible:
+            self._possible[at] = candidates(self.key, row, question, {})
+        return self._possible[at]
+
+    def derivation(self, row: Row, question: Question) -> tuple[str, ...]:
+        """The lines of `archcalc explain`; where nothing is revealed, the formulas in them without numbers."""
+        at = (row.name, question.key)
+        if at not in self._derivations:
+            self._derivations[at] = tuple(self._derive(row, question))
+        return self._derivations[at]
+
+    def _derive(self, row: Row, question: Question) -> Iterator[str]:
+        if row.of_group or not question.quantity or self.key.symbols:
+            return
+        analysis = self.key.analysis
+        found: list[Explanation] = explain(
+            self.key.network,
+            row.head.name,
+            [question.quantity],
+            batch=analysis.batch,
+            dtype=analysis.dtype,
+            convention=analysis.convention.name,
+            viewer=self._viewer,
+        )
+        for line in found[0].lines:
+            if self.reveal:
+                yield line_text(line)
+            elif line.terms and not isinstance(line.terms[0], Constant) and len(line.terms) > 1:
+                yield f"{line.symbol} = {term_text(line.terms[0])}"
+
+
+def _unread_units(sheet: Sheet, key: AnswerKey) -> Iterator[str]:
+    """Words in the headings' brackets that are no units."""
+    for parts in sheet.questions.values():
+        for question in parts:
+            column = sheet.columns.get(question.key)
+            if column is not None and question.has_total and _heading_unit(question, column.unit, key) is None:
+                yield f"{quote(column.unit)} in the heading {quote(column.heading)} is no unit, and was not read"
+
+
+def _heading_unit(question: Question, text: str, key: AnswerKey) -> UnitOf | None:
+    try:
+        return unit_of(question, text, key.analysis)
+    except Unreadable:
+        return None
+
+
+@dataclass
+class _Read:
+    """A cell with its answer, or with why it has none."""
+
+    question: Question
+    worth: Fraction
+    written: str
+    answer: Answer | None
+    verdict: Verdict
+    why: str = ""
+
+
+class _Marking:
+    """One sheet being graded, row by row; remembers the sizes that the student has instead of the true ones."""
+
+    def __init__(self, grader: Grader, sheet: Sheet | None) -> None:
+        self.grader = grader
+        self.key = grader.key
+        self.sheet = sheet
+        self.own: dict[str, Shape] = {}
+        """What layers give by the student, where that is not what they give."""
+        self.sums: dict[str, Fraction] = {}
+        """The student's own sums of the columns, and below how far they are off by rounding."""
+        self.slack: dict[str, Fraction] = {}
+        self.reader = Reader(self.key.analysis, self.key.symbols, sheet.style) if sheet is not None else None
+
+    def rows(self) -> Iterator[GradedRow]:
+        for row in self.key.rows:
+            reads = list(self._reads(row))
+            fed = {source: self.own[source] for source in _sources(row) if source in self.own}
+            mine = self._own_output(row, reads, fed)
+            cells = tuple(self._cell(row, read, fed, mine) for read in reads)
+            self._remember(row, reads, mine)
+            if cells:
+                yield GradedRow(row.name, cells)
+
+    # -- reading
+
+    def _reads(self, row: Row) -> Iterator[_Read]:
+        for question in self.key.questions:
+            parts = self.sheet.questions[question] if self.sheet is not None else (question,)
+            for part, worth in self.key.worth(row, question, parts).items():
+                yield self._read(row, part, worth)
+
+    def _read(self, row: Row, question: Question, worth: Fraction) -> _Read:
+        sheet = self.sheet
+        if sheet is None or self.reader is None:
+            return _Read(question, worth, "", None, Verdict.MISSING, "The file could not be read.")
+        column = sheet.columns.get(question.key)
+        entry = sheet.entry(row.name, question.key)
+        if entry is None or column is None:
+            why = (
+                f"There is no column for {question.heading}." if column is None else f"There is no row for {row.name}."
+            )
+            return _Read(question, worth, "", None, Verdict.MISSING, why)
+        written = entry.text
+        if question.key in sheet.doubled:
+            why = f"Two columns are headed {question.heading}: which of them is meant cannot be known."
+            return _Read(question, worth, written, None, Verdict.UNREADABLE, why)
+        if row.name in sheet.overfull:
+            why = "This row has more cells than there are headings: put numbers with commas in quotes."
+            return _Read(question, worth, written, None, Verdict.UNREADABLE, why)
+        if written.strip() in ("", "-", "–", "—", "?"):
+            return _Read(question, worth, "", None, Verdict.MISSING, "Nothing is written here.")
+        unit = _heading_unit(question, column.unit, self.key) if question.has_total else None
+        try:
+            answer = self.reader.read(question, entry, unit or NO_UNIT, self.key.answer(row, question))
+        except Unreadable as error:
+            return _Read(question, worth, written, None, Verdict.UNREADABLE, f"{_sentence(str(error))}")
+        return _Read(question, worth, written, answer, Verdict.WRONG)
+
+    # -- the student's own numbers
+
+    def _own_output(self, row: Row, reads: list[_Read], fed: Mapping[str, Shape]) -> Shape | None:
+        """What the row gives by the student, if that is not the truth: as written, else as follows from before."""
+        if row.of_group and row.name == TOTAL:
+            return None
+        again = rerun(self.key.analysis, row, fed) if fed else row
+        following = again.output_shape if again is not None else row.output_shape
+        written: list[Any] = list(following)
+        for read in reads:
+            if isinstance(read.answer, Sizes):
+                _put(written, read.question, read.answer, row.output_shape)
+        shape = tuple(written)
+        plain = all(isinstance(size, int) and size > 0 for size in shape)
+        return shape if plain and shape != row.output_shape else None
+
+    def _remember(self, row: Row, reads: list[_Read], mine: Shape | None) -> None:
+        if mine is not None:
+            for costs in row.layers if not row.of_group else row.layers[-1:]:
+                self.own[costs.name] = mine
+        for read in reads:
+            truth = self.key.answer(row, read.question)
+            number = read.answer.number if isinstance(read.answer, Amount) else None
+            if read.question.has_total and isinstance(truth, (int, Fraction)):
+                value = number.value if number is not None else Fraction(truth)
+                self.sums[read.question.key] = self.sums.get(read.question.key, Fraction(0)) + value
+                if number is not None:
+                    self.slack[read.question.key] = self.slack.get(read.question.key, Fraction(0)) + number.place / 2
+
+    # -- verdicts
+
+    def _cell(self, row: Row, read: _Read, fed: Mapping[str, Shape], mine: Shape | None) -> GradedCell:
+        truth = self.key.answer(row, read.question)
+        verdict, feedback, diagnosis = read.verdict, read.why, None
+        if read.answer is not None:
+            verdict = self._verdict(row, read, truth, fed, mine)
+            if verdict is Verdict.CARRIED:
+                feedback = "It is right for your own earlier numbers: the error before it is the only one that counts."
+            elif verdict is Verdict.WRONG:
+                diagnosis = self._diagnosis(row, read, truth, fed)
+                feedback = diagnosis.says if diagnosis is not None else "No usual mistake gives this number."
+            else:
+                feedback = ""
+        wrong = verdict is not Verdict.RIGHT
+        return GradedCell(
+            column=read.question.key,
+            verdict=verdict,
+            most=read.worth,
+            written=read.written if len(read.written) <= 60 else read.written[:59] + "…",
+            expected=show(read.question, truth, self.key.analysis) if self.grader.reveal else None,
+            feedback=feedback,
+            derivation=self.grader.derivation(row, read.question) if wrong else (),
+            diagnosis=diagnosis,
+        )
+
+    def _verdict(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
+        question, answer, tolerance = read.question, read.answer, self.grader.tolerance
+        assert answer is not None
+        if answer.fits(truth, question, tolerance):
+            return Verdict.RIGHT
+        if row.of_group and row.name == TOTAL:
+            return Verdict.CARRIED if self._is_own_sum(question, answer) else Verdict.WRONG
+        is_size = isinstance(answer, Sizes)
+        if not fed and (is_size or mine is None):
+            return Verdict.WRONG
+        again = rerun(self.key.analysis, row, fed, output=None if is_size or row.of_group else mine)
+        own = question.value(again) if again is not None and question.sort != "field" else None
+        return Verdict.CARRIED if own is not None and answer.fits(own, question, tolerance) else Verdict.WRONG
+
+    def _is_own_sum(self, question: Question, answer: Answer) -> bool:
+        number = answer.number if isinstance(answer, Amount) else None
+        if number is None or question.key not in self.sums:
+            return False
+        return abs(number.value - self.sums[question.key]) <= number.place / 2 + self.slack.get(
+            question.key, Fraction(0)
+        )
+
+    def _diagnosis(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape]) -> Diagnosis | None:
+        assert read.answer is not None
+        possible = self.grader.possible(row, read.question)
+        if fed:
+            possible = [*candidates(self.key, row, read.question, fed), *possible]
+        return diagnose(read.answer, truth, read.question, possible, self.grader.tolerance)
+
+
+def _sources(row: Row) -> set[str]:
+    """The layers before a row that feed it."""
+    inside = {costs.name for costs in row.layers}
+    return {source for costs in row.layers for source in costs.layer.inputs} - inside
+
+
+def _put(shape: list[Any], question: Question, answer: Sizes, truth: Shape) -> None:
+    """Write the sizes of an answer into a shape."""
+    if question.sort == "shape":
+        written = answer.as_shape(truth)
+        if written is not None:
+            shape[:] = written
+    elif question.key == "output_c":
+        shape[0] = answer.sizes[0]
+    elif question.sort == "extent" and len(answer.sizes) in (1, len(shape) - 1):
+        shape[1:] = answer.sizes if len(answer.sizes) > 1 else answer.sizes * (len(shape) - 1)
+    elif question.key in ("output_h", "output_w") and len(shape) == 3:
+        shape[1 if question.key == "output_h" else 2] = answer.sizes[0]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

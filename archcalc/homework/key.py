@@ -1,0 +1,103 @@
+"""The answer key of a homework: which rows, which questions, what is right and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archcalc.analysis import Analysis, analyze
+from archcalc.analysis.algebra import Symbol
+from archcalc.homework.questions import QUESTIONS, Question
+from archcalc.network import Network
+from archcalc.render.rows import Row, choose_rows
+from archcalc.spec.errors import SpecError
+
+if TYPE_CHECKING:
+    from archcalc.spec.family import Family
+
+TOTAL = "total"
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerKey:
+    """What a homework asks of one network, and the answers. Numbers may be formulas: then ``symbols`` are open."""
+
+    analysis: Analysis
+    questions: tuple[Question, ...]
+    points: Mapping[str, Fraction]
+    """Points of one cell of each question."""
+    depth: int | None = None
+    """How many names of a path have a row of their own, as in `archcalc table --depth`."""
+    with_total: bool = False
+    symbols: Mapping[str, Symbol] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """The network that is asked about."""
+        return self.analysis.network
+
+    @cached_property
+    def layers(self) -> tuple[Row, ...]:
+        """Rows of the table; activations, normalization and dropout stand in the row before them."""
+        return tuple(choose_rows(self.analysis.rows, fold=True, depth=self.depth))
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The same, and the total where it is asked."""
+        total = Row(TOTAL, list(self.analysis.rows), of_group=True)
+        return (*self.layers, total) if self.with_total else self.layers
+
+    def answer(self, row: Row, question: Question) -> Any:
+        """The right answer; None where nothing is asked."""
+        if row.name == TOTAL and self.with_total and not question.has_total:
+            return None
+        return question.value(row)
+
+    def worth(self, row: Row, question: Question, parts: Sequence[Question]) -> dict[Question, Fraction]:
+        """Points of each part of a question in a row: equal shares of the question's, for parts that have an answer."""
+        if self.answer(row, question) is None:
+            return {}
+        asked = [part for part in parts if self.answer(row, part) is not None]
+        return {part: self.points[question.key] / len(asked) for part in asked}
+
+
+def parts_of(question: Question, present: Mapping[str, Any]) -> tuple[Question, ...]:
+    """The questions that stand for a question in a sheet with these columns: itself, or its parts in columns apart."""
+    if question.key in present:
+        return (question,)
+    best = max(question.parts, key=lambda parts: sum(key in present for key in parts), default=())
+    if not any(key in present for key in best):
+        return (question,)
+    return tuple(QUESTIONS[key] for key in best)
+
+
+def key_of(
+    family: Family,
+    questions: tuple[Question, ...],
+    points: Mapping[str, Fraction],
+    *,
+    batch: int = 1,
+    dtype: str = "float32",
+    convention: str = "lecture",
+    depth: int | None = None,
+    with_total: bool = False,
+) -> AnswerKey:
+    """The key of a network with numbers left open: its answers are formulas.
+
+    Raises `SpecError` where a number decides how many layers there are.
+    """
+    from archcalc.analysis.traced import Trace
+
+    trace = Trace()
+    symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
+    numbers = {name: trace.symbol(symbol, family.samples[name]) for name, symbol in symbols.items()}
+    network = family.network(numbers)
+    analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
+    for guard in trace.guards:
+        if guard.relation == "==" and guard.right.constant is not None and len(guard.left.symbols) == 1:
+            name = next(iter(guard.left.symbols)).name
+            raise SpecError(f"{name} decides what the network is made of: a table can only have it as a number")
+    return AnswerKey(analysis, questions, points, depth, with_total, symbols)

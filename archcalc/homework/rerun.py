@@ -1,0 +1,77 @@
+"""A row of the table once more, on other inputs or with a mistake applied: archcalc's own rules, run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archcalc.analysis import Analysis, analyze
+from archcalc.arithmetic import Shape
+from archcalc.network import Layer, Network
+from archcalc.ops.operator import Operator
+from archcalc.render.rows import Row
+
+Change = Callable[[Operator], Operator | None]
+"""An application of an operator with a mistake in it; None where the mistake cannot be made of it."""
+
+
+def rerun(
+    analysis: Analysis,
+    row: Row,
+    shapes: Mapping[str, Shape],
+    change: Change | None = None,
+    output: Shape | None = None,
+    **counting: Any,
+) -> Row | None:
+    """The row as it would be, with its costs.
+
+    Args:
+        analysis: the row's own.
+        row: what to run again.
+        shapes: what other layers give, where that is not what they truly give.
+        change: a mistake, made of every layer of the row that allows it.
+        output: what the row is said to give; its costs are counted with that.
+        counting: another batch, dtype or convention.
+
+    None where the rules refuse it, or where no layer allows the mistake.
+    """
+    network = analysis.network
+    given: dict[str, Shape] = {}
+    made: dict[str, Shape] = {}
+    layers: list[Layer] = []
+    changed = False
+    try:
+        for costs in row.layers:
+            layer = costs.layer
+            for source in layer.inputs:
+                if source not in made:
+                    given[source] = shapes.get(source) or network.shape_of(source)
+            op: Operator = _applied(layer.op, tuple(made.get(source) or given[source] for source in layer.inputs))
+            mistaken = change(op) if change is not None else None
+            changed = changed or mistaken is not None
+            op = mistaken or op
+            if output is not None and len(op.output) == len(output):
+                op = _giving(op, output)
+            copy = Layer(layer.name, op, layer.inputs)
+            copy.shares = layer.shares
+            layers.append(copy)
+            made[layer.name] = op.output
+        if change is not None and not changed:
+            return None
+        way = {"batch": analysis.batch, "dtype": analysis.dtype, "convention": analysis.convention.name, **counting}
+        again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), **way)
+    except (ValueError, TypeError, IndexError, ArithmeticError):  # what a rule raises for what makes no sense
+        return None
+    return Row(row.name, list(again.rows), row.of_group)
+
+
+def _applied(op: Operator, inputs: tuple[Shape, ...]) -> Operator:
+    """The same operator on other inputs."""
+    return op if inputs == op.inputs else type(op)(inputs, **op.given)
+
+
+def _giving(op: Operator, output: Shape) -> Operator:
+    """The operator with another output than its rule gives."""
+    other = type(op)(op.inputs, **op.given)
+    other.output = output
+    return other

@@ -1,0 +1,204 @@
+"""From a table of texts to a sheet of answers: which column answers which question, which row is which layer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from archcalc.homework.key import TOTAL, AnswerKey, parts_of
+from archcalc.homework.numbers import Style, style_of
+from archcalc.homework.questions import QUESTIONS, Question, read_heading
+from archcalc.homework.tables import EMPTY, Broken, Entry, Grid, Table, read_tables
+from archcalc.render.rows import Row
+from archcalc.spec.errors import quote
+
+HEADING_WITHIN = 40
+"""Headings stand in one of the first rows; a title, a name and an address may stand above them."""
+CLOSE = 0.75
+"""How alike a row's name must be to a layer's."""
+MOST_REMARKS = 20
+TOTALS = frozenset({TOTAL, "totals", "sum"})
+PASSED = TOTALS | {"input", "image", "data"}
+
+
+class ColumnOfSheet(NamedTuple):
+    """Where the answers to a question stand."""
+
+    at: int
+    heading: str
+    unit: str
+    """The unit in the heading, not yet read."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A student's answers, by row and question."""
+
+    questions: Mapping[Question, tuple[Question, ...]]
+    """Each question that is asked, with the questions whose columns answer it."""
+    columns: Mapping[str, ColumnOfSheet]
+    doubled: frozenset[str]
+    """Questions that two columns claim to answer."""
+    answers: Mapping[str, Sequence[Entry]]
+    """The cells of each row of the key, by its name; rows that are not in the sheet are missing."""
+    overfull: frozenset[str]
+    """Rows with more cells than there are headings in a file whose cells are parted by commas: in which of them a
+    number was cut up cannot be known."""
+    style: Style
+    remarks: tuple[str, ...]
+
+    def entry(self, row: str, question: str) -> Entry | None:
+        """What stands in a cell; None where the sheet has no such row or column."""
+        column = self.columns.get(question)
+        cells = self.answers.get(row)
+        if column is None or cells is None:
+            return None
+        return cells[column.at] if column.at < len(cells) else EMPTY
+
+
+def read_sheet(path: Path, key: AnswerKey) -> Sheet:
+    """The answers in a file; `Broken` where it holds no table with a column that is asked."""
+    best: tuple[int, Table, int] | None = None
+    problem: Broken | None = None
+    try:
+        for table in read_tables(path):
+            found, line = _headings(table.grid, key)
+            if found > (best[0] if best else 0):
+                best = (found, table, line)
+    except Broken as error:
+        problem = error
+    if best is None:
+        asked = ", ".join(question.heading for question in key.questions)
+        raise problem or Broken(f"no line of it has headings for what is asked: {asked}")
+    return _understand(best[1], best[2], key)
+
+
+def _headings(grid: Grid, key: AnswerKey) -> tuple[int, int]:
+    """How many columns that answer something the best line of headings has, and which line it is."""
+    wanted = {key for question in key.questions for parts in ((question.key,), *question.parts) for key in parts}
+    convention = key.analysis.convention.name
+    counts = [
+        len({read_heading(cell.text, convention).key for cell in row if not cell.is_number} & wanted)
+        for row in grid[:HEADING_WITHIN]
+    ]
+    return max(counts), counts.index(max(counts))
+
+
+def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
+    columns: dict[str, ColumnOfSheet] = {}
+    doubled: set[str] = set()
+    remarks: list[str] = []
+    for at, cell in enumerate(table.grid[line]):
+        heading = read_heading(cell.text, key.analysis.convention.name)
+        if heading.key in ("", "given"):
+            if heading.key == "" and cell.text:
+                remarks.append(f"the column {quote(cell.text)} is not known, and was not read")
+        elif heading.key in columns:
+            doubled.add(heading.key)
+            remarks.append(f"the columns {quote(columns[heading.key].heading)} and {quote(cell.text)} are the same")
+        else:
+            columns[heading.key] = ColumnOfSheet(at, cell.text, heading.unit)
+    questions = {question: parts_of(question, columns) for question in key.questions}
+    used = {part.key for parts in questions.values() for part in parts}
+    remarks += [
+        f"the column {quote(column.heading)} is not asked"
+        for name, column in columns.items()
+        if name not in used and name != "name"
+    ]
+    rows = table.grid[line + 1 :]
+    name_at = columns["name"].at if "name" in columns else None
+    answers, more = match_rows(rows, name_at, key.rows, tuple(key.network.inputs))
+    remarks += more
+    if len(remarks) > MOST_REMARKS:
+        remarks = [*remarks[:MOST_REMARKS], f"and {len(remarks) - MOST_REMARKS:,} remarks more"]
+    ats = [column.at for name, column in columns.items() if name in QUESTIONS]
+    texts = [cells[at].text for cells in answers.values() for at in ats if at < len(cells) and not cells[at].is_number]
+    style = style_of(texts, suspicious=table.delimiter == ";")
+    width = len(table.grid[line])
+    overfull = frozenset(name for name, cells in answers.items() if table.delimiter == "," and len(cells) > width)
+    return Sheet(questions, columns, frozenset(doubled), answers, overfull, style, tuple(remarks))
+
+
+# -- rows
+
+
+def match_rows(
+    rows: Sequence[Sequence[Entry]], name_at: int | None, wanted: Sequence[Row], inputs: Sequence[str]
+) -> tuple[dict[str, Sequence[Entry]], list[str]]:
+    """The cells of each row of the key, and what is to be said.
+
+    A row is the layer of its name, small slips forgiven; what is left between two rows so found is taken by its place
+    if there are as many rows as layers. Rows for the network's inputs, which a worksheet gives, are passed over, and so
+    is a total that is not asked.
+    """
+    layers = {_plain(row.name) for row in wanted}
+    passed = {*map(_plain, inputs), *PASSED} - layers
+    shown = [row[name_at or 0].text if len(row) > (name_at or 0) else "" for row in rows]
+    plain = [_plain(name) if name_at is not None else "" for name in shown]
+    remarks = [f"the row {quote(shown[at])} is not asked" for at in range(len(rows)) if plain[at] in passed & TOTALS]
+    keep = [at for at in range(len(rows)) if plain[at] not in passed]
+    names = [plain[at] for at in keep]
+    places = _by_name(names, [row.name for row in wanted])
+    places |= _by_place(len(names), len(wanted), places)
+    for place, at in enumerate(keep):
+        name = wanted[places[place]].name if place in places else ""
+        if not name:
+            remarks.append(f"the row {quote(shown[at])} is none of the table's, and was not read")
+        elif names[place] and not _alike(names[place], name):
+            remarks.append(f"the row {quote(shown[at])} was taken for {name} by its place")
+    return {wanted[layer].name: rows[keep[place]] for place, layer in places.items()}, remarks
+
+
+def _plain(name: str) -> str:
+    """A name without capitals and marks: `Max Pool_1` and `maxpool1` are one."""
+    return re.sub(r"[^\w.]|_", "", name.casefold())
+
+
+def _digits(name: str) -> list[str]:
+    return re.findall(r"\d+", name)
+
+
+def _alike(name: str, layer: str) -> bool:
+    """Whether a name is a layer's, its last part, or that with a slip; its numbers must be the same."""
+    layer = _plain(layer)
+    if name in (layer, layer.rsplit(".", 1)[-1]):
+        return True
+    return _digits(name) == _digits(layer) and SequenceMatcher(None, name, layer).ratio() >= CLOSE
+
+
+def _by_name(names: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
+    """Places of rows to places of layers, for names that mean one layer and stand once."""
+    found: dict[int, int] = {}
+    plain = [_plain(layer) for layer in layers]
+    leaves = [layer.rsplit(".", 1)[-1] for layer in plain]
+    for place, name in enumerate(names):
+        if not name or names.count(name) > 1:
+            continue
+        for pool in (plain, leaves):
+            if pool.count(name) == 1:
+                found[place] = pool.index(name)
+                break
+    taken = set(found.values())
+    for place, name in enumerate(names):
+        if place not in found and name and names.count(name) == 1 and len(names) <= 400:
+            close = [at for at, layer in enumerate(layers) if at not in taken and _alike(name, layer)]
+            if len(close) == 1:
+                found[place] = close[0]
+                taken.add(close[0])
+    return found
+
+
+def _by_place(rows: int, layers: int, found: Mapping[int, int]) -> dict[int, int]:
+    """What is left between rows that were found, where as many rows as layers are left."""
+    places: dict[int, int] = {}
+    anchors = [(-1, -1), *sorted(found.items()), (rows, layers)]
+    for (row, layer), (next_row, next_layer) in pairwise(anchors):
+        if next_row - row == next_layer - layer:  # a found layer that is out of order makes this false
+            places |= {row + step: layer + step for step in range(1, next_row - row)}
+    taken = set(found.values())
+    return {row: layer for row, layer in places.items() if layer not in taken}

@@ -1,0 +1,248 @@
+"""Files of students to tables of texts: CSV, XLSX, Markdown and JSON, whatever the file's name says.
+
+Every file is hostile: only plain files are opened (no links, pipes, devices), and bytes, rows, columns and the length
+of a cell are bounded before anything is made of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archcalc.spec.errors import quote
+
+MOST_BYTES = 4_000_000
+MOST_ROWS = 5_000
+MOST_COLUMNS = 200
+MOST_CHARACTERS = 1_000
+DELIMITERS = ",;\t|:"
+
+
+class Broken(ValueError):
+    """A submission that is no table; the message says why."""
+
+
+class Entry(NamedTuple):
+    """What stands in a cell."""
+
+    text: str
+    is_number: bool = False
+    """Whether the file itself says that it is a number: its point is a decimal point."""
+
+
+EMPTY = Entry("")
+Grid = list[list[Entry]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One way of reading a file: rows of cells, not yet understood."""
+
+    grid: Grid
+    delimiter: str = ""
+    """What parts the cells of a CSV file."""
+
+
+def read_tables(path: Path) -> list[Table]:
+    """The tables that a file may hold, the likeliest first; `Broken` if it is none."""
+    content = read_bytes(path)
+    if content[:4] == b"PK\x03\x04":
+        from archcalc.homework.spreadsheet import read_workbook
+
+        return [Table(bounded(rows)) for rows in read_workbook(content)]
+    if content[:4] == b"\xd0\xcf\x11\xe0":
+        raise Broken("it is an old Excel file (.xls): save it as .xlsx or CSV")
+    text = decode(content)
+    if not text.strip():
+        raise Broken("it is empty")
+    if text.lstrip()[:1] in ("{", "["):
+        return [Table(bounded(_json_rows(text)))]
+    if _RULE.search(text):
+        return [Table(bounded(rows)) for rows in _markdown_tables(text)]
+    return [_csv_table(text, delimiter) for delimiter in _delimiters(text)]
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a plain file; of nothing else, and without waiting for anybody."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        why = "it is a symbolic link" if path.is_symlink() else error.strerror or "it cannot be opened"
+        raise Broken(why) from None
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Broken("it is no plain file")
+        content = stream.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise Broken(f"it has more than {MOST_BYTES:,} bytes")
+    return content
+
+
+def decode(content: bytes) -> str:
+    """Text in UTF-8, UTF-16 (as Excel writes Unicode text) or, as a last resort, Windows' Western letters."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    elif content[1:2] == b"\0" or content[:1] == b"\0":
+        encodings = ["utf-16-le" if content[1:2] == b"\0" else "utf-16-be"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return text
+    raise Broken("it is no text")
+
+
+def bounded(rows: Iterable[Sequence[Entry]]) -> Grid:
+    """The rows, none of them larger than it may be; trailing empty cells are dropped, empty rows left out."""
+    grid: Grid = []
+    for row in rows:
+        cells = list(row[: MOST_COLUMNS + 1])
+        while cells and not cells[-1].text.strip():
+            cells.pop()
+        if not cells:
+            continue
+        if len(cells) > MOST_COLUMNS:
+            raise Broken(f"it has more than {MOST_COLUMNS} columns")
+        if len(grid) == MOST_ROWS:
+            raise Broken(f"it has more than {MOST_ROWS:,} rows")
+        grid.append([_short(cell) for cell in cells])
+    if not grid:
+        raise Broken("it has no rows")
+    return grid
+
+
+def _short(cell: Entry) -> Entry:
+    return cell if len(cell.text) <= MOST_CHARACTERS else Entry(cell.text[: MOST_CHARACTERS - 1] + "…")
+
+
+# -- CSV
+
+
+def _delimiters(text: str) -> list[str]:
+    """What may part the cells, the likeliest first: what stands most evenly in the lines."""
+    first = text.split("\n", 1)[0].strip()
+    if re.fullmatch(r'"?sep=(.)"?', first):  # Excel's own mark
+        return [first.strip('"')[-1]]
+    lines = [line for line in text[:20_000].splitlines() if line.strip()][:40]
+    return sorted(DELIMITERS, key=lambda one: -sum(one in line for line in lines))
+
+
+def _csv_table(text: str, delimiter: str) -> Table:
+    lines = text.splitlines(keepends=True)
+    if lines[0].strip().strip('"').startswith("sep="):
+        lines = lines[1:]
+    return Table(bounded(_csv_rows(lines, delimiter)), delimiter)
+
+
+def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[Entry]]:
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        for row in reader:
+            yield [Entry(cell.strip()) for cell in row[: MOST_COLUMNS + 1]]
+    except csv.Error as error:
+        raise Broken(f"line {reader.line_num:,} is no CSV: {error}") from None
+
+
+# -- Markdown
+
+_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(\|[ \t]*:?-{1,}:?[ \t]*)+\|?[ \t]*\r?$", re.MULTILINE)
+_ESCAPED = re.compile(r"\\([\\|*_`<>\[\]#])")
+_MARKS = re.compile(r"^(\*\*|__|`|\$|\*)(.*)\1$")
+
+
+def _markdown_tables(text: str) -> Iterator[Iterator[list[Entry]]]:
+    """Every table: a line of headings, a rule of dashes, lines of cells."""
+    lines = text.splitlines()
+    for at, line in enumerate(lines[1:], 1):
+        if len(line) <= MOST_COLUMNS * 40 and _RULE.match(line) and "|" in lines[at - 1]:
+            end = next((other for other in range(at + 1, len(lines)) if "|" not in lines[other]), len(lines))
+            yield map(_markdown_row, [lines[at - 1], *lines[at + 1 : end]])
+
+
+def _markdown_row(line: str) -> list[Entry]:
+    line = line.strip().removeprefix("|")
+    if line.endswith("|") and not line.endswith("\\|"):
+        line = line[:-1]
+    return [Entry(_markdown_text(cell)) for cell in re.split(r"(?<!\\)\|", line[: MOST_COLUMNS * MOST_CHARACTERS])]
+
+
+def _markdown_text(cell: str) -> str:
+    cell = cell.strip()
+    while (match := _MARKS.match(cell)) and match[2]:
+        cell = match[2].strip()
+    return _ESCAPED.sub(r"\1", cell)
+
+
+# -- JSON
+
+
+class _JsonNumber(str):
+    """A number of a JSON text, with the digits that it was written with."""
+
+    __slots__ = ()
+
+
+def _json_rows(text: str) -> Iterator[list[Entry]]:
+    """Rows of a list of objects, of an object of rows by name, or of a list of lists."""
+    try:
+        data = json.loads(
+            text,
+            parse_int=_JsonNumber,
+            parse_float=_JsonNumber,
+            parse_constant=lambda word: word,
+            object_pairs_hook=_without_doubles,
+        )
+    except RecursionError:
+        raise Broken("its JSON is nested too deep") from None
+    except ValueError as error:
+        raise Broken(f"it is no JSON: {error}") from None
+    if isinstance(data, dict):
+        inner = (data.get(key) for key in ("rows", "layers", "answers"))
+        data = next((one for one in inner if isinstance(one, (list, dict))), data)
+    if isinstance(data, dict):
+        data = [{"name": name, **row} for name, row in data.items() if isinstance(row, dict)]
+    if not isinstance(data, list):
+        raise Broken("its JSON has no rows")
+    if all(isinstance(row, list) for row in data):
+        yield from ([_json_entry(value) for value in row[: MOST_COLUMNS + 1]] for row in data)
+        return
+    rows = [row for row in data if isinstance(row, dict)][: MOST_ROWS + 1]
+    headings: dict[str, None] = {}
+    for row in rows:
+        headings.update(dict.fromkeys(row))
+        if len(headings) > MOST_COLUMNS:
+            raise Broken(f"it has more than {MOST_COLUMNS} columns")
+    yield [Entry(heading) for heading in headings]
+    yield from ([_json_entry(row.get(heading)) for heading in headings] for row in rows)
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{quote(key)} stands twice in one object")
+        found[key] = value
+    return found
+
+
+def _json_entry(value: Any) -> Entry:
+    """A cell; a list of sizes as a shape."""
+    if value is None:
+        return EMPTY
+    if isinstance(value, _JsonNumber):
+        return Entry(str(value), is_number=True)
+    if isinstance(value, list) and 0 < len(value) <= 6 and all(isinstance(one, str) for one in value):
+        return Entry("x".join(value))
+    return Entry(value if isinstance(value, str) else json.dumps(value)[:MOST_CHARACTERS])

@@ -1,0 +1,144 @@
+"""Worksheets: the table with the asked cells left blank."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from archcalc.analysis.traced import Traced
+from archcalc.homework.key import AnswerKey
+from archcalc.homework.questions import Question
+from archcalc.render.columns import COLUMNS, Column, Measure, heading
+from archcalc.render.formats import csv_cell, escape_markdown
+from archcalc.render.rows import Row
+from archcalc.render.units import BYTES, LECTURE_BYTES, choose_unit
+from archcalc.spec.errors import SpecError, did_you_mean, printable, quote
+
+DECLARED = ("name", "op", "filters", "kernel", "stride", "pad")
+"""What a spec says of a layer, and every worksheet gives."""
+SIZES = ("input_c", "input_hw", "output_c", "output_hw")
+"""What it gives beside that where no size is asked."""
+NOT_ASKED = "–"
+BESIDES = "besides"
+SHOWN = ("channels", "features", "kernel", "stride", "padding")
+"""Arguments that have columns of their own."""
+
+Sheet = list[list[str]]
+
+
+def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Sheet:
+    """The worksheet as rows of texts, headings first; asked cells are empty.
+
+    Args:
+        key: what is asked.
+        columns: what is given, as `archcalc table --columns` names it; what the spec says of a layer if not given,
+            with all sizes where none is asked.
+    """
+    asks_sizes = any(question.quantity == "output" for question in key.questions)
+    given = list(columns or (*DECLARED, *(() if asks_sizes else SIZES)))
+    for name in given:
+        if name not in COLUMNS:
+            raise SpecError(f"there is no column {quote(name)}{did_you_mean(name, COLUMNS)}")
+    asked = {question.key: question for question in key.questions}
+    order = [*given, *(name for name in asked if name not in given)]
+    sheet = [[_heading(name, asked, key) for name in order]]
+    if asks_sizes:
+        sheet += _inputs(order, key)
+    sheet += [[_cell(name, row, asked, key) for name in order] for row in key.rows]
+    besides = [_besides(row) for row in key.rows]
+    if any(besides) and columns is None:
+        at = len([name for name in order if name not in asked])
+        texts = [BESIDES, *[""] * (len(sheet) - 1 - len(besides)), *besides]
+        sheet = [[*row[:at], text, *row[at:]] for row, text in zip(sheet, texts, strict=True)]
+    return sheet
+
+
+def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
+    """The table's heading, with the unit that the table would choose."""
+    column = COLUMNS[name] if name in COLUMNS else None
+    if column is None:
+        return asked[name].heading
+    unit = None
+    if isinstance(column, Measure) and not key.symbols:
+        units = LECTURE_BYTES if column.units is BYTES and key.analysis.convention.name == "lecture" else column.units
+        unit = choose_unit([column.value(row) for row in key.layers], units, column.preferred)
+    return heading(column, key.analysis, unit, column.heading)
+
+
+def _inputs(order: Sequence[str], key: AnswerKey) -> Sheet:
+    """A row for each input of the network, with its sizes."""
+    rows = []
+    for name, shape in key.network.inputs.items():
+        sizes = {"name": name, "output": _shape(shape), "output_c": _text(shape[0]), "output_hw": _text(shape[1:])}
+        rows.append([sizes.get(one) or NOT_ASKED for one in order])
+    return rows
+
+
+def _cell(name: str, row: Row, asked: dict[str, Question], key: AnswerKey) -> str:
+    if name in asked:
+        return "" if key.answer(row, asked[name]) is not None else NOT_ASKED
+    if row.name == "total" and key.with_total and name != "name":
+        return NOT_ASKED
+    return _given(COLUMNS[name], row, key)
+
+
+def _given(column: Column, row: Row, key: AnswerKey) -> str:
+    value = column.value(row)
+    if isinstance(column, Measure) and not key.symbols:
+        return str(value)
+    return _shape(value) if column.key in ("input", "output") else _text(value)
+
+
+def _shape(shape: tuple[Any, ...]) -> str:
+    return "×".join(map(_text, shape))
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple) and len({str(size) for size in value}) == 1:
+        value = value[0]
+    if isinstance(value, tuple):
+        return _shape(value)
+    if isinstance(value, Traced):
+        from archcalc.analysis.terms import Writer
+        from archcalc.render.mathematics import term_text
+
+        return term_text(Writer().write(value.polynomial))
+    return str(value)
+
+
+def _besides(row: Row) -> str:
+    """What else counts: arguments without a column that are not as they are by default, and layers in the same row."""
+    if row.of_group:
+        return ""
+    op = row.head.layer.op
+    said = [
+        f"{name} {_text(value).lower()}"
+        for name, value in op.given.items()
+        if name not in SHOWN and value != op.arguments[name].default
+    ]
+    return ", ".join([*said, *(costs.layer.op.kind for costs in row.layers[1:])])
+
+
+def to_csv(sheet: Sheet) -> str:
+    """The worksheet as CSV; nothing in it is a formula to a spreadsheet."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows([[csv_cell(text) for text in row] for row in sheet])
+    return stream.getvalue()
+
+
+def to_markdown(sheet: Sheet) -> str:
+    """The worksheet as a Markdown table."""
+    lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in sheet]
+    lines.insert(1, "|" + "---|" * len(sheet[0]))
+    return "\n".join(lines) + "\n"
+
+
+def to_xlsx(sheet: Sheet, title: str) -> bytes:
+    """The worksheet as a workbook."""
+    from archcalc.homework.spreadsheet import write_workbook
+
+    return write_workbook([[printable(text) for text in row] for row in sheet], title)
