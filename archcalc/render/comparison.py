@@ -8,11 +8,9 @@ from fractions import Fraction
 from archcalc.analysis.compare import Comparison, Row, ratio_of_formulas
 from archcalc.analysis.formula import Formulas
 from archcalc.analysis.terms import Writer
+from archcalc.render.cells import Cells, csv_rows, table
 from archcalc.render.mathematics import heading_of, term_text
-from archcalc.render.text import cells_wide, pad
 from archcalc.spec.errors import printable
-
-Cells = list[list[str]]
 
 
 def ratio_text(ratio: Fraction | None) -> str:
@@ -57,16 +55,18 @@ def render_comparison(comparison: Comparison, format: str, convention: str) -> s
     totals, parts = comparison_cells(comparison)
     note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {comparison.names[0]}."
     if format == "csv":
-        return _csv([["measure", *comparison.names], *([row.name, *map(str, row.values)] for row in comparison.totals)])
-    text = _table(totals, format) + "\n" + _table(parts, format)
+        return csv_rows(
+            [["measure", *comparison.names], *([row.name, *map(str, row.values)] for row in comparison.totals)]
+        )
+    text = table(totals, format) + "\n" + table(parts, format)
     return text + ("\n" if format == "markdown" else "") + note + "\n"
 
 
 def render_conventions(names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], format: str) -> str:
     """Operations by kind of operator, a column for each convention."""
     if format == "csv":
-        return _csv([["operator", *names], *([kind, *map(str, values)] for kind, values in rows)])
-    return _table(
+        return csv_rows([["operator", *names], *([kind, *map(str, values)] for kind, values in rows)])
+    return table(
         [["operator", *names], *([kind, *(f"{value:,}" for value in values)] for kind, values in rows)], format
     )
 
@@ -83,24 +83,3 @@ def render_pieces(pieces: Sequence[Formulas], convention: str) -> str:
             if ratio is not None and quantity != "receptive":
                 lines.append(f"  ratio: {str(ratio).replace('**', '^').replace('*', '·')}")
     return "\n".join(lines) + "\n"
-
-
-def _table(cells: Cells, format: str) -> str:
-    cells = [[printable(cell) for cell in row] for row in cells]
-    if format == "markdown":
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
-        lines.insert(1, "|:---|" + "---:|" * (len(cells[0]) - 1))
-        return "\n".join(lines) + "\n"
-    widths = [max(cells_wide(row[at]) for row in cells) for at in range(len(cells[0]))]
-    lines = ["  ".join(pad(cell, widths[at], at > 0) for at, cell in enumerate(row)).rstrip() for row in cells]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
-    return "\n".join(lines) + "\n"
-
-
-def _csv(rows: Cells) -> str:
-    import csv
-    import io
-
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
