@@ -126,10 +126,7 @@ class Viewer:
         if lens.clear and len(sources) == 1:
             view = self.views[name] = self.views[sources[0]]
             return self.field(view)
-        seen = [
-            self.views[source] if lens.clear else self._through(self.views[source], lens.origin, sight)
-            for source, sight in zip(sources, lens.sights, strict=True)
-        ]
+        seen = self.entering(op, sources)
         view = seen[0]
         for other in seen[1:]:
             view = self._join(view, other)
@@ -137,6 +134,14 @@ class Viewer:
             self.unaligned.append(name)
         self.views[name] = view
         return self.field(view)
+
+    def entering(self, op: Operator, sources: tuple[str, ...]) -> list[View]:
+        """What a layer sees through each of its inputs."""
+        lens = lens_of(op)
+        return [
+            self.views[source] if lens.clear else self._through(self.views[source], lens.origin, sight)
+            for source, sight in zip(sources, lens.sights, strict=True)
+        ]
 
     def _through(self, view: View, origin: tuple[tuple[int, ...], ...], sight: tuple[Window | Sight, ...]) -> View:
         spans, whole = dict(view.spans), view.whole

@@ -1,0 +1,206 @@
+"""The box: exactly which part of the input one output unit sees, walked back layer by layer.
+
+Along a dimension a set of positions: those that a unit looks at in its layer's input, then those that these look at,
+and so on to the network's input. `raw` counts what lies in padding as if it were there, as the article's formulas do;
+`seen` holds what is really seen, as a gradient measures it: what falls outside any layer's input is gone there, also
+where a later window would have brought it back inside. Positions count from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from archcalc.analysis.receptive import Viewer, lens_of, lonely
+from archcalc.network import Layer, Network
+from archcalc.ops.operator import GLANCE, SAME_POSITION, Edge, Sight, Window
+
+Interval = tuple[int, int]
+"""The first and the last position."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One dimension of a box."""
+
+    extent: int
+    """Size of the input along it."""
+    raw: Interval
+    seen: frozenset[int]
+    """Positions of the input; none where only padding is seen."""
+
+    @property
+    def clipped(self) -> Interval | None:
+        """The first and the last position seen; None where only padding is seen."""
+        return (min(self.seen), max(self.seen)) if self.seen else None
+
+    @property
+    def gaps(self) -> bool:
+        """Whether positions between the first and the last are not seen (dilation, a stride above the kernel)."""
+        return bool(self.seen) and len(self.seen) != max(self.seen) - min(self.seen) + 1
+
+
+@dataclass(frozen=True)
+class Box:
+    """What one unit sees of one input, a `Side` for each spatial dimension."""
+
+    source: str
+    """The network's input."""
+    sides: tuple[Side, ...]
+    sees_all: bool
+    """Whether the unit also sees the whole input, through a gate, global pooling, attention or a linear layer."""
+    placed: bool = True
+    """Whether a spatial path is left; without one, the box is the whole input."""
+
+
+@dataclass
+class _Glimpse:
+    """What is seen along one dimension of a layer's output: the hull as if padding were there, and the positions."""
+
+    first: Any
+    last: Any
+    positions: int
+    """A bit for each position."""
+
+    def add(self, other: _Glimpse) -> None:
+        """Take in another path's; one that sees nothing (of a concatenation along this axis) adds nothing."""
+        if not other.positions and self.positions:
+            return
+        if not self.positions and other.positions:
+            self.first, self.last = other.first, other.last
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.positions |= other.positions
+
+    def through(self, window: Window, size: int) -> _Glimpse:
+        """What is seen in the input, of that size, of a window at these positions."""
+        low = window.positions(self.first)
+        high = low if self.first == self.last else window.positions(self.last)
+        first = low[0] if low else window.stride * self.first + window.first
+        last = high[-1] if high else window.stride * self.last + window.last
+        return _Glimpse(first, last, _looked_at(self.positions, window, size))
+
+
+def _looked_at(positions: int, window: Window, size: int) -> int:
+    """The bits of all input positions that windows at these positions look at."""
+    everything = (1 << size) - 1
+    if window.stride == 1 and window.edge is Edge.NOTHING and isinstance(window.first, int):
+        taps = window.positions(0)  # every position has the same window: shift all bits at once
+        result = 0
+        for tap in taps:
+            result |= positions << tap if tap >= 0 else positions >> -tap
+        return result & everything
+    result = 0
+    for position in bits(positions):
+        for tap in window.positions(position):
+            inside = window.edge.inside(tap, size)
+            if inside is not None:
+                result |= 1 << inside
+    return result
+
+
+def bits(positions: int) -> list[int]:
+    """The positions whose bits are set."""
+    return [at for at, bit in enumerate(reversed(bin(positions)[2:])) if bit == "1"]
+
+
+class Tracer:
+    """Traces units of a network back to its inputs."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.viewer = Viewer(network)
+        for layer in network.layers:
+            self.viewer.look(layer.name, layer.op, layer.inputs)
+
+    def dimensions(self, layer: Layer) -> dict[int, int]:
+        """The input dimensions that have an axis of the layer's output to themselves, with that axis."""
+        axes = self.viewer.views[layer.name].axes
+        alone = lonely(axes)
+        places = {dimension: at for at, axis in enumerate(axes) for dimension in axis if dimension in alone}
+        return dict(sorted(places.items()))
+
+    def middle(self, name: str) -> tuple[int, ...]:
+        """The unit in the middle of a layer's output."""
+        layer = self.network[name]
+        return tuple((layer.output_shape[axis] - 1) // 2 for axis in self.dimensions(layer).values())
+
+    def boxes(self, name: str, unit: Sequence[int]) -> list[Box]:
+        """What the unit at these positions of a layer's output sees of every input.
+
+        Raises `KeyError` for an unknown layer, `ValueError` where there is no such unit.
+        """
+        layer = self.network[name]
+        start = self._start(layer, unit)
+        glimpses: dict[str, dict[int, _Glimpse]] = {name: start}
+        whole: dict[str, frozenset[int]] = {name: frozenset()}
+        if not start:
+            whole[name] = frozenset(self.viewer.extents)
+        for one in reversed(self.network.layers):
+            if one.name in glimpses:
+                self._back(one, glimpses, whole)
+        return [
+            self._box(source, glimpses.get(source, {}), whole.get(source, frozenset()))
+            for source in self.network.inputs
+            if source in glimpses
+        ]
+
+    def _start(self, layer: Layer, unit: Sequence[int]) -> dict[int, _Glimpse]:
+        places = self.dimensions(layer)
+        sizes = [layer.output_shape[axis] for axis in places.values()]
+        if len(unit) != len(sizes):
+            shape = "×".join(map(str, layer.output_shape))
+            raise ValueError(
+                f"a unit of {layer.name} (output {shape}) has {len(sizes)} spatial positions, not {len(unit)}"
+            )
+        for position, size in zip(unit, sizes, strict=True):
+            if not 0 <= position < size:
+                raise ValueError(f"{layer.name} has positions 0 to {size - 1}, and no {position}")
+        return {
+            dimension: _Glimpse(position, position, 1 << position)
+            for dimension, position in zip(places, unit, strict=True)
+        }
+
+    def _back(self, layer: Layer, glimpses: dict[str, dict[int, _Glimpse]], whole: dict[str, frozenset[int]]) -> None:
+        """Hand what is seen of a layer's output on to its inputs."""
+        for source, sight in zip(layer.inputs, lens_of(layer.op).sights, strict=True):
+            seen = glimpses.setdefault(source, {})
+            everything = set(whole.get(source, frozenset()) | whole[layer.name])
+            axes = self.viewer.views[source].axes
+            shape = self.network.shape_of(source)
+            alone = lonely(axes)
+            for look, size, dimensions in zip(sight, shape, axes, strict=True):
+                for dimension in dimensions:
+                    glimpse = glimpses[layer.name].get(dimension)
+                    through = None if glimpse is None else _through(glimpse, look, size, dimension in alone)
+                    if through is None or look is GLANCE:
+                        everything.add(dimension)
+                    if through is not None:
+                        if dimension in seen:
+                            seen[dimension].add(through)
+                        else:
+                            seen[dimension] = through
+            whole[source] = frozenset(everything)
+
+    def _box(self, source: str, glimpses: dict[int, _Glimpse], whole: frozenset[int]) -> Box:
+        sides = []
+        for dimension in self.viewer.dimensions[source]:
+            extent = self.viewer.extents[dimension]
+            glimpse = glimpses.get(dimension)
+            if glimpse is None:
+                sides.append(Side(extent, (0, extent - 1), frozenset(range(extent))))
+            else:
+                raw = (int(Fraction(glimpse.first).__ceil__()), int(Fraction(glimpse.last).__floor__()))
+                sides.append(Side(extent, raw, frozenset(bits(glimpse.positions))))
+        own = frozenset(self.viewer.dimensions[source])
+        return Box(source, tuple(sides), bool(own & whole), any(dimension in glimpses for dimension in own))
+
+
+def _through(glimpse: _Glimpse, look: Window | Sight, size: int, alone: bool) -> _Glimpse | None:
+    """What is seen of one axis of an input; None where its positions have no place."""
+    if look is SAME_POSITION or look is GLANCE:
+        return _Glimpse(glimpse.first, glimpse.last, glimpse.positions)
+    if isinstance(look, Window) and alone:
+        return glimpse.through(look, size)
+    return None

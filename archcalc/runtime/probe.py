@@ -1,0 +1,107 @@
+"""Which input positions one unit sees, measured on the built network by gradients.
+
+The network is made linear with positive weights, so that no contribution cancels another and none is switched off.
+Going back, every gradient is set to 1 where it is not 0: however deep the network, nothing underflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from archcalc.analysis.boxes import Tracer
+from archcalc.network import Layer, Network
+from archcalc.ops.operator import Sight
+from archcalc.runtime.building import build_module
+
+NOISE = 1e-9
+"""A gradient not above this is 0: what is seen has weight 1, or a share of a window's average."""
+
+
+def linear_network(network: Network, name: str, tracer: Tracer, gates: bool = False) -> Network:
+    """The part of a network that a layer takes, with a linear operator for each that is not.
+
+    Where a spatial position is lost (global pooling, a gate), a new input of the network stands, so that no gradient
+    passes; with ``gates`` it passes.
+    """
+    alias: dict[str, str] = {source: source for source in network.inputs}
+    inputs = dict(network.inputs)
+    layers: list[Layer] = []
+    wanted = _ancestors(network, name)
+    for layer in network.layers:
+        if layer.name not in wanted:
+            continue
+        sources = [alias[source] for source in layer.inputs]
+        if not gates:
+            for at, (source, sight) in enumerate(zip(layer.inputs, layer.op.sights(), strict=True)):
+                if _loses_place(sight, tracer.viewer.views[source].axes):
+                    sources[at] = f"cut {len(inputs)}"
+                    inputs[sources[at]] = network.shape_of(source)
+        op = layer.op.linearized()
+        if op is None:
+            alias[layer.name] = sources[0]
+            continue
+        alias[layer.name] = layer.name
+        layers.append(Layer(layer.name, op, tuple(sources)))
+    return Network(network.name, inputs, tuple(layers), (alias[name],))
+
+
+def _ancestors(network: Network, name: str) -> set[str]:
+    wanted = {name}
+    for layer in reversed(network.layers):
+        if layer.name in wanted:
+            wanted.update(layer.inputs)
+    return wanted
+
+
+def _loses_place(sight: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
+    """Whether an operator takes nothing of where something stands along a spatial axis of this input."""
+    return any(isinstance(look, Sight) and dimensions for look, dimensions in zip(sight, axes, strict=True))
+
+
+class _Marked(fx.Interpreter):
+    """Runs a module so that gradients going back are 1 or 0."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if isinstance(result, Tensor) and result.requires_grad:
+            result.register_hook(_mark)
+        return result
+
+
+def _mark(gradient: Tensor) -> Tensor:
+    return (gradient > NOISE).to(gradient.dtype)
+
+
+def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: bool = False) -> dict[str, Tensor]:
+    """For every input that the unit sees, a mask over its spatial positions: where the gradient is not 0.
+
+    The unit is all channels at a position of the layer's output. Without ``gates``, only the spatial path is measured.
+    """
+    tracer = Tracer(network)
+    places = tracer.dimensions(network[name])
+    linear = linear_network(network, name, tracer, gates)
+    torch.manual_seed(0)
+    module = build_module(linear).double().eval()
+    for parameter in module.parameters():
+        parameter.requires_grad_(False).fill_(1)
+    given = [torch.zeros(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
+    for tensor, source in zip(given, linear.inputs, strict=True):
+        tensor.requires_grad_(source in network.inputs)
+    output = _Marked(module).run(*given)
+    if not output.requires_grad:
+        return {}
+    start = torch.zeros_like(output)
+    index: list[Any] = [slice(None)] * output.dim()
+    for axis, position in zip(places.values(), unit, strict=True):
+        index[axis + 1] = position
+    start[tuple(index)] = 1
+    gradients = torch.autograd.grad(output, given[: len(network.inputs)], start, allow_unused=True)
+    return {
+        source: (gradient > NOISE)[0].any(0)
+        for source, gradient in zip(network.inputs, gradients, strict=True)
+        if gradient is not None
+    }
