@@ -108,12 +108,18 @@ class Network:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     """Names of the layers whose outputs are the network's."""
-    side_outputs: tuple[str, ...] = ()
+    sides: Mapping[str, str] = field(default_factory=dict)
+    """Path of every side step to the layer, or the network's input, whose output it ends with."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The spec's parameters with the values in force."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Path of every group and block to what it is: the block's name, or `""` for a plain group."""
     about: About = About()
+
+    @property
+    def side_outputs(self) -> tuple[str, ...]:
+        """What the side steps end with."""
+        return tuple(self.sides.values())
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:

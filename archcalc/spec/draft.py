@@ -41,7 +41,7 @@ class Mark(NamedTuple):
     layers: int
     named: int
     groups: int
-    side_outputs: int
+    sides: int
     taken: int
     work: int
 
@@ -56,6 +56,7 @@ class Made(NamedTuple):
     end: Mark
     named: list[tuple[str, Named]]
     groups: list[tuple[str, str]]
+    sides: list[tuple[str, str]]
 
 
 class Draft:
@@ -65,7 +66,7 @@ class Draft:
         self.layers: list[Layer] = []
         self.named: dict[str, Named] = {}
         self.groups: dict[str, str] = {}
-        self.side_outputs: list[str] = []
+        self.sides: dict[str, str] = {}
         self.taken = 0
         """Steps."""
         self.work = 0
@@ -73,14 +74,15 @@ class Draft:
 
     def mark(self) -> Mark:
         """How much there is now."""
-        return Mark(len(self.layers), len(self.named), len(self.groups), len(self.side_outputs), self.taken, self.work)
+        return Mark(len(self.layers), len(self.named), len(self.groups), len(self.sides), self.taken, self.work)
 
     def since(self, start: Mark, path: str, flows: list[Flow], result: Flow) -> Made:
         """What the block of that path has made of ``flows`` since ``start``."""
         end = self.mark()
         named = list(islice(reversed(self.named.items()), end.named - start.named))[::-1]
         groups = list(islice(reversed(self.groups.items()), end.groups - start.groups))[::-1]
-        return Made(path, flows, result, start, end, named, groups)
+        sides = list(islice(reversed(self.sides.items()), end.sides - start.sides))[::-1]
+        return Made(path, flows, result, start, end, named, groups, sides)
 
     def repeat(self, made: Made, path: str, flows: list[Flow]) -> Flow:
         """Make the same again, for the block of another path, from ``flows`` of the same shapes."""
@@ -101,9 +103,8 @@ class Draft:
             self.named[path + name[cut:]] = Named(flow, one.step, one.variables, one.first + shift, one.last + shift)
         for name, block in made.groups:
             self.groups[path + name[cut:]] = block
-        self.side_outputs += [
-            sources[one] for one in self.side_outputs[made.start.side_outputs : made.end.side_outputs]
-        ]
+        for name, source in made.sides:
+            self.sides[path + name[cut:]] = sources[source]
         self.taken += made.end.taken - made.start.taken
         self.work += made.end.work - made.start.work
         return Flow(sources[made.result.source], made.result.shape)

@@ -180,7 +180,7 @@ class Expansion:
             self.side, self.train = outside
             self.draft.named[path] = Named(result, step, variables, first, len(self.draft.layers))
         if isinstance(step, Side):
-            self.draft.side_outputs.append(result.source)
+            self.draft.sides[path] = result.source
             return flows[0]
         if self.train or step.train:
             self.check_training_only(step, flows[0], result)
@@ -383,16 +383,16 @@ class Expansion:
     def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
         """The flow that `from` names."""
         variables["input"] = ShapeValue(flow.shape)
-        name = template.fill(variables)
-        for one in scope.outward():
+        name, scopes = scope.seen(template.fill(variables))
+        for one in scopes:
             if name in one.given:
                 return one.given[name]
         return self.lookup(template, scope, variables).flow
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
         """The earlier step that a name means, seen from a scope."""
-        name = template.fill(variables)
-        for one in scope.outward():
+        name, scopes = scope.seen(template.fill(variables))
+        for one in scopes:
             found = self.draft.named.get(one.full(name))
             if found is not None:
                 return found

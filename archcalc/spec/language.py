@@ -17,7 +17,7 @@ from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
-from archcalc.spec.steps import Block, Reader, Step, Template, Value
+from archcalc.spec.steps import DOTTED, Block, Reader, Step, Template, Value
 from archcalc.spec.values import ExpressionError, is_plain
 
 ABOUT = ("title", "source", "year", "reference", "notes")
@@ -262,7 +262,7 @@ class Spec:
             inputs=shapes,
             layers=tuple(expansion.draft.layers),
             outputs=outputs,
-            side_outputs=tuple(expansion.draft.side_outputs),
+            sides=expansion.draft.sides,
             parameters={name: variables[name] for name in self.params},
             groups=expansion.draft.groups,
             about=self._about(chosen),
@@ -316,7 +316,7 @@ class Spec:
             raise named.error("a spec has either input or inputs")
         nodes: dict[str, AnyNode] = {}
         if isinstance(named, MappingNode):
-            nodes = {Template(key).fill({}): node for key, node in named}
+            nodes = {self._input_name(key): node for key, node in named}
         elif one is not None:
             nodes = {"input": one}
         if not nodes:
@@ -330,6 +330,12 @@ class Spec:
             name: given[name] if name in given else self._shape(node, variables, settings)
             for name, node in nodes.items()
         }
+
+    def _input_name(self, key: Scalar) -> str:
+        name = Template(key).fill({})
+        if "." in name:
+            raise key.error(DOTTED)
+        return name
 
     def _shape(self, node: AnyNode, variables: dict[str, Any], settings: dict[str, Any]) -> Shape:
         if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
@@ -392,7 +398,7 @@ class Spec:
 
     def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
         used = {source for layer in expansion.draft.layers for source in layer.inputs}
-        used.update(outputs, expansion.draft.side_outputs)
+        used.update(outputs, expansion.draft.sides.values())
         if not expansion.draft.layers:
             expansion.note(self.root.error("this network has no layers"))
         for layer in expansion.draft.layers:

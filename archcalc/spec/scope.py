@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from archcalc.spec.draft import Flow
 from archcalc.spec.errors import quote
-from archcalc.spec.steps import Step
+from archcalc.spec.steps import DOTTED, Step
 
 
 class Scope:
@@ -39,8 +39,18 @@ class Scope:
             yield scope
             scope = scope.around
 
+    def seen(self, name: str) -> tuple[str, list[Scope]]:
+        """A name without the dot that may stand before it, and the scopes that it is looked up in, in order.
+
+        After a dot that is the outermost alone: the network's, or the block's.
+        """
+        scopes = list(self.outward())
+        return (name[1:], scopes[-1:]) if name.startswith(".") else (name, scopes)
+
     def take(self, name: str, step: Step) -> str:
         """Claim a name that the spec gives."""
+        if "." in name:
+            raise (step.name.node if step.name else step.node).error(DOTTED)
         if name in self.names:
             line = self.names[name] + 1
             raise (step.name.node if step.name else step.node).error(

@@ -19,6 +19,7 @@ from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
 from archcalc.spec.values import ExpressionError
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
+DOTTED = "a name has no dot: dots join the names of groups and steps"
 SPECIAL_HEADS = ("layers", "side", "share", "use")
 
 
@@ -397,7 +398,7 @@ class Reader:
         template = Template(value)
         if template.fixed:
             if "." in template.node.text:
-                raise value.error("a name has no dot: dots join the names of groups and steps")
+                raise value.error(DOTTED)
             self.names.add(template.node.text)
         return template
 

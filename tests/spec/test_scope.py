@@ -1,0 +1,56 @@
+"""Where names belong, and which step a name means."""
+
+from __future__ import annotations
+
+import pytest
+
+import archcalc
+from archcalc import SpecError
+
+SHADOWED = """
+input: [4, 8, 8]
+layers:
+  - {conv: 4, kernel: 1, name: first}
+  - group:
+      - {conv: 6, kernel: 1, name: first}
+      - {conv: 4, kernel: 1, name: second}
+      - {add, from: [second, %s], name: sum}
+"""
+
+
+def test_a_name_means_the_nearest_step_and_after_a_dot_the_networks_own():
+    assert archcalc.loads(SHADOWED % ".first")["group.sum"].inputs == ("group.second", "first")
+    assert archcalc.loads(SHADOWED % ".group.second")["group.sum"].inputs == ("group.second", "group.second")
+    with pytest.raises(SpecError, match="cannot join shapes 4×8×8 and 6×8×8"):
+        archcalc.loads(SHADOWED % "first")
+    with pytest.raises(SpecError, match="no step 'second' before this one"):
+        archcalc.loads(SHADOWED % ".second")
+
+
+def test_after_a_dot_a_block_sees_its_own_steps_only():
+    text = (
+        "blocks: {b: {layers: [{relu, name: a}, {g: [{relu, name: a}, {add, from: [.a, a, .input], name: sum}]}]}}\n"
+        "input: [4]\nlayers: [{relu, name: a}, {b, name: block}]\n"
+    )
+    assert archcalc.loads(text)["block.g.sum"].inputs == ("block.a", "block.g.a", "a")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: [4]\nlayers: [{relu, name: a.b}]\n",
+        "input: [4]\nlayers: [{relu, name: \"a{'.'}b\"}]\n",
+        "input: [4]\nlayers: [{a.b: [relu]}]\n",
+        "inputs: {a.b: [4]}\nlayers: [relu]\n",
+    ],
+)
+def test_a_name_has_no_dot(text):
+    with pytest.raises(SpecError, match="a name has no dot"):
+        archcalc.loads(text)
+
+
+def test_side_steps_by_their_paths():
+    text = "input: [4]\nlayers: [{linear: 4, name: a}, {side: [relu], name: s}, {g: [{side: [tanh]}, relu]}]\n"
+    network = archcalc.loads(text)
+    assert network.sides == {"s": "s.relu1", "g.side1": "g.side1.tanh1"}
+    assert network.side_outputs == ("s.relu1", "g.side1.tanh1")
