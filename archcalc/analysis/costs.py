@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.receptive import ReceptiveField, Viewer
+from archcalc.analysis.survival import expected_macs
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
@@ -96,6 +97,11 @@ class Analysis:
     def totals_apart(self) -> Totals:
         """The sums of the rows that are counted apart."""
         return Totals.of(self.apart)
+
+    @cached_property
+    def expected_training_macs(self) -> float | None:
+        """Multiply-adds of a forward pass in training, on average; None where no branch is dropped at random."""
+        return expected_macs(self.rows)
 
     def __getitem__(self, name: str) -> LayerCosts:
         """The costs of the layer of that name."""

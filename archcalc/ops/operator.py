@@ -164,6 +164,8 @@ class Operator(ABC):
     """Whether a spec gives it branches."""
     takes_indices: ClassVar[bool] = False
     """Whether its input is whole numbers that point at something, not numbers to compute with."""
+    whole_numbers: ClassVar[tuple[str, ...]] = ()
+    """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory, seen otherwise, at inference."""
     least_inputs: ClassVar[int] = 1
@@ -272,6 +274,11 @@ class Operator(ABC):
     def is_view_in_training(self) -> bool:
         """The same, in training: dropout then makes a tensor of its own."""
         return self.is_view
+
+    @property
+    def survival(self) -> float:
+        """The chance that training computes the branch that ends here."""
+        return 1
 
     # -- the rules
 

@@ -65,6 +65,10 @@ class StochasticDepth(_TrainingOnly):
     p: Rate = required("probability of dropping the branch")
     examples = (example((4, 5, 6), p=0.2),)
 
+    @property
+    def survival(self) -> float:
+        return 1 - self.p
+
     def keeps(self) -> Keeps:
         return Keeps() if self.p == 0 else Keeps(elements=1)
 

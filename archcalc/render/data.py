@@ -25,6 +25,8 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
         "layers": _layers(analysis.rows),
         "totals": _totals(analysis.totals),
     }
+    if analysis.expected_training_macs is not None:
+        result["expected_training_macs"] = analysis.expected_training_macs
     if analysis.apart:
         result["apart"] = {"layers": _layers(analysis.apart), "totals": _totals(analysis.totals_apart)}
     return result

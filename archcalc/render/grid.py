@@ -170,6 +170,12 @@ def _notes(analysis: Analysis, view: View) -> list[str]:
         )
     if analysis.apart:
         notes.append("Apart: side outputs and layers that exist only in training, not in the total.")
+    expected = analysis.expected_training_macs
+    if expected is not None:
+        notes.append(
+            f"Stochastic depth: a forward pass in training computes {round(expected):,} of {analysis.totals.macs:,}"
+            f" multiply-adds on average ({100 * expected / analysis.totals.macs:.1f} %)."
+        )
     shared = [row.layer for row in (*analysis.rows, *analysis.apart) if row.layer.shares]
     if shared:
         names = ", ".join(f"{layer.name} = {layer.shares}" for layer in shared[:4])

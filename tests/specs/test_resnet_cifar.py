@@ -73,12 +73,14 @@ def test_expected_blocks_of_resnet110():
 def test_expected_multiply_adds_of_training():
     """A block that is dropped costs nothing: of a training step's forward pass a quarter is saved."""
     kept = survivals("resnet110_sd")
-    rows = archcalc.load("resnet110_sd").analyze().rows
+    analysis = archcalc.load("resnet110_sd").analyze()
+    rows = analysis.rows
     expected = sum(kept.get(row.name.rpartition(".")[0], 1) * row.macs for row in rows)
     same, halving = 2 * 9 * 16 * 16 * 32 * 32, 9 * (16 * 32 + 32 * 32) * 16 * 16
     blocks = [halving if block in (19, 37) else same for block in range(1, 55)]
     by_formula = sum((1 - Fraction(block, 108)) * cost for block, cost in enumerate(blocks, start=1))
     assert expected == 9 * 3 * 16 * 32 * 32 + by_formula + 64 * 10
+    assert analysis.expected_training_macs == pytest.approx(float(expected))
     # Huang et al., section 3: "approximately 25 % of training time could be saved"
     assert 1 - expected / sum(row.macs for row in rows) == pytest.approx(0.25, abs=0.01)
 
