@@ -27,15 +27,16 @@ def expected_macs(rows: Iterable[LayerCosts]) -> float | None:
 def survivals(layers: Iterable[Layer]) -> dict[str, float]:
     """The chance that training computes a layer, for layers that only a branch that may be dropped uses."""
     layers = list(layers)
+    ends = [layer for layer in layers if layer.op.survival != 1]
+    if not ends:
+        return {}
     users: defaultdict[str, set[str]] = defaultdict(set)
     by_name = {layer.name: layer for layer in layers}
     for layer in layers:
         for source in layer.inputs:
             users[source].add(layer.name)
     chances: dict[str, float] = {}
-    for end in layers:
-        if end.op.survival == 1:
-            continue
+    for end in ends:
         branch = {end.name}
         waiting = list(end.inputs)
         while waiting:
