@@ -63,6 +63,8 @@ def test_the_printed_alexnet_table(cli):
     assert differing == [("conv4", "flop_m", "145", "150")]
 
 
+# Row of derived.csv to network, quantity, settings.
+FIRST_1X1 = {"stride_in_1x1": True}
 DERIVED = {
     "001-alexnet001-params": ("alexnet", "params"),
     "001-alexnet001-macs": ("alexnet", "macs"),
@@ -70,16 +72,27 @@ DERIVED = {
     "001-vgg16-slide": ("vgg16_eecs498", "macs"),
     "001-vgg16-true-params": ("vgg16", "params"),
     "001-vgg16-slide-params": ("vgg16_eecs498", "params"),
-    "001-resnet-50-macs-stride-3x3": ("resnet50", "macs"),
     "001-resnet-50-macs-stride-1x1": ("resnet50_v1", "macs"),
+    "001-resnet-50-macs-stride-3x3": ("resnet50", "macs"),
     "001-resnet-50-params": ("resnet50", "params"),
-    "001-resnet-101-params": ("resnet101", "params"),
+    "001-resnet-101-macs-stride-1x1": ("resnet101_v1", "macs"),
     "001-resnet-101-macs-stride-3x3": ("resnet101", "macs"),
-    "001-resnet-152-params": ("resnet152", "params"),
+    "001-resnet-101-params": ("resnet101", "params"),
+    "001-resnet-152-macs-stride-1x1": ("resnet152_v1", "macs"),
     "001-resnet-152-macs-stride-3x3": ("resnet152", "macs"),
+    "001-resnet-152-params": ("resnet152", "params"),
+    "001-resnext-50-macs-stride-1x1": ("resnext50_32x4d", "macs", FIRST_1X1),
+    "001-resnext-50-macs-stride-3x3": ("resnext50_32x4d", "macs"),
+    "001-resnext-50-params": ("resnext50_32x4d", "params"),
+    "001-resnext-101-macs-stride-1x1": ("resnext101_32x4d", "macs", FIRST_1X1),
+    "001-resnext-101-macs-stride-3x3": ("resnext101_32x4d", "macs"),
+    "001-resnext-101-params": ("resnext101_32x4d", "params"),
+    "001-resnet-18-macs-shortcut-A": ("resnet18_a", "macs"),
     "001-resnet-18-macs-shortcut-B": ("resnet18", "macs"),
+    "001-resnet-34-macs-shortcut-A": ("resnet34_a", "macs"),
     "001-resnet-34-macs-shortcut-B": ("resnet34", "macs"),
     "000-cx-alexnet-exact": ("alexnet_d2l", "weights"),
+    "002-cx-alexnet-exact": ("alexnet_d2l", "weights"),
     "002-lenet5-params": ("lenet5", "params"),
     "002-lenet5-macs": ("lenet5", "macs"),
     "003-lenetv-params": ("lenet5_relu", "params"),
@@ -90,8 +103,17 @@ DERIVED = {
 @pytest.mark.parametrize("row", DERIVED)
 def test_derived_totals(row):
     gold = {line["id"]: line["value"] for line in read(GOLD / "derived.csv")}
-    name, quantity = DERIVED[row]
-    assert getattr(archcalc.load(name).analyze().totals, quantity) == int(gold[row])
+    name, quantity, *settings = DERIVED[row]
+    assert getattr(archcalc.load(name, **(settings[0] if settings else {})).analyze().totals, quantity) == int(
+        gold[row]
+    )
+
+
+@pytest.mark.parametrize(("row", "name"), [("001-vgg16-true-mem", "vgg16"), ("001-vgg16-slide-mem", "vgg16_eecs498")])
+def test_derived_memory_of_the_convolutions(row, name):
+    gold = {line["id"]: line["value"] for line in read(GOLD / "derived.csv")}
+    rows = archcalc.load(name).analyze().rows
+    assert sum(row.memory for row in rows if row.layer.op.kind == "conv") / 2**20 == float(gold[row])
 
 
 def test_the_lectures_cost_of_alexnet_and_lenet():
