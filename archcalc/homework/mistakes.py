@@ -110,11 +110,12 @@ def _output_channels(op: Operator) -> Operator | None:
 
 
 def _input_size(op: Operator) -> Operator | None:
-    before, after = op.x[1:], op.output[1:]
-    if before == after or len(before) != len(after):
+    before: Shape = op.x[1:]
+    if before == op.output[1:] or len(op.x) != len(op.output):
         return None
     other = _again(op)
-    other.output = op.output[:1] + before
+    channels: Shape = op.output[:1]
+    other.output = channels + before
     return other
 
 

@@ -57,7 +57,7 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Sheet:
 
 def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
     """The table's heading, with the unit that the table would choose."""
-    column = COLUMNS[name] if name in COLUMNS else None
+    column = COLUMNS.get(name)
     if column is None:
         return asked[name].heading
     unit = None

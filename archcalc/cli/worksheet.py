@@ -1,0 +1,41 @@
+"""`archcalc worksheet`: a table for students to fill in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._homework import key_options, open_key
+from archcalc.cli._options import format_of, output_option, write, write_file
+
+SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "markdown"}
+
+
+@click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
+@click.argument("network")
+@key_options
+@click.option("--columns", metavar="A,B,…", help="What is given; `archcalc table --columns help` lists it.")
+@click.option(
+    "--format", "format_", type=click.Choice(["csv", "xlsx", "markdown"]), help="Format. [by the file's name]"
+)
+@output_option
+def command(network: str, columns: str | None, format_: str | None, output: str | None, **key_settings: Any) -> None:
+    """Write the table of NETWORK with the asked cells left blank.
+
+    What is given is what the spec says of each layer; where sizes are asked, the input's are in the first row. NETWORK
+    may be a piece such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
+    """
+    from archcalc.homework.worksheet import to_csv, to_markdown, to_xlsx, worksheet
+
+    chosen = format_of(output, format_, SUFFIXES)
+    sheet = worksheet(open_key(network, **key_settings), columns.split(",") if columns else None)
+    if chosen != "xlsx":
+        write(to_csv(sheet) if chosen == "csv" else to_markdown(sheet), output)
+        return
+    if output is None or output == "-":
+        raise click.UsageError("an xlsx worksheet needs a file: -o hw1.xlsx")
+    write_file(Path(output), to_xlsx(sheet, "worksheet"))
+    click.echo(f"wrote {output}", err=True)
