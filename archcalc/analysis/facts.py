@@ -1,6 +1,6 @@
 """What an expression may ask of an analyzed network: its totals, and its layers and operators by name.
 
-The names are those of `NETWORK_FACTS`, the units of `UNITS`, and the two records ``layer`` and ``kind``:
+The names are those of `NETWORK_FACTS`, the units of `UNITS`, and the records ``layer``, ``kind`` and ``param``:
 `layer['conv1'].params` (a layer, or a group with its layers summed), `kind['conv'].macs` (all layers of an operator).
 """
 
@@ -91,6 +91,7 @@ NETWORK_FACTS: Mapping[str, Fact] = {
 RECORDS = {
     "layer": "a layer or a group by name: layer['conv1'].params",
     "kind": "all layers of an operator: kind['conv'].macs, kind['conv'].layers",
+    "param": "a parameter of the spec: param['depths'][2]",
 }
 
 
@@ -102,6 +103,7 @@ class Facts(Mapping[str, Any]):
         self._known: dict[str, Any] = dict(UNITS)
         self._known["layer"] = Record(analysis.network.name, _Parts(analysis))
         self._known["kind"] = Record(analysis.network.name, _Kinds(analysis))
+        self._known["param"] = Record(analysis.network.name, analysis.network.parameters)
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
