@@ -68,7 +68,7 @@ class _Marked(fx.Interpreter):
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
         if isinstance(result, Tensor) and result.requires_grad:
-            result.register_hook(_mark)
+            result.register_hook(_mark)  # type: ignore[no-untyped-call]
         return result
 
 

@@ -1,0 +1,75 @@
+"""`archcalc rf`: receptive fields, and the box that a unit sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archcalc.cli import Command
+from archcalc.cli._options import format_of, network_options, open_network, output_option, write, write_file
+from archcalc.spec.errors import SpecError, quote
+
+DRAWINGS = ("svg", "png", "pdf")
+
+
+@click.command(cls=Command, example="archcalc rf googlenet inception5b.concat1 --unit 3,3 --draw box.svg")
+@click.argument("network")
+@click.argument("layer", required=False)
+@network_options
+@click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "markdown", "csv", "json"]),
+    default="text",
+    help="Format of the list. [text]",
+)
+@click.option("--draw", metavar="FILE", help="Draw the boxes on the input too: an svg, png or pdf.")
+@output_option
+def command(
+    network: str,
+    layer: str | None,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    unit: str | None,
+    format_: str,
+    draw: str | None,
+    output: str | None,
+) -> None:
+    """Show what every layer of NETWORK sees of the input: size, stride, padding, centre, and whether it is aligned.
+
+    With LAYER, show the box that one of its units sees, exactly: as the formulas have it, padding included, and in the
+    input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
+    """
+    from archcalc.analysis.boxes import Tracer
+    from archcalc.render.receptive import Report, render_fields
+
+    if unit is not None and layer is None:
+        raise click.UsageError("--unit is a unit of a layer: archcalc rf NETWORK LAYER --unit Y,X")
+    opened = open_network(network, settings, inputs)
+    tracer = Tracer(opened)
+    if layer is None:
+        report = Report(opened, tracer, opened.layers)
+    else:
+        chosen = tracer.middle(layer) if unit is None else _unit(unit)
+        report = Report(opened, tracer, (opened[layer],), chosen)
+    text = render_fields(report, format_)
+    if draw is not None:
+        from archcalc.render.plot.boxes import draw_boxes, nested
+        from archcalc.render.plot.figure import save
+
+        kind = format_of(draw, None, {f".{name}": name for name in DRAWINGS})
+        units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
+        write_file(Path(draw), save(draw_boxes(opened, tracer, units), kind))
+    write(text, output)
+    if draw is not None:
+        click.echo(f"wrote {draw}", err=True)
+
+
+def _unit(text: str) -> tuple[int, ...]:
+    """`Y,X`: a position for each spatial axis."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise SpecError(f"a unit is Y,X, whole numbers from 0, not {quote(text)}")
+    return tuple(map(int, parts))

@@ -1,0 +1,88 @@
+"""What a unit sees, drawn on the input: solid where it is in the input, dashed where it reaches into padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archcalc.analysis.boxes import Box, Side, Tracer
+from archcalc.network import Network
+from archcalc.render.plot.figure import COLOURS, label, new_figure
+
+Outline = tuple[float, float, float, float]
+"""Left, top, width and height; pixel i covers i − ½ to i + ½."""
+
+MOST_BOXES = 8
+"""With more layers than this, a drawing of them all would be a grid of lines."""
+
+
+def nested(network: Network, tracer: Tracer) -> list[tuple[str, tuple[int, ...]]]:
+    """Layers whose fields differ, from the first to the last that has a spatial path, each with its middle unit."""
+    chosen: dict[Any, str] = {}
+    for layer in network.layers:
+        view = tracer.viewer.views[layer.name]
+        if not layer.apart and len(tracer.dimensions(layer)) == len(tracer.viewer.extents) == len(view.spans):
+            chosen.setdefault(tracer.viewer.field(view).size, layer.name)
+    names = list(chosen.values())
+    count = min(len(names), MOST_BOXES)
+    picked = [names[(at + 1) * len(names) // count - 1] for at in range(count)]
+    return [(name, tracer.middle(name)) for name in picked]
+
+
+def draw_boxes(network: Network, tracer: Tracer, units: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
+    """A figure of the input with the box of each unit of a layer.
+
+    Raises `ValueError` for an input that is no line and no plane, or where nothing has a place.
+    """
+    if not units:
+        raise ValueError(f"no layer of {network.name} has a spatial path to draw")
+    boxes = [(name, unit, tracer.boxes(name, unit)[0]) for name, unit in units]
+    extents = [side.extent for side in boxes[0][2].sides]
+    if len(extents) not in (1, 2):
+        raise ValueError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
+    height, width = (extents[0], extents[1]) if len(extents) == 2 else (1, extents[0])
+    figure = new_figure(7.5, 6.5 if len(extents) == 2 else 1.2 + 0.35 * len(boxes))
+    axes = figure.subplots()
+    if len(extents) == 2:
+        axes.fill_between((-0.5, width - 0.5), -0.5, height - 0.5, color="#EEEEEE")
+        axes.set_aspect("equal")
+        axes.set_ylabel("row")
+    else:
+        axes.axvspan(-0.5, width - 0.5, color="#EEEEEE")
+        axes.set_yticks([])
+    for at, (name, unit, box) in enumerate(boxes):
+        colour = COLOURS[at % len(COLOURS)]
+        text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
+        rows, columns = box.sides if len(box.sides) == 2 else (None, box.sides[0])
+        _add(axes, _outline(rows, columns, at, raw=True), colour, "--", None)
+        _add(axes, _outline(rows, columns, at, raw=False), colour, "-", text)
+    axes.autoscale_view()
+    if len(extents) == 2:
+        axes.invert_yaxis()
+    axes.set_xlabel("column" if len(extents) == 2 else "position")
+    axes.set_title(label(f"{network.name}: what units see of the input"), fontsize=10)
+    figure.legend(loc="outside lower center", fontsize=8, ncols=2)
+    return figure
+
+
+def _size(box: Box) -> str:
+    return "×".join(str(side.raw[1] - side.raw[0] + 1) for side in box.sides)
+
+
+def _outline(rows: Side | None, columns: Side, at: int, raw: bool) -> Outline | None:
+    """The outline of a box. On a line, each box has its own height."""
+    across = columns.raw if raw else columns.clipped
+    down = (at, at) if rows is None else rows.raw if raw else rows.clipped
+    if across is None or down is None:
+        return None
+    inset = 0.5 if rows is not None else 0.3
+    return across[0] - 0.5, down[0] - inset, across[1] - across[0] + 1, down[1] - down[0] + 2 * inset
+
+
+def _add(axes: Any, outline: Outline | None, colour: str, line: str, text: str | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    if outline is not None:
+        left, top, width, height = outline
+        style: dict[str, Any] = {"edgecolor": colour, "linestyle": line, "linewidth": 1.5, "label": text}
+        axes.add_patch(Rectangle((left, top), width, height, fill=False, **style))
