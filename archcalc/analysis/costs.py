@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.receptive import ReceptiveField, Viewer
@@ -16,6 +16,9 @@ from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 from archcalc.spec.errors import did_you_mean, quote
+
+if TYPE_CHECKING:
+    from archcalc.analysis.memory import Fit, Memory
 
 ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
@@ -107,6 +110,18 @@ class Analysis:
         """The costs of the layer of that name."""
         layer = self.network[name]
         return next(row for row in (*self.rows, *self.apart) if row.layer is layer)
+
+    def memory(self, mode: str = "inference", optimizer: str = "sgd") -> Memory:
+        """The memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
+        from archcalc.analysis.memory import memory
+
+        return memory(self, mode, optimizer)
+
+    def fit(self, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
+        """The largest batch whose peak is at most ``budget`` bytes."""
+        from archcalc.analysis.memory import fit
+
+        return fit(self, budget, mode, optimizer)
 
     def to_dict(self) -> dict[str, Any]:
         """The documented contract of `--format json`."""

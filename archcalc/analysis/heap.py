@@ -15,13 +15,17 @@ INDEX_BYTES = 8
 """Bytes of a whole number that points into a table."""
 
 
+WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
+"""What a piece of memory can be."""
+
+
 class Piece(NamedTuple):
     """One piece of memory: whose it is, and what."""
 
     layer: str
     """The layer, or input of the network, whose tensor this is."""
     what: str
-    """`input`, `output`, `saved`, `recomputed`, `gradient`, `weights' gradient` or `scratch`."""
+    """One of `WHAT`: `saved` is what autograd keeps beside inputs and outputs, `scratch` what ends with its layer."""
     made_by: str = ""
     """Where one layer has several of a kind, as gradients on their way: the layer that made it."""
 
@@ -42,6 +46,8 @@ class Moment(NamedTuple):
     """The layer that runs."""
     live_bytes: int
     """Bytes of all tensors that are there."""
+    parts: tuple[int, ...]
+    """The same bytes by `WHAT` they are."""
     tensors: int
     """How many they are; what the layer makes on its way counts as one."""
 
@@ -71,12 +77,14 @@ class Heap:
         self.live = 0
         self._sizes: dict[Piece, int] = {}
         self._holders: dict[Piece, int] = {}
+        self._parts = dict.fromkeys(WHAT, 0)
 
     def make(self, piece: Piece, size: int) -> None:
         """A new piece, held once."""
         self._sizes[piece] = size
         self._holders[piece] = 1
         self.live += size
+        self._parts[piece.what] += size
 
     def hold(self, piece: Piece) -> None:
         """Hold a piece that is there once more."""
@@ -87,7 +95,9 @@ class Heap:
         self._holders[piece] -= 1
         if not self._holders[piece]:
             del self._holders[piece]
-            self.live -= self._sizes.pop(piece)
+            size = self._sizes.pop(piece)
+            self.live -= size
+            self._parts[piece.what] -= size
 
     def has(self, piece: Piece) -> bool:
         """Whether it is there."""
@@ -103,7 +113,8 @@ class Heap:
 
     def moment(self, phase: str, layer: str, scratch: int = 0) -> Moment:
         """The memory now, with ``scratch`` bytes that a layer has on its way."""
-        return Moment(phase, layer, self.live + scratch, len(self._sizes) + bool(scratch))
+        *parts, _ = self._parts.values()
+        return Moment(phase, layer, self.live + scratch, (*parts, scratch), len(self._sizes) + bool(scratch))
 
     def alive(self) -> tuple[Alive, ...]:
         """What is there."""

@@ -79,6 +79,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    whole_numbers = ("num_batches_tracked",)
     momentum: Number = option(0.1, "share of a new batch in the running statistics")
     examples = (
         example((100, 32, 32)),

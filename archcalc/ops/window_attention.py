@@ -28,6 +28,7 @@ class WindowAttention(Operator):
 
     kind = "window_attention"
     category = "attention"
+    whole_numbers = ("relative_position_index",)
     heads: Count = required("number of heads")
     window: Count = required("size of a window")
     shift: Natural = option(0, "how far the windows are moved")

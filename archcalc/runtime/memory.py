@@ -89,7 +89,7 @@ def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
 
 
 def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """The same through a forward and a backward pass, for given gradients of the outputs; weights' gradients counted."""
+    """The same through a forward and a backward pass, for given gradients of the outputs; those of weights counted."""
 
     def step() -> None:
         outputs = module(*inputs)

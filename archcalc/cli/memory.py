@@ -1,0 +1,102 @@
+"""`archcalc memory`: what a network takes at inference and in training, moment by moment."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from archcalc.analysis import Analysis
+from archcalc.cli import Command
+from archcalc.cli._options import format_of, network_options, open_network, output_option, write, write_file
+from archcalc.spec.errors import did_you_mean, quote
+
+FORMATS = {".txt": "text", ".md": "markdown", ".csv": "csv", ".json": "json"}
+CHARTS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
+UNITS = {
+    "B": 1,
+    **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
+    **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
+}
+
+
+@click.command(cls=Command, example="archcalc memory resnet50 --batch 32 --dtype float16 --mode training")
+@click.argument("network")
+@network_options
+@click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")
+@click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]")
+@click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
+@click.option("--optimizer", default="sgd", metavar="NAME", help="none, sgd, momentum or adam. [sgd]")
+@click.option("--fit", "budget", metavar="SIZE", help="Find the largest batch that fits into it: 24GB, 16GiB.")
+@click.option("--chart", metavar="FILE", help="Draw the timeline: a file .svg, .png or .pdf.")
+@click.option("--format", "format_", type=click.Choice(list(FORMATS.values())), help="Format. [as the file is called]")
+@output_option
+@click.pass_context
+def command(
+    context: click.Context,
+    network: str,
+    settings: tuple[str, ...],
+    inputs: tuple[str, ...],
+    batch: int,
+    dtype: str,
+    mode: str | None,
+    optimizer: str,
+    budget: str | None,
+    chart: str | None,
+    format_: str | None,
+    output: str | None,
+) -> None:
+    """Show the memory that NETWORK takes: weights, gradients, optimizer's state, activations, and the peak.
+
+    Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
+    if not even one sample fits.
+    """
+    from archcalc.analysis.memory import memory
+    from archcalc.render import memory as render
+
+    chosen = format_of(output, format_, FORMATS)
+    picture = None if chart is None else format_of(chart, None, CHARTS)
+    if budget is not None:
+        if chart is not None:
+            raise click.UsageError("--chart shows one batch: no --fit")
+        analysis = open_network(network, settings, inputs).analyze(dtype=dtype)
+        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, chosen, output))
+    analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype)
+    result = memory(analysis, mode or "inference", optimizer)
+    if chart is not None and picture is not None:
+        from archcalc.render.plot.figure import save
+        from archcalc.render.plot.memory import memory_chart
+
+        write_file(Path(chart), save(memory_chart(result), picture))
+        click.echo(f"wrote {chart}", err=True)
+    write(getattr(render, f"memory_{chosen}")(result), output)
+
+
+def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:
+    """Write the largest batches; the exit code says whether there are any."""
+    from archcalc.analysis.memory import MODES, fit
+    from archcalc.render import memory as render
+
+    fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
+    write(getattr(render, f"fits_{format_}")(analysis, budget, fits), output)
+    return 0 if all(one.batch for one in fits) else 1
+
+
+def parse_bytes(text: str) -> int:
+    """A number of bytes with its unit: `24GB` is 24 · 1000³, `24GiB` is 24 · 1024³. A part of a byte is dropped.
+
+    Raises `ValueError` for anything else.
+    """
+    match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]{1,3})", text.strip())
+    if match is None:
+        raise ValueError(f"a size is a number and a unit, such as 24GB or 512MiB, not {quote(text)}")
+    number, unit = match.groups()
+    if unit not in UNITS:
+        hint = did_you_mean(unit, UNITS)
+        raise ValueError(f"there is no unit {quote(unit)}{hint}: {', '.join(UNITS)} (kB is 1000 B, KiB 1024 B)")
+    size = int(Fraction(number) * UNITS[unit])
+    if not size:
+        raise ValueError(f"a size is above 0, not {quote(text)}")
+    return size

@@ -1,0 +1,239 @@
+"""The memory of a network in text, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from archcalc.analysis import Analysis
+from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.heap import WHAT, Alive, Moment
+from archcalc.analysis.memory import Fit, Memory
+from archcalc.analysis.training import OPTIMIZERS
+from archcalc.render.cells import csv_rows
+from archcalc.render.columns import Column
+from archcalc.render.formats import csv_cell, escape_markdown
+from archcalc.render.grid import Grid, Section, title_of
+from archcalc.render.text import pad, text_table
+from archcalc.render.units import BYTES, choose_unit
+
+MOST_ALIVE = 12
+"""So many of the tensors at the peak are named."""
+CHART_WIDTH, CHART_HEIGHT = 72, 10
+BARS = " ▁▂▃▄▅▆▇█"
+
+
+def memory_text(memory: Memory) -> str:
+    """The quantities with their sum, the timeline as a chart, and what is alive at the peak."""
+    return "\n".join((text_table(_quantities(memory)), _chart(memory), text_table(_alive(memory))))
+
+
+def memory_markdown(memory: Memory) -> str:
+    """The quantities with their sum, and what is alive at the peak."""
+    return "\n".join((_markdown(_quantities(memory)), _markdown(_alive(memory))))
+
+
+def memory_csv(memory: Memory) -> str:
+    """The timeline: a row for each moment, bytes in full."""
+    heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in WHAT)]
+    rows = [
+        [moment.phase, csv_cell(moment.layer), *map(str, (moment.live_bytes, moment.tensors, *moment.parts))]
+        for moment in memory.moments
+    ]
+    return csv_rows([heading, *rows])
+
+
+def memory_json(memory: Memory) -> str:
+    """Everything, bytes in full."""
+    return json.dumps(memory_dict(memory), indent=1, ensure_ascii=False) + "\n"
+
+
+def memory_dict(memory: Memory) -> dict[str, Any]:
+    """The memory as plain data."""
+    moment = memory.highest.moment
+    return {
+        **_of(memory.analysis),
+        "mode": memory.mode,
+        "optimizer": memory.optimizer or None,
+        "weights_bytes": memory.weights,
+        "buffers_bytes": memory.buffers,
+        "optimizer_bytes": memory.state,
+        "gradients_bytes": memory.gradients,
+        "saved_bytes": memory.saved,
+        "tensors_bytes": memory.highest.live_bytes,
+        "peak_bytes": memory.peak,
+        "peak": {
+            "phase": moment.phase,
+            "layer": moment.layer or None,
+            "alive": [_alive_dict(one) for one in memory.highest.alive],
+        },
+        "timeline": [
+            {"phase": one.phase, "layer": one.layer or None, "bytes": one.live_bytes, "tensors": one.tensors}
+            for one in memory.moments
+        ],
+    }
+
+
+def _of(analysis: Analysis) -> dict[str, Any]:
+    shapes = {name: list(shape) for name, shape in analysis.network.inputs.items()}
+    return {
+        "network": analysis.network.name,
+        "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+    }
+
+
+def _alive_dict(one: Alive) -> dict[str, Any]:
+    return {"layer": one.piece.layer, "what": one.piece.what, "bytes": one.bytes}
+
+
+def moment_in_words(moment: Moment) -> str:
+    """When it is: `in the backward pass of layer1.0.conv1`."""
+    if moment.phase == "update":
+        return "while the weights are updated"
+    if moment.phase == "recompute":
+        return f"while {moment.layer} is recomputed"
+    return f"in the {moment.phase} pass of {moment.layer}"
+
+
+def _title(memory: Memory) -> str:
+    with_optimizer = f" with {memory.optimizer}" if memory.optimizer else ""
+    return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
+
+
+def _quantities(memory: Memory) -> Grid:
+    """What stands, and the tensors at the peak, with their sum; then what is part of it."""
+    item = ITEM_SIZES[memory.analysis.dtype]
+    standing = [
+        ("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
+        ("buffers", memory.buffers, "running statistics and the like"),
+    ]
+    parts: list[tuple[str, int, str]] = []
+    if memory.mode == "training":
+        numbers = OPTIMIZERS[memory.optimizer].state
+        standing.append(("optimizer's state", memory.state, f"{numbers} × weights"))
+        parts = [
+            ("saved activations", memory.saved, "what autograd keeps at the end of the forward pass"),
+            ("gradients", memory.gradients, "of the weights, complete before their update"),
+        ]
+    standing.append(("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
+    unit = choose_unit([*(value for _, value, _ in (*standing, *parts)), memory.peak], BYTES, 2)
+    rows = [[name, unit.text(value), says] for name, value, says in standing]
+    sections = [Section(rows, [["peak", unit.text(memory.peak), "the sum"]])]
+    if parts:
+        sections.append(Section([[name, unit.text(value), says] for name, value, says in parts], []))
+    return _grid(_title(memory), ("memory", unit.symbol, "what it is"), sections, [])
+
+
+def _alive(memory: Memory) -> Grid:
+    """The largest tensors at the peak, and the sum of all."""
+    alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
+    shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
+    whole = memory.highest.live_bytes
+    unit = choose_unit([one.bytes for one in shown], BYTES, 2)
+    rows = [[one.piece.layer, one.piece.what, unit.text(one.bytes), _share(one.bytes, whole)] for one in shown]
+    if others:
+        rest = sum(one.bytes for one in others)
+        rows.append([f"{len(others)} others", "", unit.text(rest), _share(rest, whole)])
+    title = f"alive at the peak, {moment_in_words(memory.highest.moment)}"
+    total = ["total", "", unit.text(whole), _share(whole, whole)]
+    return _grid(title, ("layer", "what", unit.symbol, "share"), [Section(rows, [total])], [])
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %" if whole else "–"
+
+
+def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: list[str]) -> Grid:
+    columns = tuple(Column(name, name, name, str, right=name in _RIGHT) for name in headings)
+    return Grid(title, columns, list(headings), list(headings), sections, notes)
+
+
+_RIGHT = frozenset((*(unit.symbol for unit in BYTES), "share", "batch", "takes (B)", "one more takes (B)"))
+
+
+def _chart(memory: Memory) -> str:
+    """The timeline as bars, each the highest of the moments that stand in its column."""
+    moments = memory.moments
+    width = min(CHART_WIDTH, len(moments))
+    bounds = [at * len(moments) // width for at in range(width + 1)]
+    bins = [moments[start:stop] for start, stop in pairwise(bounds)]
+    heights = [max(one.live_bytes for one in part) for part in bins]
+    top = max(heights) or 1
+    unit = choose_unit([top], BYTES, 2)
+    labels = {0: unit.text(0), CHART_HEIGHT - 1: unit.text(top)}
+    margin = max(map(len, labels.values()))
+    lines = [f"tensors alive, in the order of execution ({unit.symbol}; {len(moments)} moments)"]
+    for row in reversed(range(CHART_HEIGHT)):
+        filled = [height * CHART_HEIGHT * 8 // top - row * 8 for height in heights]
+        bars = "".join(BARS[min(max(eighths, 0), 8)] for eighths in filled)
+        lines.append(f"{pad(labels.get(row, ''), margin, True)} │{bars}".rstrip())
+    lines.append(" " * margin + " └" + "─" * width)
+    lines.append(" " * margin + "  " + _phases([part[0].phase for part in bins]))
+    return "\n".join(lines) + "\n"
+
+
+def _phases(phases: Sequence[str]) -> str:
+    """The names of the phases, each below its beginning."""
+    text = ""
+    for at, phase in enumerate(phases):
+        if (at == 0 or phases[at - 1] != phase) and len(text) <= at and at + len(phase) <= len(phases) + 10:
+            text = text.ljust(at) + phase + " "
+    return text.rstrip()
+
+
+def _markdown(grid: Grid) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(map(escape_markdown, cells)) + " |"
+
+    lines = [f"**{escape_markdown(grid.title)}**", "", line(grid.headings)]
+    lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
+    for section in grid.sections:
+        lines += [line(row) for row in (*section.rows, *section.totals)]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(what: str) -> str:
+    return what.replace("'", "").replace(" ", "_")
+
+
+# -- the largest batch
+
+
+def fits_text(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
+    """A line for each mode."""
+    return text_table(_fits(analysis, budget, fits))
+
+
+def fits_markdown(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
+    """The same table."""
+    return _markdown(_fits(analysis, budget, fits))
+
+
+def fits_csv(budget: int, fits: Sequence[Fit]) -> str:
+    """A row for each mode, bytes in full."""
+    heading = ["mode", "optimizer", "budget_bytes", "batch", "bytes", "next_bytes"]
+    rows = [[one.mode, one.optimizer, *map(str, (budget, one.batch, one.bytes, one.next_bytes))] for one in fits]
+    return csv_rows([heading, *rows])
+
+
+def fits_json(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
+    """Everything, bytes in full."""
+    data = _of(analysis)
+    del data["batch"]
+    data["budget_bytes"] = budget
+    data["fits"] = [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits]
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Grid:
+    rows = []
+    for one in fits:
+        mode = f"{one.mode} with {one.optimizer}" if one.optimizer else one.mode
+        rows.append([mode, f"{one.batch:,}", f"{one.bytes:,}" if one.batch else "", f"{one.next_bytes:,}"])
+    title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
+    notes = [f"Not even one sample fits: {one.mode}." for one in fits if not one.batch]
+    return _grid(title, ("run", "batch", "takes (B)", "one more takes (B)"), [Section(rows, [])], notes)

@@ -1,0 +1,64 @@
+"""Memory over the order of execution, as an area for each kind of tensor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.analysis.heap import WHAT
+from archcalc.analysis.memory import Memory
+from archcalc.render.memory import moment_in_words
+from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.units import BYTES, choose_unit, in_words
+
+STANDING = "#C8C8C8"
+LEGEND = {
+    "input": "inputs",
+    "output": "outputs of layers",
+    "saved": "statistics, masks and copies that autograd saves",
+    "recomputed": "outputs, computed again",
+    "gradient": "gradients of outputs",
+    "weights' gradient": "gradients of weights",
+    "scratch": "what a layer makes on its way",
+}
+
+
+def memory_chart(memory: Memory) -> Any:
+    """A figure: what is alive at each moment, stacked by what it is on what stands all the time; the peak is marked."""
+    moments = memory.moments
+    figure = new_figure(9, 4.5)
+    axes = figure.add_subplot()
+    unit = choose_unit([memory.peak], BYTES, 2)
+    across = range(len(moments))
+    standing = [memory.standing / unit.size] * len(moments)
+    kinds = [at for at in range(len(WHAT)) if any(moment.parts[at] for moment in moments)]
+    axes.stackplot(
+        across,
+        standing,
+        *([moment.parts[at] / unit.size for moment in moments] for at in kinds),
+        labels=["weights, buffers, optimizer's state", *(LEGEND[WHAT[at]] for at in kinds)],
+        colors=[STANDING, *(COLOURS[at % len(COLOURS)] for at in kinds)],
+        step="mid",
+        linewidth=0,
+    )
+    highest = moments.index(memory.highest.moment)
+    axes.annotate(
+        label(f"{in_words(memory.peak, BYTES)} {moment_in_words(memory.highest.moment)}"),
+        (highest, memory.peak / unit.size),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="left" if highest < len(moments) / 3 else "right" if highest > 2 * len(moments) / 3 else "center",
+        fontsize=8,
+    )
+    axes.plot([highest], [memory.peak / unit.size], "k.", markersize=5)
+    starts = [at for at in across if at == 0 or moments[at].phase != moments[at - 1].phase]
+    axes.set_xticks(starts, [moments[at].phase for at in starts], ha="left", fontsize=8)
+    axes.set(ylabel=unit.symbol, xlabel="order of execution")
+    axes.margins(x=0, y=0.12)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    analysis = memory.analysis
+    with_optimizer = f" with {memory.optimizer}" if memory.optimizer else ""
+    title = f"{analysis.network.name}: {memory.mode}{with_optimizer}, batch {analysis.batch}, {analysis.dtype}"
+    axes.set_title(label(title), fontsize=10)
+    return figure

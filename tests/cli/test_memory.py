@@ -1,0 +1,179 @@
+"""`archcalc memory`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+import archcalc
+from archcalc.analysis.memory import memory
+from archcalc.cli.memory import parse_bytes
+
+NETWORK = """
+name: small
+input: [3, 8, 8]
+layers:
+  - {conv: 4, kernel: 3, padding: 1, name: conv}
+  - relu
+  - flatten
+  - {linear: 10, name: fc}
+"""
+
+
+def test_shows_the_quantities_their_sum_and_the_timeline(cli):
+    result = cli("memory", "resnet18", "--batch", "8", "--mode", "training", "--optimizer", "adam")
+    assert (result.code, result.err) == (0, "")
+    for word in ("weights", "buffers", "optimizer's state", "saved activations", "gradients", "peak", "backward"):
+        assert word in result.out
+    assert "alive at the peak" in result.out
+
+
+def test_json_sums_up(cli):
+    data = json.loads(
+        cli("memory", "resnet18", "--mode", "training", "--optimizer", "momentum", "--format", "json").out
+    )
+    # 11,689,512 parameters: torchvision's table of weights
+    assert data["weights_bytes"] == data["gradients_bytes"] == data["optimizer_bytes"] == 4 * 11_689_512
+    standing = data["weights_bytes"] + data["buffers_bytes"] + data["optimizer_bytes"]
+    assert data["peak_bytes"] == standing + data["tensors_bytes"]
+    assert sum(one["bytes"] for one in data["peak"]["alive"]) == data["tensors_bytes"]
+    assert max(one["bytes"] for one in data["timeline"]) == data["tensors_bytes"]
+    assert data == memory(archcalc.load("resnet18").analyze(), "training", "momentum").to_dict()
+
+
+def test_csv_is_the_timeline_by_what_is_alive(cli, spec_file):
+    rows = list(csv.DictReader(io.StringIO(cli("memory", spec_file(NETWORK), "--format", "csv").out)))
+    assert [row["layer"] for row in rows] == ["conv", "relu1", "flatten1", "fc"]
+    # by hand, 4 B each: input 3·8·8, conv and relu 4·8·8 each, then relu's, seen as 256 numbers, and 10 results
+    assert [int(row["live_bytes"]) for row in rows] == [4 * 448, 4 * 704, 4 * 448, 4 * 458]
+    assert all(
+        int(row["live_bytes"]) == sum(int(row[key]) for key in row if key.endswith("_bytes") and key != "live_bytes")
+        for row in rows
+    )
+
+
+def test_markdown_is_one_table_after_another(cli):
+    text = cli("memory", "lenet5", "--format", "markdown").out
+    assert [line for line in text.splitlines() if line.startswith("**")][1].startswith("**alive at the peak")
+    assert "| weights |" in text
+
+
+def test_half_the_bytes_in_half_precision(cli):
+    full, half = (
+        json.loads(cli("memory", "vgg11", "--dtype", one, "--format", "json").out) for one in ("float32", "float16")
+    )
+    assert full["weights_bytes"] == 2 * half["weights_bytes"]
+    assert max(row["bytes"] for row in half["timeline"]) < max(row["bytes"] for row in full["timeline"])
+
+
+def test_fit_in_both_modes(cli):
+    result = cli("memory", "resnet50", "--fit", "24GB", "--dtype", "float16", "--format", "json")
+    assert result.code == 0
+    data = json.loads(result.out)
+    assert data["budget_bytes"] == 24 * 10**9
+    assert [one["mode"] for one in data["fits"]] == ["inference", "training"]
+    for one in data["fits"]:
+        assert one["bytes"] <= data["budget_bytes"] < one["next_bytes"]
+        taken = cli(
+            "memory",
+            "resnet50",
+            "--dtype",
+            "float16",
+            "--mode",
+            one["mode"],
+            "--batch",
+            one["batch"],
+            "--format",
+            "json",
+        )
+        assert json.loads(taken.out)["peak_bytes"] == one["bytes"]
+
+
+def test_what_does_not_fit_exits_with_1(cli):
+    result = cli("memory", "vgg16", "--fit", "400MiB", "--optimizer", "adam", "--mode", "training")
+    assert result.code == 1
+    assert "Not even one sample fits: training" in result.out
+    assert cli("memory", "vgg16", "--fit", "1B").code == 1
+
+
+@pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
+def test_the_chart(cli, tmp_path, suffix):
+    path = tmp_path / f"chart.{suffix}"
+    result = cli("memory", "googlenet", "--mode", "training", "--chart", path)
+    assert result.code == 0, result.err
+    content = path.read_bytes()
+    assert content[:4] in (b"<?xm", b"\x89PNG", b"%PDF")
+    if suffix == "svg":
+        assert b"statistics, masks and copies" in content
+        assert b"in the backward pass of" in content
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("24GB", 24 * 10**9),
+        ("24GiB", 24 * 2**30),
+        ("1.5 kB", 1500),
+        ("0.5KiB", 512),
+        ("7B", 7),
+        ("80TiB", 80 * 2**40),
+        ("0.3MB", 300_000),
+    ],
+)
+def test_sizes(text, size):
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "24",
+        "24gb",
+        "GB",
+        "24 KB",
+        "-1GB",
+        "1e9B",
+        "0GB",
+        "0.4B",
+        "1,5GB",
+        "24GB2",
+        "٢GB",
+        "9" * 99 + "GB",
+        "inf GB",
+        "24 G B",
+    ],
+)
+def test_no_sizes(text):
+    with pytest.raises(ValueError, match=r"size|unit"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("lenet5", "--mode", "train"), "there is no mode 'train'; did you mean training?"),
+        (("lenet5", "--optimizer", "adams"), "did you mean adam?"),
+        (("lenet5", "--dtype", "float15"), "float16"),
+        (("lenet5", "--fit", "24KB"), "kB is 1000 B, KiB 1024 B"),
+        (("lenet5", "--batch", "0"), "--batch"),
+        (("lenet5", "--chart", "x.txt"), "no format"),
+        (("lenet5", "--fit", "1GB", "--chart", "x.svg"), "no --fit"),
+    ],
+)
+def test_mistakes(arguments, message, cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = cli("memory", *arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_needs_no_torch(cli, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli("memory", "resnet18", "--mode", "training").code == 0
