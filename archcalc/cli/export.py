@@ -1,4 +1,4 @@
-"""`archcalc export`: the network as a PyTorch or an ONNX file."""
+"""`archcalc export`: the network as a PyTorch or an ONNX file, or as a spec without blocks and loops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.cli import Command
 from archcalc.cli._options import network_options, open_network, write, write_file
 from archcalc.cli.draw import file_name
 
-SUFFIXES = {"torch": ".py", "onnx": ".onnx"}
+SUFFIXES = {"torch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 
 
 @click.command(cls=Command, example="archcalc export resnet18 --to torch -o resnet18.py")
@@ -21,7 +21,7 @@ SUFFIXES = {"torch": ".py", "onnx": ".onnx"}
 @click.option(
     "--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples that the ONNX model takes at once. [1]"
 )
-@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.py, NETWORK.onnx]")
+@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.py, .onnx or .yaml]")
 def command(
     network: str,
     settings: tuple[str, ...],
@@ -30,19 +30,26 @@ def command(
     batch: int,
     output: str | None,
 ) -> None:
-    """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, or as an ONNX model.
+    """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
+    spec that says it layer by layer.
 
     The names of weights are the spec's own: a state_dict of `archcalc.build` or of the implementation that the spec
-    names loads into the module. The weights of an ONNX model are random.
+    names loads into the module. The weights of an ONNX model are random. The spec has no parameters, loops and
+    blocks: they are written out.
     """
     from archcalc.runtime.requirements import need_torch
 
     chosen = form or next((one for one, suffix in SUFFIXES.items() if suffix == Path(output or "").suffix.lower()), "")
     if not chosen:
-        raise click.UsageError("say what to write: --to torch or --to onnx")
-    need_torch()
+        raise click.UsageError("say what to write: --to torch, --to onnx or --to spec")
+    if chosen != "spec":
+        need_torch()
     opened = open_network(network, settings, inputs)
-    if chosen == "torch":
+    if chosen == "spec":
+        from archcalc.render.spec import network_spec
+
+        content = network_spec(opened).encode()
+    elif chosen == "torch":
         from archcalc.runtime.export.source import torch_source
 
         content = torch_source(opened).encode()
@@ -54,7 +61,7 @@ def command(
     if target != "-":
         write_file(Path(target), content)
         click.echo(f"wrote {target}", err=True)
-    elif chosen == "torch":
-        write(content.decode(), None)
-    else:
+    elif chosen == "onnx":
         sys.stdout.buffer.write(content)
+    else:
+        write(content.decode(), None)

@@ -365,7 +365,7 @@ class Spec:
             pass
         except Overflow as overflow:
             expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
-        outputs = self._outputs(expansion, end)
+        outputs = self._outputs(expansion, end, shapes)
         if not expansion.mistakes:
             self._check_replacements(expansion)
             self._check_dangling(expansion, outputs)
@@ -375,7 +375,7 @@ class Spec:
         node = self.get("numbered")
         return isinstance(node, Scalar) and node.text == "true"
 
-    def _outputs(self, expansion: Expansion, end: Flow) -> tuple[str, ...]:
+    def _outputs(self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
         node = self.get("outputs")
         if node is None:
             return (end.source,)
@@ -383,7 +383,9 @@ class Spec:
         found = []
         for item in names:
             name = Template(item).fill({})
-            if name in expansion.draft.named:
+            if name in inputs:
+                found.append(name)
+            elif name in expansion.draft.named:
                 found.append(expansion.draft.named[name].flow.source)
             elif not expansion.mistakes:
                 hint = did_you_mean(name, expansion.draft.named)

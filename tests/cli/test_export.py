@@ -23,6 +23,13 @@ def test_to_the_terminal(cli):
     assert "class LeNet5(nn.Module):" in cli("export", "lenet5", "--to", "torch", "-o", "-").out
 
 
+def test_as_a_spec_without_pytorch(cli, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert cli("export", "googlenet", "-o", tmp_path / "flat.yaml").code == 0
+    flat, own = (cli("table", name, "--all", "--exact").out for name in (tmp_path / "flat.yaml", "googlenet"))
+    assert flat == own
+
+
 def test_onnx_file(cli, tmp_path):
     onnx = pytest.importorskip("onnx")
     assert cli("export", "lenet5", "--batch", "3", "-o", tmp_path / "net.onnx").code == 0

@@ -1,0 +1,267 @@
+"""A network as a spec that says it layer by layer: what parameters, loops and blocks made, written out."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.ops.operator import Operator
+from archcalc.spec.steps import MODIFIERS, SPECIAL_HEADS
+
+WIDTH = 116
+_WORD = re.compile(r"[A-Za-z_][\w/-]*|[0-9]+", re.ASCII)
+_REFERENCE = re.compile(r"\.?\w[\w/.-]*", re.ASCII)
+_TEXT = re.compile(r"[A-Za-z0-9][^\r\n]*")
+_NULLS = ("null", "~")
+_TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
+"""Keys with a meaning of their own: a group of such a name is written with `name` and `layers`."""
+
+
+def network_spec(network: Network) -> str:
+    """YAML of the network without parameters, loops and blocks: groups, and a line for each layer.
+
+    Read again, it has the same layers with the same arguments, inputs, shared weights and marks. Raises `ValueError`
+    for a network that no such spec can say.
+    """
+    return "\n".join([*_head(network), "layers:", *_Writer(network).lines()]) + "\n"
+
+
+def _head(network: Network) -> Iterator[str]:
+    about = network.about
+    texts = {"name": network.name, "title": about.title, "source": about.source}
+    texts |= {"year": str(about.year or ""), "reference": about.reference, "notes": about.notes}
+    for key, text in texts.items():
+        if text:
+            yield from _text(key, text)
+    shapes = {name: f"[{', '.join(map(str, shape))}]" for name, shape in network.inputs.items()}
+    if list(shapes) == ["input"]:
+        yield f"input: {shapes['input']}"
+    else:
+        yield f"inputs: {{{', '.join(f'{_name(name)}: {shape}' for name, shape in shapes.items())}}}"
+    if network.outputs != (_last(network),):
+        yield f"outputs: [{', '.join(map(_reference, network.outputs))}]"
+
+
+def _last(network: Network) -> str:
+    """What the main path gives at its end, if nothing else is said."""
+    return next((layer.name for layer in reversed(network.layers) if not layer.side), next(iter(network.inputs)))
+
+
+def _text(key: str, text: str) -> list[str]:
+    """A key with a text: on its line, folded where it is long, quoted where YAML would read it otherwise."""
+    if not text.isprintable() or text in _NULLS:
+        return [f"{key}: {_quoted(text)}"]
+    if len(key) + len(text) + 2 > WIDTH:
+        lines = textwrap.wrap(text, WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+        return [f"{key}: >-", *(f"  {line}" for line in lines)]
+    plain = _TEXT.fullmatch(text) and not re.search(r": | #|:$", text)
+    return [f"{key}: {text if plain else _quoted(text)}"]
+
+
+@dataclass
+class _Group:
+    """A group, or the network itself: what stands in it, in order."""
+
+    path: str
+    items: list[Layer | _Group] = field(default_factory=list)
+    groups: dict[str, _Group] = field(default_factory=dict)
+
+    def inner(self, name: str) -> _Group:
+        """The group of that name in this one."""
+        if name not in self.groups:
+            self.groups[name] = _Group(f"{self.path}{name}.")
+            self.items.append(self.groups[name])
+        return self.groups[name]
+
+    def layers(self) -> Iterator[Layer]:
+        """All its layers, those of its groups too."""
+        for item in self.items:
+            if isinstance(item, Layer):
+                yield item
+            else:
+                yield from item.layers()
+
+
+def _tree(network: Network) -> _Group:
+    """The groups that the layers' names tell of, with those of side steps that have no layers."""
+    root = _Group("")
+    for path in (*(layer.name for layer in network.layers), *(f"{side}." for side in network.sides)):
+        *outside, name = path.split(".")
+        group = root
+        for one in outside:
+            group = group.inner(one)
+        if name:
+            group.items.append(network[path])
+    if [layer.name for layer in root.layers()] != [layer.name for layer in network.layers]:
+        raise ValueError(f"{network.name} cannot be written as a spec: the layers of a group do not stand together")
+    return root
+
+
+class _Writer:
+    """Writes the steps, and follows what they will mean when they are read: the flow, and the names there are."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.flow = next(iter(network.inputs))
+        self.known: set[str] = set()
+        """Full names of the layers and groups before this one."""
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def lines(self) -> Iterator[str]:
+        """The steps of the network."""
+        yield from self.steps(_tree(self.network), 2)
+
+    def steps(self, group: _Group, indent: int) -> Iterator[str]:
+        """The steps of a group."""
+        for item in group.items:
+            if isinstance(item, Layer):
+                yield f"{' ' * indent}- {self.layer(item, group.path)}"
+                self.known.add(item.name)
+                self.flow = item.name
+                continue
+            yield from self.group(item, group.path, indent)
+            self.known.add(item.path[:-1])
+
+    def group(self, group: _Group, outside: str, indent: int) -> Iterator[str]:
+        """A named group, or a side step."""
+        name = group.path[len(outside) : -1]
+        if group.path[:-1] not in self.network.sides:
+            yield f"{' ' * indent}- {'layers' if name in _TAKEN else _name(name)}:"
+            yield from self.steps(group, indent + 4)
+            if name in _TAKEN:
+                yield f"{' ' * indent}  name: {_name(name)}"
+            return
+        before, end = self.flow, self.network.sides[group.path[:-1]]
+        steps = list(self.steps(group, indent + 4))
+        if self.flow != end:
+            steps.append(f"{' ' * (indent + 4)}- {{layers: [], from: {self.reference(end, group.path)}}}")
+        yield f"{' ' * indent}- side:" + ("" if steps else " []")
+        yield from steps
+        yield f"{' ' * indent}  name: {_name(name)}"
+        self.flow = before
+
+    def layer(self, layer: Layer, outside: str) -> str:
+        """One step."""
+        parts = _application(layer.op)
+        name = layer.name[len(outside) :]
+        if layer.shares is not None:
+            self.check_share(layer, self.network[layer.shares])
+            parts = [f"share: {self.reference(layer.shares, outside)}"]
+        if layer.inputs != (self.flow,):
+            sources = ", ".join(self.reference(source, outside) for source in layer.inputs)
+            parts.append(f"from: {sources}" if len(layer.inputs) == 1 else f"from: [{sources}]")
+        if layer.shares is not None or name != self.next_name(outside, layer.op.kind):
+            parts.append(f"name: {_name(name)}")
+        if layer.train:
+            parts.append("train: true")
+        return parts[0] if len(parts) == 1 and ":" not in parts[0] else f"{{{', '.join(parts)}}}"
+
+    def check_share(self, layer: Layer, original: Layer) -> None:
+        """State that a share, which takes the original's own arguments, says what the layer is."""
+        if type(layer.op) is not type(original.op) or _arguments(layer.op) != _arguments(original.op):
+            raise ValueError(
+                f"{self.network.name} cannot be written as a spec: {layer.name} has the weights of {original.name}, "
+                "but other arguments"
+            )
+
+    def next_name(self, outside: str, kind: str) -> str:
+        """What a step without a name is called here."""
+        count = self.counts.get((outside, kind), 0) + 1
+        while f"{outside}{kind}{count}" in self.known or (not outside and f"{kind}{count}" in self.network.inputs):
+            count += 1
+        self.counts[outside, kind] = count - 1
+        return f"{kind}{count}"
+
+    def reference(self, source: str, scope: str) -> str:
+        """The shortest name that means that layer or input in a group: one that nothing between has too."""
+        if source in self.network.inputs:
+            return _reference(source)
+        scopes = [scope]
+        while scopes[-1]:
+            scopes.append(scopes[-1][: scopes[-1][:-1].rfind(".") + 1])
+        for one in scopes:
+            name = source[len(one) :]
+            if source.startswith(one) and name not in self.network.inputs:
+                if next(full for outer in scopes if (full := outer + name) in self.known) == source:
+                    return _reference(name)
+        return _reference(f".{source}")
+
+
+def _arguments(op: Operator) -> dict[str, Any]:
+    """All arguments, as the operator uses them."""
+    return {name: getattr(op, name) for name in op.arguments}
+
+
+def _application(op: Operator) -> list[str]:
+    """The operator and its arguments, without those that say what is so anyway."""
+    defaults = op._defaults(op.rank)
+    written: dict[str, Any] = {}
+    for name, argument in op.arguments.items():
+        if name in op.given:
+            value = getattr(op, name)
+            default = defaults[name] if name in defaults else None if argument.required else argument.default(op)
+            if argument.required or (type(value), value) != (type(default), default):
+                written[name] = op.given[name]
+    principal = next(iter(op.arguments), None)
+    head = op.kind
+    if not op.joins and principal in written and written[principal] is not None:
+        head += f": {_value(written.pop(principal))}"
+    return [head, *(f"{name}: {_value(value)}" for name, value in written.items())]
+
+
+def _value(value: Any) -> str:
+    """An argument as an expression."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    if isinstance(value, (float, Fraction)):
+        return _number(Fraction(value))
+    return str(value)
+
+
+def _number(value: Fraction) -> str:
+    """An exact number: a decimal where it ends, else a quotient."""
+    twos, fives, rest = 0, 0, value.denominator
+    while rest % 2 == 0:
+        twos, rest = twos + 1, rest // 2
+    while rest % 5 == 0:
+        fives, rest = fives + 1, rest // 5
+    places = max(twos, fives)
+    if rest != 1 or places > 20:
+        return f"{value.numerator}/{value.denominator}"
+    digits = str(abs(value.numerator) * 10**places // value.denominator).rjust(places + 1, "0")
+    whole, part = digits[: len(digits) - places], digits[len(digits) - places :]
+    return ("-" if value < 0 else "") + whole + (f".{part}" if part else "")
+
+
+def _name(name: str) -> str:
+    """A name as a step has it: braces, which would be expressions, are written as expressions."""
+    escaped = re.sub(r"[{}]", lambda brace: f"{{'\\x{ord(brace[0]):02x}'}}", name)
+    return escaped if _WORD.fullmatch(escaped) and escaped not in _NULLS else _quoted(escaped)
+
+
+def _reference(name: str) -> str:
+    """A name as `from` has it, with dots between."""
+    return name if _REFERENCE.fullmatch(name) and name not in _NULLS else _name(name)
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, with YAML's escapes for what does not print."""
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(one: str) -> str:
+    if one in '"\\':
+        return "\\" + one
+    if one.isprintable():
+        return one
+    return (
+        f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}" if ord(one) < 65536 else f"\\U{ord(one):08x}"
+    )

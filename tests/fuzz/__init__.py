@@ -1,0 +1,1 @@
+"""Random specs against the real tools, and broken specs against the limits: `python -m tests.fuzz --help`."""

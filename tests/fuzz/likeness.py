@@ -1,0 +1,32 @@
+"""What must be the same of two networks that are one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.network import Network
+
+
+def likeness(network: Network) -> dict[str, Any]:
+    """Everything that a network is, but for what it was made of: its parameters, and what its groups were called."""
+    return {
+        "name": network.name,
+        "about": network.about,
+        "inputs": list(network.inputs.items()),
+        "outputs": network.outputs,
+        "sides": dict(network.sides),
+        "layers": [
+            (
+                layer.name,
+                layer.op.kind,
+                layer.op.inputs,
+                layer.op.output,
+                [(name, type(getattr(layer.op, name)), getattr(layer.op, name)) for name in layer.op.arguments],
+                layer.inputs,
+                layer.shares,
+                layer.side,
+                layer.train,
+            )
+            for layer in network.layers
+        ],
+    }
