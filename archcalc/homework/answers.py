@@ -10,8 +10,8 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.algebra import Polynomial, Symbol
-from archcalc.analysis.traced import Traced, polynomial_of
-from archcalc.homework.formulas import equal, read_formula
+from archcalc.analysis.traced import Guard, Traced, polynomial_of
+from archcalc.homework.formulas import Formula, read_formula
 from archcalc.homework.numbers import Number, Style, Tolerance, Unreadable, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
 from archcalc.homework.tables import Entry
@@ -28,13 +28,13 @@ class Amount:
     """A count, or bytes: a number with the digits that were kept, or a formula."""
 
     number: Number | None
-    formula: Polynomial | None = None
+    formula: Formula | None = None
     unit: UnitOf = NO_UNIT
 
     def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool:
         """Whether it is the true amount."""
         if self.formula is not None:
-            return equal(self.formula, polynomial_of(truth))
+            return self.formula.equals(polynomial_of(truth))
         if self.number is None or isinstance(truth, Traced):
             return False
         return tolerance.accepts(self.number, truth, question.usual)
@@ -91,13 +91,12 @@ def _orders(truth: tuple[Any, ...], question: Question) -> Iterator[tuple[Any, .
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, int) and isinstance(other, int):
-        return one == other
-    return equal(_formula(one), _formula(other))
-
-
-def _formula(size: Any) -> Polynomial:
-    return size if isinstance(size, Polynomial) else polynomial_of(size)
+    """Whether a size that was written is a true one; a formula is compared as one."""
+    if isinstance(one, Formula):
+        return one.equals(polynomial_of(other))
+    if isinstance(other, Formula):
+        return _same(other, one)
+    return polynomial_of(one) == polynomial_of(other)
 
 
 def _all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool:
@@ -110,6 +109,7 @@ class Reader:
 
     analysis: Analysis
     symbols: Mapping[str, Symbol]
+    guards: tuple[Guard, ...]
     style: Style
 
     def read(self, question: Question, entry: Entry, heading_unit: UnitOf, truth: Any) -> Answer:
@@ -125,10 +125,9 @@ class Reader:
         except Unreadable:
             if not self.symbols:
                 raise
-            formula = read_formula(entry.text, self.symbols)
-            return Amount(None, formula.times(heading_unit.size), heading_unit)
+            return Amount(None, self._formula(entry.text).times(heading_unit.size), heading_unit)
         if self.symbols:
-            return Amount(None, Polynomial.of(number.value * unit.size), unit)
+            return Amount(None, Formula(Polynomial.of(number.value * unit.size), self.guards), unit)
         return Amount(number.in_units_of(unit.size), None, unit)
 
     def _sizes(self, question: Question, text: str, rank: int) -> Sizes:
@@ -136,8 +135,9 @@ class Reader:
         if question.sort == "field" and bare.lower() in ("all", "global", "everything", "whole image", "whole input"):
             return Sizes((), everything=True)
         if self.symbols:
-            parts = re.split(r"\s*[x×,;@]\s*", tidy(text))
-            return Sizes(tuple(self._size(part.strip("[] "), text) for part in parts))
+            whole = re.fullmatch(r"[\[(]([^\[\]()]*)[\])]", tidy(text))  # brackets around all of it
+            parts = re.split(r"\s*[x×,;@]\s*", whole[1] if whole else tidy(text))
+            return Sizes(tuple(self._size(part, text) for part in parts))
         if rank == 1 and re.fullmatch(r"\d{1,3}([ ,.']\d{3})+", bare, re.ASCII):
             bare = re.sub(r"\D", "", bare)
         parts = re.split(r"\s*[x×*,;@]\s*|\s+(?:by\s+)?", bare, flags=re.IGNORECASE)
@@ -145,14 +145,15 @@ class Reader:
             del parts[0]
         return Sizes(tuple(self._size(part, text) for part in parts))
 
+    def _formula(self, text: str) -> Formula:
+        return Formula(read_formula(text, self.symbols), self.guards)
+
     def _batch(self) -> str:
         return str(self.analysis.batch)
 
     def _size(self, part: str, text: str) -> Any:
         if self.symbols and not part.isdigit():
-            formula = read_formula(part.removeprefix("(") if part.count("(") > part.count(")") else part, self.symbols)
-            constant = formula.constant
-            return constant if isinstance(constant, int) else formula
+            return self._formula(part)
         match = re.fullmatch(r"(\d{1,10})(?:\.0+)?", part, re.ASCII)
         if match is None or int(match[1]) > LARGEST:
             raise Unreadable(f"{quote(text)} is no size, and no shape such as 64x56x56")

@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 
 from archcalc.analysis.algebra import ONE, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
+from archcalc.analysis.formula import holds
+from archcalc.analysis.traced import Guard
 from archcalc.homework.numbers import Unreadable
 from archcalc.spec.errors import quote
 
@@ -23,6 +27,8 @@ MOST_TERMS = 400
 MOST_DEPTH = 30
 MOST_BITS = 300
 POINTS = 50
+DIVIDED = 5040
+"""Multiples of this are tried where few numbers fulfil the guards: many numbers divide it."""
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_']+\d*)|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|"
@@ -30,6 +36,43 @@ _TOKEN = re.compile(
 )
 _BRACKETS = {"(": ")", "⌊": "⌋", "⌈": "⌉"}
 _TIMES = ("*", "·", "×")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula that was written."""
+
+    polynomial: Polynomial
+    guards: tuple[Guard, ...] = ()
+    """What holds of the symbols: that 4 divides C, where a layer has C/4 channels."""
+
+    def times(self, number: Exact) -> Formula:
+        """The formula times a number."""
+        return Formula(self.polynomial.times(number), self.guards)
+
+    def equals(self, other: Polynomial) -> bool:
+        """Whether it is algebraically equal to another.
+
+        The normal form decides for polynomials. What it keeps as it is, quotients by sums and floors, is compared by
+        exact values at places drawn once from a fixed seed, where the guards hold: two different rational functions of
+        a bounded degree agree at all of them by a chance below 10⁻¹⁰⁰ (Schwartz and Zippel).
+        """
+        one = self.polynomial
+        if one == other:
+            return True
+        if not (_has_function(one) or _has_function(other)):
+            return False
+        places = list(islice(self._places(one.symbols | other.symbols), POINTS))
+        return bool(places) and all(_value(one, place) == _value(other, place) for place in places)
+
+    def _places(self, symbols: frozenset[Symbol]) -> Iterator[dict[Symbol, int]]:
+        drawn = random.Random(1979)
+        symbols = symbols.union(*(guard.difference.symbols for guard in self.guards))
+        names = sorted(symbols, key=lambda symbol: symbol.key)
+        for step in (*[1] * 4 * POINTS, *[DIVIDED] * 4 * POINTS):
+            place = {symbol: step * drawn.randrange(10**3, 10**6) for symbol in names}
+            if all(holds(guard, place) for guard in self.guards):
+                yield place
 
 
 def read_formula(text: str, symbols: Mapping[str, Symbol]) -> Polynomial:
@@ -168,23 +211,6 @@ class _Reader:
 
 def _bits(factor: int | Fraction) -> int:
     return max(abs(factor.numerator).bit_length(), factor.denominator.bit_length())
-
-
-def equal(one: Polynomial, other: Polynomial) -> bool:
-    """Whether two formulas are algebraically equal.
-
-    The normal form decides for polynomials. What it keeps as it is, quotients by sums and floors, is compared by exact
-    values at `POINTS` places drawn once from a fixed seed: two rational functions of a bounded degree that are not the
-    same agree at none of them but by a chance below 10⁻¹⁰⁰ (Schwartz and Zippel).
-    """
-    if one == other:
-        return True
-    if not any(_has_function(formula) for formula in (one, other)):
-        return False
-    drawn = random.Random(1979)
-    names = sorted(one.symbols | other.symbols, key=lambda symbol: symbol.key)
-    places = [{symbol: drawn.randrange(10**3, 10**6) for symbol in names} for _ in range(POINTS)]
-    return all(_value(one, place) == _value(other, place) for place in places)
 
 
 def _value(formula: Polynomial, place: Mapping[Symbol, int]) -> Exact | None:

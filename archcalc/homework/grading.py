@@ -136,7 +136,9 @@ class _Marking:
         self.sums: dict[str, Fraction] = {}
         """The student's own sums of the columns, and below how far they are off by rounding."""
         self.slack: dict[str, Fraction] = {}
-        self.reader = Reader(self.key.analysis, self.key.symbols, sheet.style) if sheet is not None else None
+        self.reader = (
+            Reader(self.key.analysis, self.key.symbols, self.key.guards, sheet.style) if sheet is not None else None
+        )
 
     def rows(self) -> Iterator[GradedRow]:
         for row in self.key.rows:
@@ -226,7 +228,7 @@ class _Marking:
                 feedback = diagnosis.says if diagnosis is not None else "No usual mistake gives this number."
             else:
                 feedback = ""
-        wrong = verdict is not Verdict.RIGHT
+        explained = verdict in (Verdict.WRONG, Verdict.UNREADABLE)
         return GradedCell(
             column=read.question.key,
             verdict=verdict,
@@ -234,7 +236,7 @@ class _Marking:
             written=read.written if len(read.written) <= 60 else read.written[:59] + "…",
             expected=show(read.question, truth, self.key.analysis) if self.grader.reveal else None,
             feedback=feedback,
-            derivation=self.grader.derivation(row, read.question) if wrong else (),
+            derivation=self.grader.derivation(row, read.question) if explained else (),
             diagnosis=diagnosis,
         )
 

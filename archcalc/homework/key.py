@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis, analyze
-from archcalc.analysis.algebra import Symbol
+from archcalc.analysis.algebra import Polynomial, Symbol
+from archcalc.analysis.traced import Guard, Trace
 from archcalc.homework.questions import QUESTIONS, Question
 from archcalc.network import Network
 from archcalc.render.rows import Row, choose_rows
@@ -33,6 +34,8 @@ class AnswerKey:
     """How many names of a path have a row of their own, as in `archcalc table --depth`."""
     with_total: bool = False
     symbols: Mapping[str, Symbol] = field(default_factory=dict)
+    guards: tuple[Guard, ...] = ()
+    """What must hold of the symbols for the formulas to be true."""
 
     @property
     def network(self) -> Network:
@@ -89,15 +92,14 @@ def key_of(
 
     Raises `SpecError` where a number decides how many layers there are.
     """
-    from archcalc.analysis.traced import Trace
-
     trace = Trace()
     symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
     numbers = {name: trace.symbol(symbol, family.samples[name]) for name, symbol in symbols.items()}
     network = family.network(numbers)
     analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
     for guard in trace.guards:
-        if guard.relation == "==" and guard.right.constant is not None and len(guard.left.symbols) == 1:
-            name = next(iter(guard.left.symbols)).name
-            raise SpecError(f"{name} decides what the network is made of: a table can only have it as a number")
-    return AnswerKey(analysis, questions, points, depth, with_total, symbols)
+        for name, symbol in symbols.items():
+            if guard.relation == "==" and guard.left == Polynomial.of(symbol) and guard.right.constant is not None:
+                raise SpecError(f"{name} decides what the network is made of: a table can only have it as a number")
+    guards = tuple(guard for guard in trace.guards if not guard.always)
+    return AnswerKey(analysis, questions, points, depth, with_total, symbols, guards)

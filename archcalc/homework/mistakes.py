@@ -69,6 +69,8 @@ def keeping_output(change: Change) -> Change:
 
 
 def _rounded_the_other_way(op: Operator) -> Operator | None:
+    if not all(isinstance(size, int) for shape in op.inputs for size in shape):
+        return None
     inputs = tuple((shape[0], *map(RoundedUp, shape[1:])) for shape in op.inputs)
     other = type(op)(inputs, **op.given)
     other.inputs, other.output = op.inputs, tuple(map(int, other.output))
@@ -110,12 +112,11 @@ def _output_channels(op: Operator) -> Operator | None:
 
 
 def _input_size(op: Operator) -> Operator | None:
-    before: Shape = op.x[1:]
-    if before == op.output[1:] or len(op.x) != len(op.output):
+    (_, *before), (channels, *after) = op.x, op.output
+    if before == after or len(before) != len(after):
         return None
     other = _again(op)
-    channels: Shape = op.output[:1]
-    other.output = channels + before
+    other.output = (channels, *before)
     return other
 
 

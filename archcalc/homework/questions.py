@@ -16,6 +16,8 @@ from archcalc.render.columns import COLUMNS
 from archcalc.render.rows import Row
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
+MOST_CHARACTERS = 60
+"""What is longer is no heading."""
 CLOSE = 0.86
 """How alike a heading must be to one that is known: a slip of the pen, no other word."""
 
@@ -254,17 +256,20 @@ class Heading:
 
 def read_heading(text: str, convention: str) -> Heading:
     """What a heading says: `#params`, `Params (K)`, `memory_kb`, `output H/W`, `lecture flop (M)`."""
-    unit = ""
-    bare = text.strip().strip("*`_ ").lower()
-    match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", bare)
-    if match:
-        bare, unit = bare[: match.start()], match[1]
-    bare = re.sub(r"[_\-\s.:#№×*]+", " ", bare).strip()
-    bare = re.sub(rf"^(?:{re.escape(convention)}|total) (?=\w)|(?<=\w) {re.escape(convention)}$", "", bare)
+    bare, unit = _bare(text, convention)
     for words, rest in ((bare, unit), *_with_unit(bare)):
         key = _KNOWN.get(words)
         if key:
             return Heading(key, rest or unit)
+    return Heading("", unit)
+
+
+def read_misspelt_heading(text: str, convention: str) -> Heading:
+    """The same, with a slip of the pen forgiven: `paramters`."""
+    heading = read_heading(text, convention)
+    if heading.key:
+        return heading
+    bare, unit = _bare(text, convention)
     close = [
         (SequenceMatcher(None, bare, known).ratio(), key)
         for known, key in _KNOWN.items()
@@ -272,6 +277,18 @@ def read_heading(text: str, convention: str) -> Heading:
     ]
     best, key = max(close, default=(0.0, ""))
     return Heading(key if best >= CLOSE else "", unit)
+
+
+def _bare(text: str, convention: str) -> tuple[str, str]:
+    """The words of a heading, and what stands in brackets after them."""
+    unit = ""
+    bare = text.strip().strip("*`_ ").lower()[:MOST_CHARACTERS]
+    match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", bare)
+    if match:
+        bare, unit = bare[: match.start()], match[1]
+    bare = re.sub(r"[_\-\s.:#№×*]+", " ", bare).strip()
+    bare = re.sub(rf"^(?:{re.escape(convention)}|total) (?=\w)|(?<=\w) {re.escape(convention)}$", "", bare)
+    return bare, unit
 
 
 def _with_unit(bare: str) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from archcalc.homework.key import TOTAL, AnswerKey, parts_of
 from archcalc.homework.numbers import Style, style_of
-from archcalc.homework.questions import QUESTIONS, Question, read_heading
+from archcalc.homework.questions import QUESTIONS, Heading, Question, read_heading, read_misspelt_heading
 from archcalc.homework.tables import EMPTY, Broken, Entry, Grid, Table, read_tables
 from archcalc.render.rows import Row
 from archcalc.spec.errors import quote
@@ -79,14 +79,22 @@ def read_sheet(path: Path, key: AnswerKey) -> Sheet:
 
 
 def _headings(grid: Grid, key: AnswerKey) -> tuple[int, int]:
-    """How many columns that answer something the best line of headings has, and which line it is."""
+    """How many columns that answer something the best line of headings has, and which line it is.
+
+    Where no line has any, the first that has more cells than one may have them misspelt.
+    """
     wanted = {key for question in key.questions for parts in ((question.key,), *question.parts) for key in parts}
     convention = key.analysis.convention.name
-    counts = [
-        len({read_heading(cell.text, convention).key for cell in row if not cell.is_number} & wanted)
-        for row in grid[:HEADING_WITHIN]
-    ]
-    return max(counts), counts.index(max(counts))
+
+    def count(line: int, read: Callable[[str, str], Heading]) -> int:
+        return len({read(cell.text, convention).key for cell in grid[line] if not cell.is_number} & wanted)
+
+    lines = range(min(HEADING_WITHIN, len(grid)))
+    found = max((count(line, read_heading), -line) for line in lines)
+    if found[0]:
+        return found[0], -found[1]
+    first = next((line for line in lines if len(grid[line]) > 1), 0)
+    return count(first, read_misspelt_heading), first
 
 
 def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
@@ -94,7 +102,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
     doubled: set[str] = set()
     remarks: list[str] = []
     for at, cell in enumerate(table.grid[line]):
-        heading = read_heading(cell.text, key.analysis.convention.name)
+        heading = read_misspelt_heading(cell.text, key.analysis.convention.name)
         if heading.key in ("", "given"):
             if heading.key == "" and cell.text:
                 remarks.append(f"the column {quote(cell.text)} is not known, and was not read")
@@ -144,7 +152,8 @@ def match_rows(
     keep = [at for at in range(len(rows)) if plain[at] not in passed]
     names = [plain[at] for at in keep]
     places = _by_name(names, [row.name for row in wanted])
-    places |= _by_place(len(names), len(wanted), places)
+    layers_only = [row for row in wanted if row.name != TOTAL]  # a total is known by its name alone
+    places |= _by_place(len(names), len(layers_only), places)
     for place, at in enumerate(keep):
         name = wanted[places[place]].name if place in places else ""
         if not name:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from archcalc.homework.grade import GradedCell, GradedSheet, Verdict, number
+from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict, number
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.formats import csv_cell, escape_markdown
 from archcalc.render.text import cells_wide, fit, pad, wrap
@@ -53,13 +53,43 @@ def counts_text(verdicts: Counter[Verdict]) -> str:
     return ", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict])
 
 
-def _not_right(sheet: GradedSheet) -> list[tuple[str, GradedCell]]:
-    return [(row.name, cell) for row in sheet.rows for cell in row.cells if cell.verdict is not Verdict.RIGHT]
+def _findings(sheet: GradedSheet) -> list[tuple[str, GradedCell]]:
+    """The cells of which something is to be said one by one."""
+    absent = {row.name for row in _absent(sheet)}
+    quiet = (Verdict.RIGHT, Verdict.CARRIED)
+    return [
+        (row.name, cell)
+        for row in sheet.rows
+        if row.name not in absent
+        for cell in row.cells
+        if cell.verdict not in quiet
+    ]
+
+
+def _absent(sheet: GradedSheet) -> list[GradedRow]:
+    """Rows without any answer."""
+    return [row for row in sheet.rows if all(cell.verdict is Verdict.MISSING for cell in row.cells)]
+
+
+def _notes(sheet: GradedSheet) -> list[str]:
+    """What is to be said of many cells at once, and of the file."""
+    carried = [
+        f"{row.name} {QUESTIONS[cell.column].heading}"
+        for row in sheet.rows
+        for cell in row.cells
+        if cell.verdict is Verdict.CARRIED
+    ]
+    notes = []
+    if carried:
+        notes.append(f"Right for your own earlier numbers, and with points: {', '.join(carried)}.")
+    if absent := _absent(sheet):
+        notes.append(f"Without any answer: {', '.join(row.name for row in absent)}.")
+    return [*notes, *(f"Noticed: {remark}." for remark in sheet.remarks)]
 
 
 def _finding(cell: GradedCell) -> str:
     """What was found of a cell, in a sentence or two."""
-    answer = f" It is {cell.expected}." if cell.expected is not None and not cell.verdict.has_points else ""
+    answer = f" It is {cell.expected}." if cell.expected is not None else ""
     return cell.feedback + answer
 
 
@@ -70,22 +100,21 @@ def _title(row: str, cell: GradedCell, escape: Callable[[str], str]) -> str:
 
 def _sheet_text(sheet: GradedSheet) -> str:
     lines = [printable(_head(sheet)), counts_text(sheet.verdicts)]
-    for row, cell in _not_right(sheet):
+    for row, cell in _findings(sheet):
         lines += ["", _title(row, cell, printable)]
         lines += [f"  {line}" for line in wrap(printable(_finding(cell)), WIDTH)]
-        lines += [f"    {printable(line)}" for line in cell.derivation if not cell.verdict.has_points]
-    if sheet.remarks:
-        lines += ["", "Noticed:", *(f"  {printable(remark)}" for remark in sheet.remarks)]
+        lines += [f"    {printable(line)}" for line in cell.derivation]
+    for note in _notes(sheet):
+        lines += ["", *wrap(printable(note), WIDTH)]
     return "\n".join(lines) + "\n"
 
 
 def _sheet_markdown(sheet: GradedSheet) -> str:
     lines = [f"**{escape_markdown(_head(sheet))}**", "", counts_text(sheet.verdicts), ""]
-    for row, cell in _not_right(sheet):
+    for row, cell in _findings(sheet):
         lines.append(f"- **{_title(row, cell, escape_markdown)}.** {escape_markdown(_finding(cell))}")
-        if not cell.verdict.has_points:
-            lines += [f"  - {escape_markdown(line)}" for line in cell.derivation]
-    lines += [f"- {escape_markdown(remark)}" for remark in sheet.remarks]
+        lines += [f"  - {escape_markdown(line)}" for line in cell.derivation]
+    lines += [f"- {escape_markdown(note)}" for note in _notes(sheet)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 

@@ -1,0 +1,146 @@
+"""Graded sheets as Gradescope's results.json.
+
+The keys are those of Gradescope's autograder specification. No score stands at the top: it would override the tests'.
+Visibility is set for all tests at once: one hidden test would hide the total. The tests' highest scores add up to what
+the assignment is worth, in hundredths, and a score is never beside its test's: nothing is left to rounding.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
+from archcalc.homework.grading import Grader
+from archcalc.homework.questions import QUESTIONS
+from archcalc.render.formats import escape_markdown
+from archcalc.render.grades import finding, points_text
+from archcalc.spec.errors import printable, quote
+
+VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
+TABLES = (".csv", ".tsv", ".xlsx", ".md", ".markdown", ".json", ".txt")
+MOST_FILES = 1000
+UNIT = 100
+"""Scores are whole multiples of a hundredth."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How results are shown."""
+
+    by_cell: bool = False
+    """A test for each cell; otherwise for each row."""
+    visibility: str = "visible"
+    """When students see the tests and their total; one of `VISIBILITIES`."""
+    out_of: Fraction | None = None
+    """What the whole assignment is worth; the sum of the points if None."""
+
+
+def grade_folder(grader: Grader, folder: Path) -> GradedSheet:
+    """The one table in a folder of a submission, graded; with none or several, a sheet with that problem."""
+    found = [path for path in _files(folder) if not path.is_symlink()]
+    tables = [path for path in found if path.suffix.lower() in TABLES] or found
+    if len(tables) == 1:
+        return grader.grade(tables[0])
+    names = ", ".join(quote(path.name) for path in tables[:5])
+    problem = f"hand in one table: there are {len(tables)}, {names}" if tables else "there is no file in it"
+    return replace(grader.grade(folder), problem=problem)
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files of a submission, but for those that systems put beside them."""
+    found = []
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
+        if not hidden and not path.is_dir():
+            found.append(path)
+        if len(found) > MOST_FILES:
+            break
+    return sorted(found)
+
+
+def results(sheet: GradedSheet, style: Style) -> dict[str, Any]:
+    """The content of results.json. Raises `ValueError` for an assignment that is worth nothing."""
+    groups = list(_groups(sheet, style.by_cell))
+    worth = [sum((cell.most for cell in group.cells), Fraction(0)) for group in groups]
+    total = sum(worth, Fraction(0))
+    if not total:
+        raise ValueError("there is nothing to have points for")
+    scale = Fraction(1) if style.out_of is None else style.out_of / total
+    most = hundredths([one * scale for one in worth])
+    tests = [_test(group, points, one, scale) for group, points, one in zip(groups, most, worth, strict=True)]
+    shown = [f"**{escape_markdown(sheet.problem)}.**"] if sheet.problem is not None else []
+    shown += [f"- {escape_markdown(remark)}" for remark in sheet.remarks]
+    data: dict[str, Any] = {
+        "output": "\n".join(shown) or f"{escape_markdown(sheet.network)}, counted as in {sheet.convention}.",
+        "output_format": "md",
+        "test_output_format": "md",
+        "test_name_format": "text",
+        "visibility": style.visibility,
+        "tests": tests,
+    }
+    return data
+
+
+def results_json(sheet: GradedSheet, style: Style) -> str:
+    """The same as text; a number that JSON does not have is an error."""
+    return json.dumps(results(sheet, style), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class _Group:
+    """What one test is about."""
+
+    number: str
+    name: str
+    cells: tuple[GradedCell, ...]
+
+
+def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_Group]:
+    for at, row in enumerate(sheet.rows, 1):
+        if not by_cell:
+            yield _Group(str(at), row.name, row.cells)
+            continue
+        for number, cell in enumerate(row.cells, 1):
+            yield _Group(f"{at}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
+
+
+def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
+    """The points in hundredths, so that their sum is the sum of the points to the hundredth."""
+    sums = [Fraction(round(one * UNIT), UNIT) for one in accumulate(points, initial=Fraction(0))]
+    return [after - before for before, after in pairwise(sums)]
+
+
+def _test(group: _Group, most: Fraction, worth: Fraction, scale: Fraction) -> dict[str, Any]:
+    points = sum((cell.points for cell in group.cells), Fraction(0))
+    full = points == worth
+    # What is not full never rounds up to it, and what is something never to more than there is.
+    score = most if full else min(Fraction(int(points * scale * UNIT), UNIT), most)
+    mistakes = [cell.diagnosis.mistake for cell in group.cells if cell.diagnosis is not None]
+    return {
+        "number": group.number,
+        "name": printable(group.name),
+        "score": float(score),
+        "max_score": float(most),
+        "status": "passed" if full else "failed",
+        "output": "\n\n".join(map(_output, group.cells)),
+        "extra_data": {"mistakes": mistakes},
+    }
+
+
+def _output(cell: GradedCell) -> str:
+    """What a student reads of a cell, in Markdown; a derivation stands as code, where nothing has a meaning."""
+    heading = QUESTIONS[cell.column].heading
+    written = f" {escape_markdown(cell.written)}" if cell.written else ""
+    points = f"{points_text(cell.points)} of {points_text(cell.most)}"
+    lines = [f"**{heading}**{written}: {cell.verdict.value} ({points})"]
+    if cell.verdict is not Verdict.RIGHT:
+        lines += ["", escape_markdown(finding(cell))]
+        if cell.derivation and not cell.verdict.has_points:
+            lines += ["", *(f"    {printable(line)}" for line in cell.derivation)]
+    return "\n".join(lines)
