@@ -8,6 +8,7 @@ stride, effective padding ``−first``. Positions count from 0.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -52,6 +53,8 @@ class View(NamedTuple):
     """For each axis of the layer's output, the input dimensions that run along it."""
     spans: Mapping[int, Span]
     whole: frozenset[int] = frozenset()
+    merged: frozenset[int] = frozenset()
+    """Dimensions that have no axis of their own any more: flattened with others, or split over several axes."""
     aligned: bool = True
     source: str = ""
     """The first network input among those seen."""
@@ -75,29 +78,36 @@ class ReceptiveField(NamedTuple):
 class Lens:
     """How an application of an operator looks at its inputs, wherever it stands."""
 
-    __slots__ = ("clear", "origin", "sights")
+    __slots__ = ("clear", "moves", "origin")
 
     def __init__(self, op: Operator) -> None:
-        self.sights = op.sights()
-        self.origin = op.axes()
-        self.clear = self.origin is same_axes(len(self.origin)) and all(
-            one is SAME_POSITION for sight in self.sights for one in sight
+        self.moves = tuple(
+            tuple((axis, look) for axis, look in enumerate(sight) if not _stays(look)) for sight in op.sights()
         )
+        """For each input, the axes along which a position sees more than itself, or another."""
+        axes = op.axes()
+        self.origin = None if axes is same_axes(len(axes)) else axes
+        """The input axes of each output axis; None where they are the same."""
+        self.clear = self.origin is None and not any(self.moves)
         """Whether every position sees only itself."""
+
+
+def _stays(look: Window | Sight) -> bool:
+    """Whether a position sees only itself; symbols are not asked."""
+    if look is SAME_POSITION or isinstance(look, Sight):
+        return look is SAME_POSITION
+    return {*map(type, look[:3])} == {int} and look[:3] == SAME_POSITION[:3]
 
 
 lens_of = lru_cache(maxsize=8192)(Lens)
 """The lens of an application, made once."""
 
 
-def lonely(axes: tuple[frozenset[int], ...]) -> frozenset[int]:
-    """The dimensions that run along one axis, with no other beside them."""
+def without_axis(axes: tuple[frozenset[int], ...], origin: tuple[tuple[int, ...], ...]) -> frozenset[int]:
+    """The dimensions that have no axis of their own once output axes are made of these input axes."""
+    uses = Counter(axis for made in origin for axis in made)
     return frozenset(
-        dimension
-        for axis in axes
-        if len(axis) == 1
-        for dimension in axis
-        if sum(dimension in other for other in axes) == 1
+        dimension for made in origin for axis in made if len(made) > 1 or uses[axis] > 1 for dimension in axes[axis]
     )
 
 
@@ -109,7 +119,6 @@ class Viewer:
         self.dimensions: dict[str, range] = {}
         self.views: dict[str, View] = {}
         self.fields: dict[int, ReceptiveField] = {}
-        self.alone: dict[tuple[frozenset[int], ...], frozenset[int]] = {}
         self.unaligned: list[str] = []
         """Joins whose own paths disagree: where the network stops being aligned."""
         for name, shape in network.inputs.items():
@@ -139,33 +148,33 @@ class Viewer:
         """What a layer sees through each of its inputs."""
         lens = lens_of(op)
         return [
-            self.views[source] if lens.clear else self._through(self.views[source], lens.origin, sight)
-            for source, sight in zip(sources, lens.sights, strict=True)
+            self._through(self.views[source], lens.origin, moves)
+            for source, moves in zip(sources, lens.moves, strict=True)
         ]
 
-    def _through(self, view: View, origin: tuple[tuple[int, ...], ...], sight: tuple[Window | Sight, ...]) -> View:
+    def _through(
+        self, view: View, origin: tuple[tuple[int, ...], ...] | None, moves: tuple[tuple[int, Window | Sight], ...]
+    ) -> View:
+        looks = [(dimension, look) for axis, look in moves for dimension in view.axes[axis]]
+        if not looks and origin is None:
+            return view
         spans, whole = dict(view.spans), view.whole
-        alone = self.alone.get(view.axes)
-        if alone is None:
-            alone = self.alone[view.axes] = lonely(view.axes)
-        for look, dimensions in zip(sight, view.axes, strict=True):
-            if look is SAME_POSITION:
-                continue
-            for dimension in dimensions:
-                if look is GLANCE:
-                    whole |= {dimension}
-                elif isinstance(look, Window) and dimension in alone and dimension in spans:
-                    spans[dimension] = spans[dimension].through(look)
-                else:
-                    whole |= {dimension}
-                    spans.pop(dimension, None)
-        axes = view.axes
-        if origin is not same_axes(len(axes)):
+        for dimension, look in looks:
+            if look is GLANCE:
+                whole |= {dimension}
+            elif isinstance(look, Window) and dimension not in view.merged and dimension in spans:
+                spans[dimension] = spans[dimension].through(look)
+            else:
+                whole |= {dimension}
+                spans.pop(dimension, None)
+        axes, merged = view.axes, view.merged
+        if origin is not None:
+            merged |= without_axis(axes, origin)
             axes = tuple(frozenset().union(*(axes[axis] for axis in made)) for made in origin)
-        return View(axes, spans, whole, view.aligned, view.source)
+        return View(axes, spans, whole, merged, view.aligned, view.source)
 
     def _join(self, one: View, other: View) -> View:
-        if one is other or one[:4] == other[:4]:
+        if one is other or one[:5] == other[:5]:
             return one
         spans, aligned = dict(one.spans), one.aligned and other.aligned
         for dimension, span in other.spans.items():
@@ -178,7 +187,7 @@ class Viewer:
         axes = one.axes
         if len(axes) == len(other.axes):
             axes = tuple(mine | theirs for mine, theirs in zip(axes, other.axes, strict=True))
-        return View(axes, spans, one.whole | other.whole, aligned, one.source)
+        return View(axes, spans, one.whole | other.whole, one.merged | other.merged, aligned, one.source)
 
     def field(self, view: View) -> ReceptiveField:
         """The published terms of a view."""
