@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from archcalc.analysis.receptive import Viewer, lens_of, lonely
+from archcalc.analysis.receptive import Viewer
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import GLANCE, SAME_POSITION, Edge, Sight, Window
+from archcalc.ops.operator import GLANCE, SAME_POSITION, Edge, Sight, Window, shape_text
 
 Interval = tuple[int, int]
 """The first and the last position."""
@@ -114,17 +114,16 @@ class Tracer:
         for layer in network.layers:
             self.viewer.look(layer.name, layer.op, layer.inputs)
 
-    def dimensions(self, layer: Layer) -> dict[int, int]:
-        """The input dimensions that have an axis of the layer's output to themselves, with that axis."""
-        axes = self.viewer.views[layer.name].axes
-        alone = lonely(axes)
-        places = {dimension: at for at, axis in enumerate(axes) for dimension in axis if dimension in alone}
-        return dict(sorted(places.items()))
+    def axes(self, layer: Layer) -> dict[int, frozenset[int]]:
+        """The axes of the layer's output along which positions have a place, each with the input dimensions there."""
+        view = self.viewer.views[layer.name]
+        placed = {at: dimensions - view.merged for at, dimensions in enumerate(view.axes)}
+        return dict(sorted(((at, own) for at, own in placed.items() if own), key=lambda pair: min(pair[1])))
 
     def middle(self, name: str) -> tuple[int, ...]:
         """The unit in the middle of a layer's output."""
         layer = self.network[name]
-        return tuple((layer.output_shape[axis] - 1) // 2 for axis in self.dimensions(layer).values())
+        return tuple((layer.output_shape[axis] - 1) // 2 for axis in self.axes(layer))
 
     def boxes(self, name: str, unit: Sequence[int]) -> list[Box]:
         """What the unit at these positions of a layer's output sees of every input.
@@ -147,33 +146,31 @@ class Tracer:
         ]
 
     def _start(self, layer: Layer, unit: Sequence[int]) -> dict[int, _Glimpse]:
-        places = self.dimensions(layer)
-        sizes = [layer.output_shape[axis] for axis in places.values()]
-        if len(unit) != len(sizes):
-            shape = "×".join(map(str, layer.output_shape))
+        axes = self.axes(layer)
+        if len(unit) != len(axes):
             raise ValueError(
-                f"a unit of {layer.name} (output {shape}) has {len(sizes)} spatial positions, not {len(unit)}"
+                f"a unit of {layer.name} (output {shape_text(layer.output_shape)}) "
+                f"has {len(axes)} spatial positions, not {len(unit)}"
             )
-        for position, size in zip(unit, sizes, strict=True):
+        glimpses = {}
+        for position, (axis, dimensions) in zip(unit, axes.items(), strict=True):
+            size = layer.output_shape[axis]
             if not 0 <= position < size:
                 raise ValueError(f"{layer.name} has positions 0 to {size - 1}, and no {position}")
-        return {
-            dimension: _Glimpse(position, position, 1 << position)
-            for dimension, position in zip(places, unit, strict=True)
-        }
+            for dimension in dimensions & self.viewer.views[layer.name].spans.keys():
+                glimpses[dimension] = _Glimpse(position, position, 1 << position)
+        return glimpses
 
     def _back(self, layer: Layer, glimpses: dict[str, dict[int, _Glimpse]], whole: dict[str, frozenset[int]]) -> None:
         """Hand what is seen of a layer's output on to its inputs."""
-        for source, sight in zip(layer.inputs, lens_of(layer.op).sights, strict=True):
+        for source, sight in zip(layer.inputs, layer.op.sights(), strict=True):
             seen = glimpses.setdefault(source, {})
             everything = set(whole.get(source, frozenset()) | whole[layer.name])
-            axes = self.viewer.views[source].axes
-            shape = self.network.shape_of(source)
-            alone = lonely(axes)
-            for look, size, dimensions in zip(sight, shape, axes, strict=True):
+            view = self.viewer.views[source]
+            for look, size, dimensions in zip(sight, self.network.shape_of(source), view.axes, strict=True):
                 for dimension in dimensions:
                     glimpse = glimpses[layer.name].get(dimension)
-                    through = None if glimpse is None else _through(glimpse, look, size, dimension in alone)
+                    through = None if glimpse is None else _through(glimpse, look, size, dimension not in view.merged)
                     if through is None or look is GLANCE:
                         everything.add(dimension)
                     if through is not None:
@@ -197,10 +194,10 @@ class Tracer:
         return Box(source, tuple(sides), bool(own & whole), any(dimension in glimpses for dimension in own))
 
 
-def _through(glimpse: _Glimpse, look: Window | Sight, size: int, alone: bool) -> _Glimpse | None:
+def _through(glimpse: _Glimpse, look: Window | Sight, size: int, own_axis: bool) -> _Glimpse | None:
     """What is seen of one axis of an input; None where its positions have no place."""
     if look is SAME_POSITION or look is GLANCE:
         return _Glimpse(glimpse.first, glimpse.last, glimpse.positions)
-    if isinstance(look, Window) and alone:
+    if isinstance(look, Window) and own_axis:
         return glimpse.through(look, size)
     return None

@@ -82,7 +82,6 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
     The unit is all channels at a position of the layer's output. Without ``gates``, only the spatial path is measured.
     """
     tracer = Tracer(network)
-    places = tracer.dimensions(network[name])
     linear = linear_network(network, name, tracer, gates)
     torch.manual_seed(0)
     module = build_module(linear).double().eval()
@@ -96,7 +95,7 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
         return {}
     start = torch.zeros_like(output)
     index: list[Any] = [slice(None)] * output.dim()
-    for axis, position in zip(places.values(), unit, strict=True):
+    for axis, position in zip(tracer.axes(network[name]), unit, strict=True):
         index[axis + 1] = position
     start[tuple(index)] = 1
     gradients = torch.autograd.grad(output, given[: len(network.inputs)], start, allow_unused=True)
