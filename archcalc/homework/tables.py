@@ -76,9 +76,10 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else error.strerror or "it cannot be opened"
         raise Broken(why) from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Broken("it is no plain file")
     with os.fdopen(handle, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Broken("it is no plain file")
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
         raise Broken(f"it has more than {MOST_BYTES:,} bytes")
