@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from archcalc.cli._options import counting_options, network_options, open_family, open_network
+from archcalc.spec.errors import quote
 
 if TYPE_CHECKING:
+    from archcalc.homework.gradescope import Style
     from archcalc.homework.key import AnswerKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +42,63 @@ def key_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def grading_options(function: F) -> F:
+    """How answers are graded."""
+    for option in (
+        click.option("--no-reveal", is_flag=True, help="Hint at what is wrong without giving the answers."),
+        click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
+        click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
+    ):
+        function = option(function)
+    return function
+
+
+def gradescope_options(function: F) -> F:
+    """What Gradescope shows."""
+    for option in (
+        click.option(
+            "--visibility",
+            type=click.Choice(["visible", "after_due_date", "after_published", "hidden"]),
+            default="visible",
+            help="When Gradescope shows the tests. [visible]",
+        ),
+        click.option(
+            "--out-of", metavar="N", help="Points of the whole assignment in Gradescope. [the sum of the cells' points]"
+        ),
+        click.option(
+            "--per", type=click.Choice(["row", "cell"]), default="row", help="Make a test in Gradescope of each. [row]"
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def gradescope_style(per: str, visibility: str, out_of: str | None) -> Style:
+    """What the options of `gradescope_options` mean."""
+    from fractions import Fraction
+
+    from archcalc.homework.gradescope import Style
+
+    if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
+        raise ValueError(f"--out-of takes points above 0, in hundredths at the finest, not {quote(out_of)}")
+    return Style(per == "cell", visibility, None if out_of is None else Fraction(out_of))
+
+
+def as_options(**values: Any) -> list[str]:
+    """Values of options as words of a command line; what is None, empty or not set is left out."""
+    names = {"with_total": "total", "settings": "set", "inputs": "input", "lets": "let"}
+    words: list[str] = []
+    for name, value in values.items():
+        option = f"--{names.get(name, name).replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, tuple):
+            words += [word for one in value for word in (option, one)]
+        elif value not in (None, False, ""):
+            words += [option, str(value)]
+    return words
 
 
 def open_key(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._homework import key_options, open_key
-from archcalc.cli._options import output_option, write
+from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
+from archcalc.cli._options import output_option, write, write_file
 
 if TYPE_CHECKING:
     from archcalc.homework.grade import GradedSheet
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 @click.argument("network")
 @click.argument("answers", nargs=-1, required=True, metavar="ANSWERS…")
 @key_options
-@click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]")
-@click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]")
-@click.option("--no-reveal", is_flag=True, help="Hint at what is wrong without giving the answers.")
+@grading_options
 @click.option("--summary", metavar="FILE", help="Write the grades of all sheets as CSV.")
+@click.option(
+    "--gradescope", metavar="FILE", help="Write Gradescope's results.json for a file, or a submission's folder."
+)
+@gradescope_options
 @click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="[text]")
 @output_option
 @click.pass_context
@@ -37,6 +39,10 @@ def command(
     tolerance: str,
     no_reveal: bool,
     summary: str | None,
+    gradescope: str | None,
+    per: str,
+    visibility: str,
+    out_of: str | None,
     format_: str,
     output: str | None,
     **key_settings: Any,
@@ -53,6 +59,17 @@ def command(
 
     key = open_key(network, points=points, **key_settings)
     grader = Grader(key, Tolerance.parse(tolerance), reveal=not no_reveal)
+    if gradescope is not None:
+        from archcalc.homework.gradescope import grade_folder, results_json
+
+        if len(answers) != 1:
+            raise click.UsageError("--gradescope is for one submission: one file, or its folder")
+        style = gradescope_style(per, visibility, out_of)
+        path = Path(answers[0])
+        sheet = grade_folder(grader, path) if path.is_dir() else grader.grade(path)
+        write_file(Path(gradescope), results_json(sheet, style).encode())
+        write(render_class([sheet], format_) if sheet.problem is not None else render_sheet(sheet, format_), output)
+        context.exit(0 if sheet.is_right else 1)
     if len(answers) == 1 and summary is None:
         sheet = grader.grade(Path(answers[0]))
         if sheet.problem is not None:

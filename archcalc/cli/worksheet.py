@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._homework import key_options, open_key
+from archcalc.cli._homework import (
+    as_options,
+    gradescope_options,
+    gradescope_style,
+    grading_options,
+    key_options,
+    open_key,
+)
 from archcalc.cli._options import format_of, output_option, write, write_file
 
 SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "markdown"}
@@ -21,8 +28,24 @@ SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "mar
 @click.option(
     "--format", "format_", type=click.Choice(["csv", "xlsx", "markdown"]), help="Format. [by the file's name]"
 )
+@click.option("--autograder", metavar="DIR", help="Write a folder that Gradescope takes, zipped, as an autograder.")
+@grading_options
+@gradescope_options
 @output_option
-def command(network: str, columns: str | None, format_: str | None, output: str | None, **key_settings: Any) -> None:
+def command(
+    network: str,
+    columns: str | None,
+    format_: str | None,
+    autograder: str | None,
+    points: str,
+    tolerance: str,
+    no_reveal: bool,
+    per: str,
+    visibility: str,
+    out_of: str | None,
+    output: str | None,
+    **key_settings: Any,
+) -> None:
     """Write the table of NETWORK with the asked cells left blank.
 
     What is given is what the spec says of each layer; where sizes are asked, the input's are in the first row. NETWORK
@@ -31,7 +54,20 @@ def command(network: str, columns: str | None, format_: str | None, output: str 
     from archcalc.homework.worksheet import to_csv, to_markdown, to_xlsx, worksheet
 
     chosen = format_of(output, format_, SUFFIXES)
-    sheet = worksheet(open_key(network, **key_settings), columns.split(",") if columns else None)
+    key = open_key(network, points=points, **key_settings)
+    if autograder is not None:
+        from archcalc.homework.autograder import write_autograder
+        from archcalc.homework.numbers import Tolerance
+
+        Tolerance.parse(tolerance)
+        gradescope_style(per, visibility, out_of)
+        shown = {"per": per, "visibility": visibility, "out_of": out_of}
+        graded = {"points": points, "tolerance": tolerance, "no_reveal": no_reveal}
+        write_autograder(Path(autograder), network, key, as_options(**key_settings, **graded, **shown))
+        click.echo(f"wrote {autograder}: zip what is in it, and give it to Gradescope", err=True)
+        if output is None:
+            return
+    sheet = worksheet(key, columns.split(",") if columns else None)
     if chosen != "xlsx":
         write(to_csv(sheet) if chosen == "csv" else to_markdown(sheet), output)
         return

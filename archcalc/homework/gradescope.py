@@ -19,7 +19,7 @@ from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
 from archcalc.homework.grading import Grader
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.formats import escape_markdown
-from archcalc.render.grades import finding, points_text
+from archcalc.render.grades import points_text
 from archcalc.spec.errors import printable, quote
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
@@ -140,7 +140,8 @@ def _output(cell: GradedCell) -> str:
     points = f"{points_text(cell.points)} of {points_text(cell.most)}"
     lines = [f"**{heading}**{written}: {cell.verdict.value} ({points})"]
     if cell.verdict is not Verdict.RIGHT:
-        lines += ["", escape_markdown(finding(cell))]
+        answer = f" It is {cell.expected}." if cell.expected is not None and not cell.verdict.has_points else ""
+        lines += ["", escape_markdown(f"{cell.feedback}{answer}")]
         if cell.derivation and not cell.verdict.has_points:
             lines += ["", *(f"    {printable(line)}" for line in cell.derivation)]
     return "\n".join(lines)

@@ -1,0 +1,176 @@
+"""A folder that Gradescope takes as an autograder: zip what is in it.
+
+It holds this very archcalc as a wheel, so what grades is what made the worksheet; the spec, if it is no bundled one;
+the key, for the teaching assistants' eyes; and the two scripts that Gradescope runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import re
+import shlex
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import archcalc
+from archcalc.homework.answers import show
+from archcalc.homework.key import AnswerKey
+from archcalc.render.formats import csv_cell
+from archcalc.spec.errors import SpecError, quote
+from archcalc.spec.library import SUFFIXES, bundled_folder, find
+from archcalc.spec.source import Scalar, parse, read_document
+
+SETUP = """\
+#!/usr/bin/env bash
+# Gradescope runs this once, when the autograder's image is made. It installs archcalc, from the wheel beside this file.
+set -euo pipefail
+root="${AUTOGRADER_ROOT:-/autograder}"
+if ! python3 -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))'; then
+  apt-get update -y
+  apt-get install -y python3 python3-pip python3-venv
+fi
+python3 -m venv "$root/archcalc"
+"$root/archcalc/bin/python" -m pip install "$(ls "$root"/source/archcalc-*.whl)[homework]"
+"""
+
+RUN = """\
+#!/usr/bin/env bash
+# Gradescope runs this for each submission. It writes results.json, whatever was handed in.
+root="${{AUTOGRADER_ROOT:-/autograder}}"
+mkdir -p "$root/results"
+rm -f "$root/results/results.json"
+cd "$root/source" || exit 1
+"$root/archcalc/bin/python" -m archcalc check {network} "$root/submission" \\
+  {options} \\
+  --gradescope "$root/results/results.json"
+if [ ! -s "$root/results/results.json" ]; then
+  echo '{{"score": 0, "output": "The autograder failed: please tell your instructors."}}' > "$root/results/results.json"
+fi
+exit 0
+"""
+
+
+def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequence[str]) -> None:
+    """Write the folder, whole or not at all.
+
+    Args:
+        folder: a new folder, or an empty one.
+        reference: what the user calls the network: a bundled name, a piece, or a file, which is copied.
+        key: what is asked, and the answers.
+        options: what `archcalc check` is given beside the network and the submission.
+
+    Raises `ValueError` for a folder with something in it.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{quote(str(folder))} exists: an autograder needs a new or an empty folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:50]}."))
+    try:
+        network = _copy_spec(reference, temporary)
+        script = RUN.format(network=shlex.quote(network), options=shlex.join(options))
+        (temporary / "setup.sh").write_text(SETUP, encoding="utf-8", newline="\n")
+        (temporary / "run_autograder").write_text(script, encoding="utf-8", newline="\n")
+        for name in ("setup.sh", "run_autograder"):
+            (temporary / name).chmod(0o755)
+        (temporary / "key.csv").write_text(key_csv(key), encoding="utf-8")
+        _write_wheel(temporary)
+        temporary.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        os.replace(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def key_csv(key: AnswerKey) -> str:
+    """The right answers as a table that `archcalc check` gives all points."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["layer", *(question.key for question in key.questions)])
+    for row in key.rows:
+        answers = [(question, key.answer(row, question)) for question in key.questions]
+        texts = ["" if answer is None else _plain(show(question, answer, key.analysis)) for question, answer in answers]
+        writer.writerow([csv_cell(row.name), *map(csv_cell, texts)])
+    return stream.getvalue()
+
+
+def _plain(shown: str) -> str:
+    """An answer without what stands in brackets for the reader: `72,855,552 (72.9 M)`; no thousands marks."""
+    return re.sub(r" \([\d.,]+ \w+\)$", "", shown).replace(",", "")
+
+
+# -- the spec
+
+
+def _copy_spec(reference: str, folder: Path) -> str:
+    """Copy a spec of the user's own with all that it extends, and say how it is called from inside the folder."""
+    from archcalc.spec.family import is_piece
+
+    if is_piece(reference):
+        return reference
+    variant = reference.partition("#")[2]
+    spec, _ = find(reference)
+    path = spec.document.path
+    if path is None or path.resolve().parent == bundled_folder().resolve():
+        return reference
+    for copied, name in _extended(path, path.parent.resolve()):
+        target = folder / "spec" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(copied, target)
+    return f"spec/{path.name}" + (f"#{variant}" if variant else "")
+
+
+def _extended(path: Path, top: Path) -> Iterator[tuple[Path, Path]]:
+    """A spec and those that it builds on, which stand beside it or below, with their places from ``top``."""
+    while True:
+        path = path.resolve()
+        yield path, path.relative_to(top)
+        node = parse(read_document(path)).get("extends")
+        name = node.text.partition("#")[0] if isinstance(node, Scalar) else ""
+        if not name.endswith(SUFFIXES):
+            return
+        path = path.parent / name
+
+
+# -- the wheel
+
+
+def _write_wheel(folder: Path) -> None:
+    """This installation of archcalc as a wheel: what pip needs to install it, and no more."""
+    try:
+        about = metadata.distribution("archcalc").read_text("METADATA")
+    except metadata.PackageNotFoundError:
+        about = None
+    if about is None:
+        raise SpecError("archcalc is not installed as a package here: pip install it to make an autograder")
+    version = archcalc.__version__
+    inside = f"archcalc-{version}.dist-info"
+    package = Path(archcalc.__file__).resolve().parent
+    files = {f"archcalc/{path.relative_to(package).as_posix()}": path.read_bytes() for path in _files(package)}
+    specs = bundled_folder().resolve()
+    files |= {f"archcalc/specs/{path.relative_to(specs).as_posix()}": path.read_bytes() for path in _files(specs)}
+    files[f"{inside}/METADATA"] = about.encode()
+    files[f"{inside}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: archcalc\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    record = [f"{name},sha256={_digest(content)},{len(content)}" for name, content in files.items()]
+    files[f"{inside}/RECORD"] = "\n".join([*record, f"{inside}/RECORD,,"]).encode() + b"\n"
+    with zipfile.ZipFile(folder / f"archcalc-{version}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
+        for name, content in files.items():
+            wheel.writestr(name, content)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+
+
+def _digest(content: bytes) -> str:
+    """As the wheel format has it: SHA-256, base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
