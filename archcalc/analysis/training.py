@@ -62,10 +62,15 @@ def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> l
 
     Of layers that are recomputed, only what their block takes is kept.
     """
-    step = _Step(analysis, recomputed)
+    step = Step(analysis, recomputed)
     for _ in step.forward():
         pass
-    return step.saved
+    known: set[Piece] = set()
+    saved = []
+    for layer, kept in zip(step.run.layers, step.kept, strict=True):
+        saved.append(Saved(layer.name, sum(size for piece, size in kept.items() if piece not in known)))
+        known.update(kept)
+    return saved
 
 
 def training_memory(analysis: Analysis, optimizer: str = "sgd") -> TrainingMemory:
@@ -100,7 +105,7 @@ def runs_when_last(op: Operator) -> bool:
 
 
 def _start(analysis: Analysis, optimizer: str, recomputed: Sequence[range]) -> tuple[Heap, Iterator[Moment]]:
-    step = _Step(analysis, recomputed)
+    step = Step(analysis, recomputed)
     return step.run.heap, step.moments(OPTIMIZERS[optimizer])
 
 
@@ -112,31 +117,42 @@ class _Gradient(NamedTuple):
     """Whether it fills its memory: a part of another does not."""
 
 
-class _Step:
+class Step:
     """A training step, moment by moment."""
 
     def __init__(self, analysis: Analysis, recomputed: Sequence[range]) -> None:
         self.run = Run(analysis, lambda op: op.is_view_in_training)
         self.network = analysis.network
         self.weights = analysis.totals.params * self.run.item
-        self.saved: list[Saved] = []
+        self.kept: list[dict[Piece, int]] = []
+        """Of each layer, what autograd keeps for it at the end of the forward pass, and its bytes."""
         self.differentiable: set[str] = set()
         self._block_of = {at: block for block in recomputed for at in block}
         self._saved_by: dict[int, list[Piece]] = {}
         self._taken_by: dict[range, list[Piece]] = {}
         """What blocks that are recomputed take from outside."""
-        self._known: set[Piece] = set()
         self._gradients: dict[str, _Gradient] = {}
         """Of each name, its output's gradient so far."""
 
     def moments(self, optimizer: Optimizer) -> Iterator[Moment]:
+        """All of them, to the weights' update."""
         yield from self.forward()
         yield from self.backward()
-        yield self.run.heap.moment("update", "", optimizer.scratch * self.weights)
+        yield self.at_update(optimizer)
+
+    def at_update(self, optimizer: Optimizer) -> Moment:
+        """The moment after the backward pass."""
+        return self.run.heap.moment("update", "", optimizer.scratch * self.weights)
+
+    def waiting(self, at: int) -> list[str]:
+        """Names of layers before number ``at`` whose outputs a layer from there on takes."""
+        before = {layer.name for layer in self.run.layers[:at]}
+        return [name for names in self.run.ends[at:] for name in names if name in before]
 
     # -- forward
 
     def forward(self) -> Iterator[Moment]:
+        """The moments of the forward pass."""
         run = self.run
         for at, layer in enumerate(run.layers):
             if layer.op.weights() or not self.differentiable.isdisjoint(layer.inputs):
@@ -149,7 +165,7 @@ class _Step:
             else:
                 kept = self._take(block) if at == block.start else []
                 yield from self._pass(layer)
-            self.saved.append(Saved(layer.name, self._new_bytes(kept)))
+            self.kept.append({piece: run.heap.size(piece) for piece in kept})
             yield run.heap.moment("forward", layer.name)
             run.forget(at)
 
@@ -200,14 +216,10 @@ class _Step:
             self.run.heap.hold(piece)
         return pieces
 
-    def _new_bytes(self, pieces: Sequence[Piece]) -> int:
-        new = [piece for piece in pieces if piece not in self._known]
-        self._known.update(new)
-        return sum(map(self.run.heap.size, new))
-
     # -- backward
 
     def backward(self) -> Iterator[Moment]:
+        """The moments of the backward pass, for given gradients of the outputs."""
         run = self.run
         for name in self.network.outputs:
             if name in self.differentiable:

@@ -30,6 +30,9 @@ UNITS = {
 @click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
 @click.option("--optimizer", default="sgd", metavar="NAME", help="none, sgd, momentum or adam. [sgd]")
 @click.option("--fit", "budget", metavar="SIZE", help="Find the largest batch that fits into it: 24GB, 16GiB.")
+@click.option(
+    "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
+)
 @click.option("--chart", metavar="FILE", help="Draw the timeline: a file .svg, .png or .pdf.")
 @click.option("--format", "format_", type=click.Choice(list(FORMATS.values())), help="Format. [as the file is called]")
 @output_option
@@ -44,6 +47,7 @@ def command(
     mode: str | None,
     optimizer: str,
     budget: str | None,
+    room: str | None,
     chart: str | None,
     format_: str | None,
     output: str | None,
@@ -51,7 +55,7 @@ def command(
     """Show the memory that NETWORK takes: weights, gradients, optimizer's state, activations, and the peak.
 
     Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
-    if not even one sample fits.
+    if not even one sample fits; with --checkpoint, if no choice of blocks does.
     """
     from archcalc.analysis.memory import memory
     from archcalc.render import memory as render
@@ -61,9 +65,15 @@ def command(
     if budget is not None:
         if chart is not None:
             raise click.UsageError("--chart shows one batch: no --fit")
+        if room is not None:
+            raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
         analysis = open_network(network, settings, inputs).analyze(dtype=dtype)
         context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, chosen, output))
     analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype)
+    if room is not None:
+        if chart is not None or mode == "inference":
+            raise click.UsageError("--checkpoint is for training, and has no chart")
+        context.exit(_recompute(analysis, parse_bytes(room), optimizer, chosen, output))
     result = memory(analysis, mode or "inference", optimizer)
     if chart is not None and picture is not None:
         from archcalc.render.plot.figure import save
@@ -82,6 +92,16 @@ def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, form
     fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
     write(getattr(render, f"fits_{format_}")(analysis, budget, fits), output)
     return 0 if all(one.batch for one in fits) else 1
+
+
+def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:
+    """Write which blocks to recompute; the exit code says whether that fits."""
+    from archcalc.analysis.checkpoint import choose
+    from archcalc.render import memory as render
+
+    plan = choose(analysis, room, optimizer)
+    write(getattr(render, f"plan_{format_}")(plan), output)
+    return 0 if plan.fits else 1
 
 
 def parse_bytes(text: str) -> int:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from archcalc.analysis import Analysis
+from archcalc.analysis.checkpoint import Plan
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.heap import WHAT, Alive, Moment
 from archcalc.analysis.memory import Fit, Memory
@@ -17,11 +18,12 @@ from archcalc.render.columns import Column
 from archcalc.render.formats import csv_cell, escape_markdown
 from archcalc.render.grid import Grid, Section, title_of
 from archcalc.render.text import pad, text_table
-from archcalc.render.units import BYTES, choose_unit
+from archcalc.render.units import BYTES, COUNTS, choose_unit
 
 MOST_ALIVE = 12
 """So many of the tensors at the peak are named."""
 CHART_WIDTH, CHART_HEIGHT = 72, 10
+_SAVED = "what autograd keeps at the end of the forward pass"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
@@ -116,7 +118,7 @@ def _quantities(memory: Memory) -> Grid:
         numbers = OPTIMIZERS[memory.optimizer].state
         standing.append(("optimizer's state", memory.state, f"{numbers} × weights"))
         parts = [
-            ("saved activations", memory.saved, "what autograd keeps at the end of the forward pass"),
+            ("saved activations", memory.saved, _SAVED),
             ("gradients", memory.gradients, "of the weights, complete before their update"),
         ]
     standing.append(("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
@@ -152,7 +154,17 @@ def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: l
     return Grid(title, columns, list(headings), list(headings), sections, notes)
 
 
-_RIGHT = frozenset((*(unit.symbol for unit in BYTES), "share", "batch", "takes (B)", "one more takes (B)"))
+_RIGHT = frozenset(
+    (
+        *(unit.symbol for unit in BYTES),
+        "share",
+        "batch",
+        "takes (B)",
+        "one more takes (B)",
+        "all saved",
+        "some recomputed",
+    )
+)
 
 
 def _chart(memory: Memory) -> str:
@@ -193,6 +205,8 @@ def _markdown(grid: Grid) -> str:
     lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
     for section in grid.sections:
         lines += [line(row) for row in (*section.rows, *section.totals)]
+    for note in grid.notes:
+        lines += ["", escape_markdown(note)]
     return "\n".join(lines) + "\n"
 
 
@@ -237,3 +251,80 @@ def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Grid:
     title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
     notes = [f"Not even one sample fits: {one.mode}." for one in fits if not one.batch]
     return _grid(title, ("run", "batch", "takes (B)", "one more takes (B)"), [Section(rows, [])], notes)
+
+
+# -- what to recompute
+
+
+def plan_text(plan: Plan) -> str:
+    """What recomputing comes to, and of which blocks."""
+    return text_table(_plan(plan))
+
+
+def plan_markdown(plan: Plan) -> str:
+    """The same table."""
+    return _markdown(_plan(plan))
+
+
+def plan_csv(plan: Plan) -> str:
+    """A row for each block that could be recomputed."""
+    chosen = set(plan.blocks)
+    rows = [[csv_cell(name), str(int(name in chosen))] for name in plan.candidates]
+    return csv_rows([["block", "recomputed"], *rows])
+
+
+def plan_json(plan: Plan) -> str:
+    """Everything, bytes and multiply-adds in full."""
+    analysis = plan.without.analysis
+    data = {
+        **_of(analysis),
+        "optimizer": plan.without.optimizer,
+        "budget_bytes": plan.budget,
+        "fits": plan.fits,
+        "recomputed": list(plan.blocks),
+        "candidates": list(plan.candidates),
+        "peak_bytes": plan.peak,
+        "saved_bytes": plan.saved,
+        "without": {"peak_bytes": plan.without.peak, "saved_bytes": plan.without.saved},
+        "extra_macs": plan.macs,
+        "forward_macs": analysis.totals.macs,
+        "extra_macs_above_least": plan.above_least,
+        "least_peak_bytes": None if plan.fits else plan.least,
+    }
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+
+def _plan(plan: Plan) -> Grid:
+    analysis, without = plan.without.analysis, plan.without
+    unit = choose_unit([plan.peak, without.peak], BYTES, 2)
+    macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
+    again = f"{_share(plan.macs, analysis.totals.macs)} of a forward pass"
+    rows = [
+        [f"peak ({unit.symbol})", unit.text(without.peak), unit.text(plan.peak), moment_in_words(plan.highest.moment)],
+        [f"saved activations ({unit.symbol})", unit.text(without.saved), unit.text(plan.saved), _SAVED],
+        [f"computed again ({macs.symbol}MACs)", "0", macs.text(plan.macs), again],
+    ]
+    if plan.fits:
+        count = f"{len(plan.blocks)} of {len(plan.candidates)} blocks"
+        notes = [f"Recompute {count}: {', '.join(_runs(plan))}."] if plan.blocks else ["It fits: recompute nothing."]
+        if plan.above_least:
+            notes.append(f"Other choices may compute up to {plan.above_least:,} multiply-adds less again.")
+    else:
+        notes = [f"No choice of blocks fits: the least that recomputing reaches is {plan.least:,} B."]
+    title = f"{_title(without)} · to fit {plan.budget:,} B"
+    headings = ("", "all saved", "some recomputed", "what it is")
+    return _grid(title, headings, [Section(rows, [])], notes)
+
+
+def _runs(plan: Plan) -> list[str]:
+    """The chosen blocks, those that follow each other in one group as `layer1.0 … layer1.2`."""
+    places = {name: at for at, name in enumerate(plan.candidates)}
+    runs: list[list[str]] = []
+    for name in plan.blocks:
+        last = runs[-1][-1] if runs else ""
+        follows = runs and places[name] == places[last] + 1 and name.rpartition(".")[0] == last.rpartition(".")[0]
+        if follows:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    return [f"{run[0]} … {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -99,6 +100,38 @@ def test_what_does_not_fit_exits_with_1(cli):
     assert cli("memory", "vgg16", "--fit", "1B").code == 1
 
 
+def test_checkpoint_names_the_blocks_and_their_cost(cli):
+    result = cli("memory", "resnet50", "--batch", "32", "--checkpoint", "2GiB")
+    assert (result.code, result.err) == (0, "")
+    assert "Recompute 3 of 16 blocks: layer1.0, layer1.1, layer2.0." in result.out
+    data = json.loads(cli("memory", "resnet50", "--batch", "32", "--checkpoint", "2GiB", "--format", "json").out)
+    assert data["peak_bytes"] <= data["budget_bytes"] < data["without"]["peak_bytes"]
+    # fvcore and torch: 4,089,184,256 multiply-adds a sample (ResNet-50 at 224, stride in the 3×3)
+    assert data["forward_macs"] == 32 * 4_089_184_256
+    assert data["extra_macs"] == sum(
+        row.macs
+        for row in archcalc.load("resnet50").analyze(batch=32).rows
+        if row.name.startswith(tuple(f"{block}." for block in data["recomputed"]))
+    )
+    rows = cli("memory", "resnet50", "--batch", "32", "--checkpoint", "2GiB", "--format", "csv").out.splitlines()
+    assert rows[:2] == ["block,recomputed", "layer1.0,1"]
+    assert sum(row.endswith(",1") for row in rows) == 3
+
+
+def test_what_no_choice_of_blocks_fits_exits_with_1(cli):
+    result = cli("memory", "resnet50", "--batch", "32", "--checkpoint", "1GB")
+    assert result.code == 1
+    assert "No choice of blocks fits: the least that recomputing reaches is" in result.out
+    least = re.search(r"reaches is ([\d,]+)\s+B", result.out).group(1).replace(",", "")
+    assert cli("memory", "resnet50", "--batch", "32", "--checkpoint", f"{least}B").code == 0
+
+
+def test_what_fits_needs_no_recomputing(cli):
+    result = cli("memory", "resnet50", "--checkpoint", "10GB", "--format", "markdown")
+    assert result.code == 0
+    assert "It fits: recompute nothing." in result.out
+
+
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
 def test_the_chart(cli, tmp_path, suffix):
     path = tmp_path / f"chart.{suffix}"
@@ -162,6 +195,9 @@ def test_no_sizes(text):
         (("lenet5", "--batch", "0"), "--batch"),
         (("lenet5", "--chart", "x.txt"), "no format"),
         (("lenet5", "--fit", "1GB", "--chart", "x.svg"), "no --fit"),
+        (("lenet5", "--fit", "1GB", "--checkpoint", "1GB"), "one of them"),
+        (("lenet5", "--checkpoint", "1GB", "--mode", "inference"), "for training"),
+        (("alexnet", "--batch", "64", "--checkpoint", "1MB"), "alexnet has no blocks"),
     ],
 )
 def test_mistakes(arguments, message, cli, tmp_path, monkeypatch):
