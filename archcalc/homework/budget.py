@@ -16,6 +16,8 @@ from archcalc.spec.expression import parse_expression
 from archcalc.spec.source import Document, read_document
 from archcalc.spec.values import ExpressionError, Record, ShapeValue
 
+MOST_ASSERTIONS = 1000
+
 
 @dataclass(frozen=True)
 class Assertion:
@@ -74,6 +76,8 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
             assertion = Assertion(text, Place(document.file, document.lines, line, column, max(len(text), 1)))
             _parse(assertion)
             found.append(assertion)
+            if len(found) > MOST_ASSERTIONS:
+                raise SpecError(f"there are more than {MOST_ASSERTIONS:,} assertions", assertion.place)
     return found
 
 
