@@ -24,6 +24,7 @@ from archcalc.spec.errors import quote
 MOST_CHARACTERS = 300
 MOST_POWER = 12
 MOST_TERMS = 400
+MOST_DEGREE = 40
 MOST_DEPTH = 30
 MOST_BITS = 300
 POINTS = 50
@@ -136,7 +137,11 @@ class _Reader:
         return self.tokens.pop(0)
 
     def bounded(self, formula: Polynomial) -> Polynomial:
-        if len(formula.terms) > MOST_TERMS or any(_bits(factor) > MOST_BITS for factor in formula.terms.values()):
+        if (
+            len(formula.terms) > MOST_TERMS
+            or any(_bits(factor) > MOST_BITS for factor in formula.terms.values())
+            or any(sum(abs(power) for _, power in monomial) > MOST_DEGREE for monomial in formula.terms)
+        ):
             raise Unreadable(f"{quote(self.text)} is too large when written out")
         return formula
 

@@ -7,6 +7,7 @@ made, and nowhere after it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from archcalc.analysis.explain import Explanation, explain, look_through
-from archcalc.analysis.terms import Number as Constant
 from archcalc.arithmetic import Shape
 from archcalc.homework.answers import Amount, Answer, Reader, Sizes, show
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
 from archcalc.homework.mistakes import candidates, diagnose
-from archcalc.homework.numbers import DIGITS, Tolerance, Unreadable
+from archcalc.homework.numbers import DIGITS, Number, Tolerance, Unreadable
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
 from archcalc.homework.rerun import rerun
 from archcalc.homework.sheet import Sheet, read_sheet
@@ -77,13 +77,20 @@ class Grader:
         return self._derivations[at]
 
     def _derive(self, row: Row, question: Question) -> Iterator[str]:
+        """The derivation of the row's first layer, and of those in the same row that have a part in its number."""
         if row.of_group or not question.quantity or self.key.symbols:
             return
+        parts = [one for one in row.layers[1:] if question.has_total and question.value(Row(row.name, [one]))]
+        for costs in (row.head, *parts):
+            for line in self._lines(costs.name, question.quantity):
+                yield f"{costs.name}: {line}" if parts else line
+
+    def _lines(self, layer: str, quantity: str) -> Iterator[str]:
         analysis = self.key.analysis
         found: list[Explanation] = explain(
             self.key.network,
-            row.head.name,
-            [question.quantity],
+            layer,
+            [quantity],
             batch=analysis.batch,
             dtype=analysis.dtype,
             convention=analysis.convention.name,
@@ -92,8 +99,8 @@ class Grader:
         for line in found[0].lines:
             if self.reveal:
                 yield line_text(line)
-            elif line.terms and not isinstance(line.terms[0], Constant) and len(line.terms) > 1:
-                yield f"{line.symbol} = {term_text(line.terms[0])}"
+            elif len(line.terms) > 1 and _is_formula(formula := term_text(line.terms[0])):
+                yield f"{line.symbol} = {formula}"
 
 
 def _unread_units(sheet: Sheet, key: AnswerKey) -> Iterator[str]:
@@ -212,7 +219,7 @@ class _Marking:
                 value = number.value if number is not None else Fraction(truth)
                 self.sums[read.question.key] = self.sums.get(read.question.key, Fraction(0)) + value
                 if number is not None:
-                    self.slack[read.question.key] = self.slack.get(read.question.key, Fraction(0)) + number.place / 2
+                    self.slack[read.question.key] = self.slack.get(read.question.key, Fraction(0)) + _half(number)
 
     # -- verdicts
 
@@ -288,6 +295,16 @@ def _put(shape: list[Any], question: Question, answer: Sizes, truth: Shape) -> N
         shape[1:] = answer.sizes if len(answer.sizes) > 1 else answer.sizes * (len(shape) - 1)
     elif question.key in ("output_h", "output_w") and len(shape) == 3:
         shape[1 if question.key == "output_h" else 2] = answer.sizes[0]
+
+
+def _half(number: Number) -> Fraction:
+    """How far a number may be off by rounding; one that is written to the last digit is not."""
+    return number.place / 2 if number.place > 1 else Fraction(0)
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a term has symbols, and is no sum of numbers."""
+    return any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
 
 
 def _sentence(text: str) -> str:

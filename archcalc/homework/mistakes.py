@@ -121,14 +121,17 @@ def _input_size(op: Operator) -> Operator | None:
 
 
 def _kernel_once(op: Operator) -> Operator | None:
-    kernel = getattr(op, "kernel", ())
+    kernel: Shape = getattr(op, "kernel", ())
     if "kernel" not in op.arguments or len(kernel) < 2:
         return None
     return keeping_output(instead("kernel", [kernel[0], *(1 for _ in kernel[1:])]))(op)
 
 
 def _one_input_channel(op: Operator) -> Operator | None:
-    return keeping_output(instead("groups", op.x[0]))(op) if "groups" in op.arguments else None
+    if "groups" not in op.arguments or op.x[0] == op.groups:  # type: ignore[attr-defined]
+        return None
+    first: Shape = (op.groups, *op.x[1:])  # type: ignore[attr-defined]
+    return type(op)((first, *op.inputs[1:]), **op.given)
 
 
 class Mistake(NamedTuple):
@@ -199,7 +202,11 @@ def _of_counting(
         added = [one.layer.op.work().get("add", 0) for one in base.layers if getattr(one.layer.op, "bias", False)]
         yield Diagnosis("bias counted", "The additions of the bias are counted."), amount + batch * sum(added)
     if question.key == "params":
-        yield Diagnosis("statistics counted", "Running statistics are not trained."), amount + costs.buffers
+        shapes_of = [shape for one in base.layers for shape in one.layer.op.buffers().values() if shape]
+        yield (
+            Diagnosis("statistics counted", "Running statistics are not trained."),
+            amount + sum(map(product, shapes_of)),
+        )
     if question.key == "memory":
         yield (
             Diagnosis("weights instead of output", "This is the memory of the parameters, not of the output."),

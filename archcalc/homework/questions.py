@@ -18,7 +18,7 @@ from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 MOST_CHARACTERS = 60
 """What is longer is no heading."""
-CLOSE = 0.86
+CLOSE = 0.83
 """How alike a heading must be to one that is known: a slip of the pen, no other word."""
 
 

@@ -1,0 +1,50 @@
+"""A homework on AlexNet, and what a student hands in."""
+
+from __future__ import annotations
+
+import pytest
+
+import archcalc
+from archcalc.homework.grading import Grader
+from archcalc.homework.key import AnswerKey
+from archcalc.homework.numbers import Tolerance
+from archcalc.homework.questions import asked, points_of
+
+
+@pytest.fixture(scope="session")
+def make_key():
+    """`make_key("alexnet", "params,flops")`: the answer key of a homework."""
+
+    def make(network="alexnet", ask="output,memory,params,flops", points="", convention="lecture", batch=1, **settings):
+        if isinstance(network, str):
+            network = archcalc.load(network)
+        questions = asked(ask)
+        analysis = network.analyze(convention=convention, batch=batch)
+        return AnswerKey(analysis, questions, points_of(points, questions), **settings)
+
+    return make
+
+
+@pytest.fixture
+def grade(tmp_path, make_key):
+    """`grade("layer,params\\nconv1,23296")`: the graded sheet of a file with this content."""
+
+    def run(content, name="answers.csv", tolerance="digits", reveal=True, key=None, **homework):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        grader = Grader(key or make_key(**homework), Tolerance.parse(tolerance), reveal)
+        return grader.grade(path)
+
+    return run
+
+
+@pytest.fixture
+def one(grade):
+    """`one("params", "23297")`: the cell of conv1 of AlexNet, where this is written under a heading."""
+
+    def run(heading, written, layer="conv1", ask=None, **homework):
+        sheet = grade(f'layer\t{heading}\n{layer}\t"{written}"\n', ask=ask or heading.partition(" ")[0], **homework)
+        assert sheet.problem is None
+        return next(row for row in sheet.rows if row.name == layer).cells[0]
+
+    return run

@@ -1,0 +1,214 @@
+"""Grading whole sheets."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archcalc.homework.grade import Verdict
+from archcalc.homework.grading import Grader
+from archcalc.homework.key import key_of
+from archcalc.homework.questions import asked, points_of
+from archcalc.spec.family import Piece
+
+
+def cells(sheet):
+    return {(row.name, cell.column): cell for row in sheet.rows for cell in row.cells}
+
+
+def test_the_lectures_own_table(data, grade):
+    """Its one slip (conv4, 145 M for 149.5 M) and its three fc rows without bias; nothing else."""
+    sheet = grade((data / "gold" / "printed_001_alexnet.csv").read_bytes())
+    wrong = {at: cell for at, cell in cells(sheet).items() if cell.verdict is not Verdict.RIGHT}
+    assert {at: cell.diagnosis and cell.diagnosis.mistake for at, cell in wrong.items()} == {
+        ("conv4", "flops"): None,
+        ("fc6", "params"): "bias forgotten",
+        ("fc7", "params"): "bias forgotten",
+        ("fc8", "params"): "bias forgotten",
+    }
+    assert sheet.points == 44
+    assert sheet.most == 48
+    assert wrong["conv4", "flops"].derivation == ("flop = C'·H'·W'·C·K² = 256·13·13·384·3² = 149,520,384",)
+
+
+def test_the_lectures_fc6_that_was_transposed(grade):
+    """Deck 001 prints 37,725,832 for 37,752,832 (errata 2 of the gold data)."""
+    cell = cells(grade('layer,params\nfc6,"37,725,832"\n', ask="params"))["fc6", "params"]
+    assert cell.diagnosis.mistake == "transposed digits"
+
+
+@pytest.mark.parametrize(("file", "network"), [("001_googlenet_stem", "googlenet"), ("001_vgg16_classifier", "vgg16")])
+def test_other_tables_of_the_lectures(file, network, data, grade):
+    """No cell that the lectures print of these layers is wrong but fc rows without bias (gold data's conventions)."""
+    sheet = grade((data / "gold" / f"{file}.csv").read_bytes(), network=network)
+    wrong = {at: cell for at, cell in cells(sheet).items() if cell.verdict is Verdict.WRONG}
+    assert all(cell.diagnosis.mistake == "bias forgotten" for cell in wrong.values()), wrong
+
+
+# -- errors carried forward
+
+CARRIED = """layer,output,memory (KB),params,flops
+conv1,64x55x55,756.25,23296,70276800
+pool1,64x27x27,182.25,0,419904
+conv2,192x26x26,507,307392,207667200
+pool2,192x12x12,108,0,248832
+conv3,384x12x12,216,663936,95551488
+"""
+"""55 for 56 and 26 for 27; every number after them is right for these sizes: 64·55·55·4/1024, 192·26·26·64·25, …"""
+
+
+def test_an_error_costs_points_where_it_was_made(grade):
+    found = cells(grade(CARRIED))
+    wrong = [at for at, cell in found.items() if cell.verdict is Verdict.WRONG]
+    carried = [at for at, cell in found.items() if cell.verdict is Verdict.CARRIED]
+    assert wrong == [("conv1", "output"), ("conv2", "output")]
+    assert carried == [
+        ("conv1", "memory"),
+        ("conv1", "flops"),
+        *(("conv2", column) for column in ("memory", "flops")),
+        *(("pool2", column) for column in ("output", "memory", "flops")),
+        *(("conv3", column) for column in ("output", "memory", "flops")),
+    ]
+    assert all(found[at].points == found[at].most == 1 for at in carried)
+
+
+def test_a_second_error_is_diagnosed_on_the_students_own_numbers(grade):
+    """With 26 for 27 before it, a pool whose quotient is rounded up gives ⌈23/2⌉ + 1 = 13, the right size by chance."""
+    found = cells(grade("layer,output\nconv2,192x26x26\npool2,192x24x24\n", ask="output"))
+    assert found["pool2", "output"].diagnosis.mistake == "stride ignored"  # 26 − 3 + 1
+    assert cells(grade("layer,output\nconv2,192x26x26\npool2,192x13x13\n", ask="output"))["pool2", "output"].points == 1
+
+
+def test_sizes_in_columns_apart_are_carried_too(grade):
+    sheet = grade("layer,out_c,out_hw,flops\nconv1,64,55,70276800\nconv2,192,,\n", ask="output,flops")
+    found = cells(sheet)
+    assert found["conv1", "output_c"].points == Fraction(1, 2)
+    assert found["conv1", "output_hw"].verdict is Verdict.WRONG
+    assert found["conv1", "flops"].verdict is Verdict.CARRIED
+    assert found["conv2", "output_hw"].verdict is Verdict.MISSING
+    assert sheet.most == 24
+
+
+def test_a_total_of_the_students_own_numbers(grade, make_key):
+    key = make_key(ask="params", with_total=True)
+    rows = [[row.name, row.costs.params] for row in key.layers]
+    rows[0][1] = 23232  # without its bias
+
+    def total(number):
+        text = "layer,params\n" + "".join(f"{name},{params}\n" for name, params in rows) + f"total,{number}\n"
+        return cells(grade(text, key=key))["total", "params"].verdict
+
+    assert total(61100840) is Verdict.RIGHT
+    assert total(61100840 - 64) is Verdict.CARRIED
+    assert total(61100840 - 65) is Verdict.WRONG
+
+
+def test_branches_carry_errors(grade, make_key):
+    """GoogLeNet: a wrong size of one branch of an inception is carried into the concatenation."""
+    key = make_key("googlenet", ask="output")
+    rows = {row.name: row for row in key.layers}
+    concat = next(name for name, row in rows.items() if len(row.head.layer.inputs) == 4)
+    branch = rows[concat].head.layer.inputs[0]
+    row = next(row for row in key.layers if branch in [costs.name for costs in row.layers])
+    channels, *size = row.output_shape
+    whole = rows[concat].output_shape
+    shapes = [(row.name, channels + 5, *size), (concat, whole[0] + 5, *whole[1:])]
+    text = "layer,output\n" + "".join(f"{name},{'x'.join(map(str, shape))}\n" for name, *shape in shapes)
+    found = cells(grade(text, key=key))
+    assert found[row.name, "output"].verdict is Verdict.WRONG
+    assert found[concat, "output"].verdict is Verdict.CARRIED
+
+
+# -- points, reveal, formulas
+
+
+def test_points(grade):
+    sheet = grade("layer,params,flops\nconv1,23296,1\n", ask="params,flops", points="params=2,flops=0.5")
+    assert (sheet.points, sheet.most) == (2, 30)
+    sheet = grade("layer,weights,biases,flops\nconv1,23232,65,1\n", ask="params,flops", points="params=2,flops=0.5")
+    assert (sheet.points, sheet.most) == (1, 30)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from(["1", "2.5M", "12K", "x", "", "64x55x55", "99999"])), min_size=48, max_size=48)
+)
+def test_no_reveal_gives_no_answer(grade, make_key, written):
+    """Whatever is written, no text of the result holds a right number that the student did not write."""
+    key = make_key()
+    texts = iter(one[0] for one in written)
+    lines = [f"{row.name},{next(texts)},{next(texts)},{next(texts)},{next(texts)}" for row in key.rows]
+    sheet = grade("layer,output,memory,params,flops\n" + "\n".join(lines) + "\n", key=key, reveal=False)
+    for row, graded in zip(key.rows, sheet.rows, strict=True):
+        secrets = {str(row.costs.memory), str(row.costs.params), str(row.costs.flops)} - {"0"}
+        for cell in graded.cells:
+            assert cell.expected is None
+            feedback = re.sub(r"by a factor of [10,]+", "", cell.feedback.replace(f"'{cell.written}'", ""))
+            said = " ".join([feedback, *cell.derivation]).replace(",", "")
+            assert not any(re.search(rf"\b{secret}\b", said) for secret in secrets)
+            assert not re.search(r"\d{4}", said)
+
+
+def test_a_hint_is_the_formula_without_its_numbers(one):
+    hint = one("output", "64x55x55", reveal=False)
+    assert hint.derivation == ("W' = (W − K + 2P)/S + 1", "H' = W'")
+    assert hint.feedback == "The padding is left out."
+
+
+def piece(text, ask, total=False):
+    questions = asked(ask)
+    return key_of(Piece(text), questions, points_of("", questions), with_total=total)
+
+
+def test_formulas(grade):
+    """A bottleneck with a quarter of the channels: C²/4 + 9C²/16 + C²/4 weights (17/16 C², deck 001)."""
+    key = piece("conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C", "params,memory", total=True)
+    text = (
+        "layer,params,memory (elements)\nconv1,C^2/4,HWC/4\nconv2,9(C/4)^2,C/4 H W\nconv3,C*C/4,HWC\n"
+        "total,17/16 C²,3/2 HWC\n"
+    )
+    assert grade(text, key=key).is_right
+    wrong = cells(grade(text.replace("9(C/4)^2", "9C^2/4"), key=key))
+    assert wrong["conv2", "params"].verdict is Verdict.WRONG
+    assert wrong["conv2", "params"].expected == "9C·⌊C/4⌋/4" or "C" in wrong["conv2", "params"].expected
+    assert sum(cell.verdict is not Verdict.RIGHT for cell in wrong.values()) == 1
+
+
+def test_mistakes_in_formulas_are_named(grade):
+    key = piece("conv(5, C->2*C), conv(3, 2*C->C, stride=2)", "params,output")
+    found = cells(grade('layer,params,output\nconv1,25C²,CxHxW\nconv2,18C^2,"(C, H, W)"\n', key=key))
+    assert found["conv1", "params"].diagnosis.mistake == "input channels"
+    assert found["conv1", "output"].diagnosis.mistake == "input channels"
+    assert found["conv2", "params"].verdict is Verdict.RIGHT
+    assert found["conv2", "output"].diagnosis.mistake == "stride ignored"
+
+
+# -- classes
+
+
+def test_a_broken_file_does_not_stop_the_rest(tmp_path, make_key):
+    good = tmp_path / "a.csv"
+    good.write_text("layer,params\nconv1,23296\n")
+    shutil.copy(good, tmp_path / "c.csv")
+    (tmp_path / "b.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    key = make_key(ask="params")
+    sheets = list(Grader(key).grade_all(sorted(tmp_path.iterdir())))
+    assert [sheet.points for sheet in sheets] == [1, 0, 1]
+    assert [sheet.problem for sheet in sheets] == [None, "it is no text", None]
+    assert {sheet.most for sheet in sheets} == {12}
+
+
+def test_what_can_be_had_is_the_same_in_every_sheet(grade):
+    sheets = [
+        grade("layer,output,params\n", ask="output,params"),
+        grade("layer,out_c,out_hw,weights\nfc6,4096,,1\n", ask="output,params"),
+        grade("layer,out_c,out_h,out_w,params\n", ask="output,params"),
+        grade(b"", ask="output,params"),
+    ]
+    assert {sheet.most for sheet in sheets} == {24}
+    assert {tuple(row.most for row in sheet.rows) for sheet in sheets} == {(2,) * 12}
