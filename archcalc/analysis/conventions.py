@@ -1,10 +1,13 @@
 """What an operation is worth: one table per convention, as data.
 
 A table gives, for an operator, the worth of each of its quantities. A key with a rank (`adaptive_avg_pool2d`) goes
-before one without. Quantities are the primitive operations of `Operator.work`, and
+before one without. Tools that know modules by their type have a table of modules instead: `nn.Conv` stands for
+`nn.Conv1d` to `nn.Conv3d`, `nn.Upsample:bilinear` for that mode. Quantities are the primitive operations of
+`Operator.work`, those of `Operator.further`, and
 
 * ``output``: elements of the output, ``input``: elements of the first input
 * ``weighted``: elements of the output if the operator has weights, else 0
+* ``params``: elements of the tensors called weight and bias; ``params_everywhere``: the same at each output position
 """
 
 from __future__ import annotations
@@ -33,25 +36,52 @@ class Convention:
     memory_says: str
     in_place: frozenset[str] = frozenset()
     """Categories whose output takes no memory of its own."""
+    modules: Mapping[str, Rates] | None = None
+    """Worth by PyTorch's module, in place of ``table``, for a tool that knows modules by their type."""
 
     def flops(self, op: Operator, work: Mapping[str, int]) -> int:
         """What the convention counts for one sample."""
-        rates = self.table.get(f"{op.kind}{op.rank}d") or self.table.get(op.kind, self.otherwise)
         total = 0
-        for quantity, worth in rates.items():
-            if quantity in work:
-                total = total + worth * work[quantity]
-            elif quantity == "output" or (quantity == "weighted" and op.weights()):
-                total = total + worth * op.elements
-            elif quantity == "input":
-                total = total + worth * product(op.x)
+        for quantity, worth in self._rates(op).items():
+            total = total + worth * _amount(op, work, quantity)
         return total
 
+    def _rates(self, op: Operator) -> Rates:
+        if self.modules is None:
+            return self.table.get(f"{op.kind}{op.rank}d") or self.table.get(op.kind, self.otherwise)
+        described = op.torch()
+        module = described.target.removesuffix("1d").removesuffix("2d").removesuffix("3d")
+        mode = (described.kwargs or {}).get("mode")
+        return self.modules.get(f"{module}:{mode}") or self.modules.get(module, self.otherwise)
 
+
+def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
+    """How much of a quantity an application has, per sample."""
+    if quantity in work:
+        return work[quantity]
+    if quantity == "output" or (quantity == "weighted" and op.weights()):
+        return op.elements
+    if quantity == "input":
+        size: int = product(op.x)
+        return size
+    if quantity in ("params", "params_everywhere"):
+        tensors = [shape for name, shape in op.weights().items() if name.endswith(("weight", "bias"))]
+        count: int = sum(map(product, tensors))
+        return count * product(op.output[1:]) if quantity == "params_everywhere" else count
+    return op.further().get(quantity, 0)
+
+
+_EVERY_OUTPUT = "output elements × {itemsize} B, for every layer"
 _MACS: Rates = {"mac": 1, "matmul": 1}
 _LARGEST: Rates = {"compare": 1, "output": 1}
 _AVERAGE: Rates = {"add": 1, "div": 1}
 _FVCORE_NORM: Rates = {"output": 4, "weighted": 1}
+
+
+def _each(*names: str, **rates: int) -> dict[str, Rates]:
+    """The same worth for several operators or modules."""
+    return dict.fromkeys(names, rates)
+
 
 CONVENTIONS = {
     convention.name: convention
@@ -78,7 +108,7 @@ CONVENTIONS = {
             "comparison, exponential and the like",
             otherwise={**_ALL, "mac": 2, "matmul": 2},
             table={},
-            memory_says="output elements × {itemsize} B, for every layer",
+            memory_says=_EVERY_OUTPUT,
         ),
         Convention(
             name="fvcore",
@@ -99,14 +129,79 @@ CONVENTIONS = {
                 "global_avg_pool2d": {"input": 1},
                 "upsample2d": {"output": 1, "add": 1},  # nearest 1, bilinear 4
             },
-            memory_says="output elements × {itemsize} B, for every layer",
+            memory_says=_EVERY_OUTPUT,
         ),
         Convention(
             name="torch",
             says="as torch.utils.flop_counter: 2 per multiply-add of convolution, linear and attention; the rest 0",
             otherwise={"mac": 2, "matmul": 2},
             table={},
-            memory_says="output elements × {itemsize} B, for every layer",
+            memory_says=_EVERY_OUTPUT,
+        ),
+        Convention(
+            name="torchinfo",
+            says="as torchinfo's total_mult_adds: parameters times output positions for convolution, parameters once "
+            "for every other module; what is no module 0",
+            otherwise=_NOTHING,
+            table={},
+            modules={
+                **_each("nn.Conv", "nn.ConvTranspose", "archcalc.PaddedConv", params_everywhere=1),
+                **_each("nn.Linear", "nn.Embedding", "nn.PReLU", "archcalc.WindowAttention", params=1),
+                **_each("nn.BatchNorm", "nn.LayerNorm", "nn.GroupNorm", "nn.InstanceNorm", params=1),
+            },
+            memory_says=_EVERY_OUTPUT,
+        ),
+        Convention(
+            name="ptflops",
+            says="as ptflops with its PyTorch backend: multiply-adds and biases of convolution and linear, 2 per "
+            "element of batch normalization, 1 of layer normalization; activations and poolings that it meets both as "
+            "a module and as a function twice",
+            otherwise=_NOTHING,
+            table={},
+            modules={
+                **_each("nn.Conv", "nn.ConvTranspose", "nn.Linear", mac=1, add=1),
+                **_each("archcalc.WindowAttention", mac=1, projection_add=1),
+                **_each("nn.BatchNorm", "nn.GroupNorm", "nn.InstanceNorm", output=1, weighted=1),
+                **_each("nn.LayerNorm", output=1),
+                **_each("nn.LocalResponseNorm", output=3, padded=1),
+                **_each("nn.ReLU", "nn.PReLU", "nn.ELU", "nn.GELU", output=2),
+                **_each("nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", "nn.Softmax", output=1),
+                **_each("nn.MaxPool", "nn.AvgPool", "nn.AdaptiveAvgPool", "nn.AdaptiveMaxPool", input=2),
+                **_each("nn.Upsample", output=1, scaled=1),
+            },
+            memory_says=_EVERY_OUTPUT,
+        ),
+        Convention(
+            name="ptflops-aten",
+            says="as ptflops with its aten backend: multiply-adds and biases of convolution, linear and the "
+            "projections of attention; the attention itself only where no fused kernel does it",
+            otherwise=_NOTHING,
+            table={
+                **_each("conv", "conv_transpose", "linear", mac=1, add=1),
+                **_each("scaled_dot_product_attention", unfused=1),
+                **_each("multi_head_attention", mac=1, projection_add=1),
+                **_each("window_attention", mac=1, matmul=1, projection_add=1),
+            },
+            memory_says=_EVERY_OUTPUT,
+        ),
+        Convention(
+            name="thop",
+            says="as thop's profile: multiply-adds of convolution and linear, 4 per element of batch and layer "
+            "normalization (2 without weights), 1 per output of average pooling, and what else it knows as a module",
+            otherwise=_NOTHING,
+            table={},
+            modules={
+                **_each("nn.Conv", "nn.Linear", "archcalc.WindowAttention", mac=1),
+                **_each("nn.ConvTranspose", gathered=1),
+                **_each("nn.BatchNorm", "nn.LayerNorm", "nn.InstanceNorm", output=2, weighted=2),
+                **_each("nn.AvgPool", "nn.PReLU", "nn.Upsample", output=1),
+                **_each("nn.AdaptiveAvgPool", input=1, output=1),
+                **_each("nn.Softmax", exp=1, div=1, compare=1),  # 3 per element, less 1 per row
+                **_each("nn.Upsample:linear", output=5),
+                **_each("nn.Upsample:bilinear", output=11),
+                **_each("nn.Upsample:trilinear", output=0),
+            },
+            memory_says=_EVERY_OUTPUT,
         ),
     )
 }

@@ -94,6 +94,11 @@ class Prelu(_Elementwise):
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5, 6), per_channel=True))
 
+    def output_shape(self) -> Shape:
+        if self.per_channel:
+            self.need_axis()
+        return self.x
+
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.channels_in if self.per_channel else 1,)}
 
@@ -189,6 +194,10 @@ class Hardtanh(_Elementwise):
     high: Number = option(1.0, "upper end")
     per_element = {"compare": 2}
     examples = (example((4, 5, 6)),)
+
+    def output_shape(self) -> Shape:
+        require(self.low < self.high, lambda: f"the interval is empty: low {self.low} is not below high {self.high}")
+        return self.x
 
     def torch(self) -> Torch:
         return Torch("nn.Hardtanh", (float(self.low), float(self.high)))

@@ -56,6 +56,11 @@ class ScaledDotProductAttention(Operator):
         q, k, v = self.inputs
         return attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
 
+    def further(self) -> Work:
+        """``unfused``: multiply-adds where queries and values differ in width, so that no fused kernel takes them."""
+        q, _, v = self.inputs
+        return {"unfused": 0 if q[-1] == v[-1] else self.work()["matmul"]}
+
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         front: tuple[Window | Sight, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
@@ -128,6 +133,11 @@ class MultiHeadAttention(Operator):
         if self.bias:
             work["add"] += rows * width
         return work
+
+    def further(self) -> Work:
+        """``projection_add``: the additions of the projections' biases."""
+        q, k, _ = self._qkv()
+        return {"projection_add": 2 * (q[0] + k[0]) * q[1] if self.bias else 0}
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         if len(self.inputs) == 1:

@@ -213,6 +213,10 @@ class ConvTranspose(Operator):
             "add": self.elements if self.bias else 0,
         }
 
+    def further(self) -> Work:
+        """``gathered``: a window for every output element, as if it were a plain convolution."""
+        return {"gathered": self.elements * (self.channels_in // self.groups) * product(self.kernel)}
+
     def sight(self) -> tuple[Window | Sight, ...]:
         """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""
         return (

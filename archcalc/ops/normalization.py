@@ -89,6 +89,11 @@ class BatchNorm(_Normalization):
         example((2, 3, 4, 5)),
     )
 
+    def output_shape(self) -> Shape:
+        self.need_axis()
+        require(self.rank <= 3, lambda: f"batch_norm needs at most [C, D, H, W], and is given {shape_text(self.x)}")
+        return self.x
+
     def buffers(self) -> dict[str, Shape]:
         return {"running_mean": (self.channels_in,), "running_var": (self.channels_in,), "num_batches_tracked": ()}
 
@@ -183,6 +188,7 @@ class InstanceNorm(_Normalization):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
+        require(product(self.x[1:]) > 1, lambda: "instance_norm needs more than one position to normalize over")
         return self.x
 
     def groups_and_size(self) -> tuple[Dim, Dim]:
@@ -225,6 +231,7 @@ class LocalResponseNorm(Operator):
     examples = (example((16, 5, 7), size=5), example((8, 9), size=3, k=2, alpha=1e-3))
 
     def output_shape(self) -> Shape:
+        require(self.rank >= 1, lambda: f"{self.kind} needs [C, L] or more, and is given {shape_text(self.x)}")
         return self.x
 
     def work(self) -> Work:
@@ -236,6 +243,10 @@ class LocalResponseNorm(Operator):
             "exp": elements,
             "div": elements,
         }
+
+    def further(self) -> Work:
+        """``padded``: the elements of the squares with the zeros that PyTorch puts around the channels."""
+        return {"padded": (self.channels_in + self.size - 1) * product(self.x[1:])}
 
     def sight(self) -> tuple[Window | Sight, ...]:
         neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)

@@ -250,12 +250,17 @@ class Operator(ABC):
     @property
     def channels_in(self) -> Dim:
         """The size of the first input's first axis."""
+        self.need_axis()
         return self.inputs[0][0]
 
     @property
     def rank(self) -> int:
         """Number of spatial dimensions of the first input."""
         return len(self.inputs[0]) - 1
+
+    def need_axis(self) -> None:
+        """State that the input is no single number."""
+        require(len(self.x) > 0, lambda: f"{self.kind} needs an input with an axis, and is given a single number")
 
     def need_spatial(self) -> None:
         """State that this operator needs an input of one to three spatial dimensions."""
@@ -300,6 +305,10 @@ class Operator(ABC):
     @abstractmethod
     def work(self) -> Work:
         """Counts of primitive operations for one sample, at inference."""
+
+    def further(self) -> Work:
+        """Quantities beyond `work` that only the conventions of other tools count."""
+        return {}
 
     def sight(self) -> tuple[Window | Sight, ...]:
         """How an output position looks along each axis of an only input (the channel axis included)."""

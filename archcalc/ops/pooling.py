@@ -206,6 +206,8 @@ class AdaptiveAvgPool(_AdaptivePool):
         example((8, 7, 7), size=1),
         example((8, 13, 10), size=(6, 5)),
         example((4, 6, 6), size=(None, 3)),
+        example((4, 6, 6), size=None),
+        example((4, 7), size=None),
         example((4, 3, 3), size=5),
         example((4, 17), size=4),
         example((2, 8, 9, 10), size=2),
@@ -218,7 +220,7 @@ class AdaptiveAvgPool(_AdaptivePool):
         return Keeps(inputs=any(m != 1 for m in self.output[1:]))
 
     def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.size),))
+        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.output[1:]),))
 
 
 class AdaptiveMaxPool(_AdaptivePool):
@@ -240,7 +242,7 @@ class AdaptiveMaxPool(_AdaptivePool):
         return with_places(self.elements)
 
     def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.size),))
+        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))
 
 
 class _GlobalPool(Operator):

@@ -1,8 +1,9 @@
 """Operators that move, cut or repeat elements: nothing is computed, but for interpolation and averages."""
 
+import math
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import (
     Axes,
     Axis,
@@ -296,6 +297,17 @@ class Pad(_Shaping):
         return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
 
 
+def scaled(size: Dim, scale: float) -> Dim:
+    """``floor(size · scale)``, the product rounded to a double as PyTorch rounds it.
+
+    Over symbols only for scales that have few binary digits, whose product is exact.
+    """
+    top, bottom = scale.as_integer_ratio()
+    if bottom > 2**20:
+        return math.floor(float(size) * scale)
+    return size * top // bottom
+
+
 class Upsample(_Shaping):
     """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
 
@@ -307,6 +319,7 @@ class Upsample(_Shaping):
     examples = (
         example((4, 5, 6), scale=2),
         example((4, 5, 6), scale=2, mode="bilinear"),
+        example((4, 5, 6), scale=(0.5, 1 / 3)),
         example((4, 5, 6), size=(7, 9), mode="bilinear", align_corners=True),
         example((4, 5), scale=3),
         example((2, 3, 4, 5), scale=(2, 1, 2), mode="bilinear"),
@@ -319,7 +332,7 @@ class Upsample(_Shaping):
         )
         if self.scale is None:
             return (self.channels_in, *self.size)
-        sizes = tuple(n * s // 1 for n, s in zip(self.x[1:], self.scale, strict=True))
+        sizes = tuple(map(scaled, self.x[1:], self.scale))
         require(all(size > 0 for size in sizes), lambda: f"the output would be {shape_text(sizes)}")
         return (self.channels_in, *sizes)
 
@@ -329,6 +342,13 @@ class Upsample(_Shaping):
             return {}
         neighbours = 2**self.rank
         return {"mul": neighbours * self.elements, "add": (neighbours - 1) * self.elements}
+
+    def further(self) -> Work:
+        """``scaled``: the output's elements as ptflops reckons them from a scale, before sizes are made whole."""
+        if self.scale is None:
+            return {"scaled": self.elements}
+        factor = product(self.scale)
+        return {"scaled": product(self.x) * (factor if len(set(self.scale)) == 1 else factor // 1) // 1}
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))

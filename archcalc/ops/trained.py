@@ -3,7 +3,7 @@
 Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`): its one weight has no name.
 """
 
-from archcalc.arithmetic import Shape, product
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Count, option
 from archcalc.ops.operator import (
     SAME_POSITION,
@@ -17,6 +17,7 @@ from archcalc.ops.operator import (
     Window,
     Work,
     example,
+    shape_text,
 )
 
 
@@ -29,6 +30,8 @@ class LayerScale(Operator):
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
 
     def output_shape(self) -> Shape:
+        axes = len(self.x)
+        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
         return self.x
 
     def weights(self) -> dict[str, Shape]:
@@ -90,7 +93,7 @@ class ClassToken(Operator):
     examples = (example((7, 12)), example((7, 12), count=2))
 
     def output_shape(self) -> Shape:
-        return (self.x[0] + self.count, *self.x[1:])
+        return (self.channels_in + self.count, *self.x[1:])
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, self.count, *self.x[1:])}

@@ -68,6 +68,10 @@ class WindowAttention(Operator):
             work["add"] += 4 * windows * tokens * width
         return work
 
+    def further(self) -> Work:
+        """``projection_add``: the additions of the projections' biases."""
+        return {"projection_add": 4 * self._padded() if self.bias else 0}
+
     def sight(self) -> tuple[Window | Sight, ...]:
         # A hull: from any place in a window to any other, across the shift's seam only masked positions are seen.
         reach = Window(1, 1 - self.window, self.window - 1)
