@@ -41,7 +41,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "features": (10, 64, 84, 100, 120, 128, 256, 512, 1000, 4096),
         "kernel": (1, 3, 3, 3, 5, 5, 7, 11),
         "stride": (1, 1, 1, 2, 2, 4),
-        "padding": (0, 0, 1, 1, 2, 3),
+        "padding": (0, 0, 1, 1, 2, 2, 3, 5),
         "dilation": (1, 1, 1, 1, 1, 2),
         "groups": (1, 1, 1, 1, 2, 4, 8),
         "bias": (True, True, False),
@@ -216,7 +216,7 @@ def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any
 
 
 def _is_sensible(op: Operator) -> bool:
-    """Whether its windows cover the input with no row left over, skip none, and lie at most half outside."""
+    """Whether its windows cover the input with no row left over, skip none, and are padded not at all or by half."""
     for axis, look in enumerate(op.sight()):
         if not isinstance(look, Window) or look == Window():
             continue
@@ -225,7 +225,8 @@ def _is_sensible(op: Operator) -> bool:
         if look.stride != look.stride // 1 or look.stride * (after - 1) + look.last != before - 1 - look.first:
             return False
         reach = look.last - look.first + 1
-        if not 1 < after <= before or look.stride > reach or -look.first > reach // 2:
+        keeps_size = -2 * look.first == reach - 1
+        if not 1 < after <= before or look.stride > reach or not (look.first == 0 or keeps_size):
             return False
     return True
 

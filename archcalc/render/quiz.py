@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,13 @@ def answer(ask: Ask) -> str:
 
 
 def _layers(exercise: Exercise) -> list[str]:
-    """The input, and a line for each layer: `conv1: conv, channels 64, kernel 5`."""
+    """The input, and a line for each layer: `conv1: conv, channels 64, kernel 5, with bias`."""
     shape = next(iter(exercise.network.inputs.values()))
     lines = [f"input: {shape_text(shape)}"]
     for layer, written in zip(exercise.network.layers, exercise.spec.splitlines()[3:], strict=True):
-        lines.append(f"{layer.name}: {written.strip(' -{}').replace(': ', ' ')}")
+        said = written.strip(" -{}").replace(": ", " ")
+        said = re.sub(r"(\w+) true\b", r"with \1", re.sub(r"(\w+) false\b", r"no \1", said))
+        lines.append(f"{layer.name}: {said}")
     return lines
 
 
