@@ -1,0 +1,232 @@
+"""Submissions that mean harm: bounded, escaped, reported."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+import zipfile
+
+import openpyxl
+import pytest
+
+from archcalc.homework.grade import Verdict
+from archcalc.homework.grading import Grader
+from archcalc.homework.tables import MOST_BYTES, MOST_COLUMNS, MOST_ROWS
+from archcalc.render.grades import render_class, render_sheet, summary_csv
+
+GOOD = "layer,params\nconv1,23296\n"
+
+
+def workbook(rows, change=lambda sheet: None):
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    change(book.active)
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def with_member(content, name, change):
+    """A workbook with one of its files changed."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
+        for member in old.namelist():
+            data = old.read(member)
+            new.writestr(member, change(data) if member == name else data)
+    return stream.getvalue()
+
+
+# -- files that are none
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "device", "missing", "secret link"])
+def test_only_plain_files_are_opened(tmp_path, make_key, kind):
+    path = tmp_path / "answers.csv"
+    target = tmp_path / "target.csv"
+    target.write_text(GOOD)
+    if kind == "link":
+        path.symlink_to(target)
+    elif kind == "secret link":
+        path.symlink_to("/etc/passwd")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path = type(path)("/dev/zero")
+    sheet = Grader(make_key(ask="params")).grade(path)
+    expected = {"pipe": "no plain file", "device": "no plain file", "missing": "No such file"}
+    assert expected.get(kind, "it is") in sheet.problem
+    assert sheet.points == 0
+    assert "root" not in sheet.problem
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "it is empty"),
+        (b" \n \n", "it is empty"),
+        (b"x" * (MOST_BYTES + 1), "more than"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no text"),
+        (b"\xff\xfe\x00\xd8", "no text"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel file"),
+        (b"PK\x03\x04 and nothing", "no workbook"),
+        (b"layer,mood\nconv1,good\n", "no line of it has headings for what is asked: params"),
+        (b'{"layers": [', "no JSON"),
+        (b"[" * 100_000, "nested too deep"),
+        (b'[{"layer": "conv1", "params": 1, "params": 2}]', "stands twice"),
+        (b"[1, 2]", "no rows"),
+        (("layer,params\n" + '"' + "x" * 200_000).encode(), "no CSV"),
+        (("layer,params\n" + "conv1,1\n" * (MOST_ROWS + 1)).encode(), f"more than {MOST_ROWS:,} rows"),
+        (("layer,params\nconv1" + ",1" * (MOST_COLUMNS + 1)).encode(), f"more than {MOST_COLUMNS} columns"),
+        (("params," * (MOST_COLUMNS + 1) + "\n").encode(), f"more than {MOST_COLUMNS} columns"),
+    ],
+)
+def test_broken(grade, content, problem):
+    sheet = grade(content, ask="params")
+    assert problem in sheet.problem
+    assert sheet.verdicts == {Verdict.MISSING: 12}
+
+
+def test_a_million_rows(grade):
+    """As CSV too large, as a small workbook too many: seen without reading them all."""
+    assert "more than" in grade(b"layer,params\n" + b"a,1\n" * 1_000_000, ask="params").problem
+    row = '<row r="{}"><c r="A{}" t="inlineStr"><is><t>a</t></is></c><c r="B{}"><v>1</v></c></row>'
+    rows = "".join(row.format(at, at, at) for at in range(1, 100_000))
+    content = with_member(
+        workbook([["layer", "params"]]),
+        "xl/worksheets/sheet1.xml",
+        lambda data: data.replace(b"</sheetData>", rows.encode() + b"</sheetData>"),
+    )
+    assert f"more than {MOST_ROWS:,} rows" in grade(content, "a.xlsx", ask="params").problem
+
+
+# -- workbooks
+
+
+def test_a_zip_bomb(grade):
+    """A thousand times smaller than what it unpacks to."""
+    content = with_member(workbook([["a"]]), "xl/styles.xml", lambda data: data + b" " * 60_000_000)
+    assert len(content) < 200_000
+    assert "unpacks to more than" in grade(content, "a.xlsx", ask="params").problem
+
+
+def test_a_zip_that_lies_about_its_sizes(grade):
+    content = with_member(workbook([["a"]]), "xl/styles.xml", lambda data: data + b" " * 60_000_000)
+    size = (60_000_000).to_bytes(4, "little")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size = archive.getinfo("xl/styles.xml").file_size.to_bytes(4, "little")
+    sheet = grade(content.replace(size, (900).to_bytes(4, "little")), "a.xlsx", ask="params")
+    assert sheet.problem is not None
+
+
+def test_many_members(grade):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for at in range(2000):
+            archive.writestr(f"{at}.xml", "")
+    assert "unpacks to more than" in grade(stream.getvalue(), "a.xlsx", ask="params").problem
+
+
+def test_entities(grade):
+    """A billion laughs, in any of its spellings: no declaration is read."""
+    laughs = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'
+    content = with_member(
+        workbook([["layer", "params"]]),
+        "xl/styles.xml",
+        lambda data: data.replace(b"<styleSheet", laughs + b"<styleSheet"),
+    )
+    assert "declarations" in grade(content, "a.xlsx", ask="params").problem
+
+
+def test_cells_far_away(grade):
+    """A cell in the last column of the last row makes no grid of 17 thousand million cells."""
+
+    def change(sheet):
+        sheet["XFD1048576"] = 1
+
+    start = time.process_time()
+    sheet = grade(workbook([["layer", "params"], ["conv1", 23296]], change), "a.xlsx", ask="params")
+    assert sheet.problem is not None
+    assert time.process_time() - start < 30
+
+
+def test_formulas_in_cells_are_not_read(grade):
+    content = workbook(
+        [["layer", "params", "flops"], ["conv1", "=64*363+64", 72855552], ["pool1", '=HYPERLINK("http://x")', 0]]
+    )
+    sheet = grade(content, "a.xlsx", ask="params,flops")
+    cells = sheet.rows[0].cells
+    assert cells[0].verdict is Verdict.UNREADABLE
+    assert "is a formula of a spreadsheet: write its value" in cells[0].feedback
+    assert cells[1].verdict is Verdict.RIGHT
+
+
+def test_a_workbook_that_calls_itself_csv(grade):
+    sheet = grade(workbook([["layer", "params"], ["conv1", 23296.0]]), "answers.csv", ask="params")
+    assert sheet.rows[0].cells[0].verdict is Verdict.RIGHT
+
+
+def test_dates_and_words_in_a_workbook_are_unreadable(grade):
+    import datetime
+
+    content = workbook([["layer", "params"], ["conv1", datetime.date(2026, 1, 5)], ["conv2", True], ["conv3", 663936]])
+    found = {row.name: row.cells[0].verdict for row in grade(content, "a.xlsx", ask="params").rows}
+    assert found["conv1"] is found["conv2"] is Verdict.UNREADABLE
+    assert found["conv3"] is Verdict.RIGHT
+
+
+# -- what is written is escaped wherever it is shown
+
+HOSTILE = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>|**x**\u202e"
+
+
+@pytest.mark.parametrize("format", ["text", "markdown", "json"])
+def test_names_and_cells_are_escaped(grade, format):
+    text = f'layer,params,"{HOSTILE}"\n"{HOSTILE}","{HOSTILE}",1\n'
+    sheet = grade(text, f"{HOSTILE[:4]}answers<b>.csv", ask="params")
+    for shown in (render_sheet(sheet, format), render_class([sheet, sheet], format)):
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
+        if format != "json":
+            assert "\u202e" not in shown
+        if format == "markdown":
+            assert "<script>" not in shown
+            assert "**x**" not in shown
+
+
+@pytest.mark.parametrize(
+    "name", ["=cmd|' /C calc'!A0.csv", "+1.csv", "-1.csv", "@SUM(1).csv", "\t=1.csv", " =1.csv", "＝1.csv"]
+)
+def test_the_summary_has_no_formulas(tmp_path, make_key, name, monkeypatch):
+    import csv
+
+    monkeypatch.chdir(tmp_path)
+    path = type(tmp_path)(name.replace("/", "∕"))
+    path.write_text(GOOD)
+    text = summary_csv([Grader(make_key(ask="params")).grade(path)], ["params"])
+    row = list(csv.reader(io.StringIO(text)))[1]
+    assert row[0].startswith("'")
+    assert not any(cell.lstrip()[:1] in "=+@" for cell in row if cell)
+
+
+def test_a_hostile_cell_is_quick(grade):
+    """Texts that make careless patterns run for ever."""
+    start = time.process_time()
+    for cell in (
+        "1," * 499,
+        "1 " * 499,
+        "9" * 999,
+        "1e" * 400,
+        "(" * 999,
+        "1x" * 499,
+        "²" * 999,
+        "\\|" * 400,
+        "=" * 999,
+    ):
+        grade(f'layer\tparams\toutput\nconv1\t"{cell}"\t"{cell}"\n', ask="params,output")
+    for line in ("|" * 5000, "|-" * 5000, "| - " * 3000, "-" * 9999, "a " * 5000 + "b"):
+        grade(f"{line}\n{line}\n{line}\n", ask="params")
+    assert time.process_time() - start < 60
