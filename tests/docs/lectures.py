@@ -36,6 +36,7 @@ from archcalc.spec.source import Document
 from archcalc.spec.values import Record
 
 GOLD = Path(__file__).resolve().parents[1] / "data" / "gold"
+EXTERNAL: dict[str, Any] = {"none": "an experiment, a data set or a machine"}
 PREFIXES = {"k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "P": 10**15}
 _SCALED = re.compile(r"([kKMGP])(FLOP|F)?")
 
@@ -57,7 +58,7 @@ class Claim:
 
     @property
     def is_external(self) -> bool:
-        """Whether it is of an experiment, a data set or a machine."""
+        """Whether it is of an experiment, a data set or a machine, or of a paper's choice."""
         return self.verdict == "convention:external"
 
 
@@ -195,27 +196,26 @@ def answers() -> list[Answer]:
 
 
 def answer(claim: Claim) -> Answer:
-    if claim.is_external:
-        return Answer(claim, {}, None, "", {})
     query, caught = matching(claim)
     if "is" in query:
         asked = " ".join(fill(query["is"], caught).split())
         return Answer(claim, query, plain(parse_expression(asked).evaluate(variables())), asked, {})
     if "formula" in query:
         form, symbols = closed_form(query)
-        names = {**{one.name: one for one in symbols}, **query.get("symbols", {})}
-        return Answer(
-            claim, query, form, asked_formula(query), {name: names.get(one, one) for name, one in names.items()}
-        )
+        ours = {one.name: one for one in symbols}
+        theirs = {printed: ours[name] for printed, name in query.get("symbols", {}).items()}
+        return Answer(claim, query, form, asked_formula(query), {**ours, **theirs})
     return Answer(claim, query, None, "", {})
 
 
 def matching(claim: Claim) -> tuple[dict[str, Any], dict[str, str]]:
-    """The first query for a claim, and what its groups catch."""
+    """The first query for a claim, and what its groups catch; an external claim needs none."""
     for query in queries()[1]:
         match = re.fullmatch(query["claims"], claim.id)
         if match:
             return query, match.groupdict()
+    if claim.is_external:
+        return EXTERNAL, {}
     raise LookupError(f"no query for {claim.id}")
 
 
@@ -268,14 +268,11 @@ def asked_formula(query: Mapping[str, Any]) -> str:
     of = query["formula"]
     text = of if isinstance(of, str) else f"{of['spec']} with {', '.join(f'{a} = {b}' for a, b in of['let'].items())}"
     text = f"{query.get('of', 'weights')} of {text}"
-    text += f", less that of {query['minus']}" if "minus" in query else ""
-    return text + (
-        f", over {query['over']}"
-        if isinstance(query.get("over"), int)
-        else f", over that of {query['over']}"
-        if "over" in query
-        else ""
-    )
+    if "minus" in query:
+        text += f", less that of {query['minus']}"
+    if "over" in query:
+        text += f", over {query['over']}"
+    return text
 
 
 # -- the page
@@ -370,8 +367,8 @@ def page() -> str:
 
 
 def summary_row(deck: str, every: list[Answer]) -> str:
-    counts = Counter(verdict_text(one) for one in every if not one.claim.is_external)
-    external = sum(one.claim.is_external for one in every)
+    external = sum(one.query is EXTERNAL for one in every)
+    counts = Counter(verdict_text(one) for one in every if one.query is not EXTERNAL)
     return f"| {deck} | {len(every)} | " + " | ".join(str(counts[kind]) for kind in KINDS) + f" | {external} |"
 
 
@@ -384,8 +381,7 @@ def section_lines(every: list[Answer]) -> list[str]:
     without: dict[str, list[Claim]] = {}
     for one in every:
         if one.value is None:
-            reason = "an experiment, a data set or a machine" if one.claim.is_external else one.query["none"]
-            without.setdefault(reason, []).append(one.claim)
+            without.setdefault(one.query["none"], []).append(one.claim)
     if lines and without:
         lines.append("")
     for reason, claims_ in without.items():
