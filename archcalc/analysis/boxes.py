@@ -55,7 +55,7 @@ class Box:
     """Whether a spatial path is left; without one, the box is the whole input."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Glimpse:
     """What is seen along one dimension of a layer's output: the hull as if padding were there, and the positions."""
 
@@ -63,15 +63,6 @@ class _Glimpse:
     last: Any
     positions: int
     """A bit for each position."""
-
-    def add(self, other: _Glimpse) -> None:
-        """Take in another path's; one that sees nothing (of a concatenation along this axis) adds nothing."""
-        if not other.positions and self.positions:
-            return
-        if not self.positions and other.positions:
-            self.first, self.last = other.first, other.last
-        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
-        self.positions |= other.positions
 
     def through(self, window: Window, size: int) -> _Glimpse:
         """What is seen in the input, of that size, of a window at these positions."""
@@ -97,6 +88,29 @@ def _looked_at(positions: int, window: Window, size: int) -> int:
             inside = window.edge.inside(tap, size)
             if inside is not None:
                 result |= 1 << inside
+    return result
+
+
+Glimpses = dict[int, _Glimpse]
+"""What is seen of a layer's output, along each dimension in which that has a place."""
+
+
+def _sees_nothing(glimpses: Glimpses) -> bool:
+    return any(not glimpse.positions for glimpse in glimpses.values())
+
+
+def _together(one: Glimpses, other: Glimpses) -> Glimpses:
+    """What two paths see together; one that sees nothing (of a part of a concatenation) adds nothing."""
+    if not one or not other:
+        return one or other
+    if _sees_nothing(one) != _sees_nothing(other):
+        return other if _sees_nothing(one) else one
+    result = {**one, **other}
+    for dimension in one.keys() & other.keys():
+        mine, theirs = one[dimension], other[dimension]
+        result[dimension] = _Glimpse(
+            min(mine.first, theirs.first), max(mine.last, theirs.last), mine.positions | theirs.positions
+        )
     return result
 
 
@@ -132,7 +146,7 @@ class Tracer:
         """
         layer = self.network[name]
         start = self._start(layer, unit)
-        glimpses: dict[str, dict[int, _Glimpse]] = {name: start}
+        glimpses: dict[str, Glimpses] = {name: start}
         whole: dict[str, frozenset[int]] = {name: frozenset()}
         if not start:
             whole[name] = frozenset(self.viewer.extents)
@@ -145,14 +159,14 @@ class Tracer:
             if source in glimpses
         ]
 
-    def _start(self, layer: Layer, unit: Sequence[int]) -> dict[int, _Glimpse]:
+    def _start(self, layer: Layer, unit: Sequence[int]) -> Glimpses:
         axes = self.axes(layer)
         if len(unit) != len(axes):
             raise ValueError(
                 f"a unit of {layer.name} (output {shape_text(layer.output_shape)}) "
                 f"has {len(axes)} spatial positions, not {len(unit)}"
             )
-        glimpses = {}
+        glimpses: Glimpses = {}
         for position, (axis, dimensions) in zip(unit, axes.items(), strict=True):
             size = layer.output_shape[axis]
             if not 0 <= position < size:
@@ -161,10 +175,10 @@ class Tracer:
                 glimpses[dimension] = _Glimpse(position, position, 1 << position)
         return glimpses
 
-    def _back(self, layer: Layer, glimpses: dict[str, dict[int, _Glimpse]], whole: dict[str, frozenset[int]]) -> None:
+    def _back(self, layer: Layer, glimpses: dict[str, Glimpses], whole: dict[str, frozenset[int]]) -> None:
         """Hand what is seen of a layer's output on to its inputs."""
         for source, sight in zip(layer.inputs, layer.op.sights(), strict=True):
-            seen = glimpses.setdefault(source, {})
+            seen: Glimpses = {}
             everything = set(whole.get(source, frozenset()) | whole[layer.name])
             view = self.viewer.views[source]
             for look, size, dimensions in zip(sight, self.network.shape_of(source), view.axes, strict=True):
@@ -174,13 +188,11 @@ class Tracer:
                     if through is None or look is GLANCE:
                         everything.add(dimension)
                     if through is not None:
-                        if dimension in seen:
-                            seen[dimension].add(through)
-                        else:
-                            seen[dimension] = through
+                        seen[dimension] = through
+            glimpses[source] = _together(glimpses.get(source, {}), seen)
             whole[source] = frozenset(everything)
 
-    def _box(self, source: str, glimpses: dict[int, _Glimpse], whole: frozenset[int]) -> Box:
+    def _box(self, source: str, glimpses: Glimpses, whole: frozenset[int]) -> Box:
         sides = []
         for dimension in self.viewer.dimensions[source]:
             extent = self.viewer.extents[dimension]

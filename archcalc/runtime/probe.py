@@ -58,8 +58,9 @@ def _ancestors(network: Network, name: str) -> set[str]:
 
 
 def _loses_place(sight: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
-    """Whether an operator takes nothing of where something stands along a spatial axis of this input."""
-    return any(isinstance(look, Sight) and dimensions for look, dimensions in zip(sight, axes, strict=True))
+    """Whether an operator takes nothing of where something stands in this input."""
+    looks = [look for look, dimensions in zip(sight, axes, strict=True) if dimensions]
+    return bool(looks) and all(isinstance(look, Sight) and not look.keeps_position for look in looks)
 
 
 class _Marked(fx.Interpreter):

@@ -1,0 +1,283 @@
+"""Predicted boxes against gradients: PyTorch, not our own formulas, says what a unit sees.
+
+One unit of the built network, made linear with positive weights, is backpropagated; where the gradient is not 0, it
+sees the input. That region must be the predicted box: every row and column of it, and none beside.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archcalc
+from archcalc.analysis.boxes import Tracer
+from archcalc.analysis.receptive import last_placed
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.runtime.probe import seen_positions
+from archcalc.spec.library import bundled_networks, open_spec
+
+
+def assert_box(network: Network, name: str, unit: tuple[int, ...], filled: bool = True) -> None:
+    """The predicted positions are those of the gradient; ``filled``: the region is their whole product."""
+    boxes = {box.source: box for box in Tracer(network).boxes(name, unit) if box.placed}
+    masks = {source: mask for source, mask in seen_positions(network, name, unit).items() if mask.any()}
+    assert set(masks) == {source for source, box in boxes.items() if all(side.seen for side in box.sides)}
+    for source, mask in masks.items():
+        sides = boxes[source].sides
+        for axis, side in enumerate(sides):
+            others = [at for at in range(mask.dim()) if at != axis]
+            along = mask.any(dim=others) if others else mask
+            assert set(along.nonzero().flatten().tolist()) == side.seen, (name, unit, axis)
+        if filled:
+            assert int(mask.sum()) == math.prod(len(side.seen) for side in sides)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Tests run in parallel: more threads would only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# -- operators
+
+
+def cases():
+    for kind, operator in registry().items():
+        for number, example in enumerate(operator.examples):
+            if operator.category != "attention" and not operator.takes_indices:
+                yield pytest.param(kind, example, id=f"{kind}-{number}")
+
+
+@pytest.mark.parametrize(("kind", "example"), cases())
+def test_every_operator_sees_what_it_says(kind, example):
+    """At the corners, at the edges and in the middle: also where windows reach into padding."""
+    op = registry()[kind](example.inputs, **example.arguments)
+    names = tuple(f"x{number}" for number in range(len(op.inputs)))
+    network = Network("one", dict(zip(names, op.inputs, strict=True)), (Layer("layer", op, names),), ("layer",))
+    axes = Tracer(network).axes(network["layer"])
+    if not axes:
+        pytest.skip("nothing has a place in its output")
+    choices = [sorted({0, 1 % op.output[axis], op.output[axis] // 2, op.output[axis] - 1}) for axis in axes]
+    for unit in product(*choices):
+        assert_box(network, "layer", unit, filled=False)
+
+
+# -- every bundled network
+
+
+def convolutional() -> list[tuple[str, str]]:
+    """Family and name of every bundled network without attention."""
+    specs = {path: open_spec(path) for path, _ in bundled_networks()}
+    networks = [(path.stem, specs[path].network(variant)) for path, variant in bundled_networks()]
+    networks.sort(key=lambda pair: pair[1].analyze().totals.macs)
+    return [
+        (family, network.name)
+        for family, network in networks
+        if all(layer.op.category != "attention" for layer in network)
+    ]
+
+
+NETWORKS = convolutional()
+SMALLEST = dict(reversed(NETWORKS))
+
+
+def spatial_layers(network: Network) -> list[str]:
+    rows = network.analyze().rows
+    return [row.name for row in rows if None not in row.receptive_field.stride and len(row.output_shape) == 3]
+
+
+@pytest.mark.parametrize("name", SMALLEST.values())
+def test_a_network_of_every_family(name):
+    """Its last layer with a spatial path, at two units."""
+    network = archcalc.load(name)
+    layer = spatial_layers(network)[-1]
+    for unit in ((0, 0), Tracer(network).middle(layer)):
+        assert_box(network, layer, unit)
+
+
+@pytest.mark.parametrize("name", ["bn_inception", "nasnet_a_large", "pnasnet5_large"])
+def test_unaligned_joins(name):
+    """Bundled networks with joins whose paths disagree: the box there is the hull of both."""
+    network = archcalc.load(name)
+    join = network.analyze().unaligned[0]
+    for unit in ((0, 0), (3, 5), Tracer(network).middle(join)):
+        assert_box(network, join, unit, filled=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for _, name in NETWORKS])
+def test_every_network(name):
+    """Five layers and all unaligned joins, at two units; then the last layer on inputs that hold its whole box.
+
+    The large inputs are long in one dimension and short in the other, each in its turn.
+    """
+    network = archcalc.load(name)
+    analysis = network.analyze()
+    layers = spatial_layers(network)
+    for layer in {layers[at * (len(layers) - 1) // 4]: None for at in range(5)} | dict.fromkeys(analysis.unaligned):
+        for unit in (Tracer(network).middle(layer), tuple(min(1, n - 1) for n in network[layer].output_shape[1:])):
+            assert_box(network, layer, unit, filled=analysis[layer].receptive_field.aligned)
+    field = last_placed([analysis[layer].receptive_field for layer in layers])
+    [(channels, *extents)] = network.inputs.values()
+    for axis in (0, 1):
+        long = field.size[axis] + 3 * field.stride[axis]
+        sizes = [min(extent, 160) for extent in extents]
+        sizes[axis] = max(extents[axis], -(-long // 32) * 32 + extents[axis] % 32)
+        large = archcalc.load(name, input=(channels, *sizes))
+        unit = [*Tracer(large).middle(layers[-1])]
+        unit[axis] = -(-field.padding[axis] // field.stride[axis])
+        [box] = Tracer(large).boxes(layers[-1], unit)
+        assert box.sides[axis].raw == box.sides[axis].clipped
+        assert box.sides[axis].raw[1] - box.sides[axis].raw[0] + 1 == field.size[axis]
+        assert_box(large, layers[-1], tuple(unit), filled=field.aligned)
+
+
+def test_only_networks_with_attention_are_left_out():
+    everything = {open_spec(path).network(variant).name for path, variant in bundled_networks()}
+    assert everything - {name for _, name in NETWORKS} == {
+        *("swin_t", "swin_s", "swin_b"),
+        *("vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32"),
+    }
+
+
+# -- what has its defined answer
+
+
+def loads(steps: str, shape: str = "[2, 19, 23]") -> Network:
+    return archcalc.loads(f"input: {shape}\nlayers:\n" + "".join(f"  {line}\n" for line in steps.splitlines()))
+
+
+UNET = """\
+- {conv: 4, kernel: 3, padding: 1, name: down1}
+- add:
+    - []
+    - - {max_pool: 2}
+      - {conv: 4, kernel: 3, padding: 1}
+      - {UP}
+- {conv: 4, kernel: 3, padding: 1, name: last}"""
+
+DEFINED = {
+    "dilation": "- {conv: 3, kernel: 3, dilation: 3, padding: 3}\n- {conv: 3, kernel: 2, stride: 2}",
+    "even kernels, asymmetric padding": "- {conv: 3, kernel: [4, 2], padding: [[1, 2], [0, 1]]}\n"
+    "- {conv: 3, kernel: 4, padding: same}\n- {max_pool: 2, padding: 1}",
+    "stride above the kernel": "- {conv: 3, kernel: 1, stride: 3}\n- {conv: 3, kernel: 2, padding: [[0, 1], [1, 0]]}",
+    "ceil mode": "- {max_pool: 3, stride: 2, ceil_mode: true}\n- {avg_pool: 3, stride: 2, padding: 1, ceil_mode: true}",
+    "adaptive pooling": "- {conv: 3, kernel: 3}\n- {adaptive_avg_pool: [5, 4]}\n- {conv: 3, kernel: 3, padding: 1}",
+    "cropping": "- {pad: [[-2, 0], [0, -3]]}\n- {conv: 3, kernel: 5, padding: 2}",
+    "mirrored padding": "- {pad: [[2, 1], [0, 3]], mode: reflect}\n- {conv: 3, kernel: 2, stride: 2}",
+    "repeated padding": "- {pad: 3, mode: replicate}\n- {conv: 3, kernel: 3}",
+    "wrapped padding": "- {pad: 2, mode: circular}\n- {conv: 3, kernel: 3}",
+    "transposed convolution": "- {conv: 3, kernel: 3, stride: 2}\n- {conv_transpose: 3, kernel: 3, stride: 2}",
+    "dilated transposed": "- {conv_transpose: 3, kernel: 3, stride: 3, dilation: 2}\n- {conv: 3, kernel: 2}",
+    "nearest upsampling": "- {conv: 3, kernel: 3, stride: 2}\n- {upsample: 3}\n- {conv: 3, kernel: 3, padding: 1}",
+    "linear upsampling": "- {conv: 3, kernel: 3, stride: 2}\n- {upsample: 2, mode: bilinear}\n- {conv: 3, kernel: 2}",
+    "to a size, corners aligned": "- {upsample: {}, size: [25, 31], mode: bilinear, align_corners: true}".replace(
+        "{upsample: {}, ", "{upsample, "
+    ),
+    "concatenation along space": "- concat:\n    - []\n    - {conv: 2, kernel: 3, padding: 1}\n  axis: 1",
+    "channels last": "- {permute: [1, 2, 0]}\n- {linear: 3}\n- layer_norm\n- {permute: [2, 0, 1]}\n"
+    "- {conv: 3, kernel: 3}",
+    "U-Net, nearest": UNET.replace("{UP}", "{upsample: 2}"),
+    "U-Net, linear": UNET.replace("{UP}", "{upsample: 2, mode: bilinear}"),
+    "U-Net, transposed": UNET.replace("{UP}", "{conv_transpose: 4, kernel: 2, stride: 2}"),
+    "U-Net, odd sizes": UNET.replace("{UP}", "{upsample, size: [input.height * 2 + 1, input.width * 2 + 1]}"),
+    "two strides meet": "- concat:\n    - [{max_pool: 2}, {upsample, size: [19, 23]}]\n    - []",
+}
+
+
+@pytest.mark.parametrize("steps", DEFINED.values(), ids=DEFINED)
+def test_what_has_its_defined_answer(steps):
+    even = "U-Net" in steps or "down1" in steps
+    network = loads(steps, "[4, 16, 12]" if even and "size:" not in steps else "[4, 19, 23]" if even else "[2, 19, 23]")
+    name = network.outputs[0]
+    sizes = network[name].output_shape[1:]
+    for unit in product(*({0, 1, n // 2, n - 1} for n in sizes)):
+        assert_box(network, name, unit, filled=False)
+
+
+def test_a_gate_is_cut_and_seen_apart():
+    """Squeeze-and-excitation: the spatial path is its box, and with the gate every position is seen."""
+    network = loads("- {conv: 4, kernel: 3}\n- mul: [[], [global_avg_pool, {conv: 4, kernel: 1}, sigmoid]]")
+    name, unit = network.outputs[0], (4, 7)
+    [box] = Tracer(network).boxes(name, unit)
+    assert (box.sees_all, [side.clipped for side in box.sides]) == (True, [(4, 6), (7, 9)])
+    assert_box(network, name, unit)
+    assert seen_positions(network, name, unit, gates=True)["input"].all()
+
+
+def test_global_pooling_leaves_no_spatial_path():
+    network = archcalc.load("resnet18")
+    [box] = Tracer(network).boxes("avgpool", (0, 0))
+    assert (box.placed, box.sees_all, box.sides[0].clipped) == (False, True, (0, 223))
+    assert seen_positions(network, "avgpool", (0, 0)) == {}
+
+
+def test_only_padding_is_seen():
+    network = loads("- {conv: 3, kernel: 1, padding: 2}")
+    [box] = Tracer(network).boxes("conv1", (0, 5))
+    assert (box.sides[0].raw, box.sides[0].clipped) == ((-2, -2), None)
+    assert not any(mask.any() for mask in seen_positions(network, "conv1", (0, 5)).values())
+
+
+def test_inputs_that_meet_keep_their_places():
+    text = "inputs: {left: [2, 9, 9], right: [2, 9, 9]}\nlayers:\n"
+    text += "  - add:\n      - {conv: 2, kernel: 3, padding: 1, from: left}\n      - {identity, from: right}\n"
+    text += "  - {conv: 2, kernel: 3}\n"
+    network = archcalc.loads(text)
+    left, right = Tracer(network).boxes("conv2", (2, 4))
+    assert [side.clipped for side in left.sides] == [(1, 5), (3, 7)]
+    assert [side.clipped for side in right.sides] == [(2, 4), (4, 6)]
+    assert_box(network, "conv2", (2, 4))
+
+
+layers = st.lists(
+    st.one_of(
+        st.builds(
+            "{{conv: 2, kernel: {}, stride: {}, padding: [[{}, {}]], dilation: {}}}".format,
+            *(st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3), st.integers(1, 3)),
+        ),
+        st.builds("{{max_pool: {}, stride: {}, ceil_mode: true}}".format, st.integers(1, 4), st.integers(1, 3)),
+        st.builds("{{upsample: {}}}".format, st.integers(1, 3)),
+        st.builds("{{upsample: {}, mode: bilinear}}".format, st.integers(1, 3)),
+        st.builds(
+            "{{conv_transpose: 2, kernel: {}, stride: {}, dilation: {}}}".format,
+            *(st.integers(1, 4), st.integers(1, 3), st.integers(1, 2)),
+        ),
+        st.builds("{{adaptive_avg_pool: {}}}".format, st.integers(2, 9)),
+        st.builds(
+            "{{pad: [[{}, {}]], mode: {}}}".format,
+            st.integers(-1, 2),
+            st.integers(-1, 2),
+            st.sampled_from(("constant", "reflect", "replicate", "circular")),
+        ),
+        st.builds(
+            "add: [[{{conv: 2, kernel: 3, padding: 1, dilation: {}}}, {{slice, axis: 1, stop: 3}}], "
+            "[{{slice, axis: 1, start: -3}}]]".format,
+            st.integers(1, 1),
+        ),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(layers, st.integers(8, 40), st.data())
+def test_any_chain(steps, size, data):
+    """Any layers one after another, at any unit."""
+    text = f"input: [2, {size}]\nlayers:\n" + "".join(f"  - {step}\n" for step in steps)
+    try:
+        network = archcalc.loads(text)
+    except archcalc.SpecError:
+        return  # too small for such windows
+    last = network.layers[-1]
+    unit = data.draw(st.integers(0, last.output_shape[1] - 1))
+    assert_box(network, last.name, (unit,))
