@@ -111,11 +111,11 @@ class Analysis:
         layer = self.network[name]
         return next(row for row in (*self.rows, *self.apart) if row.layer is layer)
 
-    def memory(self, mode: str = "inference", optimizer: str = "sgd") -> Memory:
+    def memory(self, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
         """The memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
         from archcalc.analysis.memory import memory
 
-        return memory(self, mode, optimizer)
+        return memory(self, mode, optimizer, in_place)
 
     def fit(self, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
         """The largest batch whose peak is at most ``budget`` bytes."""

@@ -15,6 +15,8 @@ INDEX_BYTES = 8
 """Bytes of a whole number that points into a table."""
 
 
+LEAST_PRECISE = 4
+"""Bytes of a number that is kept precisely, at least: PyTorch computes in float32 what halves are too coarse for."""
 WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
 """What a piece of memory can be."""
 
@@ -159,8 +161,9 @@ class Run:
 
     def bytes_of(self, held: Held) -> int:
         """Bytes of an operator's tensors, for the whole batch."""
-        own = held.elements * self.batch + held.shared
-        return int(own * self.item + held.bytes * self.batch + held.shared_bytes)
+        own = (held.elements * self.batch + held.shared) * self.item
+        precise = held.precise * self.batch * max(self.item, LEAST_PRECISE)
+        return int(own + precise + held.bytes * self.batch + held.shared_bytes)
 
     def output_bytes(self, op: Operator) -> int:
         """Bytes of what an operator makes; none for a view."""
@@ -169,11 +172,15 @@ class Run:
     def give(self, layer: Layer, what: str = "output") -> None:
         """The layer's output comes to be."""
         if self.is_view(layer.op):
-            self.piece[layer.name] = self.piece[layer.inputs[0]]
-            self.heap.hold(self.piece[layer.name])
+            self.share(layer)
         else:
             self.piece[layer.name] = Piece(layer.name, what)
             self.heap.make(self.piece[layer.name], self.output_bytes(layer.op))
+
+    def share(self, layer: Layer) -> None:
+        """The layer's output comes to be in its input's memory."""
+        self.piece[layer.name] = self.piece[layer.inputs[0]]
+        self.heap.hold(self.piece[layer.name])
 
     def forget(self, at: int) -> None:
         """Let go of what nothing takes after layer number ``at``."""

@@ -13,25 +13,47 @@ from archcalc.analysis.costs import Analysis
 from archcalc.analysis.heap import Heap, Moment, Peak, Run, peak_of
 
 
-def timeline(analysis: Analysis) -> list[Moment]:
-    """The tensors alive while each layer of the network runs, for the whole batch; a layer's last moment is its end."""
-    return list(_start(analysis)[1])
+def timeline(analysis: Analysis, in_place: bool = False) -> list[Moment]:
+    """The tensors alive while each layer of the network runs, for the whole batch; a layer's last moment is its end.
+
+    ``in_place``: activations overwrite their input where they can (`overwrites`).
+    """
+    return list(_start(analysis, in_place)[1])
 
 
-def peak(analysis: Analysis) -> Peak:
+def peak(analysis: Analysis, in_place: bool = False) -> Peak:
     """The moment with the most live bytes, and what is alive then."""
-    return peak_of(lambda: _start(analysis))
+    return peak_of(lambda: _start(analysis, in_place))
 
 
-def _start(analysis: Analysis) -> tuple[Heap, Iterator[Moment]]:
+def overwrites(analysis: Analysis) -> set[str]:
+    """The layers that can overwrite their input: nothing takes it later, and it is neither given nor a result."""
     run = Run(analysis, lambda op: op.is_view)
-    return run.heap, _moments(run)
+    found = set()
+    for at, layer in enumerate(run.layers):
+        run.give(layer)
+        source = layer.inputs[0]
+        piece = run.piece[source]
+        alone = source in run.ends[at] and run.heap.is_held_once(piece) and piece.what == "output"
+        if alone and layer.op.can_overwrite:
+            found.add(layer.name)
+        run.forget(at)
+    return found
 
 
-def _moments(run: Run) -> Iterator[Moment]:
+def _start(analysis: Analysis, in_place: bool) -> tuple[Heap, Iterator[Moment]]:
+    overwriting = overwrites(analysis) if in_place else set()
+    run = Run(analysis, lambda op: op.is_view)
+    return run.heap, _moments(run, overwriting)
+
+
+def _moments(run: Run, overwriting: set[str]) -> Iterator[Moment]:
     for at, layer in enumerate(run.layers):
         for held in layer.op.scratch().inference:
             yield run.heap.moment("forward", layer.name, run.bytes_of(held))
-        run.give(layer)
+        if layer.name in overwriting:
+            run.share(layer)
+        else:
+            run.give(layer)
         yield run.heap.moment("forward", layer.name)
         run.forget(at)

@@ -67,19 +67,25 @@ class Memory:
         return memory_text(self)
 
 
-def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd") -> Memory:
+def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
     """The memory of a network at inference, or in a training step with an optimizer.
 
-    Raises `ValueError` for an unknown mode or optimizer.
+    ``in_place``: at inference, activations overwrite their input where they can (PyTorch's `inplace=True`).
+
+    Raises `ValueError` for an unknown mode or optimizer, or for in-place activations in training.
     """
     if mode not in MODES:
         raise ValueError(f"there is no mode {quote(mode)}{did_you_mean(mode, MODES)}")
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {quote(optimizer)}{did_you_mean(optimizer, OPTIMIZERS)}")
+    if in_place and mode == "training":
+        raise ValueError(
+            "activations in place are for inference: in training, autograd keeps what they would overwrite"
+        )
     weights = analysis.totals.params * ITEM_SIZES[analysis.dtype]
     buffers = sum(_buffer_bytes(row.layer, ITEM_SIZES[analysis.dtype]) for row in analysis.rows)
     if mode == "inference":
-        moments, highest = timeline(analysis), peak(analysis)
+        moments, highest = timeline(analysis, in_place), peak(analysis, in_place)
         return Memory(analysis, mode, "", weights, buffers, 0, 0, 0, tuple(moments), highest)
     step = training_memory(analysis, optimizer)
     moments, highest = training_timeline(analysis, optimizer), training_peak(analysis, optimizer)

@@ -186,7 +186,7 @@ class Step:
     def _own_bytes(self, op: Operator) -> int:
         """Bytes that autograd saves beside an operator's inputs and output."""
         keeps = op.keeps()
-        return self.run.bytes_of(Held(keeps.elements, keeps.shared, keeps.index_bytes))
+        return self.run.bytes_of(Held(keeps.elements, keeps.shared, keeps.index_bytes, precise=keeps.precise))
 
     def _keep(self, at: int) -> list[Piece]:
         """Hold what autograd saves for a layer that has just run."""

@@ -29,6 +29,7 @@ UNITS = {
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]")
 @click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
 @click.option("--optimizer", default="sgd", metavar="NAME", help="none, sgd, momentum or adam. [sgd]")
+@click.option("--in-place", is_flag=True, help="At inference, let activations overwrite their input where they can.")
 @click.option("--fit", "budget", metavar="SIZE", help="Find the largest batch that fits into it: 24GB, 16GiB.")
 @click.option(
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
@@ -46,6 +47,7 @@ def command(
     dtype: str,
     mode: str | None,
     optimizer: str,
+    in_place: bool,
     budget: str | None,
     room: str | None,
     chart: str | None,
@@ -62,6 +64,8 @@ def command(
 
     chosen = format_of(output, format_, FORMATS)
     picture = None if chart is None else format_of(chart, None, CHARTS)
+    if in_place and (budget is not None or room is not None):
+        raise click.UsageError("--in-place is for one batch: no --fit, no --checkpoint")
     if budget is not None:
         if chart is not None:
             raise click.UsageError("--chart shows one batch: no --fit")
@@ -74,7 +78,7 @@ def command(
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training, and has no chart")
         context.exit(_recompute(analysis, parse_bytes(room), optimizer, chosen, output))
-    result = memory(analysis, mode or "inference", optimizer)
+    result = memory(analysis, mode or "inference", optimizer, in_place)
     if chart is not None and picture is not None:
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart

@@ -59,6 +59,7 @@ class Relu(_Elementwise):
     """``max(x, 0)``"""
 
     kind = "relu"
+    can_overwrite = True
     kept = Keeps(output=True)
     per_element = {"compare": 1}
     torch_name = "nn.ReLU"
@@ -69,6 +70,7 @@ class Relu6(_Elementwise):
     """``min(max(x, 0), 6)``"""
 
     kind = "relu6"
+    can_overwrite = True
     per_element = {"compare": 2}
     torch_name = "nn.ReLU6"
     examples = (example((4, 5, 6)),)
@@ -78,6 +80,7 @@ class LeakyRelu(_Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
+    can_overwrite = True
     slope: Number = option(0.01, "slope below 0")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
@@ -114,6 +117,7 @@ class Elu(_Elementwise):
     """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
 
     kind = "elu"
+    can_overwrite = True
     alpha: Number = option(1.0, "height of the curve below 0")
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
     examples = (example((4, 5, 6)),)
@@ -143,6 +147,7 @@ class Silu(_Elementwise):
     """``x·sigmoid(x)``, also called swish."""
 
     kind = "silu"
+    can_overwrite = True
     per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.SiLU"
     examples = (example((4, 5, 6)),)
@@ -172,6 +177,7 @@ class Hardsigmoid(_Elementwise):
     """``x/6 + 1/2`` cut to 0 … 1."""
 
     kind = "hardsigmoid"
+    can_overwrite = True
     per_element = HARD_SIGMOID
     torch_name = "nn.Hardsigmoid"
     examples = (example((4, 5, 6)),)
@@ -181,6 +187,7 @@ class Hardswish(_Elementwise):
     """``x·hardsigmoid(x)``"""
 
     kind = "hardswish"
+    can_overwrite = True
     per_element = {**HARD_SIGMOID, "mul": HARD_SIGMOID["mul"] + 1}
     torch_name = "nn.Hardswish"
     examples = (example((4, 5, 6)),)
@@ -190,6 +197,7 @@ class Hardtanh(_Elementwise):
     """``x`` cut to an interval."""
 
     kind = "hardtanh"
+    can_overwrite = True
     low: Number = option(-1.0, "lower end")
     high: Number = option(1.0, "upper end")
     per_element = {"compare": 2}
@@ -216,6 +224,7 @@ class Mish(_Elementwise):
     """``x·tanh(softplus(x))``"""
 
     kind = "mish"
+    can_overwrite = True
     per_element = {"exp": 1, "add": 1, "log": 1, "tanh": 1, "mul": 1}
     torch_name = "nn.Mish"
     examples = (example((4, 5, 6)),)

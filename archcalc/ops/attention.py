@@ -70,7 +70,7 @@ class ScaledDotProductAttention(Operator):
         """The fused kernel keeps its inputs, its output and a number per row; without it, the scores are kept."""
         q, k, v = self.inputs
         if q[-1] == v[-1]:
-            return Keeps(inputs=True, output=True, elements=product(q[:-1]))
+            return Keeps(inputs=True, output=True, precise=product(q[:-1]))
         return Keeps(elements=product(q) + product(k) + product(q[:-1]) * k[-2] + product(v))
 
     def scratch(self) -> Scratch:
@@ -78,7 +78,7 @@ class ScaledDotProductAttention(Operator):
         q, k, v = self.inputs
         rows = product(q[:-1])
         if q[-1] == v[-1]:
-            return Scratch(inference=(Held(self.elements + rows),))
+            return Scratch(inference=(Held(self.elements, precise=rows),))
         return Scratch(inference=(Held(product(q) + product(k) + rows * k[-2]),))
 
     def torch(self) -> Torch:
@@ -149,7 +149,7 @@ class MultiHeadAttention(Operator):
         q, k, _ = self._qkv()
         projected = product(q) + 2 * product(k)
         given = product(q) if len(self.inputs) == 1 else projected
-        return Keeps(elements=given + projected + self.heads * q[0] + product(q))
+        return Keeps(elements=given + projected + product(q), precise=self.heads * q[0])
 
     def scratch(self) -> Scratch:
         """One input: the projections, and a copy of them in the heads' order (what PyTorch does step by step).
@@ -165,10 +165,10 @@ class MultiHeadAttention(Operator):
             return Scratch(
                 inference=(Held(6 * queries),),
                 training=(Held(7 * queries),),
-                backward=(Held(3 * queries, shared=weights_out), Held(-queries - rows, shared=weights)),
+                backward=(Held(3 * queries, shared=weights_out), Held(-queries, shared=weights, precise=-rows)),
             )
-        attended = 2 * queries + 2 * keys + self.heads * q[0]
-        return Scratch(inference=(Held(attended), Held(queries + 3 * keys)))
+        attended = Held(2 * queries + 2 * keys, precise=self.heads * q[0])
+        return Scratch(inference=(attended, Held(queries + 3 * keys)))
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {} if self.bias else {"bias": False}

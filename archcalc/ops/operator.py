@@ -95,6 +95,8 @@ class Keeps(NamedTuple):
     """Elements of other tensors that a batch has once."""
     index_bytes: Any = 0
     """Bytes of whole numbers, per sample: where each window's largest element was."""
+    precise: Any = 0
+    """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
 
 
 class Held(NamedTuple):
@@ -108,6 +110,8 @@ class Held(NamedTuple):
     """Bytes of whole numbers and masks, per sample."""
     shared_bytes: Any = 0
     """The same, once for a batch."""
+    precise: Any = 0
+    """Elements, per sample, that take 4 bytes at least."""
 
 
 class Scratch(NamedTuple):
@@ -168,6 +172,8 @@ class Operator(ABC):
     """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory, seen otherwise, at inference."""
+    can_overwrite: ClassVar[bool] = False
+    """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
     arguments: ClassVar[dict[str, Argument]] = {}

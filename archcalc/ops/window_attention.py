@@ -38,6 +38,7 @@ class WindowAttention(Operator):
         example((7, 7, 12), heads=3, window=7),
         example((14, 14, 12), heads=3, window=7, shift=3),
         example((9, 6, 8), heads=2, window=4, shift=2),
+        example((8, 8, 48), heads=2, window=4, shift=2),
     )
 
     def output_shape(self) -> Shape:
@@ -102,6 +103,7 @@ class WindowAttention(Operator):
         """
         padded, scores, biases = self._padded(), self._scores(), self.heads * self.window**4
         sizes = {name: product(shape) for name, shape in self.weights().items()}
+        projection = sizes["proj.weight"] + sizes.get("proj.bias", 0)
         copied = 1 if self._counts()[1] == 1 else 2
         return Scratch(
             inference=(
@@ -112,7 +114,8 @@ class WindowAttention(Operator):
             ),
             training=(Held((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
             backward=(
-                Held(2 * scores - padded - self.elements, sizes["proj.weight"] + sizes.get("proj.bias", 0)),
+                Held(padded + scores - self.elements, projection),
+                Held(2 * scores - padded - self.elements, projection),
                 Held(2 * padded - scores - self.elements, sum(sizes.values()) - sizes["qkv.weight"]),
                 Held(-scores - self.elements, sum(sizes.values())),
             ),

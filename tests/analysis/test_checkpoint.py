@@ -46,6 +46,15 @@ layers:
 """
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small networks on a busy machine: more threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def of_network(name: str, size: int, batch: int):
     return archcalc.load(name, input=(3, size, size)).analyze(batch=batch)
 

@@ -142,7 +142,7 @@ def test_what_autograd_keeps_is_what_it_saves(kind, example):
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         output = module(*inputs)
     keeps = op.keeps()
-    expected = 4 * (BATCH * keeps.elements + keeps.shared) + BATCH * keeps.index_bytes
+    expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.index_bytes
     expected += sum(tensor.nbytes for tensor in inputs) if keeps.inputs else 0
     expected += output.nbytes if keeps.output else 0
     assert expected == sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in held)
