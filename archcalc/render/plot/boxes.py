@@ -40,26 +40,25 @@ def draw_boxes(network: Network, tracer: Tracer, units: Sequence[tuple[str, tupl
     extents = [side.extent for side in boxes[0][2].sides]
     if len(extents) not in (1, 2):
         raise ValueError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
-    height, width = (extents[0], extents[1]) if len(extents) == 2 else (1, extents[0])
-    figure = new_figure(7.5, 6.5 if len(extents) == 2 else 1.2 + 0.35 * len(boxes))
+    flat = len(extents) == 1
+    height, width = (len(boxes), extents[0]) if flat else extents
+    figure = new_figure(7.5, 1.2 + 0.35 * len(boxes) if flat else 6.5)
     axes = figure.subplots()
-    if len(extents) == 2:
-        axes.fill_between((-0.5, width - 0.5), -0.5, height - 0.5, color="#EEEEEE")
+    axes.fill_between((-0.5, width - 0.5), -0.5, height - 0.5, color="#EEEEEE")
+    if flat:
+        axes.set_yticks([])
+    else:
         axes.set_aspect("equal")
         axes.set_ylabel("row")
-    else:
-        axes.axvspan(-0.5, width - 0.5, color="#EEEEEE")
-        axes.set_yticks([])
     for at, (name, unit, box) in enumerate(boxes):
         colour = COLOURS[at % len(COLOURS)]
         text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
-        rows, columns = box.sides if len(box.sides) == 2 else (None, box.sides[0])
+        rows, columns = (None, box.sides[0]) if flat else box.sides
         _add(axes, _outline(rows, columns, at, raw=True), colour, "--", None)
         _add(axes, _outline(rows, columns, at, raw=False), colour, "-", text)
     axes.autoscale_view()
-    if len(extents) == 2:
-        axes.invert_yaxis()
-    axes.set_xlabel("column" if len(extents) == 2 else "position")
+    axes.invert_yaxis()
+    axes.set_xlabel("position" if flat else "column")
     axes.set_title(label(f"{network.name}: what units see of the input"), fontsize=10)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     return figure
