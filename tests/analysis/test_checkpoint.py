@@ -121,7 +121,7 @@ SLOW = [
 ]
 
 
-@pytest.mark.parametrize(("name", "size"), [("resnet18", 32), ("mobilenet_v2", 32), *SLOW])
+@pytest.mark.parametrize(("name", "size"), [("resnet18", 64), ("mobilenet_v2", 32), *SLOW])
 def test_torch_saves_and_repeats_what_is_said(name, size):
     """The plan's blocks under `torch.utils.checkpoint`, for a budget half-way down to the least."""
     subject = Subject(of_network(name, size, 1).network, torch.device("cpu"), torch.float32, 4)
