@@ -14,13 +14,13 @@ from archcalc.homework.budget import check_budget, read_assertions
 from archcalc.render.budget import budgets_json, budgets_junit, budgets_text
 from archcalc.spec.errors import SpecError
 
-WORDS = (
-    *("params", "rf", "rf_stride", "input", "output", "layer", "kind", "param", "aligned", "k", "GiB", "true", "null"),
+SIDES = (
+    *("params", "rf", "rf_stride", "input", "output", "layer", "kind", "param", "aligned", "3 * GiB", "null", "true"),
     *("layer['conv1']", "kind['conv'].macs", "param['classes']", "output.channels", "input.shape", "output.size"),
-    *("1", "0", "2.5", "1e9", "'x'", "[1000]", "[]", "[1, 2]"),
-    *("+", "-", "*", "/", "//", "%", "**", "<", "<=", "==", "!=", ">", "in", "not", "and", "or", "if", "else"),
-    *("(", ")", ",", "[0]", ".params", ".nothing", "max", "sum", "len", "range", "sqrt", "log2", "round_to", "abs"),
+    *("1", "2.5", "1e9", "'x'", "[1000]", "[]", "[1, 2][0]", "params / 0", "params ** rf", "max(input.shape)"),
+    *("log2(params)", "sqrt(0 - rf)", "sum(output)", "len(layer)", "macs // weights", "layer['conv1'].kernel % 2"),
 )
+JOINTS = ("<", "<=", "==", "!=", ">", ">=", "in", "not in", "and", "or", "+", "-", "*")
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,14 @@ def outcome(analysis, text):
 
 
 @settings(max_examples=300)
-@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=9))
-def test_any_words(analysis, words):
-    outcome(analysis, " ".join(words))
+@given(
+    sides=st.lists(st.sampled_from(SIDES), min_size=4, max_size=4),
+    joints=st.lists(st.sampled_from(JOINTS), max_size=3),
+)
+def test_any_sides(analysis, sides, joints):
+    outcome(
+        analysis, " ".join([sides[0], *(f"{joint} {side}" for joint, side in zip(joints, sides[1:], strict=False))])
+    )
 
 
 @settings(max_examples=200)
