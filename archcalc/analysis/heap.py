@@ -195,12 +195,17 @@ def by_layer(moments: Iterable[Moment]) -> list[Moment]:
 
 
 def peak_of(start: Callable[[], tuple[Heap, Iterator[Moment]]]) -> Peak:
-    """The highest moment of a run, which is made twice: to find the moment, and to look what is there."""
+    """The highest moment of a run, which is made twice: to find the moment, and to look what is there.
+
+    Raises `ValueError` where nothing runs.
+    """
     _, moments = start()
     highest, best = -1, -1
     for at, moment in enumerate(moments):
         if moment.live_bytes > best:
             highest, best = at, moment.live_bytes
+    if highest < 0:
+        raise ValueError("no layer runs at inference: there is nothing to measure")
     heap, moments = start()
     moment = next(islice(moments, highest, None))
     alive = heap.alive()

@@ -144,11 +144,8 @@ def _timing(subject: Subject, settings: Settings, device_peak: float) -> dict[st
 
 def _out_of_memory(network: Network, settings: Settings) -> str:
     """What to say, with the batch that would fit by archcalc's own prediction."""
-    one = network.analyze(dtype=settings.dtype)
-    needed = peak(one).live_bytes
-    weights = one.totals.params * torch_dtype(settings.dtype).itemsize
     if settings.device.type != "cuda":
         return f"out of memory at batch {settings.batch}"
     free = torch.cuda.mem_get_info(settings.device)[0]
-    fits = max((free - weights) // needed, 0)
+    fits = network.analyze(dtype=settings.dtype).fit(free).batch
     return f"out of memory at batch {settings.batch}; by archcalc's prediction a batch of {fits} fits"

@@ -208,6 +208,28 @@ def test_mistakes(arguments, message, cli, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_network_of_which_nothing_runs(cli, spec_file):
+    path = spec_file("input: [3, 8, 8]\nlayers:\n  - {dropout: 0.5, train: true}\n")
+    for arguments in ((), ("--fit", "1GB")):
+        result = cli("memory", path, *arguments)
+        assert result.code == 2
+        assert "no layer runs" in result.err
+
+
+def test_names_are_shown_harmlessly(cli, spec_file, tmp_path):
+    path = spec_file('name: "a\\x1b[31m|b"\ninput: [3, 8, 8]\nlayers: [{relu, name: "=x$y_|"}]\n')
+    for options in (
+        (),
+        ("--format", "markdown"),
+        ("--format", "csv"),
+        ("--fit", "1GB"),
+        ("--chart", tmp_path / "c.svg"),
+    ):
+        result = cli("memory", path, *options)
+        assert result.code in (0, 2)
+        assert "\x1b" not in result.out + result.err
+
+
 def test_needs_no_torch(cli, monkeypatch):
     import sys
 
