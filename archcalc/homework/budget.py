@@ -125,7 +125,8 @@ def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any
     """What is left to the nearest limit of an assertion that is one chain of `<`, `<=`, `>` and `>=`."""
     if not isinstance(tree, ast.Compare):
         return None, None
-    sides = [_evaluate(assertion, *_source(assertion, side), facts) for side in (tree.left, *tree.comparators)]
+    nodes = [tree.left, *tree.comparators]
+    sides = [_evaluate(assertion, *_source(assertion, node), facts) for node in nodes]
     if not all(isinstance(side, (int, float, Fraction)) and not isinstance(side, bool) for side in sides):
         return None, None
     margins = []
@@ -133,7 +134,7 @@ def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any
         if not isinstance(comparison, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
             return None, None
         left, right = sides[at], sides[at + 1]
-        limit = right if at + 1 == len(tree.ops) and _names(tree.left) else left
+        limit = left if _names(nodes[at + 1]) and not _names(nodes[at]) else right
         margins.append((right - left if isinstance(comparison, (ast.Lt, ast.LtE)) else left - right, limit))
     return min(margins, key=lambda margin: margin[0])
 
