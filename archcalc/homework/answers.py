@@ -11,7 +11,7 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.analysis.algebra import Polynomial, Symbol
 from archcalc.analysis.traced import Guard, Traced, polynomial_of
-from archcalc.homework.formulas import Formula, read_formula
+from archcalc.homework.formulas import Formula, read_formula, without_floors
 from archcalc.homework.numbers import Number, Style, Tolerance, Unreadable, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
 from archcalc.homework.tables import Entry
@@ -160,10 +160,10 @@ class Reader:
         return int(match[1])
 
 
-def show(question: Question, truth: Any, analysis: Analysis) -> str:
-    """The right answer, with its unit: `72,855,552 (72.9 M)`, `64×56×56`."""
+def show(question: Question, truth: Any, analysis: Analysis, guards: tuple[Guard, ...] = ()) -> str:
+    """The right answer, with its unit: `72,855,552 (72.9 M)`, `64×56×56`; of a formula as the guards let it be."""
     if isinstance(truth, Traced) or (isinstance(truth, tuple) and any(isinstance(size, Traced) for size in truth)):
-        return _formula_text(truth)
+        return _formula_text(truth, guards)
     if isinstance(truth, tuple):
         return str(truth[0]) if question.sort == "extent" and len(set(truth)) == 1 else shape_text(truth)
     if not question.has_total or isinstance(truth, Fraction):
@@ -174,9 +174,10 @@ def show(question: Question, truth: Any, analysis: Analysis) -> str:
     return f"{truth:,}" if truth < 1000 else f"{truth:,} ({in_words(truth, COUNTS)})"
 
 
-def _formula_text(truth: Any) -> str:
+def _formula_text(truth: Any, guards: tuple[Guard, ...]) -> str:
     from archcalc.analysis.terms import Writer
     from archcalc.render.mathematics import term_text
 
     sizes = truth if isinstance(truth, tuple) else (truth,)
-    return " × ".join(term_text(Writer().write(polynomial_of(size))) for size in sizes)
+    forms = [without_floors(polynomial_of(size), guards) for size in sizes]
+    return " × ".join(term_text(Writer().write(form)) for form in forms)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
-from archcalc.analysis.algebra import ONE, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
+from archcalc.analysis.algebra import ONE, Atom, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
 from archcalc.analysis.formula import holds
 from archcalc.analysis.traced import Guard
 from archcalc.homework.numbers import Unreadable
@@ -216,6 +216,23 @@ class _Reader:
 
 def _bits(factor: int | Fraction) -> int:
     return max(abs(factor.numerator).bit_length(), factor.denominator.bit_length())
+
+
+def without_floors(formula: Polynomial, guards: Iterable[Guard]) -> Polynomial:
+    """A formula with the quotients that are whole by a guard in place of their floors: C²/4 for C·⌊C/4⌋."""
+    exact: dict[Atom, Polynomial] = {}
+    for guard in guards:
+        for monomial, factor in guard.difference.terms.items() if guard.relation == "==" else ():
+            if len(monomial) == 1 and isinstance(monomial[0][0], Function) and monomial[0][1] == 1:
+                rest = guard.difference - Polynomial({monomial: factor})
+                exact[monomial[0][0]] = rest.times(Fraction(-1) / factor)
+    total = Polynomial({})
+    for monomial, factor in formula.terms.items():
+        term = Polynomial.of(factor)
+        for atom, power in monomial:
+            term = term * exact.get(atom, Polynomial.of(atom)) ** power
+        total = total + term
+    return total
 
 
 def _value(formula: Polynomial, place: Mapping[Symbol, int]) -> Exact | None:

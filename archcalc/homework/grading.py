@@ -241,7 +241,7 @@ class _Marking:
             verdict=verdict,
             most=read.worth,
             written=read.written if len(read.written) <= 60 else read.written[:59] + "…",
-            expected=show(read.question, truth, self.key.analysis) if self.grader.reveal else None,
+            expected=show(read.question, truth, self.key.analysis, self.key.guards) if self.grader.reveal else None,
             feedback=feedback,
             derivation=self.grader.derivation(row, read.question) if explained else (),
             diagnosis=diagnosis,

@@ -84,7 +84,9 @@ def _notes(sheet: GradedSheet) -> list[str]:
         notes.append(f"Right for your own earlier numbers, and with points: {', '.join(carried)}.")
     if absent := _absent(sheet):
         notes.append(f"Without any answer: {', '.join(row.name for row in absent)}.")
-    return [*notes, *(f"Noticed: {remark}." for remark in sheet.remarks)]
+    if sheet.remarks:
+        notes.append(f"Noticed: {'; '.join(sheet.remarks)}.")
+    return notes
 
 
 def _finding(cell: GradedCell) -> str:

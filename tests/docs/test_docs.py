@@ -1,7 +1,7 @@
 """Every command in README.md and docs/ prints what is written under it.
 
-A block ```yaml that begins with a comment `# FILE.yaml` is that file; a block ```console runs the lines that begin with
-`$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands print now.
+A block ```yaml or ```csv that begins with a comment `# FILE` is that file; a block ```console runs the lines that begin
+with `$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands print now.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(yaml|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(yaml|csv|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SLOW = ("archcalc verify", "archcalc bench")
 
 
@@ -46,8 +46,8 @@ def test_commands_print_what_is_written(page: Path, cli, tmp_path, monkeypatch, 
 
     def check(match: re.Match[str]) -> str:
         language, body = match.groups()
-        if language == "yaml":
-            name = re.match(r"# (\S+\.yaml)\n", body)
+        if language != "console":
+            name = re.match(r"# (\S+\.(?:yaml|csv))\n", body)
             if name:
                 (tmp_path / name.group(1)).write_text(body, encoding="utf-8")
             return match.group(0)

@@ -77,9 +77,9 @@ expressions = st.recursive(
     leaves,
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda parts: f"({parts[0]}{parts[1]}{parts[2]})"),
-        st.tuples(inner, st.integers(0, 3)).map(lambda parts: f"({parts[0]})**{parts[1]}"),
+        st.tuples(inner, st.integers(0, 2)).map(lambda parts: f"({parts[0]})**{parts[1]}"),
     ),
-    max_leaves=6,
+    max_leaves=4,
 )
 
 
@@ -87,15 +87,12 @@ expressions = st.recursive(
 @given(expressions, expressions)
 def test_as_sympy_decides(one, other):
     """Over quotients of polynomials, against SymPy's own simplification."""
-    names = sympy.symbols("C H W", positive=True)
-    judge = {str(name): name for name in names}
-    mine = [sympy.nsimplify(sympy.sympify(text, locals=judge), rational=True) for text in (one, other)]
-    if any(formula.has(sympy.zoo, sympy.nan, sympy.oo) for formula in mine):
-        return
     try:
         found = equal(one, other)
-    except Unreadable:  # it divides by 0 on the way, or is too large
+    except Unreadable:  # it divides by 0 on the way, or is too large: then SymPy is not asked either
         return
+    judge = {str(name): name for name in sympy.symbols("C H W", positive=True)}
+    mine = [sympy.nsimplify(sympy.sympify(text, locals=judge), rational=True) for text in (one, other)]
     assert found == (sympy.cancel(sympy.together(mine[0] - mine[1])) == 0)
 
 
