@@ -114,9 +114,13 @@ class Heap:
         return self._sizes[piece]
 
     def moment(self, phase: str, layer: str, scratch: int = 0) -> Moment:
-        """The memory now, with ``scratch`` bytes that a layer has on its way."""
-        *parts, _ = self._parts.values()
-        return Moment(phase, layer, self.live + scratch, (*parts, scratch), len(self._sizes) + bool(scratch))
+        """The memory now, with ``scratch`` bytes that a layer has on its way.
+
+        Below 0 they are what it has given back of what was saved for it.
+        """
+        parts = {**self._parts, "scratch": max(scratch, 0)}
+        parts["saved"] += min(scratch, 0)
+        return Moment(phase, layer, self.live + scratch, tuple(parts.values()), len(self._sizes) + (scratch > 0))
 
     def alive(self) -> tuple[Alive, ...]:
         """What is there."""

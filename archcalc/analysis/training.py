@@ -267,7 +267,7 @@ class Step:
         if not added:
             heap.make(weights, size)
         if not inside:
-            yield heap.moment("backward", layer.name, size * added)
+            yield heap.moment("backward", layer.name, size if added else 0)
         self._drop([*saved, gradient.piece])
         yield heap.moment("backward", layer.name)
         for source, one in made:

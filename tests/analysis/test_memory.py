@@ -208,6 +208,17 @@ def test_the_forward_pass_grows_and_the_backward_pass_gives_back():
     assert moments[-1].parts[5] == 4 * 11_689_512  # the gradients of all weights
 
 
+@pytest.mark.parametrize("name", ["swin_t", "vit_b_32", "googlenet", "densenet121"])
+def test_every_moment_is_the_sum_of_its_parts(name):
+    analysis = archcalc.load(name).analyze(batch=4)
+    for moments, highest in (
+        (timeline(analysis), peak(analysis)),
+        (training_timeline(analysis, "adam"), training_peak(analysis, "adam")),
+    ):
+        assert all(sum(moment.parts) == moment.live_bytes and min(moment.parts) >= 0 for moment in moments)
+        assert sum(one.bytes for one in highest.alive) == highest.live_bytes == max(one.live_bytes for one in moments)
+
+
 def test_moments_of_a_layer_are_joined_by_the_highest():
     analysis = archcalc.load("googlenet").analyze()
     joined = by_layer(timeline(analysis))
