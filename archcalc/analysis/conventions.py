@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archcalc.arithmetic import product
-from archcalc.ops.operator import PRIMITIVES, Operator
+from archcalc.ops.operator import PRIMITIVES, Backward, Operator
 
 Rates = Mapping[str, int]
 _ALL = dict.fromkeys(PRIMITIVES, 1)
@@ -36,6 +36,8 @@ class Convention:
     memory_says: str
     in_place: frozenset[str] = frozenset()
     """Categories whose output takes no memory of its own."""
+    backward: Rates | None = None
+    """Worth of the parts of `Operator.backward`; None where the convention has nothing to say of it."""
     modules: Mapping[str, Rates] | None = None
     """Worth by PyTorch's module, in place of ``table``, for a tool that knows modules by their type."""
 
@@ -45,6 +47,14 @@ class Convention:
         for quantity, worth in self._rates(op).items():
             total = total + worth * _amount(op, work, quantity)
         return total
+
+    def backward_flops(self, backward: Backward) -> tuple[int, int]:
+        """What it counts of the backward pass: for the weights and all within, and for the inputs."""
+        rates = self.backward or {}
+        inner = sum(rates.get(name, 0) * getattr(backward, name) for name in ("weights", "inner"))
+        # PyTorch's counter takes the gradient of a grouped convolution's weights as if it had no groups.
+        inner += rates.get("grouped_weights", 0) * backward.weights * backward.groups
+        return inner, rates.get("inputs", 0) * backward.inputs
 
     def _rates(self, op: Operator) -> Rates:
         if self.modules is None:
@@ -101,6 +111,7 @@ CONVENTIONS = {
             },
             memory_says="output elements × {itemsize} B; activation, normalization and dropout work in place",
             in_place=frozenset({"activation", "normalization", "regularization"}),
+            backward={"weights": 1, "inner": 1, "inputs": 1},
         ),
         Convention(
             name="full",
@@ -137,6 +148,7 @@ CONVENTIONS = {
             otherwise={"mac": 2, "matmul": 2},
             table={},
             memory_says=_EVERY_OUTPUT,
+            backward={"grouped_weights": 2, "inner": 2, "inputs": 2},
         ),
         Convention(
             name="torchinfo",

@@ -43,6 +43,10 @@ class LayerCosts(NamedTuple):
     bytes_read: int
     bytes_written: int
     receptive_field: ReceptiveField
+    backward_macs: int = 0
+    """Multiply-adds of the backward pass, where all that has weights is trained."""
+    backward_flops: int = 0
+    """What the convention counts of the backward pass."""
 
     @property
     def name(self) -> str:
@@ -53,6 +57,11 @@ class LayerCosts(NamedTuple):
     def params(self) -> int:
         """Trained elements."""
         return self.weights + self.biases
+
+    @property
+    def step_flops(self) -> int:
+        """What the convention counts of a training step: forward and backward."""
+        return self.flops + self.backward_flops
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,9 @@ class Totals:
     memory: int = 0
     bytes_read: int = 0
     bytes_written: int = 0
+    backward_macs: int = 0
+    backward_flops: int = 0
+    step_flops: int = 0
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Totals:
@@ -182,12 +194,16 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
     """
     rule, itemsize = way_of_counting(batch, dtype, convention)
     viewer = Viewer(network)
+    gradients: set[str] = set()  # layers whose outputs need a gradient: something at or before them is trained
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
     for layer in network.layers:
         field = viewer.look(layer.name, layer.op, layer.inputs)
         profile = _profile(layer.op, convention)
-        (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize))
+        enters = not gradients.isdisjoint(layer.inputs)
+        if enters or profile.trained:
+            gradients.add(layer.name)
+        (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize, enters))
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
 
 
@@ -215,11 +231,16 @@ def _profile(op: Operator, convention: str) -> _Profile:
 class _Profile:
     """What an application of an operator costs for one sample, wherever it stands."""
 
-    __slots__ = ("biases", "buffers", "elements", "flops", "inputs", "macs", "memory_elements", "weights")
+    __slots__ = (
+        *("backward", "backward_inputs", "biases", "buffers", "elements", "flops", "inputs", "macs"),
+        *("memory_elements", "trained", "weights"),
+    )
 
     def __init__(self, op: Operator, rule: Convention) -> None:
         self.weights = self.biases = 0
-        for name, shape in op.weights().items():
+        tensors = op.weights()
+        self.trained = bool(tensors)
+        for name, shape in tensors.items():
             if name.endswith("bias"):
                 self.biases += product(shape)
             else:
@@ -228,13 +249,20 @@ class _Profile:
         self.buffers = sum(map(product, op.buffers().values()))
         self.macs = work.get("mac", 0) + work.get("matmul", 0)
         self.flops = rule.flops(op, work)
+        backward = op.backward()
+        within, inputs = rule.backward_flops(backward)
+        self.backward = (backward.weights + backward.inner, within) if self.trained else (0, 0)
+        self.backward_inputs = (backward.inputs, inputs)
         self.elements = op.elements
         self.memory_elements = 0 if op.category in rule.in_place else self.elements
         self.inputs = sum(map(product, op.inputs))
 
-    def costs(self, layer: Layer, field: ReceptiveField, batch: int, itemsize: int) -> LayerCosts:
-        """The costs of a layer that is this application."""
+    def costs(self, layer: Layer, field: ReceptiveField, batch: int, itemsize: int, enters: bool) -> LayerCosts:
+        """The costs of a layer that is this application; ``enters``: whether its inputs need a gradient."""
         own = layer.shares is None
+        macs, flops = self.backward
+        if enters:
+            macs, flops = macs + self.backward_inputs[0], flops + self.backward_inputs[1]
         return LayerCosts(
             layer,
             layer.op.inputs,
@@ -248,4 +276,6 @@ class _Profile:
             (self.inputs * batch + self.weights + self.biases) * itemsize,
             self.elements * itemsize * batch,
             field,
+            macs * batch,
+            flops * batch,
         )

@@ -20,6 +20,7 @@ FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
 @network_options
 @counting_options
 @click.option("--columns", metavar="A,B,…", help="Columns, in this order; `--columns help` lists them.")
+@click.option("--backward", is_flag=True, help="Add the backward pass and the training step.")
 @click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
 @click.option(
     "--depth", type=click.IntRange(min=1), metavar="N", help="Join what stands deeper than N names into its group."
@@ -36,6 +37,7 @@ def command(
     dtype: str,
     convention: str,
     columns: str | None,
+    backward: bool,
     every_layer: bool,
     depth: int | None,
     exact: bool,
@@ -47,7 +49,7 @@ def command(
 
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
-    from archcalc.render.columns import COLUMNS, LECTURE_COLUMNS
+    from archcalc.render.columns import BACKWARD_COLUMNS, COLUMNS, LECTURE_COLUMNS
     from archcalc.render.formats import render
     from archcalc.render.grid import View, lay_out
 
@@ -55,6 +57,8 @@ def command(
         write("".join(f"{key:16}{column.heading}\n" for key, column in COLUMNS.items()), output)
         return
     chosen = tuple(columns.split(",")) if columns else LECTURE_COLUMNS
+    if backward:
+        chosen = (*chosen, *(key for key in BACKWARD_COLUMNS if key not in chosen))
     for key in chosen:
         if key not in COLUMNS:
             raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")

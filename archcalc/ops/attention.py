@@ -8,6 +8,7 @@ from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
     WHOLE_AXIS,
+    Backward,
     Held,
     Keeps,
     Operator,
@@ -55,6 +56,12 @@ class ScaledDotProductAttention(Operator):
     def work(self) -> Work:
         q, k, v = self.inputs
         return attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
+
+    def backward(self) -> Backward:
+        """Two gradients for each product; a fused kernel, which keeps no scores, computes them once more."""
+        q, k, v = self.inputs
+        again = product(q) * k[-2] if q[-1] == v[-1] else 0
+        return Backward(weights=0, inputs=2 * self.work()["matmul"] + again)
 
     def further(self) -> Work:
         """``unfused``: multiply-adds where queries and values differ in width, so that no fused kernel takes them."""
@@ -133,6 +140,17 @@ class MultiHeadAttention(Operator):
         if self.bias:
             work["add"] += rows * width
         return work
+
+    def backward(self) -> Backward:
+        """The projections before the attention give the inputs' gradients; what is behind them is the way there.
+
+        The attention itself is that of a fused kernel, which computes its scores once more.
+        """
+        q, k, _ = self._qkv()
+        width, work = q[1], self.work()
+        scores = self.heads * q[0] * k[0] * (width // self.heads)
+        inner = q[0] * width * width + 2 * work["matmul"] + scores
+        return Backward(weights=work["mac"], inputs=(q[0] + 2 * k[0]) * width * width, inner=inner)
 
     def further(self) -> Work:
         """``projection_add``: the additions of the projections' biases."""

@@ -9,6 +9,7 @@ from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Count, Extent, Offsets, Padding, option, required
 from archcalc.ops.operator import (
     WHOLE_AXIS,
+    Backward,
     Held,
     Keeps,
     Operator,
@@ -117,6 +118,10 @@ class Conv(Operator):
             "add": elements if self.bias else 0,
         }
 
+    def backward(self) -> Backward:
+        macs = self.work()["mac"]
+        return Backward(weights=macs, inputs=macs, groups=self.groups)
+
     def sight(self) -> tuple[Window | Sight, ...]:
         return (WHOLE_AXIS, *window_sight(self.kernel, self.stride, self.padding, self.dilation))
 
@@ -216,6 +221,10 @@ class ConvTranspose(Operator):
     def further(self) -> Work:
         """``gathered``: a window for every output element, as if it were a plain convolution."""
         return {"gathered": self.elements * (self.channels_in // self.groups) * product(self.kernel)}
+
+    def backward(self) -> Backward:
+        macs = self.work()["mac"]
+        return Backward(weights=macs, inputs=macs, groups=self.groups)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""

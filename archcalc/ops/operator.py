@@ -136,6 +136,18 @@ class Gradient(Enum):
     PART = "a part of the gradient of the output, whose whole memory it holds"
 
 
+class Backward(NamedTuple):
+    """Multiply-adds of the backward pass, per sample."""
+
+    weights: Any
+    """For the gradients of the weights."""
+    inputs: Any
+    """For the gradients of the inputs, which are only needed where something before is trained."""
+    inner: Any = 0
+    """For gradients that go on to weights further inside."""
+    groups: Any = 1
+
+
 class Example(NamedTuple):
     """Arguments and input shapes that the conformance test runs an operator with."""
 
@@ -311,6 +323,11 @@ class Operator(ABC):
     @abstractmethod
     def work(self) -> Work:
         """Counts of primitive operations for one sample, at inference."""
+
+    def backward(self) -> Backward:
+        """Multiply-adds of the backward pass: each product of the forward pass has a gradient on both sides."""
+        work = self.work()
+        return Backward(weights=work.get("mac", 0), inputs=work.get("mac", 0) + 2 * work.get("matmul", 0))
 
     def further(self) -> Work:
         """Quantities beyond `work` that only the conventions of other tools count."""

@@ -7,6 +7,7 @@ from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.operator import (
     WHOLE_AXIS,
+    Backward,
     Held,
     Keeps,
     Operator,
@@ -68,6 +69,12 @@ class WindowAttention(Operator):
         if self.bias:
             work["add"] += 4 * windows * tokens * width
         return work
+
+    def backward(self) -> Backward:
+        """The projections of queries, keys and values give the inputs' gradients; behind them is the way there."""
+        work = self.work()
+        projection = self._padded() * self.x[2]
+        return Backward(weights=work["mac"], inputs=3 * projection, inner=projection + 2 * work["matmul"])
 
     def further(self) -> Work:
         """``projection_add``: the additions of the projections' biases."""

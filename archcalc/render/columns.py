@@ -102,6 +102,9 @@ _ALL = (
     Measure("buffers", "buffers", "buf", _cost("buffers"), preferred=1),
     Measure("macs", "MACs", "MACs", _cost("macs"), preferred=2),
     Measure("flops", "flop", "flop", _cost("flops"), preferred=2, rank=0),
+    Measure("backward_macs", "backward MACs", "bwd MACs", _cost("backward_macs"), preferred=2),
+    Measure("backward_flops", "backward flop", "bwd flop", _cost("backward_flops"), preferred=2),
+    Measure("step_flops", "step flop", "step flop", _cost("step_flops"), preferred=2),
     Measure("bytes_read", "read", "read", _cost("bytes_read"), units=BYTES, preferred=1),
     Measure("bytes_written", "written", "written", _cost("bytes_written"), units=BYTES, preferred=1),
     Share("share", "share of flop", "share", _cost("flops"), of="flops"),
@@ -113,6 +116,8 @@ _ALL = (
 )
 
 COLUMNS = {column.key: column for column in _ALL}
+BACKWARD_COLUMNS = ("backward_flops", "step_flops")
+"""What `--backward` adds."""
 
 LECTURE_COLUMNS = (
     *("name", "input_c", "input_hw", "filters", "kernel", "stride", "pad", "output_c", "output_hw"),
@@ -122,6 +127,6 @@ LECTURE_COLUMNS = (
 
 def heading(column: Column, analysis: Analysis, unit: Unit | None, text: str) -> str:
     """A column's heading with its unit; the counting convention's name stands before what it counts."""
-    if column.key in ("flops", "share"):
+    if column.key in ("flops", "share", "backward_flops", "step_flops"):
         text = text.replace("flop", f"{analysis.convention.name} flop")
     return f"{text} ({unit.symbol})" if unit is not None and unit.symbol else text

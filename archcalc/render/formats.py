@@ -116,7 +116,8 @@ def _csv(analysis: Analysis, view: View) -> str:
     grid = lay_out(analysis, replace(view, exact=True))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    keys = {"flops": f"flops_{analysis.convention.name}", "memory": "memory_bytes"}
+    counted = ("flops", "backward_flops", "step_flops")
+    keys = {**{key: f"{key}_{analysis.convention.name}" for key in counted}, "memory": "memory_bytes"}
     writer.writerow([keys.get(column.key, column.key) for column in grid.columns])
     for section in grid.sections:
         for row in (*section.rows, *section.totals):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.analysis import Analysis, Totals
+from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.ops.operator import shape_text
 from archcalc.render.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, Share, heading
@@ -55,6 +56,9 @@ LECTURE = View()
 
 def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
     """The table of an analysis, as a view wants it."""
+    if analysis.convention.backward is None and not {"backward_flops", "step_flops"}.isdisjoint(view.columns):
+        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
+        raise ValueError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
     columns = tuple(COLUMNS[key] for key in view.columns)
     parts = [(analysis.rows, analysis.totals, "total")]
     if analysis.apart:

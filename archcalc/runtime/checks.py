@@ -6,7 +6,8 @@ Each check takes a `Subject` and gives a `Check`; where numbers differ, it names
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -161,18 +162,38 @@ def check_fvcore(subject: Subject) -> Check:
     return check
 
 
-def check_torch(subject: Subject) -> Check:
-    """torch's own FlopCounterMode per layer and in total, to the unit."""
+@contextmanager
+def torch_counter() -> Iterator[FlopCounterMode]:
+    """torch's own FlopCounterMode, which sees all of attention."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # it hides a part of attention from the counter
     try:
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            subject.module(*subject.inputs())
+        with FlopCounterMode(display=False) as counter:
+            yield counter
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+def check_torch(subject: Subject) -> Check:
+    """torch's own FlopCounterMode per layer and in total, to the unit."""
+    with torch_counter() as counter, torch.no_grad():
+        subject.module(*subject.inputs())
     counts = counter.get_flop_counts()
     modules = {path.partition(".")[2]: sum(by_operator.values()) for path, by_operator in counts.items()}
     return _compare_layers("torch", subject.analyze("torch"), modules, counter.get_total_flops(), "torch")
+
+
+def check_torch_backward(subject: Subject) -> Check:
+    """The same of a forward and a backward pass, in total."""
+    if not any(True for _ in subject.module.parameters()):
+        return Check("backward", None, "nothing is trained")
+    with torch_counter() as counter:
+        outputs = subject.module(*subject.inputs())
+        sum(output.sum() for output in (outputs if isinstance(outputs, tuple) else (outputs,))).backward()
+    subject.module.zero_grad(set_to_none=True)
+    mine, theirs = subject.analyze("torch").totals.step_flops, counter.get_total_flops()
+    differing = [] if mine == theirs else [f"a training step: archcalc {mine:,}, torch {theirs:,}"]
+    return _verdict("backward", differing, {"archcalc": mine, "torch": theirs})
 
 
 def check_reference(subject: Subject) -> Check:
@@ -212,5 +233,6 @@ CHECKS: tuple[Callable[[Subject], Check], ...] = (
     check_tensors,
     check_fvcore,
     check_torch,
+    check_torch_backward,
     check_reference,
 )

@@ -1,0 +1,93 @@
+"""The backward pass: convention `torch` is what torch's own counter says of a forward and a backward pass."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import archcalc
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.runtime.checks import torch_counter
+from archcalc.spec.library import bundled_networks, open_spec
+
+CASES = [
+    pytest.param(kind, example, id=f"{kind}-{at}")
+    for kind, operator in registry().items()
+    for at, example in enumerate(operator.examples)
+    if not operator.takes_indices
+]
+FAMILIES = (
+    *("alexnet", "lenet5", "squeezenet1_0", "mobilenet_v3_small", "shufflenet_v1_g3", "efficientnet_b0", "resnet18"),
+    *("densenet121", "googlenet", "se_resnet50", "vit_b_32", "swin_t", "convnext_tiny", "ghostnet", "resnext50_32x4d"),
+)
+SPECS = {path: open_spec(path) for path, _ in bundled_networks()}
+NETWORKS = [
+    pytest.param(path, variant, id=name, marks=() if name in FAMILIES else pytest.mark.slow)
+    for path, variant in bundled_networks()
+    for name in [variant or SPECS[path].name]
+]
+
+
+def counted(network: Network, device: str, inputs_too: bool) -> int:
+    """What torch's counter says of a training step of one sample."""
+    with torch.device(device):
+        module = archcalc.build(network).eval()
+        inputs = [torch.zeros(1, *shape, requires_grad=inputs_too) for shape in network.inputs.values()]
+    with torch_counter() as counter:
+        outputs = module(*inputs)
+        if outputs.requires_grad:
+            outputs.sum().backward()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_every_operator_at_the_start_of_a_network(kind, example):
+    """No gradient of the input is needed."""
+    op = registry()[kind](example.inputs, **example.arguments)
+    names = tuple(f"x{at}" for at in range(len(example.inputs)))
+    network = Network("one", dict(zip(names, example.inputs, strict=True)), (Layer("it", op, names),), ("it",))
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu", False)
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_every_operator_after_what_is_trained(kind, example):
+    """The gradients of all inputs are needed: something with weights, but without multiply-adds, gives them."""
+    op = registry()[kind](example.inputs, **example.arguments)
+    names = [f"x{at}" for at in range(len(example.inputs))]
+    before = [
+        Layer(f"b{name}", registry()["position_embedding"]([shape]), (name,))
+        for name, shape in zip(names, example.inputs, strict=True)
+    ]
+    layers = (*before, Layer("it", op, tuple(layer.name for layer in before)))
+    network = Network("one", dict(zip(names, example.inputs, strict=True)), layers, ("it",))
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu", False)
+
+
+@pytest.mark.parametrize(("path", "variant"), NETWORKS)
+def test_every_network(path, variant):
+    network = SPECS[path].network(variant)
+    # on the meta device attention is not fused, as it is elsewhere
+    device = "cpu" if any(layer.op.kind == "multi_head_attention" for layer in network) else "meta"
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, device, False)
+
+
+def test_of_plain_convolutions_the_step_is_three_times_the_forward_pass_less_the_first_input():
+    """ResNet-18: each multiply-add has two in the backward pass, but the image needs no gradient."""
+    analysis = archcalc.load("resnet18").analyze()
+    assert analysis.totals.backward_macs == 2 * analysis.totals.macs - analysis["conv1"].macs
+
+
+def test_groups_are_the_counters_slip_not_archcalcs():
+    """torch's counter takes the gradient of a depthwise convolution's weights `groups` times; the work is not that."""
+    network = archcalc.loads("{name: net, input: [8, 9, 9], layers: [{conv: 8, kernel: 3, groups: 8, bias: false}]}")
+    row = network.analyze(convention="torch").rows[0]
+    assert row.backward_macs == row.macs == 8 * 7 * 7 * 9
+    assert row.backward_flops == 2 * 8 * row.macs
+
+
+def test_a_convention_without_a_backward_pass_says_so(cli):
+    result = cli("table", "alexnet", "--backward", "--convention", "thop")
+    assert result.code == 2
+    assert "thop says nothing of the backward pass: take lecture or torch" in result.err
+    assert "backward_flops_lecture,step_flops_lecture" in cli("table", "alexnet", "--backward", "--format", "csv").out
