@@ -5,13 +5,15 @@ Specifications": the keys, their types, and what a top-level score or a hidden t
 from __future__ import annotations
 
 import json
+import unicodedata
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archcalc.homework.gradescope import hundredths
+from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict
+from archcalc.homework.gradescope import Style, hundredths, results_json
 
 TOP = {
     *("score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"),
@@ -114,6 +116,45 @@ def test_hundredths(points):
     assert abs(sum(rounded) - sum(points)) <= Fraction(1, 200)
     assert all(one >= 0 and (one * 100).denominator == 1 for one in rounded)
     assert all(abs(one - exact) <= Fraction(1, 100) for one, exact in zip(rounded, points, strict=True))
+
+
+CELLS = st.builds(
+    GradedCell,
+    column=st.sampled_from(["output", "params", "flops"]),
+    verdict=st.sampled_from(Verdict),
+    most=st.integers(1, 3000).map(lambda parts: Fraction(parts, 60)),
+    written=st.text(max_size=60),
+    expected=st.none() | st.text(max_size=20),
+    feedback=st.text(max_size=80),
+    derivation=st.lists(st.text(max_size=30), max_size=3).map(tuple),
+)
+ROWS = st.builds(GradedRow, name=st.text(max_size=30), cells=st.lists(CELLS, min_size=1, max_size=4).map(tuple))
+
+
+@settings(max_examples=50)
+@given(
+    rows=st.lists(ROWS, min_size=1, max_size=6).map(tuple),
+    by_cell=st.booleans(),
+    out_of=st.none() | st.integers(1, 10**5).map(lambda cents: Fraction(cents, 100)),
+)
+def test_any_sheet(rows, by_cell, out_of):
+    """Points add up, nothing is worth more than it may, and no control character or tag of a student's gets through."""
+    sheet = GradedSheet("hw1.csv", "net", "lecture", rows)
+    data = json.loads(results_json(sheet, Style(by_cell, "visible", out_of)))
+    worth = sheet.most if out_of is None else out_of
+    assert abs(total(data) - worth) <= Fraction(1, 200)
+    assert all(0 <= test["score"] <= test["max_score"] for test in data["tests"])
+    right = all(cell.verdict.has_points for row in rows for cell in row.cells)
+    assert all(test["status"] == "passed" for test in data["tests"]) == right
+    if right:
+        assert total(data, "score") == total(data)
+    for test in data["tests"]:
+        assert not any(unicodedata.category(one)[0] == "C" and one != "\n" for one in test["name"] + test["output"])
+        code = [line for line in test["output"].splitlines() if line.startswith("    ")]
+        shown = test["output"]
+        for line in code:
+            shown = shown.replace(line, "", 1)
+        assert "<" not in shown.replace(r"\<", "")
 
 
 def test_hints_without_answers(graded):
