@@ -51,6 +51,7 @@ def command(
 
     A number is right if the true one rounds to the digits written. An error is diagnosed, and costs points only where
     it was made. Exits 0 if every cell of every sheet is right, 1 if not, 2 if the only sheet cannot be read.
+    With --gradescope there is a result even then.
     """
     from archcalc.homework.grading import Grader
     from archcalc.homework.numbers import Tolerance
