@@ -137,6 +137,23 @@ def test_torch_saves_and_repeats_what_is_said(name, size):
     assert measured_macs(module.train(), subject.inputs()) - plain == plan.macs
 
 
+def test_a_last_convolution_is_not_computed_again():
+    """It saves what it is given: PyTorch stops before it."""
+    text = """
+input: [3, 16, 16]
+blocks:
+  two: {layers: [{conv: 8, kernel: 3, padding: 1}, silu, {conv: 4, kernel: 3, padding: 1}]}
+layers: [{conv: 6, kernel: 1, name: stem}, {two, name: a}, {two, name: b}, global_avg_pool, flatten, {linear: 3}]
+"""
+    network = archcalc.loads(text)
+    ranges = [block.layers for block in blocks_of(network)]
+    repeated = sum(checkpoint.repeated_macs(network.analyze().rows, layers) for layers in ranges)
+    assert repeated == 16 * 16 * 9 * (6 * 8 + 4 * 8)
+    subject = Subject(network, torch.device("cpu"), torch.float32, 1)
+    plain = measured_macs(subject.module.train(), subject.inputs())
+    assert measured_macs(build_checkpointed(network, ranges).train(), subject.inputs()) - plain == repeated
+
+
 @pytest.mark.slow
 def test_torch_saves_and_repeats_what_is_said_of_window_attention():
     """Swin, whose peak is in an order of its own: every third block."""
