@@ -262,12 +262,13 @@ class _Marking:
         return Verdict.CARRIED if own is not None and answer.fits(own, question, tolerance) else Verdict.WRONG
 
     def _is_own_sum(self, question: Question, answer: Answer) -> bool:
+        """Whether a total is the sum of the rows as they were written, whose rounding must leave something of it."""
         number = answer.number if isinstance(answer, Amount) else None
         if number is None or question.key not in self.sums:
             return False
-        return abs(number.value - self.sums[question.key]) <= number.place / 2 + self.slack.get(
-            question.key, Fraction(0)
-        )
+        total = self.sums[question.key]
+        slack = self.slack.get(question.key, Fraction(0)) + _half(number)
+        return abs(number.value - total) <= slack <= total / 20
 
     def _diagnosis(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape]) -> Diagnosis | None:
         assert read.answer is not None

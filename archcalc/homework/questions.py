@@ -78,7 +78,7 @@ _ALL = (
     ),
     Question(
         "output_c",
-        _words("output c, out c, c out, output channels, out channels, channels out, output depth, channels"),
+        _words("output c, out c, c out, output channels, out channels, channels out, output depth"),
         _of("output_c"),
         "size",
         "output",
@@ -93,8 +93,8 @@ _ALL = (
         "extent",
         "output",
     ),
-    Question("output_h", _words("output h, out h, h out, output height, height"), _axis(1), "size", "output"),
-    Question("output_w", _words("output w, out w, w out, output width, width"), _axis(2), "size", "output"),
+    Question("output_h", _words("output h, out h, h out, output height"), _axis(1), "size", "output"),
+    Question("output_w", _words("output w, out w, w out, output width"), _axis(2), "size", "output"),
     Question(
         "memory",
         _words("memory, mem, output memory, activation memory, memory of output, memory usage, memory size"),

@@ -23,6 +23,8 @@ MOST_ROWS = 5_000
 MOST_COLUMNS = 200
 MOST_CHARACTERS = 1_000
 DELIMITERS = ",;\t|:"
+FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+"""How a submission is opened: no link is followed and no pipe waited for, where the system knows of such things."""
 
 
 class Broken(ValueError):
@@ -72,7 +74,7 @@ def read_tables(path: Path) -> list[Table]:
 def read_bytes(path: Path) -> bytes:
     """The content of a plain file; of nothing else, and without waiting for anybody."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, FLAGS)
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else error.strerror or "it cannot be opened"
         raise Broken(why) from None

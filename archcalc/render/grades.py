@@ -35,7 +35,9 @@ def render_class(sheets: Sequence[GradedSheet], format: str) -> str:
 
 
 def _json(data: object) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+    """JSON in which letters stand as they are, and what could steer a terminal is escaped."""
+    text = json.dumps(data, indent=1, ensure_ascii=False)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text) + "\n"
 
 
 def points_text(points: Fraction) -> str:

@@ -108,6 +108,13 @@ def test_a_total_of_the_students_own_numbers(grade, make_key):
     assert total(61100840 - 65) is Verdict.WRONG
 
 
+def test_rows_that_say_nothing_make_no_total_right(grade, make_key):
+    """Every row in units so large that any total would be theirs."""
+    key = make_key(ask="params", with_total=True)
+    text = "layer,params\n" + "".join(f"{row.name},0.1T\n" for row in key.layers) + "total,1.3T\n"
+    assert cells(grade(text, key=key))["total", "params"].verdict is Verdict.WRONG
+
+
 def test_branches_carry_errors(grade, make_key):
     """GoogLeNet: a wrong size of one branch of an inception is carried into the concatenation."""
     key = make_key("googlenet", ask="output")

@@ -180,7 +180,7 @@ def test_dates_and_words_in_a_workbook_are_unreadable(grade):
 
 # -- what is written is escaped wherever it is shown
 
-HOSTILE = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>|**x**\u202e"
+HOSTILE = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>|**x**\u202e\x9b2J"
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "json"])
@@ -190,11 +190,25 @@ def test_names_and_cells_are_escaped(grade, format):
     for shown in (render_sheet(sheet, format), render_class([sheet, sheet], format)):
         assert "\x1b" not in shown
         assert "\x07" not in shown
-        if format != "json":
-            assert "\u202e" not in shown
+        assert "\u202e" not in shown
+        assert "\x9b" not in shown
         if format == "markdown":
             assert "<script>" not in shown
             assert "**x**" not in shown
+
+
+def test_a_file_whose_name_is_no_text(cli, tmp_path):
+    """Names of files are bytes; those that are no UTF-8 are shown all the same, in every format."""
+    path = os.fsdecode(os.fsencode(tmp_path / "a") + b"\xff\x1b[2J.csv")
+    with open(path, "w") as stream:
+        stream.write(GOOD)
+    for format in ("text", "markdown", "json"):
+        target = tmp_path / f"out.{format}"
+        code = cli("check", "alexnet", path, path, "--ask", "params", "--format", format, "-o", target).code
+        assert code == 1
+        assert "\x1b" not in target.read_text(encoding="utf-8")
+    assert cli("check", "alexnet", path, path, "--ask", "params", "--summary", tmp_path / "g.csv").code == 1
+    assert "\\x1b[2J.csv,1,12" in (tmp_path / "g.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
