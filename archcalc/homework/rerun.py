@@ -60,7 +60,7 @@ def rerun(
             return None
         way = {"batch": analysis.batch, "dtype": analysis.dtype, "convention": analysis.convention.name, **counting}
         again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), **way)
-    except (ValueError, TypeError, IndexError, ArithmeticError):  # what a rule raises for what makes no sense
+    except (ValueError, TypeError, LookupError, ArithmeticError):  # what a rule raises for what makes no sense
         return None
     return Row(row.name, list(again.rows), row.of_group)
 

@@ -6,10 +6,10 @@ import re
 import shutil
 from fractions import Fraction
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import archcalc
 from archcalc.homework.grade import Verdict
 from archcalc.homework.grading import Grader
 from archcalc.homework.key import key_of
@@ -42,12 +42,44 @@ def test_the_lectures_fc6_that_was_transposed(grade):
     assert cell.diagnosis.mistake == "transposed digits"
 
 
-@pytest.mark.parametrize(("file", "network"), [("001_googlenet_stem", "googlenet"), ("001_vgg16_classifier", "vgg16")])
-def test_other_tables_of_the_lectures(file, network, data, grade):
-    """No cell that the lectures print of these layers is wrong but fc rows without bias (gold data's conventions)."""
-    sheet = grade((data / "gold" / f"{file}.csv").read_bytes(), network=network)
-    wrong = {at: cell for at, cell in cells(sheet).items() if cell.verdict is Verdict.WRONG}
-    assert all(cell.diagnosis.mistake == "bias forgotten" for cell in wrong.values()), wrong
+# As deck 001 of the gold data's lectures prints them.
+STEM = """layer,in_c,in_hw,filters,kernel,stride,pad,out_c,out_hw,memory_kb,params_k,flop_m
+conv,3,224,64,7,2,3,64,112,3136,9,118
+max-pool,64,112,,3,2,1,64,56,784,0,2
+conv,64,56,64,1,1,0,64,56,784,4,13
+conv,64,56,192,3,1,1,192,56,2352,111,347
+max-pool,192,56,,3,2,1,192,28,588,0,1
+"""
+CLASSIFIER = """layer,in_c,in_hw,filters,kernel,stride,pad,out_c,out_hw,memory_kb,params_k,flop_m
+flatten,512,7,,,,,25088,,98,,
+fc6,25088,,4096,,,,4096,,16,102760,103
+fc7,4096,,4096,,,,4096,,16,16777,17
+fc8,4096,,1000,,,,1000,,4,4096,4
+"""
+
+
+def test_the_lectures_googlenet_stem_is_right(grade, spec_file):
+    """Rows of the same names, matched by their place."""
+    layers = ["{conv: 64, kernel: 7, stride: 2, padding: 3}", "{max_pool: 3, stride: 2, padding: 1}"]
+    layers += ["{conv: 64, kernel: 1}", "{conv: 192, kernel: 3, padding: 1}", "{max_pool: 3, stride: 2, padding: 1}"]
+    path = spec_file("name: stem\ninput: [3, 224, 224]\nlayers:\n" + "".join(f"  - {one}\n" for one in layers))
+    sheet = grade(STEM, network=archcalc.load(path))
+    assert sheet.is_right
+    assert sheet.points == 20
+
+
+def test_the_lectures_vgg16_classifier_leaves_biases_out(grade):
+    found = cells(grade(CLASSIFIER, network="vgg16"))
+    written = {at: cell for at, cell in found.items() if cell.written}
+    wrong = {at: cell.diagnosis.mistake for at, cell in written.items() if cell.verdict is not Verdict.RIGHT}
+    assert wrong == {(f"classifier.{at}", "params"): "bias forgotten" for at in (0, 3, 6)}
+    assert len(written) == 14
+
+
+def test_the_lectures_lenet(grade, data):
+    """Deck 002 writes `Conv 1`, `Avg Pooling 1`, and sizes alone."""
+    sheet = grade((data / "gold" / "002_lenet5_table.csv").read_bytes(), network="lenet5", ask="output")
+    assert {cell.verdict for row in sheet.rows if row.name != "flatten" for cell in row.cells} == {Verdict.RIGHT}
 
 
 # -- errors carried forward
