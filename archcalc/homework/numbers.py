@@ -134,7 +134,7 @@ def style_of(texts: Iterable[str], suspicious: bool) -> Style:
     for text in texts:
         match = _NUMBER.fullmatch(tidy(text)) if len(text) <= MOST_CHARACTERS else None
         mantissa = match["mantissa"].strip() if match else ""
-        if not match or _may_be_either(mantissa):
+        if not mantissa[-1:].isdigit() or _may_be_either(mantissa):
             continue
         points, commas = mantissa.count("."), mantissa.count(",")
         mark = _mark(mantissa)

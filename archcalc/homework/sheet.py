@@ -124,7 +124,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
     remarks += more
     if len(remarks) > MOST_REMARKS:
         remarks = [*remarks[:MOST_REMARKS], f"and {len(remarks) - MOST_REMARKS:,} remarks more"]
-    ats = [column.at for name, column in columns.items() if name in QUESTIONS]
+    ats = [column.at for name, column in columns.items() if name in QUESTIONS and QUESTIONS[name].has_total]
     texts = [cells[at].text for cells in answers.values() for at in ats if at < len(cells) and not cells[at].is_number]
     style = style_of(texts, suspicious=table.delimiter == ";")
     width = len(table.grid[line])

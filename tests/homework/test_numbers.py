@@ -64,6 +64,7 @@ def test_a_mark_before_three_digits_is_read_by_the_rest_of_the_sheet():
     assert style_of(["23,296", "1,234,567"], suspicious=True) is Style.POINT
     assert style_of(["23,296"], suspicious=False) is Style.POINT
     assert style_of(["23,296"], suspicious=True) is Style.OPEN
+    assert style_of(["23,296", "64, 56"], suspicious=False) is Style.POINT
     assert style_of(["23,296", "72,9", "72.8"], suspicious=False) is Style.OPEN
     assert read_number("23,296", Style.COMMA)[0].value == Fraction("23.296")
     assert read_number("23.296", Style.COMMA)[0].value == 23296

@@ -73,7 +73,9 @@ def ways(draw):
         "count": draw(st.sampled_from(sorted(COUNTS))),
         "bytes": draw(st.sampled_from(sorted(BYTES))),
         "shape": draw(
-            st.sampled_from(["{c}x{h}x{w}", "({c}, {h}, {w})", "{h}×{w}×{c}", "{c}@{h}x{w}", "[1, {c}, {h}, {w}]"])
+            st.sampled_from(
+                ["{c}x{h}x{w}", "({c}, {h}, {w})", "{c}, {h}, {w}", "{h}×{w}×{c}", "{c}@{h}x{w}", "[1, {c}, {h}, {w}]"]
+            )
         ),
         "output": draw(st.sampled_from(["output", "parts", "three parts"])),
         "params": draw(st.sampled_from(["params", "parts"])),
