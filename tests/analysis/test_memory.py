@@ -262,24 +262,27 @@ def test_words():
         archcalc.load("lenet5").analyze().memory("training", in_place=True)
 
 
-BOUND = 1.1
-"""How much more than its tensors a GPU's allocator may hand out: it rounds up, and kernels take workspaces."""
+GPU_BATCH = 128
+MORE, WORKSPACE = 1.25, 512 * 2**20
+"""How much more than its tensors a GPU's allocator may hand out: it rounds up, and cuDNN takes workspaces."""
+LESS = 0.9
+"""And how much less: dropout keeps bytes there, and statistics are laid out otherwise."""
 
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vgg16"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_inference_on_a_gpu(name, dtype):
-    subject = Subject(archcalc.load(name), torch.device("cuda"), getattr(torch, dtype), 32)
-    predicted = peak(subject.network.analyze(batch=32, dtype=dtype)).live_bytes
+    subject = Subject(archcalc.load(name), torch.device("cuda"), getattr(torch, dtype), GPU_BATCH)
+    predicted = peak(subject.network.analyze(batch=GPU_BATCH, dtype=dtype)).live_bytes
     measured = inference_peak(subject.module, subject.inputs())
-    assert predicted <= measured <= BOUND * predicted + 64 * 2**20
+    assert LESS * predicted <= measured <= MORE * predicted + WORKSPACE
 
 
 @pytest.mark.cuda
 @pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vgg16"])
 def test_a_training_step_on_a_gpu(name):
-    subject = Subject(archcalc.load(name), torch.device("cuda"), torch.float32, 32)
+    subject = Subject(archcalc.load(name), torch.device("cuda"), torch.float32, GPU_BATCH)
     predicted = training_peak(subject.analyze(), "none").live_bytes
     measured = training_peak_measured(subject.module, subject.inputs())
-    assert 0.95 * predicted <= measured <= BOUND * predicted + 64 * 2**20
+    assert LESS * predicted <= measured <= MORE * predicted + WORKSPACE
