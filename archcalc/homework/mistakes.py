@@ -6,7 +6,8 @@ which archcalc's own rules are run again; or another way of counting; or a slip 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -162,6 +163,32 @@ MISTAKES = (
 )
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A question of a row that is fed with these shapes, where they are not what it is truly fed with."""
+
+    key: AnswerKey
+    row: Row
+    question: Question
+    shapes: Mapping[str, Shape]
+    base: Row
+    """The row on these shapes, without a mistake."""
+
+    @property
+    def amount(self) -> Any:
+        """What is right for these shapes."""
+        return self.question.value(self.base)
+
+    def value(self, change: Change | None = None, **counting: Any) -> Any:
+        """What would come out with a mistake, or counted in another way; None where that cannot be."""
+        again = rerun(self.key.analysis, self.row, self.shapes, change, **counting)
+        return None if again is None else self.question.value(again)
+
+
+Found = Iterator[tuple[Diagnosis, Any]]
+"""Mistakes with what they would give."""
+
+
 def candidates(
     key: AnswerKey, row: Row, question: Question, shapes: Mapping[str, Shape]
 ) -> list[tuple[Diagnosis, Any]]:
@@ -169,115 +196,116 @@ def candidates(
     base = rerun(key.analysis, row, shapes) if shapes else row
     if base is None:
         return []
-    found = [*_of_rules(key, row, question, shapes), *_of_counting(key, row, question, shapes)]
-    if question.has_total:
-        found += _of_units(key, question, question.value(base))
-    found += [*_of_place(key, row, question), *_of_columns(key, base, question)]
+    case = _Case(key, row, question, shapes, base)
+    found = [
+        *_of_rules(case),
+        *_OF_COUNTING.get(question.key, _nothing)(case),
+        *(_of_samples(case) if question.has_total else ()),
+        *_OF_UNITS.get(question.sort, _nothing)(case),
+        *_of_place(case),
+        *(_of_columns(case) if question.has_total else ()),
+    ]
     return [(diagnosis, value) for diagnosis, value in found if value is not None]
 
 
-def _of_rules(
-    key: AnswerKey, row: Row, question: Question, shapes: Mapping[str, Shape]
-) -> Iterator[tuple[Diagnosis, Any]]:
-    for mistake in MISTAKES:
-        other = rerun(key.analysis, row, shapes, mistake.change)
-        if other is not None and question.sort != "field":
-            yield Diagnosis(mistake.name, mistake.says), question.value(other)
+def _nothing(case: _Case) -> Found:
+    return iter(())
 
 
-def _of_counting(
-    key: AnswerKey, row: Row, question: Question, shapes: Mapping[str, Shape]
-) -> Iterator[tuple[Diagnosis, Any]]:
-    """Another way of counting the same."""
-    if not question.has_total:
-        return
-    base = rerun(key.analysis, row, shapes) if shapes else row
-    if base is None:
-        return
-    costs, batch = base.costs, key.analysis.batch
-    amount = question.value(base)
-    if question.key in ("flops", "macs"):
-        yield Diagnosis("counted twice", "A multiply-add is counted as two operations."), amount + costs.macs
-        yield Diagnosis("counted once", "A multiply-add is counted as one operation."), amount - costs.macs
-        added = [one.layer.op.work().get("add", 0) for one in base.layers if getattr(one.layer.op, "bias", False)]
-        yield Diagnosis("bias counted", "The additions of the bias are counted."), amount + batch * sum(added)
-    if question.key == "params":
-        shapes_of = [shape for one in base.layers for shape in one.layer.op.buffers().values() if shape]
-        yield (
-            Diagnosis("statistics counted", "Running statistics are not trained."),
-            amount + sum(map(product, shapes_of)),
-        )
-    if question.key == "memory":
-        yield (
-            Diagnosis("weights instead of output", "This is the memory of the parameters, not of the output."),
-            (costs.params * ITEM_SIZES[key.analysis.dtype]),
-        )
-        says = "These are elements, not bytes." if ITEM_SIZES[key.analysis.dtype] > 1 else ""
-        yield Diagnosis("elements", says), Fraction(1, ITEM_SIZES[key.analysis.dtype]) * amount
-        for dtype in ("float64", "float16"):
-            bits = 8 * ITEM_SIZES[dtype]
-            other = rerun(key.analysis, row, shapes, dtype=dtype)
-            yield (
-                Diagnosis("bytes of a number", f"A number is taken to have {bits} bits."),
-                other and question.value(other),
-            )
-    if len(row.layers) > 1 and not row.of_group:
-        head = Row(base.name, base.layers[:1])
-        yield Diagnosis("head only", "What follows the layer in its row is left out."), question.value(head)
+def _of_rules(case: _Case) -> Found:
+    """The operator's own rules with a mistake in them; a receptive field is not of one layer's making."""
+    for mistake in MISTAKES if case.question.sort != "field" else ():
+        yield Diagnosis(mistake.name, mistake.says), case.value(mistake.change)
+
+
+def _of_operations(case: _Case) -> Found:
+    costs = case.base.costs
+    yield Diagnosis("counted twice", "A multiply-add is counted as two operations."), case.amount + costs.macs
+    yield Diagnosis("counted once", "A multiply-add is counted as one operation."), case.amount - costs.macs
+    ops = [one.layer.op for one in case.base.layers]
+    added = case.key.analysis.batch * sum(op.work().get("add", 0) for op in ops if getattr(op, "bias", False))
+    yield Diagnosis("bias counted", "The additions of the bias are counted."), case.amount + added
+    yield from _of_conventions(case)
+
+
+def _of_params(case: _Case) -> Found:
+    shapes = [shape for one in case.base.layers for shape in one.layer.op.buffers().values() if shape]
+    statistics = sum(map(product, shapes))
+    yield Diagnosis("statistics counted", "Running statistics are not trained."), case.amount + statistics
+
+
+def _of_memory(case: _Case) -> Found:
+    size = ITEM_SIZES[case.key.analysis.dtype]
+    says = "This is the memory of the parameters, not of the output."
+    yield Diagnosis("weights instead of output", says), case.base.costs.params * size
+    yield Diagnosis("elements", "These are elements, not bytes."), case.amount * Fraction(1, size)
+    for dtype in ("float64", "float16"):
+        says = f"A number is taken to have {8 * ITEM_SIZES[dtype]} bits."
+        yield Diagnosis("bytes of a number", says), case.value(dtype=dtype)
+    yield from _of_conventions(case)
+
+
+def _of_conventions(case: _Case) -> Found:
+    for name in CONVENTIONS:
+        yield Diagnosis("other convention", f"This is what the convention {name} counts."), case.value(convention=name)
+
+
+_OF_COUNTING: dict[str, Callable[[_Case], Found]] = {
+    "flops": _of_operations,
+    "macs": _of_operations,
+    "params": _of_params,
+    "memory": _of_memory,
+}
+"""Other ways of counting the same, by question."""
+
+
+def _of_samples(case: _Case) -> Found:
+    """A part of the row, or of the batch."""
+    if len(case.base.layers) > 1 and not case.base.of_group:
+        head = Row(case.base.name, case.base.layers[:1])
+        yield Diagnosis("head only", "What follows the layer in its row is left out."), case.question.value(head)
+    batch = case.key.analysis.batch
     if batch > 1:
-        single = rerun(key.analysis, row, shapes, batch=1)
-        yield (
-            Diagnosis("batch ignored", f"It is that of one sample, not of {batch}."),
-            single and question.value(single),
-        )
-    if question.key in ("flops", "memory"):
-        for name in CONVENTIONS:
-            other = rerun(key.analysis, row, shapes, convention=name)
-            yield (
-                Diagnosis("other convention", f"This is what the convention {name} counts."),
-                other and question.value(other),
-            )
+        yield Diagnosis("batch ignored", f"It is that of one sample, not of {batch}."), case.value(batch=1)
 
 
-def _of_units(key: AnswerKey, question: Question, amount: Any) -> Iterator[tuple[Diagnosis, Any]]:
-    """Thousands that were lost or found; KB of 1000 bytes are looked for with the unit that was written."""
-    if question.sort == "bytes":
-        for power in (1, 2):
-            for size in (1024, 1000):
-                factor = Fraction(size) ** power
-                yield (
-                    Diagnosis("unit", "The unit is another: look at the heading and at what you wrote."),
-                    amount * factor,
-                )
-                yield (
-                    Diagnosis("unit", "The unit is another: look at the heading and at what you wrote."),
-                    amount / factor,
-                )
-        yield Diagnosis("bits", "These are bits, not bytes."), amount * 8
-        return
-    for power in (3, 6, 9):
-        says = f"It is off by a factor of {1000 ** (power // 3):,}: look at the unit."
-        yield Diagnosis("unit", says), amount * 10**power
-        yield Diagnosis("unit", says), amount * Fraction(1, 10**power)
+def _of_thousands(case: _Case) -> Found:
+    for power in (1, 2, 3):
+        found = Diagnosis("unit", f"It is off by a factor of {1000**power:,}: look at the unit.")
+        yield found, case.amount * 1000**power
+        yield found, case.amount * Fraction(1, 1000**power)
 
 
-def _of_place(key: AnswerKey, row: Row, question: Question) -> Iterator[tuple[Diagnosis, Any]]:
+def _of_bytes(case: _Case) -> Found:
+    """Units lost or found; a KB of 1000 bytes is looked for with the unit that was written."""
+    found = Diagnosis("unit", "The unit is another: look at the heading and at what you wrote.")
+    for size in (1024, 1000, 1024**2, 1000**2):
+        yield found, case.amount * size
+        yield found, case.amount * Fraction(1, size)
+    yield Diagnosis("bits", "These are bits, not bytes."), case.amount * 8
+
+
+_OF_UNITS: dict[str, Callable[[_Case], Found]] = {"count": _of_thousands, "bytes": _of_bytes}
+"""Slips in units, by sort of question."""
+
+
+def _of_place(case: _Case) -> Found:
     """The number of a neighbour."""
-    for before, after in pairwise(key.layers):
+    for before, after in pairwise(case.key.layers):
         for one, other, word in ((before, after, "before"), (after, before, "after")):
-            if other is row:
-                name = f"layer {word}"
-                yield Diagnosis(name, f"This is the number of {one.name}, the layer {word}."), key.answer(one, question)
+            if other is case.row:
+                found = Diagnosis(f"layer {word}", f"This is the number of {one.name}, the layer {word}.")
+                yield found, case.key.answer(one, case.question)
 
 
-def _of_columns(key: AnswerKey, row: Row, question: Question) -> Iterator[tuple[Diagnosis, Any]]:
+def _of_columns(case: _Case) -> Found:
     """The number of another column of the same row."""
-    if question.has_total:
-        for other in ("params", "macs", "flops", "memory"):
-            if other != question.key and QUESTIONS[other].sort == question.sort:
-                heading = QUESTIONS[other].heading
-                yield Diagnosis("other column", f"This is the number of {heading}."), QUESTIONS[other].value(row)
-        yield Diagnosis("elements of the output", "These are the elements of the output."), product(row.output_shape)
+    for name in ("params", "macs", "flops", "memory"):
+        other = QUESTIONS[name]
+        if other is not case.question and other.sort == case.question.sort:
+            yield Diagnosis("other column", f"This is the number of {other.heading}."), other.value(case.base)
+    elements = product(case.base.output_shape)
+    yield Diagnosis("elements of the output", "These are the elements of the output."), elements
 
 
 # -- which of them was made
