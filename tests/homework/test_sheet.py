@@ -247,9 +247,12 @@ def test_an_extra_row_is_said_and_disturbs_nothing(grade):
 
 
 def test_a_name_with_another_number_is_another_layer(grade):
-    sheet = grade("layer,params\nconv9,23296\nconv1,23296\n", ask="params")
-    assert sheet.verdicts[Verdict.RIGHT] == 1
-    assert sheet.verdicts[Verdict.MISSING] == 11
+    """`conv6` is no slip for conv5, also where that is the only one left."""
+    lines = ["conv6,590080", *(f"conv{at},1" for at in range(1, 5))]
+    sheet = grade("layer,params\n" + "\n".join(lines) + "\n", ask="params")
+    found = {row.name: row.cells[0].verdict for row in sheet.rows}
+    assert found["conv5"] is Verdict.MISSING
+    assert "the row 'conv6' is none of the table's, and was not read" in sheet.remarks
 
 
 def test_columns_that_are_not_asked_doubled_or_unknown(grade):
