@@ -348,7 +348,7 @@ class Upsample(_Shaping):
         if self.scale is None:
             return {"scaled": self.elements}
         factor = product(self.scale)
-        return {"scaled": product(self.x) * (factor if len(set(self.scale)) == 1 else factor // 1) // 1}
+        return {"scaled": scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)}
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))

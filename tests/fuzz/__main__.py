@@ -1,0 +1,79 @@
+"""`python -m tests.fuzz`: as many random specs, or broken ones, as one likes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+
+
+def main() -> int:
+    """Run one of the two fuzzers; 1 if it found something."""
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser.add_argument(
+        "--examples", type=int, default=0, metavar="N", help="random valid specs, against the real tools"
+    )
+    parser.add_argument(
+        "--hostile", type=int, default=0, metavar="N", help="broken specs and bytes, against the limits"
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
+    options = parser.parse_args()
+    if not options.examples and not options.hostile:
+        parser.error("say how many: --examples N or --hostile N")
+    warnings.simplefilter("ignore")
+    start = time.monotonic()
+    found = 0
+    if options.examples:
+        found += differential(options.examples, options.seed)
+    if options.hostile:
+        found += hostile(options.hostile, options.seed)
+    print(f"{time.monotonic() - start:.0f} s")
+    return 1 if found else 0
+
+
+def differential(examples: int, seed: int) -> int:
+    """Random specs; the first failure is shrunk, printed and ends the run."""
+    import torch
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import seed as seeded
+
+    from tests.fuzz.properties import check
+    from tests.fuzz.specs import specs
+
+    torch.set_num_threads(1)
+    checked = 0
+
+    @seeded(seed)
+    @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(specs())
+    def run(text: str) -> None:
+        nonlocal checked
+        check(text)
+        checked += 1
+
+    run()
+    print(f"{checked:,} random specs agree with PyTorch, fvcore, their formulas and their own exports")
+    return 0
+
+
+def hostile(inputs: int, seed: int) -> int:
+    """Broken inputs; every one that is not refused in words is printed."""
+    from tests.fuzz.hostile import Watch, broken
+
+    watch = Watch()
+    found = 0
+    for raw in broken(inputs, seed):
+        complaint = watch.complaint(raw)
+        if complaint:
+            found += 1
+            print(f"{complaint}\n{raw!r}\n", flush=True)
+    print(
+        f"{inputs:,} inputs: {watch.networks:,} networks, {watch.refused:,} refused, {found} faults; the slowest took "
+        f"{watch.slowest:.2f} s of CPU, and the most memory was {watch.most_memory / 2**20:.0f} MiB"
+    )
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""What must hold of every spec: our numbers against the real tools', and every way to say a network the same."""
+
+from __future__ import annotations
+
+import torch
+
+import archcalc
+from archcalc import SpecError
+from archcalc.analysis.formula import formulas
+from archcalc.network import Network
+from archcalc.render.spec import network_spec
+from archcalc.runtime.building import build_module
+from archcalc.runtime.checks import Subject, check_fvcore, check_shapes, check_tensors, check_torch
+from archcalc.runtime.export.source import torch_source
+from archcalc.spec.family import SIZES, SpecFamily
+from archcalc.spec.language import Spec
+from archcalc.spec.source import Document
+from tests.fuzz.likeness import likeness
+
+BATCH = 2
+QUANTITIES = ("params", "macs", "flops", "memory")
+
+
+def check(text: str) -> None:
+    """All of it; `AssertionError` says what differs."""
+    network = archcalc.loads(text)
+    for convention in ("lecture", "full"):
+        network.analyze(convention=convention)
+    check_tools(network)
+    check_meta(network)
+    check_source(network)
+    check_formula(text, network)
+    check_exported_spec(network)
+
+
+def check_tools(network: Network) -> None:
+    """Every layer's shape and tensors, fvcore's and torch's counts per layer and in total."""
+    subject = Subject(network, torch.device("cpu"), torch.float32, BATCH)
+    for one in (check_shapes, check_tensors, check_fvcore, check_torch):
+        result = one(subject)
+        assert result.passed, f"{result.name}: {result.detail}"
+
+
+def check_meta(network: Network) -> None:
+    """The outputs of the built module on the meta device, where nothing is computed."""
+    with torch.device("meta"):
+        outputs = build_module(network).eval()(*Subject(network, torch.device("meta"), torch.float32, BATCH).inputs())
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    assert [tuple(one.shape) for one in outputs] == [(BATCH, *network.shape_of(name)) for name in network.outputs]
+
+
+def check_source(network: Network) -> None:
+    """The written source of the module: the same tensors, and with the same weights the same numbers."""
+    subject = Subject(network, torch.device("cpu"), torch.float32, BATCH)
+    scope: dict = {"__name__": "written"}
+    source = torch_source(network)
+    exec(source, scope)
+    written = next(value for value in reversed(scope.values()) if isinstance(value, type))().eval()
+    written.load_state_dict(subject.module.state_dict(), strict=True)
+    inputs = subject.inputs()
+    with torch.no_grad():
+        ours, theirs = subject.module(*inputs), written(*inputs)
+    assert torch.equal(ours.nan_to_num(), theirs.nan_to_num()), source
+
+
+def check_formula(text: str, network: Network) -> None:
+    """The closed forms in the sizes of the input, at the input's own and at others, wherever they hold."""
+    (name, shape), *_ = network.inputs.items()
+    spec = Spec(Document(text, "fuzz.yaml"), lambda *_: (_ for _ in ()).throw(SpecError("nothing to extend")))
+    for size in SIZES[len(shape)]:
+        try:
+            found = formulas(SpecFamily(spec, None, {}, None, {size: size}), QUANTITIES, convention="full")
+        except SpecError:
+            continue  # what the network is depends on the size
+        own = shape[SIZES[len(shape)].index(size)]
+        for number in (own, own + 1, 2 * own + 3):
+            if not found.holds(**{size: number}):
+                continue
+            square = len(set(shape[1:])) == 1 and size == "H"
+            sizes = [
+                number if one == size or (square and one == "W") else n
+                for one, n in zip(SIZES[len(shape)], shape, strict=True)
+            ]
+            totals = spec.network(None, {}, {name: tuple(sizes)}).analyze(convention="full").totals
+            for quantity in QUANTITIES:
+                assert found.evaluate(quantity, **{size: number}) == getattr(totals, quantity), (size, number, quantity)
+
+
+def check_exported_spec(network: Network) -> None:
+    """The network as a spec, layer by layer: read again, it is the same."""
+    text = network_spec(network)
+    assert likeness(archcalc.loads(text)) == likeness(network), text
