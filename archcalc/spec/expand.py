@@ -6,7 +6,7 @@ checked, so that one run finds all there is to mend.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -228,14 +228,14 @@ class Expansion:
             principal = next(iter(kind.arguments), None)
             if principal is None:
                 raise step.keys[""].error(f"{step.head} takes no value: write it as a word of its own")
-            given[principal] = self.evaluate(step.principal, flows[0], variables, kind.arguments[principal].words)
+            given[principal] = self.argument(step.principal, flows[0], variables, kind.arguments[principal].words)
         for argument, value in step.arguments.items():
             if argument not in kind.arguments:
                 hint = did_you_mean(argument, kind.arguments)
                 raise step.keys[argument].error(f"{step.head} has no argument {quote(argument)}{hint}")
             if argument in given:
                 raise step.keys[argument].error(f"{argument} is given twice: as {step.head}'s own value and by name")
-            given[argument] = self.evaluate(value, flows[0], variables, kind.arguments[argument].words)
+            given[argument] = self.argument(value, flows[0], variables, kind.arguments[argument].words)
         shapes = [flow.shape for flow in flows]
         path = scope.full(name)
         if None in shapes:
@@ -404,6 +404,13 @@ class Expansion:
         given = [name for one in scope.outward() for name in one.given]
         raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")
 
+    def argument(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...]) -> Any:
+        """The value of an operator's argument: a number, a word or a list of such, but no shape."""
+        result = self.evaluate(value, flow, variables, words)
+        if any(isinstance(one, ShapeValue) for one in _leaves(result)):
+            raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
+        return result
+
     def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...] = ()) -> Any:
         """The value of an expression, `input` being the shape of ``flow``."""
         if value.constant is not None:
@@ -414,6 +421,15 @@ class Expansion:
         if self.draft.work > self.most_work:
             raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
         return result
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """The values of a list, and of the lists in it."""
+    if not isinstance(value, (list, tuple)):
+        yield value
+        return
+    for one in value:
+        yield from _leaves(one)
 
 
 def applied(world: object, kind: type[Operator], shapes: tuple[Shape, ...], given: dict[str, Any]) -> Operator:

@@ -45,6 +45,8 @@ STEPS = {
     "- {max_pool: 3, padding: 2}": ("4:3", "padding 2 is more than half the kernel 3"),
     "- {share: nothing}": ("4:11", "there is no step 'nothing'"),
     "- {linear: 10, channels: 3}": ("4:16", "linear has no argument 'channels'"),
+    "- {conv: input, kernel: 3}": ("4:10", "this is a shape, and a number is expected"),
+    "- {reshape: [input, [input]]}": ("4:13", "this is a shape, and a number is expected"),
     "- {conv: 9**9**9, kernel: 3}": ("4:10", "this power is too large"),
     "- {relu, repeat: 10**12}": ("4:18", "limit of steps"),
     "- !!python/object:os.system [relu]": ("4:3", "tags such as"),
