@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from archcalc import __version__
+from archcalc.cli._completion import COMPLETED
 
 
 class Commands(click.Group):
@@ -51,11 +52,14 @@ class Commands(click.Group):
 
 
 class Command(click.Command):
-    """A command with an example for the help."""
+    """A command with an example for the help, whose networks and layers a shell completes."""
 
     def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.example = example
+        for parameter in self.params:
+            if isinstance(parameter.type, click.types.StringParamType):
+                parameter.type = COMPLETED.get(parameter.name or "", parameter.type)
         if example and not self.epilog:
             self.epilog = f"Example: {example}"
 

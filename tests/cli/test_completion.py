@@ -1,0 +1,108 @@
+"""Shell completion, asked for as the shells ask for it: by environment variables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import archcalc
+
+ARCHCALC = [sys.executable, "-c", "import sys; sys.argv[0] = 'archcalc'; from archcalc.cli import main; main()"]
+
+
+def run(**variables: str) -> str:
+    environment = {**os.environ, **variables}
+    return subprocess.run(ARCHCALC, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def complete(shell: str, line: str) -> list[str]:
+    """What a shell is offered for the last word of a line, without the kinds and explanations."""
+    words = line.split(" ")
+    if shell == "fish":
+        out = run(_ARCHCALC_COMPLETE="fish_complete", COMP_WORDS=line, COMP_CWORD=words[-1])
+        return [entry.partition(",")[2].partition("\t")[0] for entry in out.splitlines()]
+    out = run(_ARCHCALC_COMPLETE=f"{shell}_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
+    lines = out.splitlines()
+    return lines[1::3] if shell == "zsh" else [entry.partition(",")[2] for entry in lines if entry]
+
+
+ROOT = Path(__file__).resolve().parents[2]
+SHELLS = ("bash", "zsh", "fish")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("archcalc expl", ["explain"]),
+        ("archcalc table resnet1", ["resnet18", "resnet101", "resnet152", "resnet101_v1", "resnet152_v1"]),
+        ("archcalc rf alexnet pool", ["pool1", "pool2", "pool5"]),
+        ("archcalc explain lenet5 fc", [layer.name for layer in archcalc.load("lenet5") if layer.name[:2] == "fc"]),
+        ("archcalc table alexnet --fo", ["--format"]),
+        ("archcalc table alexnet --format la", ["latex"]),
+        ("archcalc table alexnet --convention fv", ["fvcore"]),
+        ("archcalc table alexnet --dtype bf", ["bfloat16"]),
+    ],
+)
+def test_completes(shell, line, offered):
+    found = complete(shell, line)
+    assert set(offered) <= set(found)
+    assert all(word.startswith(line.split(" ")[-1]) for word in found)
+
+
+def test_files_of_this_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("input: [3, 8, 8]\nlayers: [{conv: 4, kernel: 3, name: first}]\n")
+    monkeypatch.chdir(tmp_path)
+    assert complete("bash", "archcalc table mi") == ["mine.yaml"]
+    assert complete("bash", "archcalc rf mine.yaml fi") == ["first"]
+
+
+def test_a_spec_with_mistakes_offers_no_layers(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_text("layers: [cnv]\n")
+    monkeypatch.chdir(tmp_path)
+    assert complete("bash", "archcalc rf mine.yaml c") == []
+
+
+def test_nothing_heavy_is_imported():
+    code = (
+        "import os, sys; os.environ.update(_ARCHCALC_COMPLETE='bash_complete', COMP_WORDS='archcalc rf alexnet po', "
+        "COMP_CWORD='3'); sys.argv = ['archcalc']\n"
+        "from archcalc.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(*{'torch', 'numpy', 'sympy', 'networkx', 'graphviz', 'matplotlib'} & set(sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[0] == "plain,pool1"
+    assert out.splitlines()[-1] == ""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_in_bash_itself(tmp_path):
+    """The function that the script defines, called by bash with the words of a line."""
+    command = tmp_path / "archcalc"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{ARCHCALC[-1]}" "$@"\n')
+    command.chmod(0o755)
+    script = run(_ARCHCALC_COMPLETE="bash_source")
+    lines = f"{script}\nCOMP_WORDS=(archcalc rf alexnet po); COMP_CWORD=3; _archcalc_completion archcalc\n"
+    lines += 'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    found = subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["pool1", "pool2", "pool5"]
+
+
+def test_the_pre_commit_hook_runs(tmp_path):
+    """What `.pre-commit-hooks.yaml` says is run on files as pre-commit does: the entry, then the files."""
+    [hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    program, *words = hook["entry"].split()
+    assert (program, hook["language"]) == ("archcalc", "python")
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("input: [3, 8, 8]\nlayers: [relu]\n")
+    bad.write_text("input: [3, 8, 8]\nlayers: [rellu]\n")
+    codes = [subprocess.run([*ARCHCALC, *words, str(path)], capture_output=True).returncode for path in (good, bad)]
+    assert codes == [0, 1]
