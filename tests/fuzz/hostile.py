@@ -111,20 +111,38 @@ class Watch:
 
     def __init__(self) -> None:
         self.networks = self.refused = 0
+        self.was_refused = False
         self.slowest = 0.0
         self.most_memory = 0
 
     def complaint(self, raw: bytes) -> str:
-        """What is wrong with how an input was taken; empty if nothing is."""
+        """What is wrong with how an input was taken; empty if nothing is.
+
+        What was slow is taken once more: a machine that pauses is no fault of the input.
+        """
+        complaint, seconds = self.once(raw)
+        if seconds > MOST_SECONDS:
+            again, seconds = self.once(raw)
+            complaint = again or (f"it takes {seconds:.2f} s" if seconds > MOST_SECONDS else "")
+        self.slowest = max(self.slowest, seconds)
+        before, self.most_memory = self.most_memory, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if self.most_memory > MOST_MEMORY >= before:
+            complaint = complaint or f"it takes {self.most_memory / 2**20:.0f} MiB"
+        self.refused += not complaint and self.was_refused
+        self.networks += not complaint and not self.was_refused
+        return complaint
+
+    def once(self, raw: bytes) -> tuple[str, float]:
+        """The complaint of one go, and its seconds of CPU."""
         signal.signal(signal.SIGVTALRM, _stop)
         signal.setitimer(signal.ITIMER_VIRTUAL, 5 * MOST_SECONDS)
         start = time.process_time()
         complaint = ""
         try:
             take(raw)
-            self.networks += 1
+            self.was_refused = False
         except SpecError as error:
-            self.refused += 1
+            self.was_refused = True
             if any(not one.isprintable() and one != "\n" for one in str(error)):
                 complaint = f"a message has characters that steer a terminal: {str(error)!r}"
         except TooSlow:
@@ -133,14 +151,7 @@ class Watch:
             complaint = f"{type(error).__name__}: {error}"
         finally:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        seconds = time.process_time() - start
-        self.slowest = max(self.slowest, seconds)
-        if seconds > MOST_SECONDS:
-            complaint = complaint or f"it takes {seconds:.2f} s"
-        before, self.most_memory = self.most_memory, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        if self.most_memory > MOST_MEMORY >= before:
-            complaint = complaint or f"it takes {self.most_memory / 2**20:.0f} MiB"
-        return complaint
+        return complaint, time.process_time() - start
 
 
 def _stop(signum: int, frame: object) -> None:
