@@ -145,11 +145,12 @@ class Expansion:
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
             return scope, scope.take(name, step)
-        if turn == 0:
+        loop = name, id(step.node)
+        if turn == 0 or loop not in scope.loops:  # `when` may have left out the first turns
             scope.take(name, step)
             self.draft.groups[scope.full(name)] = ""
-            scope.loops[name] = scope.inner(name, numbered=False)
-        inner = scope.loops[name]
+            scope.loops[loop] = scope.inner(name, numbered=False)
+        inner = scope.loops[loop]
         return inner, inner.next_name("", step)
 
     def word(self, step: Step) -> str:

@@ -21,8 +21,8 @@ class Scope:
         self.names: dict[str, int] = {}
         """Names taken here, with the line of the step that took them."""
         self.counts: dict[str, int] = {}
-        self.loops: dict[str, Scope] = {}
-        """Scopes of loops that have one name for all their turns."""
+        self.loops: dict[tuple[str, int], Scope] = {}
+        """Scopes of loops that have one name for all their turns: by name, and the step's node."""
 
     def full(self, name: str) -> str:
         """A name with the path before it."""

@@ -54,3 +54,12 @@ def test_side_steps_by_their_paths():
     network = archcalc.loads(text)
     assert network.sides == {"s": "s.relu1", "g.side1": "g.side1.tanh1"}
     assert network.side_outputs == ("s.relu1", "g.side1.tanh1")
+
+
+def test_a_loop_whose_first_turn_is_left_out_has_its_name_all_the_same():
+    network = archcalc.loads(
+        "input: [4]\nlayers: [{relu, name: l, repeat: 3, when: i != 0}, {add, from: [l.0, l.1]}]\n"
+    )
+    assert [layer.name for layer in network.layers] == ["l.0", "l.1", "add1"]
+    with pytest.raises(SpecError, match="the name 'l' is taken"):
+        archcalc.loads("input: [4]\nlayers: [{relu, name: l, repeat: 2}, {relu, name: l, repeat: 3, when: i != 0}]\n")
