@@ -41,7 +41,7 @@ AGREE = {
 
 REFUSED = {
     "- {mean: [0, 1]}\n- batch_norm": "batch_norm needs an input with an axis",
-    "- {mean: [0, 1]}\n- {group_norm: 1}": "group_norm needs an input with an axis",
+    "- {mean: [0, 1]}\n- {group_norm, groups: 1}": "group_norm needs an input with an axis",
     "- {mean: [0, 1]}\n- layer_scale": "axis 0 is not one of 1",
     "- {mean: [0, 1]}\n- class_token": "class_token needs an input with an axis",
     "- {mean: [0, 1]}\n- {prelu, per_channel: true}": "prelu needs an input with an axis",
