@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")
 @click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
 @click.option("--batch", default="1", metavar="N,N…", help="Samples at once; each is timed. [1]")
+@click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
     "--device-profile",
     "reference",
@@ -41,6 +42,7 @@ def command(
     device: str | None,
     dtype: str,
     batch: str,
+    channels_last: bool,
     reference: str | None,
     calibrate: bool,
     format_: str,
@@ -81,7 +83,9 @@ def command(
         torch_dtype(dtype)
         chosen = choose_device(device)
         profile = measure_device(chosen, [dtype])
-        results, interrupted = _each(opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile))
+        results, interrupted = _each(
+            opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile, channels_last)
+        )
     write((benchmarks_json if format_ == "json" else benchmarks_text)(results, profile), output)
     if interrupted:
         click.echo(f"interrupted after {len(results)} of {len(opened) * len(batches)}", err=True)

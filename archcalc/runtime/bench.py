@@ -21,10 +21,21 @@ LAYER_RUNS = 20
 LAYER_SECONDS = 3.0
 
 
-def bench(network: Network, batch: int, dtype: str, device: torch.device, profile: DeviceProfile) -> Benchmark:
-    """Time inference on a device. What the device cannot do is said in ``failure``."""
+def bench(
+    network: Network,
+    batch: int,
+    dtype: str,
+    device: torch.device,
+    profile: DeviceProfile,
+    channels_last: bool = False,
+) -> Benchmark:
+    """Time inference on a device, its images and weights in PyTorch's own order or with the channels last.
+
+    What the device cannot do is said in ``failure``.
+    """
     predicted = predict_only(network, batch, dtype, profile)
     subject = Subject(network, device, torch_dtype(dtype), batch)
+    subject.channels_last = channels_last
     try:
         with computing_in(dtype), torch.inference_mode():
             inputs = subject.inputs()

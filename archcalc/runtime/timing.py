@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -35,33 +36,43 @@ class Timing:
         return 0.93 * self.spread / math.sqrt(self.runs)
 
 
-def measure(
-    action: Callable[[], object],
+def measure(action: Callable[[], object], device: torch.device, **limits: Any) -> Timing:
+    """The timing of one action; ``limits`` are those of `take_turns`."""
+    (timing,) = take_turns([action], device, **limits)
+    return timing
+
+
+def take_turns(
+    actions: Sequence[Callable[[], object]],
     device: torch.device,
     *,
     warm_up: int = 3,
     precision: float = 0.01,
     seconds: float = 3.0,
     most_runs: int = 1000,
-) -> Timing:
-    """Run ``action`` until the median is stable: known to ``precision``, or ``seconds`` or ``most_runs`` are spent.
+) -> list[Timing]:
+    """Run every action until its median is stable: known to ``precision``, or ``seconds`` or ``most_runs`` are spent.
 
-    The first ``warm_up`` runs do not count. On a GPU the device's own events take the time, from when it could begin
-    the first operation to the end of the last; elsewhere a clock does, the device having finished.
+    Several take turns, so that a change in the device's speed meets all of them; each has ``seconds``. The first
+    ``warm_up`` runs do not count. On a GPU the device's own events take the time, from when it could begin the first
+    operation to the end of the last; elsewhere a clock does, the device having finished.
     """
     stopwatch = _event_seconds if device.type == "cuda" else _clock_seconds
+    seconds *= len(actions)
     begin = time.perf_counter()
     for _ in range(warm_up):
-        stopwatch(action, device)
+        for action in actions:
+            stopwatch(action, device)
         if time.perf_counter() - begin > seconds:
             break
     begin = time.perf_counter()
-    taken = [stopwatch(action, device)]
-    while len(taken) < most_runs and time.perf_counter() - begin < seconds:
-        if len(taken) >= FEWEST_RUNS and Timing.of(taken).error <= precision:
+    taken: list[list[float]] = [[] for _ in actions]
+    while not taken[0] or (len(taken[0]) < most_runs and time.perf_counter() - begin < seconds):
+        if len(taken[0]) >= FEWEST_RUNS and all(Timing.of(runs).error <= precision for runs in taken):
             break
-        taken.append(stopwatch(action, device))
-    return Timing.of(taken)
+        for action, runs in zip(actions, taken, strict=True):
+            runs.append(stopwatch(action, device))
+    return [Timing.of(runs) for runs in taken]
 
 
 def synchronize(device: torch.device) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from archcalc.runtime import timing
-from archcalc.runtime.timing import Timing, measure
+from archcalc.runtime.timing import Timing, measure, take_turns
 
 CPU = torch.device("cpu")
 
@@ -48,6 +48,17 @@ def test_stops_when_time_is_up(clock):
     result = measure(lambda: clock.advance(1.0 if next(turns) % 2 else 2.0), CPU, warm_up=0, seconds=10, precision=0)
     assert 6 <= result.runs <= 8
     assert measure(lambda: clock.advance(60.0), CPU, seconds=1).runs == 1
+
+
+def test_several_take_turns(clock):
+    order = []
+
+    def action(name, duration):
+        return lambda: (order.append(name), clock.advance(duration))
+
+    slow, fast = take_turns([action("slow", 2.0), action("fast", 1.0)], CPU, warm_up=1, seconds=10)
+    assert (slow.median, fast.median) == (2.0, 1.0)
+    assert order == ["slow", "fast"] * (slow.runs + 1)
 
 
 def test_a_real_clock():
