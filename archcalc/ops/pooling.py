@@ -148,6 +148,18 @@ class AvgPool(_WindowPool):
     def dilation(self) -> Shape:  # type: ignore[override]
         return (1,) * self.rank
 
+    def output_shape(self) -> Shape:
+        if self.rank == 3:  # PyTorch's avg_pool3d looks at the input before its padding, the others after it
+            for size, kernel in zip(self.x[1:], self.kernel, strict=True):
+                require(
+                    size >= kernel,
+                    lambda size=size, kernel=kernel: (  # type: ignore[misc]
+                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input, {size}, "
+                        "padding apart, as in PyTorch"
+                    ),
+                )
+        return super().output_shape()
+
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
 

@@ -47,14 +47,15 @@ class Dropout(_TrainingOnly):
     kind = "dropout"
     p: Rate = option(0.5, "probability of a zero")
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
-    examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True))
+    examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
     def keeps(self) -> Keeps:
         mask = self.x[0] if self.channels else self.elements
         return Keeps() if self.p == 0 else Keeps(elements=mask)
 
     def torch(self) -> Torch:
-        name = f"nn.Dropout{self.rank}d" if self.channels else "nn.Dropout"
+        # A vector's channels are its elements.
+        name = f"nn.Dropout{self.rank}d" if self.channels and self.rank else "nn.Dropout"
         return Torch(name, (float(self.p),))
 
 
