@@ -279,6 +279,10 @@ class Pad(_Shaping):
                 most is None or ((before <= most) & (after <= most)),
                 lambda n=n: f"{self.mode} cannot add more than there is: the input has {n}",  # type: ignore[misc]
             )
+            require(  # PyTorch cuts first, and wraps what is left
+                self.mode != "circular" or ((before >= 0) & (after >= 0)),
+                lambda: "circular cannot cut: take a slice before it",
+            )
             sizes.append(size)
         return (self.channels_in, *sizes)
 

@@ -106,6 +106,15 @@ class TooSlow(BaseException):
     """Raised by the timer; not an `Exception`, so that nothing takes it for a mistake of the spec."""
 
 
+def most_memory() -> int:
+    """The most bytes that this process has held. `getrusage` would count what its parent held when it was forked."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 class Watch:
     """Runs inputs, and measures what they take."""
 
@@ -125,7 +134,7 @@ class Watch:
             again, seconds = self.once(raw)
             complaint = again or (f"it takes {seconds:.2f} s" if seconds > MOST_SECONDS else "")
         self.slowest = max(self.slowest, seconds)
-        before, self.most_memory = self.most_memory, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before, self.most_memory = self.most_memory, most_memory()
         if self.most_memory > MOST_MEMORY >= before:
             complaint = complaint or f"it takes {self.most_memory / 2**20:.0f} MiB"
         self.refused += not complaint and self.was_refused

@@ -50,6 +50,7 @@ REFUSED = {
     "- {hardtanh, low: 1, high: 1}": "low 1 is not below high 1",
     "- {global_avg_pool}\n- instance_norm": "instance_norm needs more than one position",
     "- {reshape: [1, 4, 3, 2]}\n- {avg_pool: 3, padding: 1}": "the kernel, 3, cannot be larger than the input, 2",
+    "- {pad: [[-1, 1]], mode: circular}": "circular cannot cut",
     "- flatten\n- {local_response_norm: 3}": "local_response_norm needs [C, L] or more",
     "- {reshape: [2, 1, 2, 2, 3]}\n- batch_norm": "batch_norm needs at most [C, D, H, W]",
 }
