@@ -50,12 +50,12 @@ class Dropout(_TrainingOnly):
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
     def keeps(self) -> Keeps:
-        mask = self.x[0] if self.channels else self.elements
+        mask = self.x[0] if self.channels and self.rank > 0 else self.elements
         return Keeps() if self.p == 0 else Keeps(elements=mask)
 
     def torch(self) -> Torch:
         # A vector's channels are its elements.
-        name = f"nn.Dropout{self.rank}d" if self.channels and self.rank else "nn.Dropout"
+        name = f"nn.Dropout{self.rank}d" if self.channels and self.rank > 0 else "nn.Dropout"
         return Torch(name, (float(self.p),))
 
 

@@ -386,6 +386,7 @@ class Mean(_Shaping):
     examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
 
     def output_shape(self) -> Shape:
+        require(len(self.over) > 0, lambda: "mean is over one axis or more")
         self._axes = sorted({self.axis_index(axis) for axis in self.over})
         if self.keep_dims:
             return tuple(1 if axis in self._axes else size for axis, size in enumerate(self.x))

@@ -195,7 +195,7 @@ class Author:
         if made[1].output == shape and self.chance(12):
             step["train"] = True
         elif self.chance(10):
-            step["when"] = self.pick(("true", "false", f"input[0] == {shape[0]}"))
+            step["when"] = self.pick(("true", "false", f"len(input.shape) == {len(shape)}"))
         return step if len(step) > 1 or next(iter(step.values())) is not None else next(iter(step))
 
     def group(self, shape: Shape) -> Any:

@@ -37,6 +37,7 @@ AGREE = {
     "a scale whose product rounds to a whole number": "input: [2, 3, 6]\nlayers: [{upsample: 1/3}]\n",
     "a scale whose product rounds below one": "input: [1, 100]\nlayers: [{upsample: 0.29}]\n",
     "the channels of a vector dropped": "input: [10]\nlayers: [softmax, {dropout, channels: true}]\n",
+    "the only number of a sample dropped": "input: [10]\nlayers: [{mean, over: 0}, {dropout, channels: true}]\n",
     "a number for each sample": "input: [5]\nlayers: [{mean, over: 0}, relu, {scale: 2}]\n",
 }
 
@@ -51,6 +52,7 @@ REFUSED = {
     "- {global_avg_pool}\n- instance_norm": "instance_norm needs more than one position",
     "- {reshape: [1, 4, 3, 2]}\n- {avg_pool: 3, padding: 1}": "the kernel, 3, cannot be larger than the input, 2",
     "- {pad: [[-1, 1]], mode: circular}": "circular cannot cut",
+    "- {mean: []}": "mean is over one axis or more",
     "- flatten\n- {local_response_norm: 3}": "local_response_norm needs [C, L] or more",
     "- {reshape: [2, 1, 2, 2, 3]}\n- batch_norm": "batch_norm needs at most [C, D, H, W]",
 }
