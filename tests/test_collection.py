@@ -1,0 +1,43 @@
+"""The collector is held off, and left as it was."""
+
+import gc
+
+import pytest
+
+from archcalc.collection import no_collection
+
+
+@pytest.fixture(autouse=True)
+def enabled():
+    gc.enable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+def test_it_is_off_inside_and_on_again_after_a_mistake():
+    with pytest.raises(ValueError), no_collection():
+        assert not gc.isenabled()
+        raise ValueError
+    assert gc.isenabled()
+
+
+def test_who_has_it_off_keeps_it_off():
+    gc.disable()
+    with no_collection():
+        pass
+    assert not gc.isenabled()
+
+
+def test_what_was_made_is_old():
+    with no_collection():
+        made = [[] for _ in range(10)]
+    assert any(one is made for one in gc.get_objects(generation=2))
+
+
+def test_what_others_have_frozen_stays_frozen():
+    gc.freeze()
+    before = gc.get_freeze_count()
+    with no_collection():
+        pass
+    assert gc.get_freeze_count() == before
