@@ -16,9 +16,15 @@ def enabled():
 
 
 def test_it_is_off_inside_and_on_again_after_a_mistake():
-    with pytest.raises(ValueError), no_collection():
-        assert not gc.isenabled()
-        raise ValueError
+    seen = []
+
+    @no_collection()
+    def mistaken():
+        seen.append(gc.isenabled())
+        raise KeyError
+
+    pytest.raises(KeyError, mistaken)
+    assert seen == [False]
     assert gc.isenabled()
 
 
