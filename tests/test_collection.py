@@ -23,7 +23,8 @@ def test_it_is_off_inside_and_on_again_after_a_mistake():
         seen.append(gc.isenabled())
         raise KeyError
 
-    pytest.raises(KeyError, mistaken)
+    with pytest.raises(KeyError):
+        mistaken()
     assert seen == [False]
     assert gc.isenabled()
 
