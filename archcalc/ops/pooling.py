@@ -61,9 +61,9 @@ class _WindowPool(Operator):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
-        for k, p, d in zip(self.kernel, self.padding, self.dilation, strict=True):
-            require(
-                2 * p <= d * (k - 1) + 1,
+        for k, p in zip(self.kernel, self.padding, strict=True):
+            require(  # whatever the dilation, as PyTorch has it
+                2 * p <= k,
                 lambda p=p, k=k: f"padding {p} is more than half the kernel {k}",  # type: ignore[misc]
             )
         sizes = [
