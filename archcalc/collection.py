@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+VERY_MANY = 100_000
+"""Objects whose walk by the collector would be felt. Fewer stay young: among them may be others' garbage."""
+
+
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Make objects without the collector walking over all of them again and again.
 
     Reading a long spec makes a million objects and no garbage; the collector's passes over them would take longer than
-    the work, and make its cost grow faster than the spec. At the end they join the old objects, which full collections
-    alone walk over: to freeze all objects and release them again costs nothing, and does just that.
+    the work, and make its cost grow faster than the spec. Very many join the old objects at the end, which full
+    collections alone walk over: to freeze all objects and release them again costs nothing, and does just that.
     """
     if not gc.isenabled():
         yield
@@ -22,7 +26,8 @@ def no_collection() -> Iterator[None]:
     try:
         yield
     finally:
-        if gc.get_freeze_count() == 0:  # nobody else has frozen any, which would be released too
+        # Nobody else may have frozen any, which would be released too.
+        if gc.get_count()[0] > VERY_MANY and gc.get_freeze_count() == 0:
             gc.freeze()
             gc.unfreeze()
         gc.enable()
