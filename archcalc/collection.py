@@ -6,7 +6,6 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 VERY_MANY = 100_000
 """Objects whose walk by the collector would be felt. Fewer stay young: among them may be others' garbage."""
 
