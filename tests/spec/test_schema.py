@@ -266,7 +266,15 @@ MUTATIONS = (
 ONLY_OWN = {misspelled_head, unknown_key, two_heads, wrong_steps}
 """In the general schema, a key that it does not know may be a block, and a list of words its principal argument."""
 OF_VALUES = (" must be ", "is expected here")
-NOT_FORM = ("no step", "is not before", "there is no '", "nothing takes", "no expression", "needs a value for")
+NOT_FORM = (
+    "no step",
+    "is not before",
+    "there is no '",
+    "nothing takes",
+    "no expression",
+    "needs a value for",
+    "or -1 once",
+)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda one: one.__name__)
