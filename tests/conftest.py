@@ -10,8 +10,10 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parent.parent
 
 
-# Examples share two cores with other tests: how long one takes says nothing.
-settings.register_profile("archcalc", deadline=None)
+# Examples share two cores with other tests: how long one takes says nothing. The gate tries the same examples every
+# time; to look for new ones, run `pytest --hypothesis-profile search`, and the fuzzers of tests/fuzz.
+settings.register_profile("archcalc", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
 settings.load_profile("archcalc")
 
 

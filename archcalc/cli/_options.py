@@ -45,7 +45,8 @@ def counting_options(function: F) -> F:
             "--convention",
             default="lecture",
             metavar="NAME",
-            help="Way of counting: lecture, full, fvcore, torch. [lecture]",
+            help="Way of counting: lecture, full, or a tool's: fvcore, torch, torchinfo, ptflops, ptflops-aten, thop. "
+            "[lecture]",
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
         click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]"),

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from archcalc.analysis import CONVENTIONS
+
 
 def network_of(cli, *arguments):
     result = cli("table", *arguments, "--format", "json")
@@ -92,3 +94,8 @@ def test_depth_and_all_have_the_same_totals(cli):
 
 def test_no_colour_where_there_is_no_terminal(cli):
     assert "\x1b" not in cli("table", "alexnet").out
+
+
+def test_help_names_every_convention(cli):
+    said = " ".join(cli("table", "--help").out.split()).replace("ptflops- aten", "ptflops-aten")
+    assert all(f" {name}," in said or f" {name}." in said for name in CONVENTIONS)

@@ -189,6 +189,7 @@ def two_heads(step, draw):
 def misspelled_head(step, draw):
     assume(heads(step))
     head = heads(step)[0]
+    assume(not isinstance(step[head], list))  # `addx: [...]` is a group of that name
     step[f"{head}x"] = step.pop(head)
 
 
@@ -274,6 +275,7 @@ NOT_FORM = (
     "no expression",
     "needs a value for",
     "or -1 once",
+    "cannot join shapes",
 )
 
 
