@@ -27,6 +27,7 @@ class LayerCosts(NamedTuple):
     """One layer's costs. Counts and bytes are for the whole batch, shapes for one sample."""
 
     layer: Layer
+    receptive_field: ReceptiveField
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
     weights: int
@@ -42,7 +43,6 @@ class LayerCosts(NamedTuple):
     """Bytes of the output that the convention counts."""
     bytes_read: int
     bytes_written: int
-    receptive_field: ReceptiveField
     backward_macs: int = 0
     """Multiply-adds of the backward pass, where all that has weights is trained."""
     backward_flops: int = 0
@@ -70,7 +70,6 @@ class Totals:
 
     weights: int = 0
     biases: int = 0
-    params: int = 0
     buffers: int = 0
     macs: int = 0
     flops: int = 0
@@ -79,13 +78,22 @@ class Totals:
     bytes_written: int = 0
     backward_macs: int = 0
     backward_flops: int = 0
-    step_flops: int = 0
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Totals:
         """The sum of each quantity over the rows."""
         rows = list(rows)
         return cls(**{name: sum(map(attrgetter(name), rows)) for name in cls.__dataclass_fields__})
+
+    @property
+    def params(self) -> int:
+        """Trained elements."""
+        return self.weights + self.biases
+
+    @property
+    def step_flops(self) -> int:
+        """What the convention counts of a training step: forward and backward."""
+        return self.flops + self.backward_flops
 
 
 @dataclass(frozen=True)
@@ -199,11 +207,12 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
     apart: list[LayerCosts] = []
     for layer in network.layers:
         field = viewer.look(layer.name, layer.op, layer.inputs)
-        profile = _profile(layer.op, convention)
+        profile = _profile(layer.op, convention, batch, itemsize)
         enters = not gradients.isdisjoint(layer.inputs)
         if enters or profile.trained:
             gradients.add(layer.name)
-        (apart if layer.apart else rows).append(profile.costs(layer, field, batch, itemsize, enters))
+        row = LayerCosts._make((layer, field, *profile.costs(layer.shares is None, enters)))
+        (apart if layer.side or layer.train else rows).append(row)
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
 
 
@@ -224,58 +233,52 @@ def _known(table: dict[str, Any], name: str, what: str) -> Any:
 
 
 @lru_cache(maxsize=8192)
-def _profile(op: Operator, convention: str) -> _Profile:
-    return _Profile(op, CONVENTIONS[convention])
+def _profile(op: Operator, convention: str, batch: int, itemsize: int) -> _Profile:
+    return _Profile(op, CONVENTIONS[convention], batch, itemsize)
 
 
 class _Profile:
-    """What an application of an operator costs for one sample, wherever it stands."""
+    """What an application of an operator costs, wherever it stands."""
 
-    __slots__ = (
-        *("backward", "backward_inputs", "biases", "buffers", "elements", "flops", "inputs", "macs"),
-        *("memory_elements", "trained", "weights"),
-    )
+    __slots__ = ("_backward", "_costs", "_forward", "_shapes", "_tensors", "trained")
 
-    def __init__(self, op: Operator, rule: Convention) -> None:
-        self.weights = self.biases = 0
+    def __init__(self, op: Operator, rule: Convention, batch: int, itemsize: int) -> None:
+        weights = biases = 0
         tensors = op.weights()
         self.trained = bool(tensors)
         for name, shape in tensors.items():
             if name.endswith("bias"):
-                self.biases += product(shape)
+                biases += product(shape)
             else:
-                self.weights += product(shape)
+                weights += product(shape)
         work = op.work()
-        self.buffers = sum(map(product, op.buffers().values()))
-        self.macs = work.get("mac", 0) + work.get("matmul", 0)
-        self.flops = rule.flops(op, work)
         backward = op.backward()
         within, inputs = rule.backward_flops(backward)
-        self.backward = (backward.weights + backward.inner, within) if self.trained else (0, 0)
-        self.backward_inputs = (backward.inputs, inputs)
-        self.elements = op.elements
-        self.memory_elements = 0 if op.category in rule.in_place else self.elements
-        self.inputs = sum(map(product, op.inputs))
-
-    def costs(self, layer: Layer, field: ReceptiveField, batch: int, itemsize: int, enters: bool) -> LayerCosts:
-        """The costs of a layer that is this application; ``enters``: whether its inputs need a gradient."""
-        own = layer.shares is None
-        macs, flops = self.backward
-        if enters:
-            macs, flops = macs + self.backward_inputs[0], flops + self.backward_inputs[1]
-        return LayerCosts(
-            layer,
-            layer.op.inputs,
-            layer.op.output,
-            self.weights if own else 0,
-            self.biases if own else 0,
-            self.buffers if own else 0,
-            self.macs * batch,
-            self.flops * batch,
-            self.memory_elements * itemsize * batch,
-            (self.inputs * batch + self.weights + self.biases) * itemsize,
-            self.elements * itemsize * batch,
-            field,
-            macs * batch,
-            flops * batch,
+        self._shapes = op.inputs, op.output
+        self._tensors = weights, biases, sum(map(product, op.buffers().values()))
+        self._forward = (
+            (work.get("mac", 0) + work.get("matmul", 0)) * batch,
+            rule.flops(op, work) * batch,
+            (0 if op.category in rule.in_place else op.elements) * itemsize * batch,
+            (sum(map(product, op.inputs)) * batch + weights + biases) * itemsize,
+            op.elements * itemsize * batch,
         )
+        self._backward = (
+            ((backward.weights + backward.inner) * batch, within * batch) if self.trained else (0, 0),
+            (backward.inputs * batch, inputs * batch),
+        )
+        self._costs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
+
+    def costs(self, own: bool, enters: bool) -> tuple[Any, ...]:
+        """What stands in `LayerCosts` after the layer and its receptive field.
+
+        ``own``: whether its weights are not another layer's; ``enters``: whether its inputs need a gradient.
+        """
+        known = self._costs.get((own, enters))
+        if known is None:
+            (macs, flops), entering = self._backward
+            if enters:
+                macs, flops = macs + entering[0], flops + entering[1]
+            tensors = self._tensors if own else (0, 0, 0)
+            known = self._costs[own, enters] = (*self._shapes, *tensors, *self._forward, macs, flops)
+        return known

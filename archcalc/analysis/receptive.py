@@ -132,15 +132,16 @@ class Viewer:
     def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
         """The receptive field of the next layer."""
         lens = lens_of(op)
-        if lens.clear and len(sources) == 1:
-            view = self.views[name] = self.views[sources[0]]
-            return self.field(view)
-        seen = self.entering(op, sources)
-        view = seen[0]
-        for other in seen[1:]:
-            view = self._join(view, other)
-        if not view.aligned and all(self.views[source].aligned for source in sources):
-            self.unaligned.append(name)
+        if len(sources) == 1:  # most layers
+            view = self.views[sources[0]]
+            if not lens.clear:
+                view = self._through(view, lens.origin, lens.moves[0])
+        else:
+            view, *others = self.entering(op, sources)
+            for other in others:
+                view = self._join(view, other)
+            if not view.aligned and all(self.views[source].aligned for source in sources):
+                self.unaligned.append(name)
         self.views[name] = view
         return self.field(view)
 

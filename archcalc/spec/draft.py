@@ -88,13 +88,11 @@ class Draft:
         """Make the same again, for the block of another path, from ``flows`` of the same shapes."""
         cut = len(made.path)
         sources = {old.source: new.source for old, new in zip(made.flows, flows, strict=True)}
-        sources.update(
-            {layer.name: path + layer.name[cut:] for layer in self.layers[made.start.layers : made.end.layers]}
-        )
         shift = len(self.layers) - made.start.layers
         for layer in self.layers[made.start.layers : made.end.layers]:
-            inputs = tuple([sources[source] for source in layer.inputs])
-            copy = Layer(sources[layer.name], layer.op, inputs, layer.origin, layer.side, layer.train)
+            name = sources[layer.name] = path + layer.name[cut:]
+            inputs = tuple(map(sources.__getitem__, layer.inputs))
+            copy = Layer(name, layer.op, inputs, layer.origin, layer.side, layer.train)
             if layer.shares is not None:
                 copy.shares = sources[layer.shares]
             self.layers.append(copy)

@@ -224,35 +224,27 @@ class Expansion:
         """Apply an operator."""
         if step.branches is not None:
             flows = self.branches(step, flows, scope, variables)
-        given: dict[str, Any] = {}
-        if step.principal is not None:
-            principal = next(iter(kind.arguments), None)
-            if principal is None:
-                raise step.keys[""].error(f"{step.head} takes no value: write it as a word of its own")
-            given[principal] = self.argument(step.principal, flows[0], variables, kind.arguments[principal].words)
-        for argument, value in step.arguments.items():
-            if argument not in kind.arguments:
-                hint = did_you_mean(argument, kind.arguments)
-                raise step.keys[argument].error(f"{step.head} has no argument {quote(argument)}{hint}")
-            if argument in given:
-                raise step.keys[argument].error(f"{argument} is given twice: as {step.head}'s own value and by name")
-            given[argument] = self.argument(value, flows[0], variables, kind.arguments[argument].words)
-        shapes = [flow.shape for flow in flows]
+        names, values = step.given(kind)
+        given = [
+            value.constant
+            if value.constant is not None
+            else self.argument(value, flows[0], variables, kind.arguments[argument].words)
+            for argument, value in zip(names, values, strict=True)
+        ]
+        sources, shapes = zip(*flows, strict=True)
         path = scope.full(name)
         if None in shapes:
             return Flow(path, None)
         try:
-            op = applied(self.world, kind, tuple(shapes), given)  # type: ignore[arg-type]
+            op = applied(self.world, kind, shapes, names, given)
         except Unmet as error:
-            argument = getattr(error, "argument", "")
-            first = next(iter(kind.arguments), "")
-            culprit = step.arguments.get(argument) or (step.principal if argument == first else None)
+            culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = "" if path == name else f"{path}: "
             mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
-            raise mistake.after(Attempt(path, kind, tuple(shapes), given)) from None  # type: ignore[arg-type]
+            arguments = dict(zip(names, given, strict=True))
+            raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
-        sources = tuple([flow.source for flow in flows])
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
         return Flow(path, op.output)
 
@@ -408,6 +400,8 @@ class Expansion:
     def argument(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...]) -> Any:
         """The value of an operator's argument: a number, a word or a list of such, but no shape."""
         result = self.evaluate(value, flow, variables, words)
+        if result.__class__ is int:  # as most are
+            return result
         if any(isinstance(one, ShapeValue) for one in _leaves(result)):
             raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
         return result
@@ -433,12 +427,14 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield from _leaves(one)
 
 
-def applied(world: object, kind: type[Operator], shapes: tuple[Shape, ...], given: dict[str, Any]) -> Operator:
+def applied(
+    world: object, kind: type[Operator], shapes: tuple[Shape, ...], names: tuple[str, ...], values: list[Any]
+) -> Operator:
     """The operator bound to its shapes. Operators never change, so equal applications are one object."""
     try:
-        return _applied(world, kind, shapes, tuple(given), *given.values())
+        return _applied(world, kind, shapes, names, *values)
     except TypeError:  # an argument that is a list has no hash
-        return kind(shapes, **given)
+        return kind(shapes, **dict(zip(names, values, strict=True)))
 
 
 @lru_cache(maxsize=8192, typed=True)

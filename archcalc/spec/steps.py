@@ -159,12 +159,33 @@ class Apply(Step):
     branches: list[Step] | None = None
     picked: dict[str, Apply] = field(default_factory=dict)
     """This step with the heads that `use` has picked."""
+    _given: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
 
     def picking(self, head: str) -> Apply:
         """This step with a head in place of `use`."""
         if head not in self.picked:
             self.picked[head] = replace(self, head=head, use=None, picked={})
         return self.picked[head]
+
+    def given(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
+        """Names and values of the arguments of the operator that is its head, its own value first."""
+        if self._given is None:
+            given: dict[str, Value] = {}
+            if self.principal is not None:
+                if not operator.arguments:
+                    raise self.keys[""].error(f"{self.head} takes no value: write it as a word of its own")
+                given[next(iter(operator.arguments))] = self.principal
+            for argument, value in self.arguments.items():
+                if argument not in operator.arguments:
+                    hint = did_you_mean(argument, operator.arguments)
+                    raise self.keys[argument].error(f"{self.head} has no argument {quote(argument)}{hint}")
+                if argument in given:
+                    raise self.keys[argument].error(
+                        f"{argument} is given twice: as {self.head}'s own value and by name"
+                    )
+                given[argument] = value
+            self._given = tuple(given), list(given.values())
+        return self._given
 
 
 @dataclass
