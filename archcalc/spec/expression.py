@@ -20,6 +20,7 @@ from archcalc.spec.values import (
     COMPARE,
     CONSTANTS,
     FUNCTIONS,
+    INTEGER,
     PARTS,
     ExpressionError,
     Record,
@@ -230,8 +231,16 @@ class _Compiler:
         operator = BINARY.get(type(node.op))
         if operator is None:
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        of_integers: Callable[[Any, Any], Any] = INTEGER.get(type(node.op), operator)
         left, right = self.compile(node.left), self.compile(node.right)
-        return self.guarded(node, lambda variables: operator(left(variables), right(variables)))
+
+        def compute(variables: Variables) -> Any:
+            one, other = left(variables), right(variables)
+            if type(one) is int and type(other) is int:  # as most are
+                return of_integers(one, other)
+            return operator(one, other)
+
+        return self.guarded(node, compute)
 
     def _unaryop(self, node: ast.UnaryOp) -> Code:
         operand = self.compile(node.operand)
@@ -265,11 +274,14 @@ class _Compiler:
         if len(operators) < len(node.ops):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
-        def compute(variables: Variables) -> Any:
+        def chain(variables: Variables) -> Any:
             values = [one(variables) for one in operands]
             return all(self.truth(node, operator(values[at], values[at + 1])) for at, operator in enumerate(operators))
 
-        return self.guarded(node, compute)
+        if len(operators) > 1:
+            return self.guarded(node, chain)
+        [operator], [left, right] = operators, operands
+        return self.guarded(node, lambda variables: self.truth(node, operator(left(variables), right(variables))))
 
     def _call(self, node: ast.Call) -> Code:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
