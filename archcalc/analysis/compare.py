@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -83,23 +84,35 @@ def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[Row,
             sum(getattr(row, quantity) for row in analysis.rows if _place(row) == place) for analysis in analyses
         )
 
-    return tuple(
-        Row(name, sums(quantity)) for name, quantity in (("params", "params"), ("MACs", "macs"), ("memory", "memory"))
-    )
+    return tuple(Row(name, sums(quantity)) for name, quantity in PLACED.items())
 
 
 def by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
     """The operations of every kind of operator under every convention, and their sums."""
-    names = tuple(CONVENTIONS)
-    analyses = [analyze(network, batch=batch, convention=name) for name in names]
-    kinds = dict.fromkeys(layer.op.kind for layer in network.layers if not layer.apart)
-    rows = [
-        (kind, tuple(sum(row.flops for row in one.rows if row.layer.op.kind == kind) for one in analyses))
-        for kind in kinds
-    ]
+    analyses = [analyze(network, batch=batch, convention=name) for name in CONVENTIONS]
+    return tuple(CONVENTIONS), _by_operator([(analysis, "flops") for analysis in analyses])
+
+
+def steps_by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
+    """The same of a training step, forward, backward and both, under each convention that counts the backward pass."""
+    counting = [name for name, convention in CONVENTIONS.items() if convention.backward is not None]
+    analyses = [analyze(network, batch=batch, convention=name) for name in counting]
+    columns = [(one, quantity) for one in analyses for quantity in ("flops", "backward_flops", "step_flops")]
+    names = tuple(f"{name} {part}" for name in counting for part in ("forward", "backward", "step"))
+    return names, _by_operator(columns)
+
+
+def _by_operator(columns: Sequence[tuple[Analysis, str]]) -> list[tuple[str, tuple[int, ...]]]:
+    """A quantity of each analysis, summed by kind of operator, the costliest first; then the totals."""
+    sums = []
+    for analysis, quantity in columns:
+        counts: Counter[str] = Counter()
+        for row in analysis.rows:
+            counts[row.layer.op.kind] += getattr(row, quantity)
+        sums.append(counts)
+    rows = [(kind, tuple(counts[kind] for counts in sums)) for kind in sums[0]]
     rows.sort(key=lambda row: -max(row[1]))
-    rows.append(("total", tuple(one.totals.flops for one in analyses)))
-    return names, rows
+    return [*rows, ("total", tuple(getattr(analysis.totals, quantity) for analysis, quantity in columns))]
 
 
 def ratio_of_formulas(one: Formulas, other: Formulas, quantity: str) -> Any:

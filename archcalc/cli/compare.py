@@ -12,6 +12,7 @@ from archcalc.spec.errors import SpecError
 @click.command(cls=Command, example="archcalc compare alexnet vgg16")
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK…")
 @click.option("--conventions", is_flag=True, help="Compare the ways of counting, for one network.")
+@click.option("--backward", is_flag=True, help="With --conventions: of a training step, forward and backward.")
 @network_options
 @counting_options
 @click.option(
@@ -25,6 +26,7 @@ from archcalc.spec.errors import SpecError
 def command(
     networks: tuple[str, ...],
     conventions: bool,
+    backward: bool,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     batch: int,
@@ -36,9 +38,9 @@ def command(
     """Compare networks: totals, ratios to the first, and at which size of map the cost sits.
 
     Pieces such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted in every
-    way.
+    way; with --backward too, its training step is, by those that count it.
     """
-    from archcalc.analysis.compare import by_convention, compare
+    from archcalc.analysis.compare import by_convention, compare, steps_by_convention
     from archcalc.analysis.formula import formulas
     from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
     from archcalc.spec.family import is_piece
@@ -46,9 +48,12 @@ def command(
     if conventions:
         if len(networks) != 1:
             raise SpecError("--conventions compares the ways of counting for one network")
-        names, rows = by_convention(open_network(networks[0], settings, inputs), batch)
+        count = steps_by_convention if backward else by_convention
+        names, rows = count(open_network(networks[0], settings, inputs), batch)
         write(render_conventions(names, rows, format_), output)
         return
+    if backward:
+        raise SpecError("--backward of a comparison needs --conventions")
     if len(networks) < 2:
         raise SpecError("a comparison needs two networks or more, or --conventions")
     pieces = [is_piece(one) for one in networks]

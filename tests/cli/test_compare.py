@@ -47,12 +47,33 @@ def test_conventions(cli):
         assert sum(int(row[name]) for row in parts) == int(total[name])
 
 
+def test_conventions_of_a_training_step(cli):
+    """PyTorch's counter over a forward and a backward pass of torchvision's own ResNet-18, by operator and in total."""
+    torch = pytest.importorskip("torch", exc_type=ImportError)
+    torchvision = pytest.importorskip("torchvision", exc_type=ImportError)
+    from torch.utils.flop_counter import FlopCounterMode
+
+    module = torchvision.models.resnet18(weights=None).eval()
+    with FlopCounterMode(display=False) as counter:
+        output = module(torch.zeros(1, 3, 64, 64))
+        forward = counter.get_total_flops()
+        output.sum().backward()
+        step = counter.get_total_flops()
+    out = cli("compare", "resnet18", "--conventions", "--backward", "--input", "3,64,64", "--format", "csv").out
+    rows = {row["operator"]: row for row in csv.DictReader(io.StringIO(out))}
+    assert int(rows["total"]["torch forward"]) == forward
+    assert int(rows["total"]["torch step"]) == step
+    assert int(rows["total"]["torch backward"]) == step - forward
+    assert int(rows["conv"]["lecture step"]) * 2 == int(rows["conv"]["torch step"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["alexnet"], "needs two networks"),
         (["alexnet", "conv 3x3 C->C"], "cannot be compared to a network"),
         (["alexnet", "vgg16", "--conventions"], "for one network"),
+        (["alexnet", "vgg16", "--backward"], "needs --conventions"),
     ],
 )
 def test_mistakes(cli, arguments, message):
