@@ -132,7 +132,9 @@ class Network:
         except KeyError:
             from archcalc.spec.errors import did_you_mean, quote
 
-            raise KeyError(f"{self.name} has no layer {quote(name)}{did_you_mean(name, self._by_name)}") from None
+            inside = [one for one in self._by_name if one.startswith(f"{name}.")] if name in self.groups else []
+            hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)
+            raise KeyError(f"{self.name} has no layer {quote(name)}{hint}") from None
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

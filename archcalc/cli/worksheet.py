@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from archcalc.cli import Command
 from archcalc.cli._homework import (
@@ -17,6 +18,7 @@ from archcalc.cli._homework import (
     open_key,
 )
 from archcalc.cli._options import format_of, output_option, write, write_file
+from archcalc.spec.errors import SpecError
 
 SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "markdown"}
 
@@ -53,6 +55,8 @@ def command(
     """
     from archcalc.homework.worksheet import to_csv, to_markdown, to_xlsx, worksheet
 
+    if autograder is None:
+        refuse_grading()
     chosen = format_of(output, format_, SUFFIXES)
     key = open_key(network, points=points, **key_settings)
     if autograder is not None:
@@ -75,3 +79,12 @@ def command(
         raise click.UsageError("an xlsx worksheet needs a file: -o hw1.xlsx")
     write_file(Path(output), to_xlsx(sheet, "worksheet"))
     click.echo(f"wrote {output}", err=True)
+
+
+def refuse_grading() -> None:
+    """State that no option is given that only an autograder has."""
+    context = click.get_current_context()
+    for name in ("tolerance", "no_reveal", "per", "visibility", "out_of"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise SpecError(f"{option} is for what grades answers: give --autograder too, or see archcalc check")

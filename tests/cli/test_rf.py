@@ -148,3 +148,9 @@ def test_it_draws(suffix, cli, tmp_path):
     path = tmp_path / f"box.{suffix}"
     assert cli("rf", "alexnet", "conv2", "--unit", "0,5", "--draw", path).code == 0
     assert path.read_bytes().startswith({"svg": b"<?xml", "png": b"\x89PNG", "pdf": b"%PDF"}[suffix])
+
+
+def test_the_name_of_a_group(cli):
+    result = cli("rf", "googlenet", "inception3a")
+    assert result.code == 2
+    assert "it is a group, which ends with inception3a.concat1" in result.err

@@ -38,6 +38,12 @@ def test_what_cannot_be_asked(cli, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_grading_is_for_an_autograder(cli):
+    result = cli("worksheet", "alexnet", "--tolerance", "5%")
+    assert result.code == 2
+    assert "--autograder" in result.err
+
+
 def test_without_openpyxl_the_extra_is_named(cli, tmp_path, monkeypatch):
     import sys
 
