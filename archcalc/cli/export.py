@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,12 +15,24 @@ from archcalc.cli.draw import file_name
 SUFFIXES = {"torch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 
 
+class Batch(click.IntRange):
+    """A number of samples, or `any`."""
+
+    name = "batch"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "any" else super().convert(value, param, ctx)
+
+
 @click.command(cls=Command, example="archcalc export resnet18 --to torch -o resnet18.py")
 @click.argument("network")
 @network_options
 @click.option("--to", "form", type=click.Choice(sorted(SUFFIXES)), help="What to write. [as the file is called]")
 @click.option(
-    "--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples that the ONNX model takes at once. [1]"
+    "--batch", type=Batch(), default=1, metavar="N|any", help="Samples that the ONNX model takes at once. [1]"
 )
 @click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.py, .onnx or .yaml]")
 def command(
@@ -27,7 +40,7 @@ def command(
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     form: str | None,
-    batch: int,
+    batch: int | str,
     output: str | None,
 ) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
@@ -56,7 +69,7 @@ def command(
     else:
         from archcalc.runtime.export.onnx import onnx_model
 
-        content = onnx_model(opened, batch)
+        content = onnx_model(opened, None if isinstance(batch, str) else batch)
     target = output or f"{file_name(opened.name)}{SUFFIXES[chosen]}"
     if target != "-":
         write_file(Path(target), content)

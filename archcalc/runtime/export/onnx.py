@@ -17,8 +17,8 @@ MOST_BYTES = 2**31
 """A protocol buffer can hold no more."""
 
 
-def onnx_model(network: Network, batch: int = 1) -> bytes:
-    """The built module, with random weights, as an ONNX model of inputs of ``batch`` samples.
+def onnx_model(network: Network, batch: int | None = 1) -> bytes:
+    """The built module, with random weights, as an ONNX model of inputs of ``batch`` samples; None leaves it open.
 
     Raises `MissingExtra` where onnx is not installed, and `ValueError` where ONNX cannot say what the network does,
     or its file would be too large.
@@ -30,10 +30,12 @@ def onnx_model(network: Network, batch: int = 1) -> bytes:
         raise ValueError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
     module = build_module(network).eval()
     indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
+    samples = 2 if batch is None else batch  # one sample would be taken for a size that is always 1
     inputs = tuple(
-        torch.zeros((batch, *shape), dtype=torch.long) if name in indices else torch.zeros(batch, *shape)
+        torch.zeros((samples, *shape), dtype=torch.long) if name in indices else torch.zeros(samples, *shape)
         for name, shape in network.inputs.items()
     )
+    open_batch = None if batch is not None else tuple({0: torch.export.Dim("batch")} for _ in inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
@@ -45,6 +47,7 @@ def onnx_model(network: Network, batch: int = 1) -> bytes:
                 verbose=False,
                 input_names=list(network.inputs),
                 output_names=["output"] if len(network.outputs) == 1 else list(network.outputs),
+                dynamic_shapes=open_batch,
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = str(error).strip().partition("\n")[0]
