@@ -1,4 +1,4 @@
-"""A spec: its head, its parameters and variants, and what it builds on; `Spec.network` expands it."""
+"""Reading a spec: its head, parameters and variants, its blocks and steps, and what it builds on."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import Any
 
 from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
-from archcalc.network import About, Network
+from archcalc.network import Network
 from archcalc.ops import words
-from archcalc.spec.draft import Flow
-from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
-from archcalc.spec.expand import Expansion, Overflow, TooMany
+from archcalc.spec.errors import SpecError, did_you_mean, quote
 from archcalc.spec.expression import parse_expression
+from archcalc.spec.instance import ABOUT, Instance
 from archcalc.spec.limits import exceeded, limit
-from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
-from archcalc.spec.steps import DOTTED, Block, Reader, Step, Template, Value
-from archcalc.spec.values import ExpressionError, is_plain
+from archcalc.spec.steps import Block, Reader, Step, Template, Value
+from archcalc.spec.values import ExpressionError
 
-ABOUT = ("title", "source", "year", "reference", "notes")
 HEAD = (
     "name",
     *ABOUT,
@@ -228,46 +225,6 @@ class Spec:
         steps = reader.steps(node.get("layers"), node)
         return Block(name, node, params, inputs, steps, reader._flag(node, "numbered"))
 
-    # -- expansion
-
-    @no_collection()
-    def network(
-        self,
-        variant: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Shape] | None = None,
-    ) -> Network:
-        """The network with these settings; ``inputs`` replaces the spec's own input shapes.
-
-        Raises `SpecError` with every mistake that was found.
-        """
-        settings = dict(settings or {})
-        chosen = self.variants[variant] if variant else None
-        mistakes: dict[Mistake, None] = {mistake: None for error in self.mistakes for mistake in error.mistakes}
-        try:
-            self._check_settings(settings)
-            variables = self._variables(chosen, settings)
-            shapes = self._input_shapes(chosen, variables, settings, inputs)
-        except SpecError as error:
-            raise SpecError([*mistakes, *error.mistakes]) from None
-        replacements = {path: steps for path, (_, steps) in self.replacements.items()}
-        plain = is_plain([*settings.values(), *shapes.values()])
-        expansion = Expansion(self.blocks, replacements, self.step_names, variables, plain)
-        expansion.mistakes = mistakes
-        outputs = self._expand(expansion, shapes, variables)
-        if expansion.mistakes:
-            raise SpecError(sorted(expansion.mistakes, key=_position))
-        return Network(
-            name=variant or self.name,
-            inputs=shapes,
-            layers=tuple(expansion.draft.layers),
-            outputs=outputs,
-            sides=expansion.draft.sides,
-            parameters={name: variables[name] for name in self.params},
-            groups=expansion.draft.groups,
-            about=self._about(chosen),
-        )
-
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """The names in the input's shape that are no parameters: they are set when computing."""
         node = (self.variants[variant].get("input") if variant else None) or self.get("input")
@@ -280,149 +237,18 @@ class Spec:
                     found[item.text] = None
         return list(found)
 
-    def _check_settings(self, settings: dict[str, Any]) -> None:
-        free = self.free_dimensions()
-        for name in settings:
-            if name not in self.params and name not in free:
-                hint = did_you_mean(name, [*self.params, *free])
-                raise SpecError(f"{self.name} has no parameter {quote(name)}{hint}")
-
-    def _variables(self, chosen: MappingNode | None, settings: dict[str, Any]) -> dict[str, Any]:
-        variables: dict[str, Any] = {name: name for name in words()}
-        variables.update({name: name for name in self.blocks})
-        for name, default in self.params.items():
-            of_variant = chosen.get(name) if chosen is not None else None
-            if name in settings:
-                variables[name] = settings[name]
-            elif of_variant is not None:
-                variables[name] = Value(of_variant).evaluate(variables)
-            elif default is not None:
-                variables[name] = default.evaluate(variables)
-            else:
-                known = f"; its variants: {', '.join(self.variants)}" if self.variants else ""
-                raise SpecError(f"{self.name} needs a value for {name}: set {name}=…{known}")
-        return variables
-
-    def _input_shapes(
+    @no_collection()
+    def network(
         self,
-        chosen: MappingNode | None,
-        variables: dict[str, Any],
-        settings: dict[str, Any],
-        given: Mapping[str, Shape] | None,
-    ) -> dict[str, Shape]:
-        named = self.get("inputs")
-        one = (chosen.get("input") if chosen is not None else None) or self.get("input")
-        if named is not None and one is not None:
-            raise named.error("a spec has either input or inputs")
-        nodes: dict[str, AnyNode] = {}
-        if isinstance(named, MappingNode):
-            nodes = {self._input_name(key): node for key, node in named}
-        elif one is not None:
-            nodes = {"input": one}
-        if not nodes:
-            raise self.root.error("a spec needs its input's shape: input: [channels, height, width]")
-        given = dict(given or {})
-        if set(given) - set(nodes):
-            raise SpecError(
-                f"{self.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
-            )
-        return {
-            name: given[name] if name in given else self._shape(node, variables, settings)
-            for name, node in nodes.items()
-        }
+        variant: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Shape] | None = None,
+    ) -> Network:
+        """The network with these settings; ``inputs`` replaces the spec's own input shapes.
 
-    def _input_name(self, key: Scalar) -> str:
-        name = Template(key).fill({})
-        if "." in name:
-            raise key.error(DOTTED)
-        return name
-
-    def _shape(self, node: AnyNode, variables: dict[str, Any], settings: dict[str, Any]) -> Shape:
-        if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
-            raise node.error("an input is a list of one to four sizes: [channels, height, width]")
-        free = [name for name in settings if name not in self.params]
-        known = {**variables, **{name: settings[name] for name in free}}
-        shape = []
-        for item in node.items:
-            if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
-                raise item.error(f"{item.text} is left open: give it a value with --set {item.text}=224")
-            size = Value(item).evaluate(known)
-            if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
-                raise item.error(f"a size is a whole number above 0, not {size}")
-            shape.append(size)
-        return tuple(shape)
-
-    def _expand(self, expansion: Expansion, shapes: dict[str, Shape], variables: dict[str, Any]) -> tuple[str, ...]:
-        scope = Scope("", None, self._numbered())
-        for name, shape in shapes.items():
-            scope.given[name] = Flow(name, shape)
-            scope.names[name] = self.root.line
-        start = next(iter(scope.given.values()))
-        end = start
-        try:
-            end = expansion.run(self.steps, start, scope, dict(variables))
-        except TooMany:
-            pass
-        except Overflow as overflow:
-            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
-        outputs = self._outputs(expansion, end, shapes)
-        if not expansion.mistakes:
-            self._check_replacements(expansion)
-            self._check_dangling(expansion, outputs)
-        return outputs
-
-    def _numbered(self) -> bool:
-        node = self.get("numbered")
-        return isinstance(node, Scalar) and node.text == "true"
-
-    def _outputs(self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
-        node = self.get("outputs")
-        if node is None:
-            return (end.source,)
-        names = node.items if isinstance(node, Sequence) else [node]
-        found = []
-        for item in names:
-            name = Template(item).fill({})
-            if name in inputs:
-                found.append(name)
-            elif name in expansion.draft.named:
-                found.append(expansion.draft.named[name].flow.source)
-            elif not expansion.mistakes:
-                hint = did_you_mean(name, expansion.draft.named)
-                expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
-        return tuple(found)
-
-    def _check_replacements(self, expansion: Expansion) -> None:
-        for path, (key, _) in self.replacements.items():
-            if path not in expansion.replaced:
-                hint = did_you_mean(path, expansion.draft.named)
-                expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
-
-    def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
-        used = {source for layer in expansion.draft.layers for source in layer.inputs}
-        used.update(outputs, expansion.draft.sides.values())
-        if not expansion.draft.layers:
-            expansion.note(self.root.error("this network has no layers"))
-        for layer in expansion.draft.layers:
-            if layer.name not in used:
-                expansion.note(
-                    SpecError(
-                        f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
-                    )
-                )
-
-    def _about(self, chosen: MappingNode | None) -> About:
-        texts = {}
-        for key in ABOUT:
-            node = (chosen.get(key) if chosen is not None else None) or self.get(key)
-            texts[key] = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
-        year = texts.pop("year")
-        return About(**texts, year=int(year) if year.isdigit() else None)
-
-
-def _position(mistake: Mistake) -> tuple[str, int, int]:
-    place = mistake.place
-    return (place.file, place.line, place.column) if place else ("", -1, -1)
+        Raises `SpecError` with every mistake that was found.
+        """
+        return Instance(self, variant, settings or {}, inputs or {}).network()
 
 
 def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:

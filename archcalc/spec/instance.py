@@ -1,0 +1,208 @@
+"""One network of a spec: its parameters and input shapes get values, and its steps are expanded with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archcalc.arithmetic import Shape
+from archcalc.network import About, Network
+from archcalc.ops import words
+from archcalc.spec.draft import Flow
+from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.expand import Expansion, Overflow, TooMany
+from archcalc.spec.scope import Scope
+from archcalc.spec.source import AnyNode, Scalar, Sequence
+from archcalc.spec.source import Mapping as MappingNode
+from archcalc.spec.steps import DOTTED, Template, Value
+from archcalc.spec.values import is_plain
+
+if TYPE_CHECKING:
+    from archcalc.spec.language import Spec
+
+ABOUT = ("title", "source", "year", "reference", "notes")
+"""What a spec, or a variant of it, says about its network in words."""
+
+
+class Instance:
+    """A spec with a variant, settings and input shapes: `Spec.network` makes one."""
+
+    def __init__(
+        self, spec: Spec, variant: str | None, settings: Mapping[str, Any], inputs: Mapping[str, Shape]
+    ) -> None:
+        self.spec = spec
+        self.name = variant or spec.name
+        self.chosen = spec.variants[variant] if variant else None
+        self.settings = settings
+        self.inputs = inputs
+        """The shapes that replace the spec's own."""
+
+    def network(self) -> Network:
+        """The network; raises `SpecError` with every mistake of the spec's form and of its expansion."""
+        spec = self.spec
+        mistakes: dict[Mistake, None] = {mistake: None for error in spec.mistakes for mistake in error.mistakes}
+        try:
+            self._check_settings()
+            variables = self._variables()
+            shapes = self._input_shapes(variables)
+        except SpecError as error:
+            raise SpecError([*mistakes, *error.mistakes]) from None
+        replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
+        plain = is_plain([*self.settings.values(), *shapes.values()])
+        expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
+        expansion.mistakes = mistakes
+        outputs = self._expand(expansion, shapes, variables)
+        if expansion.mistakes:
+            raise SpecError(sorted(expansion.mistakes, key=_position))
+        return Network(
+            name=self.name,
+            inputs=shapes,
+            layers=tuple(expansion.draft.layers),
+            outputs=outputs,
+            sides=expansion.draft.sides,
+            parameters={name: variables[name] for name in spec.params},
+            groups=expansion.draft.groups,
+            about=self._about(),
+        )
+
+    # -- values
+
+    def _check_settings(self) -> None:
+        spec = self.spec
+        free = spec.free_dimensions()
+        for name in self.settings:
+            if name not in spec.params and name not in free:
+                hint = did_you_mean(name, [*spec.params, *free])
+                raise SpecError(f"{spec.name} has no parameter {quote(name)}{hint}")
+
+    def _variables(self) -> dict[str, Any]:
+        spec, chosen, settings = self.spec, self.chosen, self.settings
+        variables: dict[str, Any] = {name: name for name in words()}
+        variables.update({name: name for name in spec.blocks})
+        for name, default in spec.params.items():
+            of_variant = chosen.get(name) if chosen is not None else None
+            if name in settings:
+                variables[name] = settings[name]
+            elif of_variant is not None:
+                variables[name] = Value(of_variant).evaluate(variables)
+            elif default is not None:
+                variables[name] = default.evaluate(variables)
+            else:
+                known = f"; its variants: {', '.join(spec.variants)}" if spec.variants else ""
+                raise SpecError(f"{spec.name} needs a value for {name}: set {name}=…{known}")
+        return variables
+
+    def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
+        spec, chosen, given = self.spec, self.chosen, self.inputs
+        named = spec.get("inputs")
+        one = (chosen.get("input") if chosen is not None else None) or spec.get("input")
+        if named is not None and one is not None:
+            raise named.error("a spec has either input or inputs")
+        nodes: dict[str, AnyNode] = {}
+        if isinstance(named, MappingNode):
+            nodes = {self._input_name(key): node for key, node in named}
+        elif one is not None:
+            nodes = {"input": one}
+        if not nodes:
+            raise spec.root.error("a spec needs its input's shape: input: [channels, height, width]")
+        if set(given) - set(nodes):
+            raise SpecError(
+                f"{spec.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
+            )
+        return {name: given[name] if name in given else self._shape(node, variables) for name, node in nodes.items()}
+
+    def _input_name(self, key: Scalar) -> str:
+        name = Template(key).fill({})
+        if "." in name:
+            raise key.error(DOTTED)
+        return name
+
+    def _shape(self, node: AnyNode, variables: dict[str, Any]) -> Shape:
+        if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
+            raise node.error("an input is a list of one to four sizes: [channels, height, width]")
+        free = [name for name in self.settings if name not in self.spec.params]
+        known = {**variables, **{name: self.settings[name] for name in free}}
+        shape = []
+        for item in node.items:
+            if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
+                raise item.error(f"{item.text} is left open: give it a value with --set {item.text}=224")
+            size = Value(item).evaluate(known)
+            if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
+                raise item.error(f"a size is a whole number above 0, not {size}")
+            shape.append(size)
+        return tuple(shape)
+
+    # -- expansion
+
+    def _expand(self, expansion: Expansion, shapes: dict[str, Shape], variables: dict[str, Any]) -> tuple[str, ...]:
+        scope = Scope("", None, self._numbered())
+        for name, shape in shapes.items():
+            scope.given[name] = Flow(name, shape)
+            scope.names[name] = self.spec.root.line
+        start = next(iter(scope.given.values()))
+        end = start
+        try:
+            end = expansion.run(self.spec.steps, start, scope, dict(variables))
+        except TooMany:
+            pass
+        except Overflow as overflow:
+            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+        outputs = self._outputs(expansion, end, shapes)
+        if not expansion.mistakes:
+            self._check_replacements(expansion)
+            self._check_dangling(expansion, outputs)
+        return outputs
+
+    def _numbered(self) -> bool:
+        node = self.spec.get("numbered")
+        return isinstance(node, Scalar) and node.text == "true"
+
+    def _outputs(self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
+        node = self.spec.get("outputs")
+        if node is None:
+            return (end.source,)
+        names = node.items if isinstance(node, Sequence) else [node]
+        found = []
+        for item in names:
+            name = Template(item).fill({})
+            if name in inputs:
+                found.append(name)
+            elif name in expansion.draft.named:
+                found.append(expansion.draft.named[name].flow.source)
+            elif not expansion.mistakes:
+                hint = did_you_mean(name, expansion.draft.named)
+                expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
+        return tuple(found)
+
+    def _check_replacements(self, expansion: Expansion) -> None:
+        for path, (key, _) in self.spec.replacements.items():
+            if path not in expansion.replaced:
+                hint = did_you_mean(path, expansion.draft.named)
+                expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
+
+    def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
+        used = {source for layer in expansion.draft.layers for source in layer.inputs}
+        used.update(outputs, expansion.draft.sides.values())
+        if not expansion.draft.layers:
+            expansion.note(self.spec.root.error("this network has no layers"))
+        for layer in expansion.draft.layers:
+            if layer.name not in used:
+                expansion.note(
+                    SpecError(
+                        f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
+                    )
+                )
+
+    def _about(self) -> About:
+        spec, chosen = self.spec, self.chosen
+        texts = {}
+        for key in ABOUT:
+            node = (chosen.get(key) if chosen is not None else None) or spec.get(key)
+            texts[key] = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
+        year = texts.pop("year")
+        return About(**texts, year=int(year) if year.isdigit() else None)
+
+
+def _position(mistake: Mistake) -> tuple[str, int, int]:
+    place = mistake.place
+    return (place.file, place.line, place.column) if place else ("", -1, -1)
