@@ -3,10 +3,11 @@
 Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016, with dilation.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
-from archcalc.ops.arguments import Bool, Count, Extent, Offsets, Padding, option, required
+from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
 from archcalc.ops.operator import (
     WHOLE_AXIS,
     Backward,
@@ -94,6 +95,17 @@ class Conv(Operator):
         example((4, 31), channels=8, kernel=5, stride=2, padding=1),
         example((2, 7, 8, 9), channels=4, kernel=(3, 2, 1), stride=(2, 1, 1), padding=1),
     )
+
+    @classmethod
+    def left_out_of_piece(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
+        """No bias, and padding that keeps the size, as in the lectures' formulas; with a stride, half the kernel."""
+        if "stride" not in given:
+            return {"bias": False, "padding": "same"}
+        try:
+            kernel = cls.arguments["kernel"].type.check(given.get("kernel"), rank)
+        except BadArgument:  # what is wrong with it, the operator says when it is made
+            return {"bias": False}
+        return {"bias": False, "padding": [size // 2 for size in kernel]}
 
     def output_shape(self) -> Shape:
         self.need_spatial()

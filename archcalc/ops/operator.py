@@ -305,6 +305,14 @@ class Operator(ABC):
 
     # -- the rules
 
+    @classmethod
+    def left_out_of_piece(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
+        """Arguments as a short piece (`conv 3x3 C->C`) means them where it does not give them; else the defaults hold.
+
+        ``given`` are the arguments that the piece gives, not checked yet; ``rank`` is that of its input.
+        """
+        return {}
+
     @abstractmethod
     def output_shape(self) -> Shape:
         """The output's shape, per sample; raises `Unmet` where the input or an argument does not fit."""

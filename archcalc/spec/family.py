@@ -123,8 +123,8 @@ class Piece:
     """A few steps on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
 
     A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`; `repeat=L` takes
-    it L times. As in the lectures' formulas, a convolution keeps the size (`padding=same` at stride 1, half the kernel
-    otherwise) and has no bias, unless it says so. The input is `[C, H, W]`, C being what the first step takes.
+    it L times. What a step leaves out is what its operator says (`Operator.left_out_of_piece`): a convolution keeps the
+    size and has no bias. The input is `[C, H, W]`, C being what the first step takes.
     """
 
     text: str
@@ -209,11 +209,7 @@ class PieceStep:
             if name != "repeat":
                 words = kind.arguments[name].words if name in kind.arguments else ()
                 given[name] = text if text in words else evaluate(text, numbers)
-        if self.kind == "conv":
-            given.setdefault("bias", False)
-            if "padding" not in given:
-                given["padding"] = "same" if "stride" not in given else evaluate(f"({self.kernel[0]}) // 2", numbers)
-        return given
+        return {**kind.left_out_of_piece(given, len(shape) - 1), **given}
 
 
 def is_piece(text: str) -> bool:

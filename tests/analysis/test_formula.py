@@ -132,6 +132,16 @@ def test_sympy_handed_to_a_rule_gives_the_same():
         assert op.work()["mac"].subs(values) == piece.sympy("macs").subs(values)
 
 
+@pytest.mark.parametrize("piece", ["conv 3x3 C->C", "conv 1x7 C->C", "conv C->C kernel=5"])
+def test_a_convolution_of_a_piece_keeps_the_size_and_with_a_stride_divides_it(piece):
+    """Half of an odd kernel on every side gives ⌈n / stride⌉ positions (Dumoulin and Visin, 2016, section 2.3)."""
+    numbers = {"C": 4, "H": 9, "W": 10}
+    assert Piece(piece).network(numbers).layers[-1].output_shape == (4, 9, 10)
+    strided = Piece(f"{piece} stride=2").network(numbers).layers[-1]
+    assert strided.output_shape == (4, 5, 5)
+    assert "bias" not in strided.op.weights()
+
+
 def test_text():
     found = formulas(of_spec("resnet50", H="32*h", width="w"), ["params", "macs"])
     assert render_formulas(found, "text", "lecture") == (
@@ -147,6 +157,8 @@ def test_text():
         ("conv 3x3 C->D, conv 3x3 C->C", None),
         ("conv 3x3 64->32, conv 3x3 64->64", "takes 64 channels, and is given 32"),
         ("conv 3x3 C->C groups=5", "groups 5 do not divide"),
+        ("conv C->C stride=2", "conv needs kernel"),
+        ("conv null C->C stride=2", "kernel must be a whole number above 0"),
     ],
 )
 def test_wrong_pieces_are_refused(piece, message):
