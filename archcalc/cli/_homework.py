@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archcalc.cli._options import counting_options, network_options, open_family, open_network
+from archcalc.cli._options import JOIN, counting_options, depth_option, network_options, open_family, open_network
 from archcalc.spec.errors import quote
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ def key_options(function: F) -> F:
     """What makes an answer key: the network, the way of counting, the questions and the rows."""
     for option in (
         click.option("--total", "with_total", is_flag=True, help="Ask for the sums of the columns too."),
-        click.option(
-            "--depth",
-            type=click.IntRange(min=1),
-            metavar="N",
-            help="Join what stands deeper than N names into its group.",
-        ),
+        depth_option(JOIN),
         click.option(
             "--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a number open: ask for formulas."
         ),

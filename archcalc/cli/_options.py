@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+JOIN = "Join what stands deeper than N names into its group."
+"""What `--depth` means in a table."""
+
 
 def network_options(function: F) -> F:
     """`--input` and `--set`: what changes the network itself."""
@@ -49,15 +52,51 @@ def counting_options(function: F) -> F:
             "[lecture]",
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
-        click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]"),
+        batch_option,
     ):
         function = option(function)
     return function
 
 
+def batch_option(function: F) -> F:
+    """`--batch`: samples at once."""
+    return click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")(
+        function
+    )
+
+
+def quantities_option(function: F) -> F:
+    """`--of`: quantities of a network."""
+    return click.option("--of", "of", default="params,macs", metavar="A,B,…", help="Quantities. [params,macs]")(
+        function
+    )
+
+
+def device_option(function: F) -> F:
+    """`--device`: what PyTorch runs on."""
+    return click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")(function)
+
+
+def depth_option(meaning: str) -> Callable[[F], F]:
+    """`--depth`: how deep in its names a network is shown; ``meaning`` says what becomes of the rest."""
+    return click.option("--depth", type=click.IntRange(min=1), metavar="N", help=meaning)
+
+
+def format_option(*formats: str, what: str = "Format") -> Callable[[F], F]:
+    """`--format`: one of ``formats``, the first if it is not given; ``what`` says of what it is the format."""
+    return click.option(
+        "--format", "format_", type=click.Choice(formats), default=formats[0], help=f"{what}. [{formats[0]}]"
+    )
+
+
 def output_option(function: F) -> F:
-    """`-o`: where the result goes."""
+    """`-o`: where the result goes, which is the terminal if it is not given."""
     return click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")(function)
+
+
+def file_option(default: str) -> Callable[[F], F]:
+    """`-o`: where the result goes, which is the file ``default`` if it is not given."""
+    return click.option("-o", "--output", metavar="FILE", help=f"Where to; - for the terminal. [{default}]")
 
 
 def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, ...]) -> Network:
@@ -114,6 +153,11 @@ def format_of(output: str | None, chosen: str | None, suffixes: Mapping[str, str
     if chosen is None and suffix and suffix not in suffixes:
         raise ValueError(f"{quote(suffix)} is no format that can be written: {', '.join(suffixes)}; or use --format")
     return chosen or suffixes.get(suffix) or next(iter(suffixes.values()))
+
+
+def file_name(name: str) -> str:
+    """A network's name as the name of a file in this folder."""
+    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"
 
 
 def write(text: str, output: str | None) -> None:

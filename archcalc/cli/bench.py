@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import network_options, open_network, output_option, write
+from archcalc.cli._options import device_option, format_option, network_options, open_network, output_option, write
 from archcalc.spec.errors import quote
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="archcalc bench resnet50 mobilenet_v2 --device cuda --batch 1,8,64,256")
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
 @network_options
-@click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")
+@device_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
 @click.option("--batch", default="1", metavar="N,N…", help="Samples at once; each is timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     help="Time nothing: predict for a device that is not here, such as h100.",
 )
 @click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format. [text]")
+@format_option("text", "json")
 @output_option
 @click.pass_context
 def command(

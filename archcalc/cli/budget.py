@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.cli._options import counting_options, format_option, network_options, open_network, output_option, write
 from archcalc.spec.errors import SpecError
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
 @network_options
 @counting_options
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json", "junit"]), default="text", help="Format. [text]"
-)
+@format_option("text", "json", "junit")
 @output_option
 @click.pass_context
 def command(

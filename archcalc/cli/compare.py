@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_family, open_network, output_option, write
+from archcalc.cli._options import (
+    counting_options,
+    format_option,
+    network_options,
+    open_family,
+    open_network,
+    output_option,
+    write,
+)
 from archcalc.spec.errors import SpecError
 
 
@@ -15,13 +23,7 @@ from archcalc.spec.errors import SpecError
 @click.option("--backward", is_flag=True, help="With --conventions: of a training step, forward and backward.")
 @network_options
 @counting_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "csv"]),
-    default="text",
-    help="Format of the tables. [text]",
-)
+@format_option("text", "markdown", "csv", what="Format of the tables")
 @output_option
 def command(
     networks: tuple[str, ...],

@@ -8,7 +8,17 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, format_of, network_options, open_network, write, write_file
+from archcalc.cli._options import (
+    counting_options,
+    depth_option,
+    file_name,
+    file_option,
+    format_of,
+    network_options,
+    open_network,
+    write,
+    write_file,
+)
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
@@ -19,9 +29,7 @@ TEXTS = ("dot", "mermaid", "svg")
 @click.argument("network")
 @network_options
 @counting_options
-@click.option(
-    "--depth", type=click.IntRange(min=1), metavar="N", help="Draw what stands deeper than N names as one box."
-)
+@depth_option("Draw what stands deeper than N names as one box.")
 @click.option("--all", "every_layer", is_flag=True, help="Give activations, normalization and dropout their own boxes.")
 @click.option("--fold/--no-fold", "folded", default=None, help="Draw equal blocks once, with × N. [if long]")
 @click.option(
@@ -35,7 +43,7 @@ TEXTS = ("dot", "mermaid", "svg")
     help="Surroundings; a light svg turns dark where its reader prefers that. [light]",
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
-@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.svg]")
+@file_option("NETWORK.svg")
 def command(
     network: str,
     settings: tuple[str, ...],
@@ -72,8 +80,3 @@ def command(
     target = output or f"{file_name(opened.name)}.{suffix}"
     write_file(Path(target), content)
     click.echo(f"wrote {target}", err=True)
-
-
-def file_name(name: str) -> str:
-    """A network's name as the name of a file in this folder."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import network_options, open_network, write, write_file
-from archcalc.cli.draw import file_name
+from archcalc.cli._options import file_name, file_option, network_options, open_network, write, write_file
 
 SUFFIXES = {"torch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 
@@ -34,7 +33,7 @@ class Batch(click.IntRange):
 @click.option(
     "--batch", type=Batch(), default=1, metavar="N|any", help="Samples that the ONNX model takes at once. [1]"
 )
-@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.py, .onnx or .yaml]")
+@file_option("NETWORK.py, .onnx or .yaml")
 def command(
     network: str,
     settings: tuple[str, ...],

@@ -5,22 +5,24 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_family, output_option, write
+from archcalc.cli._options import (
+    counting_options,
+    format_option,
+    network_options,
+    open_family,
+    output_option,
+    quantities_option,
+    write,
+)
 
 
 @click.command(cls=Command, example="archcalc formula resnet50 --let H=32*h --let width=w --of params,macs")
 @click.argument("network")
 @click.option("--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a parameter or a size (H) open.")
-@click.option("--of", "of", default="params,macs", metavar="A,B,…", help="Quantities. [params,macs]")
+@quantities_option
 @network_options
 @counting_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "latex", "python"]),
-    default="text",
-    help="Format of the formulas. [text]",
-)
+@format_option("text", "latex", "python", what="Format of the formulas")
 @output_option
 def command(
     network: str,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import output_option, write
+from archcalc.cli._options import format_option, output_option, write
 
 FORMATS = {"text": "catalogue_text", "markdown": "catalogue_markdown", "json": "catalogue_json"}
 
 
 @click.command(cls=Command, example="archcalc list --format json")
-@click.option(
-    "--format", "format_", type=click.Choice(list(FORMATS)), default="text", help="Format of the list. [text]"
-)
+@format_option(*FORMATS, what="Format of the list")
 @output_option
 def command(format_: str, output: str | None) -> None:
     """List every bundled network: name, title, year, input, parameters and multiply-adds; json has the source too."""

@@ -10,7 +10,15 @@ import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
-from archcalc.cli._options import format_of, network_options, open_network, output_option, write, write_file
+from archcalc.cli._options import (
+    batch_option,
+    format_of,
+    network_options,
+    open_network,
+    output_option,
+    write,
+    write_file,
+)
 from archcalc.spec.errors import did_you_mean, quote
 
 FORMATS = {".txt": "text", ".md": "markdown", ".csv": "csv", ".json": "json"}
@@ -25,7 +33,7 @@ UNITS = {
 @click.command(cls=Command, example="archcalc memory resnet50 --batch 32 --dtype float16 --mode training")
 @click.argument("network")
 @network_options
-@click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")
+@batch_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]")
 @click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
 @click.option("--optimizer", default="sgd", metavar="NAME", help="none, sgd, momentum or adam. [sgd]")

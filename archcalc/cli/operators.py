@@ -5,14 +5,12 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import output_option, write
+from archcalc.cli._options import format_option, output_option, write
 
 
 @click.command(cls=Command, example="archcalc operators conv max_pool")
 @click.argument("names", nargs=-1, metavar="[NAME]…")
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "markdown"]), default="text", help="Format of the list. [text]"
-)
+@format_option("text", "markdown", what="Format of the list")
 @output_option
 def command(names: tuple[str, ...], format_: str, output: str | None) -> None:
     """Show what operators a spec may use, with their arguments and defaults."""

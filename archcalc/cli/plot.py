@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, format_of, network_options, open_network, write_file
+from archcalc.cli._options import (
+    counting_options,
+    depth_option,
+    file_option,
+    format_of,
+    network_options,
+    open_network,
+    write_file,
+)
 from archcalc.network import Network
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
@@ -25,7 +33,7 @@ FORMATS = ("svg", "png", "pdf")
     metavar="A,B,…",
     help="memory, params, flops, macs. [memory,params,flops]",
 )
-@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="One bar for what stands deeper than N names.")
+@depth_option("One bar for what stands deeper than N names.")
 @click.option(
     "--against",
     type=click.Choice(["layers", "accuracy"]),
@@ -33,7 +41,7 @@ FORMATS = ("svg", "png", "pdf")
     help="Bars per layer; or operations against ImageNet accuracy, for every network of which it is known. [layers]",
 )
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
-@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [plot.svg]")
+@file_option("plot.svg")
 def command(
     networks: tuple[str, ...],
     settings: tuple[str, ...],

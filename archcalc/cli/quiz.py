@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import output_option, write
+from archcalc.cli._options import format_option, output_option, write
 
 
 @click.command(cls=Command, example="archcalc quiz --seed 7 --count 10 --topic conv,pool,rf")
@@ -18,13 +18,7 @@ from archcalc.cli._options import output_option, write
     help="Operators, their categories, rf (receptive fields), chain (a small network). [conv,pool,linear,rf,chain]",
 )
 @click.option("--key", is_flag=True, help="The answers of the same exercises, derived.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "latex", "json"]),
-    default="text",
-    help="Format. [text]",
-)
+@format_option("text", "markdown", "latex", "json")
 @output_option
 def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
     """Make exercises on random layers, or with --key their answers, each derived step by step."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, write
-from archcalc.cli.draw import file_name
+from archcalc.cli._options import counting_options, file_name, file_option, network_options, open_network, write
 
 
 @click.command(cls=Command, example="archcalc report resnet50 -o resnet50.html")
 @click.argument("network")
 @network_options
 @counting_options
-@click.option("-o", "--output", metavar="FILE", help="Where to; - for the terminal. [NETWORK.html]")
+@file_option("NETWORK.html")
 def command(
     network: str,
     settings: tuple[str, ...],

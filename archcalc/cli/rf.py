@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import format_of, network_options, open_network, output_option, write, write_file
+from archcalc.cli._options import (
+    format_of,
+    format_option,
+    network_options,
+    open_network,
+    output_option,
+    write,
+    write_file,
+)
 from archcalc.spec.errors import SpecError, quote
 
 DRAWINGS = ("svg", "png", "pdf")
@@ -18,13 +26,7 @@ DRAWINGS = ("svg", "png", "pdf")
 @click.argument("layer", required=False)
 @network_options
 @click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "csv", "json"]),
-    default="text",
-    help="Format of the list. [text]",
-)
+@format_option("text", "markdown", "csv", "json", what="Format of the list")
 @click.option("--draw", metavar="FILE", help="Draw the boxes on the input too: an svg, png or pdf.")
 @output_option
 def command(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, input_shapes, network_options, write, write_file
+from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option, write, write_file
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 CHARTS = (".svg", ".png", ".pdf")
@@ -23,7 +23,7 @@ TEXT_ROWS = 100
 @click.argument("network")
 @click.option("--over", multiple=True, metavar="NAME=VALUES", help="Vary a parameter or size: 1,2,4 or 96:320:32.")
 @click.option("--keep", multiple=True, metavar="CONDITION", help='Keep points such as "macs <= 4.2e9".')
-@click.option("--of", "of", default="params,macs", metavar="A,B,…", help="Quantities. [params,macs]")
+@quantities_option
 @click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME is to be large.")
 @click.option("--best", metavar="NAME", help="Keep the point with the largest NAME (-NAME: smallest).")
 @click.option("--per", metavar="A,B,…", help="With --best: for each value of these.")

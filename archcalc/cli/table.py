@@ -9,7 +9,16 @@ import sys
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.cli._options import (
+    JOIN,
+    counting_options,
+    depth_option,
+    format_option,
+    network_options,
+    open_network,
+    output_option,
+    write,
+)
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
@@ -22,12 +31,10 @@ FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
 @click.option("--columns", metavar="A,B,…", help="Columns, in this order; `--columns help` lists them.")
 @click.option("--backward", is_flag=True, help="Add the backward pass and the training step.")
 @click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
-@click.option(
-    "--depth", type=click.IntRange(min=1), metavar="N", help="Join what stands deeper than N names into its group."
-)
+@depth_option(JOIN)
 @click.option("--exact", is_flag=True, help="Print whole numbers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="Format of the table. [text]")
+@format_option(*FORMATS, what="Format of the table")
 @output_option
 def command(
     network: str,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import output_option, write
+from archcalc.cli._options import device_option, format_option, output_option, write
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16")
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
-@click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")
+@device_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
-@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Format. [text]")
+@format_option("text", "json")
 @output_option
 @click.pass_context
 def command(
