@@ -125,8 +125,6 @@ class Tracer:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.viewer = Viewer(network)
-        for layer in network.layers:
-            self.viewer.look(layer.name, layer.op, layer.inputs)
 
     def axes(self, layer: Layer) -> dict[int, frozenset[int]]:
         """The axes of the layer's output along which positions have a place, each with the input dimensions there."""

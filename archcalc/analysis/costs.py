@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
-from archcalc.analysis.receptive import ReceptiveField, Viewer
+from archcalc.analysis.receptive import Fields, ReceptiveField
 from archcalc.analysis.survival import expected_macs
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
@@ -27,7 +27,8 @@ class LayerCosts(NamedTuple):
     """One layer's costs. Counts and bytes are for the whole batch, shapes for one sample."""
 
     layer: Layer
-    receptive_field: ReceptiveField
+    fields: Fields
+    """The receptive fields of all layers."""
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
     weights: int
@@ -62,6 +63,11 @@ class LayerCosts(NamedTuple):
     def step_flops(self) -> int:
         """What the convention counts of a training step: forward and backward."""
         return self.flops + self.backward_flops
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """What one position of the output sees of the input."""
+        return self.fields[self.layer.name]
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,13 @@ class Analysis:
     """Layers of the network that does inference."""
     apart: tuple[LayerCosts, ...]
     """Layers that are counted apart: side outputs, and what exists only in training."""
-    unaligned: tuple[str, ...]
-    """Joins whose paths disagree in stride or centre."""
+    fields: Fields
+    """Receptive fields by layer."""
+
+    @property
+    def unaligned(self) -> tuple[str, ...]:
+        """Joins whose paths disagree in stride or centre."""
+        return tuple(self.fields.viewer.unaligned)
 
     @cached_property
     def totals(self) -> Totals:
@@ -201,19 +212,18 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
     Raises `ValueError` for an unknown dtype or convention, or a batch below 1.
     """
     rule, itemsize = way_of_counting(batch, dtype, convention)
-    viewer = Viewer(network)
+    fields = Fields(network)
     gradients: set[str] = set()  # layers whose outputs need a gradient: something at or before them is trained
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
     for layer in network.layers:
-        field = viewer.look(layer.name, layer.op, layer.inputs)
         profile = _profile(layer.op, convention, batch, itemsize)
         enters = not gradients.isdisjoint(layer.inputs)
         if enters or profile.trained:
             gradients.add(layer.name)
-        row = LayerCosts._make((layer, field, *profile.costs(layer.shares is None, enters)))
+        row = LayerCosts._make((layer, fields, *profile.costs(layer.shares is None, enters)))
         (apart if layer.side or layer.train else rows).append(row)
-    return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), tuple(viewer.unaligned))
+    return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), fields)
 
 
 def way_of_counting(batch: int, dtype: str, convention: str) -> tuple[Convention, int]:
@@ -270,7 +280,7 @@ class _Profile:
         self._costs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
 
     def costs(self, own: bool, enters: bool) -> tuple[Any, ...]:
-        """What stands in `LayerCosts` after the layer and its receptive field.
+        """What stands in `LayerCosts` after the layer and the receptive fields.
 
         ``own``: whether its weights are not another layer's; ``enters``: whether its inputs need a gradient.
         """

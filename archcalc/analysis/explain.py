@@ -166,7 +166,7 @@ def explain(
 ) -> list[Explanation]:
     """How the numbers of a layer come about, for one sample or ``batch`` of them.
 
-    Who explains many layers hands in what `look_through` gives, once for all.
+    Who explains many layers hands in a `Viewer`, once for all.
 
     Raises `KeyError` for an unknown layer, `ValueError` for an unknown quantity, convention or dtype.
     """
@@ -178,7 +178,7 @@ def explain(
         "params": _params,
         "macs": _macs,
         "flops": lambda layer, subject, samples: _flops(layer, subject, samples, convention),
-        "receptive": lambda *of: _receptive(viewer or look_through(network), *of),
+        "receptive": lambda *of: _receptive(viewer or Viewer(network), *of),
     }
     found = []
     for quantity in quantities:
@@ -241,14 +241,6 @@ def _macs(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]
 def _flops(layer: Layer, subject: Subject, samples: Any, convention: str) -> tuple[str, list[Line]]:
     rule = CONVENTIONS[convention]
     return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
-
-
-def look_through(network: Network) -> Viewer:
-    """What every layer of a network sees."""
-    viewer = Viewer(network)
-    for layer in network.layers:
-        viewer.look(layer.name, layer.op, layer.inputs)
-    return viewer
 
 
 def _receptive(viewer: Viewer, layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
+from archcalc.collection import no_collection
 from archcalc.network import Network
 from archcalc.ops.operator import GLANCE, SAME_POSITION, Operator, Sight, Window, same_axes
 
@@ -114,6 +115,7 @@ def without_axis(axes: tuple[frozenset[int], ...], origin: tuple[tuple[int, ...]
 class Viewer:
     """Follows what is seen through a network, layer by layer."""
 
+    @no_collection()
     def __init__(self, network: Network) -> None:
         self.extents: dict[int, int] = {}
         self.dimensions: dict[str, range] = {}
@@ -128,9 +130,10 @@ class Viewer:
             axes = (frozenset[int](), *(frozenset([dimension]) for dimension in self.dimensions[name]))
             spans = {dimension: Span(1, 0, 0) for dimension in self.dimensions[name]}
             self.views[name] = View(axes, spans, source=name)
+        for layer in network.layers:
+            self._look(layer.name, layer.op, layer.inputs)
 
-    def look(self, name: str, op: Operator, sources: tuple[str, ...]) -> ReceptiveField:
-        """The receptive field of the next layer."""
+    def _look(self, name: str, op: Operator, sources: tuple[str, ...]) -> None:
         lens = lens_of(op)
         if len(sources) == 1:  # most layers
             view = self.views[sources[0]]
@@ -143,7 +146,6 @@ class Viewer:
             if not view.aligned and all(self.views[source].aligned for source in sources):
                 self.unaligned.append(name)
         self.views[name] = view
-        return self.field(view)
 
     def entering(self, op: Operator, sources: tuple[str, ...]) -> list[View]:
         """What a layer sees through each of its inputs."""
@@ -190,6 +192,10 @@ class Viewer:
             axes = tuple(mine | theirs for mine, theirs in zip(axes, other.axes, strict=True))
         return View(axes, spans, one.whole | other.whole, one.merged | other.merged, aligned, one.source)
 
+    def __getitem__(self, name: str) -> ReceptiveField:
+        """The receptive field of the layer of that name."""
+        return self.field(self.views[name])
+
     def field(self, view: View) -> ReceptiveField:
         """The published terms of a view."""
         known = self.fields.get(id(view))
@@ -212,6 +218,21 @@ class Viewer:
                 stride.append(span.stride)
                 padding.append(-span.first)
         return ReceptiveField(tuple(size), tuple(stride), tuple(padding), bool(view.whole), view.aligned)
+
+
+class Fields:
+    """The receptive field of every layer by its name; nothing is followed before one is asked for."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    @cached_property
+    def viewer(self) -> Viewer:
+        """What every layer of the network sees."""
+        return Viewer(self._network)
+
+    def __getitem__(self, name: str) -> ReceptiveField:
+        return self.viewer[name]
 
 
 def last_placed(fields: Iterable[ReceptiveField]) -> ReceptiveField | None:

@@ -41,7 +41,8 @@ def command(
 
     Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
     """
-    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure, look_through
+    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure
+    from archcalc.analysis.receptive import Viewer
     from archcalc.render.mathematics import render_explanations
 
     try:
@@ -55,7 +56,7 @@ def command(
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
     names = [layer] if layer else [one.name for one in opened.layers]
-    viewer = look_through(opened)
+    viewer = Viewer(opened)
     found = [
         one
         for name in names

@@ -14,7 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.explain import Explanation, explain, look_through
+from archcalc.analysis.explain import Explanation, explain
+from archcalc.analysis.receptive import Viewer
 from archcalc.arithmetic import Shape
 from archcalc.homework.answers import Amount, Answer, Reader, Sizes, show
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
@@ -43,7 +44,7 @@ class Grader:
         self.key = key
         self.tolerance = tolerance
         self.reveal = reveal
-        self._viewer = None if key.symbols else look_through(key.network)
+        self._viewer = None if key.symbols else Viewer(key.network)
         self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
         self._derivations: dict[tuple[str, str], tuple[str, ...]] = {}
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from archcalc.analysis.costs import Analysis, LayerCosts
-from archcalc.analysis.explain import Explanation, explain, look_through
+from archcalc.analysis.explain import Explanation, explain
 from archcalc.arithmetic import Shape, Unmet, product
 from archcalc.network import Network
 from archcalc.ops import registry
@@ -186,7 +186,7 @@ def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
 
 def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     network = analysis.network
-    viewer = look_through(network)
+    viewer = analysis.fields.viewer
     if layer is None:  # a sum comes about by its summands
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
     else:  # a receptive field comes about layer by layer

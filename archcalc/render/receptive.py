@@ -38,8 +38,7 @@ class Report:
 
     def field(self, layer: Layer) -> ReceptiveField:
         """The layer's receptive field."""
-        viewer = self.tracer.viewer
-        return viewer.field(viewer.views[layer.name])
+        return self.tracer.viewer[layer.name]
 
     def boxes(self, layer: Layer) -> list[Box]:
         """What the chosen unit sees of each input; nothing where none was chosen."""

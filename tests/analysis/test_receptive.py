@@ -101,3 +101,12 @@ def test_a_linear_layer_over_channels_sees_only_its_position():
     steps = "[{conv: 8, kernel: 3}, {permute: [1, 2, 0]}, {linear: 4}]"
     assert last(f"input: [4, 8, 8]\nlayers: {steps}\n").size == (3, 3)
     assert not last(f"input: [4, 8, 8]\nlayers: {steps}\n").sees_all
+
+
+def test_nothing_is_followed_before_a_field_is_asked_for():
+    """Who wants the counts alone does not wait for the receptive fields."""
+    analysis = archcalc.load("alexnet").analyze()
+    assert analysis.totals.params
+    assert "viewer" not in vars(analysis.fields)
+    assert analysis.rows[-1].receptive_field.sees_all
+    assert "viewer" in vars(analysis.fields)

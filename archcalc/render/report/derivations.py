@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.explain import QUANTITIES, Explanation, explain, look_through
+from archcalc.analysis.explain import QUANTITIES, Explanation, explain
 from archcalc.network import Layer
 from archcalc.render.mathematics import line_text
 
@@ -21,7 +21,7 @@ class Derivations:
     def __init__(self, analysis: Analysis, conventions: Iterable[str]) -> None:
         self.analysis = analysis
         self.conventions = tuple(conventions)
-        self.viewer = look_through(analysis.network)
+        self.viewer = analysis.fields.viewer
         self.pool: dict[Entry, int] = {}
         self.alike: dict[tuple[int, str | None], list[int]] = {}
 
