@@ -13,9 +13,10 @@ from archcalc.spec.errors import SpecError, did_you_mean, quote
 from archcalc.spec.expression import parse_expression
 from archcalc.spec.instance import ABOUT, Instance
 from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.reader import Reader
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
-from archcalc.spec.steps import Block, Reader, Step, Template, Value
+from archcalc.spec.steps import Block, Step, Template, Value
 from archcalc.spec.values import ExpressionError
 
 HEAD = (
@@ -223,7 +224,7 @@ class Spec:
             if not inputs:
                 raise node.pairs["inputs"][0].error("inputs takes a list of names")
         steps = reader.steps(node.get("layers"), node)
-        return Block(name, node, params, inputs, steps, reader._flag(node, "numbered"))
+        return Block(name, node, params, inputs, steps, reader.flag(node, "numbered"))
 
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """The names in the input's shape that are no parameters: they are set when computing."""
