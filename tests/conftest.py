@@ -66,7 +66,7 @@ def cli():
     from archcalc.cli import main
 
     def run(*arguments: str) -> SimpleNamespace:
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
         code: object = 0
         with (
             patch.object(sys, "argv", ["archcalc", *map(str, arguments)]),
@@ -77,6 +77,7 @@ def cli():
                 main()
             except SystemExit as end:
                 code = end.code
-        return SimpleNamespace(code=code, out=out.getvalue(), err=err.getvalue())
+        out.flush()
+        return SimpleNamespace(code=code, out=out.buffer.getvalue().decode(errors="replace"), err=err.getvalue())
 
     return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import pkgutil
 import sys
 from importlib import import_module
@@ -72,25 +72,40 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line, with every error of a user's said in words: exit 2, and no traceback."""
+    from archcalc.cli._streams import drop_output, prepare, remark
     from archcalc.runtime.requirements import MissingExtra
 
+    prepare()
     try:
         # A command returns nothing; click returns the code of `Context.exit`.
         code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
     except click.exceptions.Abort:
-        code = _fail("interrupted", 130)
+        remark("interrupted")
+        code = 130
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        remark(shown.getvalue().rstrip("\n"))
         code = error.exit_code
     except MissingExtra as error:
-        code = _fail(str(error))
+        remark(str(error))
+        code = 2
     except OSError as error:
-        code = _fail(f"error: {error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        remark(_file_error(error))
+        drop_output()
+        code = 2
     except Exception as error:
-        code = _fail(_in_words(error))
+        remark(_in_words(error))
+        code = 2
     sys.exit(code)
+
+
+def _file_error(error: OSError) -> str:
+    from archcalc.spec.errors import printable
+
+    file = "" if error.filename is None else f": {printable(str(error.filename))}"
+    return f"error: {error.strerror or error}{file}"
 
 
 def _in_words(error: Exception) -> str:
@@ -101,8 +116,3 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, (ValueError, KeyError)) and error.args:
         return f"error: {printable(str(error.args[0]))}"
     raise error
-
-
-def _fail(message: str, code: int = 2) -> int:
-    click.echo(message, err=True)
-    return code

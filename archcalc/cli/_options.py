@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -158,25 +156,3 @@ def format_of(output: str | None, chosen: str | None, suffixes: Mapping[str, str
 def file_name(name: str) -> str:
     """A network's name as the name of a file in this folder."""
     return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"
-
-
-def write(text: str, output: str | None) -> None:
-    """Give the result to the terminal or to a file, which appears whole or not at all."""
-    if output is None or output == "-":
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            # The reader has gone (`archcalc table vgg16 | head`): what is left is for nobody.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
-    write_file(Path(output), text.encode())
-    click.echo(f"wrote {output}", err=True)
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that it appears whole or not at all."""
-    from archcalc.files import whole_file
-
-    with whole_file(path) as temporary:
-        Path(temporary).write_bytes(content)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import device_option, format_option, network_options, open_network, output_option, write
+from archcalc.cli._options import device_option, format_option, network_options, open_network, output_option
+from archcalc.cli._streams import progress, remark, write
 from archcalc.spec.errors import quote
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def command(
         )
     write((benchmarks_json if format_ == "json" else benchmarks_text)(results, profile), output)
     if interrupted:
-        click.echo(f"interrupted after {len(results)} of {len(opened) * len(batches)}", err=True)
+        remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)
     if any(one.failure for one in results):
         context.exit(1)
@@ -117,17 +117,13 @@ def _each(
     """Every network at every batch; what is done when the user interrupts is kept."""
     results: list[Benchmark] = []
     turns = [(network, batch) for network in networks for batch in batches]
-    shown = sys.stderr.isatty()
-    try:
-        for network, batch in turns:
-            if shown:
-                click.echo(
-                    f"\r{len(results) + 1}/{len(turns)} {network.name[:40]} batch {batch}\033[K", nl=False, err=True
-                )
-            results.append(run(network, batch))
-    except KeyboardInterrupt:
-        return results, True
-    finally:
-        if shown:
-            click.echo("\r\033[K", nl=False, err=True)
+    with progress(len(turns), "timing") as bar:
+        try:
+            for network, batch in turns:
+                bar.label = f"{network.name[:24]} batch {batch}"
+                bar.render_progress()
+                results.append(run(network, batch))
+                bar.update(1)
+        except KeyboardInterrupt:
+            return results, True
     return results, False

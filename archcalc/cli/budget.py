@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, format_option, network_options, open_network, output_option, write
+from archcalc.cli._options import counting_options, format_option, network_options, open_network, output_option
+from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
 
 if TYPE_CHECKING:
@@ -72,6 +73,6 @@ def command(
     write(render(budgets), output)
     for budget in budgets:
         if budget.problem and (format_ != "text" or output):
-            click.echo(budget.problem, err=True)
+            remark(budget.problem)
     if not all(budget.passed for budget in budgets):
         context.exit(2 if any(budget.problem for budget in budgets) else 1)

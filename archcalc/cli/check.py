@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,8 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
-from archcalc.cli._options import output_option, write, write_file
+from archcalc.cli._options import output_option
+from archcalc.cli._streams import progress, write, write_file
 
 if TYPE_CHECKING:
     from archcalc.homework.grade import GradedSheet
@@ -68,7 +68,7 @@ def command(
         style = gradescope_style(per, visibility, out_of)
         path = Path(answers[0])
         sheet = grade_folder(grader, path) if path.is_dir() else grader.grade(path)
-        write_file(Path(gradescope), results_json(sheet, style).encode())
+        write_file(results_json(sheet, style), gradescope)
         write(render_class([sheet], format_) if sheet.problem is not None else render_sheet(sheet, format_), output)
         context.exit(0 if sheet.is_right else 1)
     if len(answers) == 1 and summary is None:
@@ -79,9 +79,10 @@ def command(
         sheets = [sheet]
     else:
         sheets = _grade_class(grader, [Path(name) for name in answers])
+        # The summary first: it is kept though the terminal's reader goes away.
+        if summary is not None:
+            write(summary_csv(sheets, [question.key for question in key.questions]), summary)
         write(render_class(sheets, format_), output)
-    if summary is not None:
-        write(summary_csv(sheets, [question.key for question in key.questions]), summary)
     if not all(sheet.is_right for sheet in sheets):
         context.exit(1)
 
@@ -89,8 +90,7 @@ def command(
 def _grade_class(grader: Grader, paths: list[Path]) -> list[GradedSheet]:
     """Grade with a progress bar."""
     sheets: list[GradedSheet] = []
-    bar: Any
-    with click.progressbar(length=len(paths), label="grading", file=sys.stderr) as bar:
+    with progress(len(paths), "grading") as bar:
         for sheet in grader.grade_all(paths):
             sheets.append(sheet)
             bar.update(1)

@@ -12,8 +12,8 @@ from archcalc.cli._options import (
     open_family,
     open_network,
     output_option,
-    write,
 )
+from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError
 
 

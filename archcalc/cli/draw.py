@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import click
 
 from archcalc.cli import Command
@@ -16,13 +13,11 @@ from archcalc.cli._options import (
     format_of,
     network_options,
     open_network,
-    write,
-    write_file,
 )
+from archcalc.cli._streams import write
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
-TEXTS = ("dot", "mermaid", "svg")
 
 
 @click.command(cls=Command, example="archcalc draw resnet50 -o r50.png --depth 2 --heat macs")
@@ -70,13 +65,5 @@ def command(
     style = Style(depth, every_layer, folded, direction, heat, theme)
     opened = open_network(network, settings, inputs)
     content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), chosen, style)
-    if output == "-":
-        if chosen in TEXTS:
-            write(content.decode(), None)
-        else:
-            sys.stdout.buffer.write(content)
-        return
     suffix = "mmd" if chosen == "mermaid" else chosen
-    target = output or f"{file_name(opened.name)}.{suffix}"
-    write_file(Path(target), content)
-    click.echo(f"wrote {target}", err=True)
+    write(content, output or f"{file_name(opened.name)}.{suffix}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, output_option, write
+from archcalc.cli._options import counting_options, network_options, open_network, output_option
+from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
 
 
@@ -51,7 +52,7 @@ def command(
         attempts = [mistake.attempt for mistake in error.mistakes if mistake.attempt is not None]
         if not attempts:
             raise
-        click.echo(str(error), err=True)
+        remark(str(error))
         write(render_explanations([one for attempt in attempts for one in explain_failure(attempt)], format_), output)
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else QUANTITIES

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import file_name, file_option, network_options, open_network, write, write_file
+from archcalc.cli._options import file_name, file_option, network_options, open_network
+from archcalc.cli._streams import write
 
 SUFFIXES = {"torch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 
@@ -60,20 +60,13 @@ def command(
     if chosen == "spec":
         from archcalc.render.spec import network_spec
 
-        content = network_spec(opened).encode()
+        content: str | bytes = network_spec(opened)
     elif chosen == "torch":
         from archcalc.runtime.export.source import torch_source
 
-        content = torch_source(opened).encode()
+        content = torch_source(opened)
     else:
         from archcalc.runtime.export.onnx import onnx_model
 
         content = onnx_model(opened, None if isinstance(batch, str) else batch)
-    target = output or f"{file_name(opened.name)}{SUFFIXES[chosen]}"
-    if target != "-":
-        write_file(Path(target), content)
-        click.echo(f"wrote {target}", err=True)
-    elif chosen == "onnx":
-        sys.stdout.buffer.write(content)
-    else:
-        write(content.decode(), None)
+    write(content, output or f"{file_name(opened.name)}{SUFFIXES[chosen]}")

@@ -12,8 +12,8 @@ from archcalc.cli._options import (
     open_family,
     output_option,
     quantities_option,
-    write,
 )
+from archcalc.cli._streams import write
 
 
 @click.command(cls=Command, example="archcalc formula resnet50 --let H=32*h --let width=w --of params,macs")

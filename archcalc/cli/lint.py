@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._streams import remark, write
 
 
 @click.command(cls=Command, example="archcalc lint my.yaml specs/*.yaml")
@@ -23,9 +24,8 @@ def command(context: click.Context, files: tuple[str, ...]) -> None:
     for file in files:
         found = lint(Path(file))
         mistakes += len(found)
-        for mistake in found:
-            click.echo(str(mistake))
+        write("".join(f"{mistake}\n" for mistake in found), None)
     if mistakes:
-        click.echo(f"{mistakes} mistake{'s' if mistakes > 1 else ''}", err=True)
+        remark(f"{mistakes} mistake{'s' if mistakes > 1 else ''}")
         context.exit(1)
-    click.echo(f"{len(files)} spec{'s' if len(files) > 1 else ''} without mistakes", err=True)
+    remark(f"{len(files)} spec{'s' if len(files) > 1 else ''} without mistakes")

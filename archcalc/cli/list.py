@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import format_option, output_option, write
+from archcalc.cli._options import format_option, output_option
+from archcalc.cli._streams import write
 
 FORMATS = {"text": "catalogue_text", "markdown": "catalogue_markdown", "json": "catalogue_json"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import click
 
@@ -16,9 +15,8 @@ from archcalc.cli._options import (
     network_options,
     open_network,
     output_option,
-    write,
-    write_file,
 )
+from archcalc.cli._streams import write
 from archcalc.spec.errors import did_you_mean, quote
 
 FORMATS = {".txt": "text", ".md": "markdown", ".csv": "csv", ".json": "json"}
@@ -91,8 +89,7 @@ def command(
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
 
-        write_file(Path(chart), save(memory_chart(result), picture))
-        click.echo(f"wrote {chart}", err=True)
+        write(save(memory_chart(result), picture), chart)
     write(getattr(render, f"memory_{chosen}")(result), output)
 
 

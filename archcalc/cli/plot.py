@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -15,8 +14,8 @@ from archcalc.cli._options import (
     format_of,
     network_options,
     open_network,
-    write_file,
 )
+from archcalc.cli._streams import write
 from archcalc.network import Network
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
@@ -74,13 +73,7 @@ def command(
         figure = bars([one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
     else:
         raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
-    content = save(figure, chosen)
-    if output == "-":
-        sys.stdout.buffer.write(content)
-        return
-    target = output or f"plot.{chosen}"
-    write_file(Path(target), content)
-    click.echo(f"wrote {target}", err=True)
+    write(save(figure, chosen), output or f"plot.{chosen}")
 
 
 def _accuracy(networks: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> object:

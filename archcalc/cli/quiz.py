@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import format_option, output_option, write
+from archcalc.cli._options import format_option, output_option
+from archcalc.cli._streams import write
 
 
 @click.command(cls=Command, example="archcalc quiz --seed 7 --count 10 --topic conv,pool,rf")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, file_name, file_option, network_options, open_network, write
+from archcalc.cli._options import counting_options, file_name, file_option, network_options, open_network
+from archcalc.cli._streams import write
 
 
 @click.command(cls=Command, example="archcalc report resnet50 -o resnet50.html")

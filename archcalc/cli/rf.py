@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from archcalc.cli import Command
@@ -13,9 +11,8 @@ from archcalc.cli._options import (
     network_options,
     open_network,
     output_option,
-    write,
-    write_file,
 )
+from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError, quote
 
 DRAWINGS = ("svg", "png", "pdf")
@@ -63,10 +60,8 @@ def command(
 
         kind = format_of(draw, None, {f".{name}": name for name in DRAWINGS})
         units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
-        write_file(Path(draw), save(draw_boxes(opened, tracer, units), kind))
+        write(save(draw_boxes(opened, tracer, units), kind), draw)
     write(text, output)
-    if draw is not None:
-        click.echo(f"wrote {draw}", err=True)
 
 
 def _unit(text: str) -> tuple[int, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option, write, write_file
+from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option
+from archcalc.cli._streams import remark, write, write_file
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 CHARTS = (".svg", ".png", ".pdf")
@@ -111,13 +112,13 @@ def command(
         if suffix in CHARTS:
             from archcalc.render.plot.points import plot_points
 
-            write_file(Path(output), plot_points(parts, axes, plan.quantities, suffix[1:]))
+            write_file(plot_points(parts, axes, plan.quantities, suffix[1:]), output)
         else:
             (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
-        click.echo(f"wrote {output}: {_said(counts)}", err=True)
+        remark(f"wrote {output}: {_said(counts)}")
         return
     write(text_points(next(parts), axes), None)
-    click.echo(_said(counts), err=True)
+    remark(_said(counts))
 
 
 def _names(text: str | None) -> list[str]:

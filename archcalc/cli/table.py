@@ -17,8 +17,8 @@ from archcalc.cli._options import (
     network_options,
     open_network,
     output_option,
-    write,
 )
+from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 FORMATS = ("text", "markdown", "csv", "json", "latex", "html")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import device_option, format_option, output_option, write
+from archcalc.cli._options import device_option, format_option, output_option
+from archcalc.cli._streams import progress, remark, write
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -52,7 +52,7 @@ def command(
     results, interrupted = _run(chosen, settings)
     write(_json(results, settings) if format_ == "json" else _text(results), output)
     if interrupted:
-        click.echo(f"interrupted after {len(results)} of {len(chosen)} networks", err=True)
+        remark(f"interrupted after {len(results)} of {len(chosen)} networks")
         context.exit(130)
     if not all(result.passed for result in results):
         context.exit(1)
@@ -72,8 +72,7 @@ def _run(networks: list[Network], settings: Settings) -> tuple[list[Verification
     from archcalc.runtime.verify import verify
 
     results: list[Verification] = []
-    bar: Any
-    with click.progressbar(length=len(networks), label="verifying", file=sys.stderr) as bar:
+    with progress(len(networks), "verifying") as bar:
 
         def announce(name: str) -> None:
             bar.label = name[:24].ljust(24)

@@ -17,7 +17,8 @@ from archcalc.cli._homework import (
     key_options,
     open_key,
 )
-from archcalc.cli._options import format_of, output_option, write, write_file
+from archcalc.cli._options import format_of, output_option
+from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
 
 SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "markdown"}
@@ -68,7 +69,7 @@ def command(
         shown = {"per": per, "visibility": visibility, "out_of": out_of}
         graded = {"points": points, "tolerance": tolerance, "no_reveal": no_reveal}
         write_autograder(Path(autograder), network, key, as_options(**key_settings, **graded, **shown))
-        click.echo(f"wrote {autograder}: zip what is in it, and give it to Gradescope", err=True)
+        remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
         if output is None:
             return
     sheet = worksheet(key, columns.split(",") if columns else None)
@@ -77,8 +78,7 @@ def command(
         return
     if output is None or output == "-":
         raise click.UsageError("an xlsx worksheet needs a file: -o hw1.xlsx")
-    write_file(Path(output), to_xlsx(sheet, "worksheet"))
-    click.echo(f"wrote {output}", err=True)
+    write(to_xlsx(sheet, "worksheet"), output)
 
 
 def refuse_grading() -> None:

@@ -10,17 +10,16 @@ import base64
 import csv
 import hashlib
 import io
-import os
 import re
 import shlex
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
 import archcalc
+from archcalc.files import whole_folder
 from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
 from archcalc.render.formats import csv_cell
@@ -71,9 +70,7 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{quote(str(folder))} exists: an autograder needs a new or an empty folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:50]}."))
-    try:
+    with whole_folder(folder) as temporary:
         network = _copy_spec(reference, temporary)
         script = RUN.format(network=shlex.quote(network), options=shlex.join(options))
         (temporary / "setup.sh").write_text(SETUP, encoding="utf-8", newline="\n")
@@ -82,13 +79,6 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
             (temporary / name).chmod(0o755)
         (temporary / "key.csv").write_text(key_csv(key), encoding="utf-8")
         _write_wheel(temporary)
-        temporary.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        os.replace(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def key_csv(key: AnswerKey) -> str:

@@ -1,0 +1,82 @@
+"""Where the results and the remarks of a command go: the terminal, a pipe, a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+
+def prepare() -> None:
+    """Make standard output and errors fit to write to, whatever they were called with.
+
+    A closed stream (`>&-`) is one that cannot be written to: its number would go to the next file that is opened.
+    What the stream's encoding does not know becomes `?`.
+    """
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def write(result: str | bytes, output: str | None) -> None:
+    """Give the result to the terminal, or to a file, which appears whole or not at all."""
+    if output is not None and output != "-":
+        write_file(result, output)
+        remark(f"wrote {output}")
+        return
+    try:
+        if isinstance(result, str):
+            sys.stdout.write(result)
+        else:
+            sys.stdout.buffer.write(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`archcalc table vgg16 | head`): what is left is for nobody.
+        drop_output()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
+
+
+def write_file(result: str | bytes, output: str) -> None:
+    """Write a file so that it appears whole or not at all."""
+    from archcalc.files import whole_file
+
+    with whole_file(Path(output)) as temporary:
+        Path(temporary).write_bytes(result.encode(errors="replace") if isinstance(result, str) else result)
+
+
+def remark(text: str) -> None:
+    """Say something beside the result, which is no worse where it cannot be said."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _to_nowhere(sys.stderr)
+
+
+@contextmanager
+def progress(length: int, label: str) -> Iterator[Any]:
+    """A progress bar, where somebody sees it: `bar.update(1)`, `bar.label`."""
+    with open(os.devnull, "w") as nowhere:
+        stream = sys.stderr if sys.stderr.isatty() else nowhere
+        with click.progressbar(length=length, label=label, file=stream) as bar:
+            yield bar
+
+
+def drop_output() -> None:
+    """Let what standard output still holds go nowhere, so that nothing more is said of it when Python ends."""
+    _to_nowhere(sys.stdout)
+
+
+def _to_nowhere(stream: TextIO) -> None:
+    # A notebook's stream has no number, and holds nothing back.
+    with suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
