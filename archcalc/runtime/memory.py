@@ -137,8 +137,9 @@ def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     saved: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        saved[tensor.untyped_storage()._cdata] = tensor
-        return tensor
+        # Detached: what a node keeps must not lead back to it, or neither it nor the weights would ever be freed.
+        saved[tensor.untyped_storage()._cdata] = tensor.detach()
+        return saved[tensor.untyped_storage()._cdata]
 
     was_training = module.training
     module.train()

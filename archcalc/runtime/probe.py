@@ -77,6 +77,15 @@ def _mark(gradient: Tensor) -> Tensor:
     return (gradient > NOISE).to(gradient.dtype)
 
 
+def _shape_of_activation(saved: Tensor) -> Tensor | torch.Size:
+    """What autograd keeps: of an activation only the shape, as no gradient of a linear network depends on its values."""
+    return saved.shape if saved.requires_grad else saved
+
+
+def _of_that_shape(kept: Tensor | torch.Size) -> Tensor:
+    return kept if isinstance(kept, Tensor) else torch.zeros(1, dtype=torch.float64).expand(kept)
+
+
 def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: bool = False) -> dict[str, Tensor]:
     """For every input that the unit sees, a mask over its spatial positions: where the gradient is not 0.
 
@@ -91,7 +100,8 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
     given = [torch.zeros(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
     for tensor, source in zip(given, linear.inputs, strict=True):
         tensor.requires_grad_(source in network.inputs)
-    output = _Marked(module).run(*given)
+    with torch.autograd.graph.saved_tensors_hooks(_shape_of_activation, _of_that_shape):
+        output = _Marked(module).run(*given)
     if not output.requires_grad:
         return {}
     start = torch.zeros_like(output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -98,6 +99,19 @@ def test_the_peak_of_a_training_step_is_what_pytorch_holds(subject):
         assert 0.997 * measured <= predicted <= measured
     else:
         assert predicted == measured
+
+
+@pytest.mark.parametrize("measure", [inference_peak, saved_bytes, training_peak_measured])
+def test_what_is_measured_is_freed(measure):
+    """Else all networks' weights would be held at once where one after another is measured."""
+    subject = subject_of(archcalc.load("lenet5"))
+    weights = subject.module.get_parameter("conv1.weight").detach().numpy()
+    subject.module.get_parameter("conv1.weight").data = torch.from_numpy(weights)
+    still_there = weakref.ref(weights)
+    measure(subject.module, subject.inputs())
+    del subject, weights
+    gc.collect()  # modules of torch.fx are cycles
+    assert still_there() is None
 
 
 @pytest.mark.slow

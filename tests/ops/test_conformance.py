@@ -24,7 +24,7 @@ from archcalc.ops import registry
 from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
 from archcalc.runtime.building import build_module, is_module
 from archcalc.runtime.checks import Subject
-from archcalc.runtime.memory import inference_peak
+from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
 
 BATCH = 2
@@ -128,24 +128,15 @@ def test_rules_hold_over_symbols(kind, example):
 def test_what_autograd_keeps_is_what_it_saves(kind, example):
     """Distinct storages that autograd saves in training, weights and buffers apart, to the byte."""
     op = apply(kind, example)
-    module = build_module(network_of(op)).train()
+    module = build_module(network_of(op))
     inputs = random_inputs(op)
     if not op.takes_indices:
         inputs = [tensor.requires_grad_() for tensor in inputs]
-    held = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
-    saved = {}
-
-    def pack(tensor):
-        saved[tensor.untyped_storage()._cdata] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = module(*inputs)
     keeps = op.keeps()
     expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.index_bytes
     expected += sum(tensor.nbytes for tensor in inputs) if keeps.inputs else 0
-    expected += output.nbytes if keeps.output else 0
-    assert expected == sum(t.untyped_storage().nbytes() for key, t in saved.items() if key not in held)
+    expected += 4 * BATCH * math.prod(op.output) if keeps.output else 0
+    assert expected == saved_bytes(module, tuple(inputs))
 
 
 def between_others(op: Operator) -> Network:
