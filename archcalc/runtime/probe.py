@@ -78,7 +78,7 @@ def _mark(gradient: Tensor) -> Tensor:
 
 
 def _shape_of_activation(saved: Tensor) -> Tensor | torch.Size:
-    """What autograd keeps: of an activation only the shape, as no gradient of a linear network depends on its values."""
+    """What autograd keeps: of an activation its shape, as no gradient of a linear network depends on its values."""
     return saved.shape if saved.requires_grad else saved
 
 
