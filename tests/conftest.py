@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -56,17 +58,19 @@ def spec_file(tmp_path: Path):
 
 @pytest.fixture
 def cli():
-    """Run `archcalc` in this process: `cli("table", "alexnet")` gives exit code, output and errors."""
+    """Run `archcalc` in this process: `cli("table", "alexnet")` gives exit code, output and errors.
+
+    With ``stdout``, a file that is open, the output goes there.
+    """
     import contextlib
-    import io
     import sys
-    from types import SimpleNamespace
     from unittest.mock import patch
 
     from archcalc.cli import main
 
-    def run(*arguments: str) -> SimpleNamespace:
-        out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    def run(*arguments: str, stdout: io.TextIOWrapper | None = None) -> SimpleNamespace:
+        printed, err = io.BytesIO(), io.StringIO()
+        out = stdout or io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
         code: object = 0
         with (
             patch.object(sys, "argv", ["archcalc", *map(str, arguments)]),
@@ -77,7 +81,6 @@ def cli():
                 main()
             except SystemExit as end:
                 code = end.code
-        out.flush()
-        return SimpleNamespace(code=code, out=out.buffer.getvalue().decode(errors="replace"), err=err.getvalue())
+        return SimpleNamespace(code=code, out=printed.getvalue().decode(errors="replace"), err=err.getvalue())
 
     return run

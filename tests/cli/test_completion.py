@@ -82,17 +82,32 @@ def test_nothing_heavy_is_imported():
     assert out.splitlines()[-1] == ""
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
-def test_in_bash_itself(tmp_path):
-    """The function that the script defines, called by bash with the words of a line."""
+@pytest.fixture
+def path(tmp_path) -> str:
+    """A PATH with the command `archcalc`."""
     command = tmp_path / "archcalc"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{ARCHCALC[-1]}" "$@"\n')
     command.chmod(0o755)
-    script = run(_ARCHCALC_COMPLETE="bash_source")
-    lines = f"{script}\nCOMP_WORDS=(archcalc rf alexnet po); COMP_CWORD=3; _archcalc_completion archcalc\n"
-    lines += 'printf "%s\\n" "${COMPREPLY[@]}"\n'
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    found = subprocess.run(["bash", "-c", lines], env=environment, capture_output=True, text=True, check=True)
+    return f"{tmp_path}:{os.environ['PATH']}"
+
+
+BASH = """
+COMP_WORDS=(archcalc rf alexnet po); COMP_CWORD=3; _archcalc_completion archcalc
+printf "%s\\n" "${COMPREPLY[@]}"
+"""
+FISH = """
+complete --do-complete "archcalc rf alexnet po"
+"""
+
+
+@pytest.mark.parametrize(("shell", "lines"), [("bash", BASH), ("fish", FISH)])
+def test_in_the_shell_itself(path, shell, lines):
+    """The script that the shell reads once, and what that shell then offers for `archcalc rf alexnet po`."""
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell}")
+    script = run(_ARCHCALC_COMPLETE=f"{shell}_source")
+    environment = {**os.environ, "PATH": path}
+    found = subprocess.run([shell, "-c", script + lines], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["pool1", "pool2", "pool5"]
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import patch
 
 import pytest
 
-from archcalc.cli import Commands, main
+from archcalc.cli import Commands
 
 resource = pytest.importorskip("resource")
 
@@ -81,23 +79,6 @@ def here(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run(arguments: list[str], stdout: io.TextIOWrapper | None = None) -> SimpleNamespace:
-    """Run `archcalc` in this process, and give its exit code and what it says of errors."""
-    err = io.StringIO()
-    out = stdout if stdout is not None else io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    code: object = None
-    with (
-        patch.object(sys, "argv", ["archcalc", *arguments]),
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-    ):
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code
-    return SimpleNamespace(code=code, err=err.getvalue())
-
-
 @contextlib.contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     """A disk that is full in the middle of a file: no file of this process grows over ``size`` bytes."""
@@ -118,33 +99,33 @@ def test_every_command_is_tried_here():
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("name", PRINTING)
-def test_a_full_disk_is_said(here, name):
+def test_a_full_disk_is_said(here, cli, name):
     with open("/dev/full", "w") as full:
-        result = run(words(PRINTING, name), full)
+        result = cli(*words(PRINTING, name), stdout=full)
     assert result.code == 2
     assert result.err.splitlines()[-1] == "error: No space left on device: standard output"
 
 
 @pytest.mark.parametrize("name", PRINTING)
-def test_a_reader_that_goes_away_is_no_error(here, name):
+def test_a_reader_that_goes_away_is_no_error(here, cli, name):
     readable, writable = os.pipe()
     os.close(readable)
     with open(writable, "w") as pipe:
-        result = run(words(PRINTING, name), pipe)
+        result = cli(*words(PRINTING, name), stdout=pipe)
     assert result.code in (0, 1)
     assert "error" not in result.err
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_a_disk_that_is_full_in_the_middle_leaves_the_file_before(here, name):
+def test_a_disk_that_is_full_in_the_middle_leaves_the_file_before(here, cli, name):
     arguments = words(WRITING, name)
-    assert run(arguments).code in (0, 1)
+    assert cli(*arguments).code in (0, 1)
     output = next(here.glob("out*"))
     size = output.stat().st_size
     output.write_text("before")
     before = sorted(os.listdir())
     with files_of_at_most(size // 2):
-        result = run(arguments)
+        result = cli(*arguments)
     assert result.code == 2
     # A workbook is put together in a temporary file, which is the first that cannot be written.
     named = "" if name == "worksheet xlsx" else f": {output.name}"
@@ -154,23 +135,23 @@ def test_a_disk_that_is_full_in_the_middle_leaves_the_file_before(here, name):
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_a_folder_that_is_not_there_is_said(here, name):
+def test_a_folder_that_is_not_there_is_said(here, cli, name):
     arguments = [word.replace("out", "no/where/out") for word in words(WRITING, name)]
-    result = run(arguments)
+    result = cli(*arguments)
     assert result.code == 2
     assert result.err.splitlines()[-1].startswith("error: No such file or directory: no/where/out")
     assert not (here / "no").exists()
 
 
-def test_an_autograder_appears_whole_or_not_at_all(here):
+def test_an_autograder_appears_whole_or_not_at_all(here, cli):
     arguments = ["worksheet", "lenet5", "--autograder", "new/folder"]
     before = sorted(os.listdir())
     with files_of_at_most(10_000):
-        result = run(arguments)
+        result = cli(*arguments)
     assert result.code == 2
     assert result.err == "error: File too large: new/folder\n"
     assert sorted(os.listdir()) == before
-    assert run(arguments).code == 0
+    assert cli(*arguments).code == 0
     assert (here / "new" / "folder" / "run_autograder").stat().st_size
 
 
