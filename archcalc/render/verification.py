@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from archcalc.runtime.verify import Verification
 
 NOT_RUN = "·"
+MEASURES = ("inference", "saved", "training")
+"""Of memory: two peaks, and what autograd keeps."""
 
 
 def verification_text(results: Sequence[Verification]) -> str:
@@ -22,8 +24,7 @@ def verification_text(results: Sequence[Verification]) -> str:
     headings = [
         "network",
         *names,
-        "memory",
-        "saved",
+        *MEASURES,
         "time",
         "spread",
         "images/s",
@@ -55,18 +56,17 @@ def verification_text(results: Sequence[Verification]) -> str:
 def _row(result: Verification, names: Sequence[str]) -> list[str]:
     checks = {check.name: check for check in result.checks}
     timing, memory = result.timing, result.memory
-    ratio = timing.get("ratio_to_reference")
+    beside = timing.get("ratio_to_reference")
     return [
         printable(result.network),
         *(_mark(checks.get(name)) for name in names),
-        f"{memory['ratio']:.3f}" if memory.get("ratio") else NOT_RUN,
-        f"{memory['saved_ratio']:.3f}" if memory.get("saved_ratio") else NOT_RUN,
+        *(f"{ratio:.3f}" if (ratio := memory.get(key, {}).get("ratio")) else NOT_RUN for key in MEASURES),
         f"{1000 * timing['seconds']:.2f} ms" if timing else NOT_RUN,
         f"{100 * timing['spread']:.0f} %" if timing else NOT_RUN,
         f"{timing['images_per_second']:,.0f}" if timing else NOT_RUN,
         in_words(int(timing["flops_per_second"]), COUNTS) if timing else NOT_RUN,
         f"{100 * timing['share_of_peak']:.0f} %" if timing else NOT_RUN,
-        f"{ratio:.2f}" if ratio else NOT_RUN,
+        f"{beside:.2f}" if beside else NOT_RUN,
         "ok" if result.passed else "FAILED",
     ]
 

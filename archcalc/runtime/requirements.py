@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from types import ModuleType
 
@@ -22,7 +23,10 @@ class MissingExtra(Exception):
 def need(package: str, extra: str) -> ModuleType:
     """The package; `MissingExtra` names the extra that brings it."""
     try:
-        return import_module(package)
+        with warnings.catch_warnings():
+            # fvcore writes a script when it is imported, of which torch warns; a user can do nothing about it.
+            warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
+            return import_module(package)
     except ModuleNotFoundError as error:
         raise MissingExtra(package.partition(".")[0], extra) from error
 

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from archcalc.analysis.liveness import peak
-from archcalc.analysis.training import training_memory
+from archcalc.analysis.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, Subject
 from archcalc.runtime.devices import computing_in, device_name, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
+from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
 
@@ -99,22 +100,32 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     result.timing = _timing(subject, settings, device_peak)
 
 
-def _memory(subject: Subject, settings: Settings) -> dict[str, Any]:
-    """The peak of inference, and what autograd saves in training, predicted and measured; weights apart."""
-    analysis = subject.network.analyze(batch=settings.batch, dtype=settings.dtype)
-    predicted = peak(analysis)
-    measured = inference_peak(subject.module, subject.inputs())
-    saved = training_memory(analysis).saved
-    really_saved = saved_bytes(subject.module, subject.inputs())
+def _memory(subject: Subject, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Peaks of inference and of a training step, and what autograd saves for the latter; weights apart.
+
+    Training is measured with two samples at least, which batch normalization asks for.
+    """
+    module, images = subject.module, subject.inputs()
+    inference = peak(subject.network.analyze(batch=settings.batch, dtype=settings.dtype)).live_bytes
+    several = max(2, settings.batch)
+    samples = subject.inputs(batch=several)
+    analysis = subject.network.analyze(batch=several, dtype=settings.dtype)
+    saved, step = training_memory(analysis).saved, training_peak(analysis, "none").live_bytes
     return {
-        "predicted_bytes": predicted.live_bytes,
-        "measured_bytes": measured,
-        "ratio": predicted.live_bytes / measured if measured else None,
-        "at": predicted.layer,
-        "predicted_saved_bytes": saved,
-        "measured_saved_bytes": really_saved,
-        "saved_ratio": saved / really_saved if really_saved else None,
+        "inference": _beside(inference, settings.batch, lambda: inference_peak(module, images)),
+        "saved": _beside(saved, several, lambda: saved_bytes(module, samples)),
+        "training": _beside(step, several, lambda: measured_training_peak(module, samples)),
     }
+
+
+def _beside(predicted: int, batch: int, measure: Callable[[], int]) -> dict[str, Any]:
+    """Bytes that are predicted beside those that are measured; None where the device has not so much memory."""
+    try:
+        measured = measure()
+    except torch.OutOfMemoryError:
+        measured = None
+    ratio = predicted / measured if measured else None
+    return {"batch": batch, "predicted_bytes": predicted, "measured_bytes": measured, "ratio": ratio}
 
 
 def _timing(subject: Subject, settings: Settings, device_peak: float) -> dict[str, Any]:

@@ -88,9 +88,29 @@ def test_the_reference_is_compared_by_tensors_and_output(tmp_path):
 def test_memory_and_time_are_measured_beside_the_prediction():
     (result,) = verify([archcalc.loads(SMALL)], Settings(CPU, batch=4))
     assert result.passed
-    assert result.memory["predicted_bytes"] == result.memory["measured_bytes"]
-    assert result.memory["predicted_saved_bytes"] == result.memory["measured_saved_bytes"]
+    assert list(result.memory) == ["inference", "saved", "training"]
+    for figures in result.memory.values():
+        assert figures["predicted_bytes"] == figures["measured_bytes"] > 0
+        assert (figures["ratio"], figures["batch"]) == (1, 4)
     assert result.timing["images_per_second"] > 0
+
+
+def test_training_that_needs_two_samples_or_does_not_fit_is_no_problem(monkeypatch):
+    """Batch normalization of a vector asks for two samples; a training step takes more than a device may have."""
+    text = SMALL + "  - {batch_norm, name: last}\n"
+    (result,) = verify([archcalc.loads(text)], Settings(CPU))
+    assert result.passed
+    assert [figures["batch"] for figures in result.memory.values()] == [1, 2, 2]
+
+    def too_much(module, inputs):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("archcalc.runtime.verify.measured_training_peak", too_much)
+    (result,) = verify([archcalc.loads(text)], Settings(CPU))
+    assert result.passed
+    assert result.memory["training"]["measured_bytes"] is None
+    assert result.memory["training"]["predicted_bytes"] > 0
+    assert result.timing
 
 
 def test_a_network_that_cannot_run_does_not_stop_the_others(monkeypatch):
