@@ -107,17 +107,18 @@ def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
 
 def _peak(module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], object]) -> int:
     given = sum(tensor.untyped_storage().nbytes() for tensor in inputs)
-    if inputs[0].device.type == "cuda":
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        run()
-        torch.cuda.synchronize()
-        return int(torch.cuda.max_memory_allocated() - before + given)
-    with step_by_step_attention(), _Tracker([*module.parameters(), *module.buffers(), *inputs]) as tracker:
-        run()
-        peak: int = tracker.peak + given
-    return peak
+    with step_by_step_attention():
+        device = inputs[0].device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
+            run()
+            torch.cuda.synchronize(device)
+            return int(torch.cuda.max_memory_allocated(device) - before + given)
+        with _Tracker([*module.parameters(), *module.buffers(), *inputs]) as tracker:
+            run()
+        return int(tracker.peak) + given
 
 
 @contextmanager
