@@ -117,6 +117,11 @@ class Network:
     about: About = About()
 
     @property
+    def indices(self) -> frozenset[str]:
+        """Inputs that are indices, of which each says a row of an embedding's table."""
+        return frozenset(layer.inputs[0] for layer in self.layers if layer.op.takes_indices)
+
+    @property
     def side_outputs(self) -> tuple[str, ...]:
         """What the side steps end with."""
         return tuple(self.sides.values())

@@ -142,10 +142,9 @@ class Run:
         self.heap = Heap()
         self.piece: dict[str, Piece] = {}
         """Of each name, the memory that its tensor is in."""
-        indices = {layer.inputs[0] for layer in self.layers if layer.op.takes_indices}
         for name, shape in network.inputs.items():
             self.piece[name] = Piece(name, "input")
-            item = INDEX_BYTES if name in indices else self.item
+            item = INDEX_BYTES if name in network.indices else self.item
             self.heap.make(self.piece[name], product(shape) * self.batch * item)
         self.ends = self._ends(network.outputs)
 

@@ -60,11 +60,10 @@ class Subject:
 
     def inputs(self, dtype: torch.dtype | None = None, batch: int | None = None) -> tuple[Tensor, ...]:
         """Random inputs; whole numbers where the network begins with a lookup table."""
-        indices = {layer.inputs[0] for layer in self.network.layers if layer.op.takes_indices}
         tensors = []
         for name, shape in self.network.inputs.items():
             size = (batch or self.batch, *shape)
-            if name in indices:
+            if name in self.network.indices:
                 tensors.append(torch.zeros(size, dtype=torch.long, device=self.device))
                 continue
             tensor = torch.randn(size, device=self.device).to(dtype or self.dtype)

@@ -151,6 +151,7 @@ class Instance:
         if not expansion.mistakes:
             self._check_replacements(expansion)
             self._check_dangling(expansion, outputs)
+            self._check_indices(expansion, shapes)
         return outputs
 
     def _numbered(self) -> bool:
@@ -192,6 +193,22 @@ class Instance:
                         f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
                     )
                 )
+
+    def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
+        """An embedding takes indices, which are an input of the network, and nothing else takes that input."""
+        layers = expansion.draft.layers
+        looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
+        if not looked_up:
+            return
+        for layer in layers:
+            for source in layer.inputs:
+                if layer.op.takes_indices and source not in inputs:
+                    said = f"{layer.name} takes indices, an input of the network: not the numbers that {source} gives"
+                elif source in looked_up and not layer.op.takes_indices:
+                    said = f"{layer.name} takes numbers, and {source} is indices for {looked_up[source].name}"
+                else:
+                    continue
+                expansion.note(SpecError(said, layer.place))
 
     def _about(self) -> About:
         spec, chosen = self.spec, self.chosen

@@ -234,13 +234,8 @@ class Author:
         """Layers before, and inputs, that give this shape."""
         network = self.network
         assert network is not None
-        indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
         sources = [layer.name for layer in network.layers if not layer.apart]
-        return [
-            name
-            for name in (*(name for name in network.inputs if name not in indices), *sources)
-            if shape is None or network.shape_of(name) == shape
-        ]
+        return [name for name in (*network.inputs, *sources) if shape is None or network.shape_of(name) == shape]
 
     def join(self, shape: Shape) -> Any:
         """Several earlier steps, the last one among them."""
@@ -259,11 +254,7 @@ class Author:
     def again(self, shape: Shape) -> Any:
         """An earlier step with the same weights."""
         assert self.network is not None
-        weighty = [
-            layer.name
-            for layer in self.network.layers
-            if layer.op.weights() and not (layer.apart or layer.op.takes_indices)
-        ]
+        weighty = [layer.name for layer in self.network.layers if layer.op.weights() and not layer.apart]
         if not weighty:
             return None
         fitting = [name for name in weighty if self.network[name].op.x == shape]

@@ -136,6 +136,21 @@ def test_mistakes_of_the_whole(text, message):
     assert any(message in mistake.message for mistake in mistakes(text))
 
 
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ("[{linear: 8}, {embedding: 4, entries: 9}]", "embedding1 takes indices, an input of the network"),
+        ("[{embedding: 8, entries: 9, name: e}, {mean: [1]}, {share: e}]", "not the numbers that mean1 gives"),
+        ("[{side: [{linear: 3}]}, {embedding: 4, entries: 9}]", "input is indices for embedding1"),
+    ],
+)
+def test_indices_are_an_input_and_nothing_else(steps, message):
+    """PyTorch refuses these too: a table is asked with whole numbers, and a sum is made of floating ones."""
+    found = mistakes(f"input: [8]\nlayers: {steps}\n")
+    assert message in found[0].message
+    assert str(found[0].place).startswith("spec.yaml:2:")
+
+
 def test_settings():
     text = "input: [3, H, 8]\nparams: {width: 3}\nlayers: [{conv: width, kernel: 3}]\n"
     assert archcalc.loads(text, H=16).layers[0].output_shape == (3, 14, 6)

@@ -29,10 +29,9 @@ def onnx_model(network: Network, batch: int | None = 1) -> bytes:
     if bytes_needed >= MOST_BYTES:
         raise ValueError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
     module = build_module(network).eval()
-    indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
     samples = 2 if batch is None else batch  # one sample would be taken for a size that is always 1
     inputs = tuple(
-        torch.zeros((samples, *shape), dtype=torch.long) if name in indices else torch.zeros(samples, *shape)
+        torch.zeros((samples, *shape), dtype=torch.long) if name in network.indices else torch.zeros(samples, *shape)
         for name, shape in network.inputs.items()
     )
     open_batch = None if batch is not None else tuple({0: torch.export.Dim("batch")} for _ in inputs)

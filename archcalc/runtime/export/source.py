@@ -118,10 +118,9 @@ def _assignment(path: Path, node: Any, writer: Writer) -> str:
 
 
 def _main(name: str, network: Network) -> str:
-    indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
     inputs = ", ".join(
         f"torch.zeros({', '.join(map(str, (1, *shape)))}, dtype=torch.long)"
-        if source in indices
+        if source in network.indices
         else f"torch.randn({', '.join(map(str, (1, *shape)))})"
         for source, shape in network.inputs.items()
     )

@@ -59,9 +59,8 @@ def assert_same_module(network: archcalc.Network) -> str:
     written = network_class(source)().eval()
     assert [*written.state_dict()] == [*built.state_dict()]
     written.load_state_dict(built.state_dict(), strict=True)
-    indices = {layer.inputs[0] for layer in network.layers if layer.op.takes_indices}
     inputs = [
-        torch.zeros(2, *shape, dtype=torch.long) if name in indices else torch.randn(2, *shape)
+        torch.zeros(2, *shape, dtype=torch.long) if name in network.indices else torch.randn(2, *shape)
         for name, shape in network.inputs.items()
     ]
     with torch.no_grad():
