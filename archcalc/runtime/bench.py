@@ -14,8 +14,8 @@ from archcalc.network import Network
 from archcalc.runtime.benchmark import Benchmark, predict_only
 from archcalc.runtime.checks import Subject
 from archcalc.runtime.device_profile import DeviceProfile
-from archcalc.runtime.devices import computing_in, torch_dtype
-from archcalc.runtime.timing import measure, synchronize
+from archcalc.runtime.devices import computing_in, release, torch_dtype
+from archcalc.runtime.timing import Timing, measure, synchronize
 
 LAYER_RUNS = 20
 LAYER_SECONDS = 3.0
@@ -37,18 +37,21 @@ def bench(
     subject = Subject(network, device, torch_dtype(dtype), batch)
     subject.channels_last = channels_last
     try:
-        with computing_in(dtype), torch.inference_mode():
-            inputs = subject.inputs()
-            module = subject.module
-            timing = measure(lambda: module(*inputs), device)
-            layers = layer_seconds(module, inputs, device)
+        timing, layers = _measured(subject, dtype)
     except (RuntimeError, MemoryError) as error:
         return replace(predicted, failure=_reason(error))
     finally:
         del subject
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+        release(device)
     return replace(predicted, timing=timing, layer_seconds=layers)
+
+
+def _measured(subject: Subject, dtype: str) -> tuple[Timing, dict[str, float]]:
+    """The time of a pass, and of each layer."""
+    with computing_in(dtype), torch.inference_mode():
+        inputs, module = subject.inputs(), subject.module
+        timing = measure(lambda: module(*inputs), subject.device)
+        return timing, layer_seconds(module, inputs, subject.device)
 
 
 def layer_seconds(module: Any, inputs: tuple[torch.Tensor, ...], device: torch.device) -> dict[str, float]:

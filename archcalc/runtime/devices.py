@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,14 @@ def torch_dtype(name: str) -> torch.dtype:
     except KeyError:
         hint = did_you_mean(name, DTYPES) or f": one of {', '.join(DTYPES)}"
         raise ValueError(f"a network cannot run in {quote(name)}{hint}") from None
+
+
+def release(device: torch.device) -> None:
+    """Give back what nobody needs any more: modules of torch.fx are cycles, and a GPU's allocator keeps what it has."""
+    gc.collect()
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.empty_cache()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from archcalc.analysis.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, Subject
-from archcalc.runtime.devices import computing_in, device_name, torch_dtype
+from archcalc.runtime.devices import computing_in, device_name, release, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
@@ -84,8 +84,7 @@ def verify(
             result.problem = _out_of_memory(network, settings)
         except (RuntimeError, NotImplementedError) as error:
             result.problem = str(error).strip().splitlines()[0][:300]
-        if settings.device.type == "cuda":
-            torch.cuda.empty_cache()
+        release(settings.device)
         yield result
 
 
