@@ -259,7 +259,9 @@ class Step:
             if source in self.differentiable
         ]
         inside = op.scratch().backward if wanted else ()
-        yield from self._scratch("backward", layer, inside)
+        freed = heap.size(gradient.piece) if op.scratch().frees_gradient and heap.is_held_once(gradient.piece) else 0
+        for held in inside:
+            yield heap.moment("backward", layer.name, self.run.bytes_of(held) - freed)
         made = [(source, self._gradient_of(source, kind, gradient, layer)) for source, kind in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")
         size = sum(map(product, op.weights().values())) * self.run.item

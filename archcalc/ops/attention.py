@@ -183,7 +183,8 @@ class MultiHeadAttention(Operator):
             return Scratch(
                 inference=(Held(6 * queries),),
                 training=(Held(7 * queries),),
-                backward=(Held(3 * queries, shared=weights_out), Held(-queries, shared=weights, precise=-rows)),
+                backward=(Held(4 * queries, shared=weights_out), Held(shared=weights, precise=-rows)),
+                frees_gradient=True,
             )
         attended = Held(2 * queries + 2 * keys, precise=self.heads * q[0])
         return Scratch(inference=(attended, Held(queries + 3 * keys)))

@@ -125,7 +125,9 @@ class Scratch(NamedTuple):
     inference: tuple[Held, ...] = ()
     training: tuple[Held, ...] = ()
     backward: tuple[Held, ...] = ()
-    """Of the tensors that the backward pass finds, those that it gives back before such a moment are taken off."""
+    """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
+    frees_gradient: bool = False
+    """Whether the backward pass gives back its output's gradient before these moments, if nothing else holds that."""
 
 
 class Gradient(Enum):

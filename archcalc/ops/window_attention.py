@@ -121,11 +121,12 @@ class WindowAttention(Operator):
             ),
             training=(Held((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
             backward=(
-                Held(padded + scores - self.elements, projection),
-                Held(2 * scores - padded - self.elements, projection),
-                Held(2 * padded - scores - self.elements, sum(sizes.values()) - sizes["qkv.weight"]),
-                Held(-scores - self.elements, sum(sizes.values())),
+                Held(padded + scores, projection),
+                Held(2 * scores - padded, projection),
+                Held(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
+                Held(-scores, sum(sizes.values())),
             ),
+            frees_gradient=True,
         )
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:

@@ -47,7 +47,7 @@ QUICK = {
 }
 SIDES = (32, 64, 75, 96, 128, 139, 160)
 """Of the input in the long proof: the first that a network can be made for, else its own."""
-LEFT_OUT = ("convnext", "swin")
+LEFT_OUT = ("convnext",)
 """Families whose weights' gradients come in another order, and are copied: the peak in training is a little higher."""
 
 
