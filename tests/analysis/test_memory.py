@@ -101,6 +101,21 @@ def test_the_peak_of_a_training_step_is_what_pytorch_holds(subject):
         assert predicted == measured
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: [49, 64]\nlayers: [{add: [[layer_norm, {multi_head_attention: 4}], []], repeat: 2}]",
+        "input: [14, 14, 32]\nlayers: [{add: [[layer_norm, {window_attention: 4, window: 7}], []], repeat: 2}]",
+    ],
+)
+def test_attention_beside_a_shortcut(text):
+    """The shortcut holds the gradient of the attention's output too, through the attention's whole backward pass."""
+    subject = subject_of(archcalc.loads(text))
+    predicted = training_peak(subject.analyze(), "none")
+    assert predicted.layer.startswith(("multi_head", "window"))
+    assert predicted.live_bytes == training_peak_measured(subject.module, subject.inputs())
+
+
 @pytest.mark.parametrize("measure", [inference_peak, saved_bytes, training_peak_measured])
 def test_what_is_measured_is_freed(measure):
     """Else all networks' weights would be held at once where one after another is measured."""
