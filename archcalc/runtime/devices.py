@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -57,6 +58,16 @@ def device_name(device: torch.device) -> str:
     if device.type == "cpu":
         return _cpu_model() or platform.processor() or platform.machine() or "CPU"
     return f"Apple {device.type.upper()}"
+
+
+def driver_version(file: str = "/proc/driver/nvidia/version") -> str | None:
+    """The version of NVIDIA's driver, where the system says it in a file, as Linux does."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as lines:
+            found = re.search(r"\b\d+\.\d+(\.\d+)?\b", lines.readline())
+    except OSError:
+        return None
+    return found[0] if found else None
 
 
 def _cpu_model() -> str:

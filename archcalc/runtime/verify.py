@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from typing import Any
 
 import torch
@@ -14,12 +16,14 @@ from archcalc.analysis.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, Subject
-from archcalc.runtime.devices import computing_in, device_name, release, torch_dtype
+from archcalc.runtime.devices import computing_in, device_name, driver_version, release, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
 
+COMPARED_WITH = ("torchvision", "timm", "fvcore")
+"""Packages whose versions a report names."""
 COUNTED_IN = torch.float32
 """Counts do not depend on the type; the counting tools run every operation in this one."""
 
@@ -35,12 +39,19 @@ class Settings:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a figure measured here must be read with: device and versions."""
+    """What a figure measured here must be read with: device, driver and versions."""
+    on_cuda = device.type == "cuda"
+    versions = {}
+    for package in COMPARED_WITH:
+        with suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
     return {
         "device": str(device),
         "name": device_name(device),
+        "driver": driver_version() if on_cuda else None,
+        "cuda": torch.version.cuda if on_cuda else None,
         "torch": torch.__version__,
-        "cuda": torch.version.cuda if device.type == "cuda" else None,
+        **versions,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
     }

@@ -58,3 +58,20 @@ def test_tf32_only_where_asked_for():
         with devices.computing_in("float32"):
             assert [flag.allow_tf32 for flag in flags] == [False, False]
     assert [flag.allow_tf32 for flag in flags] == before
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5 22:23:56 UTC 2024\n", "550.54.15"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.124.06  Release Build\n", "570.124.06"),
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  460.80  Fri May  7 06:55:54 UTC 2021\n", "460.80"),
+        ("\n", None),
+    ],
+)
+def test_the_drivers_version(tmp_path, line, version):
+    """The first line of the file that NVIDIA's drivers write, as they have written it."""
+    path = tmp_path / "version"
+    path.write_text(line + "GCC version: gcc version 12.2.0\n")
+    assert devices.driver_version(str(path)) == version
+    assert devices.driver_version(str(tmp_path / "none")) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 
 import pytest
 import torch
@@ -133,6 +134,7 @@ def test_the_command(cli, spec_file):
     assert result.code == 0, result.err
     data = json.loads(result.out)
     assert data["environment"]["device"] == "cpu"
+    assert data["environment"]["fvcore"] == metadata.version("fvcore")
     assert [check["passed"] for check in data["networks"][0]["checks"]] == [True, True, True, True, True, None]
     text = cli("verify", path, "--device", "cpu")
     assert text.code == 0
