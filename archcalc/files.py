@@ -20,9 +20,9 @@ def whole_file(path: Path) -> Iterator[str]:
     """
     target = Path(os.path.realpath(path))
     with _named(path, target):
-        if target.exists():
-            if not target.is_file():
-                yield str(target)
+        if path.exists():
+            if not path.is_file():
+                yield str(path)
                 return
             os.close(os.open(target, os.O_WRONLY))
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_beside(target), suffix=".part")

@@ -219,6 +219,16 @@ def test_the_end_of_python_says_nothing_more(here, end):
     assert result.stderr == expected
 
 
+@pytest.mark.parametrize("output", ["/dev/stdout", ">(cat)"])
+def test_a_file_that_is_a_pipe(here, output):
+    if shutil.which("bash") is None:
+        pytest.skip("no bash")
+    line = f"{' '.join(ARCHCALC)} table lenet5 -o {output} | cat"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert result.stdout.startswith("lenet5")
+    assert result.stderr.startswith("wrote /dev/")
+
+
 def test_an_encoding_without_the_tables_lines(here):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     result = subprocess.run([*ARCHCALC, "table", "alexnet"], capture_output=True, text=True, env=environment)
