@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
@@ -10,10 +11,13 @@ from archcalc.ops.operator import Operator
 
 
 @cache
-def words() -> frozenset[str]:
-    """The words that expressions know: the operators' names, and what their arguments take (`same`, `bilinear`)."""
-    arguments = (argument for operator in registry().values() for argument in operator.arguments.values())
-    return frozenset(registry()).union(*(argument.words for argument in arguments))
+def words() -> Mapping[str, str]:
+    """The words that expressions know, each of which means itself.
+
+    They are the operators' names, and what their arguments take (`same`, `bilinear`).
+    """
+    arguments = [argument for operator in registry().values() for argument in operator.arguments.values()]
+    return {word: word for word in (*registry(), *(word for argument in arguments for word in argument.words))}
 
 
 @cache

@@ -77,7 +77,7 @@ class Instance:
 
     def _variables(self) -> dict[str, Any]:
         spec, chosen, settings = self.spec, self.chosen, self.settings
-        variables: dict[str, Any] = {name: name for name in words()}
+        variables: dict[str, Any] = {**words()}
         variables.update({name: name for name in spec.blocks})
         for name, default in spec.params.items():
             of_variant = chosen.get(name) if chosen is not None else None

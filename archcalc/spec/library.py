@@ -65,10 +65,10 @@ def find(reference: str) -> tuple[Spec, str | None]:
     if not reference.strip() or "\0" in reference:
         raise SpecError(f"{quote(reference)} names no network")
     base, _, variant = reference.partition("#")
+    if plain(base) in bundled():  # none of these names looks like a path
+        return _bundled(plain(base), variant)
     path = Path(base)
     looks_like_path = path.suffix in SUFFIXES or len(path.parts) > 1
-    if not looks_like_path and plain(base) in bundled():
-        return _bundled(plain(base), variant)
     if _exists(path) or (looks_like_path and plain(path.stem) not in bundled()):
         spec = open_spec(path)
         return spec, _variant(spec, variant) if variant else None
