@@ -158,13 +158,14 @@ class Step:
             if layer.op.weights() or not self.differentiable.isdisjoint(layer.inputs):
                 self.differentiable.add(layer.name)
             block = self._block_of.get(at)
-            if block is None:
+            kept = self._take(block) if block is not None and at == block.start else []
+            if block is None and layer.name in self.differentiable:
                 yield from self._scratch("forward", layer, layer.op.scratch().training)
                 run.give(layer)
                 kept = self._keep(at)
             else:
-                kept = self._take(block) if at == block.start else []
-                yield from self._pass(layer)
+                yield from self._passing("forward", layer)
+                run.give(layer)
             self.kept.append({piece: run.heap.size(piece) for piece in kept})
             yield run.heap.moment("forward", layer.name)
             run.forget(at)
@@ -173,15 +174,15 @@ class Step:
         for held in scratch:
             yield self.run.heap.moment(phase, layer.name, self.run.bytes_of(held))
 
-    def _pass(self, layer: Layer) -> Iterator[Moment]:
-        """Run a layer of a block that will be recomputed: what autograd would save of it is gone at once."""
+    def _passing(self, phase: str, layer: Layer) -> Iterator[Moment]:
+        """A layer without autograd, as nothing is trained or it is recomputed: what would be saved is gone at once."""
         op = layer.op
-        if op.scratch().inference:
-            yield from self._scratch("forward", layer, op.scratch().inference)
+        scratch = op.scratch().inference or op.scratch().training  # the latter of what does nothing in inference
+        if scratch:
+            yield from self._scratch(phase, layer, scratch)
         else:
             own = self.run.output_bytes(op) + self._own_bytes(op)
-            yield self.run.heap.moment("forward", layer.name, own)
-        self.run.give(layer)
+            yield self.run.heap.moment(phase, layer.name, own)
 
     def _own_bytes(self, op: Operator) -> int:
         """Bytes that autograd saves beside an operator's inputs and output."""
@@ -191,8 +192,6 @@ class Step:
     def _keep(self, at: int) -> list[Piece]:
         """Hold what autograd saves for a layer that has just run."""
         layer, run = self.run.layers[at], self.run
-        if layer.name not in self.differentiable:
-            return []
         keeps = layer.op.keeps()
         names = [*(layer.inputs if keeps.inputs else ()), *([layer.name] if keeps.output else ())]
         pieces = self._hold(names)
@@ -241,11 +240,16 @@ class Step:
         made: dict[str, Piece] = {}
         for at in range(block.start, last + 1):
             layer = run.layers[at]
-            yield from self._scratch("recompute", layer, layer.op.scratch().training)
+            trained = layer.name in self.differentiable
+            if trained:
+                yield from self._scratch("recompute", layer, layer.op.scratch().training)
+            else:
+                yield from self._passing("recompute", layer)
             if at < last or runs_when_last(layer.op):
                 run.give(layer, "recomputed")
                 made[layer.name] = run.piece[layer.name]
-            self._keep(at)
+            if trained:
+                self._keep(at)
             yield run.heap.moment("recompute", layer.name)
             self._drop([made.pop(name) for name in run.ends[at] if name in made])
         self._drop(made.values())

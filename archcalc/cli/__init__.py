@@ -113,6 +113,8 @@ def _in_words(error: Exception) -> str:
 
     if isinstance(error, SpecError):
         return str(error)
+    if isinstance(error, RecursionError):  # the limits keep specs from it, unless somebody has raised them
+        return "error: this is nested too deep: with a limit raised, it is more than Python can hold"
     if isinstance(error, (ValueError, KeyError)) and error.args:
         return f"error: {printable(str(error.args[0]))}"
     raise error

@@ -94,7 +94,9 @@ def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     def step() -> None:
         outputs = module(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        torch.autograd.backward(outputs, [torch.ones_like(output) for output in outputs])
+        trained = [output for output in outputs if output.requires_grad]  # none without weights before it
+        if trained:
+            torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
 
     was_training = module.training
     module.train()

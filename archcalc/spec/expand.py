@@ -48,18 +48,27 @@ class Expansion:
         self.mistakes: dict[Mistake, None] = {}
         self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
+        self.nesting = 0
         self.side = self.train = False
         self.most_steps, self.most_work = limit("steps"), limit("work")
-        self.most_layers, self.most_blocks = limit("layers"), limit("blocks")
+        self.most_layers, self.most_nesting = limit("layers"), limit("nesting")
 
     # -- steps
 
     def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
         """Take steps one after another."""
+        self.enter(steps)
         for step in steps:
             once = step.loop is None and step.repeat is None
             flow = self.attempt(self.once if once else self.step, step, flow, scope, variables)
+        self.nesting -= 1
         return flow
+
+    def enter(self, steps: list[Step]) -> None:
+        """Go one level down, to the steps inside a step."""
+        self.nesting += 1
+        if self.nesting > self.most_nesting and steps:
+            raise Overflow(steps[0].node.error(exceeded("nesting", "steps stand in steps too deep")))
 
     def attempt(self, take: Callable[..., Flow], *arguments: Any) -> Flow:
         """Take a step; keep its mistakes and go on with an unknown shape."""
@@ -157,7 +166,7 @@ class Expansion:
         """What a step without a name is called, before its number."""
         if isinstance(step, Apply):
             return step.head
-        if isinstance(step, Share) and step.target is not None:
+        if isinstance(step, Share):
             return step.target.node.text.rpartition(".")[2]
         return "side"
 
@@ -174,12 +183,17 @@ class Expansion:
         outside = self.side, self.train
         self.side = self.side or isinstance(step, Side)
         self.train = self.train or step.train
-        result = NOWHERE
+        result, origin = NOWHERE, (step, variables)
         try:
-            result = self.apply(step, name, flows, scope, variables)
+            if isinstance(step, Share):
+                earlier = self.lookup(step.target, scope, variables)
+                origin = earlier.step, earlier.variables  # what it means if it is shared in its turn
+                result = self.share(step, earlier, name, flows, scope)
+            else:
+                result = self.apply(step, name, flows, scope, variables)
         finally:
             self.side, self.train = outside
-            self.draft.named[path] = Named(result, step, variables, first, len(self.draft.layers))
+            self.draft.named[path] = Named(result, *origin, first, len(self.draft.layers))
         if isinstance(step, Side):
             self.draft.sides[path] = result.source
             return flows[0]
@@ -199,8 +213,6 @@ class Expansion:
         if isinstance(step, (Group, Side)):
             self.draft.groups[scope.full(name)] = ""
             return self.run(step.steps, flows[0], scope.inner(name, step.numbered), variables)
-        if isinstance(step, Share):
-            return self.share(step, name, flows, scope, variables)
         assert isinstance(step, Apply)
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, name, flows, scope, variables)
@@ -255,7 +267,10 @@ class Expansion:
             raise step.node.error(f"{step.head} has no branches")
         if len(flows) > 1:
             raise step.node.error(f"{step.head} takes branches or from: [several names], not both")
-        return [self.attempt(self.step, branch, flows[0], scope, variables) for branch in step.branches]
+        self.enter(step.branches)
+        flows = [self.attempt(self.step, branch, flows[0], scope, variables) for branch in step.branches]
+        self.nesting -= 1
+        return flows
 
     def block(
         self, block: Block, step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
@@ -264,8 +279,6 @@ class Expansion:
         if block.name in self.inside:
             circle = " → ".join([*self.inside[self.inside.index(block.name) :], block.name])
             raise step.node.error(f"the block {block.name} is made of itself: {circle}")
-        if len(self.inside) >= self.most_blocks:
-            raise step.node.error(exceeded("blocks", "blocks stand in blocks too deep"))
         if len(flows) != len(block.inputs):
             need = ", ".join(block.inputs)
             raise step.node.error(
@@ -350,10 +363,8 @@ class Expansion:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own
 
-    def share(self, step: Share, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+    def share(self, step: Share, earlier: Named, name: str, flows: list[Flow], scope: Scope) -> Flow:
         """Take an earlier step again, at another input, with the same weights."""
-        assert step.target is not None
-        earlier = self.lookup(step.target, scope, variables)
         first = len(self.draft.layers)
         result = self.apply(earlier.step, name, flows, scope, earlier.variables)
         again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]

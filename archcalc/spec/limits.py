@@ -13,7 +13,7 @@ _DEFAULTS = {
     "work": 2_000_000,  # operations of all its expressions together
     "digits": 100,  # digits of a number
     "extends": 10,  # specs that build on one another
-    "blocks": 40,  # blocks inside blocks
+    "nesting": 40,  # steps inside steps: blocks, groups, branches
 }
 
 

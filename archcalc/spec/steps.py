@@ -126,7 +126,7 @@ class Template:
         return text
 
 
-@dataclass
+@dataclass(slots=True)
 class Step:
     """A step and what every step may have beside its head."""
 
@@ -141,7 +141,7 @@ class Step:
     """Whether its form has a mistake, which is noted already: it is not expanded."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Apply(Step):
     """An operator or a block, by name or by the value of an expression (`use`)."""
 
@@ -182,7 +182,7 @@ class Apply(Step):
         return self._given
 
 
-@dataclass
+@dataclass(slots=True)
 class Group(Step):
     """Steps of their own scope if the group has a name; without one, they belong to the scope around it."""
 
@@ -190,7 +190,7 @@ class Group(Step):
     numbered: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Side(Step):
     """Steps whose result the main path does not take."""
 
@@ -198,14 +198,14 @@ class Side(Step):
     numbered: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Share(Step):
     """An earlier step once more, with the same weights."""
 
-    target: Template | None = None
+    target: Template = field(kw_only=True)
 
 
-@dataclass
+@dataclass(slots=True)
 class Block:
     """A named piece with parameters."""
 

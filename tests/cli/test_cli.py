@@ -60,6 +60,16 @@ def test_bundled_names_found_by_the_quick_scan_are_those_of_the_parsed_specs():
     assert set(bundled()) == expected
 
 
+def test_a_limit_raised_above_what_python_can_hold(cli, spec_file, monkeypatch):
+    """Then it is Python's stack that ends, which is said in words too."""
+    blocks = "".join(f"  b{at}: {{layers: [b{at + 1}]}}\n" for at in range(999))
+    spec = spec_file(f"input: [3, 8, 8]\nblocks:\n{blocks}  b999: {{layers: [relu]}}\nlayers: [b0]\n")
+    monkeypatch.setenv("ARCHCALC_MAX_NESTING", "100000")
+    result = cli("table", spec)
+    assert result.code == 2
+    assert "nested too deep" in result.err
+
+
 def test_heavy_packages_are_not_imported():
     code = (
         "import sys; sys.argv = ['archcalc', 'table', 'resnet50']\n"

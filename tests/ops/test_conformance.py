@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import reduce
+from itertools import product
 
 import pytest
 import sympy
@@ -173,10 +174,12 @@ def test_peak_of_inference_is_what_the_module_makes(kind, example):
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_peak_of_a_training_step_is_what_the_module_makes(kind, example):
-    """Forward and backward pass, with the gradients of inputs and weights."""
+    """Forward and backward pass, with the gradients of inputs and weights; and where nothing is trained."""
     op = apply(kind, example)
-    network = network_of(op) if op.takes_indices else between_others(op)
-    for batch in (2, 3):
+    networks = [network_of(op) if op.takes_indices else between_others(op)]
+    if not op.weights():
+        networks.append(network_of(op))
+    for network, batch in product(networks, (2, 3)):
         subject = Subject(network, torch.device("cpu"), torch.float32, batch)
         predicted = training_peak(subject.analyze(), "none").live_bytes
         measured = training_peak_measured(subject.module, subject.inputs())

@@ -96,6 +96,13 @@ def test_memory_and_time_are_measured_beside_the_prediction():
     assert result.timing["images_per_second"] > 0
 
 
+def test_a_network_without_weights_is_verified_too():
+    text = "input: [3, 8, 8]\nlayers: [relu, {dropout: 0.5}, {max_pool: 2}]"
+    (result,) = verify([archcalc.loads(text)], Settings(CPU))
+    assert result.passed
+    assert result.memory["training"]["ratio"] == 1
+
+
 def test_training_that_needs_two_samples_or_does_not_fit_is_no_problem(monkeypatch):
     """Batch normalization of a vector asks for two samples; a training step takes more than a device may have."""
     text = SMALL + "  - {batch_norm, name: last}\n"
