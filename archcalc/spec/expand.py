@@ -21,6 +21,9 @@ from archcalc.spec.scope import Scope
 from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
 from archcalc.spec.values import ShapeValue, Unknown
 
+Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
+"""How a step is taken: at a flow, in a scope, with variables, and in which turn of its loop."""
+
 
 class Expansion:
     """The state of one expansion."""
@@ -70,10 +73,12 @@ class Expansion:
         if self.nesting > self.most_nesting and steps:
             raise Overflow(steps[0].node.error(exceeded("nesting", "steps stand in steps too deep")))
 
-    def attempt(self, take: Callable[..., Flow], *arguments: Any) -> Flow:
+    def attempt(
+        self, take: Take, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None = None
+    ) -> Flow:
         """Take a step; keep its mistakes and go on with an unknown shape."""
         try:
-            return take(*arguments)
+            return take(step, flow, scope, variables, turn)
         except SpecError as error:
             self.note(error)
         except Unknown:
@@ -86,10 +91,10 @@ class Expansion:
         if len(self.mistakes) >= self.MOST_MISTAKES:
             raise TooMany
 
-    def step(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
+    def step(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """A step with its loops."""
         if step.loop is None:
-            return self.repeated(step, flow, scope, variables, None)
+            return self.repeated(step, flow, scope, variables, turn)
         names = list(step.loop)
         lists = []
         for name, value in step.loop.items():
@@ -100,9 +105,9 @@ class Expansion:
         if len({len(values) for values in lists}) > 1:
             lengths = ", ".join(f"{name} has {len(values)}" for name, values in zip(names, lists, strict=True))
             raise step.node.error(f"the lists of a for must be of one length: {lengths}")
-        for turn, values in enumerate(zip(*lists, strict=True)):
+        for number, values in enumerate(zip(*lists, strict=True)):
             inner = {**variables, **dict(zip(names, values, strict=True))}
-            flow = self.attempt(self.repeated, step, flow, scope, inner, turn)
+            flow = self.attempt(self.repeated, step, flow, scope, inner, number)
         return flow
 
     def repeated(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -119,13 +124,13 @@ class Expansion:
             flow = self.attempt(self.once, step, flow, scope, inner, index)
         return flow
 
-    def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None = None) -> Flow:
+    def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """One turn of a step: its condition, its inputs, its name."""
         self.draft.taken += 1
         if self.draft.taken > self.most_steps:
             raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
         if step.broken:
-            inner, name = self.naming(step, scope, variables, turn)
+            inner, name = self.naming(step, flow, scope, variables, turn)
             self.draft.named[inner.full(name)] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
         flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
@@ -143,14 +148,18 @@ class Expansion:
             return flow
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], variables))
-        inner, name = self.naming(step, scope, variables, turn)
+        inner, name = self.naming(step, flows[0], scope, variables, turn)
         return self.take(step, name, flows, inner, variables)
 
-    def naming(self, step: Step, scope: Scope, variables: dict[str, Any], turn: int | None) -> tuple[Scope, str]:
+    def naming(
+        self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
+    ) -> tuple[Scope, str]:
         """The scope and the name of one turn of a step."""
         if step.name is None:
             word = "" if turn is not None else self.word(step)
             return scope, scope.next_name(word, step)
+        if not step.name.fixed:
+            variables["input"] = ShapeValue(flow.shape)
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
             return scope, scope.take(name, step)
@@ -238,10 +247,8 @@ class Expansion:
             flows = self.branches(step, flows, scope, variables)
         names, values = step.given(kind)
         given = [
-            value.constant
-            if value.constant is not None
-            else self.argument(value, flows[0], variables, kind.arguments[argument].words)
-            for argument, value in zip(names, values, strict=True)
+            value.constant if value.constant is not None else self.argument(value, flows[0], variables)
+            for value in values
         ]
         sources, shapes = zip(*flows, strict=True)
         path = scope.full(name)
@@ -351,7 +358,7 @@ class Expansion:
             if argument not in block.params:
                 hint = did_you_mean(argument, block.params)
                 raise keys[argument].error(f"the block {block.name} has no parameter {quote(argument)}{hint}")
-        own = dict(self.globals)
+        own = {**self.globals, "input": ShapeValue(flows[0].shape)}
         for input_name, flow in zip(block.inputs, flows, strict=True):
             own[input_name] = ShapeValue(flow.shape)
         for parameter, default in block.params.items():
@@ -408,25 +415,25 @@ class Expansion:
         given = [name for one in scope.outward() for name in one.given]
         raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")
 
-    def argument(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...]) -> Any:
+    def argument(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
         """The value of an operator's argument: a number, a word or a list of such, but no shape."""
-        result = self.evaluate(value, flow, variables, words)
+        result = self.evaluate(value, flow, variables)
         if result.__class__ is int:  # as most are
             return result
         if any(isinstance(one, ShapeValue) for one in _leaves(result)):
             raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
         return result
 
-    def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any], words: tuple[str, ...] = ()) -> Any:
+    def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
         """The value of an expression, `input` being the shape of ``flow``."""
         if value.constant is not None:
             return value.constant
-        variables["input"] = ShapeValue(flow.shape)
-        result = value.evaluate(variables, words)
+        if value.asks_input:
+            variables["input"] = ShapeValue(flow.shape)
         self.draft.work += value.weight
         if self.draft.work > self.most_work:
             raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
-        return result
+        return value.evaluate(variables)
 
 
 def _leaves(value: Any) -> Iterator[Any]:

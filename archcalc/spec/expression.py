@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -30,32 +30,28 @@ from archcalc.spec.values import (
 )
 
 MAX_LENGTH = 1000
+MAX_DEPTH = 100
+"""Of operations inside operations."""
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
 
 
 class Expression:
-    """A parsed expression.
+    """A parsed expression."""
 
-    ``weight`` bounds the cost of one evaluation; ``constant`` is the value of one that is a plain number or word of
-    the language, None for all others.
-    """
+    __slots__ = ("constant", "evaluate", "names", "text", "weight")
 
-    __slots__ = ("_code", "constant", "text", "weight")
-
-    def __init__(self, text: str, code: Code, weight: int, constant: Any = None) -> None:
+    def __init__(self, text: str, evaluate: Code, weight: int, names: Sequence[str], constant: Any = None) -> None:
         self.text = text
-        self._code = code
-        self.weight = weight
-        self.constant = constant
-
-    def evaluate(self, variables: Variables) -> Any:
+        self.evaluate = evaluate
         """The value; `ExpressionError` says what is wrong, `Unknown` that a shape it asks for is not known."""
-        try:
-            return self._code(variables)
-        except RecursionError:
-            raise ExpressionError("this expression is nested too deep") from None
+        self.weight = weight
+        """A bound of the cost of one evaluation."""
+        self.names = names
+        """The variables that it asks for, in their order."""
+        self.constant = constant
+        """The value of a plain number or word of the language; None for all others."""
 
 
 @lru_cache(maxsize=4096)
@@ -63,7 +59,7 @@ def parse_expression(text: str) -> Expression:
     """The expression in ``text``; `ExpressionError` if it is none."""
     if text.isascii() and text.isdigit() and len(text) <= 18 and (text[0] != "0" or len(text) == 1):
         value = int(text)
-        return Expression(text, lambda variables: value, 1, value)
+        return Expression(text, lambda variables: value, 1, (), value)
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, and this has {len(text):,}")
     if not text.strip():
@@ -78,12 +74,9 @@ def parse_expression(text: str) -> Expression:
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{quote(text)} is no expression") from None
     compiler = _Compiler(text.strip())
-    try:
-        code = compiler.compile(tree.body)
-    except RecursionError:
-        raise ExpressionError("this expression is nested too deep") from None
+    code = compiler.compile(tree.body)
     constant = code({}) if isinstance(tree.body, ast.Constant) or text.strip() in CONSTANTS else None
-    return Expression(text, code, compiler.weight, constant)
+    return Expression(text, code, compiler.weight, tuple(compiler.names), constant)
 
 
 def _cut(text: str) -> str:
@@ -99,13 +92,19 @@ class _Compiler:
     def __init__(self, text: str) -> None:
         self.text = text
         self.weight = 0
+        self.names: dict[str, None] = {}
+        self.depth = 0
 
     def compile(self, node: ast.AST) -> Code:
         self.weight += 1
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ExpressionError(f"this expression is nested too deep: at most {MAX_DEPTH} operations in one another")
         method = getattr(self, "_" + type(node).__name__.lower(), None)
         if method is None:
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
         code: Code = method(node)
+        self.depth -= 1
         return code
 
     def source(self, node: ast.AST) -> str:
@@ -157,6 +156,7 @@ class _Compiler:
         if name in CONSTANTS:
             value = CONSTANTS[name]
             return lambda variables: value
+        self.names[name] = None
 
         def code(variables: Variables) -> Any:
             try:

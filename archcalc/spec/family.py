@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
@@ -87,14 +86,9 @@ SIZES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
 def free_names(text: str) -> list[str]:
     """The names in an expression, in order; `SpecError` if it is none."""
     try:
-        parse_expression(text)
+        return list(parse_expression(text).names)
     except ExpressionError as error:
         raise SpecError(f"{quote(text)}: {error}") from None
-    tree = ast.parse(text.strip(), mode="eval")
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    words = ("true", "false", "null")
-    return list(dict.fromkeys(node.id for node in found if node.id not in words))
 
 
 def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Shape
-from archcalc.network import About, Network
-from archcalc.ops import words
+from archcalc.network import Network
 from archcalc.spec.draft import Flow
 from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.expand import Expansion, Overflow, TooMany
@@ -15,24 +14,19 @@ from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Scalar, Sequence
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import DOTTED, Template, Value
-from archcalc.spec.values import is_plain
+from archcalc.spec.values import ShapeValue, is_plain
 
 if TYPE_CHECKING:
     from archcalc.spec.language import Spec
-
-ABOUT = ("title", "source", "year", "reference", "notes")
-"""What a spec, or a variant of it, says about its network in words."""
+    from archcalc.spec.variant import Variant
 
 
 class Instance:
     """A spec with a variant, settings and input shapes: `Spec.network` makes one."""
 
-    def __init__(
-        self, spec: Spec, variant: str | None, settings: Mapping[str, Any], inputs: Mapping[str, Shape]
-    ) -> None:
+    def __init__(self, spec: Spec, variant: Variant, settings: Mapping[str, Any], inputs: Mapping[str, Shape]) -> None:
         self.spec = spec
-        self.name = variant or spec.name
-        self.chosen = spec.variants[variant] if variant else None
+        self.variant = variant
         self.settings = settings
         self.inputs = inputs
         """The shapes that replace the spec's own."""
@@ -55,47 +49,41 @@ class Instance:
         if expansion.mistakes:
             raise SpecError(sorted(expansion.mistakes, key=_position))
         return Network(
-            name=self.name,
+            name=self.variant.name,
             inputs=shapes,
             layers=tuple(expansion.draft.layers),
             outputs=outputs,
             sides=expansion.draft.sides,
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
-            about=self._about(),
+            about=self.variant.about,
         )
 
     # -- values
 
     def _check_settings(self) -> None:
         spec = self.spec
-        free = spec.free_dimensions()
         for name in self.settings:
-            if name not in spec.params and name not in free:
+            if name not in spec.params and name not in (free := spec.free_dimensions()):
                 hint = did_you_mean(name, [*spec.params, *free])
                 raise SpecError(f"{spec.name} has no parameter {quote(name)}{hint}")
 
     def _variables(self) -> dict[str, Any]:
-        spec, chosen, settings = self.spec, self.chosen, self.settings
-        variables: dict[str, Any] = {**words()}
-        variables.update({name: name for name in spec.blocks})
-        for name, default in spec.params.items():
-            of_variant = chosen.get(name) if chosen is not None else None
+        spec, settings = self.spec, self.settings
+        variables: dict[str, Any] = dict(spec.words)
+        for name, value in self.variant.values.items():
             if name in settings:
                 variables[name] = settings[name]
-            elif of_variant is not None:
-                variables[name] = Value(of_variant).evaluate(variables)
-            elif default is not None:
-                variables[name] = default.evaluate(variables)
+            elif value is not None:
+                variables[name] = value.evaluate(variables)
             else:
                 known = f"; its variants: {', '.join(spec.variants)}" if spec.variants else ""
                 raise SpecError(f"{spec.name} needs a value for {name}: set {name}=…{known}")
         return variables
 
     def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
-        spec, chosen, given = self.spec, self.chosen, self.inputs
-        named = spec.get("inputs")
-        one = (chosen.get("input") if chosen is not None else None) or spec.get("input")
+        spec, given = self.spec, self.inputs
+        named, one = spec.get("inputs"), self.variant.get("input")
         if named is not None and one is not None:
             raise named.error("a spec has either input or inputs")
         nodes: dict[str, AnyNode] = {}
@@ -142,7 +130,7 @@ class Instance:
         start = next(iter(scope.given.values()))
         end = start
         try:
-            end = expansion.run(self.spec.steps, start, scope, dict(variables))
+            end = expansion.run(self.spec.steps, start, scope, {**variables, "input": ShapeValue(start.shape)})
         except TooMany:
             pass
         except Overflow as overflow:
@@ -209,15 +197,6 @@ class Instance:
                 else:
                     continue
                 expansion.note(SpecError(said, layer.place))
-
-    def _about(self) -> About:
-        spec, chosen = self.spec, self.chosen
-        texts = {}
-        for key in ABOUT:
-            node = (chosen.get(key) if chosen is not None else None) or spec.get(key)
-            texts[key] = " ".join(node.text.split()) if isinstance(node, Scalar) else ""
-        year = texts.pop("year")
-        return About(**texts, year=int(year) if year.isdigit() else None)
 
 
 def _position(mistake: Mistake) -> tuple[str, int, int]:

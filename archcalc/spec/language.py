@@ -11,13 +11,14 @@ from archcalc.network import Network
 from archcalc.ops import words
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 from archcalc.spec.expression import parse_expression
-from archcalc.spec.instance import ABOUT, Instance
+from archcalc.spec.instance import Instance
 from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.reader import Reader
 from archcalc.spec.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import Block, Step, Template, Value
 from archcalc.spec.values import ExpressionError
+from archcalc.spec.variant import ABOUT, Variant
 
 HEAD = (
     "name",
@@ -57,6 +58,9 @@ class Spec:
         self.params: dict[str, Value | None] = self._all_params()
         self.variants: dict[str, MappingNode] = self._own_variants()
         self._read_steps()
+        self.words = {word: word for word in (*words(), *self.blocks)}
+        """What is a word in its expressions, each of which means itself."""
+        self._chosen: dict[str | None, Variant] = {}
 
     # -- the head
 
@@ -80,6 +84,12 @@ class Spec:
     def names(self) -> list[str]:
         """The names of its networks: its variants, or itself if it has none."""
         return list(self.variants) or [self.name]
+
+    def variant(self, name: str | None) -> Variant:
+        """A variant by its name; the spec itself for None."""
+        if name not in self._chosen:
+            self._chosen[name] = Variant(self, name)
+        return self._chosen[name]
 
     def _check_keys(self, node: MappingNode, possible: tuple[str, ...], what: str) -> None:
         for key, _ in node:
@@ -228,7 +238,7 @@ class Spec:
 
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """The names in the input's shape that are no parameters: they are set when computing."""
-        node = (self.variants[variant].get("input") if variant else None) or self.get("input")
+        node = self.variant(variant).get("input")
         named = self.get("inputs")
         shapes = [shape for _, shape in named] if isinstance(named, MappingNode) else [node]
         found: dict[str, None] = {}
@@ -249,7 +259,7 @@ class Spec:
 
         Raises `SpecError` with every mistake that was found.
         """
-        return Instance(self, variant, settings or {}, inputs or {}).network()
+        return Instance(self, self.variant(variant), settings or {}, inputs or {}).network()
 
 
 def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
@@ -257,8 +267,7 @@ def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SpecError(f"a setting is NAME=VALUE, not {quote(text)}")
-    known: dict[str, Any] = {word: word for word in (*words(), *spec.blocks)}
     try:
-        return name.strip(), parse_expression(value).evaluate(known)
+        return name.strip(), parse_expression(value).evaluate(spec.words)
     except ExpressionError as error:
         raise SpecError(f"in the setting {quote(text)}: {error}") from None

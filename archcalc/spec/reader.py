@@ -197,7 +197,7 @@ class Reader:
                 step.sources = [Template(item) for item in items]
             elif key.text in ("when", "repeat"):
                 setattr(step, key.text, Value(value))
-                self._check_value(Value(value), ())
+                self._check_value(getattr(step, key.text), ())
             elif key.text == "for":
                 step.loop = self._loop(value)
             elif key.text == "train":

@@ -16,9 +16,9 @@ from typing import Any
 from archcalc.ops import registry
 from archcalc.ops.arguments import Argument
 from archcalc.ops.operator import Operator
-from archcalc.spec.instance import ABOUT
 from archcalc.spec.language import OF_A_VARIANT, Spec
 from archcalc.spec.steps import MODIFIERS, SPECIAL_HEADS, Block
+from archcalc.spec.variant import ABOUT
 
 Schema = dict[str, Any]
 

@@ -20,19 +20,20 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("constant", "expression", "items", "node", "weight")
+    __slots__ = ("asks_input", "constant", "expression", "items", "node", "weight")
 
     def __init__(self, node: AnyNode) -> None:
         self.node = node
         self.expression: Expression | None = None
         self.weight = 1
         """A bound of the cost of evaluating it, once it is parsed."""
+        self.asks_input = True
+        """Whether it asks for the shape that its step is given; once it is parsed."""
         self.constant: Any = None
         """Its value where that is always the same, once it is parsed; None where it is not."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
             self.items = [Value(item) for item in node.items]
-            self.weight += len(self.items)
         elif isinstance(node, Mapping):
             raise node.error("a number, an expression or a list is expected here, and this is a mapping")
 
@@ -44,27 +45,40 @@ class Value:
         """Parse it now, so that its mistakes of form are found although it is never evaluated."""
         for item in self.items:
             item.check()
-            self.weight += item.weight
         if isinstance(self.node, Scalar):
             self._parse(self.node)
+        else:
+            self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
+            self.asks_input = any(item.asks_input for item in self.items)
 
     def _parse(self, node: Scalar) -> Expression:
         if self.expression is None:
             try:
                 self.expression = parse_expression(node.text)
-                self.weight = self.expression.weight
-                self.constant = self.expression.constant
             except ExpressionError as error:
                 raise located(node, error) from None
+            self.weight = self.expression.weight
+            self.asks_input = "input" in self.expression.names
+            self.constant = self.expression.constant
         return self.expression
 
-    def evaluate(self, variables: Variables, words: Series[str] = ()) -> Any:
-        """The value; a text that is one of ``words`` stands for itself."""
+    def with_words(self, words: Series[str]) -> Value:
+        """This value where a text that is one of ``words`` stands for itself."""
+        if not words or (self.text not in words and not self.items):
+            return self
+        value = Value(self.node)
+        value.weight, value.asks_input = self.weight, self.asks_input
+        value.items = [item.with_words(words) for item in self.items]
+        value.constant = self.text or None
+        return value
+
+    def evaluate(self, variables: Variables) -> Any:
+        """The value."""
+        if self.constant is not None:
+            return self.constant
         node = self.node
         if not isinstance(node, Scalar):
-            return [item.evaluate(variables, words) for item in self.items]
-        if words and node.text in words:
-            return node.text
+            return [item.evaluate(variables) for item in self.items]
         try:
             return (self.expression or self._parse(node)).evaluate(variables)
         except ExpressionError as error:
@@ -178,7 +192,8 @@ class Apply(Step):
                         f"{argument} is given twice: as {self.head}'s own value and by name"
                     )
                 given[argument] = value
-            self._given = tuple(given), list(given.values())
+            values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
+            self._given = tuple(given), values
         return self._given
 
 

@@ -83,6 +83,8 @@ def test_values(text, value):
         ("", "a value is missing"),
         ("1 +" * 400 + "1", "at most 1000 characters"),
         ("(" * 300, "no expression"),
+        ("-" * 100 + "1", "nested too deep: at most 100 operations"),
+        ("+".join(["1"] * 102), "nested too deep"),
         ("min()", "cannot be computed"),
         ("i = 3", "no expression"),
     ],
@@ -90,6 +92,16 @@ def test_values(text, value):
 def test_refusals(text, message):
     with pytest.raises(ExpressionError, match=message.replace("(", r"\(")):
         evaluate(text)
+
+
+def test_as_deep_as_it_may_be():
+    assert evaluate("-" * 99 + "1") == -1
+    assert evaluate("+".join(["1"] * 100)) == 100
+
+
+def test_the_names_that_an_expression_asks_for():
+    text = "a * max(b, 2) if input.channels > c else [a, true, 'd'][e]"
+    assert parse_expression(text).names == ("input", "c", "a", "b", "e")
 
 
 def exact(value):

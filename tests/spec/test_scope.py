@@ -63,3 +63,15 @@ def test_a_loop_whose_first_turn_is_left_out_has_its_name_all_the_same():
     assert [layer.name for layer in network.layers] == ["l.0", "l.1", "add1"]
     with pytest.raises(SpecError, match="the name 'l' is taken"):
         archcalc.loads("input: [4]\nlayers: [{relu, name: l, repeat: 2}, {relu, name: l, repeat: 3, when: i != 0}]\n")
+
+
+def test_a_name_may_ask_for_the_input_of_its_own_step():
+    text = """
+        input: [3, 8, 8]
+        layers:
+          - {conv: 6, kernel: 1, name: "from_{input.channels}"}
+          - {side: [{linear: 4, name: "from_{input.channels}"}], name: "side_of_{input.channels}"}
+          - {conv: 2, kernel: 1, name: "from_{input.channels}_again", from: from_3}
+    """
+    names = [layer.name for layer in archcalc.loads(text)]
+    assert names == ["from_3", "side_of_6.from_6", "from_6_again"]
