@@ -130,8 +130,8 @@ class Expansion:
         if self.draft.taken > self.most_steps:
             raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
         if step.broken:
-            inner, name = self.naming(step, flow, scope, variables, turn)
-            self.draft.named[inner.full(name)] = Named(NOWHERE, step, variables, 0, 0)
+            _, path = self.naming(step, flow, scope, variables, turn)
+            self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
         flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
         if step.when is not None:
@@ -148,28 +148,28 @@ class Expansion:
             return flow
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], variables))
-        inner, name = self.naming(step, flows[0], scope, variables, turn)
-        return self.take(step, name, flows, inner, variables)
+        inner, path = self.naming(step, flows[0], scope, variables, turn)
+        return self.take(step, path, flows, inner, variables)
 
     def naming(
         self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
     ) -> tuple[Scope, str]:
-        """The scope and the name of one turn of a step."""
+        """The scope of one turn of a step, and its name with the path before it."""
         if step.name is None:
             word = "" if turn is not None else self.word(step)
-            return scope, scope.next_name(word, step)
+            return scope, scope.path + scope.next_name(word, step)
         if not step.name.fixed:
             variables["input"] = ShapeValue(flow.shape)
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
-            return scope, scope.take(name, step)
+            return scope, scope.path + scope.take(name, step)
         loop = name, id(step.node)
         if turn == 0 or loop not in scope.loops:  # `when` may have left out the first turns
-            scope.take(name, step)
-            self.draft.groups[scope.full(name)] = ""
-            scope.loops[loop] = scope.inner(name, numbered=False)
+            path = scope.path + scope.take(name, step)
+            self.draft.groups[path] = ""
+            scope.loops[loop] = scope.inner(path, numbered=False)
         inner = scope.loops[loop]
-        return inner, inner.next_name("", step)
+        return inner, inner.path + inner.next_name("", step)
 
     def word(self, step: Step) -> str:
         """What a step without a name is called, before its number."""
@@ -179,9 +179,8 @@ class Expansion:
             return step.target.node.text.rpartition(".")[2]
         return "side"
 
-    def take(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+    def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """A step with its name fixed: apply it, and remember it under that name."""
-        path = scope.full(name)
         if path in self.replacements and path not in self.replaced:
             self.replaced.add(path)
             steps = self.replacements[path]
@@ -192,17 +191,17 @@ class Expansion:
         outside = self.side, self.train
         self.side = self.side or isinstance(step, Side)
         self.train = self.train or step.train
-        result, origin = NOWHERE, (step, variables)
+        result, meant, known = NOWHERE, step, variables
         try:
             if isinstance(step, Share):
                 earlier = self.lookup(step.target, scope, variables)
-                origin = earlier.step, earlier.variables  # what it means if it is shared in its turn
-                result = self.share(step, earlier, name, flows, scope)
+                meant, known = earlier.step, earlier.variables  # if it is shared in its turn
+                result = self.share(step, earlier, path, flows, scope)
             else:
-                result = self.apply(step, name, flows, scope, variables)
+                result = self.apply(step, path, flows, scope, variables)
         finally:
             self.side, self.train = outside
-            self.draft.named[path] = Named(result, *origin, first, len(self.draft.layers))
+            self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers))
         if isinstance(step, Side):
             self.draft.sides[path] = result.source
             return flows[0]
@@ -218,16 +217,16 @@ class Expansion:
                 f"it makes {shape_text(after.shape or ())} of {shape_text(before.shape or ())}"
             )
 
-    def apply(self, step: Step, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+    def apply(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         if isinstance(step, (Group, Side)):
-            self.draft.groups[scope.full(name)] = ""
-            return self.run(step.steps, flows[0], scope.inner(name, step.numbered), variables)
+            self.draft.groups[path] = ""
+            return self.run(step.steps, flows[0], scope.inner(path, step.numbered), variables)
         assert isinstance(step, Apply)
         if step.head in self.blocks:
-            return self.block(self.blocks[step.head], step, name, flows, scope, variables)
+            return self.block(self.blocks[step.head], step, path, flows, scope, variables)
         if step.head not in self.operators:  # a block whose own form has mistakes, which are noted already
             raise Unknown
-        return self.operator(self.operators[step.head], step, name, flows, scope, variables)
+        return self.operator(self.operators[step.head], step, path, flows, scope, variables)
 
     # -- heads
 
@@ -240,25 +239,24 @@ class Expansion:
         return head
 
     def operator(
-        self, kind: type[Operator], step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
+        self, kind: type[Operator], step: Apply, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
     ) -> Flow:
         """Apply an operator."""
         if step.branches is not None:
             flows = self.branches(step, flows, scope, variables)
-        names, values = step.given(kind)
+        names, values = step.given_to_operator(kind)
         given = [
             value.constant if value.constant is not None else self.argument(value, flows[0], variables)
             for value in values
         ]
         sources, shapes = zip(*flows, strict=True)
-        path = scope.full(name)
         if None in shapes:
             return Flow(path, None)
         try:
             op = applied(self.world, kind, shapes, names, given)
         except Unmet as error:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
-            prefix = "" if path == name else f"{path}: "
+            prefix = f"{path}: " if scope.path else ""
             mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
             arguments = dict(zip(names, given, strict=True))
             raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
@@ -280,7 +278,7 @@ class Expansion:
         return flows
 
     def block(
-        self, block: Block, step: Apply, name: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
+        self, block: Block, step: Apply, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
     ) -> Flow:
         """Expand a block."""
         if block.name in self.inside:
@@ -293,7 +291,6 @@ class Expansion:
                 if len(block.inputs) > 1
                 else f"{block.name} takes one input, and is given {len(flows)}"
             )
-        path = scope.full(name)
         own = self.block_variables(block, step, flows, variables)
         self.draft.groups[path] = block.name
         alike = self.likeness(block, flows, own)
@@ -345,35 +342,24 @@ class Expansion:
         self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
     ) -> dict[str, Any]:
         """A block's parameters: what the step gives, then the defaults, each of which may use those before it."""
-        given = dict(step.arguments)
-        keys = step.keys
-        if step.principal is not None:
-            principal = next(iter(block.params), None)
-            if principal is None:
-                raise keys[""].error(f"the block {block.name} takes no value")
-            if principal in given:
-                raise keys[principal].error(f"{principal} is given twice: as {block.name}'s own value and by name")
-            given[principal] = step.principal
-        for argument in given:
-            if argument not in block.params:
-                hint = did_you_mean(argument, block.params)
-                raise keys[argument].error(f"the block {block.name} has no parameter {quote(argument)}{hint}")
+        given = step.given_to_block(block)
         own = {**self.globals, "input": ShapeValue(flows[0].shape)}
         for input_name, flow in zip(block.inputs, flows, strict=True):
             own[input_name] = ShapeValue(flow.shape)
         for parameter, default in block.params.items():
-            if parameter in given:
-                own[parameter] = self.evaluate(given[parameter], flows[0], variables)
+            value = given.get(parameter)
+            if value is not None:
+                own[parameter] = self.evaluate(value, flows[0], variables)
             elif default is not None:
                 own[parameter] = self.evaluate(default, flows[0], own)
             else:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own
 
-    def share(self, step: Share, earlier: Named, name: str, flows: list[Flow], scope: Scope) -> Flow:
+    def share(self, step: Share, earlier: Named, path: str, flows: list[Flow], scope: Scope) -> Flow:
         """Take an earlier step again, at another input, with the same weights."""
         first = len(self.draft.layers)
-        result = self.apply(earlier.step, name, flows, scope, earlier.variables)
+        result = self.apply(earlier.step, path, flows, scope, earlier.variables)
         again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]
         if result.shape is None:
             return result
@@ -404,7 +390,7 @@ class Expansion:
         """The earlier step that a name means, seen from a scope."""
         name, scopes = scope.seen(template.fill(variables))
         for one in scopes:
-            found = self.draft.named.get(one.full(name))
+            found = self.draft.named.get(one.path + name)
             if found is not None:
                 return found
         if name in self.step_names:

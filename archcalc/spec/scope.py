@@ -24,13 +24,9 @@ class Scope:
         self.loops: dict[tuple[str, int], Scope] = {}
         """Scopes of loops that have one name for all their turns: by name, and the step's node."""
 
-    def full(self, name: str) -> str:
-        """A name with the path before it."""
-        return self.path + name
-
-    def inner(self, name: str, numbered: bool) -> Scope:
-        """The scope of a group of that name."""
-        return Scope(f"{self.path}{name}.", self, numbered)
+    def inner(self, path: str, numbered: bool) -> Scope:
+        """The scope of a group of that path."""
+        return Scope(f"{path}.", self, numbered)
 
     def outward(self) -> Iterator[Scope]:
         """This scope and those around it."""
@@ -54,7 +50,7 @@ class Scope:
         if name in self.names:
             line = self.names[name] + 1
             raise (step.name.node if step.name else step.node).error(
-                f"the name {quote(self.full(name))} is taken by the step in line {line}"
+                f"the name {quote(self.path + name)} is taken by the step in line {line}"
             )
         self.names[name] = step.node.line
         return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Sequence as Series
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -167,7 +168,8 @@ class Apply(Step):
     branches: list[Step] | None = None
     picked: dict[str, Apply] = field(default_factory=dict)
     """This step with the heads that `use` has picked."""
-    _given: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
+    _of_block: dict[str, Value] | None = field(default=None, init=False)
+    _of_operator: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
 
     def picking(self, head: str) -> Apply:
         """This step with a head in place of `use`."""
@@ -175,26 +177,34 @@ class Apply(Step):
             self.picked[head] = replace(self, head=head, use=None, picked={})
         return self.picked[head]
 
-    def given(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
+    def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
         """Names and values of the arguments of the operator that is its head, its own value first."""
-        if self._given is None:
-            given: dict[str, Value] = {}
-            if self.principal is not None:
-                if not operator.arguments:
-                    raise self.keys[""].error(f"{self.head} takes no value: write it as a word of its own")
-                given[next(iter(operator.arguments))] = self.principal
-            for argument, value in self.arguments.items():
-                if argument not in operator.arguments:
-                    hint = did_you_mean(argument, operator.arguments)
-                    raise self.keys[argument].error(f"{self.head} has no argument {quote(argument)}{hint}")
-                if argument in given:
-                    raise self.keys[argument].error(
-                        f"{argument} is given twice: as {self.head}'s own value and by name"
-                    )
-                given[argument] = value
+        if self._of_operator is None:
+            given = self._given(self.head, operator.arguments)
             values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
-            self._given = tuple(given), values
-        return self._given
+            self._of_operator = tuple(given), values
+        return self._of_operator
+
+    def given_to_block(self, block: Block) -> dict[str, Value]:
+        """The parameters that it gives to the block that is its head."""
+        if self._of_block is None:
+            self._of_block = self._given(f"the block {block.name}", block.params)
+        return self._of_block
+
+    def _given(self, head: str, possible: Collection[str]) -> dict[str, Value]:
+        given: dict[str, Value] = {}
+        if self.principal is not None:
+            if not possible:
+                raise self.keys[""].error(f"{head} takes no value: write it as a word of its own")
+            given[next(iter(possible))] = self.principal
+        for argument, value in self.arguments.items():
+            if argument not in possible:
+                hint = did_you_mean(argument, possible)
+                raise self.keys[argument].error(f"{head} has no argument {quote(argument)}{hint}")
+            if argument in given:
+                raise self.keys[argument].error(f"{argument} is given twice: as {self.head}'s own value and by name")
+            given[argument] = value
+        return given
 
 
 @dataclass(slots=True)
