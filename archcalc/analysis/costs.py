@@ -221,7 +221,8 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
         enters = not gradients.isdisjoint(layer.inputs)
         if enters or profile.trained:
             gradients.add(layer.name)
-        row = LayerCosts._make((layer, fields, *profile.costs(layer.shares is None, enters)))
+        # What `_make` does, without counting the fields of every row.
+        row = tuple.__new__(LayerCosts, (layer, fields, *profile.costs(layer.shares is None, enters)))
         (apart if layer.side or layer.train else rows).append(row)
     return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), fields)
 

@@ -87,18 +87,19 @@ class Draft:
     def repeat(self, made: Made, path: str, flows: list[Flow]) -> Flow:
         """Make the same again, for the block of another path, from ``flows`` of the same shapes."""
         cut = len(made.path)
+        layers = self.layers
         sources = {old.source: new.source for old, new in zip(made.flows, flows, strict=True)}
-        shift = len(self.layers) - made.start.layers
-        for layer in self.layers[made.start.layers : made.end.layers]:
+        shift = len(layers) - made.start.layers
+        for layer in layers[made.start.layers : made.end.layers]:
             name = sources[layer.name] = path + layer.name[cut:]
-            inputs = tuple(map(sources.__getitem__, layer.inputs))
+            inputs = tuple([sources[one] for one in layer.inputs])
             copy = Layer(name, layer.op, inputs, layer.origin, layer.side, layer.train)
             if layer.shares is not None:
                 copy.shares = sources[layer.shares]
-            self.layers.append(copy)
-        for name, one in made.named:
-            flow = Flow(sources[one.flow.source], one.flow.shape)
-            self.named[path + name[cut:]] = Named(flow, one.step, one.variables, one.first + shift, one.last + shift)
+            layers.append(copy)
+        for name, ((source, shape), step, variables, first, last) in made.named:
+            flow = Flow(sources[source], shape)
+            self.named[path + name[cut:]] = Named(flow, step, variables, first + shift, last + shift)
         for name, block in made.groups:
             self.groups[path + name[cut:]] = block
         for name, source in made.sides:
