@@ -28,7 +28,8 @@ Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
 class Expansion:
     """The state of one expansion."""
 
-    MOST_MISTAKES = 50
+    MOST_MISTAKES, MOST_FAILURES = 50, 1000
+    """Where it gives up: after so many different mistakes, or so many times that a step could not be taken."""
 
     def __init__(
         self,
@@ -49,6 +50,9 @@ class Expansion:
         self.step_names = step_names
         self.draft = Draft()
         self.mistakes: dict[Mistake, None] = {}
+        self.failures = 0
+        self.unknown: dict[int, str] = {}
+        """What is said of templates that name no step: looked for once, however often they are filled."""
         self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
         self.nesting = 0
@@ -77,6 +81,12 @@ class Expansion:
         self, take: Take, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None = None
     ) -> Flow:
         """Take a step; keep its mistakes and go on with an unknown shape."""
+        draft = self.draft
+        draft.taken += 1
+        if draft.taken > self.most_steps:
+            raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
+        if draft.work > self.most_work:
+            raise Overflow(step.node.error(exceeded("work", "this network is too much work")))
         try:
             return take(step, flow, scope, variables, turn)
         except SpecError as error:
@@ -88,7 +98,8 @@ class Expansion:
     def note(self, error: SpecError) -> None:
         """Keep mistakes, each once; with very many, stop."""
         self.mistakes.update(dict.fromkeys(error.mistakes))
-        if len(self.mistakes) >= self.MOST_MISTAKES:
+        self.failures += 1
+        if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
             raise TooMany
 
     def step(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -106,7 +117,7 @@ class Expansion:
             lengths = ", ".join(f"{name} has {len(values)}" for name, values in zip(names, lists, strict=True))
             raise step.node.error(f"the lists of a for must be of one length: {lengths}")
         for number, values in enumerate(zip(*lists, strict=True)):
-            inner = {**variables, **dict(zip(names, values, strict=True))}
+            inner = self.more(variables, dict(zip(names, values, strict=True)))
             flow = self.attempt(self.repeated, step, flow, scope, inner, number)
         return flow
 
@@ -120,15 +131,12 @@ class Expansion:
         if count > self.most_steps:
             raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
         for index in range(count):
-            inner = {**variables, "i": index}
+            inner = self.more(variables, {"i": index})
             flow = self.attempt(self.once, step, flow, scope, inner, index)
         return flow
 
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """One turn of a step: its condition, its inputs, its name."""
-        self.draft.taken += 1
-        if self.draft.taken > self.most_steps:
-            raise Overflow(step.node.error(exceeded("steps", "this network takes too many steps")))
         if step.broken:
             _, path = self.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
@@ -159,6 +167,7 @@ class Expansion:
             word = "" if turn is not None else self.word(step)
             return scope, scope.path + scope.next_name(word, step)
         if not step.name.fixed:
+            self.draft.work += step.name.weight
             variables["input"] = ShapeValue(flow.shape)
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
@@ -343,7 +352,7 @@ class Expansion:
     ) -> dict[str, Any]:
         """A block's parameters: what the step gives, then the defaults, each of which may use those before it."""
         given = step.given_to_block(block)
-        own = {**self.globals, "input": ShapeValue(flows[0].shape)}
+        own = self.more(self.globals, {"input": ShapeValue(flows[0].shape)})
         for input_name, flow in zip(block.inputs, flows, strict=True):
             own[input_name] = ShapeValue(flow.shape)
         for parameter, default in block.params.items():
@@ -379,6 +388,7 @@ class Expansion:
 
     def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
         """The flow that `from` names."""
+        self.draft.work += 10 + template.weight  # an edge of the graph: everything later walks along it
         variables["input"] = ShapeValue(flow.shape)
         name, scopes = scope.seen(template.fill(variables))
         for one in scopes:
@@ -393,13 +403,17 @@ class Expansion:
             found = self.draft.named.get(one.path + name)
             if found is not None:
                 return found
+        if id(template) not in self.unknown:
+            self.unknown[id(template)] = self.no_step(name, scope)
+        raise template.node.error(self.unknown[id(template)])
+
+    def no_step(self, name: str, scope: Scope) -> str:
+        """That a name means no step, and which one was probably meant."""
         if name in self.step_names:
-            raise template.node.error(
-                f"the step {quote(name)} is not before this one, or inside another block or group"
-            )
+            return f"the step {quote(name)} is not before this one, or inside another block or group"
         seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
         given = [name for one in scope.outward() for name in one.given]
-        raise template.node.error(f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}")
+        return f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}"
 
     def argument(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
         """The value of an operator's argument: a number, a word or a list of such, but no shape."""
@@ -417,9 +431,12 @@ class Expansion:
         if value.asks_input:
             variables["input"] = ShapeValue(flow.shape)
         self.draft.work += value.weight
-        if self.draft.work > self.most_work:
-            raise Overflow(value.node.error(exceeded("work", "the expressions of this network are too much work")))
         return value.evaluate(variables)
+
+    def more(self, variables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+        """The variables and others, for steps that remember them: their memory counts as work."""
+        self.draft.work += len(variables) // 8
+        return variables | others
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -32,6 +32,8 @@ from archcalc.spec.values import (
 MAX_LENGTH = 1000
 MAX_DEPTH = 100
 """Of operations inside operations."""
+LIST_WEIGHT, JOIN_WEIGHT = 100, 5
+"""The weights of what walks over a list, and of `+`, which may join two."""
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
@@ -225,12 +227,13 @@ class _Compiler:
 
     def _list(self, node: ast.List) -> Code:
         items = [self.compile(item) for item in node.elts]
-        return lambda variables: [item(variables) for item in items]
+        return self.guarded(node, lambda variables: [item(variables) for item in items])
 
     def _binop(self, node: ast.BinOp) -> Code:
         operator = BINARY.get(type(node.op))
         if operator is None:
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        self.weight += JOIN_WEIGHT if isinstance(node.op, ast.Add) else 0
         of_integers: Callable[[Any, Any], Any] = INTEGER.get(type(node.op), operator)
         left, right = self.compile(node.left), self.compile(node.right)
 
@@ -271,6 +274,7 @@ class _Compiler:
     def _compare(self, node: ast.Compare) -> Code:
         operands = [self.compile(one) for one in (node.left, *node.comparators)]
         operators = [COMPARE[type(one)] for one in node.ops if type(one) in COMPARE]
+        self.weight += LIST_WEIGHT if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops) else 0
         if len(operators) < len(node.ops):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
@@ -292,7 +296,7 @@ class _Compiler:
         if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
             raise self.error(node, f"{name} takes plain arguments only")
         arguments = [self.compile(one) for one in node.args]
-        self.weight += 50 if name == "range" else 5
+        self.weight += LIST_WEIGHT if name in ("min", "max", "sum", "range") else 5
         return self.guarded(node, lambda variables: function(*[one(variables) for one in arguments]))
 
     def truth(self, node: ast.AST, value: Any) -> bool:

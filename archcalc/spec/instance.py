@@ -128,18 +128,19 @@ class Instance:
             scope.given[name] = Flow(name, shape)
             scope.names[name] = self.spec.root.line
         start = next(iter(scope.given.values()))
-        end = start
+        variables = {**variables, "input": ShapeValue(start.shape)}
+        outputs: tuple[str, ...] = ()
         try:
-            end = expansion.run(self.spec.steps, start, scope, {**variables, "input": ShapeValue(start.shape)})
+            end = expansion.run(self.spec.steps, start, scope, variables)
+            outputs = self._outputs(expansion, end, shapes)
+            if not expansion.mistakes:
+                self._check_replacements(expansion)
+                self._check_dangling(expansion, outputs)
+                self._check_indices(expansion, shapes)
         except TooMany:
             pass
         except Overflow as overflow:
             expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
-        outputs = self._outputs(expansion, end, shapes)
-        if not expansion.mistakes:
-            self._check_replacements(expansion)
-            self._check_dangling(expansion, outputs)
-            self._check_indices(expansion, shapes)
         return outputs
 
     def _numbered(self) -> bool:
@@ -151,6 +152,7 @@ class Instance:
         if node is None:
             return (end.source,)
         names = node.items if isinstance(node, Sequence) else [node]
+        whole = not expansion.mistakes
         found = []
         for item in names:
             name = Template(item).fill({})
@@ -158,7 +160,7 @@ class Instance:
                 found.append(name)
             elif name in expansion.draft.named:
                 found.append(expansion.draft.named[name].flow.source)
-            elif not expansion.mistakes:
+            elif whole:
                 hint = did_you_mean(name, expansion.draft.named)
                 expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
         return tuple(found)

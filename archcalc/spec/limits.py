@@ -10,7 +10,7 @@ _DEFAULTS = {
     "nodes": 200_000,  # nodes of its YAML, aliases written out
     "layers": 20_000,  # layers of the expanded network
     "steps": 100_000,  # steps taken while expanding, skipped ones too
-    "work": 2_000_000,  # operations of all its expressions together
+    "work": 2_000_000,  # operations of its expressions, names looked up, variables handed on
     "digits": 100,  # digits of a number
     "extends": 10,  # specs that build on one another
     "nesting": 40,  # steps inside steps: blocks, groups, branches

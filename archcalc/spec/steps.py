@@ -11,7 +11,7 @@ from archcalc.ops.operator import Operator
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 from archcalc.spec.expression import Expression, Variables, parse_expression
 from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
-from archcalc.spec.values import ExpressionError
+from archcalc.spec.values import ExpressionError, checked
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
 DOTTED = "a name has no dot: dots join the names of groups and steps"
@@ -79,11 +79,18 @@ class Value:
             return self.constant
         node = self.node
         if not isinstance(node, Scalar):
-            return [item.evaluate(variables) for item in self.items]
+            return self._list(node, variables)
         try:
             return (self.expression or self._parse(node)).evaluate(variables)
         except ExpressionError as error:
             raise located(node, error) from None
+
+    def _list(self, node: AnyNode, variables: Variables) -> Any:
+        values = [item.evaluate(variables) for item in self.items]
+        try:
+            return checked(values)
+        except ExpressionError as error:
+            raise node.error(str(error)) from None
 
 
 def located(node: Scalar, error: ExpressionError) -> SpecError:
@@ -96,13 +103,15 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 class Template:
     """A name that may hold expressions in braces: `layer{stage}`."""
 
-    __slots__ = ("_name", "node", "parts")
+    __slots__ = ("_name", "node", "parts", "weight")
 
     def __init__(self, node: AnyNode) -> None:
         if not isinstance(node, Scalar) or (is_empty(node) and not node.quoted):
             raise node.error("a name is expected here")
         self.node = node
         self.parts: list[str | Expression] = []
+        self.weight = 0
+        """A bound of the cost of filling it."""
         rest = node.text
         while "{" in rest:
             before, _, rest = rest.partition("{")
@@ -110,9 +119,11 @@ class Template:
             if not closed:
                 raise node.error(f"the brace in the name {quote(node.text)} is never closed")
             try:
-                self.parts += [before, parse_expression(inside)]
+                expression = parse_expression(inside)
             except ExpressionError as error:
                 raise node.error(str(error)) from None
+            self.parts += [before, expression]
+            self.weight += expression.weight
         self.parts.append(rest)
         self._name: str | None = None
         """The name, once it is known to be good and always the same."""

@@ -6,6 +6,7 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
@@ -96,7 +97,7 @@ PARTS: dict[str, Callable[[Shape], Any]] = {
 
 
 def checked(value: Any) -> Any:
-    """The value, a whole fraction as an int; too many digits are an error."""
+    """The value, a whole fraction as an int; too many digits are an error, and so are too many values in a list."""
     kind = type(value)
     if kind is int:
         if value.bit_length() > 64 and value.bit_length() > limit("digits") * 3.33:
@@ -108,7 +109,20 @@ def checked(value: Any) -> Any:
             raise ExpressionError(exceeded("digits", "this fraction is too long"), 0, 0)
     elif kind is float and not math.isfinite(value):
         raise ExpressionError("the result is not a finite number", 0, 0)
+    elif kind is list and _length(value) > MAX_LIST:
+        raise ExpressionError(f"a list has at most {MAX_LIST} values, those of lists in it counted", 0, 0)
     return value
+
+
+def _length(values: list[Any]) -> int:
+    """The number of values, those of lists in it counted; where it is too large, a part of it."""
+    length = len(values)
+    if length <= MAX_LIST and list in map(type, values):
+        for value in values:
+            if length > MAX_LIST:
+                break
+            length += _length(value) if isinstance(value, list) else 0
+    return length
 
 
 def is_plain(value: Any) -> bool:
@@ -137,8 +151,6 @@ def _power(base: Any, exponent: Any) -> Any:
 
 def _plus(left: Any, right: Any) -> Any:
     if isinstance(left, list) and isinstance(right, list):
-        if len(left) + len(right) > MAX_LIST:
-            raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
         return left + right
     return number(left) + number(right)
 
@@ -192,17 +204,11 @@ def _values(arguments: tuple[Any, ...]) -> list[Any]:
 
 
 def _least(*arguments: Any) -> Any:
-    first, *rest = _values(arguments)
-    for value in rest:
-        first = minimum(first, value)
-    return first
+    return reduce(minimum, _values(arguments))
 
 
 def _largest(*arguments: Any) -> Any:
-    first, *rest = _values(arguments)
-    for value in rest:
-        first = maximum(first, value)
-    return first
+    return reduce(maximum, _values(arguments))
 
 
 def _floor(value: Any) -> Any:

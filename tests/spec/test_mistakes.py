@@ -98,39 +98,6 @@ def test_blocks_cannot_be_made_of_themselves():
     assert "the block a is made of itself: a → b → a" in mistakes(text)[0].message
 
 
-NESTS = {
-    "groups": "{{layers: [{}], for: {{k: [1]}}, repeat: 1}}",
-    "named groups": "{{group: [{}], for: {{k: [1]}}, repeat: 1}}",
-    "branches": "{{add: [{}, relu], for: {{k: [1]}}, repeat: 1}}",
-}
-
-
-def nested(nest: str, blocks: int, inside: int) -> str:
-    """Blocks in blocks, each around as many steps in steps."""
-    lines = ["input: [3, 8, 8]", "blocks:"]
-    for number in range(blocks):
-        step = f"b{number + 1}" if number + 1 < blocks else "relu"
-        for _ in range(inside):
-            step = nest.format(step)
-        lines.append(f"  b{number}: {{layers: [{step}]}}")
-    return "\n".join([*lines, "layers: [b0]"])
-
-
-@pytest.mark.parametrize("nest", NESTS.values(), ids=NESTS)
-@pytest.mark.parametrize(("blocks", "inside"), [(39, 0), (13, 2), (3, 12), (1, 38)])
-def test_steps_stand_in_steps_as_deep_as_the_limit_says(nest, blocks, inside):
-    """However they do so, it is the limit that ends it, and not Python's stack."""
-    assert archcalc.loads(nested(nest, blocks, inside)).layers
-    for deeper in (nested(nest, blocks + 1, inside), nested(nest, 200, inside)):
-        assert "steps stand in steps too deep: the limit of nesting is 40" in mistakes(deeper)[0].message
-
-
-def test_what_shares_may_be_shared_without_end():
-    shares = "".join(f"  - {{share: c{at}, name: c{at + 1}}}\n" for at in range(2000))
-    network = archcalc.loads(HEAD + "  - {conv: 3, kernel: 1, name: c0}\n" + shares)
-    assert {layer.shares for layer in network.layers[1:]} == {"c0"}
-
-
 def test_a_block_whose_form_is_wrong_is_one_mistake_where_it_is_used_too():
     text = "blocks:\n  b: [relu]\n" + HEAD + "  - b\n  - {b, repeat: 3}\n"
     assert [mistake.message for mistake in mistakes(text)] == ["a block has layers, and may have params and inputs"]
