@@ -33,20 +33,25 @@ class _Arithmetic(Operator):
     torch_name: ClassVar[str]
 
     def output_shape(self) -> Shape:
-        output = list(self.x)
+        return self._joined()[-1]
+
+    def _joined(self) -> list[Shape]:
+        """What the first input gives, the first two, the first three, …; the last is the output."""
+        joined = [self.x]
         for shape in self.inputs[1:]:
+            output = list(joined[-1])
             require(len(shape) == len(output), lambda: self._mismatch())
             for axis, size in enumerate(shape):
                 if size == output[axis] or size == 1:
                     continue
                 require(output[axis] == 1, lambda: self._mismatch())
                 output[axis] = size
-        return tuple(output)
+            joined.append(tuple(output))
+        return joined
 
     def _partial(self) -> list[Dim]:
-        """Elements of what the first inputs give: the first two, the first three, …; the last is the output."""
-        first = type(self)
-        return [first(self.inputs[:count]).elements for count in range(2, len(self.inputs))] + [self.elements]
+        """Elements of what the first two inputs give, the first three, …; the last is the output."""
+        return [product(shape) for shape in self._joined()[1:]]
 
     def scratch(self) -> Scratch:
         """More than two inputs are joined one after another."""

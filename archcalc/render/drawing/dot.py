@@ -16,6 +16,9 @@ from archcalc.spec.errors import printable
 
 FONT = "Helvetica"
 DIRECTIONS = ("TB", "LR", "BT", "RL")
+MANY_CROSSINGS = 5_000
+"""Beyond these, edges are straight and the order of nodes is good enough, or the layout would take minutes."""
+QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 
 
 def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction: str = "TB") -> str:
@@ -67,6 +70,7 @@ class _Writer:
                 "nodesep": "0.22",
                 "pad": "0.2",
                 "charset": "UTF-8",
+                **(QUICK if self.picture.crossings() > MANY_CROSSINGS else {}),
             },
             node_attr={
                 "shape": "box",

@@ -18,6 +18,8 @@ LONG = 40
 """A drawing with more nodes than this is folded unless it is told not to."""
 LONGEST = 250
 """A drawing with more nodes than this, although folded, shows its deepest groups as boxes, unless told how deep."""
+MOST_CROSSINGS = 40_000
+"""More than this is not laid out: it would take minutes and gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,23 @@ def draw(analysis: Analysis, format: str, style: Style = PLAIN) -> bytes:
     if format == "dot":
         return dot.encode()
     if format == "svg" and surroundings is LIGHT:
-        return _adaptable(transparent_svg(dot))
-    return lay_out(dot, format)
+        return _adaptable(transparent_svg(picture, dot))
+    return _laid_out(picture, dot, format)
 
 
-def transparent_svg(dot: str) -> bytes:
+def transparent_svg(picture: Picture, dot: str) -> bytes:
     """A light drawing on whatever is behind it."""
-    return lay_out(dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), "svg")
+    return _laid_out(picture, dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), "svg")
+
+
+def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
+    crossings = picture.crossings()
+    if crossings > MOST_CROSSINGS:
+        raise ValueError(
+            f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossings:,} rows, the most "
+            f"that is laid out is {MOST_CROSSINGS:,}: try --depth 1, or draw --format mermaid or dot"
+        )
+    return lay_out(dot, format)
 
 
 def picture_of(analysis: Analysis, style: Style) -> Picture:

@@ -6,6 +6,7 @@ where a drawing goes no deeper.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -132,6 +133,22 @@ class Picture:
     def network(self) -> Network:
         """What is drawn."""
         return self.analysis.network
+
+    def crossings(self) -> int:
+        """The rows that all edges cross together, each node a row below the lowest that it takes.
+
+        An engine makes something of every one of them: it is what a layout costs.
+        """
+        sources: defaultdict[Node, list[Node | str]] = defaultdict(list)
+        for edge in self.edges:
+            sources[edge.target].append(edge.source)
+        row: dict[Node | str, int] = {}
+        crossed = 0
+        for node in self.root.nodes():
+            above = [row.get(source, 0) for source in sources[node]]
+            row[node] = max(above, default=0) + 1
+            crossed += row[node] * len(above) - sum(above)
+        return crossed
 
 
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:

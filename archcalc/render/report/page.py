@@ -61,5 +61,5 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
         if not isinstance(node, str):
             drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]
             drawn[name].insert(0, drawn[name].pop(node.head))
-    svg = transparent_svg(to_dot(picture, by_category(picture), LIGHT)).decode()
+    svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
     return svg[svg.index("<svg") :], drawn

@@ -170,3 +170,33 @@ def test_too_much_to_draw():
     network = loads(f"input: [3, 8, 8]\nlayers:\n  - {{repeat: {MOST_NODES + 1}, conv: 3, kernel: 1}}\n")
     with pytest.raises(ValueError, match="the most is 4,000"):
         draw(network.analyze(), "svg")
+
+
+def densely(layers: int) -> str:
+    """Every layer takes all before it."""
+    steps = [
+        f"{{add: , from: [d0, {', '.join(f'd{at}' for at in range(to))}], name: d{to}}}" for to in range(1, layers)
+    ]
+    return f"input: [3, 8, 8]\nlayers: [{{conv: 3, kernel: 1, name: d0}}, {', '.join(steps)}]\n"
+
+
+def test_very_many_lines_are_drawn_straight():
+    """An engine that looks for the best curves takes minutes for them."""
+    analysis = loads(densely(34)).analyze()
+    picture = picture_of(analysis, Style())
+    # Each takes d0 twice, and all others once: from as many rows up as its number, down to the row before.
+    assert picture.crossings() == 1 + sum(to + to * (to + 1) / 2 for to in range(1, 34))
+    assert b"splines=line" in draw(analysis, "dot")
+    titles = [one.text for one in ElementTree.fromstring(draw(analysis, "svg")).iter(f"{SVG}title")]
+    assert {f"layer_{at}" for at in range(34)} <= set(titles)
+    assert b"splines=line" not in draw(analyzed("nasnet_a_large"), "dot", Style(every_layer=True, folded=False))
+
+
+def test_more_lines_than_can_be_laid_out():
+    analysis = loads(densely(70)).analyze()
+    for format in ("svg", "png"):
+        with pytest.raises(
+            ValueError, match="the most that is laid out is 40,000: try --depth 1, or draw --format merm"
+        ):
+            draw(analysis, format)
+    assert draw(analysis, "mermaid").count(b"-->") == 70 * 71 / 2
