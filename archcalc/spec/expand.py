@@ -17,8 +17,9 @@ from archcalc.ops.operator import Operator, shape_text
 from archcalc.spec.draft import NOWHERE, Draft, Flow, Made, Named
 from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.limits import exceeded, limit
+from archcalc.spec.names import Names
 from archcalc.spec.scope import Scope
-from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Template, Value
+from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Value
 from archcalc.spec.values import ShapeValue, Unknown
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
@@ -47,12 +48,10 @@ class Expansion:
         self.blocks = blocks
         self.replacements = replacements
         self.replaced: set[str] = set()
-        self.step_names = step_names
         self.draft = Draft()
+        self.names = Names(self.draft, step_names)
         self.mistakes: dict[Mistake, None] = {}
         self.failures = 0
-        self.unknown: dict[int, str] = {}
-        """What is said of templates that name no step: looked for once, however often they are filled."""
         self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
         self.nesting = 0
@@ -138,10 +137,12 @@ class Expansion:
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """One turn of a step: its condition, its inputs, its name."""
         if step.broken:
-            _, path = self.naming(step, flow, scope, variables, turn)
+            _, path = self.names.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
-        flows = [self.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
+        flows = (
+            [self.names.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
+        )
         if step.when is not None:
             condition = self.evaluate(step.when, flows[0], variables)
             if condition is not True and condition is not False:
@@ -156,37 +157,8 @@ class Expansion:
             return flow
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], variables))
-        inner, path = self.naming(step, flows[0], scope, variables, turn)
+        inner, path = self.names.naming(step, flows[0], scope, variables, turn)
         return self.take(step, path, flows, inner, variables)
-
-    def naming(
-        self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
-    ) -> tuple[Scope, str]:
-        """The scope of one turn of a step, and its name with the path before it."""
-        if step.name is None:
-            word = "" if turn is not None else self.word(step)
-            return scope, scope.path + scope.next_name(word, step)
-        if not step.name.fixed:
-            self.draft.work += step.name.weight
-            variables["input"] = ShapeValue(flow.shape)
-        name = step.name.fill(variables)
-        if turn is None or not step.name.fixed:
-            return scope, scope.path + scope.take(name, step)
-        loop = name, id(step.node)
-        if turn == 0 or loop not in scope.loops:  # `when` may have left out the first turns
-            path = scope.path + scope.take(name, step)
-            self.draft.groups[path] = ""
-            scope.loops[loop] = scope.inner(path, numbered=False)
-        inner = scope.loops[loop]
-        return inner, inner.path + inner.next_name("", step)
-
-    def word(self, step: Step) -> str:
-        """What a step without a name is called, before its number."""
-        if isinstance(step, Apply):
-            return step.head
-        if isinstance(step, Share):
-            return step.target.node.text.rpartition(".")[2]
-        return "side"
 
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """A step with its name fixed: apply it, and remember it under that name."""
@@ -203,7 +175,7 @@ class Expansion:
         result, meant, known = NOWHERE, step, variables
         try:
             if isinstance(step, Share):
-                earlier = self.lookup(step.target, scope, variables)
+                earlier = self.names.lookup(step.target, scope, variables)
                 meant, known = earlier.step, earlier.variables  # if it is shared in its turn
                 result = self.share(step, earlier, path, flows, scope)
             else:
@@ -384,36 +356,7 @@ class Expansion:
                 layer.shares = original.shares or original.name
         return result
 
-    # -- names and numbers
-
-    def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
-        """The flow that `from` names."""
-        self.draft.work += 10 + template.weight  # an edge of the graph: everything later walks along it
-        variables["input"] = ShapeValue(flow.shape)
-        name, scopes = scope.seen(template.fill(variables))
-        for one in scopes:
-            if name in one.given:
-                return one.given[name]
-        return self.lookup(template, scope, variables).flow
-
-    def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
-        """The earlier step that a name means, seen from a scope."""
-        name, scopes = scope.seen(template.fill(variables))
-        for one in scopes:
-            found = self.draft.named.get(one.path + name)
-            if found is not None:
-                return found
-        if id(template) not in self.unknown:
-            self.unknown[id(template)] = self.no_step(name, scope)
-        raise template.node.error(self.unknown[id(template)])
-
-    def no_step(self, name: str, scope: Scope) -> str:
-        """That a name means no step, and which one was probably meant."""
-        if name in self.step_names:
-            return f"the step {quote(name)} is not before this one, or inside another block or group"
-        seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
-        given = [name for one in scope.outward() for name in one.given]
-        return f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}"
+    # -- numbers
 
     def argument(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
         """The value of an operator's argument: a number, a word or a list of such, but no shape."""
