@@ -18,6 +18,8 @@ LONG = 40
 """A drawing with more nodes than this is folded unless it is told not to."""
 LONGEST = 250
 """A drawing with more nodes than this, although folded, shows its deepest groups as boxes, unless told how deep."""
+MOST_NODES = 4_000
+"""More than this no engine lays out in reasonable time, and nobody reads."""
 MOST_CROSSINGS = 40_000
 """More than this is not laid out: it would take minutes and gigabytes."""
 
@@ -39,6 +41,10 @@ class Style:
     """light, which as svg follows a reader's own choice of dark; or dark."""
 
 
+class TooLarge(ValueError):
+    """A drawing that no engine lays out in reasonable time; the message says what to do instead."""
+
+
 PLAIN = Style()
 """A drawing as it is if nothing is asked for."""
 
@@ -46,7 +52,7 @@ PLAIN = Style()
 def draw(analysis: Analysis, format: str, style: Style = PLAIN) -> bytes:
     """The drawing in one of `FORMATS`.
 
-    Raises `ValueError` where it is too large, or no engine can write the format.
+    Raises `TooLarge`, and `ValueError` where no engine can write the format.
     """
     picture = picture_of(analysis, style)
     paint = by_category(picture) if style.heat is None else by_cost(picture, style.heat)
@@ -69,7 +75,7 @@ def transparent_svg(picture: Picture, dot: str) -> bytes:
 def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
     crossings = picture.crossings()
     if crossings > MOST_CROSSINGS:
-        raise ValueError(
+        raise TooLarge(
             f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossings:,} rows, the most "
             f"that is laid out is {MOST_CROSSINGS:,}: try --depth 1, or draw --format mermaid or dot"
         )
@@ -79,7 +85,8 @@ def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
 def picture_of(analysis: Analysis, style: Style) -> Picture:
     """What a drawing shows: unless the style says otherwise, as much as a person can read.
 
-    A long drawing is folded; one that is still too long then goes no deeper than it must.
+    A long drawing is folded; one that is still too long then goes no deeper than it must. Raises `TooLarge` where
+    even so there are more nodes than can be drawn.
     """
     picture = compose(analysis, depth=style.depth, every_layer=style.every_layer)
     folded = size(picture) > LONG if style.folded is None else style.folded
@@ -91,6 +98,10 @@ def picture_of(analysis: Analysis, style: Style) -> Picture:
                 picture = fold(compose(analysis, depth=depth, every_layer=style.every_layer))
                 if size(picture) <= LONGEST:
                     break
+    if size(picture) > MOST_NODES:
+        raise TooLarge(
+            f"{analysis.network.name} has {size(picture):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
+        )
     return Picture(analysis, picture.root.unwrapped(), picture.edges)
 
 

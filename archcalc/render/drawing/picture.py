@@ -15,9 +15,6 @@ from archcalc.arithmetic import Shape
 from archcalc.network import Network
 from archcalc.render.rows import FOLDED
 
-MOST_NODES = 4000
-"""More than this no engine lays out in reasonable time, and nobody reads."""
-
 
 @dataclass(eq=False)
 class Node:
@@ -156,16 +153,10 @@ def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool =
 
     ``depth`` joins what stands deeper than that many names into one node for its group, as a table's depth does. With
     ``every_layer``, activations, normalization and dropout are nodes of their own.
-
-    Raises `ValueError` where there are more nodes than can be drawn.
     """
     maker = _Maker(analysis, depth, every_layer)
     for layer in analysis.network.layers:
         maker.add(maker.costs[layer.name])
-    if len(maker.nodes) > MOST_NODES:
-        raise ValueError(
-            f"{analysis.network.name} has {len(maker.nodes):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
-        )
     root = maker.clusters()
     edges = [Edge(source, node) for node in maker.nodes for source in maker.sources(node)]
     return Picture(analysis, root, edges)

@@ -13,16 +13,13 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.render.drawing.colours import DARK_RULES, LIGHT
 from archcalc.render.drawing.dot import node_ids, to_dot
-from archcalc.render.drawing.drawing import PLAIN, picture_of, transparent_svg
+from archcalc.render.drawing.drawing import PLAIN, TooLarge, picture_of, transparent_svg
 from archcalc.render.drawing.paint import by_category
 from archcalc.render.report.data import report_data
 
 
 def report(analysis: Analysis) -> str:
-    """The page.
-
-    Raises `ValueError` where the network is too large to be drawn.
-    """
+    """The page."""
     svg, drawn = _drawing(analysis)
     data = {**report_data(analysis), "drawn": drawn}
     script, style = _asset("report.js"), _asset("report.css").replace("/* drawing in the dark */", DARK_RULES)
@@ -53,13 +50,19 @@ def _digest(script: str) -> str:
 
 
 def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
-    """The drawing as an svg element, and the positions of the layers that each of its nodes is."""
-    picture = picture_of(analysis, PLAIN)
-    position = {layer.name: at for at, layer in enumerate(analysis.network.layers)}
+    """The drawing as an svg element, and the positions of the layers that each of its nodes is.
+
+    Where the network is too large to be drawn, the element says so.
+    """
     drawn: dict[str, list[int]] = {}
+    try:
+        picture = picture_of(analysis, PLAIN)
+        svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
+    except TooLarge as error:
+        return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
+    position = {layer.name: at for at, layer in enumerate(analysis.network.layers)}
     for node, name in node_ids(picture).items():
         if not isinstance(node, str):
             drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]
             drawn[name].insert(0, drawn[name].pop(node.head))
-    svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
     return svg[svg.index("<svg") :], drawn

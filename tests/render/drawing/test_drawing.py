@@ -10,8 +10,8 @@ import pytest
 import archcalc
 from archcalc.render.drawing import engine
 from archcalc.render.drawing.colours import DARK_STYLE
-from archcalc.render.drawing.drawing import Style, draw, picture_of, size
-from archcalc.render.drawing.picture import MOST_NODES, compose
+from archcalc.render.drawing.drawing import MOST_NODES, Style, draw, picture_of, size
+from archcalc.render.drawing.picture import compose
 from archcalc.render.drawing.repetition import fold
 from archcalc.spec.library import loads
 

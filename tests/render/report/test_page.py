@@ -250,6 +250,19 @@ def test_names_from_a_spec_stay_text(browser, spec_file, tmp_path):
     assert browser.title == "n · archcalc"  # an alert would have made this an error
 
 
+@in_chromium
+def test_a_network_too_large_to_be_drawn_is_reported_all_the_same(browser, tmp_path, monkeypatch):
+    monkeypatch.setattr("archcalc.render.drawing.drawing.MOST_NODES", 5)
+    path = tmp_path / "large.html"
+    path.write_text(report(archcalc.load("lenet5").analyze()), encoding="utf-8")
+    browser.get(path.as_uri())
+    opened = Page(browser)
+    assert opened.one("#drawing text").text.startswith("lenet5 has 8 boxes to draw, the most is 5")
+    opened.click("#layers tbody tr")
+    assert opened.one("#details h3").text == opened.column("name")[0] == "conv1"
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
 def embedded(page: str):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
