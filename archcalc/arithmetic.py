@@ -66,9 +66,8 @@ def minimum(left: Any, right: Any) -> Any:
 
 
 def _choose(left: Any, right: Any, numpy_name: str, sympy_name: str) -> Any:
-    if isinstance(left, int) and isinstance(right, int):  # as most are
-        return max(left, right) if sympy_name == "Max" else min(left, right)
-    for number, other in ((left, right), (right, left)):
+    plain = isinstance(left, int) and isinstance(right, int)
+    for number, other in () if plain else ((left, right), (right, left)):
         if hasattr(number, numpy_name):
             return getattr(number, numpy_name)(other)
         if hasattr(number, "free_symbols"):

@@ -6,21 +6,21 @@ checked, so that one run finds all there is to mend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
-from archcalc.arithmetic import Shape, Unmet, counted
+from archcalc.arithmetic import Unmet, counted
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
+from archcalc.spec.application import applied
 from archcalc.spec.draft import NOWHERE, Draft, Flow, Made, Named
 from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
 from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.names import Names
 from archcalc.spec.scope import Scope
 from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Value
-from archcalc.spec.values import ShapeValue, Unknown
+from archcalc.spec.values import ShapeValue, Unknown, leaves
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
 """How a step is taken: at a flow, in a scope, with variables, and in which turn of its loop."""
@@ -363,7 +363,7 @@ class Expansion:
         result = self.evaluate(value, flow, variables)
         if result.__class__ is int:  # as most are
             return result
-        if any(isinstance(one, ShapeValue) for one in _leaves(result)):
+        if any(isinstance(one, ShapeValue) for one in leaves(result)):
             raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
         return result
 
@@ -380,32 +380,6 @@ class Expansion:
         """The variables and others, for steps that remember them: their memory counts as work."""
         self.draft.work += len(variables) // 8
         return variables | others
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """The values of a list, and of the lists in it."""
-    if not isinstance(value, (list, tuple)):
-        yield value
-        return
-    for one in value:
-        yield from _leaves(one)
-
-
-def applied(
-    world: object, kind: type[Operator], shapes: tuple[Shape, ...], names: tuple[str, ...], values: list[Any]
-) -> Operator:
-    """The operator bound to its shapes. Operators never change, so equal applications are one object."""
-    try:
-        return _applied(world, kind, shapes, names, *values)
-    except TypeError:  # an argument that is a list has no hash
-        return kind(shapes, **dict(zip(names, values, strict=True)))
-
-
-@lru_cache(maxsize=8192, typed=True)
-def _applied(
-    world: object, kind: type[Operator], shapes: tuple[Shape, ...], names: tuple[str, ...], *values: Any
-) -> Operator:
-    return kind(shapes, **dict(zip(names, values, strict=True)))
 
 
 class TooMany(Exception):

@@ -21,6 +21,7 @@ from archcalc.spec.values import (
     CONSTANTS,
     FUNCTIONS,
     INTEGER,
+    OVER_LISTS,
     PARTS,
     ExpressionError,
     Record,
@@ -296,7 +297,7 @@ class _Compiler:
         if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
             raise self.error(node, f"{name} takes plain arguments only")
         arguments = [self.compile(one) for one in node.args]
-        self.weight += LIST_WEIGHT if name in ("min", "max", "sum", "range") else 5
+        self.weight += LIST_WEIGHT if name in OVER_LISTS else 5
         return self.guarded(node, lambda variables: function(*[one(variables) for one in arguments]))
 
     def truth(self, node: ast.AST, value: Any) -> bool:

@@ -196,8 +196,9 @@ class Reader:
                 items = value.items if isinstance(value, Sequence) else [value]
                 step.sources = [Template(item) for item in items]
             elif key.text in ("when", "repeat"):
-                setattr(step, key.text, Value(value))
-                self._check_value(getattr(step, key.text), ())
+                modifier = Value(value)
+                setattr(step, key.text, modifier)
+                self._check_value(modifier, ())
             elif key.text == "for":
                 step.loop = self._loop(value)
             elif key.text == "train":

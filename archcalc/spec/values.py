@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
@@ -123,6 +123,15 @@ def _length(values: list[Any]) -> int:
                 break
             length += _length(value) if isinstance(value, list) else 0
     return length
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """The values of a list, and of the lists in it."""
+    if not isinstance(value, (list, tuple)):
+        yield value
+        return
+    for one in value:
+        yield from leaves(one)
 
 
 def is_plain(value: Any) -> bool:
@@ -285,3 +294,6 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sum": _sum,
     "round_to": round_to,
 }
+
+OVER_LISTS = ("min", "max", "range", "sum")
+"""The functions whose work grows with a list."""

@@ -5,18 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc import SpecError
+from tests.spec.mistakes import mistakes
 
 INPUT = "input: [3, 8, 8]\n"
-
-
-def mistakes(text: str) -> list:
-    """Expand a wrong spec; give its mistakes."""
-    with pytest.raises(SpecError) as caught:
-        archcalc.loads(text)
-    return caught.value.mistakes
-
-
 LIST = "a list has at most 1000 values"
 STEPS, WORK = "the limit of steps is 100,000", "the limit of work is 2,000,000"
 EXHAUSTING = {

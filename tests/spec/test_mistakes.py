@@ -6,6 +6,7 @@ import pytest
 
 import archcalc
 from archcalc import SpecError
+from tests.spec.mistakes import mistakes
 
 HEAD = "name: t\ninput: [3, 32, 32]\nlayers:\n"
 
@@ -54,12 +55,6 @@ STEPS = {
     "- {conv: 8, kernel: 3": ("5:1", "this is not YAML"),
     "\t- relu": ("4:1", "indented by spaces"),
 }
-
-
-def mistakes(text: str, **settings):
-    with pytest.raises(SpecError) as caught:
-        archcalc.loads(text, **settings)
-    return caught.value.mistakes
 
 
 @pytest.mark.parametrize("steps", STEPS)
