@@ -19,7 +19,7 @@ MEASURES = ("inference", "saved", "training")
 
 
 def verification_text(results: Sequence[Verification]) -> str:
-    """The table of all results, then what differs."""
+    """The table of all results, then every difference and note."""
     names = list(dict.fromkeys(check.name for result in results for check in result.checks))
     headings = [
         "network",
@@ -43,11 +43,10 @@ def verification_text(results: Sequence[Verification]) -> str:
     for result in results:
         if result.problem:
             lines.append(f"{result.network}: {printable(result.problem)}")
-        lines += [
-            f"{result.network}: {check.name}: {printable(check.detail)}"
-            for check in result.checks
-            if check.passed is False
-        ]
+        for check in result.checks:
+            said = check.note if check.passed is not False else check.detail
+            if said:
+                lines.append(f"{result.network}: {check.name}: {printable(said)}")
     failed = sum(not result.passed for result in results)
     lines.append(f"{len(results)} network{'s' if len(results) != 1 else ''}, {failed} with differences or problems")
     return "\n".join(lines) + "\n"

@@ -66,7 +66,7 @@ class Verification:
     memory: dict[str, Any] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
-    """Why it could not be verified to the end: out of memory, an operation that the device has not."""
+    """Why it could not be verified to the end: out of memory, an operation that the device lacks, a wrong reference."""
 
     @property
     def passed(self) -> bool:
@@ -93,7 +93,7 @@ def verify(
             _verify(network, settings, device_peak, result)
         except torch.OutOfMemoryError:
             result.problem = _out_of_memory(network, settings)
-        except (RuntimeError, NotImplementedError) as error:
+        except (RuntimeError, NotImplementedError, ValueError) as error:
             result.problem = str(error).strip().splitlines()[0][:300]
         release(settings.device)
         yield result

@@ -15,7 +15,6 @@ import sympy
 import torch
 from fvcore.nn import FlopCountAnalysis
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import CONVENTIONS
 from archcalc.analysis.liveness import peak
@@ -25,10 +24,12 @@ from archcalc.ops import registry
 from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
 from archcalc.runtime.building import build_module, is_module
 from archcalc.runtime.checks import Subject
+from archcalc.runtime.flop_counter import counts_attention, torch_counter, torch_counter_of_unfused_attention
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
 
 BATCH = 2
+CPU = torch.device("cpu")
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{number}")
     for kind, operator in registry().items()
@@ -81,8 +82,8 @@ def test_shape_and_weights_are_those_of_torch(kind, example):
 def test_torch_convention_is_what_torch_counts(kind, example):
     op = apply(kind, example)
     module = build_module(network_of(op)).eval()
-    torch.backends.mha.set_fastpath_enabled(False)  # it hides the work from the counter
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    counting = torch_counter() if counts_attention(CPU) else torch_counter_of_unfused_attention()
+    with counting as counter, torch.no_grad():
         module(*random_inputs(op))
     assert BATCH * CONVENTIONS["torch"].flops(op, op.work()) == counter.get_total_flops()
 

@@ -10,7 +10,7 @@ import torch
 import archcalc
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.runtime.checks import torch_counter
+from archcalc.runtime.flop_counter import misses_attention, torch_counter
 from archcalc.spec.library import bundled_networks, open_spec
 
 CASES = [
@@ -31,11 +31,13 @@ NETWORKS = [
 ]
 
 
-def counted(network: Network, device: str, inputs_too: bool) -> int:
-    """What torch's counter says of a training step of one sample."""
+def counted(network: Network, device: str) -> int:
+    """What torch's counter says of a training step of one sample; skips where this version's sees no attention."""
     with torch.device(device):
         module = archcalc.build(network).eval()
-        inputs = [torch.zeros(1, *shape, requires_grad=inputs_too) for shape in network.inputs.values()]
+        inputs = [torch.zeros(1, *shape) for shape in network.inputs.values()]
+    if misses_attention(module, inputs):
+        pytest.skip(f"the counter of torch {torch.__version__} sees no attention on {device}")
     with torch_counter() as counter:
         outputs = module(*inputs)
         if outputs.requires_grad:
@@ -51,7 +53,7 @@ def test_every_operator_at_the_start_of_a_network(kind, example):
     op = registry()[kind](example.inputs, **example.arguments)
     names = tuple(f"x{at}" for at in range(len(example.inputs)))
     network = Network("one", dict(zip(names, example.inputs, strict=True)), (Layer("it", op, names),), ("it",))
-    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu", False)
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu")
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
@@ -65,7 +67,7 @@ def test_every_operator_after_what_is_trained(kind, example):
     ]
     layers = (*before, Layer("it", op, tuple(layer.name for layer in before)))
     network = Network("one", dict(zip(names, example.inputs, strict=True)), layers, ("it",))
-    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu", False)
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu")
 
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
@@ -73,7 +75,7 @@ def test_every_network(path, variant):
     network = SPECS[path].network(variant)
     # on the meta device attention is not fused, as it is elsewhere
     device = "cpu" if any(layer.op.kind == "multi_head_attention" for layer in network) else "meta"
-    assert network.analyze(convention="torch").totals.step_flops == counted(network, device, False)
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, device)
 
 
 def test_of_plain_convolutions_the_step_is_three_times_the_forward_pass_less_the_first_input():

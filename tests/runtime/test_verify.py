@@ -11,7 +11,7 @@ from torch import nn
 
 import archcalc
 from archcalc.analysis import CONVENTIONS, costs
-from archcalc.runtime import checks
+from archcalc.runtime import checks, flop_counter
 from archcalc.runtime.checks import CHECKS, Subject
 from archcalc.runtime.verify import Settings, verify
 
@@ -65,6 +65,33 @@ def test_a_wrong_count_is_named_with_its_layer(check, tool):
     assert found.passed is False
     if tool == "torch":
         assert "one: archcalc 65,536, torch 8,192" in found.detail
+
+
+ATTENTION = "{name: tokens, input: [5, 8], layers: [{linear: 8, name: fc}, {multi_head_attention, heads: 2, name: mha}]}"
+
+
+def test_a_counter_that_misses_attention_is_no_difference(cli, spec_file, monkeypatch):
+    """Take the formulas of attention from torch's counter, as some versions lack them: verify says so, and passes."""
+    from torch.utils import flop_counter as torchs
+
+    without = {op: formula for op, formula in torchs.flop_registry.items() if "scaled_dot_product" not in str(op)}
+    monkeypatch.setattr(torchs, "flop_registry", without)
+    flop_counter.counts_attention.cache_clear()
+    result = cli("verify", spec_file(ATTENTION), "--device", "cpu")
+    flop_counter.counts_attention.cache_clear()
+    version = torch.__version__.partition("+")[0]
+    assert result.code == 0, result.out
+    assert f"tokens: torch: does not count attention on this device ({version}); it was counted without" in result.out
+    assert f"tokens: backward: does not count attention on this device ({version})\n" in result.out
+
+
+def test_a_wrong_count_beside_attention_is_a_difference_with_any_counter():
+    """5·8·8·(1 + 4) multiply-adds of projections and 2·5·5·8 of attention, of which torch does not see fc's."""
+    wrong = subject(ATTENTION)
+    wrong.module.fc = nn.Identity()
+    check = checks.check_torch(wrong)
+    assert check.passed is False
+    assert "total: archcalc 8,000, torch 6,720" in check.detail
 
 
 def test_a_convention_that_is_off_is_found(monkeypatch):

@@ -1,0 +1,56 @@
+"""PyTorch's own counter of FLOPs, and whether it sees attention.
+
+Some versions of `torch.utils.flop_counter` have no formula for the fused attention kernel of a device, and then count it
+as 0 without saying so. Which do is asked of the counter itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcalc.runtime.memory import step_by_step_attention
+
+
+@contextmanager
+def torch_counter() -> Iterator[FlopCounterMode]:
+    """Count with `FlopCounterMode`; attention modules run step by step, as their fast path hides work from it."""
+    with step_by_step_attention(), FlopCounterMode(display=False) as counter:
+        yield counter
+
+
+@contextmanager
+def torch_counter_of_unfused_attention() -> Iterator[FlopCounterMode]:
+    """The same, with attention as two plain matrix products, which every version counts."""
+    with sdpa_kernel(SDPBackend.MATH), torch_counter() as counter:
+        yield counter
+
+
+@cache
+def counts_attention(device: torch.device) -> bool:
+    """Return whether the counter sees a small fused attention on this device, forward and backward."""
+    tensors: list[Tensor] = [torch.zeros(1, 1, 2, 8, device=device, requires_grad=True) for _ in range(3)]
+    with torch_counter() as counter:
+        output = scaled_dot_product_attention(*tensors)
+        forward = counter.get_total_flops()
+        output.sum().backward()
+    return 0 < forward < counter.get_total_flops()
+
+
+def misses_attention(module: nn.Module, inputs: Sequence[Tensor]) -> bool:
+    """Return whether the counter misses attention in this module: without the fused kernel it counts more."""
+    if counts_attention(inputs[0].device):
+        return False
+    totals = []
+    for counting in (torch_counter(), torch_counter_of_unfused_attention()):
+        with counting as counter, torch.no_grad():
+            module(*inputs)
+        totals.append(counter.get_total_flops())
+    return totals[0] < totals[1]

@@ -1,0 +1,73 @@
+"""Reference implementations are built without trained weights, and nothing is downloaded."""
+
+from __future__ import annotations
+
+import re
+import socket
+
+import pytest
+import torch
+
+from archcalc.runtime.reference import reference_module
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """No connection can be made, and no weights lie in a cache."""
+
+    def refuse(*arguments, **keywords):
+        raise AssertionError("something is downloaded")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        *("torchvision:resnet18", "torchvision:googlenet", "timm:resnet18"),
+        *("torchvision:fcn_resnet50", "torchvision:deeplabv3_mobilenet_v3_large", "torchvision:lraspp_mobilenet_v3_large"),
+        *("torchvision:r3d_18", "torchvision:s3d", "torchvision:raft_small", "torchvision:quantized_mobilenet_v2"),
+        *("torchvision:fasterrcnn_resnet50_fpn", "torchvision:ssd300_vgg16", "torchvision:maskrcnn_resnet50_fpn"),
+    ],
+)
+def test_nothing_is_downloaded(reference, no_network):
+    with torch.device("meta"):
+        assert any(True for _ in reference_module(reference).parameters())
+
+
+def test_keywords_are_those_of_the_builder():
+    with torch.device("meta"):
+        with_aux = reference_module("torchvision:fcn_resnet50(aux_loss=true)").state_dict()
+        without = reference_module("torchvision:fcn_resnet50(aux_loss=false, num_classes=5)").state_dict()
+        narrow = reference_module("timm:resnet18(num_classes=7, in_chans=1)").state_dict()
+    assert any(name.startswith("aux_classifier.") for name in with_aux)
+    assert not any(name.startswith("aux_classifier.") for name in without)
+    assert without["classifier.4.weight"].shape == (5, 512, 1, 1)
+    assert narrow["fc.weight"].shape == (7, 512)
+    assert narrow["conv1.weight"].shape == (64, 1, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("keras:resnet50", "a reference is torchvision:NAME or timm:NAME"),
+        ("torchvision:resnet18(", "a reference is torchvision:NAME or timm:NAME"),
+        ("timm:hf-hub:somebody/model", "a reference is torchvision:NAME or timm:NAME"),
+        ("timm:local-dir:/tmp", "a reference is torchvision:NAME or timm:NAME"),
+        ("torchvision:resnet18(5)", "keywords are written KEYWORD=VALUE, not 5"),
+        ("torchvision:resnet18(weights=DEFAULT)", "is built without trained weights, so it takes no weights"),
+        ("torchvision:fcn_resnet50(weights_backbone=DEFAULT)", "so it takes no weights_backbone"),
+        ("timm:resnet18(pretrained=true)", "so it takes no pretrained"),
+        ("timm:resnet18(checkpoint_path=model.pth)", "so it takes no checkpoint_path"),
+        ("torchvision:no_such_network", "torchvision:no_such_network cannot be built: Unknown model no_such_network"),
+        ("timm:no_such_network", "timm:no_such_network cannot be built"),
+        ("torchvision:resnet18(depth=5)", "torchvision:resnet18(depth=5) cannot be built"),
+    ],
+)
+def test_other_references_are_refused(reference, said, no_network):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        reference_module(reference)
