@@ -47,6 +47,10 @@ def verification_text(results: Sequence[Verification]) -> str:
             said = check.note if check.passed is not False else check.detail
             if said:
                 lines.append(f"{result.network}: {check.name}: {printable(said)}")
+        for quantity, figures in result.memory.items():
+            if figures["within"] is False:
+                predicted, measured = figures["predicted_bytes"], figures["measured_bytes"]
+                lines.append(f"{result.network}: {quantity}: predicted {predicted:,} B, measured {measured:,} B")
     failed = sum(not result.passed for result in results)
     lines.append(f"{len(results)} network{'s' if len(results) != 1 else ''}, {failed} with differences or problems")
     return "\n".join(lines) + "\n"

@@ -23,6 +23,7 @@ from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.requirements import need
+from archcalc.runtime.tolerances import OUTPUT
 
 MOST_NAMED = 3
 """How many of the layers that differ are named."""
@@ -230,9 +231,8 @@ def check_reference(subject: Subject) -> Check:
         float((own - their).abs().max() / their.abs().max().clamp_min(1e-30))
         for own, their in zip(ours, theirs, strict=True)
     )
-    tolerance = 1e-10 if exact == torch.float64 else 1e-4
     figures = {"reference": name, "relative_error": error}
-    if not error <= tolerance:
+    if not error <= OUTPUT[str(exact).removeprefix("torch.")]:
         return Check("reference", False, f"outputs differ by {error:.1e} of {name}'s largest", figures)
     return Check("reference", True, figures=figures)
 

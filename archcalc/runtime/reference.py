@@ -35,7 +35,9 @@ def reference_module(reference: str) -> nn.Module:
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
-        raise ValueError(f"a reference is torchvision:NAME or timm:NAME, with (KEYWORD=VALUE, …) if need be: {reference}")
+        raise ValueError(
+            f"a reference is torchvision:NAME or timm:NAME, or either with (KEYWORD=VALUE, …), not {reference}"
+        )
     package, name, text = match.groups()
     keywords = _keywords(text or "")
     try:

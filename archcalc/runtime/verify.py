@@ -21,6 +21,7 @@ from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
+from archcalc.runtime.tolerances import Tolerance, tolerance
 
 COMPARED_WITH = ("torchvision", "timm", "fvcore")
 """Packages whose versions a report names."""
@@ -70,8 +71,9 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs and nothing went wrong."""
-        return not self.problem and all(check.passed is not False for check in self.checks)
+        """Whether nothing differs by more than it may, and nothing went wrong."""
+        counted = all(check.passed is not False for check in self.checks)
+        return not self.problem and counted and all(figures["within"] is not False for figures in self.memory.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -121,21 +123,37 @@ def _memory(subject: Subject, settings: Settings) -> dict[str, dict[str, Any]]:
     samples = subject.inputs(batch=several)
     analysis = subject.network.analyze(batch=several, dtype=settings.dtype)
     saved, step = training_memory(analysis).saved, training_peak(analysis, "none").live_bytes
+    measures: dict[str, tuple[int, int, Callable[[], int]]] = {
+        "inference": (inference, settings.batch, lambda: inference_peak(module, images)),
+        "saved": (saved, several, lambda: saved_bytes(module, samples)),
+        "training": (step, several, lambda: measured_training_peak(module, samples)),
+    }
     return {
-        "inference": _beside(inference, settings.batch, lambda: inference_peak(module, images)),
-        "saved": _beside(saved, several, lambda: saved_bytes(module, samples)),
-        "training": _beside(step, several, lambda: measured_training_peak(module, samples)),
+        quantity: {
+            "batch": batch,
+            **_beside(
+                predicted,
+                measure,
+                tolerance(quantity, subject.network, settings.device.type, settings.channels_last),
+            ),
+        }
+        for quantity, (predicted, batch, measure) in measures.items()
     }
 
 
-def _beside(predicted: int, batch: int, measure: Callable[[], int]) -> dict[str, Any]:
+def _beside(predicted: int, measure: Callable[[], int], allowed: Tolerance) -> dict[str, Any]:
     """Bytes that are predicted beside those that are measured; None where the device has not so much memory."""
     try:
         measured = measure()
     except torch.OutOfMemoryError:
         measured = None
-    ratio = predicted / measured if measured else None
-    return {"batch": batch, "predicted_bytes": predicted, "measured_bytes": measured, "ratio": ratio}
+    return {
+        "predicted_bytes": predicted,
+        "measured_bytes": measured,
+        "ratio": predicted / measured if measured else None,
+        "within": None if measured is None else allowed.admits(predicted, measured),
+        "tolerance": allowed._asdict(),
+    }
 
 
 def _timing(subject: Subject, settings: Settings, device_peak: float) -> dict[str, Any]:

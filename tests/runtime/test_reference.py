@@ -29,7 +29,7 @@ def no_network(monkeypatch, tmp_path):
     "reference",
     [
         *("torchvision:resnet18", "torchvision:googlenet", "timm:resnet18"),
-        *("torchvision:fcn_resnet50", "torchvision:deeplabv3_mobilenet_v3_large", "torchvision:lraspp_mobilenet_v3_large"),
+        *("torchvision:fcn_resnet50", "torchvision:deeplabv3_resnet50", "torchvision:lraspp_mobilenet_v3_large"),
         *("torchvision:r3d_18", "torchvision:s3d", "torchvision:raft_small", "torchvision:quantized_mobilenet_v2"),
         *("torchvision:fasterrcnn_resnet50_fpn", "torchvision:ssd300_vgg16", "torchvision:maskrcnn_resnet50_fpn"),
     ],

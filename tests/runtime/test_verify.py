@@ -67,7 +67,7 @@ def test_a_wrong_count_is_named_with_its_layer(check, tool):
         assert "one: archcalc 65,536, torch 8,192" in found.detail
 
 
-ATTENTION = "{name: tokens, input: [5, 8], layers: [{linear: 8, name: fc}, {multi_head_attention, heads: 2, name: mha}]}"
+ATTENTION = "{name: tokens, input: [5, 8], layers: [{linear: 8, name: fc}, {multi_head_attention, heads: 2}]}"
 
 
 def test_a_counter_that_misses_attention_is_no_difference(cli, spec_file, monkeypatch):
@@ -121,6 +121,16 @@ def test_memory_and_time_are_measured_beside_the_prediction():
         assert figures["predicted_bytes"] == figures["measured_bytes"] > 0
         assert (figures["ratio"], figures["batch"]) == (1, 4)
     assert result.timing["images_per_second"] > 0
+
+
+@pytest.mark.parametrize("quantity", ["inference", "saved", "training"])
+def test_memory_that_is_off_by_more_than_it_may_be_is_a_difference(quantity, cli, spec_file, monkeypatch):
+    measures = {"inference": "inference_peak", "saved": "saved_bytes", "training": "measured_training_peak"}
+    monkeypatch.setattr(f"archcalc.runtime.verify.{measures[quantity]}", lambda module, inputs: 4_000_000)
+    result = cli("verify", spec_file(SMALL), "--device", "cpu")
+    assert result.code == 1
+    assert f"small: {quantity}: predicted " in result.out
+    assert ", measured 4,000,000 B\n" in result.out
 
 
 def test_a_network_without_weights_is_verified_too():
