@@ -58,8 +58,11 @@ def _is_addition_of_gradients(func: Any) -> bool:
     return func is torch.ops.aten.add.Tensor and torch._C._current_graph_task_id() != -1
 
 
-def _counts(tensor: Tensor) -> tuple[int, int, bool]:
-    """How often a tensor and its memory are held, and whether it fills its memory."""
+def _counts(tensor: Any) -> tuple[int, int, bool]:
+    """How often a tensor and its memory are held, and whether it fills its memory.
+
+    Not every version declares `Tensor._use_count` in its types.
+    """
     storage = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
     return tensor._use_count(), storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
 

@@ -145,6 +145,8 @@ def parse(document: Document) -> Mapping:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(document.file, document.lines, mark.line, mark.column) if mark else None
+        if "nesting depth" in (error.problem or ""):  # libyaml looks ahead, and has a bound of its own
+            raise SpecError(exceeded("depth", "this is nested too deep"), place) from None
         problem = ": ".join(part for part in (error.context, error.problem) if part)
         raise SpecError(f"this is not YAML: {problem}{_hint(document, place)}", place) from None
     except yaml.reader.ReaderError as error:
