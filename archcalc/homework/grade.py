@@ -49,11 +49,11 @@ class GradedCell:
     written: str
     """What stands in the sheet, shortened if it is long; empty where nothing does."""
     expected: str | None
-    """The right answer with its unit; None where it is not revealed."""
+    """The right answer with its unit; None where it is not revealed, and always where the student gave none."""
     feedback: str = ""
     """One or two sentences for the student; empty for a right cell."""
     derivation: tuple[str, ...] = ()
-    """Lines of `archcalc explain`, or its formula without the numbers where the answer is not revealed."""
+    """Of a wrong cell, the lines of `archcalc explain`; without the numbers where they may give something away."""
     diagnosis: Diagnosis | None = None
 
     @property
