@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Broken, Entry
+from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Broken, Entry, Grid, bounded
 from archcalc.runtime.requirements import need
 
 MOST_UNPACKED = 6_000_000
@@ -23,26 +23,18 @@ FORMULA = "="
 """How the text of a formula begins, which is not read as an answer."""
 
 
-def read_workbook(content: bytes) -> Iterator[Iterator[list[Entry]]]:
+def read_workbook(content: bytes) -> list[Grid]:
     """The rows of each sheet. A formula is its text: what it would give is not known without a spreadsheet."""
     openpyxl = need("openpyxl", "homework")
-    with _damaged():
-        clean = _unpacked(content)
-        workbook = openpyxl.load_workbook(clean, read_only=True, data_only=False, keep_links=False)
-        sheets = workbook.worksheets[:MOST_SHEETS]
-    for sheet in sheets:
-        sheet.reset_dimensions()  # what a file says of its size is not to be trusted
-        yield _rows(sheet)
-
-
-@contextmanager
-def _damaged() -> Iterator[None]:
-    """Say that a workbook cannot be read, whatever it makes zipfile or openpyxl raise."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clean = _unpacked(content)
+            workbook = openpyxl.load_workbook(clean, read_only=True, data_only=False, keep_links=False)
+            return [bounded(_rows(sheet)) for sheet in workbook.worksheets[:MOST_SHEETS]]
     except Broken:
         raise
-    except Exception as error:
+    except Exception as error:  # whatever a damaged workbook makes zipfile and openpyxl raise
         raise Broken(f"it is no workbook that can be read ({type(error).__name__})") from None
 
 
@@ -81,12 +73,12 @@ def _ascii(xml: bytearray) -> bytearray:
 
 
 def _rows(sheet: Any) -> Iterator[list[Entry]]:
-    """The rows; a sheet that is larger than a table may be ends with a row too many, which `bounded` refuses."""
-    with _damaged():
-        for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), 1):
-            if number > 4 * MOST_ROWS:
-                raise Broken(f"it has more than {MOST_ROWS:,} rows")
-            yield [_entry(cell) for cell in row]
+    """The rows, empty ones too, of which a sheet may have some more than a table."""
+    sheet.reset_dimensions()  # what a file says of its size is not to be trusted
+    for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), 1):
+        if number > 4 * MOST_ROWS:
+            raise Broken(f"it has more than {MOST_ROWS:,} rows")
+        yield [_entry(cell) for cell in row]
 
 
 def _entry(cell: Any) -> Entry:

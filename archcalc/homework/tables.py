@@ -53,12 +53,18 @@ class Table:
 
 
 def read_tables(path: Path) -> list[Table]:
-    """The tables that a file may hold, the likeliest first; `Broken` if it is none."""
-    content = read_bytes(path)
+    """The tables that a file may hold, the likeliest first, none of them empty; `Broken` if there is none."""
+    tables = [table for table in _tables(read_bytes(path)) if table.grid]
+    if not tables:
+        raise Broken("it has no rows")
+    return tables
+
+
+def _tables(content: bytes) -> list[Table]:
     if content[:4] == b"PK\x03\x04":
         from archcalc.homework.spreadsheet import read_workbook
 
-        return [Table(bounded(rows)) for rows in read_workbook(content)]
+        return list(map(Table, read_workbook(content)))
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise Broken("it is an old Excel file (.xls): save it as .xlsx or CSV")
     text = decode(content)
@@ -120,8 +126,6 @@ def bounded(rows: Iterable[Sequence[Entry]]) -> Grid:
         if len(grid) == MOST_ROWS:
             raise Broken(f"it has more than {MOST_ROWS:,} rows")
         grid.append([_short(cell) for cell in cells])
-    if not grid:
-        raise Broken("it has no rows")
     return grid
 
 
