@@ -18,6 +18,8 @@ class Verdict(str, Enum):
     WRONG = "wrong"
     MISSING = "missing"
     """Left empty, or its row or column is not in the sheet."""
+    UNDECIDED = "undecided"
+    """A formula that is neither proved to be right nor shown to be wrong: a person has to decide."""
     UNREADABLE = "unreadable"
     """Something stands there that cannot be read as an answer."""
 

@@ -30,7 +30,6 @@ from archcalc.render.mathematics import line_text, term_text
 from archcalc.render.rows import Row
 from archcalc.spec.errors import quote
 
-
 FAULT = "archcalc itself fails on it: please report this"
 Writer = Callable[[Line], str]
 """How a line of a derivation is written."""
@@ -42,8 +41,7 @@ class Grader:
     Args:
         key: what is asked, and what is right.
         tolerance: when a number is right.
-        reveal: whether feedback may give the right answer beside a wrong one; otherwise it hints. Beside no answer there
-            is nothing of it.
+        reveal: whether feedback may give the right answer beside a wrong one; otherwise it hints.
     """
 
     def __init__(self, key: AnswerKey, tolerance: Tolerance = DIGITS, reveal: bool = False) -> None:
@@ -255,6 +253,8 @@ class _Marking:
             elif verdict is Verdict.WRONG:
                 diagnosis = self._diagnosis(row, read, truth, fed)
                 feedback = diagnosis.says if diagnosis is not None else "No usual mistake gives this number."
+            elif verdict is Verdict.UNDECIDED:
+                feedback = "Whether it is equal to the right formula was not decided: a person will look at it."
             else:
                 feedback = ""
         reveal = self.grader.reveal and read.answer is not None
@@ -273,8 +273,9 @@ class _Marking:
     def _verdict(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
         question, answer, tolerance = read.question, read.answer, self.grader.tolerance
         assert answer is not None
-        if answer.fits(truth, question, tolerance):
-            return Verdict.RIGHT
+        fits = answer.fits(truth, question, tolerance)
+        if fits is not False:
+            return Verdict.RIGHT if fits else Verdict.UNDECIDED
         if row.of_group and row.name == TOTAL:
             return Verdict.CARRIED if self._is_own_sum(question, answer) else Verdict.WRONG
         is_size = isinstance(answer, Sizes)
