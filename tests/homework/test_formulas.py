@@ -101,7 +101,9 @@ def test_what_is_right_for_many_numbers_only_is_never_right(text):
     assert equal(text, "9C^2") is False
 
 
-@pytest.mark.parametrize("text", ["9C^2 + floor(1/(C + H))", "9C^2 * floor(1 + 1/(C+1))", "9C^2 + floor(H/(W + 999999H))"])
+@pytest.mark.parametrize(
+    "text", ["9C^2 + floor(1/(C + H))", "9C^2 * floor(1 + 1/(C+1))", "9C^2 + floor(H/(W + 999999H))"]
+)
 def test_what_is_neither_proved_nor_refuted_is_undecided(text):
     """Each is 9C², which no rule of algebra that is known here shows."""
     assert equal(text, "9C^2") is None

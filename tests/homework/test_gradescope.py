@@ -211,9 +211,7 @@ def not_a_workbook(folder):
     (folder / "a.xlsx").write_bytes(b"PK\x03\x04" + b"\0" * 100)
 
 
-@pytest.mark.parametrize(
-    "hand_in", [nothing, two, binary, link, prose, blank, unreadable, not_a_workbook]
-)
+@pytest.mark.parametrize("hand_in", [nothing, two, binary, link, prose, blank, unreadable, not_a_workbook])
 def test_a_broken_submission_has_results_too(graded, tmp_path, hand_in):
     """No points, the same tests worth the same, the reason on top, and not one answer."""
     folder = tmp_path / "submission"
