@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.gradescope import Style, results_json
+from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import QUESTIONS, asked, points_of
 from archcalc.render.grades import render_class, render_sheet, summary_csv
@@ -215,11 +215,11 @@ unread = st.sampled_from(["many", "23,2,96,1", "=A1*2", "12 apples", "64x", "1" 
 given_wrong = st.sampled_from(["1", "17", "2.5k", "64x55x55", "3x3x3", "99999"])
 
 
-def shown_in(sheet, style=Style()):
+def shown_in(sheet):
     """Every text that is made of a sheet."""
     texts = [render_sheet(sheet, format) for format in ("text", "markdown", "json")]
     texts += [render_class([sheet], format) for format in ("text", "markdown", "json")]
-    return "\n".join([*texts, results_json(sheet, style)])
+    return "\n".join([*texts, results_json(sheet, Style())])
 
 
 def numbers_of(text):
@@ -351,7 +351,7 @@ submissions = st.one_of(
 @settings(many, max_examples=250)
 @given(content=submissions)
 def test_whatever_is_handed_in_ends_no_run(grade, key, content):
-    """It is graded, or has a reason why not, which is never a fault of archcalc's; and it can be shown and summed up."""
+    """It is graded, or has a reason why not, which is never a fault of archcalc's; and it can be shown."""
     sheet = grade(content, "answers.xlsx", key=key, reveal=True)
     assert FAULT not in (sheet.problem or "")
     assert sheet.problem != ""
