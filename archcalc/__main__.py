@@ -1,5 +1,64 @@
-"""`python -m archcalc`."""
+"""`archcalc` and `python -m archcalc`: the command line, which an interrupt ends with one line, imports included."""
 
-from archcalc.cli import main
+from __future__ import annotations
 
-main()
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+INTERRUPTED = 130
+_interrupts = 0
+
+
+def main() -> None:
+    """Run the command line. An interrupt is one line and exit code 130, whenever it comes."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody has chosen to ignore it
+        signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _unraisable
+    from archcalc.cli import main as run
+
+    run()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Unwind a command, so that it leaves nothing half done; end at once before it, after it, and amid its imports.
+
+    Nothing can be raised through an import: it may be taken for a library that is missing, or end the process.
+    """
+    global _interrupts
+    _interrupts += 1
+    within = False
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _end()
+        within = within or (frame.f_code.co_name, frame.f_globals.get("__name__")) == ("invoke", "archcalc.cli")
+        frame = frame.f_back
+    if not within or _interrupts > 1:
+        _end()
+    raise KeyboardInterrupt
+
+
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
+    """End where an interrupt was raised and lost, as in what the garbage collector calls."""
+    if isinstance(lost.exc_value, KeyboardInterrupt):
+        _end()
+    sys.__unraisablehook__(lost)
+
+
+def _end() -> NoReturn:
+    """End at once, without unfinished files and without other processes."""
+    if "archcalc.files" in sys.modules:
+        sys.modules["archcalc.files"].remove_unfinished()
+    if "multiprocessing" in sys.modules:
+        for child in sys.modules["multiprocessing"].active_children():
+            child.terminate()
+    with contextlib.suppress(OSError):
+        os.write(2, b"interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+_unfinished: set[str] = set()
+
+
+def remove_unfinished() -> None:
+    """Remove what is not whole yet: for a process that is about to end."""
+    for path in _unfinished:
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[str]:
@@ -27,6 +39,7 @@ def whole_file(path: Path) -> Iterator[str]:
             os.close(os.open(target, os.O_WRONLY))
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_beside(target), suffix=".part")
         os.close(handle)
+        _unfinished.add(temporary)
         try:
             yield temporary
             # mkstemp makes a private file; the result is as open as the one before, or as an ordinary new one.
@@ -36,6 +49,8 @@ def whole_file(path: Path) -> Iterator[str]:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
+        finally:
+            _unfinished.discard(temporary)
 
 
 @contextlib.contextmanager
@@ -51,6 +66,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=_beside(target)))
+            _unfinished.add(str(temporary))
             yield temporary
             temporary.chmod(0o777 & ~_umask())
             if target.exists():
@@ -63,6 +79,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
                 with contextlib.suppress(OSError):
                     parent.rmdir()
             raise
+        finally:
+            _unfinished.discard(str(temporary))
 
 
 @contextlib.contextmanager

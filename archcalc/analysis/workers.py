@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from archcalc.analysis.sweep import Piece, Plan, Result, Sweep
@@ -40,17 +42,38 @@ def results(plan: Plan, jobs: int = 1, dask: str | None = None) -> Iterator[Resu
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
-        with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+        try:
             yield from _streamed(pool, plan, AHEAD * jobs)
+        except BaseException:  # an interrupt too: what is under way is for nobody
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
     else:
         sweep = Sweep(plan)
         yield from map(sweep.compute, plan.pieces())
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here hear no interrupt: the one that started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _streamed(executor: Any, plan: Plan, ahead: int) -> Iterator[Result]:
     waiting: deque[Any] = deque()
     for piece in plan.pieces():
-        waiting.append(executor.submit(compute, plan, piece))
+        with _deaf():
+            waiting.append(executor.submit(compute, plan, piece))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:

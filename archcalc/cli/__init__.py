@@ -41,6 +41,16 @@ class Commands(click.Group):
             hint = did_you_mean(word, self.list_commands(context))
             raise click.UsageError(f"there is no command '{word}'{hint}", context) from error
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; an interrupt is told in one line."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            from archcalc.cli._streams import remark
+
+            remark("interrupted")
+            context.exit(130)
+
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """An example of every command."""
         with formatter.section("Examples"):
@@ -80,9 +90,6 @@ def main() -> None:
         # A command returns nothing; click returns the code of `Context.exit`.
         code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
-    except click.exceptions.Abort:
-        remark("interrupted")
-        code = 130
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)

@@ -42,7 +42,11 @@ def key_options(function: F) -> F:
 def grading_options(function: F) -> F:
     """How answers are graded."""
     for option in (
-        click.option("--no-reveal", is_flag=True, help="Hint at what is wrong without giving the answers."),
+        click.option(
+            "--reveal/--no-reveal",
+            default=None,
+            help="Give the right answer beside a wrong one, or only hints. [an autograder hints]",
+        ),
         click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
         click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
     ):

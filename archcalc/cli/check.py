@@ -37,7 +37,7 @@ def command(
     answers: tuple[str, ...],
     points: str,
     tolerance: str,
-    no_reveal: bool,
+    reveal: bool | None,
     summary: str | None,
     gradescope: str | None,
     per: str,
@@ -59,7 +59,9 @@ def command(
     from archcalc.spec.errors import quote
 
     key = open_key(network, points=points, **key_settings)
-    grader = Grader(key, Tolerance.parse(tolerance), reveal=not no_reveal)
+    # Gradescope shows its results to the student, the terminal shows them to whoever has the key.
+    reveal = gradescope is None if reveal is None else reveal
+    grader = Grader(key, Tolerance.parse(tolerance), reveal)
     if gradescope is not None:
         from archcalc.homework.gradescope import grade_folder, results_json
 

@@ -42,7 +42,7 @@ def command(
     autograder: str | None,
     points: str,
     tolerance: str,
-    no_reveal: bool,
+    reveal: bool | None,
     per: str,
     visibility: str,
     out_of: str | None,
@@ -67,7 +67,7 @@ def command(
         Tolerance.parse(tolerance)
         gradescope_style(per, visibility, out_of)
         shown = {"per": per, "visibility": visibility, "out_of": out_of}
-        graded = {"points": points, "tolerance": tolerance, "no_reveal": no_reveal}
+        graded = {"points": points, "tolerance": tolerance, "reveal": reveal}
         write_autograder(Path(autograder), network, key, as_options(**key_settings, **graded, **shown))
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
         if output is None:
@@ -84,7 +84,7 @@ def command(
 def refuse_grading() -> None:
     """State that no option is given that only an autograder has."""
     context = click.get_current_context()
-    for name in ("tolerance", "no_reveal", "per", "visibility", "out_of"):
+    for name in ("tolerance", "reveal", "per", "visibility", "out_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise SpecError(f"{option} is for what grades answers: give --autograder too, or see archcalc check")

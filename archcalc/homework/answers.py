@@ -11,6 +11,7 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.analysis.algebra import Polynomial, Symbol
 from archcalc.analysis.traced import Guard, Traced, polynomial_of
+from archcalc.homework.equality import every, some
 from archcalc.homework.formulas import Formula, read_formula, without_floors
 from archcalc.homework.numbers import Number, Style, Tolerance, Unreadable, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
@@ -31,8 +32,8 @@ class Amount:
     formula: Formula | None = None
     unit: UnitOf = NO_UNIT
 
-    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool:
-        """Whether it is the true amount."""
+    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool | None:
+        """Whether it is the true amount; None where that is not decided."""
         if self.formula is not None:
             return self.formula.equals(polynomial_of(truth))
         if self.number is None or isinstance(truth, Traced):
@@ -47,24 +48,23 @@ class Sizes:
     sizes: tuple[Any, ...]
     everything: bool = False
 
-    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool:
-        """Whether these are the true sizes, channels first or last."""
+    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool | None:
+        """Whether these are the true sizes, channels first or last; None where that is not decided."""
         if question.sort == "field":
             return self._fits_field(truth)
         truth = truth if isinstance(truth, tuple) else (truth,)
         if question.sort == "extent" and len(self.sizes) == 1:
-            return all(_same(self.sizes[0], size) for size in truth)
-        return any(_all_same(self.sizes, order) for order in _orders(truth, question))
+            return every(_same(self.sizes[0], size) for size in truth)
+        return some(_all_same(self.sizes, order) for order in _orders(truth, question))
 
-    def _fits_field(self, truth: Any) -> bool:
+    def _fits_field(self, truth: Any) -> bool | None:
         """A receptive field: its size, one number where it is the same in every dimension, or `all`."""
         if self.everything:
             return isinstance(truth, str) and "all" in truth
         if isinstance(truth, str):
             return shape_text(self.sizes) == truth.partition(" ")[0]
-        return len(self.sizes) in (1, len(truth)) and all(
-            _same(self.sizes[at if len(self.sizes) > 1 else 0], size) for at, size in enumerate(truth)
-        )
+        sizes = self.sizes * len(truth) if len(self.sizes) == 1 else self.sizes
+        return _all_same(sizes, truth)
 
     def as_shape(self, truth: Sequence[Any]) -> tuple[Any, ...] | None:
         """The shape that was meant, channels first; None where it has not as many sizes as the true one."""
@@ -72,7 +72,7 @@ class Sizes:
         if len(sizes) != len(truth):
             return None
         last = (sizes[-1], *sizes[:-1])
-        agree = [sum(map(_same, order, truth)) for order in (sizes, last)]
+        agree = [sum(_same(*pair) is True for pair in zip(order, truth, strict=True)) for order in (sizes, last)]
         return last if agree[1] > agree[0] else sizes
 
 
@@ -90,7 +90,7 @@ def _orders(truth: tuple[Any, ...], question: Question) -> Iterator[tuple[Any, .
             yield from ((*truth, 1), (1, *truth), (*truth, 1, 1), (1, 1, *truth))
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Any, other: Any) -> bool | None:
     """Whether a size that was written is a true one; a formula is compared as one."""
     if isinstance(one, Formula):
         return one.equals(polynomial_of(other))
@@ -99,8 +99,8 @@ def _same(one: Any, other: Any) -> bool:
     return polynomial_of(one) == polynomial_of(other)
 
 
-def _all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool:
-    return len(sizes) == len(truth) and all(map(_same, sizes, truth))
+def _all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool | None:
+    return every(map(_same, sizes, truth)) if len(sizes) == len(truth) else False
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class Reader:
         return Sizes(tuple(self._size(part, text) for part in parts))
 
     def _formula(self, text: str) -> Formula:
-        return Formula(read_formula(text, self.symbols), self.guards)
+        return read_formula(text, self.symbols, self.guards)
 
     def _batch(self) -> str:
         return str(self.analysis.batch)

@@ -8,16 +8,14 @@ atom    = number | symbol | "(" sum ")" | "⌊" sum "⌋" | "⌈" sum "⌉" | ("
 
 from __future__ import annotations
 
-import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import islice
 
 from archcalc.analysis.algebra import ONE, Atom, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
-from archcalc.analysis.formula import holds
 from archcalc.analysis.traced import Guard
+from archcalc.homework.equality import equal
 from archcalc.homework.numbers import Unreadable
 from archcalc.spec.errors import quote
 
@@ -27,9 +25,6 @@ MOST_TERMS = 400
 MOST_DEGREE = 40
 MOST_DEPTH = 30
 MOST_BITS = 300
-POINTS = 50
-DIVIDED = 5040
-"""Multiples of this are tried where few numbers fulfil the guards: many numbers divide it."""
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<name>[A-Za-z_']+\d*)|(?P<raised>[⁰¹²³⁴⁵⁶⁷⁸⁹]+)|"
@@ -46,48 +41,31 @@ class Formula:
     polynomial: Polynomial
     guards: tuple[Guard, ...] = ()
     """What holds of the symbols: that 4 divides C, where a layer has C/4 channels."""
+    numbers: frozenset[int] = frozenset()
+    """The whole numbers in its text."""
 
     def times(self, number: Exact) -> Formula:
         """The formula times a number."""
-        return Formula(self.polynomial.times(number), self.guards)
+        return replace(self, polynomial=self.polynomial.times(number))
 
-    def equals(self, other: Polynomial) -> bool:
-        """Whether it is algebraically equal to another.
-
-        The normal form decides for polynomials. What it keeps as it is, quotients by sums and floors, is compared by
-        exact values at places drawn once from a fixed seed, where the guards hold: two different rational functions of
-        a bounded degree agree at all of them by a chance below 10⁻¹⁰⁰ (Schwartz and Zippel).
-        """
-        one = self.polynomial
-        if one == other:
-            return True
-        if not (_has_function(one) or _has_function(other)):
-            return False
-        places = list(islice(self._places(one.symbols | other.symbols), POINTS))
-        return bool(places) and all(_value(one, place) == _value(other, place) for place in places)
-
-    def _places(self, symbols: frozenset[Symbol]) -> Iterator[dict[Symbol, int]]:
-        drawn = random.Random(1979)
-        symbols = symbols.union(*(guard.difference.symbols for guard in self.guards))
-        names = sorted(symbols, key=lambda symbol: symbol.key)
-        for step in (*[1] * 4 * POINTS, *[DIVIDED] * 4 * POINTS):
-            place = {symbol: step * drawn.randrange(10**3, 10**6) for symbol in names}
-            if all(holds(guard, place) for guard in self.guards):
-                yield place
+    def equals(self, other: Polynomial) -> bool | None:
+        """Whether it is equal to another wherever the guards hold; None where that is not decided."""
+        return equal(self.polynomial, other, self.guards, self.numbers)
 
 
-def read_formula(text: str, symbols: Mapping[str, Symbol]) -> Polynomial:
-    """The polynomial that a formula is; `Unreadable` says what cannot be read.
+def read_formula(text: str, symbols: Mapping[str, Symbol], guards: tuple[Guard, ...] = ()) -> Formula:
+    """The formula that a text is; `Unreadable` says what cannot be read.
 
     A run of letters is split into the symbols: `HWC` is `H·W·C`, the longest name first.
     """
     if len(text) > MOST_CHARACTERS:
         raise Unreadable(f"{quote(text)} is too long for a formula")
     reader = _Reader(text, symbols)
-    formula = reader.sum()
+    numbers = frozenset(int(token) for token in reader.tokens if token.isdigit())
+    polynomial = reader.sum()
     if reader.tokens:
         raise Unreadable(f"{quote(text)}: '{reader.tokens[0]}' is not expected there")
-    return formula
+    return Formula(polynomial, guards, numbers)
 
 
 class _Reader:
@@ -233,15 +211,3 @@ def without_floors(formula: Polynomial, guards: Iterable[Guard]) -> Polynomial:
             term = term * exact.get(atom, Polynomial.of(atom)) ** power
         total = total + term
     return total
-
-
-def _value(formula: Polynomial, place: Mapping[Symbol, int]) -> Exact | None:
-    try:
-        value: Exact = formula.evaluate(place)
-    except ZeroDivisionError:
-        return None
-    return value
-
-
-def _has_function(formula: Polynomial) -> bool:
-    return any(isinstance(atom, Function) for monomial in formula.terms for atom, _ in monomial)

@@ -18,6 +18,8 @@ class Verdict(str, Enum):
     WRONG = "wrong"
     MISSING = "missing"
     """Left empty, or its row or column is not in the sheet."""
+    UNDECIDED = "undecided"
+    """A formula that is neither proved to be right nor shown to be wrong: a person has to decide."""
     UNREADABLE = "unreadable"
     """Something stands there that cannot be read as an answer."""
 
@@ -49,11 +51,11 @@ class GradedCell:
     written: str
     """What stands in the sheet, shortened if it is long; empty where nothing does."""
     expected: str | None
-    """The right answer with its unit; None where it is not revealed."""
+    """The right answer with its unit; None where it is not revealed, and always where the student gave none."""
     feedback: str = ""
     """One or two sentences for the student; empty for a right cell."""
     derivation: tuple[str, ...] = ()
-    """Lines of `archcalc explain`, or its formula without the numbers where the answer is not revealed."""
+    """Of a wrong cell, the lines of `archcalc explain`; without the numbers where they may give something away."""
     diagnosis: Diagnosis | None = None
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -49,7 +49,7 @@ def grade_folder(grader: Grader, folder: Path) -> GradedSheet:
         return grader.grade(tables[0])
     names = ", ".join(quote(path.name) for path in tables[:5])
     problem = f"hand in one table: there are {len(tables)}, {names}" if tables else "there is no file in it"
-    return replace(grader.grade(folder), problem=problem)
+    return grader.unread(folder, problem)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,13 +8,13 @@ made, and nowhere after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.explain import Explanation, explain
+from archcalc.analysis.explain import Explanation, Line, explain
 from archcalc.analysis.receptive import Viewer
 from archcalc.arithmetic import Shape
 from archcalc.homework.answers import Amount, Answer, Reader, Sizes, show
@@ -30,6 +30,10 @@ from archcalc.render.mathematics import line_text, term_text
 from archcalc.render.rows import Row
 from archcalc.spec.errors import quote
 
+FAULT = "archcalc itself fails on it: please report this"
+Writer = Callable[[Line], str]
+"""How a line of a derivation is written."""
+
 
 class Grader:
     """Grades sheets by one key; what they have in common is computed once.
@@ -37,16 +41,16 @@ class Grader:
     Args:
         key: what is asked, and what is right.
         tolerance: when a number is right.
-        reveal: whether feedback may give the right answer; otherwise it hints.
+        reveal: whether feedback may give the right answer beside a wrong one; otherwise it hints.
     """
 
-    def __init__(self, key: AnswerKey, tolerance: Tolerance = DIGITS, reveal: bool = True) -> None:
+    def __init__(self, key: AnswerKey, tolerance: Tolerance = DIGITS, reveal: bool = False) -> None:
         self.key = key
         self.tolerance = tolerance
         self.reveal = reveal
         self._viewer = None if key.symbols else Viewer(key.network)
         self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
-        self._derivations: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._derivations: dict[tuple[str, str, Writer], tuple[str, ...]] = {}
 
     def grade_all(self, paths: Iterable[Path]) -> Iterator[GradedSheet]:
         """Every file, graded one after the other; one that is broken does not stop the rest."""
@@ -55,13 +59,22 @@ class Grader:
     def grade(self, path: Path) -> GradedSheet:
         """A file, graded. One that cannot be read has a problem, and no points."""
         try:
-            sheet, problem = read_sheet(path, self.key), None
+            sheet = read_sheet(path, self.key)
+            rows = tuple(_Marking(self, sheet).rows())
+            remarks = (*sheet.remarks, *_unread_units(sheet, self.key))
         except Broken as error:
-            sheet, problem = None, str(error)
-        rows = _Marking(self, sheet).rows()
-        remarks = (*sheet.remarks, *_unread_units(sheet, self.key)) if sheet is not None else ()
-        network, convention = self.key.network.name, self.key.analysis.convention.name
-        return GradedSheet(str(path), network, convention, tuple(rows), remarks, problem)
+            return self.unread(path, str(error))
+        except Exception as error:  # a fault of ours: one file must not cost a class its grades
+            return self.unread(path, f"{FAULT} ({type(error).__name__})")
+        return GradedSheet(str(path), *self._names, rows, remarks)
+
+    def unread(self, path: Path, problem: str) -> GradedSheet:
+        """What stands for a submission that cannot be read: every cell is missing, and the problem says why."""
+        return GradedSheet(str(path), *self._names, tuple(_Marking(self, None).rows()), problem=problem)
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        return self.key.network.name, self.key.analysis.convention.name
 
     def possible(self, row: Row, question: Question) -> list[tuple[Diagnosis, Any]]:
         """What the usual mistakes would give, on the true sizes."""
@@ -70,23 +83,24 @@ class Grader:
             self._possible[at] = candidates(self.key, row, question, {})
         return self._possible[at]
 
-    def derivation(self, row: Row, question: Question) -> tuple[str, ...]:
-        """The lines of `archcalc explain`; where nothing is revealed, the formulas in them without numbers."""
-        at = (row.name, question.key)
+    def derivation(self, row: Row, question: Question, write: Writer) -> tuple[str, ...]:
+        """The lines of `archcalc explain`, as they are written: `line_text` with the numbers, `hint` without them."""
+        at = (row.name, question.key, write)
         if at not in self._derivations:
-            self._derivations[at] = tuple(self._derive(row, question))
+            self._derivations[at] = tuple(self._derive(row, question, write))
         return self._derivations[at]
 
-    def _derive(self, row: Row, question: Question) -> Iterator[str]:
+    def _derive(self, row: Row, question: Question, write: Writer) -> Iterator[str]:
         """The derivation of the row's first layer, and of those in the same row that have a part in its number."""
         if row.of_group or not question.quantity or self.key.symbols:
             return
         parts = [one for one in row.layers[1:] if question.has_total and question.value(Row(row.name, [one]))]
         for costs in (row.head, *parts):
-            for line in self._lines(costs.name, question.quantity):
-                yield f"{costs.name}: {line}" if parts else line
+            for line in map(write, self._lines(costs.name, question.quantity)):
+                if line:
+                    yield f"{costs.name}: {line}" if parts else line
 
-    def _lines(self, layer: str, quantity: str) -> Iterator[str]:
+    def _lines(self, layer: str, quantity: str) -> tuple[Line, ...]:
         analysis = self.key.analysis
         found: list[Explanation] = explain(
             self.key.network,
@@ -97,11 +111,13 @@ class Grader:
             convention=analysis.convention.name,
             viewer=self._viewer,
         )
-        for line in found[0].lines:
-            if self.reveal:
-                yield line_text(line)
-            elif len(line.terms) > 1 and _is_formula(formula := term_text(line.terms[0])):
-                yield f"{line.symbol} = {formula}"
+        return tuple(found[0].lines)
+
+
+def hint(line: Line) -> str:
+    """A line's formula without its numbers; empty where it has none."""
+    formula = term_text(line.terms[0]) if len(line.terms) > 1 else ""
+    return f"{line.symbol} = {formula}" if _is_rule(formula) else ""
 
 
 def _unread_units(sheet: Sheet, key: AnswerKey) -> Iterator[str]:
@@ -144,6 +160,8 @@ class _Marking:
         self.sums: dict[str, Fraction] = {}
         """The student's own sums of the columns, and below how far they are off by rounding."""
         self.slack: dict[str, Fraction] = {}
+        self.complete = True
+        """Whether every cell has an answer so far. Where one has none, a derivation's numbers could give it away."""
         self.reader = (
             Reader(self.key.analysis, self.key.symbols, self.key.guards, sheet.style) if sheet is not None else None
         )
@@ -151,6 +169,7 @@ class _Marking:
     def rows(self) -> Iterator[GradedRow]:
         for row in self.key.rows:
             reads = list(self._reads(row))
+            self.complete = self.complete and all(read.answer is not None for read in reads)
             fed = {source: self.own[source] for source in _sources(row) if source in self.own}
             mine = self._own_output(row, reads, fed)
             cells = tuple(self._cell(row, read, fed, mine) for read in reads)
@@ -234,25 +253,29 @@ class _Marking:
             elif verdict is Verdict.WRONG:
                 diagnosis = self._diagnosis(row, read, truth, fed)
                 feedback = diagnosis.says if diagnosis is not None else "No usual mistake gives this number."
+            elif verdict is Verdict.UNDECIDED:
+                feedback = "Whether it is equal to the right formula was not decided: a person will look at it."
             else:
                 feedback = ""
-        explained = verdict in (Verdict.WRONG, Verdict.UNREADABLE)
+        reveal = self.grader.reveal and read.answer is not None
+        write = line_text if reveal and self.complete else hint
         return GradedCell(
             column=read.question.key,
             verdict=verdict,
             most=read.worth,
             written=read.written if len(read.written) <= 60 else read.written[:59] + "…",
-            expected=show(read.question, truth, self.key.analysis, self.key.guards) if self.grader.reveal else None,
+            expected=show(read.question, truth, self.key.analysis, self.key.guards) if reveal else None,
             feedback=feedback,
-            derivation=self.grader.derivation(row, read.question) if explained else (),
+            derivation=self.grader.derivation(row, read.question, write) if verdict is Verdict.WRONG else (),
             diagnosis=diagnosis,
         )
 
     def _verdict(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
         question, answer, tolerance = read.question, read.answer, self.grader.tolerance
         assert answer is not None
-        if answer.fits(truth, question, tolerance):
-            return Verdict.RIGHT
+        fits = answer.fits(truth, question, tolerance)
+        if fits is not False:
+            return Verdict.RIGHT if fits else Verdict.UNDECIDED
         if row.of_group and row.name == TOTAL:
             return Verdict.CARRIED if self._is_own_sum(question, answer) else Verdict.WRONG
         is_size = isinstance(answer, Sizes)
@@ -304,9 +327,9 @@ def _half(number: Number) -> Fraction:
     return number.place / 2 if number.place > 1 else Fraction(0)
 
 
-def _is_formula(text: str) -> bool:
-    """Whether a term has symbols, and is no sum of numbers."""
-    return any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
+def _is_rule(text: str) -> bool:
+    """Whether a term has symbols, and no number but the small ones of a rule: in `768L'·B` there is a size."""
+    return not re.search(r"\d\d", text) and any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
 
 
 def _sentence(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -21,6 +22,8 @@ HEADING_WITHIN = 40
 """Headings stand in one of the first rows; a title, a name and an address may stand above them."""
 CLOSE = 0.75
 """How alike a row's name must be to a layer's."""
+MOST_SLIPS = 400
+"""How many rows may be searched for names with a slip, and how many layers for each."""
 MOST_REMARKS = 20
 TOTALS = frozenset({TOTAL, "totals", "sum"})
 PASSED = TOTALS | {"input", "image", "data"}
@@ -168,8 +171,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.]|_", "", name.casefold())
 
 
-def _digits(name: str) -> list[str]:
-    return re.findall(r"\d+", name)
+def _digits(name: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", name))
 
 
 def _alike(name: str, layer: str) -> bool:
@@ -177,29 +180,36 @@ def _alike(name: str, layer: str) -> bool:
     layer = _plain(layer)
     if name in (layer, layer.rsplit(".", 1)[-1]):
         return True
-    return _digits(name) == _digits(layer) and SequenceMatcher(None, name, layer).ratio() >= CLOSE
+    if _digits(name) != _digits(layer):
+        return False
+    likeness = SequenceMatcher(None, name, layer)
+    return likeness.real_quick_ratio() >= CLOSE and likeness.ratio() >= CLOSE  # the first looks at the lengths only
 
 
 def _by_name(names: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
     """Places of rows to places of layers, for names that mean one layer and stand once."""
-    found: dict[int, int] = {}
     plain = [_plain(layer) for layer in layers]
-    leaves = [layer.rsplit(".", 1)[-1] for layer in plain]
-    for place, name in enumerate(names):
-        if not name or names.count(name) > 1:
-            continue
-        for pool in (plain, leaves):
-            if pool.count(name) == 1:
-                found[place] = pool.index(name)
-                break
+    pools = _single(plain), _single([layer.rsplit(".", 1)[-1] for layer in plain])
+    once = {name: place for name, place in _single(names).items() if name}
+    found = {place: pool[name] for name, place in once.items() for pool in pools[::-1] if name in pool}
     taken = set(found.values())
-    for place, name in enumerate(names):
-        if place not in found and name and names.count(name) == 1 and len(names) <= 400:
-            close = [at for at, layer in enumerate(layers) if at not in taken and _alike(name, layer)]
-            if len(close) == 1:
-                found[place] = close[0]
-                taken.add(close[0])
+    left = [place for place in once.values() if place not in found]
+    same_digits: dict[tuple[str, ...], list[int]] = {}
+    for at, layer in enumerate(plain):
+        same_digits.setdefault(_digits(layer), []).append(at)
+    for place in left if len(names) <= MOST_SLIPS else ():
+        possible = same_digits.get(_digits(names[place]), ())[:MOST_SLIPS]
+        close = [at for at in possible if at not in taken and _alike(names[place], layers[at])]
+        if len(close) == 1:
+            found[place] = close[0]
+            taken.add(close[0])
     return found
+
+
+def _single(names: Sequence[str]) -> dict[str, int]:
+    """The names that stand once, with their places."""
+    counts = Counter(names)
+    return {name: place for place, name in enumerate(names) if counts[name] == 1}
 
 
 def _by_place(rows: int, layers: int, found: Mapping[int, int]) -> dict[int, int]:

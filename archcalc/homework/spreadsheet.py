@@ -3,60 +3,78 @@
 from __future__ import annotations
 
 import io
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Broken, Entry
+from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Broken, Entry, Grid, bounded
 from archcalc.runtime.requirements import need
 
-MOST_UNPACKED = 20_000_000
+MOST_UNPACKED = 6_000_000
+"""Bytes of all XML: more than 100,000 cells. openpyxl makes a hundred bytes of one."""
+MOST_BESIDE = 1_000_000
+"""Bytes of an XML file that holds no cells, such as the styles."""
+CELLS = ("xl/worksheets/", "xl/sharedStrings")
+PIECE = 1 << 16
 MOST_MEMBERS = 500
 MOST_SHEETS = 10
 FORMULA = "="
 """How the text of a formula begins, which is not read as an answer."""
 
 
-def read_workbook(content: bytes) -> Iterator[Iterator[list[Entry]]]:
+def read_workbook(content: bytes) -> list[Grid]:
     """The rows of each sheet. A formula is its text: what it would give is not known without a spreadsheet."""
     openpyxl = need("openpyxl", "homework")
-    _check(content)
     try:
-        workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=False, keep_links=False)
-        for sheet in workbook.worksheets[:MOST_SHEETS]:
-            sheet.reset_dimensions()  # what a file says of its size is not to be trusted
-            yield _rows(sheet)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clean = _unpacked(content)
+            workbook = openpyxl.load_workbook(clean, read_only=True, data_only=False, keep_links=False)
+            return [bounded(_rows(sheet)) for sheet in workbook.worksheets[:MOST_SHEETS]]
     except Broken:
         raise
-    except Exception as error:  # whatever a damaged workbook makes openpyxl raise
+    except Exception as error:  # whatever a damaged workbook makes zipfile and openpyxl raise
         raise Broken(f"it is no workbook that can be read ({type(error).__name__})") from None
 
 
-def _check(content: bytes) -> None:
-    """Refuse an archive that unpacks to much, or whose XML declares entities."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_UNPACKED:
-                raise Broken(f"it unpacks to more than {MOST_UNPACKED:,} bytes")
-            for member in members:
-                if member.filename.endswith((".xml", ".rels")):
-                    with archive.open(member) as stream:  # reads no more than the size that was added up
-                        if b"<!" in _ascii(stream.read()):
-                            raise Broken("its XML has declarations, which no spreadsheet writes")
-    except Broken:
-        raise
-    except Exception as error:
-        raise Broken(f"it is no workbook that can be read ({type(error).__name__})") from None
+def _unpacked(content: bytes) -> io.BytesIO:
+    """The archive's XML without compression: what was looked through, and nothing else, is what openpyxl is given.
+
+    It is unpacked piece by piece, since what an archive says of its sizes is not to be trusted either.
+    """
+    clean = io.BytesIO()
+    room = MOST_UNPACKED
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(clean, "w") as copy:
+        members = archive.infolist()
+        if len(members) > MOST_MEMBERS:
+            raise Broken(f"it has more than {MOST_MEMBERS} files in it")
+        for member in members:
+            if not member.filename.endswith((".xml", ".rels")):
+                continue
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise Broken("it is packed in a way that no spreadsheet uses")
+            unpacked = bytearray()
+            with archive.open(member) as stream:
+                while piece := stream.read(PIECE):
+                    unpacked += piece
+                    room -= len(piece)
+                    if room < 0 or (len(unpacked) > MOST_BESIDE and not member.filename.startswith(CELLS)):
+                        raise Broken("it unpacks to more than a table may have")
+            if b"<!" in _ascii(unpacked):
+                raise Broken("its XML has declarations, which no spreadsheet writes")
+            copy.writestr(member.filename, unpacked)
+    return clean
 
 
-def _ascii(xml: bytes) -> bytes:
+def _ascii(xml: bytearray) -> bytearray:
     """XML without what UTF-16 puts between its letters, and without comments' and data's marks."""
     return xml.replace(b"\0", b"").replace(b"<!--", b"").replace(b"<![CDATA[", b"")
 
 
 def _rows(sheet: Any) -> Iterator[list[Entry]]:
-    """The rows; a sheet that is larger than a table may be ends with a row too many, which `bounded` refuses."""
+    """The rows, empty ones too, of which a sheet may have some more than a table."""
+    sheet.reset_dimensions()  # what a file says of its size is not to be trusted
     for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), 1):
         if number > 4 * MOST_ROWS:
             raise Broken(f"it has more than {MOST_ROWS:,} rows")

@@ -53,12 +53,18 @@ class Table:
 
 
 def read_tables(path: Path) -> list[Table]:
-    """The tables that a file may hold, the likeliest first; `Broken` if it is none."""
-    content = read_bytes(path)
+    """The tables that a file may hold, the likeliest first, none of them empty; `Broken` if there is none."""
+    tables = [table for table in _tables(read_bytes(path)) if table.grid]
+    if not tables:
+        raise Broken("it has no rows")
+    return tables
+
+
+def _tables(content: bytes) -> list[Table]:
     if content[:4] == b"PK\x03\x04":
         from archcalc.homework.spreadsheet import read_workbook
 
-        return [Table(bounded(rows)) for rows in read_workbook(content)]
+        return list(map(Table, read_workbook(content)))
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise Broken("it is an old Excel file (.xls): save it as .xlsx or CSV")
     text = decode(content)
@@ -66,9 +72,8 @@ def read_tables(path: Path) -> list[Table]:
         raise Broken("it is empty")
     if text.lstrip()[:1] in ("{", "["):
         return [Table(bounded(_json_rows(text)))]
-    if _RULE.search(text):
-        return [Table(bounded(rows)) for rows in _markdown_tables(text)]
-    return [_csv_table(text, delimiter) for delimiter in _delimiters(text)]
+    tables = [Table(bounded(map(_markdown_row, rows))) for rows in _markdown_tables(text.splitlines())]
+    return tables or [_csv_table(text, delimiter) for delimiter in _delimiters(text)]
 
 
 def read_bytes(path: Path) -> bytes:
@@ -121,8 +126,6 @@ def bounded(rows: Iterable[Sequence[Entry]]) -> Grid:
         if len(grid) == MOST_ROWS:
             raise Broken(f"it has more than {MOST_ROWS:,} rows")
         grid.append([_short(cell) for cell in cells])
-    if not grid:
-        raise Broken("it has no rows")
     return grid
 
 
@@ -160,18 +163,27 @@ def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[Entry]]:
 
 # -- Markdown
 
-_RULE = re.compile(r"^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(\|[ \t]*:?-{1,}:?[ \t]*)+\|?[ \t]*\r?$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\([\\|*_`<>\[\]#])")
-_MARKS = re.compile(r"^(\*\*|__|`|\$|\*)(.*)\1$")
+_MARKS = ("**", "__", "`", "$", "*")
 
 
-def _markdown_tables(text: str) -> Iterator[Iterator[list[Entry]]]:
-    """Every table: a line of headings, a rule of dashes, lines of cells."""
-    lines = text.splitlines()
-    for at, line in enumerate(lines[1:], 1):
-        if len(line) <= MOST_COLUMNS * 40 and _RULE.match(line) and "|" in lines[at - 1]:
-            end = next((other for other in range(at + 1, len(lines)) if "|" not in lines[other]), len(lines))
-            yield map(_markdown_row, [lines[at - 1], *lines[at + 1 : end]])
+def _markdown_tables(lines: Sequence[str]) -> Iterator[list[str]]:
+    """The lines of every table: of headings, then, below a rule of dashes, of cells."""
+    at = 1
+    while at < len(lines):
+        end = at + 1
+        if _is_rule(lines[at]) and "|" in lines[at - 1]:
+            while end < len(lines) and "|" in lines[end]:
+                end += 1
+            yield [lines[at - 1], *lines[at + 1 : end]]
+        at = end
+
+
+def _is_rule(line: str) -> bool:
+    """Whether a line is the rule below a table's headings, such as `|:---|---:|`."""
+    cells = [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
+    dashes = [cell.removeprefix(":").removesuffix(":") for cell in cells]
+    return len(cells) > 1 and len(dashes[0]) > 1 and all(one and not one.strip("-") for one in dashes)
 
 
 def _markdown_row(line: str) -> list[Entry]:
@@ -182,10 +194,18 @@ def _markdown_row(line: str) -> list[Entry]:
 
 
 def _markdown_text(cell: str) -> str:
-    cell = cell.strip()
-    while (match := _MARKS.match(cell)) and match[2]:
-        cell = match[2].strip()
-    return _ESCAPED.sub(r"\1", cell)
+    """A cell without the marks around it, such as `**`."""
+    start, end = 0, len(cell)
+    while True:
+        while start < end and cell[start].isspace():
+            start += 1
+        while start < end and cell[end - 1].isspace():
+            end -= 1
+        marks = (one for one in _MARKS if cell.startswith(one, start, end) and cell.endswith(one, start, end))
+        mark = next((one for one in marks if end - start > 2 * len(one)), "")
+        if not mark:
+            return _ESCAPED.sub(r"\1", cell[start:end])
+        start, end = start + len(mark), end - len(mark)
 
 
 # -- JSON
@@ -248,4 +268,6 @@ def _json_entry(value: Any) -> Entry:
         return Entry(str(value), is_number=True)
     if isinstance(value, list) and 0 < len(value) <= 6 and all(isinstance(one, str) for one in value):
         return Entry("x".join(value))
-    return Entry(value if isinstance(value, str) else json.dumps(value)[:MOST_CHARACTERS])
+    if isinstance(value, (list, dict)):
+        return Entry("[…]" if isinstance(value, list) else "{…}")
+    return Entry(value if isinstance(value, str) else json.dumps(value))

@@ -32,7 +32,7 @@ def grade(tmp_path, make_key):
     def run(content, name="answers.csv", tolerance="digits", reveal=True, key=None, **homework):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        grader = Grader(key or make_key(**homework), Tolerance.parse(tolerance), reveal)
+        grader = Grader(key or make_key(**homework), Tolerance.parse(tolerance), reveal=reveal)
         return grader.grade(path)
 
     return run

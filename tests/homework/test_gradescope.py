@@ -5,6 +5,7 @@ Specifications": the keys, their types, and what a top-level score or a hidden t
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from fractions import Fraction
 
@@ -83,7 +84,7 @@ def test_keys_and_types(graded):
 
 
 def test_a_test_for_each_row(graded):
-    _, data = graded(SHEET)
+    _, data = graded(SHEET, "--reveal")
     assert [test["name"] for test in data["tests"]][:3] == ["conv1", "pool1", "conv2"]
     failed = [test for test in data["tests"] if test["status"] == "failed"]
     assert [(test["name"], test["score"], test["max_score"]) for test in failed] == [("conv2", 1, 2)]
@@ -157,9 +158,12 @@ def test_any_sheet(rows, by_cell, out_of):
         assert "<" not in shown.replace(r"\<", "")
 
 
-def test_hints_without_answers(graded):
-    _, data = graded(SHEET, "--no-reveal", "--visibility", "after_due_date")
+@pytest.mark.parametrize("option", [(), ("--no-reveal",)])
+def test_hints_without_answers(graded, option):
+    """Students see the results: they hold no answer unless that is asked for."""
+    _, data = graded(SHEET, *option, "--visibility", "after_due_date")
     assert data["visibility"] == "after_due_date"
+    assert "params = C'·C·K² + C'" in json.dumps(data, ensure_ascii=False)
     assert "307,392" not in json.dumps(data)
     assert "307392" not in json.dumps(data)
 
@@ -195,20 +199,29 @@ def prose(folder):
     (folder / "<b>.csv").write_text("I could not do it.\n")
 
 
+def blank(folder):
+    (folder / "a.csv").write_text(re.sub(r",.*", ",,", SHEET).replace("layer,,", "layer,output,params"))
+
+
+def unreadable(folder):
+    (folder / "a.csv").write_text(re.sub(r",.*", ",many,?!", SHEET).replace("layer,many,?!", "layer,output,params"))
+
+
 def not_a_workbook(folder):
     (folder / "a.xlsx").write_bytes(b"PK\x03\x04" + b"\0" * 100)
 
 
-@pytest.mark.parametrize("hand_in", [nothing, two, binary, link, prose, not_a_workbook])
+@pytest.mark.parametrize("hand_in", [nothing, two, binary, link, prose, blank, unreadable, not_a_workbook])
 def test_a_broken_submission_has_results_too(graded, tmp_path, hand_in):
-    """No points, the same tests worth the same, and the reason on top."""
+    """No points, the same tests worth the same, the reason on top, and not one answer."""
     folder = tmp_path / "submission"
     folder.mkdir()
     hand_in(folder)
-    code, data = graded(folder)
+    code, data = graded(folder, "--reveal")
     assert code == 1
+    assert not re.search(r"\d×\d|\d,\d", json.dumps(data, ensure_ascii=False))
     assert (total(data), total(data, "score")) == (24, 0)
-    assert data["output"].startswith("**")
+    assert data["output"].startswith("**" if hand_in not in (blank, unreadable) else "alexnet, counted")
     assert "<b>" not in data["output"]
 
 

@@ -94,7 +94,7 @@ def test_a_million_rows(grade):
     """As CSV too large, as a small workbook too many: seen without reading them all."""
     assert "more than" in grade(b"layer,params\n" + b"a,1\n" * 1_000_000, ask="params").problem
     row = '<row r="{}"><c r="A{}" t="inlineStr"><is><t>a</t></is></c><c r="B{}"><v>1</v></c></row>'
-    rows = "".join(row.format(at, at, at) for at in range(1, 100_000))
+    rows = "".join(row.format(at, at, at) for at in range(1, 20_000))
     content = with_member(
         workbook([["layer", "params"]]),
         "xl/worksheets/sheet1.xml",
@@ -127,7 +127,7 @@ def test_many_members(grade):
     with zipfile.ZipFile(stream, "w") as archive:
         for at in range(2000):
             archive.writestr(f"{at}.xml", "")
-    assert "unpacks to more than" in grade(stream.getvalue(), "a.xlsx", ask="params").problem
+    assert "more than 500 files" in grade(stream.getvalue(), "a.xlsx", ask="params").problem
 
 
 def test_entities(grade):
