@@ -32,4 +32,5 @@ def command(
 
     opened = open_network(network, settings, inputs)
     page = report(opened.analyze(batch=batch, dtype=dtype, convention=convention))
-    write(page, output or f"{file_name(opened.name)}.html")
+    # As bytes: the page says itself that it is in UTF-8.
+    write(page.encode(), output or f"{file_name(opened.name)}.html")
