@@ -327,17 +327,19 @@
     })));
   };
   const fields = () => {
-    const placed = inference.filter((layer) => !layer.rf_stride.includes(null));
+    const main = new Set(data.main_path.map((index) => layers[index]));
+    const placed = inference.filter((layer) => main.has(layer) && !layer.rf_stride.includes(null));
     const top = Math.max(...inference.map(field), 1);
     const step = (WIDE - LEFT) / Math.max(inference.length, 1);
     const y = (value) => TALL - (value / top) * (TALL - 15);
-    const points = inference.map((layer, index) => (layer.rf_stride.includes(null) ? null : `${LEFT + (index + 0.5) * step},${y(field(layer))}`));
+    const place = new Map(inference.map((layer, index) => [layer, index]));
+    const points = placed.map((layer) => `${LEFT + (place.get(layer) + 0.5) * step},${y(field(layer))}`);
     const extent = Math.max(...Object.values(data.inputs)[0].split("×").slice(1).map(Number), 0);
-    chart("field", "receptive field of every layer", ...axes(top, (value) => full(value)), ...along(inference.map((layer) => layer.name)),
+    chart("field", "receptive field along the main path", ...axes(top, (value) => full(value)), ...along(inference.map((layer) => layer.name)),
       ...(extent && extent <= top ? [draw("line", { class: "limit", x1: LEFT, x2: WIDE, y1: y(extent), y2: y(extent) })] : []),
-      draw("polyline", { class: "curve", points: points.filter(Boolean).join(" ") }));
+      draw("polyline", { class: "curve", points: points.join(" ") }));
     const last = placed[placed.length - 1];
-    at("field-says").textContent = (last ? `${full(field(last))} positions at ${last.name}, the last layer whose positions have a place of their own; ` : "")
+    at("field-says").textContent = "Along the main path, which at a join is that of what sees the most. " + (last ? `${full(field(last))} positions at ${last.name}, the last layer whose positions have a place of their own; ` : "")
       + `the dashed line is the input's extent, ${extent}.`
       + (data.unaligned.length ? ` Not aligned from ${data.unaligned[0]} on: paths that meet there have other centres or strides.` : "");
   };
