@@ -39,14 +39,8 @@ class Network(click.types.StringParamType):
         if not found:
             return File().shell_complete(ctx, param, incomplete)
         here = sorted(Path().iterdir())
-        return found + _items(
-            [
-                f"{path.name}/" if path.is_dir() else path.name
-                for path in here
-                if path.is_dir() or path.suffix in SUFFIXES
-            ],
-            incomplete,
-        )
+        folders = [f"{path.name}/" for path in here if path.is_dir()]
+        return found + _items([*folders, *(path.name for path in here if path.suffix in SUFFIXES)], incomplete)
 
 
 class Layer(click.types.StringParamType):

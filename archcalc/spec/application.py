@@ -30,7 +30,7 @@ class _Hashed(list[Any]):
         """The value, hashable."""
         return cls(value) if isinstance(value, list) else value
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         return hash(repr(self))
 
     def __eq__(self, other: object) -> bool:

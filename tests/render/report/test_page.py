@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -317,7 +318,7 @@ def test_the_main_path_goes_by_what_sees_the_most(name):
     path = [data["layers"][at] for at in data["main_path"]]
     assert list(data["inputs"]) == path[0]["inputs"]
     assert path[-1]["name"] == data["layers"][-1]["name"]
-    assert all(before["name"] in after["inputs"] for before, after in zip(path, path[1:], strict=False))
+    assert all(before["name"] in after["inputs"] for before, after in pairwise(path))
     sizes = [max(layer["rf"]) for layer in path if None not in layer["rf_stride"]]
     assert sizes == sorted(sizes)
     assert not [layer["name"] for layer in path if "downsample" in layer["name"] or "fc1" in layer["name"]]
