@@ -51,6 +51,13 @@ class Comparison:
     places: tuple[tuple[str, tuple[Row, ...]], ...]
     """A resolution of the map, with the parameters, multiply-adds and memory of the layers that give it."""
 
+    def shares(self, row: Row) -> tuple[Fraction, ...]:
+        """The parts that a row's values are of the networks' totals of that measure."""
+        whole = next(total for total in self.totals if total.name == row.name)
+        return tuple(
+            Fraction(part, of) if of else Fraction(0) for part, of in zip(row.values, whole.values, strict=True)
+        )
+
 
 def compare(analyses: Sequence[Analysis]) -> Comparison:
     """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from archcalc.analysis.algebra import Symbol
@@ -172,29 +173,39 @@ def explain(
     """
     way_of_counting(batch, dtype, convention)
     layer = network[name]
-    writers: dict[str, Callable[[Layer, Subject, Any], tuple[str, list[Line]]]] = {
-        "output": _output,
-        "memory": lambda layer, subject, samples: _memory(layer, subject, samples, dtype, convention),
-        "params": _params,
-        "macs": _macs,
-        "flops": lambda layer, subject, samples: _flops(layer, subject, samples, convention),
-        "receptive": lambda *of: _receptive(viewer or Viewer(network), *of),
-    }
     found = []
     for quantity in quantities:
-        if quantity not in writers:
+        if quantity not in QUANTITIES:
             raise ValueError(f"there is no quantity '{quantity}'; possible: {', '.join(QUANTITIES)}")
-        subject = Subject(type(layer.op), layer.op.inputs, layer.op.given, Trace())
-        if quantity != "output":
-            subject.name_output()
-        samples = subject.symbol("N", -1, batch, "samples") if batch > 1 else 1
-        heading, lines = writers[quantity](layer, subject, samples)
+        if quantity == "receptive":
+            heading, lines = _receptive(viewer or Viewer(network), layer)
+        else:
+            heading, lines = _derived(layer.op, layer.shares, quantity, batch, dtype, convention)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
     return found
 
 
-def _output(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
-    return "output shape", _sizes(subject)
+@lru_cache(maxsize=4096)
+def _derived(
+    op: Operator, shares: str | None, quantity: str, batch: int, dtype: str, convention: str
+) -> tuple[str, list[Line]]:
+    """What is the same for an application of an operator wherever it stands: heading and lines."""
+    subject = _subject_of(op)
+    if quantity == "output":
+        return "output shape", _sizes(subject)
+    subject.name_output()
+    samples = subject.symbol("N", -1, batch, "samples") if batch > 1 else 1
+    if quantity == "memory":
+        return _memory(op, subject, samples, dtype, convention)
+    if quantity == "params":
+        return _params(shares, subject)
+    if quantity == "macs":
+        return _macs(subject, samples)
+    return _flops(subject, samples, convention)
+
+
+def _subject_of(op: Operator) -> Subject:
+    return Subject(type(op), op.inputs, op.given, Trace())
 
 
 def _sizes(subject: Subject) -> list[Line]:
@@ -211,11 +222,11 @@ def _sizes(subject: Subject) -> list[Line]:
     return lines
 
 
-def _memory(layer: Layer, subject: Subject, samples: Any, dtype: str, convention: str) -> tuple[str, list[Line]]:
+def _memory(op: Operator, subject: Subject, samples: Any, dtype: str, convention: str) -> tuple[str, list[Line]]:
     rule = CONVENTIONS[convention]
     heading = f"memory of the output ({rule.name}, {dtype})"
-    if layer.op.category in rule.in_place:
-        return heading, [Line("memory", (Number(0),), "B", f"{layer.op.category} works in place")]
+    if op.category in rule.in_place:
+        return heading, [Line("memory", (Number(0),), "B", f"{op.category} works in place")]
     size = subject.symbol("B", _OTHER, ITEM_SIZES[dtype], "bytes of a number")
     total = samples * subject.op.elements * size
     line = subject.line("memory", total, "B")
@@ -223,9 +234,9 @@ def _memory(layer: Layer, subject: Subject, samples: Any, dtype: str, convention
     return heading, [line, Line("memory", tuple(steps(Quotient(Number(in_bytes), Number(1024)))), "KiB")]
 
 
-def _params(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
-    if layer.shares is not None:
-        return "parameters", [Line("params", (Number(0),), "", f"the weights are those of {layer.shares}")]
+def _params(shares: str | None, subject: Subject) -> tuple[str, list[Line]]:
+    if shares is not None:
+        return "parameters", [Line("params", (Number(0),), "", f"the weights are those of {shares}")]
     shapes = subject.op.weights()
     lines = []
     if len(shapes) > 1:
@@ -233,25 +244,34 @@ def _params(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Lin
     return "parameters", [*lines, subject.line("params", sum(map(product, shapes.values())))]
 
 
-def _macs(layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+def _macs(subject: Subject, samples: Any) -> tuple[str, list[Line]]:
     work = subject.op.work()
     return "multiply-adds", [subject.line("MACs", samples * (work.get("mac", 0) + work.get("matmul", 0)))]
 
 
-def _flops(layer: Layer, subject: Subject, samples: Any, convention: str) -> tuple[str, list[Line]]:
+def _flops(subject: Subject, samples: Any, convention: str) -> tuple[str, list[Line]]:
     rule = CONVENTIONS[convention]
     return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
 
 
-def _receptive(viewer: Viewer, layer: Layer, subject: Subject, samples: Any) -> tuple[str, list[Line]]:
+@lru_cache(maxsize=512)
+def _sights_of(op: Operator) -> tuple[Subject, Sequence[Sequence[Any]]]:
+    """How an application looks at each input, over symbols; what is seen before is named anew for every layer."""
+    subject = _subject_of(op)
+    subject.name_output()
+    return subject, subject.op.sights()
+
+
+def _receptive(viewer: Viewer, layer: Layer) -> tuple[str, list[Line]]:
     heading = "receptive field"
     views = [viewer.views[source] for source in layer.inputs]
     view = viewer.views[layer.name]
     if not view.spans:
         return heading, [Line("R'", remark="every position sees the whole input")]
     dimension = max(view.spans)
+    subject, sights = _sights_of(layer.op)
     after = []
-    for number, (before, sight) in enumerate(zip(views, subject.op.sights(), strict=True), 1):
+    for number, (before, sight) in enumerate(zip(views, sights, strict=True), 1):
         suffix = str(number) if len(views) > 1 else ""
         axis = next((at for at, axes in enumerate(before.axes) if dimension in axes), None)
         span = before.spans.get(dimension)

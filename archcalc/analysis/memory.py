@@ -7,6 +7,7 @@ between tensors, the kernels' own workspaces and a GPU's context come on top.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -134,21 +135,29 @@ def fit(analysis: Analysis, budget: int, mode: str = "inference", optimizer: str
     it is then computed for this batch and the next, and moved where PyTorch does less for a single sample.
     """
 
-    @cache
-    def taken(batch: int) -> Memory:
-        again = analyze(analysis.network, batch=batch, dtype=analysis.dtype, convention=analysis.convention.name)
-        return memory(again, mode, optimizer)
+    def analyzed(batch: int) -> Analysis:
+        return analyze(analysis.network, batch=batch, dtype=analysis.dtype, convention=analysis.convention.name)
 
-    two, three = taken(2), taken(3)
+    @cache
+    def moments(batch: int) -> Sequence[Moment]:
+        again = analyzed(batch)
+        return timeline(again) if mode == "inference" else training_timeline(again, optimizer)
+
+    two = memory(analyzed(2), mode, optimizer)
+
+    @cache
+    def peak_bytes(batch: int) -> int:
+        return two.standing + max(moment.live_bytes for moment in moments(batch))
+
     room = budget - two.standing
     growth = [
-        (low.live_bytes, high.live_bytes - low.live_bytes) for low, high in zip(two.moments, three.moments, strict=True)
+        (low.live_bytes, high.live_bytes - low.live_bytes) for low, high in zip(two.moments, moments(3), strict=True)
     ]
     batch = min((room - (of_two - 2 * each)) // each for of_two, each in growth if each > 0)
     if batch < 0 or any(of_two > room for of_two, each in growth if each <= 0):
         batch = 0
-    while batch and taken(batch).peak > budget:
+    while batch and peak_bytes(batch) > budget:
         batch -= 1
-    while taken(batch + 1).peak <= budget:
+    while peak_bytes(batch + 1) <= budget:
         batch += 1
-    return Fit(mode, two.optimizer, batch, taken(batch).peak if batch else 0, taken(batch + 1).peak)
+    return Fit(mode, two.optimizer, batch, peak_bytes(batch) if batch else 0, peak_bytes(batch + 1))

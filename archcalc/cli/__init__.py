@@ -11,10 +11,19 @@ from typing import Any
 import click
 
 from archcalc import __version__
+from archcalc.cli._characters import spelled
 from archcalc.cli._completion import COMPLETED
 
 
-class Commands(click.Group):
+class Helped(click.Command):
+    """A command whose help is readable in every encoding."""
+
+    def get_help(self, context: click.Context) -> str:
+        """The help, as it can be printed."""
+        return spelled(super().get_help(context), sys.stdout.encoding)
+
+
+class Commands(Helped, click.Group):
     """A group that finds its commands in the files of this package that have a `command`."""
 
     def list_commands(self, context: click.Context) -> list[str]:
@@ -61,7 +70,7 @@ class Commands(click.Group):
                     formatter.write_text(example)
 
 
-class Command(click.Command):
+class Command(Helped):
     """A command with an example for the help, whose networks and layers a shell completes."""
 
     def __init__(self, *args: Any, example: str = "", **kwargs: Any) -> None:

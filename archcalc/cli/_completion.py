@@ -1,8 +1,12 @@
-"""What a shell completes: networks, their layers, ways of counting. Imported only by what is asked for."""
+"""What a shell completes: networks, their layers, files, and words of which a list is known.
+
+Imported by every command; what it lists is only imported where it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -13,15 +17,30 @@ def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
+class File(click.types.StringParamType):
+    """A file of any name, which the shell itself completes; or a folder."""
+
+    def __init__(self, kind: str = "file") -> None:
+        self.kind = kind
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What the shell finds."""
+        return [CompletionItem(incomplete, type=self.kind)]
+
+
 class Network(click.types.StringParamType):
     """A bundled name, or a spec's file."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Bundled names and specs in this folder that begin so; where there is none, the shell's own files."""
+        """Bundled names, and specs and folders in this folder, that begin so; without a bundled one, any file."""
         from archcalc.spec.library import SUFFIXES, bundled
 
-        here = sorted(path.name for path in Path().iterdir() if path.suffix in SUFFIXES)
-        return _items([*bundled(), *here], incomplete) or [CompletionItem(incomplete, type="file")]
+        found = _items(bundled(), incomplete)
+        if not found:
+            return File().shell_complete(ctx, param, incomplete)
+        here = sorted(Path().iterdir())
+        folders = [f"{path.name}/" for path in here if path.is_dir()]
+        return found + _items([*folders, *(path.name for path in here if path.suffix in SUFFIXES)], incomplete)
 
 
 class Layer(click.types.StringParamType):
@@ -39,31 +58,95 @@ class Layer(click.types.StringParamType):
         return _items([layer.name for layer in network], incomplete)
 
 
-class Convention(click.types.StringParamType):
-    """A way of counting."""
+class OneOf(click.types.StringParamType):
+    """A word of a list that is looked up when it is asked for."""
+
+    def __init__(self, words: Callable[[], Iterable[str]]) -> None:
+        self.words = words
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The conventions that begin so."""
-        from archcalc.analysis.conventions import CONVENTIONS
-
-        return _items(CONVENTIONS, incomplete)
+        """The words that begin so."""
+        return _items(self.words(), incomplete)
 
 
-class DataType(click.types.StringParamType):
-    """The type of every number."""
+class OneOfOrFile(OneOf):
+    """A word of a list, or a file."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The types that begin so."""
-        from archcalc.analysis.costs import ITEM_SIZES
+        """The words that begin so; without one, any file."""
+        found = super().shell_complete(ctx, param, incomplete)
+        return found or File().shell_complete(ctx, param, incomplete)
 
-        return _items(ITEM_SIZES, incomplete)
+
+class Several(OneOf):
+    """Words of a list, with commas between them."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """What the word after the last comma may become, with what stands before it."""
+        before, comma, _ = incomplete.rpartition(",")
+        taken = before.split(",")
+        return _items([before + comma + word for word in self.words() if word not in taken], incomplete)
 
 
+def _named(module: str, name: str) -> Callable[[], Iterable[str]]:
+    """The words, or keys, that a module of archcalc has under a name."""
+
+    def words() -> Iterable[str]:
+        found: Iterable[str] = getattr(import_module(f"archcalc.{module}"), name)
+        return found
+
+    return words
+
+
+def _operators() -> Iterable[str]:
+    from archcalc.ops import registry
+
+    return registry()
+
+
+def _topics() -> Iterable[str]:
+    from archcalc.homework.quiz import topic_names
+
+    return topic_names()
+
+
+def _profiles() -> Iterable[str]:
+    from archcalc.runtime.device_profile import profile_names
+
+    return profile_names()
+
+
+_FORMS = Several(_named("analysis.formula", "QUANTITIES"))
 COMPLETED: dict[str, click.types.StringParamType] = {
     "network": Network(),
     "networks": Network(),
+    "words": Network(),
     "layer": Layer(),
-    "convention": Convention(),
-    "dtype": DataType(),
+    "names": OneOf(_operators),
+    "convention": OneOf(_named("analysis.conventions", "CONVENTIONS")),
+    "dtype": OneOf(_named("analysis.costs", "ITEM_SIZES")),
+    "mode": OneOf(_named("analysis.memory", "MODES")),
+    "optimizer": OneOf(_named("analysis.training", "OPTIMIZERS")),
+    "device": OneOf(lambda: ("cpu", "cuda", "mps")),
+    "tolerance": OneOf(lambda: ("digits", "cut", "exact")),
+    "columns": Several(_named("render.columns", "COLUMNS")),
+    "quantity": Several(_named("analysis.explain", "QUANTITIES")),
+    "metric": Several(_named("render.plot.bars", "METRICS")),
+    "ask": Several(_named("homework.questions", "QUESTIONS")),
+    "topic": Several(_topics),
+    "of": _FORMS,
+    "pareto": _FORMS,
+    "best": _FORMS,
+    "sort": _FORMS,
+    "output": File(),
+    "chart": File(),
+    "draw": File(),
+    "summary": File(),
+    "gradescope": File(),
+    "file": File(),
+    "files": File(),
+    "answers": File(),
+    "reference": OneOfOrFile(_profiles),
+    "autograder": File("dir"),
 }
 """What every command calls a parameter, and what completes it."""

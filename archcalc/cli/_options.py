@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -80,23 +79,6 @@ def depth_option(meaning: str) -> Callable[[F], F]:
     return click.option("--depth", type=click.IntRange(min=1), metavar="N", help=meaning)
 
 
-def format_option(*formats: str, what: str = "Format") -> Callable[[F], F]:
-    """`--format`: one of ``formats``, the first if it is not given; ``what`` says of what it is the format."""
-    return click.option(
-        "--format", "format_", type=click.Choice(formats), default=formats[0], help=f"{what}. [{formats[0]}]"
-    )
-
-
-def output_option(function: F) -> F:
-    """`-o`: where the result goes, which is the terminal if it is not given."""
-    return click.option("-o", "--output", metavar="FILE", help="Write to a file instead of the terminal.")(function)
-
-
-def file_option(default: str) -> Callable[[F], F]:
-    """`-o`: where the result goes, which is the file ``default`` if it is not given."""
-    return click.option("-o", "--output", metavar="FILE", help=f"Where to; - for the terminal. [{default}]")
-
-
 def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, ...]) -> Network:
     """The network that a command line means."""
     from archcalc.spec.language import parse_setting
@@ -140,17 +122,6 @@ def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:
             raise SpecError(f"an input shape is C,H,W with sizes above 0, not {quote(text)}")
         shapes[name if equals else "input"] = tuple(map(int, parts))
     return shapes or None
-
-
-def format_of(output: str | None, chosen: str | None, suffixes: Mapping[str, str]) -> str:
-    """The format to write: the one that is chosen, else what the file's suffix says, else the first.
-
-    Raises `ValueError` for a suffix that says no format.
-    """
-    suffix = Path(output or "").suffix.lower()
-    if chosen is None and suffix and suffix not in suffixes:
-        raise ValueError(f"{quote(suffix)} is no format that can be written: {', '.join(suffixes)}; or use --format")
-    return chosen or suffixes.get(suffix) or next(iter(suffixes.values()))
 
 
 def file_name(name: str) -> str:

@@ -12,19 +12,21 @@ from typing import Any, TextIO
 
 import click
 
+from archcalc.cli._characters import spelled
+
 
 def prepare() -> None:
     """Make standard output and errors fit to write to, whatever they were called with.
 
     A closed stream (`>&-`) is one that cannot be written to: its number would go to the next file that is opened.
-    What the stream's encoding does not know becomes `?`.
+    What is printed by others than `write` and `remark` is escaped where the stream's encoding lacks it.
     """
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     if sys.stderr is None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def write(result: str | bytes, output: str | None) -> None:
@@ -35,7 +37,7 @@ def write(result: str | bytes, output: str | None) -> None:
         return
     try:
         if isinstance(result, str):
-            sys.stdout.write(result)
+            sys.stdout.write(spelled(result, sys.stdout.encoding))
         else:
             sys.stdout.buffer.write(result)
         sys.stdout.flush()
@@ -57,7 +59,8 @@ def write_file(result: str | bytes, output: str) -> None:
 def remark(text: str) -> None:
     """Say something beside the result, which is no worse where it cannot be said."""
     try:
-        click.echo(text, err=True)
+        sys.stderr.write(spelled(text, sys.stderr.encoding) + "\n")
+        sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
 

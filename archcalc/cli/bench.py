@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import device_option, format_option, network_options, open_network, output_option
+from archcalc.cli._formats import format_of, result_options
+from archcalc.cli._options import device_option, network_options, open_network
 from archcalc.cli._streams import progress, remark, write
 from archcalc.spec.errors import quote
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     help="Time nothing: predict for a device that is not here, such as h100.",
 )
 @click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
-@format_option("text", "json")
-@output_option
+@result_options("text", "json")
 @click.pass_context
 def command(
     context: click.Context,
@@ -58,6 +58,7 @@ def command(
     if calibrate:
         if networks:
             raise click.UsageError("--calibrate measures the device, no network")
+        format_of(output, None, ("json",))
         write(_calibration(device), output)
         return
     if not networks:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, format_option, network_options, open_network, output_option
+from archcalc.cli._formats import result_options
+from archcalc.cli._options import counting_options, network_options, open_network
 from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
 
@@ -25,8 +26,7 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
 @network_options
 @counting_options
-@format_option("text", "json", "junit")
-@output_option
+@result_options("text", "json", "junit")
 @click.pass_context
 def command(
     context: click.Context,
@@ -46,7 +46,7 @@ def command(
     their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
     """
     from archcalc.homework.budget import Budget, check_budget, read_assertions
-    from archcalc.render.budget import budgets_json, budgets_junit, budgets_text, facts_text
+    from archcalc.render.budget import budgets_json, budgets_junit, budgets_text, facts_json, facts_text
 
     networks = [word for word in words if not _COMPARES.search(word)]
     assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
@@ -66,7 +66,9 @@ def command(
     if not assertions:
         opened = [open_network(one, settings, inputs) for one in networks]
         analyses = [one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened]
-        write("\n".join(map(facts_text, analyses)), output)
+        if format_ == "junit":
+            raise click.UsageError("JUnit's report is of assertions, and there are none")
+        write(facts_json(analyses) if format_ == "json" else "\n".join(map(facts_text, analyses)), output)
         return
     budgets = [check(reference) for reference in networks]
     render = {"text": budgets_text, "json": budgets_json, "junit": budgets_junit}[format_]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import file_option, result_options
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
-from archcalc.cli._options import output_option
 from archcalc.cli._streams import progress, write, write_file
 
 if TYPE_CHECKING:
@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 @click.argument("answers", nargs=-1, required=True, metavar="ANSWERS…")
 @key_options
 @grading_options
-@click.option("--summary", metavar="FILE", help="Write the grades of all sheets as CSV.")
-@click.option(
-    "--gradescope", metavar="FILE", help="Write Gradescope's results.json for a file, or a submission's folder."
+@file_option("--summary", formats=["csv"], help="Write the grades of all sheets as CSV.")
+@file_option(
+    "--gradescope", formats=["json"], help="Write Gradescope's results.json for a file, or a submission's folder."
 )
 @gradescope_options
-@click.option("--format", "format_", type=click.Choice(["text", "markdown", "json"]), default="text", help="[text]")
-@output_option
+@result_options("text", "markdown", "json")
 @click.pass_context
 def command(
     context: click.Context,

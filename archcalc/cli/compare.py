@@ -5,14 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import (
-    counting_options,
-    format_option,
-    network_options,
-    open_family,
-    open_network,
-    output_option,
-)
+from archcalc.cli._formats import result_options
+from archcalc.cli._options import counting_options, network_options, open_family, open_network
 from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError
 
@@ -23,8 +17,7 @@ from archcalc.spec.errors import SpecError
 @click.option("--backward", is_flag=True, help="With --conventions: of a training step, forward and backward.")
 @network_options
 @counting_options
-@format_option("text", "markdown", "csv", what="Format of the tables")
-@output_option
+@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the tables")
 def command(
     networks: tuple[str, ...],
     conventions: bool,
@@ -52,7 +45,7 @@ def command(
             raise SpecError("--conventions compares the ways of counting for one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(open_network(networks[0], settings, inputs), batch)
-        write(render_conventions(names, rows, format_), output)
+        write(render_conventions(names, rows, format_, networks[0]), output)
         return
     if backward:
         raise SpecError("--backward of a comparison needs --conventions")
@@ -64,11 +57,11 @@ def command(
             formulas(open_family(one, (), settings, inputs), ("params", "macs", "receptive"), convention=convention)
             for one in networks
         ]
-        write(render_pieces(found, convention), output)
+        write(render_pieces(found, convention, format_), output)
         return
     if any(pieces):
         raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
     analyses = [
         open_network(one, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention) for one in networks
     ]
-    write(render_comparison(compare(analyses), format_, convention), output)
+    write(render_comparison(compare(analyses), format_, analyses), output)

@@ -5,19 +5,15 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import DRAWINGS, SUFFIXES, result_options
 from archcalc.cli._options import (
     counting_options,
     depth_option,
     file_name,
-    file_option,
-    format_of,
     network_options,
     open_network,
 )
 from archcalc.cli._streams import write
-
-FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
-SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "dot", ".mmd": "mermaid"}
 
 
 @click.command(cls=Command, example="archcalc draw resnet50 -o r50.png --depth 2 --heat macs")
@@ -37,8 +33,7 @@ SUFFIXES = {".svg": "svg", ".png": "png", ".pdf": "pdf", ".dot": "dot", ".gv": "
     default="light",
     help="Surroundings; a light svg turns dark where its reader prefers that. [light]",
 )
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
-@file_option("NETWORK.svg")
+@result_options(*DRAWINGS, "dot", "mermaid", default_file="NETWORK.svg")
 def command(
     network: str,
     settings: tuple[str, ...],
@@ -52,7 +47,7 @@ def command(
     direction: str,
     heat: str | None,
     theme: str,
-    format_: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Draw NETWORK: a box for each layer, a cluster for each group, an arrow for each tensor.
@@ -61,9 +56,7 @@ def command(
     """
     from archcalc.render.drawing.drawing import Style, draw
 
-    chosen = format_of(output, format_, SUFFIXES)
     style = Style(depth, every_layer, folded, direction, heat, theme)
     opened = open_network(network, settings, inputs)
-    content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), chosen, style)
-    suffix = "mmd" if chosen == "mermaid" else chosen
-    write(content, output or f"{file_name(opened.name)}.{suffix}")
+    content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), format_, style)
+    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, network_options, open_network, output_option
+from archcalc.cli._formats import result_options
+from archcalc.cli._options import counting_options, network_options, open_network
 from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
 
@@ -16,14 +17,7 @@ from archcalc.spec.errors import SpecError
 @click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, receptive. [all]")
 @network_options
 @counting_options
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "markdown", "latex", "html"]),
-    default="text",
-    help="Format of the derivation. [text]",
-)
-@output_option
+@result_options("text", "markdown", "latex", "html", what="Format of the derivation")
 @click.pass_context
 def command(
     context: click.Context,

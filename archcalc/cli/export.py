@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import file_name, file_option, network_options, open_network
+from archcalc.cli._formats import SUFFIXES, result_options
+from archcalc.cli._options import file_name, network_options, open_network
 from archcalc.cli._streams import write
-
-SUFFIXES = {"torch": ".py", "onnx": ".onnx", "spec": ".yaml"}
 
 
 class Batch(click.IntRange):
@@ -29,17 +27,24 @@ class Batch(click.IntRange):
 @click.command(cls=Command, example="archcalc export resnet18 --to torch -o resnet18.py")
 @click.argument("network")
 @network_options
-@click.option("--to", "form", type=click.Choice(sorted(SUFFIXES)), help="What to write. [as the file is called]")
 @click.option(
     "--batch", type=Batch(), default=1, metavar="N|any", help="Samples that the ONNX model takes at once. [1]"
 )
-@file_option("NETWORK.py, .onnx or .yaml")
+@result_options(
+    "torch",
+    "onnx",
+    "spec",
+    what="What to write",
+    default_file="NETWORK.py, .onnx or .yaml",
+    option="--to",
+    unsaid="say what to write: --to torch, --to onnx or --to spec",
+)
 def command(
     network: str,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
-    form: str | None,
     batch: int | str,
+    format_: str,
     output: str | None,
 ) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
@@ -51,17 +56,14 @@ def command(
     """
     from archcalc.runtime.requirements import need_torch
 
-    chosen = form or next((one for one, suffix in SUFFIXES.items() if suffix == Path(output or "").suffix.lower()), "")
-    if not chosen:
-        raise click.UsageError("say what to write: --to torch, --to onnx or --to spec")
-    if chosen != "spec":
+    if format_ != "spec":
         need_torch()
     opened = open_network(network, settings, inputs)
-    if chosen == "spec":
+    if format_ == "spec":
         from archcalc.render.spec import network_spec
 
         content: str | bytes = network_spec(opened)
-    elif chosen == "torch":
+    elif format_ == "torch":
         from archcalc.runtime.export.source import torch_source
 
         content = torch_source(opened)
@@ -69,4 +71,4 @@ def command(
         from archcalc.runtime.export.onnx import onnx_model
 
         content = onnx_model(opened, None if isinstance(batch, str) else batch)
-    write(content, output or f"{file_name(opened.name)}{SUFFIXES[chosen]}")
+    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")

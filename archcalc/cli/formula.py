@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import result_options
 from archcalc.cli._options import (
     counting_options,
-    format_option,
     network_options,
     open_family,
-    output_option,
     quantities_option,
 )
 from archcalc.cli._streams import write
@@ -22,8 +21,7 @@ from archcalc.cli._streams import write
 @quantities_option
 @network_options
 @counting_options
-@format_option("text", "latex", "python", what="Format of the formulas")
-@output_option
+@result_options("text", "latex", "python", what="Format of the formulas")
 def command(
     network: str,
     lets: tuple[str, ...],

@@ -9,18 +9,15 @@ import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
+from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
 from archcalc.cli._options import (
     batch_option,
-    format_of,
     network_options,
     open_network,
-    output_option,
 )
 from archcalc.cli._streams import write
 from archcalc.spec.errors import did_you_mean, quote
 
-FORMATS = {".txt": "text", ".md": "markdown", ".csv": "csv", ".json": "json"}
-CHARTS = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 UNITS = {
     "B": 1,
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
@@ -40,9 +37,8 @@ UNITS = {
 @click.option(
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
 )
-@click.option("--chart", metavar="FILE", help="Draw the timeline: a file .svg, .png or .pdf.")
-@click.option("--format", "format_", type=click.Choice(list(FORMATS.values())), help="Format. [as the file is called]")
-@output_option
+@file_option("--chart", formats=DRAWINGS, help="Draw the timeline: a file .svg, .png or .pdf.")
+@result_options("text", "markdown", "csv", "json", "xlsx")
 @click.pass_context
 def command(
     context: click.Context,
@@ -57,7 +53,7 @@ def command(
     budget: str | None,
     room: str | None,
     chart: str | None,
-    format_: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Show the memory that NETWORK takes: weights, gradients, optimizer's state, activations, and the peak.
@@ -68,8 +64,6 @@ def command(
     from archcalc.analysis.memory import memory
     from archcalc.render import memory as render
 
-    chosen = format_of(output, format_, FORMATS)
-    picture = None if chart is None else format_of(chart, None, CHARTS)
     if in_place and (budget is not None or room is not None):
         raise click.UsageError("--in-place is for one batch: no --fit, no --checkpoint")
     if budget is not None:
@@ -78,19 +72,19 @@ def command(
         if room is not None:
             raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
         analysis = open_network(network, settings, inputs).analyze(dtype=dtype)
-        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, chosen, output))
+        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
     analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype)
     if room is not None:
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training, and has no chart")
-        context.exit(_recompute(analysis, parse_bytes(room), optimizer, chosen, output))
+        context.exit(_recompute(analysis, parse_bytes(room), optimizer, format_, output))
     result = memory(analysis, mode or "inference", optimizer, in_place)
-    if chart is not None and picture is not None:
+    if chart is not None:
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
 
-        write(save(memory_chart(result), picture), chart)
-    write(getattr(render, f"memory_{chosen}")(result), output)
+        write(save(memory_chart(result), format_of(chart, None, DRAWINGS) or "svg"), chart)
+    write(getattr(render, f"memory_{format_}")(result), output)
 
 
 def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:

@@ -7,19 +7,16 @@ from pathlib import Path
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import DRAWINGS, result_options
 from archcalc.cli._options import (
     counting_options,
     depth_option,
-    file_option,
-    format_of,
     network_options,
     open_network,
 )
 from archcalc.cli._streams import write
 from archcalc.network import Network
 from archcalc.spec.errors import SpecError, did_you_mean, quote
-
-FORMATS = ("svg", "png", "pdf")
 
 
 @click.command(cls=Command, example="archcalc plot alexnet vgg16 --metric memory,params,flops -o compare.png")
@@ -39,8 +36,7 @@ FORMATS = ("svg", "png", "pdf")
     default="layers",
     help="Bars per layer; or operations against ImageNet accuracy, for every network of which it is known. [layers]",
 )
-@click.option("--format", "format_", type=click.Choice(FORMATS), help="Format. [as the file is called, else svg]")
-@file_option("plot.svg")
+@result_options(*DRAWINGS, default_file="plot.svg")
 def command(
     networks: tuple[str, ...],
     settings: tuple[str, ...],
@@ -51,7 +47,7 @@ def command(
     metric: str,
     depth: int | None,
     against: str,
-    format_: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Plot the costs of NETWORKs, layer by layer and side by side, or their operations against their accuracy.
@@ -61,7 +57,6 @@ def command(
     from archcalc.render.plot.bars import METRICS, bars
     from archcalc.render.plot.figure import save
 
-    chosen = format_of(output, format_, {f".{name}": name for name in FORMATS})
     metrics = tuple(metric.split(","))
     for key in metrics:
         if key not in METRICS:
@@ -73,7 +68,7 @@ def command(
         figure = bars([one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
     else:
         raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
-    write(save(figure, chosen), output or f"plot.{chosen}")
+    write(save(figure, format_), output or f"plot.{format_}")
 
 
 def _accuracy(networks: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> object:

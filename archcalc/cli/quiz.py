@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import format_option, output_option
+from archcalc.cli._formats import result_options
 from archcalc.cli._streams import write
 
 
@@ -19,8 +19,7 @@ from archcalc.cli._streams import write
     help="Operators, their categories, rf (receptive fields), chain (a small network). [conv,pool,linear,rf,chain]",
 )
 @click.option("--key", is_flag=True, help="The answers of the same exercises, derived.")
-@format_option("text", "markdown", "latex", "json")
-@output_option
+@result_options("text", "markdown", "latex", "json")
 def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
     """Make exercises on random layers, or with --key their answers, each derived step by step."""
     from archcalc.homework.quiz import quiz

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import counting_options, file_name, file_option, network_options, open_network
+from archcalc.cli._formats import file_option
+from archcalc.cli._options import counting_options, file_name, network_options, open_network
 from archcalc.cli._streams import write
 
 
@@ -13,7 +14,7 @@ from archcalc.cli._streams import write
 @click.argument("network")
 @network_options
 @counting_options
-@file_option("NETWORK.html")
+@file_option("-o", "--output", formats=["html"], help="Where to; - for the terminal. [NETWORK.html]")
 def command(
     network: str,
     settings: tuple[str, ...],
@@ -31,4 +32,5 @@ def command(
 
     opened = open_network(network, settings, inputs)
     page = report(opened.analyze(batch=batch, dtype=dtype, convention=convention))
-    write(page, output or f"{file_name(opened.name)}.html")
+    # As bytes: the page says itself that it is in UTF-8.
+    write(page.encode(), output or f"{file_name(opened.name)}.html")

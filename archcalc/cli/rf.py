@@ -5,17 +5,10 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import (
-    format_of,
-    format_option,
-    network_options,
-    open_network,
-    output_option,
-)
+from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
+from archcalc.cli._options import network_options, open_network
 from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError, quote
-
-DRAWINGS = ("svg", "png", "pdf")
 
 
 @click.command(cls=Command, example="archcalc rf googlenet inception5b.concat1 --unit 3,3 --draw box.svg")
@@ -23,17 +16,16 @@ DRAWINGS = ("svg", "png", "pdf")
 @click.argument("layer", required=False)
 @network_options
 @click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
-@format_option("text", "markdown", "csv", "json", what="Format of the list")
-@click.option("--draw", metavar="FILE", help="Draw the boxes on the input too: an svg, png or pdf.")
-@output_option
+@file_option("--draw", formats=DRAWINGS, help="Draw the boxes on the input too: an svg, png or pdf.")
+@result_options("text", "markdown", "csv", "json", "xlsx", what="Format of the list")
 def command(
     network: str,
     layer: str | None,
     settings: tuple[str, ...],
     inputs: tuple[str, ...],
     unit: str | None,
-    format_: str,
     draw: str | None,
+    format_: str,
     output: str | None,
 ) -> None:
     """Show what every layer of NETWORK sees of the input: size, stride, padding, centre, and whether it is aligned.
@@ -58,7 +50,7 @@ def command(
         from archcalc.render.plot.boxes import draw_boxes, nested
         from archcalc.render.plot.figure import save
 
-        kind = format_of(draw, None, {f".{name}": name for name in DRAWINGS})
+        kind = format_of(draw, None, DRAWINGS) or "svg"
         units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
         write(save(draw_boxes(opened, tracer, units), kind), draw)
     write(text, output)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import output_option
+from archcalc.cli._formats import file_option
 from archcalc.cli._streams import write
 
 
 @click.command(cls=Command, example="archcalc schema -o archcalc.schema.json")
 @click.argument("network", required=False)
-@output_option
+@file_option("-o", "--output", formats=["json"], help="Write to a file, not the terminal.")
 def command(network: str | None, output: str | None) -> None:
     """Print a JSON Schema of specs (draft 2020-12), by which an editor completes, explains and checks them.
 

@@ -9,12 +9,11 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import DRAWINGS, result_options
 from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option
-from archcalc.cli._streams import remark, write, write_file
+from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError, did_you_mean, quote
 
-CHARTS = (".svg", ".png", ".pdf")
-SUFFIXES = (".csv", ".parquet", *CHARTS)
 TEXT_ROWS = 100
 
 
@@ -36,7 +35,7 @@ TEXT_ROWS = 100
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
 @network_options
 @counting_options
-@click.option("-o", "--output", metavar="FILE", help="FILE.csv, .parquet; or a chart: .svg, .png, .pdf.")
+@result_options("text", "csv", "parquet", *DRAWINGS)
 def command(
     network: str,
     over: tuple[str, ...],
@@ -56,6 +55,7 @@ def command(
     batch: int,
     dtype: str,
     convention: str,
+    format_: str,
     output: str | None,
 ) -> None:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
@@ -69,7 +69,7 @@ def command(
     from archcalc.analysis.sorting import sorted_parts
     from archcalc.analysis.sweep import Plan, parse_axis
     from archcalc.analysis.workers import results
-    from archcalc.render.points import text_points, write_csv, write_parquet
+    from archcalc.render.points import csv_lines, text_points, write_csv, write_parquet
 
     axes = tuple(map(parse_axis, over))
     plan = Plan(
@@ -91,15 +91,12 @@ def command(
             raise SpecError(f"there is no column {quote(name)}{did_you_mean(name, known)}")
     if per and not best:
         raise SpecError("--per goes with --best")
-    suffix = Path(output).suffix if output else ""
-    if output and suffix not in SUFFIXES:
-        raise SpecError(f"points are written to FILE{', FILE'.join(SUFFIXES)}, not {quote(output)}")
     selections: list[Any] = []
     if pareto:
         selections.append(Front(_names(pareto)))
     if best:
         selections.append(Best(best, _names(per)))
-    most = limit if output else limit or TEXT_ROWS
+    most = limit or (TEXT_ROWS if format_ == "text" else None)
     if sort and most:
         selections.append(First(sort, most))
     counts = {"points": 0, "refused": 0, "kept": 0}
@@ -108,16 +105,19 @@ def command(
         parts = sorted_parts(parts, sort)
     elif most:
         parts = iter([_first(parts, most)])
-    if output:
-        if suffix in CHARTS:
-            from archcalc.render.plot.points import plot_points
+    to_file = output not in (None, "-")
+    if format_ in DRAWINGS:
+        from archcalc.render.plot.points import plot_points
 
-            write_file(plot_points(parts, axes, plan.quantities, suffix[1:]), output)
-        else:
-            (write_parquet if suffix == ".parquet" else write_csv)(Path(output), parts, axes)
-        remark(f"wrote {output}: {_said(counts)}")
-        return
-    write(text_points(next(parts), axes), None)
+        write(plot_points(parts, axes, plan.quantities, format_), output)
+    elif format_ == "text":
+        write(text_points(next(parts), axes), output)
+    elif output is not None and to_file:
+        (write_parquet if format_ == "parquet" else write_csv)(Path(output), parts, axes)
+        remark(f"wrote {output}")
+    else:
+        for lines in csv_lines(parts, axes):
+            write(lines, None)
     remark(_said(counts))
 
 

@@ -9,19 +9,16 @@ import sys
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import (
     JOIN,
     counting_options,
     depth_option,
-    format_option,
     network_options,
     open_network,
-    output_option,
 )
 from archcalc.cli._streams import write
 from archcalc.spec.errors import SpecError, did_you_mean, quote
-
-FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
 
 
 @click.command(cls=Command, example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf")
@@ -34,8 +31,7 @@ FORMATS = ("text", "markdown", "csv", "json", "latex", "html")
 @depth_option(JOIN)
 @click.option("--exact", is_flag=True, help="Print whole numbers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
-@format_option(*FORMATS, what="Format of the table")
-@output_option
+@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the table")
 def command(
     network: str,
     settings: tuple[str, ...],
@@ -61,6 +57,7 @@ def command(
     from archcalc.render.grid import View, lay_out
 
     if columns == "help":
+        format_of(output, None, ("text",))
         write("".join(f"{key:16}{column.heading}\n" for key, column in COLUMNS.items()), output)
         return
     chosen = tuple(columns.split(",")) if columns else LECTURE_COLUMNS
@@ -71,6 +68,11 @@ def command(
             raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
     view = View(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention)
+    if format_ == "xlsx":
+        from archcalc.render.records import table_records, workbook
+
+        write(workbook(table_records(analysis, view), analysis.network.name), output)
+        return
     if format_ != "text":
         write(render(analysis, format_, view), output)
         return

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._options import device_option, format_option, output_option
+from archcalc.cli._formats import result_options
+from archcalc.cli._options import device_option
 from archcalc.cli._streams import progress, remark, write
 
 if TYPE_CHECKING:
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
-@format_option("text", "json")
-@output_option
+@result_options("text", "json")
 @click.pass_context
 def command(
     context: click.Context,

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from archcalc.cli import Command
+from archcalc.cli._formats import result_options
 from archcalc.cli._homework import (
     as_options,
     gradescope_options,
@@ -17,28 +18,21 @@ from archcalc.cli._homework import (
     key_options,
     open_key,
 )
-from archcalc.cli._options import format_of, output_option
 from archcalc.cli._streams import remark, write
 from archcalc.spec.errors import SpecError
-
-SUFFIXES = {".csv": "csv", ".xlsx": "xlsx", ".md": "markdown", ".markdown": "markdown"}
 
 
 @click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
 @click.argument("network")
 @key_options
 @click.option("--columns", metavar="A,B,…", help="What is given; `archcalc table --columns help` lists it.")
-@click.option(
-    "--format", "format_", type=click.Choice(["csv", "xlsx", "markdown"]), help="Format. [by the file's name]"
-)
 @click.option("--autograder", metavar="DIR", help="Write a folder that Gradescope takes, zipped, as an autograder.")
 @grading_options
 @gradescope_options
-@output_option
+@result_options("csv", "xlsx", "markdown")
 def command(
     network: str,
     columns: str | None,
-    format_: str | None,
     autograder: str | None,
     points: str,
     tolerance: str,
@@ -46,6 +40,7 @@ def command(
     per: str,
     visibility: str,
     out_of: str | None,
+    format_: str,
     output: str | None,
     **key_settings: Any,
 ) -> None:
@@ -58,7 +53,6 @@ def command(
 
     if autograder is None:
         refuse_grading()
-    chosen = format_of(output, format_, SUFFIXES)
     key = open_key(network, points=points, **key_settings)
     if autograder is not None:
         from archcalc.homework.autograder import write_autograder
@@ -73,12 +67,10 @@ def command(
         if output is None:
             return
     sheet = worksheet(key, columns.split(",") if columns else None)
-    if chosen != "xlsx":
-        write(to_csv(sheet) if chosen == "csv" else to_markdown(sheet), output)
-        return
-    if output is None or output == "-":
-        raise click.UsageError("an xlsx worksheet needs a file: -o hw1.xlsx")
-    write(to_xlsx(sheet, "worksheet"), output)
+    if format_ == "xlsx":
+        write(to_xlsx(sheet), output)
+    else:
+        write(to_csv(sheet) if format_ == "csv" else to_markdown(sheet), output)
 
 
 def refuse_grading() -> None:

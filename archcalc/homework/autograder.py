@@ -22,7 +22,7 @@ import archcalc
 from archcalc.files import whole_folder
 from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
-from archcalc.render.formats import csv_cell
+from archcalc.render.records import csv_cell
 from archcalc.spec.errors import SpecError, quote
 from archcalc.spec.library import SUFFIXES, bundled_folder, find
 from archcalc.spec.source import Scalar, parse, read_document

@@ -1,11 +1,11 @@
-"""Workbooks of spreadsheets, read and written by openpyxl; read within bounds, without evaluating anything."""
+"""Workbooks of spreadsheets, read by openpyxl, within bounds and without evaluating anything."""
 
 from __future__ import annotations
 
 import io
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Broken, Entry, Grid, bounded
@@ -92,29 +92,3 @@ def _entry(cell: Any) -> Entry:
     if cell.data_type == "f":
         return Entry(FORMULA + str(getattr(value, "text", value) or "").removeprefix(FORMULA))
     return Entry(str(value).strip())
-
-
-def write_workbook(rows: Sequence[Sequence[str]], title: str) -> bytes:
-    """A workbook of one sheet: headings in the first row, wide enough columns, nothing that is a formula."""
-    openpyxl = need("openpyxl", "homework")
-    workbook = openpyxl.Workbook()
-    sheet = workbook.active
-    sheet.title = "".join(one for one in title if one.isalnum() or one in "-_ ")[:31] or "homework"
-    for number, row in enumerate(rows, 1):
-        for at, text in enumerate(row, 1):
-            cell = sheet.cell(row=number, column=at)
-            if text.isascii() and text.isdigit() and len(text) < 16:
-                cell.value = int(text)
-            elif text:
-                cell.value = text
-                cell.data_type = "s"
-                cell.alignment = openpyxl.styles.Alignment(horizontal="left" if at == 1 else "right")
-            if number == 1:
-                cell.font = openpyxl.styles.Font(bold=True)
-    for at in range(1, max(map(len, rows), default=0) + 1):
-        widest = max(len(row[at - 1]) for row in rows if len(row) >= at)
-        sheet.column_dimensions[openpyxl.utils.get_column_letter(at)].width = max(10, widest + 2)
-    sheet.freeze_panes = "B2"
-    stream = io.BytesIO()
-    workbook.save(stream)
-    return stream.getvalue()

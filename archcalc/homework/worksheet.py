@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +9,11 @@ from archcalc.analysis.traced import Traced
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
 from archcalc.render.columns import COLUMNS, Column, Measure, heading
-from archcalc.render.formats import csv_cell, escape_markdown
+from archcalc.render.formats import escape_markdown
+from archcalc.render.records import DIGITS, csv_text, workbook
 from archcalc.render.rows import Row
 from archcalc.render.units import BYTES, LECTURE_BYTES, choose_unit
-from archcalc.spec.errors import SpecError, did_you_mean, printable, quote
+from archcalc.spec.errors import SpecError, did_you_mean, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "pad")
 """What a spec says of a layer, and every worksheet gives."""
@@ -125,9 +124,7 @@ def _besides(row: Row) -> str:
 
 def to_csv(sheet: Sheet) -> str:
     """The worksheet as CSV; nothing in it is a formula to a spreadsheet."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([[csv_cell(text) for text in row] for row in sheet])
-    return stream.getvalue()
+    return csv_text(sheet)
 
 
 def to_markdown(sheet: Sheet) -> str:
@@ -137,8 +134,10 @@ def to_markdown(sheet: Sheet) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_xlsx(sheet: Sheet, title: str) -> bytes:
-    """The worksheet as a workbook."""
-    from archcalc.homework.spreadsheet import write_workbook
+def to_xlsx(sheet: Sheet, title: str = "worksheet") -> bytes:
+    """The worksheet as a workbook; what is written as a whole number is one."""
+    return workbook([[int(text) if _is_number(text) else text for text in row] for row in sheet], title)
 
-    return write_workbook([[printable(text) for text in row] for row in sheet], title)
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS

@@ -90,12 +90,7 @@ def _data(budget: Budget) -> dict[str, Any]:
     data: dict[str, Any] = {"reference": budget.reference, "passed": budget.passed}
     if budget.analysis is not None:
         analysis = budget.analysis
-        data |= {
-            "network": analysis.network.name,
-            "batch": analysis.batch,
-            "dtype": analysis.dtype,
-            "convention": analysis.convention.name,
-        }
+        data |= _of(analysis)
     if budget.problem:
         data["problem"] = budget.problem
     data["assertions"] = [
@@ -104,10 +99,21 @@ def _data(budget: Budget) -> dict[str, Any]:
             "passed": outcome.passed,
             "actual": {text: _json_value(value) for text, value in outcome.actual.items()},
             "margin": _json_value(outcome.margin),
+            "limit": _json_value(outcome.limit),
         }
         for outcome in budget.outcomes
     ]
     return data
+
+
+def _of(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "network": analysis.network.name,
+        "input": {name: list(shape) for name, shape in analysis.network.inputs.items()},
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+        "convention": analysis.convention.name,
+    }
 
 
 def _json_value(value: Any) -> Any:
@@ -145,16 +151,35 @@ def budgets_junit(budgets: Sequence[Budget]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def facts_text(analysis: Analysis) -> str:
-    """Every name that an assertion may use, with its value and meaning."""
-    from archcalc.analysis.facts import NETWORK_FACTS, RECORDS, UNITS, Facts
+def facts_json(analyses: Sequence[Analysis]) -> str:
+    """Every name that an assertion may use of a network as a whole, with its value."""
+    import json
+
+    data = [
+        {**_of(one), "facts": {name: _json_value(value) for name, (value, _) in _facts(one).items()}}
+        for one in analyses
+    ]
+    return json.dumps({"networks": data}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _facts(analysis: Analysis) -> dict[str, tuple[Any, str]]:
+    """Names of a network's facts to their values and meanings."""
+    from archcalc.analysis.facts import NETWORK_FACTS, Facts
     from archcalc.spec.values import ShapeValue
 
     facts = Facts(analysis)
-    rows = []
-    for name, fact in NETWORK_FACTS.items():
-        value = facts[name]
-        rows.append([name, value_text(value.known() if isinstance(value, ShapeValue) else value), fact.says])
+    values = {name: facts[name] for name in NETWORK_FACTS}
+    return {
+        name: (value.known() if isinstance(value, ShapeValue) else value, NETWORK_FACTS[name].says)
+        for name, value in values.items()
+    }
+
+
+def facts_text(analysis: Analysis) -> str:
+    """Every name that an assertion may use, with its value and meaning."""
+    from archcalc.analysis.facts import RECORDS, UNITS
+
+    rows = [[name, value_text(value), says] for name, (value, says) in _facts(analysis).items()]
     rows += [[name, "", says] for name, says in RECORDS.items()]
     rows.append([" ".join(UNITS), "", ""])
     widths = [max(cells_wide(row[at]) for row in rows[:-1]) for at in range(2)]

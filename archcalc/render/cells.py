@@ -19,13 +19,3 @@ def table(cells: Cells, format: str) -> str:
     lines = ["  ".join(pad(cell, widths[at], at > 0) for at, cell in enumerate(row)).rstrip() for row in cells]
     lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
     return "\n".join(lines) + "\n"
-
-
-def csv_rows(rows: Cells) -> str:
-    """Rows as CSV."""
-    import csv
-    import io
-
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()

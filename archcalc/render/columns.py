@@ -35,12 +35,21 @@ class Measure(Column):
     units: tuple[Unit, ...] = COUNTS
     preferred: int = 0
 
+    @property
+    def total(self) -> str:
+        """The attribute of `Totals` that is its sum."""
+        return "params" if self.key == "trainable" else self.key
+
 
 @dataclass(frozen=True)
 class Share(Column):
     """A column of parts of a total."""
 
     of: str = "flops"
+
+
+NO_PLACE = "–"
+"""What stands for stride and padding of what sees everything."""
 
 
 def _fact(name: str) -> Callable[[Row], Any]:
@@ -66,7 +75,7 @@ def _field(name: str) -> Callable[[Row], Any]:
     def value(row: Row) -> Any:
         field = row.receptive_field
         numbers = getattr(field, name)
-        return "–" if None in numbers else numbers
+        return NO_PLACE if None in numbers else numbers
 
     return value
 

@@ -1,15 +1,23 @@
-"""Comparisons as text, Markdown and CSV."""
+"""Comparisons in every format: what people read as tables of texts, what programs read as numbers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
+from archcalc.analysis import Analysis
 from archcalc.analysis.compare import Comparison, Row, ratio_of_formulas
 from archcalc.analysis.formula import Formulas
 from archcalc.analysis.terms import Writer
-from archcalc.render.cells import Cells, csv_rows, table
+from archcalc.render.cells import Cells, table
+from archcalc.render.columns import Column
+from archcalc.render.data import number
+from archcalc.render.formats import GRIDS
+from archcalc.render.grid import Grid, Section
 from archcalc.render.mathematics import heading_of, term_text
+from archcalc.render.records import Records, csv_text, workbook
 from archcalc.spec.errors import printable
 
 
@@ -30,10 +38,9 @@ def comparison_cells(comparison: Comparison) -> tuple[Cells, Cells]:
         heading += [name] if at == 0 else [name, "ratio"]
     totals = [heading, *(_total(row) for row in comparison.totals)]
     parts: Cells = [["map", *(f"{name} {row.name}" for name in comparison.names for row in comparison.places[0][1])]]
-    whole = {row.name: row.values for row in comparison.totals}
     for place, rows in comparison.places:
-        shares = [_share(row.values[at], whole[row.name][at]) for at in range(len(comparison.names)) for row in rows]
-        parts.append([place, *shares])
+        shares = [comparison.shares(row)[at] for at in range(len(comparison.names)) for row in rows]
+        parts.append([place, *map(_percent, shares)])
     return totals, parts
 
 
@@ -44,42 +51,124 @@ def _total(row: Row) -> list[str]:
     return cells
 
 
-def _share(part: int, whole: int) -> str:
-    if not part:
-        return ""
-    return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %"
+def _percent(share: Fraction) -> str:
+    return f"{(share * 2000 + 1) // 2 / 10:.1f} %" if share else ""
 
 
-def render_comparison(comparison: Comparison, format: str, convention: str) -> str:
-    """The comparison in `text`, `markdown` or `csv`."""
-    totals, parts = comparison_cells(comparison)
-    note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {comparison.names[0]}."
-    if format == "csv":
-        return csv_rows(
-            [["measure", *comparison.names], *([row.name, *map(str, row.values)] for row in comparison.totals)]
+def render_comparison(comparison: Comparison, format: str, analyses: Sequence[Analysis]) -> str | bytes:
+    """The comparison in `text`, `markdown`, `latex`, `html`, `csv`, `json` or `xlsx`."""
+    convention = analyses[0].convention.name
+    if format == "json":
+        return _json(
+            {
+                "networks": list(comparison.names),
+                "batch": analyses[0].batch,
+                "dtype": analyses[0].dtype,
+                "convention": convention,
+                "totals": {
+                    row.name: {"values": list(row.values), "ratios": list(map(number, row.ratios))}
+                    for row in comparison.totals
+                },
+                "maps": [
+                    {
+                        "map": place,
+                        **{
+                            row.name: {"values": list(row.values), "shares": list(map(number, comparison.shares(row)))}
+                            for row in rows
+                        },
+                    }
+                    for place, rows in comparison.places
+                ],
+            }
         )
-    text = table(totals, format) + "\n" + table(parts, format)
-    return text + ("\n" if format == "markdown" else "") + note + "\n"
+    if format in ("csv", "xlsx"):
+        return _data(_comparison_records(comparison, convention), format, "comparison")
+    note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {comparison.names[0]}."
+    return _tables(comparison_cells(comparison), format, note)
 
 
-def render_conventions(names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], format: str) -> str:
-    """Operations by kind of operator, a column for each convention."""
-    if format == "csv":
-        return csv_rows([["operator", *names], *([kind, *map(str, values)] for kind, values in rows)])
-    return table(
-        [["operator", *names], *([kind, *(f"{value:,}" for value in values)] for kind, values in rows)], format
+def _comparison_records(comparison: Comparison, convention: str) -> Records:
+    """A row for each total and for each measure of each map: the values, their ratios to the first, their shares."""
+    names = comparison.names
+    heading = ["measure", "map", *names, *(f"ratio {name}" for name in names[1:]), *(f"share {name}" for name in names)]
+    rows = [("", row) for row in comparison.totals]
+    rows += [(place, row) for place, measures in comparison.places for row in measures]
+    measure = {"flop": f"flop ({convention})"}
+    return [
+        heading,
+        *(
+            [measure.get(row.name, row.name), place, *row.values, *row.ratios[1:], *comparison.shares(row)]
+            for place, row in rows
+        ),
+    ]
+
+
+def render_conventions(
+    names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], format: str, network: str
+) -> str | bytes:
+    """Operations by kind of operator, a column for each convention, in the formats of `render_comparison`."""
+    if format == "json":
+        counts = {kind: dict(zip(names, values, strict=True)) for kind, values in rows}
+        total = counts.pop("total")
+        return _json({"network": network, "operators": counts, "total": total})
+    if format in ("csv", "xlsx"):
+        return _data([["operator", *names], *([kind, *values] for kind, values in rows)], format, network)
+    return _tables(
+        [[["operator", *names], *([kind, *(f"{value:,}" for value in values)] for kind, values in rows)]], format
     )
 
 
-def render_pieces(pieces: Sequence[Formulas], convention: str) -> str:
-    """Closed forms side by side, and the ratio of each to the last."""
+def render_pieces(pieces: Sequence[Formulas], convention: str, format: str) -> str | bytes:
+    """Closed forms side by side, and the ratio of the first to each other, in the formats of `render_comparison`."""
     writer = Writer()
-    lines = []
-    for quantity in pieces[0].forms:
-        lines.append(heading_of(quantity, convention))
-        lines += [f"  {printable(one.name)}: {term_text(writer.write(one.forms[quantity]))}" for one in pieces]
-        for one in pieces[1:]:
-            ratio = ratio_of_formulas(pieces[0], one, quantity)
-            if ratio is not None and quantity != "receptive":
-                lines.append(f"  ratio: {str(ratio).replace('**', '^').replace('*', '·')}")
-    return "\n".join(lines) + "\n"
+    forms = {quantity: [term_text(writer.write(one.forms[quantity])) for one in pieces] for quantity in pieces[0].forms}
+    ratios = {
+        quantity: [
+            ratio.replace("**", "^").replace("*", "·")
+            for one in pieces[1:]
+            if (ratio := str(ratio_of_formulas(pieces[0], one, quantity) or ""))
+        ]
+        for quantity in forms
+        if quantity != "receptive"
+    }
+    if format == "text":
+        lines = []
+        for quantity, texts in forms.items():
+            lines.append(heading_of(quantity, convention))
+            lines += [f"  {printable(one.name)}: {text}" for one, text in zip(pieces, texts, strict=True)]
+            lines += [f"  ratio: {ratio}" for ratio in ratios.get(quantity, ())]
+        return "\n".join(lines) + "\n"
+    names = [one.name for one in pieces]
+    if format == "json":
+        quantities = {name: {"forms": forms[name], "ratios": ratios.get(name, [])} for name in forms}
+        return _json({"pieces": names, "convention": convention, **quantities})
+    heading = ["", *names, *(f"ratio to {name}" for name in names[1:])]
+    cells = [heading]
+    for quantity, texts in forms.items():
+        own = ratios.get(quantity, [])
+        cells.append(
+            [heading_of(quantity, convention), *texts, *own, *[""] * (len(heading) - 1 - len(texts) - len(own))]
+        )
+    return _data(cells, format, "pieces") if format in ("csv", "xlsx") else _tables([cells], format)
+
+
+def _tables(tables: Sequence[Cells], format: str, note: str = "") -> str:
+    """Tables for people, one after the other, and what needs saying of them."""
+    if format in ("text", "markdown"):
+        text = "\n".join(table(cells, format) for cells in tables)
+        return text + (("\n" if format == "markdown" else "") + note + "\n" if note else "")
+    grids = []
+    for cells in tables:
+        heading, *rows = cells
+        columns = tuple(Column(name, name, name, str, right=at > 0) for at, name in enumerate(heading))
+        notes = [note] if note and cells is tables[-1] else []
+        grids.append(Grid("", columns, heading, heading, [Section(rows, [])], notes))
+    return "\n".join(map(GRIDS[format], grids))
+
+
+def _data(records: Records, format: str, title: str) -> str | bytes:
+    return workbook(records, title) if format == "xlsx" else csv_text(records)
+
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"

@@ -12,8 +12,10 @@ from archcalc.analysis.receptive import ReceptiveField
 def as_dict(analysis: Analysis) -> dict[str, Any]:
     """An analysis as plain data. Shapes are per sample, counts and bytes for the batch.
 
-    `layers` and `totals` are the network that does inference; what is counted apart stands under `apart`.
+    `layers` and `totals` are the network that does inference; what is counted apart stands under `apart`. The backward
+    pass is there where the convention counts it.
     """
+    counts_backward = analysis.convention.backward is not None
     network = analysis.network
     shapes = {name: list(shape) for name, shape in network.inputs.items()}
     result: dict[str, Any] = {
@@ -22,33 +24,34 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "convention": analysis.convention.name,
-        "layers": _layers(analysis.rows),
-        "totals": _totals(analysis.totals),
+        "layers": _layers(analysis.rows, counts_backward),
+        "totals": _costs(analysis.totals, counts_backward),
+        "unaligned": list(analysis.unaligned),
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs
     if analysis.apart:
-        result["apart"] = {"layers": _layers(analysis.apart), "totals": _totals(analysis.totals_apart)}
+        result["apart"] = {
+            "layers": _layers(analysis.apart, counts_backward),
+            "totals": _costs(analysis.totals_apart, counts_backward),
+        }
     return result
 
 
-def _layers(rows: Iterable[LayerCosts]) -> list[dict[str, Any]]:
-    return [_layer(row) for row in rows]
+def _layers(rows: Iterable[LayerCosts], counts_backward: bool) -> list[dict[str, Any]]:
+    return [_layer(row, counts_backward) for row in rows]
 
 
-def _layer(row: LayerCosts) -> dict[str, Any]:
+def _layer(row: LayerCosts, counts_backward: bool) -> dict[str, Any]:
     layer = row.layer
     data: dict[str, Any] = {
         "name": row.name,
         "op": layer.op.kind,
+        "arguments": {name: getattr(layer.op, name) for name in layer.op.arguments},
         "inputs": list(layer.inputs),
         "input_shapes": [list(shape) for shape in row.input_shapes],
         "output_shape": list(row.output_shape),
-        "params": row.params,
-        "buffers": row.buffers,
-        "macs": row.macs,
-        "flops": row.flops,
-        "memory_bytes": row.memory,
+        **_costs(row, counts_backward),
         "receptive_field": _field(row.receptive_field),
     }
     if layer.shares:
@@ -73,11 +76,19 @@ def number(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else float(value)
 
 
-def _totals(totals: Totals) -> dict[str, int]:
-    return {
-        "params": totals.params,
-        "buffers": totals.buffers,
-        "macs": totals.macs,
-        "flops": totals.flops,
-        "memory_bytes": totals.memory,
+def _costs(costs: LayerCosts | Totals, counts_backward: bool) -> dict[str, int]:
+    data = {
+        "params": costs.params,
+        "weights": costs.weights,
+        "biases": costs.biases,
+        "buffers": costs.buffers,
+        "macs": costs.macs,
+        "flops": costs.flops,
+        "memory_bytes": costs.memory,
+        "bytes_read": costs.bytes_read,
+        "bytes_written": costs.bytes_written,
+        "backward_macs": costs.backward_macs,
     }
+    if counts_backward:
+        data |= {"backward_flops": costs.backward_flops, "step_flops": costs.step_flops}
+    return data

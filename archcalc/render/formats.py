@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from archcalc.analysis import Analysis
-from archcalc.render.grid import LECTURE, View, lay_out
+from archcalc.render.grid import LECTURE, Grid, View, lay_out, parts_of
 from archcalc.spec.errors import printable
 
 
 def render(analysis: Analysis, format: str, view: View = LECTURE) -> str:
     """The table in one of `FORMATS`, ending with a line's end."""
-    return FORMATS[format](analysis, view)
+    if format in GRIDS:
+        return GRIDS[format](lay_out(analysis, view))
+    return DATA[format](analysis, view)
 
 
-def _markdown(analysis: Analysis, view: View) -> str:
-    grid = lay_out(analysis, view)
-
+def _markdown(grid: Grid) -> str:
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"
 
-    lines = [f"**{escape_markdown(grid.title)}**", "", line(grid.headings)]
+    lines = [f"**{escape_markdown(grid.title)}**", ""] if grid.title else []
+    lines.append(line(grid.headings))
     lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
     for section in grid.sections:
         lines += map(line, section.rows)
@@ -40,10 +40,8 @@ def escape_markdown(text: str) -> str:
     return printable(text).translate(_MARKDOWN)
 
 
-def _html(analysis: Analysis, view: View) -> str:
+def _html(grid: Grid) -> str:
     from html import escape
-
-    grid = lay_out(analysis, view)
 
     def line(cells: list[str], tag: str) -> str:
         parts = (
@@ -52,7 +50,9 @@ def _html(analysis: Analysis, view: View) -> str:
         )
         return "<tr>" + "".join(parts) + "</tr>"
 
-    lines = ['<table class="archcalc">', f"<caption>{escape(printable(grid.title))}</caption>"]
+    lines = ['<table class="archcalc">']
+    if grid.title:
+        lines.append(f"<caption>{escape(printable(grid.title))}</caption>")
     lines += ["<thead>", line(grid.headings, "th"), "</thead>"]
     for section in grid.sections:
         lines += ["<tbody>", *(line(row, "td") for row in section.rows)]
@@ -84,9 +84,7 @@ def escape_latex(text: str) -> str:
     return printable(text).translate(_LATEX_TABLE)
 
 
-def _latex(analysis: Analysis, view: View) -> str:
-    grid = lay_out(analysis, view)
-
+def _latex(grid: Grid) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
 
@@ -94,7 +92,7 @@ def _latex(analysis: Analysis, view: View) -> str:
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"  \centering",
-        rf"  \caption{{{escape_latex(grid.title)}}}",
+        *([rf"  \caption{{{escape_latex(grid.title)}}}"] if grid.title else []),
         rf"  \begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in grid.columns)}}}",
         r"  \toprule",
         line(grid.headings),
@@ -110,28 +108,9 @@ def _latex(analysis: Analysis, view: View) -> str:
 
 
 def _csv(analysis: Analysis, view: View) -> str:
-    import csv
-    import io
+    from archcalc.render.records import csv_text, table_records
 
-    grid = lay_out(analysis, replace(view, exact=True))
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    counted = ("flops", "backward_flops", "step_flops")
-    keys = {**{key: f"{key}_{analysis.convention.name}" for key in counted}, "memory": "memory_bytes"}
-    writer.writerow([keys.get(column.key, column.key) for column in grid.columns])
-    for section in grid.sections:
-        for row in (*section.rows, *section.totals):
-            writer.writerow([csv_cell(cell) for cell in row])
-    return stream.getvalue()
-
-
-def csv_cell(text: str) -> str:
-    """A cell that a spreadsheet takes as what it says: never as a formula."""
-    number = text.replace(",", "")
-    if number.isascii() and number.removeprefix("-").isdigit():
-        return number
-    text = printable(text).replace("×", "x")
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") else text
+    return csv_text(table_records(analysis, view))
 
 
 def _json(analysis: Analysis, view: View) -> str:
@@ -139,20 +118,18 @@ def _json(analysis: Analysis, view: View) -> str:
 
     from archcalc.render.data import as_dict
 
+    parts_of(analysis, view)  # refuses what no other format would show
     return json.dumps(as_dict(analysis), indent=1, ensure_ascii=False) + "\n"
 
 
-def _text(analysis: Analysis, view: View) -> str:
+def _text(grid: Grid) -> str:
     from archcalc.render.text import text_table
 
-    return text_table(lay_out(analysis, view))
+    return text_table(grid)
 
 
-FORMATS: dict[str, Callable[[Analysis, View], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "csv": _csv,
-    "json": _json,
-    "latex": _latex,
-    "html": _html,
-}
+GRIDS: dict[str, Callable[[Grid], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
+"""Writers of what people read."""
+DATA: dict[str, Callable[[Analysis, View], str]] = {"csv": _csv, "json": _json}
+"""Writers of what programs read."""
+FORMATS = (*GRIDS, *DATA)

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict, number
 from archcalc.homework.questions import QUESTIONS
-from archcalc.render.formats import csv_cell, escape_markdown
+from archcalc.render.formats import escape_markdown
+from archcalc.render.records import csv_cell
 from archcalc.render.text import cells_wide, fit, pad, wrap
 from archcalc.spec.errors import printable
 

@@ -56,17 +56,8 @@ LECTURE = View()
 
 def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
     """The table of an analysis, as a view wants it."""
-    if analysis.convention.backward is None and not {"backward_flops", "step_flops"}.isdisjoint(view.columns):
-        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
-        raise ValueError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
     columns = tuple(COLUMNS[key] for key in view.columns)
-    parts = [(analysis.rows, analysis.totals, "total")]
-    if analysis.apart:
-        parts.append((analysis.apart, analysis.totals_apart, "apart"))
-    chosen = [
-        (choose_rows(layers, fold=not view.every_layer, depth=view.depth), totals, label)
-        for layers, totals, label in parts
-    ]
+    chosen = parts_of(analysis, view)
     units = {
         column.key: _unit(column, [row for rows, _, _ in chosen for row in rows], analysis, view) for column in columns
     }
@@ -82,6 +73,23 @@ def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
         ],
         notes=_notes(analysis, view),
     )
+
+
+def parts_of(analysis: Analysis, view: View) -> list[tuple[list[Row], Totals, str]]:
+    """The rows of the network that does inference with their sums, and what is counted apart.
+
+    Raises `ValueError` where the view asks for what the convention does not count.
+    """
+    if analysis.convention.backward is None and not {"backward_flops", "step_flops"}.isdisjoint(view.columns):
+        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
+        raise ValueError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
+    parts = [(analysis.rows, analysis.totals, "total")]
+    if analysis.apart:
+        parts.append((analysis.apart, analysis.totals_apart, "apart"))
+    return [
+        (choose_rows(layers, fold=not view.every_layer, depth=view.depth), totals, label)
+        for layers, totals, label in parts
+    ]
 
 
 def _unit(column: Column, rows: Sequence[Row], analysis: Analysis, view: View) -> Unit | None:
@@ -112,8 +120,7 @@ class _Cells:
         cells = []
         for column in columns:
             if isinstance(column, Measure):
-                name = "params" if column.key == "trainable" else column.key
-                cells.append(self.cell(column, getattr(totals, name)))
+                cells.append(self.cell(column, getattr(totals, column.total)))
             elif isinstance(column, Share):
                 cells.append(self.cell(column, getattr(totals, column.of)))
             else:

@@ -13,10 +13,10 @@ from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.heap import WHAT, Alive, Moment
 from archcalc.analysis.memory import Fit, Memory
 from archcalc.analysis.training import OPTIMIZERS
-from archcalc.render.cells import csv_rows
 from archcalc.render.columns import Column
-from archcalc.render.formats import csv_cell, escape_markdown
+from archcalc.render.formats import GRIDS
 from archcalc.render.grid import Grid, Section, title_of
+from archcalc.render.records import Records, csv_text, workbook
 from archcalc.render.text import pad, text_table
 from archcalc.render.units import BYTES, COUNTS, choose_unit
 
@@ -34,17 +34,25 @@ def memory_text(memory: Memory) -> str:
 
 def memory_markdown(memory: Memory) -> str:
     """The quantities with their sum, and what is alive at the peak."""
-    return "\n".join((_markdown(_quantities(memory)), _markdown(_alive(memory))))
+    return "\n".join((GRIDS["markdown"](_quantities(memory)), GRIDS["markdown"](_alive(memory))))
 
 
 def memory_csv(memory: Memory) -> str:
     """The timeline: a row for each moment, bytes in full."""
+    return csv_text(_timeline(memory))
+
+
+def memory_xlsx(memory: Memory) -> bytes:
+    """The same rows as a workbook."""
+    return workbook(_timeline(memory), memory.analysis.network.name)
+
+
+def _timeline(memory: Memory) -> Records:
     heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in WHAT)]
-    rows = [
-        [moment.phase, csv_cell(moment.layer), *map(str, (moment.live_bytes, moment.tensors, *moment.parts))]
-        for moment in memory.moments
+    return [
+        heading,
+        *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.moments),
     ]
-    return csv_rows([heading, *rows])
 
 
 def memory_json(memory: Memory) -> str:
@@ -72,7 +80,13 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
             "alive": [_alive_dict(one) for one in memory.highest.alive],
         },
         "timeline": [
-            {"phase": one.phase, "layer": one.layer or None, "bytes": one.live_bytes, "tensors": one.tensors}
+            {
+                "phase": one.phase,
+                "layer": one.layer or None,
+                "bytes": one.live_bytes,
+                "tensors": one.tensors,
+                "parts": {what: size for what, size in zip(WHAT, one.parts, strict=True) if size},
+            }
             for one in memory.moments
         ],
     }
@@ -197,19 +211,6 @@ def _phases(phases: Sequence[str]) -> str:
     return text.rstrip()
 
 
-def _markdown(grid: Grid) -> str:
-    def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(map(escape_markdown, cells)) + " |"
-
-    lines = [f"**{escape_markdown(grid.title)}**", "", line(grid.headings)]
-    lines.append("|" + "|".join("---:" if column.right else ":---" for column in grid.columns) + "|")
-    for section in grid.sections:
-        lines += [line(row) for row in (*section.rows, *section.totals)]
-    for note in grid.notes:
-        lines += ["", escape_markdown(note)]
-    return "\n".join(lines) + "\n"
-
-
 def _plain(what: str) -> str:
     return what.replace("'", "").replace(" ", "_")
 
@@ -224,14 +225,22 @@ def fits_text(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
 
 def fits_markdown(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
     """The same table."""
-    return _markdown(_fits(analysis, budget, fits))
+    return GRIDS["markdown"](_fits(analysis, budget, fits))
 
 
-def fits_csv(budget: int, fits: Sequence[Fit]) -> str:
+def fits_csv(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
     """A row for each mode, bytes in full."""
+    return csv_text(_fit_records(budget, fits))
+
+
+def fits_xlsx(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> bytes:
+    """The same rows as a workbook."""
+    return workbook(_fit_records(budget, fits), analysis.network.name)
+
+
+def _fit_records(budget: int, fits: Sequence[Fit]) -> Records:
     heading = ["mode", "optimizer", "budget_bytes", "batch", "bytes", "next_bytes"]
-    rows = [[one.mode, one.optimizer, *map(str, (budget, one.batch, one.bytes, one.next_bytes))] for one in fits]
-    return csv_rows([heading, *rows])
+    return [heading, *([one.mode, one.optimizer, budget, one.batch, one.bytes, one.next_bytes] for one in fits)]
 
 
 def fits_json(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
@@ -263,14 +272,22 @@ def plan_text(plan: Plan) -> str:
 
 def plan_markdown(plan: Plan) -> str:
     """The same table."""
-    return _markdown(_plan(plan))
+    return GRIDS["markdown"](_plan(plan))
 
 
 def plan_csv(plan: Plan) -> str:
     """A row for each block that could be recomputed."""
+    return csv_text(_blocks(plan))
+
+
+def plan_xlsx(plan: Plan) -> bytes:
+    """The same rows as a workbook."""
+    return workbook(_blocks(plan), plan.without.analysis.network.name)
+
+
+def _blocks(plan: Plan) -> Records:
     chosen = set(plan.blocks)
-    rows = [[csv_cell(name), str(int(name in chosen))] for name in plan.candidates]
-    return csv_rows([["block", "recomputed"], *rows])
+    return [["block", "recomputed"], *([name, int(name in chosen)] for name in plan.candidates)]
 
 
 def plan_json(plan: Plan) -> str:

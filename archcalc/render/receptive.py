@@ -13,9 +13,9 @@ from archcalc.analysis.boxes import Box, Interval, Tracer
 from archcalc.analysis.receptive import ReceptiveField, Span
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import shape_text
-from archcalc.render.cells import Cells, csv_rows, table
+from archcalc.render.cells import Cells, table
 from archcalc.render.data import number
-from archcalc.render.formats import csv_cell
+from archcalc.render.records import csv_text, workbook
 from archcalc.render.text import wrap
 from archcalc.spec.errors import printable
 
@@ -61,12 +61,14 @@ def centre(field: ReceptiveField) -> tuple[Any, ...]:
     )
 
 
-def render_fields(report: Report, format: str) -> str:
-    """The report in `text`, `markdown`, `csv` or `json`."""
+def render_fields(report: Report, format: str) -> str | bytes:
+    """The report in `text`, `markdown`, `csv`, `json` or `xlsx`."""
     if format == "json":
         return json.dumps(_data(report), indent=1, ensure_ascii=False) + "\n"
     if format == "csv":
-        return csv_rows(_numbers(report))
+        return csv_text(_numbers(report))
+    if format == "xlsx":
+        return workbook(_numbers(report), report.network.name)
     body = table(_rows(report), format)
     blank = "\n" if format == "markdown" else ""
     notes = _notes(report)
@@ -182,33 +184,35 @@ def _words(box: Box, report: Report) -> list[str]:
     return [f"{unit} sees{of} {'; '.join(parts)}.{every}"]
 
 
-def _numbers(report: Report) -> Cells:
-    """For CSV: a column for each number, and a line for each layer; with a unit, for each input that it sees."""
+def _numbers(report: Report) -> list[list[Any]]:
+    """For programs: a column for each number, and a line for each layer; with a unit, for each input that it sees."""
     rank = max(len(shape) - 1 for shape in report.network.inputs.values())
     names = NAMES.get(rank, ())
     terms = ("size", "stride", "padding", "centre")
     ends = ("raw_first", "raw_last", "first", "last") if report.unit is not None else ()
     heading = ["layer", "output", *(f"{term}_{name}" for term in terms for name in names), "global", "aligned"]
-    rows = [[*heading, *(["input"] if ends else []), *(f"{end}_{name}" for end in ends for name in names)]]
+    rows: list[list[Any]] = [
+        [*heading, *(["input"] if ends else []), *(f"{end}_{name}" for end in ends for name in names)]
+    ]
     for layer in report.layers:
         field = report.field(layer)
         columns = (field.size, field.stride, field.padding, centre(field))
-        line = [csv_cell(layer.name), "x".join(map(str, layer.output_shape))]
-        line += [text for values in columns for text in _padded(values, rank)]
-        line += [str(field.sees_all).lower(), str(field.aligned).lower()]
+        line: list[Any] = [layer.name, "x".join(map(str, layer.output_shape))]
+        line += [number for values in columns for number in _padded(values, rank)]
+        line += [field.sees_all, field.aligned]
         if not ends:
             rows.append(line)
         for box in report.boxes(layer):
             raws = [side.raw for side in box.sides]
             seen = [side.clipped or (None, None) for side in box.sides]
             bounds = [[interval[end] for interval in kind] for kind in (raws, seen) for end in (0, 1)]
-            rows.append([*line, csv_cell(box.source), *(text for values in bounds for text in _padded(values, rank))])
+            rows.append([*line, box.source, *(number for values in bounds for number in _padded(values, rank))])
     return rows
 
 
-def _padded(values: Sequence[Any], rank: int) -> list[str]:
-    """Numbers as CSV has them, and empty cells up to the rank."""
-    return ["" if value is None else _number(value) for value in values] + [""] * (rank - len(values))
+def _padded(values: Sequence[Any], rank: int) -> list[Any]:
+    """The numbers, and empty cells up to the rank."""
+    return [*values, *[None] * (rank - len(values))]
 
 
 def _data(report: Report) -> dict[str, Any]:

@@ -19,7 +19,22 @@ def applied(
     try:
         return _applied(world, kind, shapes, names, *values)
     except TypeError:  # an argument that is a list has no hash
-        return kind(shapes, **dict(zip(names, values, strict=True)))
+        return _applied(world, kind, shapes, names, *map(_Hashed.of, values))
+
+
+class _Hashed(list[Any]):
+    """A list as an argument of a cached call; alike is what is written alike, so that 1 is not True."""
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """The value, hashable."""
+        return cls(value) if isinstance(value, list) else value
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, list) and repr(self) == repr(other)
 
 
 @lru_cache(maxsize=8192, typed=True)

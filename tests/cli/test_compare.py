@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -13,7 +14,7 @@ def test_alexnet_and_vgg16(cli):
     fc7 rows), parameters 2.3 times, operations 19.4 times as many; gold: 61,100,840 and 137.77 M parameters.
     """
     result = cli("compare", "alexnet", "vgg16_eecs498", "--format", "csv")
-    rows = {row["measure"]: row for row in csv.DictReader(io.StringIO(result.out))}
+    rows = {row["measure"]: row for row in csv.DictReader(io.StringIO(result.out)) if not row["map"]}
     assert rows["params"]["alexnet"] == "61100840"
     macs = {name: int(rows["MACs"][name]) for name in ("alexnet", "vgg16_eecs498")}
     assert macs == {"alexnet": 716_767_232, "vgg16_eecs498": 13_620_576_256}
@@ -21,6 +22,35 @@ def test_alexnet_and_vgg16(cli):
     assert "19.0×" in text  # 13,620,576,256 / 716,767,232; the slide divides rounded figures
     assert "2.25×" in text
     assert [line.split()[0] for line in text.splitlines() if line.startswith(("224", "head"))] == ["224×224", "head"]
+
+
+def test_csv_and_json_hold_what_the_text_shows(cli):
+    """Ratios and shares as numbers: AlexNet's 58,631,144 parameters of the linear layers are 95.96 % of 61,100,840."""
+    rows = list(csv.DictReader(io.StringIO(cli("compare", "alexnet", "vgg16", "--format", "csv").out)))
+    head = next(row for row in rows if (row["measure"], row["map"]) == ("params", "head"))
+    assert head["alexnet"] == str(9216 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000)
+    assert float(head["share alexnet"]) == pytest.approx(0.9596, abs=5e-5)
+    data = json.loads(cli("compare", "alexnet", "vgg16", "--format", "json").out)
+    assert data["networks"] == ["alexnet", "vgg16"]
+    assert data["totals"]["params"] == {"values": [61_100_840, 138_357_544], "ratios": [1, 138_357_544 / 61_100_840]}
+    for name, total in data["totals"].items():
+        parts = [one[name]["values"] for one in data["maps"] if name in one]
+        assert not parts or [sum(values) for values in zip(*parts, strict=True)] == total["values"]
+    assert "%" not in json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["alexnet", "vgg16"], ["alexnet", "--conventions"], ["conv 5x5 C->C", "conv 3x3 C->C, conv 3x3 C->C"]]
+)
+def test_every_comparison_has_every_format(cli, arguments):
+    begins = {"markdown": "|", "csv": "", "json": "{", "latex": "% needs", "html": "<table"}
+    for name, beginning in begins.items():
+        result = cli("compare", *arguments, "--format", name)
+        assert (result.code, result.err) == (0, "")
+        assert result.out.startswith(beginning)
+    json.loads(cli("compare", *arguments, "--format", "json").out)
+    latex = cli("compare", *arguments, "--format", "latex").out
+    assert latex.count(r"\begin{tabular}") == latex.count(r"\end{tabular}") > 0
 
 
 def test_pieces(cli):

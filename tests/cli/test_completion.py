@@ -8,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 import archcalc
+from archcalc.cli import Commands
 
 ARCHCALC = [sys.executable, "-c", "import sys; sys.argv[0] = 'archcalc'; from archcalc.cli import main; main()"]
 
@@ -56,10 +58,61 @@ def test_completes(shell, line, offered):
     assert all(word.startswith(line.split(" ")[-1]) for word in found)
 
 
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("archcalc memory alexnet --mode tr", ["training"]),
+        ("archcalc memory alexnet --optimizer a", ["adam"]),
+        ("archcalc table alexnet --columns name,par", ["name,params"]),
+        ("archcalc table alexnet --columns name,n", []),
+        ("archcalc explain alexnet conv1 --quantity rec", ["receptive"]),
+        ("archcalc formula alexnet --of params,ma", ["params,macs"]),
+        ("archcalc sweep resnet --over width=1,2 --pareto par", ["params"]),
+        ("archcalc plot alexnet --metric mem", ["memory"]),
+        ("archcalc quiz --topic conv,poo", ["conv,pooling"]),
+        ("archcalc worksheet alexnet --ask output,par", ["output,params"]),
+        ("archcalc check alexnet a.csv --tolerance dig", ["digits"]),
+        ("archcalc operators max_p", ["max_pool"]),
+        ("archcalc bench alexnet --device-profile h1", ["h100"]),
+        ("archcalc budget zfn", ["zfnet"]),
+        ("archcalc draw alexnet --heat r", ["rf"]),
+        ("archcalc export alexnet --to on", ["onnx"]),
+    ],
+)
+def test_words_of_a_list(line, offered):
+    assert complete("bash", line) == offered
+
+
+def test_every_option_has_a_completion_or_takes_what_nobody_can_list():
+    """A new option that takes a text says here why nothing can be offered, or is completed."""
+    free = {
+        "settings": "NAME=VALUE",
+        "inputs": "sizes",
+        "lets": "NAME=EXPR",
+        "over": "NAME=VALUES",
+        "keep": "a condition",
+        "per": "names that --over gives",
+        "dask": "an address",
+        "unit": "a position",
+        "points": "A=N",
+        "out_of": "a number",
+        "budget": "a size",
+        "room": "a size",
+        "batch": "numbers",
+    }
+    commands = Commands()
+    for name in commands.list_commands(None):
+        for parameter in commands.get_command(None, name).params:
+            plain = type(parameter.type) is click.types.StringParamType
+            assert not plain or parameter.name in free, f"{name}: {parameter.name}"
+
+
 def test_files_of_this_folder(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text("input: [3, 8, 8]\nlayers: [{conv: 4, kernel: 3, name: first}]\n")
     monkeypatch.chdir(tmp_path)
-    assert complete("bash", "archcalc table mi") == ["mine.yaml"]
+    (tmp_path / "resnets").mkdir()
+    assert complete("bash", "archcalc table resnet1")[:1] == ["resnet18"]
+    assert "resnets/" in complete("bash", "archcalc table resn")
     assert complete("bash", "archcalc rf mine.yaml fi") == ["first"]
 
 
@@ -109,6 +162,64 @@ def test_in_the_shell_itself(path, shell, lines):
     environment = {**os.environ, "PATH": path}
     found = subprocess.run([shell, "-c", script + lines], env=environment, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["pool1", "pool2", "pool5"]
+
+
+def typed(path: str, folder: Path, *lines: str) -> str:
+    """What a real, interactive bash shows in a folder where somebody types lines; `\\t` is Tab."""
+    import pty
+    import select
+
+    script = run(_ARCHCALC_COMPLETE="bash_source")
+    (folder / ".completion").write_text(script)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        environment = {**os.environ, "PATH": path, "PS1": "$ ", "TERM": "dumb", "INPUTRC": "/dev/null"}
+        os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environment)
+    shown = b""
+
+    def until(mark: bytes) -> None:
+        nonlocal shown
+        while mark not in shown:
+            ready, _, _ = select.select([terminal], [], [], 60)
+            assert ready, shown
+            shown += os.read(terminal, 4096)
+
+    try:
+        os.write(terminal, b"bind 'set enable-bracketed-paste off'; source .completion; echo read''y\n")
+        until(b"ready\r\n")
+        for line in lines:
+            shown = b""
+            # Echo shows the line as it is completed, without running it.
+            os.write(terminal, line.encode())
+            until(line.rstrip("\t").split()[-1].encode())
+            os.write(terminal, b"\x01echo \x05; echo do''ne\n")
+            until(b"done\r\n")
+        return shown.decode(errors="replace")
+    finally:
+        os.write(terminal, b"\x03exit\n")
+        os.close(terminal)
+        os.waitpid(pid, 0)
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("line", "completed"),
+    [
+        ("archcalc lint mi\t", "archcalc lint mine.yaml"),
+        ("archcalc table mi\t", "archcalc table mine.yaml"),
+        ("archcalc table alexnet -o fo\t", "archcalc table alexnet -o folder/"),
+        ("archcalc check alexnet folder/ans\t", "archcalc check alexnet folder/answers.csv"),
+        ("archcalc budget alexnet --from folder/ans\t", "archcalc budget alexnet --from folder/answers.csv"),
+        ("archcalc table alexnet --format mark\t", "archcalc table alexnet --format markdown"),
+        ("archcalc table alexnet --columns name,outp\t_c", "archcalc table alexnet --columns name,output_c"),
+    ],
+)
+def test_a_real_bash_completes(path, tmp_path, line, completed):
+    (tmp_path / "mine.yaml").write_text("input: [3, 8, 8]\nlayers: [relu]\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "answers.csv").write_text("layer,params\n")
+    assert completed in typed(path, tmp_path, line)
 
 
 def test_the_pre_commit_hook_runs(tmp_path):

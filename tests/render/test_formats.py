@@ -40,6 +40,27 @@ def test_csv_has_whole_numbers():
     assert rows[-1]["params"] == "61100840"
 
 
+def test_csv_has_shares_and_fields_as_numbers():
+    """AlexNet's fc6 has 37,752,832 of 61,100,840 parameters; pool5 sees 195 positions, fc6 the whole input."""
+    view = View(columns=("name", "share_params", "rf", "rf_stride", "kernel"))
+    rows = {
+        row["name"]: row for row in csv.DictReader(io.StringIO(render(archcalc.load("alexnet").analyze(), "csv", view)))
+    }
+    assert float(rows["fc6"]["share_params"]) == 37_752_832 / 61_100_840
+    assert (rows["pool5"]["rf"], rows["pool5"]["rf_global"], rows["pool5"]["rf_stride"]) == ("195", "false", "32")
+    assert (rows["fc6"]["rf"], rows["fc6"]["rf_global"], rows["fc6"]["rf_stride"]) == ("", "true", "")
+    assert rows["total"]["share_params"] == "1.0"
+
+
+def test_json_has_the_backward_pass_where_the_convention_counts_it():
+    """By hand: the backward pass of a linear layer behind another is twice its forward, of the first one once it."""
+    network = archcalc.loads("input: [5]\nlayers: [{linear: 7, bias: false}, {linear: 11, bias: false}]\n")
+    first, second = json.loads(network.analyze(convention="torch").to_json())["layers"]
+    assert (first["flops"], first["backward_flops"], first["step_flops"]) == (70, 70, 140)
+    assert (second["flops"], second["backward_flops"], second["step_flops"]) == (154, 308, 462)
+    assert "backward_flops" not in json.loads(network.analyze(convention="fvcore").to_json())["layers"][0]
+
+
 def test_html_is_escaped(hostile):
     text = render(hostile, "html", EVERY)
     assert "<script>" not in text
@@ -65,6 +86,7 @@ def test_json_is_the_contract(name):
     assert list(data)[:7] == ["network", "input", "batch", "dtype", "convention", "layers", "totals"]
     layer = data["layers"][0]
     assert {"name", "op", "inputs", "input_shapes", "output_shape", "params", "buffers", "macs", "flops"} <= set(layer)
+    assert {"arguments", "weights", "biases", "bytes_read", "bytes_written", "backward_macs"} <= set(layer)
     assert set(layer["receptive_field"]) == {"size", "stride", "padding", "global", "aligned"}
     for key, total in data["totals"].items():
         assert total == sum(layer[key] for layer in data["layers"])

@@ -10,6 +10,8 @@ from archcalc.render.drawing.picture import Node, Picture
 from archcalc.render.units import BYTES, COUNTS, Unit, in_words
 
 LEGEND_STEPS = 4
+EVERYTHING = "all"
+"""What is said of a node that sees the whole input."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Quantity:
     """A cost that nodes can be coloured by."""
 
     heading: str
-    of: Callable[[Node], int]
+    of: Callable[[Node], int | None]
+    """The cost; None of what is beyond every number, as what sees the whole input."""
     units: tuple[Unit, ...]
 
 
-def _field(node: Node) -> int:
-    return int(max(node.layers[-1].receptive_field.size, default=0))
+def _field(node: Node) -> int | None:
+    field = node.layers[-1].receptive_field
+    return None if field.sees_all else int(max(field.size, default=0))
 
 
 QUANTITIES = {
@@ -58,16 +62,24 @@ def by_category(picture: Picture) -> Paint:
 
 
 def by_cost(picture: Picture, quantity: str) -> Paint:
-    """A scale from no cost to the costliest node."""
+    """A scale from no cost to the costliest node; what is beyond every number is as dark as that."""
     measure = QUANTITIES[quantity]
-    largest = max((measure.of(node) for node in picture.root.nodes()), default=0) or 1
+    costs = [measure.of(node) for node in picture.root.nodes()]
+    largest = max((cost for cost in costs if cost is not None), default=0) or 1
     legend = [
         (heat(step / LEGEND_STEPS), in_words(largest * step // LEGEND_STEPS, measure.units))
         for step in range(LEGEND_STEPS + 1)
     ]
-    return Paint(
-        lambda node: heat(measure.of(node) / largest),
-        measure.heading,
-        legend,
-        lambda node: in_words(measure.of(node), measure.units) if measure.of(node) else "",
-    )
+    if None in costs:
+        colour, text = legend[-1]
+        legend[-1] = (colour, f"{text} or {EVERYTHING}")
+
+    def fill(node: Node) -> str:
+        cost = measure.of(node)
+        return heat(1 if cost is None else cost / largest)
+
+    def says(node: Node) -> str:
+        cost = measure.of(node)
+        return EVERYTHING if cost is None else in_words(cost, measure.units) if cost else ""
+
+    return Paint(fill, measure.heading, legend, says)

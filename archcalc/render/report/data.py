@@ -10,6 +10,8 @@ from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.depth import depth
 from archcalc.analysis.heap import by_layer
 from archcalc.analysis.liveness import timeline
+from archcalc.analysis.receptive import Viewer
+from archcalc.network import Layer, Network
 from archcalc.ops.operator import shape_text
 from archcalc.render.data import number
 from archcalc.render.drawing.colours import FILLS, OTHER
@@ -40,6 +42,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     itemsize = ITEM_SIZES[analysis.dtype]
     moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
+    places = {layer.name: at for at, layer in enumerate(network.layers)}
     return {
         "network": printable(network.name),
         "title": printable(network.about.title),
@@ -65,6 +68,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
             }
             for layer, stage in zip(network.layers, _stages(analysis), strict=True)
         ],
+        "main_path": [places[layer.name] for layer in main_path(network, analysis.fields.viewer)],
         "derivations": derivations.entries(),
         "timeline": {
             "layers": [printable(moment.layer) for moment in moments],
@@ -73,6 +77,25 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         },
         "sources": sources.texts(),
     }
+
+
+def main_path(network: Network, viewer: Viewer) -> list[Layer]:
+    """The layers from an input to the network's first output, by way of what sees the most at each join.
+
+    What has no place of its own, such as a gate, is gone by only where there is nothing else.
+    """
+
+    def seen(name: str) -> tuple[bool, Any]:
+        field = viewer[name]
+        return None not in field.stride, max(field.size, default=0)
+
+    path: list[Layer] = []
+    name = network.outputs[0]
+    while name not in network.inputs:
+        layer = network[name]
+        path.append(layer)
+        name = max(layer.inputs, key=seen)
+    return path[::-1]
 
 
 def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const layers = data.layers;
+  layers.forEach((layer, index) => { layer.index = index; });
+  const named = new Map(layers.map((layer) => [layer.name, layer]));
   const at = (id) => document.getElementById(id);
   const state = {
     convention: data.conventions.findIndex((one) => one.name === data.convention),
@@ -70,7 +72,7 @@
   // -- the table
 
   const COLUMNS = [
-    { key: "order", name: "#", of: (layer) => layers.indexOf(layer), text: (layer) => String(layers.indexOf(layer) + 1) },
+    { key: "order", name: "#", of: (layer) => layer.index, text: (layer) => String(layer.index + 1) },
     { key: "name", name: "layer", of: (layer) => layer.name, words: true },
     { key: "says", name: "operator", of: (layer) => layer.says, words: true },
     { key: "output", name: "output", of: (layer) => layer.output.split("×").reduce((product, size) => product * size, 1),
@@ -111,7 +113,7 @@
   };
   const listRows = () => {
     const kept = shown();
-    const listed = kept.map((layer) => rows[layers.indexOf(layer)]);
+    const listed = kept.map((layer) => rows[layer.index]);
     replace(at("layers").tBodies[0], ...listed);
     rows.forEach((row) => { row.tabIndex = -1; });
     const first = listed.find((row) => Number(row.dataset.layer) === state.chosen) || listed[0];
@@ -146,7 +148,6 @@
     return button;
   };
   const describe = (layer, others) => {
-    const position = new Map(layers.map((one, index) => [one.name, index]));
     const parts = [make("h3", {}, layer.name), make("p", {}, layer.says)];
     parts.push(pairs([
       ["input", layer.input.join(", ")], ["output", layer.output],
@@ -168,7 +169,7 @@
       button.addEventListener("click", () => at(`line-${file}-${line}`).scrollIntoView({ block: "center" }));
       parts.push(make("p", {}, button));
     }
-    const from = layer.inputs.filter((name) => position.has(name)).map((name) => linkTo(position.get(name)));
+    const from = layer.inputs.filter((name) => named.has(name)).map((name) => linkTo(named.get(name).index));
     if (from.length) parts.push(make("h4", {}, "Takes"), make("div", { class: "others" }, ...from));
     if (others.length > 1) parts.push(make("h4", {}, `In this box: ${others.length} layers`), make("div", { class: "others" }, ...others.map(linkTo)));
     return parts;
@@ -268,9 +269,10 @@
     box.addEventListener("focus", () => { if (box.matches(":focus-visible")) centre(box); });
   }
 
-  // -- charts, 1000 units wide
+  // -- charts, as wide as the page, so that their text is as large everywhere
 
-  const WIDE = 1000, LEFT = 70, TALL = 200;
+  const LEFT = 70, TALL = 200, LETTER = 6.8;
+  let wide = 1000;
   const ticks = (top, text) => {
     const unit = text === bytes ? 1024 ** Math.floor(Math.log(top) / Math.log(1024)) : 1;
     const power = unit * 10 ** Math.floor(Math.log10(top / unit / 4));
@@ -279,46 +281,48 @@
   };
   const axes = (top, text) => ticks(top, text).flatMap((value) => {
     const y = TALL - (value / top) * (TALL - 15);
-    return [draw("line", { class: "grid", x1: LEFT, x2: WIDE, y1: y, y2: y }),
+    return [draw("line", { class: "grid", x1: LEFT, x2: wide, y1: y, y2: y }),
       draw("text", { x: LEFT - 6, y: y + 4, "text-anchor": "end" }, text(value))];
   });
   const along = (names) => {  // the names of stages, where there is room
     const labels = [];
-    const step = (WIDE - LEFT) / Math.max(names.length, 1);
+    const step = (wide - LEFT) / Math.max(names.length, 1);
     let stage = null, end = 0;
     names.forEach((name, index) => {
-      const layer = layers.find((one) => one.name === name);
+      const layer = named.get(name);
       if (!layer || layer.stage === stage) return;
       stage = layer.stage;
       const x = LEFT + index * step;
       labels.push(draw("line", { class: "grid", x1: x, x2: x, y1: 0, y2: TALL + 4 }));
-      if (x < end) return;
-      labels.push(draw("text", { x: x + 2, y: TALL + 16 }, stage.length > 22 ? `${stage.slice(0, 21)}…` : stage));
-      end = x + 6.5 * Math.min(stage.length, 22) + 12;
+      const text = stage.length > 22 ? `${stage.slice(0, 21)}…` : stage;
+      const start = Math.min(x + 2, wide - LETTER * text.length);  // the last is whole too
+      if (start < end) return;
+      labels.push(draw("text", { x: start, y: TALL + 16 }, text));
+      end = start + LETTER * text.length + 10;
     });
     return labels;
   };
   const chart = (id, label, ...parts) => replace(at(id),
-    draw("svg", { viewBox: `0 0 ${WIDE} ${TALL + 24}`, role: "img", "aria-label": label }, ...parts));
+    draw("svg", { viewBox: `0 0 ${wide} ${TALL + 24}`, role: "img", "aria-label": label }, ...parts));
   const bars = () => {
     const metric = METRICS[state.metric];
     const top = Math.max(...inference.map(metric.of), 1);
-    const step = (WIDE - LEFT) / Math.max(inference.length, 1);
+    const step = (wide - LEFT) / Math.max(inference.length, 1);
     chart("bars", `${metric.name()} of every layer`, ...axes(top, metric.text), ...along(inference.map((layer) => layer.name)),
       ...inference.map((layer, index) => {
         const height = (metric.of(layer) / top) * (TALL - 15);
-        const index0 = layers.indexOf(layer);
+        const index0 = layer.index;
         const bar = draw("rect", { class: `bar${index0 === state.chosen ? " chosen" : ""}`, "data-layer": index0, x: LEFT + index * step, y: TALL - height,
           width: Math.max(step * 0.85, 0.6), height }, draw("title", {}, `${layer.name}: ${metric.text(metric.of(layer))}`));
         bar.addEventListener("click", () => choose(index0));
         return bar;
       }));
-    const stages = [...new Set(inference.map((layer) => layer.stage))];
+    const stages = new Map(inference.map((layer) => [layer.stage, []]));
+    for (const layer of inference) stages.get(layer.stage).push(layer);
     const total = Math.max(sum(inference, metric.of), 1);
     replace(at("stages"), make("thead", {}, make("tr", {}, make("th", { class: "words" }, "stage"), make("th", {}, "layers"),
       make("th", {}, "parameters"), make("th", {}, metric.name()), make("th", { class: "words" }, "share"))),
-    make("tbody", {}, ...stages.map((stage) => {
-      const own = inference.filter((layer) => layer.stage === stage);
+    make("tbody", {}, ...[...stages].map(([stage, own]) => {
       const cost = sum(own, metric.of);
       const part = `${((100 * cost) / total).toFixed(1)} %`;
       return make("tr", {}, make("td", { class: "words" }, stage), make("td", {}, full(own.length)),
@@ -327,29 +331,31 @@
     })));
   };
   const fields = () => {
-    const placed = inference.filter((layer) => !layer.rf_stride.includes(null));
+    const main = new Set(data.main_path.map((index) => layers[index]));
+    const placed = inference.filter((layer) => main.has(layer) && !layer.rf_stride.includes(null));
     const top = Math.max(...inference.map(field), 1);
-    const step = (WIDE - LEFT) / Math.max(inference.length, 1);
+    const step = (wide - LEFT) / Math.max(inference.length, 1);
     const y = (value) => TALL - (value / top) * (TALL - 15);
-    const points = inference.map((layer, index) => (layer.rf_stride.includes(null) ? null : `${LEFT + (index + 0.5) * step},${y(field(layer))}`));
+    const place = new Map(inference.map((layer, index) => [layer, index]));
+    const points = placed.map((layer) => `${LEFT + (place.get(layer) + 0.5) * step},${y(field(layer))}`);
     const extent = Math.max(...Object.values(data.inputs)[0].split("×").slice(1).map(Number), 0);
-    chart("field", "receptive field of every layer", ...axes(top, (value) => full(value)), ...along(inference.map((layer) => layer.name)),
-      ...(extent && extent <= top ? [draw("line", { class: "limit", x1: LEFT, x2: WIDE, y1: y(extent), y2: y(extent) })] : []),
-      draw("polyline", { class: "curve", points: points.filter(Boolean).join(" ") }));
+    chart("field", "receptive field along the main path", ...axes(top, (value) => full(value)), ...along(inference.map((layer) => layer.name)),
+      ...(extent && extent <= top ? [draw("line", { class: "limit", x1: LEFT, x2: wide, y1: y(extent), y2: y(extent) })] : []),
+      draw("polyline", { class: "curve", points: points.join(" ") }));
     const last = placed[placed.length - 1];
     at("field-says").textContent = (last ? `${full(field(last))} positions at ${last.name}, the last layer whose positions have a place of their own; ` : "")
-      + `the dashed line is the input's extent, ${extent}.`
+      + `the dashed line is the input's extent, ${extent}. At a join, the curve goes by what sees the most.`
       + (data.unaligned.length ? ` Not aligned from ${data.unaligned[0]} on: paths that meet there have other centres or strides.` : "");
   };
   const times = () => {
     const { bytes: live, layers: names, alive } = data.timeline;
     if (!live.length) return;
     const top = Math.max(...live, 1);
-    const step = (WIDE - LEFT) / live.length;
+    const step = (wide - LEFT) / live.length;
     const y = (value) => TALL - (value / top) * (TALL - 15);
     const points = live.flatMap((value, index) => [`${LEFT + index * step},${y(value)}`, `${LEFT + (index + 1) * step},${y(value)}`]);
     chart("time", "bytes alive while each layer runs", ...axes(top, bytes), ...along(names),
-      draw("polygon", { class: "area", points: `${LEFT},${TALL} ${points.join(" ")} ${WIDE},${TALL}` }),
+      draw("polygon", { class: "area", points: `${LEFT},${TALL} ${points.join(" ")} ${wide},${TALL}` }),
       draw("polyline", { class: "curve", points: points.join(" ") }),
       ...live.map((value, index) => draw("rect", { x: LEFT + index * step, y: 0, width: step, height: TALL, fill: "transparent" },
         draw("title", {}, `${names[index]}: ${bytes(value)}, ${alive[index]} tensors`))));
@@ -368,13 +374,14 @@
       ...kinds.map((kind) => make("td", {}, count(sum(inference.filter((layer) => layer.category === kind), (layer) => layer.flops[index])))),
       make("td", {}, bytes(sum(inference, (layer) => layer.memory[index]))), make("td", { class: "words long" }, one.says)))));
   };
+  const charts = () => { wide = Math.max(at("bars").clientWidth, 280); bars(); fields(); times(); };
   const specs = () => replace(at("spec"), ...data.sources.flatMap((source, file) => [make("h3", {}, source.file),
     make("pre", { tabindex: "0" }, ...source.lines.map((line, index) =>
       make("span", { class: "line", id: `line-${file}-${index + 1}`, "data-line": index + 1 }, line || " ")))]));
 
   // -- together
 
-  const recount = () => { summarize(); writeRows(); listRows(); bars(); conventions(); if (state.chosen !== null) choose(state.chosen, "count"); };
+  const recount = () => { summarize(); writeRows(); listRows(); charts(); conventions(); if (state.chosen !== null) choose(state.chosen, "count"); };
   at("about").textContent = [data.title, data.source].filter(Boolean).join(" · ");
   at("notes").textContent = data.notes;
   replace(at("convention"), ...data.conventions.map((one, index) => make("option", { value: index }, one.name)));
@@ -388,10 +395,8 @@
   at("category").addEventListener("change", listRows);
   headings();
   specs();
-  fields();
-  times();
   begin();
   recount();
-  window.addEventListener("resize", begin);
+  window.addEventListener("resize", () => { begin(); charts(); });
   window.addEventListener("beforeprint", fit);
 })();

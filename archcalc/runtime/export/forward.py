@@ -55,6 +55,9 @@ class _Forward:
             self.left.subtract(step.inputs)
             targets = [self._name(value, step) for value in step.outputs]
             lines.append(f"    {', '.join(targets)} = {right}")
+            for value in {*step.inputs}:
+                if self.left[value] <= 0:  # nothing asks for it again: the search for free names stays short
+                    del self.names[value]
         lines.append(f"    return {', '.join(self.names[value] for value in self.scope.outputs)}")
         if not several and len(lines) > 2 and lines[-2].startswith(f"    {lines[-1][11:]} = "):
             lines[-2:] = [f"    return {lines[-2].partition(' = ')[2]}"]

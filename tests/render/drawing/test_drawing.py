@@ -9,8 +9,9 @@ import pytest
 
 import archcalc
 from archcalc.render.drawing import engine
-from archcalc.render.drawing.colours import DARK_STYLE
+from archcalc.render.drawing.colours import DARK_STYLE, HEAT, luminance
 from archcalc.render.drawing.drawing import MOST_NODES, Style, draw, picture_of, size
+from archcalc.render.drawing.paint import by_cost
 from archcalc.render.drawing.picture import compose
 from archcalc.render.drawing.repetition import fold
 from archcalc.spec.library import loads
@@ -200,3 +201,24 @@ def test_more_lines_than_can_be_laid_out():
         ):
             draw(analysis, format)
     assert draw(analysis, "mermaid").count(b"-->") == 70 * 71 / 2
+
+
+def test_what_sees_everything_is_the_darkest():
+    """AlexNet's pool5 sees the most that has a size, 195 pixels; its linear layers see the whole image."""
+    picture = compose(analyzed("alexnet"))
+    paint = by_cost(picture, "rf")
+    nodes = {node.name: node for node in picture.root.nodes()}
+    fills = [luminance(paint.fill(nodes[name])) for name in ("conv1", "conv3", "conv5", "pool5", "fc6", "fc8")]
+    assert fills == sorted(fills, reverse=True)
+    assert paint.fill(nodes["fc6"]) == paint.fill(nodes["pool5"]) == HEAT[-1]
+    assert (paint.says(nodes["conv1"]), paint.says(nodes["fc8"])) == ("11", "all")
+    assert paint.legend[-1] == (HEAT[-1], "195 or all")
+
+
+def test_a_gate_makes_all_after_it_the_darkest():
+    """After a squeeze-and-excitation, every position depends on the whole input."""
+    picture = compose(analyzed("efficientnet_b0"))
+    paint = by_cost(picture, "rf")
+    fills = {node.name: paint.fill(node) for node in picture.root.nodes()}
+    assert fills["features.1.0.block.1.mul1"] == fills["features.4.0.block.0.0"] == HEAT[-1]
+    assert fills["features.0.0"] != HEAT[-1]

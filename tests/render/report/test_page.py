@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 
@@ -216,6 +217,34 @@ def test_charts(page):
 
 
 @in_chromium
+def test_on_a_telephone(browser, resnet50_page):
+    """390 pixels wide: nothing is cut off, every table can be scrolled, text in charts is as large as elsewhere."""
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        browser.get(resnet50_page.as_uri())
+        found = browser.execute_script("""
+          const box = (one) => one.getBoundingClientRect();
+          const labels = [...document.querySelectorAll("figure svg text")];
+          return {
+            width: document.documentElement.scrollWidth,
+            tables: [...document.querySelectorAll("table")].map((one) => Boolean(one.closest(".scroll"))),
+            text: Math.min(...labels.map((one) => box(one).height)),
+            right: Math.max(...labels.map((one) => box(one).right - box(one.closest("svg")).right)),
+            left: Math.min(...labels.map((one) => box(one).left - box(one.closest("svg")).left)),
+            last: [...document.querySelectorAll("#bars text")].at(-1).textContent,
+          };""")
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert found["width"] <= 390
+    assert found["tables"] == [True, True, True]
+    assert found["text"] >= 11
+    assert found["right"] <= 1
+    assert found["left"] >= -1
+    assert found["last"] in ("fc", "layer4")
+
+
+@in_chromium
 def test_it_is_dark_where_a_reader_wants_that_and_prints_whole(page):
     def paper():
         return page.browser.execute_script("return getComputedStyle(document.body).backgroundColor")
@@ -280,6 +309,19 @@ def test_the_numbers_are_those_of_the_analyses(name):
     assert [layer["name"] for layer in data["layers"]] == [layer.name for layer in network.layers]
     assert sorted(at for indexes in data["drawn"].values() for at in indexes) == list(range(len(network.layers)))
     assert data["timeline"]["layers"] == [layer["name"] for layer in layers]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "googlenet", "efficientnet_b0", "vit_b_16"])
+def test_the_main_path_goes_by_what_sees_the_most(name):
+    """One layer takes the other's output from the input to the end; a projection or a gate beside it is not on it."""
+    data = embedded(report(archcalc.load(name).analyze()))
+    path = [data["layers"][at] for at in data["main_path"]]
+    assert list(data["inputs"]) == path[0]["inputs"]
+    assert path[-1]["name"] == data["layers"][-1]["name"]
+    assert all(before["name"] in after["inputs"] for before, after in pairwise(path))
+    sizes = [max(layer["rf"]) for layer in path if None not in layer["rf_stride"]]
+    assert sizes == sorted(sizes)
+    assert not [layer["name"] for layer in path if "downsample" in layer["name"] or "fc1" in layer["name"]]
 
 
 def test_every_layer_points_to_its_line():

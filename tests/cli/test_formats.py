@@ -1,0 +1,177 @@
+"""A file's name says the format, in every command that writes one; a wrong name is said before anything is done."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+
+import click
+import pytest
+
+from archcalc.cli import Commands
+from archcalc.cli._formats import SUFFIXES
+
+CALLS = {
+    "bench": ["lenet5", "--device-profile", "h100"],
+    "budget": ["lenet5", "params > 0"],
+    "check": ["lenet5", "answers.csv"],
+    "compare": ["lenet5", "alexnet"],
+    "draw": ["lenet5"],
+    "explain": ["lenet5", "conv1"],
+    "export": ["lenet5"],
+    "formula": ["lenet5", "--let", "H=h"],
+    "list": [],
+    "memory": ["lenet5"],
+    "operators": ["conv"],
+    "plot": ["lenet5"],
+    "quiz": ["--seed", "1", "--count", "2"],
+    "report": ["lenet5"],
+    "rf": ["lenet5"],
+    "schema": [],
+    "sweep": ["lenet5", "--over", "H=32,36", "--of", "params,macs"],
+    "table": ["lenet5"],
+    "verify": ["lenet5", "--device", "cpu"],
+    "worksheet": ["lenet5"],
+}
+"""A call of each command that has `-o`."""
+ONE_FORMAT = {"report": "html", "schema": "json"}
+
+
+def option(command: str, name: str) -> click.Option | None:
+    found = Commands().get_command(None, command)
+    return next((one for one in found.params if one.name == name), None)
+
+
+def formats(command: str) -> list[str]:
+    """What a command can write."""
+    choice = option(command, "format_")
+    return [ONE_FORMAT[command]] if choice is None else list(choice.type.choices)
+
+
+def looks_like(format: str, content: bytes) -> bool:
+    """Whether a file is what its name says."""
+    begins = {
+        "xlsx": b"PK\x03\x04",
+        "parquet": b"PAR1",
+        "png": b"\x89PNG",
+        "pdf": b"%PDF",
+        "onnx": b"\x08",
+        "svg": b"<?xml",
+        "junit": b"<?xml",
+        "html": b"<",
+    }
+    if format in begins:
+        return content.startswith(begins[format])
+    text = content.decode()
+    if format == "json":
+        return bool(json.loads(text))
+    if format == "csv":
+        heading, first = text.splitlines()[:2]
+        return heading.count(",") == first.count(",") > 0
+    contains = {
+        "latex": "\\begin{",
+        "markdown": next((mark for mark in ("**", "| ", "# ") if mark in text), "**"),
+        "dot": "digraph",
+        "mermaid": "flowchart",
+        "python": "def ",
+        "torch": "class LeNet5(",
+        "spec": "layers:",
+        "text": "\n",
+    }
+    return contains[format] in text
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers.csv").write_text("layer,params\nconv1,156\n")
+    return tmp_path
+
+
+def test_every_command_that_writes_is_here():
+    names = Commands().list_commands(None)
+    assert {name for name in names if option(name, "output")} == set(CALLS)
+    assert {one for name in CALLS for one in formats(name)} == set(SUFFIXES)
+
+
+EACH = [(name, one, suffix) for name in CALLS for one in formats(name) for suffix in SUFFIXES[one]]
+
+
+@pytest.mark.parametrize(("command", "format", "suffix"), EACH)
+def test_the_name_says_the_format(here, cli, command, format, suffix):
+    if (command, format) == ("draw", "pdf") and shutil.which("dot") is None:
+        pytest.skip("only Graphviz's dot makes a PDF of a drawing")
+    result = cli(command, *CALLS[command], "-o", f"out{suffix.upper() if suffix == '.csv' else suffix}")
+    assert result.code in (0, 1), result.err
+    assert result.err.startswith("wrote out.")
+    assert looks_like(format, next(here.glob("out*")).read_bytes())
+
+
+@pytest.mark.parametrize("command", CALLS)
+def test_an_unknown_suffix_is_said_first(here, cli, command):
+    """Before anything is computed: not even whether the network exists."""
+    words = ["nope" if word == "lenet5" else word for word in CALLS[command]]
+    result = cli(command, *words, "-o", "out.gif")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: '.gif' is no format that can be written: .")
+    assert not list(here.glob("out*"))
+
+
+@pytest.mark.parametrize("command", [name for name in CALLS if len(formats(name)) > 1])
+def test_a_name_against_the_format_is_said_first(here, cli, command):
+    one, other = formats(command)[:2]
+    flag = option(command, "format_").opts[0]
+    words = ["nope" if word == "lenet5" else word for word in CALLS[command]]
+    result = cli(command, *words, flag, one, "-o", f"out{SUFFIXES[other][0]}")
+    assert (result.code, result.out) == (2, "")
+    assert f"{flag} {one} contradicts 'out{SUFFIXES[other][0]}'" in result.err
+    assert not list(here.glob("out*"))
+
+
+@pytest.mark.parametrize("words", [("--format", "csv", "-o", "out.dat"), ("--format", "csv", "-o", "out")])
+def test_a_format_that_is_asked_for_goes_where_the_name_says_nothing(here, cli, words):
+    assert cli("table", "lenet5", *words).code == 0
+    assert next(here.glob("out*")).read_text().startswith("name,input_c")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "nope", "answers.csv", "--summary", "s.xlsx"),
+        ("check", "nope", "answers.csv", "--gradescope", "s.csv"),
+        ("memory", "nope", "--chart", "s.gif"),
+        ("rf", "nope", "--draw", "s.csv"),
+        ("bench", "--calibrate", "-o", "s.txt"),
+        ("table", "--columns", "help", "nope", "-o", "s.csv"),
+    ],
+)
+def test_other_files_have_formats_too(here, cli, words):
+    result = cli(*words)
+    assert result.code == 2
+    assert "is no format that can be written" in result.err
+
+
+def test_a_terminal_gets_no_workbook(cli):
+    result = cli("table", "lenet5", "--format", "xlsx")
+    assert (result.code, result.out, result.err) == (2, "", "error: xlsx needs a file: -o NAME.xlsx\n")
+
+
+@pytest.mark.parametrize("command", ["table", "compare", "rf", "memory"])
+def test_a_workbook_holds_the_numbers_of_the_csv(here, cli, command):
+    openpyxl = pytest.importorskip("openpyxl")
+    import csv
+
+    for suffix in ("csv", "xlsx"):
+        assert cli(command, *CALLS[command], "-o", f"out.{suffix}").code == 0
+    rows = list(csv.reader(io.StringIO((here / "out.csv").read_text())))
+    cells = list(openpyxl.load_workbook(here / "out.xlsx").active.values)
+    assert len(rows) == len(cells) > 5
+    for row, values in zip(rows, cells, strict=True):
+        for text, value in zip(row, values, strict=True):
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                assert float(text) == pytest.approx(value, rel=1e-14)
+            else:
+                assert text == str("" if value is None else value).replace("True", "true").replace(
+                    "False", "false"
+                ).replace("×", "x")
