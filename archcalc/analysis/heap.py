@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
-from archcalc.arithmetic import product
+from archcalc.arithmetic import Shape, product
 from archcalc.network import Layer
-from archcalc.ops.operator import Held, Operator
+from archcalc.ops.layout import Given, Layout, Placed
+from archcalc.ops.operator import Held
 
 INDEX_BYTES = 8
 """Bytes of a whole number that points into a table."""
@@ -128,25 +129,53 @@ class Heap:
 
 
 class Run:
-    """A network that runs: its tensors, by the names of the layers that make them.
+    """A network that runs: its tensors, by the names of the layers that make them."""
 
-    ``is_view`` says of an operator whether its output is its input's memory.
-    """
-
-    def __init__(self, analysis: Analysis, is_view: Callable[[Operator], bool]) -> None:
+    def __init__(self, analysis: Analysis, training: bool = False) -> None:
         network = analysis.network
         self.layers: Sequence[Layer] = [row.layer for row in analysis.rows]
         self.batch = analysis.batch
         self.item = ITEM_SIZES[analysis.dtype]
-        self.is_view = is_view
         self.heap = Heap()
         self.piece: dict[str, Piece] = {}
         """Of each name, the memory that its tensor is in."""
+        self.differentiable = self._differentiable() if training else set()
+        """Names of layers whose outputs depend on weights."""
+        self.given: list[Given] = []
+        """How the inputs of each layer come to it."""
+        self.placed: list[Placed] = []
+        """Where the output of each layer lies."""
+        self._place(network.inputs, training)
         for name, shape in network.inputs.items():
             self.piece[name] = Piece(name, "input")
             item = INDEX_BYTES if name in network.indices else self.item
             self.heap.make(self.piece[name], product(shape) * self.batch * item)
         self.ends = self._ends(network.outputs)
+
+    def _differentiable(self) -> set[str]:
+        found: set[str] = set()
+        for layer in self.layers:
+            if layer.op.weights() or not found.isdisjoint(layer.inputs):
+                found.add(layer.name)
+        return found
+
+    def _place(self, inputs: Mapping[str, Shape], training: bool) -> None:
+        """Lay every tensor out in memory."""
+        layouts = {name: Layout.in_order((self.batch, *shape)) for name, shape in inputs.items()}
+        tensors = {name: name for name in inputs}  # of a name, the first that is the same tensor
+        for layer in self.layers:
+            sources = layer.inputs
+            given = Given(
+                tuple(layouts[name] for name in sources),
+                tuple(tensors[name] for name in sources),
+                tuple(name in self.differentiable for name in sources),
+                training,
+            )
+            placed = layer.op.place(given)
+            self.given.append(given)
+            self.placed.append(placed)
+            layouts[layer.name] = placed.layout
+            tensors[layer.name] = given.tensors[0] if placed.is_same else layer.name
 
     def _ends(self, outputs: Sequence[str]) -> list[list[str]]:
         """For each layer, the names that nothing takes after it. The network's outputs stay, and its inputs."""
@@ -168,17 +197,18 @@ class Run:
         precise = held.precise * self.batch * max(self.item, LEAST_PRECISE)
         return int(own + precise + held.bytes * self.batch + held.shared_bytes)
 
-    def output_bytes(self, op: Operator) -> int:
-        """Bytes of what an operator makes; none for a view."""
-        return 0 if self.is_view(op) else int(op.elements * self.batch * self.item)
+    def output_bytes(self, at: int) -> int:
+        """Bytes of what layer number ``at`` makes; none for a view."""
+        return 0 if self.placed[at].is_view else int(self.layers[at].op.elements * self.batch * self.item)
 
-    def give(self, layer: Layer, what: str = "output") -> None:
-        """The layer's output comes to be."""
-        if self.is_view(layer.op):
+    def give(self, at: int, what: str = "output") -> None:
+        """The output of layer number ``at`` comes to be."""
+        layer = self.layers[at]
+        if self.placed[at].is_view:
             self.share(layer)
         else:
             self.piece[layer.name] = Piece(layer.name, what)
-            self.heap.make(self.piece[layer.name], self.output_bytes(layer.op))
+            self.heap.make(self.piece[layer.name], self.output_bytes(at))
 
     def share(self, layer: Layer) -> None:
         """The layer's output comes to be in its input's memory."""

@@ -28,10 +28,10 @@ def peak(analysis: Analysis, in_place: bool = False) -> Peak:
 
 def overwrites(analysis: Analysis) -> set[str]:
     """The layers that can overwrite their input: nothing takes it later, and it is neither given nor a result."""
-    run = Run(analysis, lambda op: op.is_view)
+    run = Run(analysis)
     found = set()
     for at, layer in enumerate(run.layers):
-        run.give(layer)
+        run.give(at)
         source = layer.inputs[0]
         piece = run.piece[source]
         alone = source in run.ends[at] and run.heap.is_held_once(piece) and piece.what == "output"
@@ -43,17 +43,17 @@ def overwrites(analysis: Analysis) -> set[str]:
 
 def _start(analysis: Analysis, in_place: bool) -> tuple[Heap, Iterator[Moment]]:
     overwriting = overwrites(analysis) if in_place else set()
-    run = Run(analysis, lambda op: op.is_view)
+    run = Run(analysis)
     return run.heap, _moments(run, overwriting)
 
 
 def _moments(run: Run, overwriting: set[str]) -> Iterator[Moment]:
     for at, layer in enumerate(run.layers):
-        for held in layer.op.scratch().inference:
+        for held in layer.op.scratch_of(run.given[at]).inference:
             yield run.heap.moment("forward", layer.name, run.bytes_of(held))
         if layer.name in overwriting:
             run.share(layer)
         else:
-            run.give(layer)
+            run.give(at)
         yield run.heap.moment("forward", layer.name)
         run.forget(at)

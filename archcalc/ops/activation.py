@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
+from archcalc.ops.layout import Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
@@ -31,6 +32,7 @@ class _Elementwise(Operator):
     """A function of every element on its own."""
 
     category = "activation"
+    memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
     kept: ClassVar[Keeps] = Keeps(inputs=True)

@@ -184,7 +184,7 @@ class MultiHeadAttention(Operator):
                 inference=(Held(6 * queries),),
                 training=(Held(7 * queries),),
                 backward=(Held(4 * queries, shared=weights_out), Held(shared=weights, precise=-rows)),
-                frees_gradient=True,
+                frees_gradient=0,
             )
         attended = Held(2 * queries + 2 * keys, precise=self.heads * q[0])
         return Scratch(inference=(attended, Held(queries + 3 * keys)))

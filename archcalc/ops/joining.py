@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axis, option
+from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -12,6 +13,7 @@ from archcalc.ops.operator import (
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -26,6 +28,7 @@ class _Arithmetic(Operator):
     """Element by element; an axis of size 1 is repeated, as in PyTorch."""
 
     category = "merge"
+    memory_order = Order.INPUTS
     joins = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
@@ -159,6 +162,10 @@ class Concat(Operator):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.PART,) * len(self.inputs)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+        axis = self.axis % len(self.x)
+        return tuple(Returned(Gradient.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         axis = self.axis % len(self.x)

@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.layout import Given, Layout
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Held,
     Keeps,
     Operator,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -49,6 +52,21 @@ class Linear(Operator):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True)
+
+    def _copies(self, given: Given) -> bool:
+        """Whether the rows do not lie one after another, as the matrix product needs them: then they are copied."""
+        layout = given.layouts[0]
+        return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
+
+    def keeps_of(self, given: Given) -> Keeps:
+        return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """The input's copy and the product; then the product and, in a tensor of its own, its sum with the bias."""
+        if not self._copies(given):
+            return self.scratch()
+        copy, added = product(self.x), 2 * self.elements if self.bias else self.elements
+        return Scratch(inference=(Held(copy + self.elements), Held(added)), training=(Held(copy + added),))
 
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})

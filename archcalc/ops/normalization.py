@@ -8,6 +8,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Number, Positive, option, required
+from archcalc.ops.layout import Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
@@ -79,6 +80,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    memory_order = Order.IMAGE
     whole_numbers = ("num_batches_tracked",)
     momentum: Number = option(0.1, "share of a new batch in the running statistics")
     examples = (
@@ -152,6 +154,7 @@ class GroupNorm(_Normalization):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
+    memory_order = Order.IMAGE
     groups: Count = required("number of groups of channels")
     examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
 
@@ -223,6 +226,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    memory_order = Order.INPUTS
     category = "normalization"
     size: Count = required("number of neighbouring channels")
     alpha: Number = option(1e-4, "weight of the squares")

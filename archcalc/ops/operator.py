@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from archcalc.arithmetic import Dim, Shape, Unmet, product, require
 from archcalc.ops.arguments import Argument, BadArgument, declared
+from archcalc.ops.layout import Given, Layout, Order, Placed
 
 Work = dict[str, Dim]
 """Primitive operation to its count for one sample.
@@ -87,7 +88,8 @@ GLANCE = Sight(keeps_position=True)
 class Keeps(NamedTuple):
     """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
 
-    inputs: bool = False
+    inputs: bool | tuple[bool, ...] = False
+    """All of them or none; or of each, whether it is kept."""
     output: bool = False
     elements: Any = 0
     """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
@@ -97,6 +99,10 @@ class Keeps(NamedTuple):
     """Bytes of whole numbers, per sample: where each window's largest element was."""
     precise: Any = 0
     """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
+
+    def input(self, at: int) -> bool:
+        """Whether input number ``at`` is kept."""
+        return self.inputs if isinstance(self.inputs, bool) else self.inputs[at]
 
 
 class Held(NamedTuple):
@@ -126,8 +132,8 @@ class Scratch(NamedTuple):
     training: tuple[Held, ...] = ()
     backward: tuple[Held, ...] = ()
     """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
-    frees_gradient: bool = False
-    """Whether the backward pass gives back its output's gradient before these moments, if nothing else holds that."""
+    frees_gradient: int | None = None
+    """From which of these moments on the backward pass has given back its output's gradient, if nothing else holds it."""
 
 
 class Gradient(Enum):
@@ -136,6 +142,13 @@ class Gradient(Enum):
     NEW = "a tensor of its own"
     SAME = "the gradient of the output"
     PART = "a part of the gradient of the output, whose whole memory it holds"
+
+
+class Returned(NamedTuple):
+    """The gradient of one input, as the backward pass returns it."""
+
+    kind: Gradient
+    layout: Layout
 
 
 class Backward(NamedTuple):
@@ -186,6 +199,8 @@ class Operator(ABC):
     """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory, seen otherwise, at inference."""
+    memory_order: ClassVar[Order] = Order.OWN
+    """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1
@@ -366,6 +381,27 @@ class Operator(ABC):
     def gradients(self) -> tuple[Gradient, ...]:
         """For each input, what its gradient is made of."""
         return (Gradient.NEW,) * len(self.inputs)
+
+    # -- memory, as it depends on how the inputs lie, and on which of them need a gradient; else as declared above
+
+    def place(self, given: Given) -> Placed:
+        """Where the output lies: a tensor of its own, unless an operator says otherwise."""
+        return Placed(self.memory_order.of(given.layouts, given.sizes(self.output)))
+
+    def keeps_of(self, given: Given) -> Keeps:
+        """What autograd saves for the backward pass, of inputs that are given in this way."""
+        return self.keeps()
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """The moments at which it holds more than what it must make, for inputs that are given in this way."""
+        return self.scratch()
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+        """For each input, what its gradient is made of and how it lies, from the gradient of the output."""
+        return tuple(
+            Returned(kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes))
+            for kind, layout in zip(self.gradients(), given.layouts, strict=True)
+        )
 
     @abstractmethod
     def torch(self) -> Torch:

@@ -2,6 +2,7 @@
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
+from archcalc.ops.layout import Given, Order, Placed
 from archcalc.ops.operator import (
     SAME_POSITION,
     Gradient,
@@ -19,6 +20,7 @@ from archcalc.ops.operator import (
 
 class _TrainingOnly(Operator):
     category = "regularization"
+    memory_order = Order.INPUTS
     is_view = True
 
     def output_shape(self) -> Shape:
@@ -33,6 +35,11 @@ class _TrainingOnly(Operator):
     @property
     def is_view_in_training(self) -> bool:
         return self.p == 0
+
+    def place(self, given: Given) -> Placed:
+        if self.is_view_in_training or not given.training:
+            return Placed(given.layouts[0], is_view=True, is_same=True)
+        return super().place(given)
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.is_view_in_training else Gradient.NEW,)

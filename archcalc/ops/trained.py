@@ -5,12 +5,14 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Count, option
+from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     SAME_POSITION,
     Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -25,6 +27,7 @@ class LayerScale(Operator):
     """Each position along an axis times a trained factor of its own (Touvron et al., 2021)."""
 
     kind = "layer_scale"
+    memory_order = Order.INPUTS
     category = "normalization"
     axis: Axis = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
@@ -59,6 +62,7 @@ class PositionEmbedding(Operator):
     """A trained number added to every element."""
 
     kind = "position_embedding"
+    memory_order = Order.INPUTS
     category = "linear"
     examples = (example((7, 12)),)
 
@@ -100,6 +104,9 @@ class ClassToken(Operator):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.PART,)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+        return (Returned(Gradient.PART, gradient.part(1, self.x[0])),)
 
     def work(self) -> Work:
         return {}

@@ -126,7 +126,7 @@ class WindowAttention(Operator):
                 Held(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
                 Held(-scores, sum(sizes.values())),
             ),
-            frees_gradient=True,
+            frees_gradient=0,
         )
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
