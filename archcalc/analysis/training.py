@@ -131,6 +131,8 @@ class Step:
         self._saved_by: dict[int, list[Piece]] = {}
         self._taken_by: dict[range, list[Piece]] = {}
         """What blocks that are recomputed take from outside."""
+        self._added: set[Piece] = set()
+        """Gradients of shared weights that are a sum already: what comes next is added in place."""
         self._gradients: dict[str, _Gradient] = {}
         """Of each name, its output's gradient so far."""
 
@@ -264,10 +266,10 @@ class Step:
         wanted = [
             (source, returned)
             for source, returned in zip(layer.inputs, op.returns(given, gradient.layout), strict=True)
-            if source in self.differentiable
+            if source in self.differentiable and returned is not None
         ]
         scratch = op.scratch_of(given)
-        inside = scratch.backward if wanted else ()
+        inside = scratch.backward
         given_back = heap.size(gradient.piece) if heap.is_held_once(gradient.piece) else 0
         for number, held in enumerate(inside):
             freed = given_back if scratch.frees_gradient is not None and number >= scratch.frees_gradient else 0
@@ -281,9 +283,23 @@ class Step:
         if not inside:
             yield heap.moment("backward", layer.name, size if added else 0)
         self._drop([*saved, gradient.piece])
-        yield heap.moment("backward", layer.name)
+        yield heap.moment("backward", layer.name, self._adding(at, weights) if added else 0)
         for source, one in made:
             yield from self._meet(source, one, layer.name)
+
+    def _adding(self, at: int, weights: Piece) -> int:
+        """Bytes beside the gradients of shared weights that are there, while those of one more use are added."""
+        op, item = self.run.layers[at].op, self.run.item
+        sizes = [product(shape) * item for shape in op.weights().values()]
+        if not op.weights_by_views or weights in self._added:
+            return sum(sizes)  # in place
+        self._added.add(weights)
+        left = sum(sizes)
+        most = 0
+        for size in reversed(sizes):  # the bias first; each in a tensor of its own
+            most = max(most, left + size)
+            left -= size
+        return most
 
     def _gradient_of(self, source: str, returned: Returned, gradient: _Gradient, layer: Layer) -> _Gradient:
         if returned.kind is Gradient.NEW:

@@ -1,5 +1,6 @@
 """Operators of several inputs: sums, products and concatenation."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
@@ -82,6 +83,18 @@ class _Arithmetic(Operator):
         return Torch(self.torch_name)
 
 
+def _like(gradient: Layout, kinds: Sequence[Gradient], given: Given) -> tuple[Returned, ...]:
+    """Gradients that lie as that of the output; those of repeated sides are sums, in order."""
+    found = []
+    for kind, layout in zip(kinds, given.layouts, strict=True):
+        if kind is Gradient.NEW:
+            repeated = layout.sizes != gradient.sizes
+            found.append(Returned(kind, Layout.in_order(layout.sizes) if repeated else elementwise([gradient])))
+        else:
+            found.append(Returned(kind, gradient))
+    return tuple(found)
+
+
 class Add(_Arithmetic):
     """The sum."""
 
@@ -92,6 +105,9 @@ class Add(_Arithmetic):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return tuple(Gradient.SAME if shape == self.output else Gradient.NEW for shape in self.inputs)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like(gradient, self.gradients(), given)
 
 
 class Sub(_Arithmetic):
@@ -109,6 +125,16 @@ class Sub(_Arithmetic):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.x == self.output else Gradient.NEW, Gradient.NEW)
 
+    def scratch_of(self, given: Given) -> Scratch:
+        """A repeated second side's gradient is made in full, then summed."""
+        _, second = self.inputs
+        if second == self.output or not given.wanted[1]:
+            return self.scratch()
+        return self.scratch()._replace(backward=(Held(self.elements + product(second)),))
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like(gradient, self.gradients(), given)
+
 
 class Mul(_Arithmetic):
     """The product, element by element: a gate where one side is `[C, 1, 1]`."""
@@ -125,11 +151,23 @@ class Mul(_Arithmetic):
         """Both sides of every product: with more than two inputs, also the products between."""
         return Keeps(inputs=True, elements=sum(self._partial()[:-1]))
 
-    def scratch(self) -> Scratch:
+    def keeps_of(self, given: Given) -> Keeps:
+        """Of every product, a side is kept for the other's gradient, if that needs one."""
+        wanted = given.wanted
+        before = [any(wanted[:at]) for at in range(1, len(wanted))]  # whether the product so far needs one
+        between = [size for size, wants in zip(self._partial(), wanted[2:], strict=False) if wants]
+        return Keeps(inputs=(wanted[1], *before), elements=sum(between))
+
+    def scratch_of(self, given: Given) -> Scratch:
         """A repeated side's gradient is made in full, then summed."""
-        repeated = [product(shape) for shape in self.inputs if shape != self.output]
-        backward = (Held(len(self.inputs) * self.elements + repeated[0]),) if repeated else ()
-        return super().scratch()._replace(backward=backward)
+        wanted = [shape for shape, wants in zip(self.inputs, given.wanted, strict=True) if wants]
+        repeated = [product(shape) for shape in wanted if shape != self.output]
+        backward = (Held(len(wanted) * self.elements + repeated[0]),) if repeated else ()
+        return self.scratch()._replace(backward=backward)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """The gradient times the other side."""
+        return _like(gradient, (Gradient.NEW,) * len(self.inputs), given)
 
 
 class Concat(Operator):
@@ -163,7 +201,7 @@ class Concat(Operator):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.PART,) * len(self.inputs)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         axis = self.axis % len(self.x)
         return tuple(Returned(Gradient.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
 

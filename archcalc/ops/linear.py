@@ -26,6 +26,7 @@ class Linear(Operator):
 
     kind = "linear"
     category = "linear"
+    weights_by_views = True
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")
     examples = (

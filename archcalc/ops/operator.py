@@ -201,6 +201,8 @@ class Operator(ABC):
     """Whether its output is its input's memory, seen otherwise, at inference."""
     memory_order: ClassVar[Order] = Order.OWN
     """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
+    weights_by_views: ClassVar[bool] = False
+    """Whether the gradients of its weights come as views, so that two of them are added in a third tensor."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1
@@ -393,11 +395,18 @@ class Operator(ABC):
         return self.keeps()
 
     def scratch_of(self, given: Given) -> Scratch:
-        """The moments at which it holds more than what it must make, for inputs that are given in this way."""
-        return self.scratch()
+        """The moments at which it holds more than what it must make, for inputs that are given in this way.
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
-        """For each input, what its gradient is made of and how it lies, from the gradient of the output."""
+        Those of the backward pass are of the gradients of inputs, unless an operator says otherwise.
+        """
+        scratch = self.scratch()
+        return scratch if any(given.wanted) else scratch._replace(backward=())
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """For each input, what its gradient is made of and how it lies, from the gradient of the output.
+
+        None where it is part of another input's, which is the same tensor.
+        """
         return tuple(
             Returned(kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes))
             for kind, layout in zip(self.gradients(), given.layouts, strict=True)

@@ -99,7 +99,7 @@ class Flatten(_Shaping):
             return Placed(given.layouts[0], is_view=True, is_same=True)
         return self._seen_as(given, given.sizes(self.output))
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return self._seen_back(given, gradient)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
@@ -137,7 +137,7 @@ class Reshape(_Shaping):
     def place(self, given: Given) -> Placed:
         return self._seen_as(given, given.sizes(self.output))
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return self._seen_back(given, gradient)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
@@ -184,7 +184,7 @@ class Permute(_Shaping):
     def place(self, given: Given) -> Placed:
         return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return (Returned(Gradient.SAME, gradient.restored(self._with_batch())),)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
