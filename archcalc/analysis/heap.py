@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
 from archcalc.arithmetic import Shape, product
-from archcalc.network import Layer
+from archcalc.network import Layer, Network
 from archcalc.ops.layout import Given, Layout, Placed
 from archcalc.ops.operator import Held
 
@@ -128,12 +128,33 @@ class Heap:
         return tuple(Alive(piece, size) for piece, size in self._sizes.items() if size)
 
 
+def _passed(network: Network) -> dict[str, str]:
+    """Of each layer that exists only in training, and is left out, the name of what passes in its place."""
+    passed: dict[str, str] = {}
+    for layer in network.layers:
+        if layer.train:
+            source = layer.inputs[0]
+            passed[layer.name] = passed.get(source, source)
+    return passed
+
+
+def _fed(layer: Layer, passed: Mapping[str, str]) -> Layer:
+    """The layer, with what passes in place of inputs that are left out."""
+    if passed.keys().isdisjoint(layer.inputs):
+        return layer
+    fed = Layer(layer.name, layer.op, tuple(passed.get(name, name) for name in layer.inputs), layer.origin)
+    fed.shares = layer.shares
+    return fed
+
+
 class Run:
     """A network that runs: its tensors, by the names of the layers that make them."""
 
     def __init__(self, analysis: Analysis, training: bool = False) -> None:
         network = analysis.network
-        self.layers: Sequence[Layer] = [row.layer for row in analysis.rows]
+        passed = _passed(network)
+        self.layers: Sequence[Layer] = [_fed(row.layer, passed) for row in analysis.rows]
+        self.outputs = tuple(passed.get(name, name) for name in network.outputs)
         self.batch = analysis.batch
         self.item = ITEM_SIZES[analysis.dtype]
         self.heap = Heap()
@@ -150,7 +171,7 @@ class Run:
             self.piece[name] = Piece(name, "input")
             item = INDEX_BYTES if name in network.indices else self.item
             self.heap.make(self.piece[name], product(shape) * self.batch * item)
-        self.ends = self._ends(network.outputs)
+        self.ends = self._ends(self.outputs)
 
     def _differentiable(self) -> set[str]:
         found: set[str] = set()

@@ -16,7 +16,7 @@ from archcalc.analysis.heap import Heap, Moment, Peak, Piece, Run, peak_of
 from archcalc.arithmetic import product
 from archcalc.network import Layer
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.operator import Gradient, Held, Keeps, Operator, Returned
+from archcalc.ops.operator import GRADIENT, Gradient, Held, Keeps, Operator, Returned
 
 
 class Optimizer(NamedTuple):
@@ -224,7 +224,7 @@ class Step:
         """The moments of the backward pass, for given gradients of the outputs."""
         run = self.run
         number_of = {layer.name: at for at, layer in enumerate(run.layers)}
-        for name in self.network.outputs:
+        for name in run.outputs:
             if name in self.differentiable:
                 piece = self._make_gradient(name, "")
                 run.heap.hold(piece)  # who gives it has it still
@@ -270,9 +270,9 @@ class Step:
         ]
         scratch = op.scratch_of(given)
         inside = scratch.backward
-        given_back = heap.size(gradient.piece) if heap.is_held_once(gradient.piece) else 0
         for number, held in enumerate(inside):
-            freed = given_back if scratch.frees_gradient is not None and number >= scratch.frees_gradient else 0
+            given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
+            freed = sum(heap.size(piece) for piece in given_back if heap.is_held_once(piece))
             yield heap.moment("backward", layer.name, self.run.bytes_of(held) - freed)
         made = [(source, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")
@@ -286,6 +286,9 @@ class Step:
         yield heap.moment("backward", layer.name, self._adding(at, weights) if added else 0)
         for source, one in made:
             yield from self._meet(source, one, layer.name)
+
+    def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Piece:
+        return gradient.piece if number == GRADIENT else self.run.piece[layer.inputs[number]]
 
     def _adding(self, at: int, weights: Piece) -> int:
         """Bytes beside the gradients of shared weights that are there, while those of one more use are added."""

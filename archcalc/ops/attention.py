@@ -7,6 +7,7 @@ from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.layout import Given, Layout, Placed, elementwise
 from archcalc.ops.operator import (
     GLANCE,
+    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Backward,
@@ -45,10 +46,11 @@ def _turned(layout: Layout) -> Layout:
     return layout.permuted((*range(axes - 2), axes - 1, axes - 2))
 
 
-def _batch_second(sizes: tuple[int, ...]) -> Layout:
-    """Rows of all samples beside each other: how `nn.MultiheadAttention` computes."""
-    batch, rows, width = sizes
-    return Layout.in_order((rows, batch, width)).permuted((1, 0, 2))
+def _heads_inside(sizes: tuple[int, ...]) -> Layout:
+    """A row of every head, or else of every sample, beside each other; then the next row."""
+    *front, heads, rows, width = sizes
+    order = (*range(len(front)), len(front) + 1, len(front), len(front) + 2)
+    return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
 class ScaledDotProductAttention(Operator):
@@ -88,9 +90,9 @@ class ScaledDotProductAttention(Operator):
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
 
     def _is_fused(self) -> bool:
-        """Whether one kernel does it all: for `[heads, L, d]`, where queries and values have one width."""
+        """Whether one kernel does it all: for `[L, d]` and `[heads, L, d]`, where queries and values have one width."""
         q, _, v = self.inputs
-        return len(q) == 3 and q[-1] == v[-1]
+        return len(q) <= 3 and q[-1] == v[-1]
 
     def _scores(self) -> Dim:
         scores: Dim = product(self.x[:-1]) * self.inputs[1][-2]
@@ -144,7 +146,7 @@ class ScaledDotProductAttention(Operator):
             inference=(begun, Held(q + 2 * scores), Held(q + scores + copied_v + out)),
             training=(begun, Held(kept + 2 * scores), Held(kept + scores + copied_v + out)),
             backward=self._backward(given, copied_v),
-            frees_gradient=1,
+            frees=((GRADIENT, 1), (2, 1)) if for_q or for_k else (),
         )
 
     def _backward(self, given: Given, copied: Dim) -> tuple[Held, ...]:
@@ -166,10 +168,10 @@ class ScaledDotProductAttention(Operator):
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         """The fused kernel gives the rows of all heads beside each other; without it, those of keys are turned."""
-        q, k, v = (one.sizes for one in given.layouts)
         if self._runs_fused(given):
-            found = [Layout.in_order((b, rows, heads, width)).permuted((0, 2, 1, 3)) for b, heads, rows, width in (q, k, v)]
+            found = [_heads_inside(one.sizes) for one in given.layouts]
         else:
+            q, k, v = (one.sizes for one in given.layouts)
             found = [Layout.in_order(q), _turned(Layout.in_order((*k[:-2], k[-1], k[-2]))), Layout.in_order(v)]
         return tuple(Returned(Gradient.NEW, layout) for layout in found)
 
@@ -248,90 +250,111 @@ class MultiHeadAttention(Operator):
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
 
     def place(self, given: Given) -> Placed:
-        return Placed(_batch_second(given.sizes(self.output)))
+        return Placed(_heads_inside(given.sizes(self.output)))
+
+    def _projected(self, given: Given) -> int:
+        """How many projections there are at once: of one tensor, of queries and of keys and values, or of all three."""
+        tensors = given.tensors
+        if len(set(tensors)) == 1:
+            return 1
+        return 2 if tensors[1] == tensors[2] else 3
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        """One for each tensor that is projected at once."""
-        shared = self._shared(given)
+        """One for each projection's input."""
         return tuple(
-            None if at < shared - 1 else Returned(Gradient.NEW, _batch_second(layout.sizes))
-            for at, layout in zip((2, 1, 0)[-len(given.layouts) :], given.layouts, strict=True)
+            Returned(Gradient.NEW, _heads_inside(layout.sizes)) if at < self._projected(given) else None
+            for at, layout in enumerate(given.layouts)
         )
-
-    def _shared(self, given: Given) -> int:
-        """How many of queries, keys and values are one tensor, from the last: 3, 2 or 1, which is none."""
-        if len(self.inputs) == 1 or len(set(given.tensors)) == 1:
-            return 3
-        return 2 if given.tensors[1] == given.tensors[2] else 1
 
     def keeps(self) -> Keeps:
         """Inputs in another order, queries, keys and values, a number per row and head, and the heads' output."""
-        return self._kept(3 if len(self.inputs) == 1 else 1)
+        q, k, _ = self._qkv()
+        projected = product(q) + 2 * product(k)
+        given = product(q) if len(self.inputs) == 1 else projected
+        return Keeps(elements=given + projected + product(q), precise=self.heads * q[0])
+
+    def _copied(self, given: Given) -> list[bool]:
+        """Of each projection's input, whether it is copied, since its rows do not follow each other batch second."""
+        turned = [one.permuted((1, 0, 2)) for one in given.layouts[: self._projected(given)]]
+        return [one.viewed((one.sizes[0] * one.sizes[1], one.sizes[2])) is None for one in turned]
 
     def keeps_of(self, given: Given) -> Keeps:
-        return self._kept(self._shared(given))
-
-    def _kept(self, shared: int) -> Keeps:
-        q, k, _ = self._qkv()
-        copies = {3: 0, 2: product(k), 1: 2 * product(k)}[shared]
-        return Keeps(elements=3 * product(q) + 2 * product(k) + copies, precise=self.heads * q[0])
+        """The inputs' copies, or inputs that need none."""
+        copied = self._copied(given)
+        q, k, _ = map(product, self._qkv())
+        copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
+        kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
+        return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
 
     def scratch_of(self, given: Given) -> Scratch:
-        """Each tensor is copied into another order and projected; then come the heads, and their output's projection.
+        """Each input is copied into another order and projected; then come the heads, and their output's projection.
 
-        What is projected at once, for keys and values or all three, is copied once more. In the backward pass, the
-        gradients of the projections' weights are parts, put together at the end.
+        What is projected at once, keys with values or all three, is copied once more. The gradients of the projections'
+        weights are parts, put together at the end.
         """
-        shared = self._shared(given)
-        width = self.x[1]
-        q, k = product(self.x), product(self._qkv()[1])
-        rows = self.heads * self.x[0]
-        biases = width if self.bias else 0
-        square = width * width
-        out = square + biases
-        if shared == 3:
-            wanted = any(given.wanted)
-            return Scratch(
-                inference=(Held(6 * q),),
-                training=(Held(7 * q),),
-                backward=(
-                    Held(4 * q, shared=out),
-                    Held((wanted - 1) * q, shared=out + 3 * square + 3 * biases, precise=-rows),
-                ),
-                frees_gradient=0,
-            )
-        attended = Held(2 * q + 2 * k, precise=rows)
-        for_q, for_k, for_v = given.wanted
-        begun = (Held(q, shared=out), Held(2 * q + 2 * k, shared=out))
-        if shared == 2:
-            freed = 2 * q + 2 * k
-            last = for_k * k + for_q * q
-            return Scratch(
-                inference=(Held(q + 4 * k), attended),
-                training=(Held(2 * q + 5 * k),),
-                backward=(
-                    *begun,
-                    Held(q + 5 * k - freed, shared=out, precise=-rows),
-                    Held(q + (2 + for_k) * k - freed, shared=out + 2 * (square + biases), precise=-rows),
-                    Held(q - k + last - freed, shared=out + 3 * (square + biases), precise=-rows),
-                    Held(last - freed - q - k, shared=out + 6 * square + 3 * biases, precise=-rows),
-                ),
-                frees_gradient=1,
-            )
-        freed = 2 * q + 2 * k
-        last = (for_k + for_v) * k + for_q * q
-        added = k if self.bias else 0
+        steps = (self._scratch_of_one, self._scratch_of_two, self._scratch_of_three)
+        return steps[self._projected(given) - 1](given)
+
+    def _sizes(self) -> tuple[Dim, Dim, Dim, Dim, Dim]:
+        """Elements of queries, of keys, of a projection's weights with its bias, of the bias; and a number per row."""
+        bias = self.x[1] if self.bias else 0
+        return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
+
+    def _scratch_of_one(self, given: Given) -> Scratch:
+        q, _, weights, _, rows = self._sizes()
+        (copied,) = self._copied(given)
         return Scratch(
-            inference=(Held(q + 3 * k), attended),
-            training=(Held(2 * q + 4 * k + added),),
+            inference=(Held(6 * q),),
+            training=(Held((6 + copied) * q),),
             backward=(
-                *begun,
-                Held(q + (2 + for_v) * k - freed, shared=out + square + biases, precise=-rows),
-                Held(q + (for_v + for_k) * k - freed, shared=out + 2 * (square + biases), precise=-rows),
-                Held(q - 2 * k + last - freed, shared=out + 3 * (square + biases), precise=-rows),
-                Held(last - freed - q - 2 * k, shared=out + 6 * square + 3 * biases, precise=-rows),
+                Held(4 * q, shared=weights),
+                Held((given.wanted[0] - 1) * q, shared=4 * weights, precise=-rows),
             ),
-            frees_gradient=1,
+            frees=((GRADIENT, 0),),
+        )
+
+    def _scratch_of_two(self, given: Given) -> Scratch:
+        q, k, weights, bias, rows = self._sizes()
+        copied_q, copied_k = (size * copy for size, copy in zip((q, k), self._copied(given), strict=True))
+        for_q, for_k, _ = given.wanted
+        inputs = for_q * q + for_k * k
+        return Scratch(
+            inference=(Held(q + 4 * k), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + copied_q + 4 * k + copied_k),),
+            backward=(
+                Held(q, shared=weights),
+                Held(2 * q + 2 * k, shared=weights),
+                Held(3 * k - q, shared=weights, precise=-rows),
+                Held(for_k * k - q, shared=3 * weights, precise=-rows),
+                Held(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
+                Held(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
+            ),
+            frees=((GRADIENT, 1),),
+        )
+
+    def _scratch_of_three(self, given: Given) -> Scratch:
+        q, k, weights, bias, rows = self._sizes()
+        copied_q, copied_k, copied_v = (size * copy for size, copy in zip((q, k, k), self._copied(given), strict=True))
+        for_q, for_k, for_v = given.wanted
+        keys = (for_k + for_v) * k
+        inputs = for_q * q + keys
+        added = 3 if self.bias else 2
+        return Scratch(
+            inference=(Held(q + 3 * k), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + copied_q + copied_k + copied_v + added * k + k),),
+            backward=(
+                Held(q, shared=weights),
+                Held(2 * q + 2 * k, shared=weights),
+                Held(for_v * k - q, shared=2 * weights, precise=-rows),
+                Held(keys - q - k - copied_v, shared=3 * weights, precise=-rows),
+                Held(inputs - q - 2 * k - copied_v - copied_k, shared=4 * weights, precise=-rows),
+                Held(
+                    inputs - 2 * q - 2 * k - copied_q - copied_k - copied_v,
+                    shared=7 * weights - 3 * bias,
+                    precise=-rows,
+                ),
+            ),
+            frees=((GRADIENT, 1),),
         )
 
     def torch(self) -> Torch:

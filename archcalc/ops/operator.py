@@ -120,6 +120,10 @@ class Held(NamedTuple):
     """Elements, per sample, that take 4 bytes at least."""
 
 
+GRADIENT = -1
+"""The gradient of the output, beside the numbers of inputs."""
+
+
 class Scratch(NamedTuple):
     """Moments of one application's run, each with the tensors that it then has made and not yet given back.
 
@@ -132,8 +136,9 @@ class Scratch(NamedTuple):
     training: tuple[Held, ...] = ()
     backward: tuple[Held, ...] = ()
     """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
-    frees_gradient: int | None = None
-    """From which of these moments on the backward pass has given back its output's gradient, if nothing else holds it."""
+    frees: tuple[tuple[int, int], ...] = ()
+    """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
+    pass, if nothing else holds it."""
 
 
 class Gradient(Enum):

@@ -6,6 +6,7 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.operator import (
+    GRADIENT,
     WHOLE_AXIS,
     Backward,
     Held,
@@ -126,7 +127,7 @@ class WindowAttention(Operator):
                 Held(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
                 Held(-scores, sum(sizes.values())),
             ),
-            frees_gradient=0,
+            frees=((GRADIENT, 0),),
         )
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
