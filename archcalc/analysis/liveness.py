@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.analysis.costs import Analysis
-from archcalc.analysis.heap import Heap, Moment, Peak, Run, peak_of
+from archcalc.analysis.heap import Heap, Moment, Peak, peak_of
+from archcalc.analysis.run import Run
 
 
 def timeline(analysis: Analysis, in_place: bool = False) -> list[Moment]:
@@ -50,10 +51,10 @@ def _start(analysis: Analysis, in_place: bool) -> tuple[Heap, Iterator[Moment]]:
 def _moments(run: Run, overwriting: set[str]) -> Iterator[Moment]:
     for at, layer in enumerate(run.layers):
         for held in layer.op.scratch_of(run.given[at]).inference:
-            yield run.heap.moment("forward", layer.name, run.bytes_of(held))
+            yield run.moment("forward", at, run.bytes_of(held))
         if layer.name in overwriting:
             run.share(layer)
         else:
             run.give(at)
-        yield run.heap.moment("forward", layer.name)
+        yield run.moment("forward", at)
         run.forget(at)

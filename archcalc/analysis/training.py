@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
-from archcalc.analysis.heap import Heap, Moment, Peak, Piece, Run, peak_of
+from archcalc.analysis.heap import Heap, Moment, Peak, Piece, peak_of
+from archcalc.analysis.run import Run, piece_of, shown
 from archcalc.arithmetic import product
 from archcalc.network import Layer
 from archcalc.ops.layout import Layout, elementwise
@@ -68,8 +69,8 @@ def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> l
         pass
     known: set[Piece] = set()
     saved = []
-    for layer, kept in zip(step.run.layers, step.kept, strict=True):
-        saved.append(Saved(layer.name, sum(size for piece, size in kept.items() if piece not in known)))
+    for row, kept in zip(analysis.rows, step.kept, strict=True):
+        saved.append(Saved(row.name, sum(size for piece, size in kept.items() if piece not in known)))
         known.update(kept)
     return saved
 
@@ -124,10 +125,9 @@ class Step:
         self.run = Run(analysis, training=True)
         self.network = analysis.network
         self.weights = analysis.totals.params * self.run.item
-        self.kept: list[dict[Piece, int]] = []
-        """Of each layer, what autograd keeps for it at the end of the forward pass, and its bytes."""
+        self._kept: list[dict[Piece, int]] = []
         self.differentiable = self.run.differentiable
-        self._block_of = {at: block for block in recomputed for at in block}
+        self._block_of = {at: block for block in map(self.run.within, recomputed) for at in block}
         self._saved_by: dict[int, list[Piece]] = {}
         self._taken_by: dict[range, list[Piece]] = {}
         """What blocks that are recomputed take from outside."""
@@ -135,6 +135,11 @@ class Step:
         """Gradients of shared weights that are a sum already: what comes next is added in place."""
         self._gradients: dict[str, _Gradient] = {}
         """Of each name, its output's gradient so far."""
+
+    @property
+    def kept(self) -> list[dict[Piece, int]]:
+        """Of each of the analysis' layers, what autograd keeps for it at the end of the forward pass, and its bytes."""
+        return [{piece: size for at in row for piece, size in self._kept[at].items()} for row in self.run.rows]
 
     def moments(self, optimizer: Optimizer) -> Iterator[Moment]:
         """All of them, to the weights' update."""
@@ -146,8 +151,9 @@ class Step:
         """The moment after the backward pass."""
         return self.run.heap.moment("update", "", optimizer.scratch * self.weights)
 
-    def waiting(self, at: int) -> list[str]:
-        """Names of layers before number ``at`` whose outputs a layer from there on takes."""
+    def waiting(self, row: int) -> list[str]:
+        """Names of layers before the analysis' layer number ``row`` whose outputs a layer from there on takes."""
+        at = self.run.rows[row].start
         before = {layer.name for layer in self.run.layers[:at]}
         return [name for names in self.run.ends[at:] for name in names if name in before]
 
@@ -160,30 +166,29 @@ class Step:
             block = self._block_of.get(at)
             kept = self._take(block) if block is not None and at == block.start else []
             if block is None and layer.name in self.differentiable:
-                yield from self._scratch("forward", layer, layer.op.scratch_of(run.given[at]).training)
+                yield from self._scratch("forward", at, layer.op.scratch_of(run.given[at]).training)
                 run.give(at)
                 kept = self._keep(at)
             else:
                 yield from self._passing("forward", at)
                 run.give(at)
-            self.kept.append({piece: run.heap.size(piece) for piece in kept})
-            yield run.heap.moment("forward", layer.name)
+            self._kept.append({piece: run.heap.size(piece) for piece in kept})
+            yield run.moment("forward", at)
             run.forget(at)
 
-    def _scratch(self, phase: str, layer: Layer, scratch: tuple[Held, ...]) -> Iterator[Moment]:
+    def _scratch(self, phase: str, at: int, scratch: tuple[Held, ...]) -> Iterator[Moment]:
         for held in scratch:
-            yield self.run.heap.moment(phase, layer.name, self.run.bytes_of(held))
+            yield self.run.moment(phase, at, self.run.bytes_of(held))
 
     def _passing(self, phase: str, at: int) -> Iterator[Moment]:
         """A layer without autograd, as nothing is trained or it is recomputed: what would be saved is gone at once."""
-        layer = self.run.layers[at]
-        moments = layer.op.scratch_of(self.run.given[at])
+        moments = self.run.layers[at].op.scratch_of(self.run.given[at])
         scratch = moments.inference or moments.training  # the latter of what does nothing in inference
         if scratch:
-            yield from self._scratch(phase, layer, scratch)
+            yield from self._scratch(phase, at, scratch)
         else:
             own = self.run.output_bytes(at) + self._own_bytes(self._keeps(at))
-            yield self.run.heap.moment(phase, layer.name, own)
+            yield self.run.moment(phase, at, own)
 
     def _keeps(self, at: int) -> Keeps:
         return self.run.layers[at].op.keeps_of(self.run.given[at])
@@ -200,7 +205,7 @@ class Step:
         pieces = self._hold([*names, *([layer.name] if keeps.output else ())])
         own = self._own_bytes(keeps)
         if own:
-            pieces.append(Piece(layer.name, "saved"))
+            pieces.append(piece_of(layer.name, "saved"))
             run.heap.make(pieces[-1], own)
         self._saved_by[at] = pieces
         return pieces
@@ -229,7 +234,7 @@ class Step:
                 piece = self._make_gradient(name, "")
                 run.heap.hold(piece)  # who gives it has it still
                 layout = elementwise([run.placed[number_of[name]].layout])
-                yield from self._meet(name, _Gradient(piece, layout), name)
+                yield from self._meet(name, _Gradient(piece, layout), number_of[name])
         for at in reversed(range(len(run.layers))):
             layer, block = run.layers[at], self._block_of.get(at)
             if block is not None and at == last_saving(run.layers, block):
@@ -247,7 +252,7 @@ class Step:
             layer = run.layers[at]
             trained = layer.name in self.differentiable
             if trained:
-                yield from self._scratch("recompute", layer, layer.op.scratch_of(run.given[at]).training)
+                yield from self._scratch("recompute", at, layer.op.scratch_of(run.given[at]).training)
             else:
                 yield from self._passing("recompute", at)
             if at < last or runs_when_last(layer.op):
@@ -255,7 +260,7 @@ class Step:
                 made[layer.name] = run.piece[layer.name]
             if trained:
                 self._keep(at)
-            yield run.heap.moment("recompute", layer.name)
+            yield run.moment("recompute", at)
             self._drop([made.pop(name) for name in run.ends[at] if name in made])
         self._drop(made.values())
 
@@ -273,7 +278,7 @@ class Step:
         for number, held in enumerate(inside):
             given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
             freed = sum(heap.size(piece) for piece in given_back if heap.is_held_once(piece))
-            yield heap.moment("backward", layer.name, self.run.bytes_of(held) - freed)
+            yield self.run.moment("backward", at, self.run.bytes_of(held) - freed)
         made = [(source, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")
         size = sum(map(product, op.weights().values())) * self.run.item
@@ -281,11 +286,11 @@ class Step:
         if not added:
             heap.make(weights, size)
         if not inside:
-            yield heap.moment("backward", layer.name, size if added else 0)
+            yield self.run.moment("backward", at, size if added else 0)
         self._drop([*saved, gradient.piece])
-        yield heap.moment("backward", layer.name, self._adding(at, weights) if added else 0)
+        yield self.run.moment("backward", at, self._adding(at, weights) if added else 0)
         for source, one in made:
-            yield from self._meet(source, one, layer.name)
+            yield from self._meet(source, one, at)
 
     def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Piece:
         return gradient.piece if number == GRADIENT else self.run.piece[layer.inputs[number]]
@@ -311,14 +316,14 @@ class Step:
         return _Gradient(gradient.piece, returned.layout)
 
     def _make_gradient(self, name: str, made_by: str) -> Piece:
-        piece = Piece(name, "gradient", made_by)
+        piece = piece_of(name, "gradient", made_by)
         while self.run.heap.has(piece):  # a layer that takes one tensor twice makes two
             piece = piece._replace(made_by=f"{piece.made_by}, again")
-        size = product(self.network.shape_of(name)) * self.run.batch * self.run.item
+        size = product(self.run.shapes[name]) * self.run.batch * self.run.item
         self.run.heap.make(piece, size)
         return piece
 
-    def _meet(self, name: str, new: _Gradient, by: str) -> Iterator[Moment]:
+    def _meet(self, name: str, new: _Gradient, at: int) -> Iterator[Moment]:
         """A gradient of a layer's output comes to those that are there: they are added."""
         heap, old = self.run.heap, self._gradients.get(name)
         if old is None:
@@ -327,8 +332,8 @@ class Step:
         if old.layout.is_dense and heap.is_held_once(old.piece):
             heap.drop(new.piece)
             return
-        total = self._make_gradient(name, f"{by}, added")
-        yield heap.moment("backward", by)
+        total = self._make_gradient(name, f"{shown(self.run.layers[at].name)}, added")
+        yield self.run.moment("backward", at)
         self._drop([old.piece, new.piece])
         self._gradients[name] = _Gradient(total, elementwise([old.layout, new.layout]))
 

@@ -1,10 +1,9 @@
 """Operators of several inputs: sums, products and concatenation."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import ClassVar
 
-from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, option
 from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
@@ -53,15 +52,11 @@ class _Arithmetic(Operator):
             joined.append(tuple(output))
         return joined
 
-    def _partial(self) -> list[Dim]:
-        """Elements of what the first two inputs give, the first three, …; the last is the output."""
-        return [product(shape) for shape in self._joined()[1:]]
-
-    def scratch(self) -> Scratch:
-        """More than two inputs are joined one after another."""
-        partial = self._partial()
-        steps = tuple(Held(before + after) for before, after in pairwise(partial))
-        return Scratch(inference=steps, training=steps)
+    def pairs(self) -> Sequence[Operator]:
+        """What the first two inputs give with the third, and so on."""
+        if len(self.inputs) == 2:
+            return ()
+        return [type(self)(pair) for pair in zip(self._joined(), self.inputs[1:], strict=False)]
 
     def _mismatch(self) -> str:
         return f"{self.kind} cannot join shapes {' and '.join(map(shape_text, self.inputs))}"
@@ -149,14 +144,11 @@ class Mul(_Arithmetic):
 
     def keeps(self) -> Keeps:
         """Both sides of every product: with more than two inputs, also the products between."""
-        return Keeps(inputs=True, elements=sum(self._partial()[:-1]))
+        return Keeps(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
 
     def keeps_of(self, given: Given) -> Keeps:
-        """Of every product, a side is kept for the other's gradient, if that needs one."""
-        wanted = given.wanted
-        before = [any(wanted[:at]) for at in range(1, len(wanted))]  # whether the product so far needs one
-        between = [size for size, wants in zip(self._partial(), wanted[2:], strict=False) if wants]
-        return Keeps(inputs=(wanted[1], *before), elements=sum(between))
+        """Of a pair, a side is kept for the other's gradient, if that needs one."""
+        return Keeps(inputs=given.wanted[::-1])
 
     def scratch_of(self, given: Given) -> Scratch:
         """A repeated side's gradient is made in full, then summed."""

@@ -391,6 +391,10 @@ class Operator(ABC):
 
     # -- memory, as it depends on how the inputs lie, and on which of them need a gradient; else as declared above
 
+    def pairs(self) -> Sequence[Operator]:
+        """Of a join that takes more than two inputs one after another, each as an operator of two."""
+        return ()
+
     def place(self, given: Given) -> Placed:
         """Where the output lies: a tensor of its own, unless an operator says otherwise."""
         return Placed(self.memory_order.of(given.layouts, given.sizes(self.output)))
