@@ -194,6 +194,11 @@ class Permute(_Shaping):
         return Torch("torch.permute", (self._with_batch(),))
 
 
+def _gradient_of_part(op: Operator) -> tuple[Gradient, ...]:
+    """The whole axis, with zeros where nothing was taken; where all of it is, PyTorch takes no part."""
+    return (Gradient.SAME if op.output == op.x else Gradient.NEW,)
+
+
 class Slice(_Shaping):
     """Part of one axis, as Python slices it."""
 
@@ -229,8 +234,7 @@ class Slice(_Shaping):
         return Placed(given.layouts[0].part(axis + 1, self.output[axis], self.step), is_view=True)
 
     def gradients(self) -> tuple[Gradient, ...]:
-        """The whole axis, with zeros where nothing was taken."""
-        return (Gradient.NEW,)
+        return _gradient_of_part(self)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         start, _, step = self._bounds()
@@ -263,8 +267,7 @@ class Chunk(_Shaping):
         return Placed(given.layouts[0].part(axis + 1, self.output[axis]), is_view=True)
 
     def gradients(self) -> tuple[Gradient, ...]:
-        """The whole axis, with zeros where nothing was taken."""
-        return (Gradient.NEW,)
+        return _gradient_of_part(self)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         axis = self.axis_index(self.axis)
