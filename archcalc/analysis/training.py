@@ -268,6 +268,11 @@ class Step:
         """The backward pass of one layer: from its output's gradient to those of its inputs and weights."""
         layer, given, heap = self.run.layers[at], self.run.given[at], self.run.heap
         op = layer.op
+        if op.copies_gradient(given, gradient.layout):
+            copy = self._make_gradient(layer.name, shown(layer.name))
+            yield self.run.moment("backward", at)
+            self._drop([gradient.piece])
+            gradient = _Gradient(copy, Layout.in_order(gradient.layout.sizes))
         wanted = [
             (source, returned)
             for source, returned in zip(layer.inputs, op.returns(given, gradient.layout), strict=True)

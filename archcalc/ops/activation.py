@@ -95,6 +95,7 @@ class Prelu(_Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
+    weights_by_views = True
     per_channel: Bool = option(False, "a slope for each channel instead of one for all")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5, 6), per_channel=True))

@@ -135,7 +135,10 @@ class ScaledDotProductAttention(Operator):
         Without it: scaled queries and keys with the scores; the scores before and after softmax; those with the output.
         """
         if self._runs_fused(given):
-            return Scratch(inference=(Held(self.elements, precise=product(self.x[:-1])),))
+            return Scratch(
+                inference=(Held(self.elements, precise=product(self.x[:-1])),),
+                backward=(Held(sum(map(product, self.inputs))),),  # all three gradients, whichever are needed
+            )
         q, k, _ = map(product, self.inputs)
         scores, out = self._scores(), self.elements
         copied_q, copied_k, copied_v = self._copied(given)
@@ -148,6 +151,10 @@ class ScaledDotProductAttention(Operator):
             backward=self._backward(given, copied_v),
             frees=((GRADIENT, 1), (2, 1)) if for_q or for_k else (),
         )
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        sizes = gradient.sizes
+        return not self._runs_fused(given) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
     def _backward(self, given: Given, copied: Dim) -> tuple[Held, ...]:
         """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
@@ -251,6 +258,10 @@ class MultiHeadAttention(Operator):
 
     def place(self, given: Given) -> Placed:
         return Placed(_heads_inside(given.sizes(self.output)))
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        batch, rows, width = gradient.sizes
+        return gradient.permuted((1, 0, 2)).viewed((batch * rows, width)) is None
 
     def _projected(self, given: Given) -> int:
         """How many projections there are at once: of one tensor, of queries and of keys and values, or of all three."""

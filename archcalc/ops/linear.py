@@ -59,6 +59,10 @@ class Linear(Operator):
         layout = given.layouts[0]
         return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
 
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        sizes = gradient.sizes
+        return len(self.x) > 1 and gradient.viewed((product(sizes[:-1]), sizes[-1])) is None
+
     def keeps_of(self, given: Given) -> Keeps:
         return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Number, Positive, option, required
-from archcalc.ops.layout import Order
+from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
@@ -203,15 +203,33 @@ class InstanceNorm(_Normalization):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
 
+    def keeps_of(self, given: Given) -> Keeps:
+        """An input that does not lie in order is copied."""
+        keeps = self.keeps()
+        if given.layouts[0].is_in_order:
+            return keeps
+        return keeps._replace(inputs=False, elements=keeps.elements + self.elements)
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        batch, channels, *sizes = gradient.sizes
+        return gradient.viewed((1, batch * channels, *sizes)) is None
+
     def scratch(self) -> Scratch:
         """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
-        elements, channels = self.elements, self.channels_in
+        return self._scratch(self.elements)
+
+    def scratch_of(self, given: Given) -> Scratch:
+        return self._scratch(self.elements if given.layouts[0].is_in_order else 2 * self.elements)
+
+    def _scratch(self, made: Dim) -> Scratch:
+        """``made`` are the elements of the output, and of the input's copy."""
+        channels = self.channels_in
         if not self.affine:
-            return Scratch(inference=(Held(elements + 2 * channels),))
+            return Scratch(inference=(Held(made + 2 * channels),), training=(Held(made + 2 * channels),))
         return Scratch(
-            inference=(Held(elements + 4 * channels),),
-            training=(Held(elements + 4 * channels),),
-            backward=(Held(elements + 2 * channels),),
+            inference=(Held(made + 4 * channels),),
+            training=(Held(made + 4 * channels),),
+            backward=(Held(self.elements + 2 * channels),),
         )
 
     def torch(self) -> Torch:

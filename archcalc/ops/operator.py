@@ -411,6 +411,10 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        """Whether the backward pass begins with a copy of its output's gradient, since that lies in another way."""
+        return False
+
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         """For each input, what its gradient is made of and how it lies, from the gradient of the output.
 

@@ -57,6 +57,8 @@ class Dropout(_TrainingOnly):
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
     def keeps(self) -> Keeps:
+        if self.p == 1:  # one zero for all
+            return Keeps(shared=1)
         mask = self.x[0] if self.channels and self.rank > 0 else self.elements
         return Keeps() if self.p == 0 else Keeps(elements=mask)
 
@@ -82,7 +84,7 @@ class StochasticDepth(_TrainingOnly):
 
     def scratch(self) -> Scratch:
         """A number for each sample, then the same over the chance of survival."""
-        return Scratch() if self.p == 0 else Scratch(training=(Held(self.elements + 2),))
+        return Scratch() if self.p in (0, 1) else Scratch(training=(Held(self.elements + 2),))
 
     def torch(self) -> Torch:
         return Torch("archcalc.StochasticDepth", (float(self.p),))

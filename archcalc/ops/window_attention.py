@@ -5,6 +5,7 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
+from archcalc.ops.layout import Given
 from archcalc.ops.operator import (
     GRADIENT,
     WHOLE_AXIS,
@@ -129,6 +130,14 @@ class WindowAttention(Operator):
             ),
             frees=((GRADIENT, 0),),
         )
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """Without a gradient of its input, all of it but that at the end."""
+        scratch = self.scratch()
+        if any(given.wanted):
+            return scratch
+        *others, last = scratch.backward
+        return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
         """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""
