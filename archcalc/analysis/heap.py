@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
-
 WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
 """What a piece of memory can be."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
 from archcalc.analysis.heap import Heap, Moment, Piece

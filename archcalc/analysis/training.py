@@ -116,6 +116,7 @@ class _Gradient(NamedTuple):
 
     piece: Piece
     layout: Layout
+    is_view: bool = False
 
 
 class Step:
@@ -316,9 +317,9 @@ class Step:
 
     def _gradient_of(self, source: str, returned: Returned, gradient: _Gradient, layer: Layer) -> _Gradient:
         if returned.kind is Gradient.NEW:
-            return _Gradient(self._make_gradient(source, layer.name), returned.layout)
+            return _Gradient(self._make_gradient(source, layer.name), returned.layout, returned.is_view)
         self.run.heap.hold(gradient.piece)
-        return _Gradient(gradient.piece, returned.layout)
+        return _Gradient(gradient.piece, returned.layout, gradient.is_view or returned.is_view)
 
     def _make_gradient(self, name: str, made_by: str) -> Piece:
         piece = piece_of(name, "gradient", made_by)
@@ -334,7 +335,7 @@ class Step:
         if old is None:
             self._gradients[name] = new
             return
-        if old.layout.is_dense and heap.is_held_once(old.piece):
+        if old.layout.is_dense and not old.is_view and heap.is_held_once(old.piece):
             heap.drop(new.piece)
             return
         total = self._make_gradient(name, f"{shown(self.run.layers[at].name)}, added")

@@ -175,12 +175,16 @@ class ScaledDotProductAttention(Operator):
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         """The fused kernel gives the rows of all heads beside each other; without it, those of keys are turned."""
+        q, k, v = (one.sizes for one in given.layouts)
+        alone = len(q) == 3  # without heads, PyTorch sees the batch as heads
         if self._runs_fused(given):
-            found = [_heads_inside(one.sizes) for one in given.layouts]
-        else:
-            q, k, v = (one.sizes for one in given.layouts)
-            found = [Layout.in_order(q), _turned(Layout.in_order((*k[:-2], k[-1], k[-2]))), Layout.in_order(v)]
-        return tuple(Returned(Gradient.NEW, layout) for layout in found)
+            return tuple(Returned(Gradient.NEW, _heads_inside(sizes), alone) for sizes in (q, k, v))
+        turned = _turned(Layout.in_order((*k[:-2], k[-1], k[-2])))
+        return (
+            Returned(Gradient.NEW, Layout.in_order(q), alone),
+            Returned(Gradient.NEW, turned, is_view=True),
+            Returned(Gradient.NEW, Layout.in_order(v), is_view=True),
+        )
 
     def torch(self) -> Torch:
         return Torch("nn.functional.scaled_dot_product_attention")
@@ -273,7 +277,7 @@ class MultiHeadAttention(Operator):
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         """One for each projection's input."""
         return tuple(
-            Returned(Gradient.NEW, _heads_inside(layout.sizes)) if at < self._projected(given) else None
+            Returned(Gradient.NEW, _heads_inside(layout.sizes), is_view=True) if at < self._projected(given) else None
             for at, layout in enumerate(given.layouts)
         )
 

@@ -8,9 +8,11 @@ from archcalc.ops.layout import Given, Layout
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -62,6 +64,9 @@ class Linear(Operator):
     def copies_gradient(self, given: Given, gradient: Layout) -> bool:
         sizes = gradient.sizes
         return len(self.x) > 1 and gradient.viewed((product(sizes[:-1]), sizes[-1])) is None
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.NEW, Layout.in_order(given.layouts[0].sizes), is_view=len(self.x) > 1),)
 
     def keeps_of(self, given: Given) -> Keeps:
         return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()

@@ -12,9 +12,11 @@ from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -209,6 +211,9 @@ class InstanceNorm(_Normalization):
         if given.layouts[0].is_in_order:
             return keeps
         return keeps._replace(inputs=False, elements=keeps.elements + self.elements)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.NEW, Layout.in_order(gradient.sizes), is_view=True),)
 
     def copies_gradient(self, given: Given, gradient: Layout) -> bool:
         batch, channels, *sizes = gradient.sizes

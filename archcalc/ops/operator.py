@@ -154,6 +154,8 @@ class Returned(NamedTuple):
 
     kind: Gradient
     layout: Layout
+    is_view: bool = False
+    """Whether it is a view of what was computed: then PyTorch adds no other gradient to it in place."""
 
 
 class Backward(NamedTuple):
@@ -207,7 +209,7 @@ class Operator(ABC):
     memory_order: ClassVar[Order] = Order.OWN
     """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
     weights_by_views: ClassVar[bool] = False
-    """Whether the gradients of its weights come as views, so that two of them are added in a third tensor."""
+    """Whether the gradients of its weights come as views (`Returned.is_view`)."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1
@@ -411,6 +413,10 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
+    def is_nearly(self, given: Given) -> bool:
+        """Whether the peak of its backward pass is not to the byte."""
+        return False
+
     def copies_gradient(self, given: Given, gradient: Layout) -> bool:
         """Whether the backward pass begins with a copy of its output's gradient, since that lies in another way."""
         return False
@@ -421,7 +427,9 @@ class Operator(ABC):
         None where it is part of another input's, which is the same tensor.
         """
         return tuple(
-            Returned(kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes))
+            Returned(
+                kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes)
+            )
             for kind, layout in zip(self.gradients(), given.layouts, strict=True)
         )
 

@@ -66,7 +66,7 @@ class _Shaping(Operator):
         layout = gradient.viewed(sizes)
         if layout is None:
             return (Returned(Gradient.NEW, Layout.in_order(sizes)),)
-        return (Returned(Gradient.SAME, layout),)
+        return (Returned(Gradient.SAME, layout, is_view=True),)
 
     def axis_index(self, axis: int) -> int:
         """An axis counted from 0; negative ones count from the end, as in PyTorch."""
@@ -100,7 +100,8 @@ class Flatten(_Shaping):
         return self._seen_as(given, given.sizes(self.output))
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return self._seen_back(given, gradient)
+        start, end = self._range()
+        return super().returns(given, gradient) if start == end else self._seen_back(given, gradient)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         start, end = self._range()
@@ -185,7 +186,7 @@ class Permute(_Shaping):
         return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return (Returned(Gradient.SAME, gradient.restored(self._with_batch())),)
+        return (Returned(Gradient.SAME, gradient.restored(self._with_batch()), is_view=True),)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return tuple((axis,) for axis in self._order)

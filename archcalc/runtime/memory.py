@@ -61,7 +61,8 @@ def _is_addition_of_gradients(func: Any) -> bool:
 def _counts(tensor: Tensor) -> tuple[int, int, bool]:
     """How often a tensor and its memory are held, and whether it fills its memory."""
     storage = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-    return tensor._use_count(), storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
+    uses = tensor._use_count()  # type: ignore[attr-defined,unused-ignore]
+    return uses, storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
 
 
 @cache
