@@ -242,8 +242,7 @@ class _Search:
     def _read(self, recomputed: Sequence[range]) -> None:
         """Run the step, and note of each unit what it keeps, and the most that is there because of it alone."""
         step = Step(self.analysis, recomputed)
-        layers = step.run.layers
-        number_of = {layer.name: self._unit_of[at] for at, layer in enumerate(layers)}
+        number_of = {row.name: self._unit_of[at] for at, row in enumerate(self.analysis.rows)}
         forward, backward = [0] * len(self.units), [0] * len(self.units)
         entered = -1
         for moment in step.forward():
@@ -257,8 +256,9 @@ class _Search:
             backward[number] = max(backward[number], moment.live_bytes)
         self.update = step.at_update(OPTIMIZERS[self.optimizer]).live_bytes
         before: dict[Piece, int] = {}
+        kept_by_layer = step.kept
         for number, unit in enumerate(self.units):
-            kept = {piece: size for at in unit.layers for piece, size in step.kept[at].items()}
+            kept = {piece: size for at in unit.layers for piece, size in kept_by_layer[at].items()}
             way = _Way(
                 kept,
                 forward[number] - _sum(before, unit.there_forward),
@@ -271,9 +271,9 @@ class _Search:
 
     def _enter(self, step: Step, unit: _Unit) -> None:
         """Note what is there as a unit begins, and what of it will be there in its backward pass."""
-        run, names = step.run, self.analysis.network
-        taken = {source for at in unit.layers for source in run.layers[at].inputs}
-        held = {*names.inputs, *names.outputs}
+        run = step.run
+        taken = {source for at in run.within(unit.layers) for source in run.layers[at].inputs}
+        held = {*self.analysis.network.inputs, *run.outputs}
         unit.there_backward = {run.piece[name] for name in (*taken, *held) if name in run.piece}
         unit.there_forward = unit.there_backward | {run.piece[name] for name in step.waiting(unit.layers.start)}
 

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
-from archcalc.analysis.costs import ITEM_SIZES, Analysis
-from archcalc.arithmetic import product
-from archcalc.network import Layer
-from archcalc.ops.operator import Held, Operator
-
-INDEX_BYTES = 8
-"""Bytes of a whole number that points into a table."""
-
-
-LEAST_PRECISE = 4
-"""Bytes of a number that is kept precisely, at least: PyTorch computes in float32 what halves are too coarse for."""
 WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
 """What a piece of memory can be."""
 
@@ -125,70 +114,6 @@ class Heap:
     def alive(self) -> tuple[Alive, ...]:
         """What is there."""
         return tuple(Alive(piece, size) for piece, size in self._sizes.items() if size)
-
-
-class Run:
-    """A network that runs: its tensors, by the names of the layers that make them.
-
-    ``is_view`` says of an operator whether its output is its input's memory.
-    """
-
-    def __init__(self, analysis: Analysis, is_view: Callable[[Operator], bool]) -> None:
-        network = analysis.network
-        self.layers: Sequence[Layer] = [row.layer for row in analysis.rows]
-        self.batch = analysis.batch
-        self.item = ITEM_SIZES[analysis.dtype]
-        self.is_view = is_view
-        self.heap = Heap()
-        self.piece: dict[str, Piece] = {}
-        """Of each name, the memory that its tensor is in."""
-        for name, shape in network.inputs.items():
-            self.piece[name] = Piece(name, "input")
-            item = INDEX_BYTES if name in network.indices else self.item
-            self.heap.make(self.piece[name], product(shape) * self.batch * item)
-        self.ends = self._ends(network.outputs)
-
-    def _ends(self, outputs: Sequence[str]) -> list[list[str]]:
-        """For each layer, the names that nothing takes after it. The network's outputs stay, and its inputs."""
-        last: dict[str, int] = {}
-        for at, layer in enumerate(self.layers):
-            last[layer.name] = at
-            for source in layer.inputs:
-                if source in last:
-                    last[source] = at
-        ends: list[list[str]] = [[] for _ in self.layers]
-        for name, at in last.items():
-            if name not in outputs:
-                ends[at].append(name)
-        return ends
-
-    def bytes_of(self, held: Held) -> int:
-        """Bytes of an operator's tensors, for the whole batch."""
-        own = (held.elements * self.batch + held.shared) * self.item
-        precise = held.precise * self.batch * max(self.item, LEAST_PRECISE)
-        return int(own + precise + held.bytes * self.batch + held.shared_bytes)
-
-    def output_bytes(self, op: Operator) -> int:
-        """Bytes of what an operator makes; none for a view."""
-        return 0 if self.is_view(op) else int(op.elements * self.batch * self.item)
-
-    def give(self, layer: Layer, what: str = "output") -> None:
-        """The layer's output comes to be."""
-        if self.is_view(layer.op):
-            self.share(layer)
-        else:
-            self.piece[layer.name] = Piece(layer.name, what)
-            self.heap.make(self.piece[layer.name], self.output_bytes(layer.op))
-
-    def share(self, layer: Layer) -> None:
-        """The layer's output comes to be in its input's memory."""
-        self.piece[layer.name] = self.piece[layer.inputs[0]]
-        self.heap.hold(self.piece[layer.name])
-
-    def forget(self, at: int) -> None:
-        """Let go of what nothing takes after layer number ``at``."""
-        for name in self.ends[at]:
-            self.heap.drop(self.piece[name])
 
 
 def by_layer(moments: Iterable[Moment]) -> list[Moment]:

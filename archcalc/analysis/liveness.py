@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcalc.analysis.costs import Analysis
-from archcalc.analysis.heap import Heap, Moment, Peak, Run, peak_of
+from archcalc.analysis.heap import Heap, Moment, Peak, peak_of
+from archcalc.analysis.run import Run
 
 
 def timeline(analysis: Analysis, in_place: bool = False) -> list[Moment]:
@@ -28,10 +29,10 @@ def peak(analysis: Analysis, in_place: bool = False) -> Peak:
 
 def overwrites(analysis: Analysis) -> set[str]:
     """The layers that can overwrite their input: nothing takes it later, and it is neither given nor a result."""
-    run = Run(analysis, lambda op: op.is_view)
+    run = Run(analysis)
     found = set()
     for at, layer in enumerate(run.layers):
-        run.give(layer)
+        run.give(at)
         source = layer.inputs[0]
         piece = run.piece[source]
         alone = source in run.ends[at] and run.heap.is_held_once(piece) and piece.what == "output"
@@ -43,17 +44,17 @@ def overwrites(analysis: Analysis) -> set[str]:
 
 def _start(analysis: Analysis, in_place: bool) -> tuple[Heap, Iterator[Moment]]:
     overwriting = overwrites(analysis) if in_place else set()
-    run = Run(analysis, lambda op: op.is_view)
+    run = Run(analysis)
     return run.heap, _moments(run, overwriting)
 
 
 def _moments(run: Run, overwriting: set[str]) -> Iterator[Moment]:
     for at, layer in enumerate(run.layers):
-        for held in layer.op.scratch().inference:
-            yield run.heap.moment("forward", layer.name, run.bytes_of(held))
+        for held in layer.op.scratch_of(run.given[at]).inference:
+            yield run.moment("forward", at, run.bytes_of(held))
         if layer.name in overwriting:
             run.share(layer)
         else:
-            run.give(layer)
-        yield run.heap.moment("forward", layer.name)
+            run.give(at)
+        yield run.moment("forward", at)
         run.forget(at)

@@ -13,8 +13,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis, analyze
-from archcalc.analysis.heap import INDEX_BYTES, Moment, Peak
+from archcalc.analysis.heap import Moment, Peak
 from archcalc.analysis.liveness import peak, timeline
+from archcalc.analysis.run import INDEX_BYTES
 from archcalc.analysis.training import OPTIMIZERS, training_memory, training_peak, training_timeline
 from archcalc.arithmetic import product
 from archcalc.network import Layer

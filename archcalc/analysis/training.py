@@ -12,10 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
-from archcalc.analysis.heap import Heap, Moment, Peak, Piece, Run, peak_of
+from archcalc.analysis.heap import Heap, Moment, Peak, Piece, peak_of
+from archcalc.analysis.run import Run, piece_of, shown
 from archcalc.arithmetic import product
 from archcalc.network import Layer
-from archcalc.ops.operator import Gradient, Held, Keeps, Operator
+from archcalc.ops.layout import Layout, elementwise
+from archcalc.ops.operator import GRADIENT, Gradient, Held, Keeps, Operator, Returned
 
 
 class Optimizer(NamedTuple):
@@ -67,8 +69,8 @@ def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> l
         pass
     known: set[Piece] = set()
     saved = []
-    for layer, kept in zip(step.run.layers, step.kept, strict=True):
-        saved.append(Saved(layer.name, sum(size for piece, size in kept.items() if piece not in known)))
+    for row, kept in zip(analysis.rows, step.kept, strict=True):
+        saved.append(Saved(row.name, sum(size for piece, size in kept.items() if piece not in known)))
         known.update(kept)
     return saved
 
@@ -113,26 +115,32 @@ class _Gradient(NamedTuple):
     """A gradient on its way."""
 
     piece: Piece
-    fills: bool = True
-    """Whether it fills its memory: a part of another does not."""
+    layout: Layout
+    is_view: bool = False
 
 
 class Step:
     """A training step, moment by moment."""
 
     def __init__(self, analysis: Analysis, recomputed: Sequence[range]) -> None:
-        self.run = Run(analysis, lambda op: op.is_view_in_training)
+        self.run = Run(analysis, training=True)
         self.network = analysis.network
         self.weights = analysis.totals.params * self.run.item
-        self.kept: list[dict[Piece, int]] = []
-        """Of each layer, what autograd keeps for it at the end of the forward pass, and its bytes."""
-        self.differentiable: set[str] = set()
-        self._block_of = {at: block for block in recomputed for at in block}
+        self._kept: list[dict[Piece, int]] = []
+        self.differentiable = self.run.differentiable
+        self._block_of = {at: block for block in map(self.run.within, recomputed) for at in block}
         self._saved_by: dict[int, list[Piece]] = {}
         self._taken_by: dict[range, list[Piece]] = {}
         """What blocks that are recomputed take from outside."""
+        self._added: set[Piece] = set()
+        """Gradients of shared weights that are a sum already: what comes next is added in place."""
         self._gradients: dict[str, _Gradient] = {}
         """Of each name, its output's gradient so far."""
+
+    @property
+    def kept(self) -> list[dict[Piece, int]]:
+        """Of each of the analysis' layers, what autograd keeps for it at the end of the forward pass, and its bytes."""
+        return [{piece: size for at in row for piece, size in self._kept[at].items()} for row in self.run.rows]
 
     def moments(self, optimizer: Optimizer) -> Iterator[Moment]:
         """All of them, to the weights' update."""
@@ -144,8 +152,9 @@ class Step:
         """The moment after the backward pass."""
         return self.run.heap.moment("update", "", optimizer.scratch * self.weights)
 
-    def waiting(self, at: int) -> list[str]:
-        """Names of layers before number ``at`` whose outputs a layer from there on takes."""
+    def waiting(self, row: int) -> list[str]:
+        """Names of layers before the analysis' layer number ``row`` whose outputs a layer from there on takes."""
+        at = self.run.rows[row].start
         before = {layer.name for layer in self.run.layers[:at]}
         return [name for names in self.run.ends[at:] for name in names if name in before]
 
@@ -155,49 +164,49 @@ class Step:
         """The moments of the forward pass."""
         run = self.run
         for at, layer in enumerate(run.layers):
-            if layer.op.weights() or not self.differentiable.isdisjoint(layer.inputs):
-                self.differentiable.add(layer.name)
             block = self._block_of.get(at)
             kept = self._take(block) if block is not None and at == block.start else []
             if block is None and layer.name in self.differentiable:
-                yield from self._scratch("forward", layer, layer.op.scratch().training)
-                run.give(layer)
+                yield from self._scratch("forward", at, layer.op.scratch_of(run.given[at]).training)
+                run.give(at)
                 kept = self._keep(at)
             else:
-                yield from self._passing("forward", layer)
-                run.give(layer)
-            self.kept.append({piece: run.heap.size(piece) for piece in kept})
-            yield run.heap.moment("forward", layer.name)
+                yield from self._passing("forward", at)
+                run.give(at)
+            self._kept.append({piece: run.heap.size(piece) for piece in kept})
+            yield run.moment("forward", at)
             run.forget(at)
 
-    def _scratch(self, phase: str, layer: Layer, scratch: tuple[Held, ...]) -> Iterator[Moment]:
+    def _scratch(self, phase: str, at: int, scratch: tuple[Held, ...]) -> Iterator[Moment]:
         for held in scratch:
-            yield self.run.heap.moment(phase, layer.name, self.run.bytes_of(held))
+            yield self.run.moment(phase, at, self.run.bytes_of(held))
 
-    def _passing(self, phase: str, layer: Layer) -> Iterator[Moment]:
+    def _passing(self, phase: str, at: int) -> Iterator[Moment]:
         """A layer without autograd, as nothing is trained or it is recomputed: what would be saved is gone at once."""
-        op = layer.op
-        scratch = op.scratch().inference or op.scratch().training  # the latter of what does nothing in inference
+        moments = self.run.layers[at].op.scratch_of(self.run.given[at])
+        scratch = moments.inference or moments.training  # the latter of what does nothing in inference
         if scratch:
-            yield from self._scratch(phase, layer, scratch)
+            yield from self._scratch(phase, at, scratch)
         else:
-            own = self.run.output_bytes(op) + self._own_bytes(op)
-            yield self.run.heap.moment(phase, layer.name, own)
+            own = self.run.output_bytes(at) + self._own_bytes(self._keeps(at))
+            yield self.run.moment(phase, at, own)
 
-    def _own_bytes(self, op: Operator) -> int:
+    def _keeps(self, at: int) -> Keeps:
+        return self.run.layers[at].op.keeps_of(self.run.given[at])
+
+    def _own_bytes(self, keeps: Keeps) -> int:
         """Bytes that autograd saves beside an operator's inputs and output."""
-        keeps = op.keeps()
         return self.run.bytes_of(Held(keeps.elements, keeps.shared, keeps.index_bytes, precise=keeps.precise))
 
     def _keep(self, at: int) -> list[Piece]:
         """Hold what autograd saves for a layer that has just run."""
         layer, run = self.run.layers[at], self.run
-        keeps = layer.op.keeps()
-        names = [*(layer.inputs if keeps.inputs else ()), *([layer.name] if keeps.output else ())]
-        pieces = self._hold(names)
-        own = self._own_bytes(layer.op)
+        keeps = self._keeps(at)
+        names = [name for number, name in enumerate(layer.inputs) if keeps.input(number)]
+        pieces = self._hold([*names, *([layer.name] if keeps.output else ())])
+        own = self._own_bytes(keeps)
         if own:
-            pieces.append(Piece(layer.name, "saved"))
+            pieces.append(piece_of(layer.name, "saved"))
             run.heap.make(pieces[-1], own)
         self._saved_by[at] = pieces
         return pieces
@@ -220,17 +229,19 @@ class Step:
     def backward(self) -> Iterator[Moment]:
         """The moments of the backward pass, for given gradients of the outputs."""
         run = self.run
-        for name in self.network.outputs:
+        number_of = {layer.name: at for at, layer in enumerate(run.layers)}
+        for name in run.outputs:
             if name in self.differentiable:
                 piece = self._make_gradient(name, "")
                 run.heap.hold(piece)  # who gives it has it still
-                self._gradients[name] = _Gradient(piece)
+                layout = elementwise([run.placed[number_of[name]].layout])
+                yield from self._meet(name, _Gradient(piece, layout), number_of[name])
         for at in reversed(range(len(run.layers))):
             layer, block = run.layers[at], self._block_of.get(at)
             if block is not None and at == last_saving(run.layers, block):
                 yield from self._recompute(block, at)
             if layer.name in self._gradients:
-                yield from self._go_back(layer, self._gradients.pop(layer.name), self._saved_by.pop(at, []))
+                yield from self._go_back(at, self._gradients.pop(layer.name), self._saved_by.pop(at, []))
             if block is not None and at == block.start:
                 self._drop(self._taken_by.pop(block))
 
@@ -242,70 +253,95 @@ class Step:
             layer = run.layers[at]
             trained = layer.name in self.differentiable
             if trained:
-                yield from self._scratch("recompute", layer, layer.op.scratch().training)
+                yield from self._scratch("recompute", at, layer.op.scratch_of(run.given[at]).training)
             else:
-                yield from self._passing("recompute", layer)
+                yield from self._passing("recompute", at)
             if at < last or runs_when_last(layer.op):
-                run.give(layer, "recomputed")
+                run.give(at, "recomputed")
                 made[layer.name] = run.piece[layer.name]
             if trained:
                 self._keep(at)
-            yield run.heap.moment("recompute", layer.name)
+            yield run.moment("recompute", at)
             self._drop([made.pop(name) for name in run.ends[at] if name in made])
         self._drop(made.values())
 
-    def _go_back(self, layer: Layer, gradient: _Gradient, saved: list[Piece]) -> Iterator[Moment]:
+    def _go_back(self, at: int, gradient: _Gradient, saved: list[Piece]) -> Iterator[Moment]:
         """The backward pass of one layer: from its output's gradient to those of its inputs and weights."""
-        op, heap = layer.op, self.run.heap
+        layer, given, heap = self.run.layers[at], self.run.given[at], self.run.heap
+        op = layer.op
+        if op.copies_gradient(given, gradient.layout):
+            copy = self._make_gradient(layer.name, shown(layer.name))
+            yield self.run.moment("backward", at)
+            self._drop([gradient.piece])
+            gradient = _Gradient(copy, Layout.in_order(gradient.layout.sizes))
         wanted = [
-            (source, kind)
-            for source, kind in zip(layer.inputs, op.gradients(), strict=True)
-            if source in self.differentiable
+            (source, returned)
+            for source, returned in zip(layer.inputs, op.returns(given, gradient.layout), strict=True)
+            if source in self.differentiable and returned is not None
         ]
-        inside = op.scratch().backward if wanted else ()
-        freed = heap.size(gradient.piece) if op.scratch().frees_gradient and heap.is_held_once(gradient.piece) else 0
-        for held in inside:
-            yield heap.moment("backward", layer.name, self.run.bytes_of(held) - freed)
-        made = [(source, self._gradient_of(source, kind, gradient, layer)) for source, kind in wanted]
+        scratch = op.scratch_of(given)
+        inside = scratch.backward
+        for number, held in enumerate(inside):
+            given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
+            freed = sum(heap.size(piece) for piece in given_back if heap.is_held_once(piece))
+            yield self.run.moment("backward", at, self.run.bytes_of(held) - freed)
+        made = [(source, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")
         size = sum(map(product, op.weights().values())) * self.run.item
         added = heap.has(weights)  # shared weights: added to what is there
         if not added:
             heap.make(weights, size)
         if not inside:
-            yield heap.moment("backward", layer.name, size if added else 0)
+            yield self.run.moment("backward", at, size if added else 0)
         self._drop([*saved, gradient.piece])
-        yield heap.moment("backward", layer.name)
+        yield self.run.moment("backward", at, self._adding(at, weights) if added else 0)
         for source, one in made:
-            yield from self._meet(source, one, layer)
+            yield from self._meet(source, one, at)
 
-    def _gradient_of(self, source: str, kind: Gradient, gradient: _Gradient, layer: Layer) -> _Gradient:
-        if kind is Gradient.NEW:
-            return _Gradient(self._make_gradient(source, layer.name))
+    def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Piece:
+        return gradient.piece if number == GRADIENT else self.run.piece[layer.inputs[number]]
+
+    def _adding(self, at: int, weights: Piece) -> int:
+        """Bytes beside the gradients of shared weights that are there, while those of one more use are added."""
+        op, item = self.run.layers[at].op, self.run.item
+        sizes = [product(shape) * item for shape in op.weights().values()]
+        if not op.weights_by_views or weights in self._added:
+            return sum(sizes)  # in place
+        self._added.add(weights)
+        left = sum(sizes)
+        most = 0
+        for size in reversed(sizes):  # the bias first; each in a tensor of its own
+            most = max(most, left + size)
+            left -= size
+        return most
+
+    def _gradient_of(self, source: str, returned: Returned, gradient: _Gradient, layer: Layer) -> _Gradient:
+        if returned.kind is Gradient.NEW:
+            return _Gradient(self._make_gradient(source, layer.name), returned.layout, returned.is_view)
         self.run.heap.hold(gradient.piece)
-        return _Gradient(gradient.piece, gradient.fills and kind is Gradient.SAME)
+        return _Gradient(gradient.piece, returned.layout, gradient.is_view or returned.is_view)
 
     def _make_gradient(self, name: str, made_by: str) -> Piece:
-        piece = Piece(name, "gradient", made_by)
+        piece = piece_of(name, "gradient", made_by)
         while self.run.heap.has(piece):  # a layer that takes one tensor twice makes two
             piece = piece._replace(made_by=f"{piece.made_by}, again")
-        size = product(self.network.shape_of(name)) * self.run.batch * self.run.item
+        size = product(self.run.shapes[name]) * self.run.batch * self.run.item
         self.run.heap.make(piece, size)
         return piece
 
-    def _meet(self, name: str, new: _Gradient, layer: Layer) -> Iterator[Moment]:
+    def _meet(self, name: str, new: _Gradient, at: int) -> Iterator[Moment]:
         """A gradient of a layer's output comes to those that are there: they are added."""
         heap, old = self.run.heap, self._gradients.get(name)
         if old is None:
             self._gradients[name] = new
             return
-        if old.fills and heap.is_held_once(old.piece):
+        if old.layout.is_dense and not old.is_view and heap.is_held_once(old.piece):
             heap.drop(new.piece)
             return
-        total = self._make_gradient(name, f"{layer.name}, added")
-        yield heap.moment("backward", layer.name)
+        total = self._make_gradient(name, f"{shown(self.run.layers[at].name)}, added")
+        yield self.run.moment("backward", at)
         self._drop([old.piece, new.piece])
-        self._gradients[name] = _Gradient(total)
+        self._gradients[name] = _Gradient(total, elementwise([old.layout, new.layout]))
 
     def _drop(self, pieces: Iterable[Piece]) -> None:
         for piece in pieces:

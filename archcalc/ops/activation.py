@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
+from archcalc.ops.layout import Given, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
@@ -31,6 +32,7 @@ class _Elementwise(Operator):
     """A function of every element on its own."""
 
     category = "activation"
+    memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
     kept: ClassVar[Keeps] = Keeps(inputs=True)
@@ -93,6 +95,7 @@ class Prelu(_Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
+    weights_by_views = True
     per_channel: Bool = option(False, "a slope for each channel instead of one for all")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5, 6), per_channel=True))
@@ -105,9 +108,10 @@ class Prelu(_Elementwise):
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.channels_in if self.per_channel else 1,)}
 
-    def scratch(self) -> Scratch:
-        """The slopes' gradient is made in full, then summed."""
-        return Scratch(backward=(Held(2 * self.elements, shared=product(self.weights()["weight"])),))
+    def scratch_of(self, given: Given) -> Scratch:
+        """The gradients of input and slopes are made in full, also where only the latter is needed, which is summed."""
+        slopes = product(self.weights()["weight"]) if any(given.wanted) else 0
+        return Scratch(backward=(Held(2 * self.elements, shared=slopes),))
 
     def torch(self) -> Torch:
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))

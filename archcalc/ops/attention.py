@@ -4,14 +4,18 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.layout import Given, Layout, Placed, elementwise
 from archcalc.ops.operator import (
     GLANCE,
+    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Backward,
+    Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -34,6 +38,19 @@ def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width:
         "add": 2 * scores - rows,
         "div": scores,
     }
+
+
+def _turned(layout: Layout) -> Layout:
+    """With its last two axes exchanged."""
+    axes = len(layout.sizes)
+    return layout.permuted((*range(axes - 2), axes - 1, axes - 2))
+
+
+def _heads_inside(sizes: tuple[int, ...]) -> Layout:
+    """A row of every head, or else of every sample, beside each other; then the next row."""
+    *front, heads, rows, width = sizes
+    order = (*range(len(front)), len(front) + 1, len(front), len(front) + 2)
+    return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
 class ScaledDotProductAttention(Operator):
@@ -59,34 +76,115 @@ class ScaledDotProductAttention(Operator):
 
     def backward(self) -> Backward:
         """Two gradients for each product; a fused kernel, which keeps no scores, computes them once more."""
-        q, k, v = self.inputs
-        again = product(q) * k[-2] if q[-1] == v[-1] else 0
+        q, k, _ = self.inputs
+        again = product(q) * k[-2] if self._is_fused() else 0
         return Backward(weights=0, inputs=2 * self.work()["matmul"] + again)
 
     def further(self) -> Work:
-        """``unfused``: multiply-adds where queries and values differ in width, so that no fused kernel takes them."""
-        q, _, v = self.inputs
-        return {"unfused": 0 if q[-1] == v[-1] else self.work()["matmul"]}
+        """``unfused``: multiply-adds where no fused kernel takes them."""
+        return {"unfused": 0 if self._is_fused() else self.work()["matmul"]}
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         front: tuple[Window | Sight, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
 
+    def _is_fused(self) -> bool:
+        """Whether one kernel does it all: for `[L, d]` and `[heads, L, d]`, where queries and values have one width."""
+        q, _, v = self.inputs
+        return len(q) <= 3 and q[-1] == v[-1]
+
+    def _scores(self) -> Dim:
+        scores: Dim = product(self.x[:-1]) * self.inputs[1][-2]
+        return scores
+
     def keeps(self) -> Keeps:
         """The fused kernel keeps its inputs, its output and a number per row; without it, the scores are kept."""
-        q, k, v = self.inputs
-        if q[-1] == v[-1]:
-            return Keeps(inputs=True, output=True, precise=product(q[:-1]))
-        return Keeps(elements=product(q) + product(k) + product(q[:-1]) * k[-2] + product(v))
+        q, k, _ = map(product, self.inputs)
+        if self._is_fused():
+            return Keeps(inputs=True, output=True, precise=product(self.x[:-1]))
+        return Keeps(inputs=(False, False, True), elements=q + k + self._scores())
 
-    def scratch(self) -> Scratch:
-        """The fused kernel's number per row; without it, scaled queries and keys with the scores."""
-        q, k, v = self.inputs
-        rows = product(q[:-1])
-        if q[-1] == v[-1]:
-            return Scratch(inference=(Held(self.elements, precise=rows),))
-        return Scratch(inference=(Held(product(q) + product(k) + rows * k[-2]),))
+    def _runs_fused(self, given: Given) -> bool:
+        """The kernel reads rows whose numbers lie next to each other."""
+        return self._is_fused() and all(one.strides[-1] == 1 for one in given.layouts)
+
+    def _copied(self, given: Given) -> list[Dim]:
+        """Elements of scaled queries, scaled keys and values, if copied so that all heads are one row of matrices."""
+        q, k, v = given.layouts
+        scaled = (elementwise([q]), elementwise([_turned(k)]), v)
+        heads = product(q.sizes[:-2])
+        views = [one.viewed((heads, *one.sizes[-2:])) for one in scaled]
+        return [product(shape) if view is None else 0 for shape, view in zip(self.inputs, views, strict=True)]
+
+    def keeps_of(self, given: Given) -> Keeps:
+        """Without the fused kernel, what is kept of a product depends on which side needs a gradient."""
+        if self._runs_fused(given):
+            return self.keeps()
+        q, k, _ = map(product, self.inputs)
+        for_q, for_k, _ = given.wanted
+        copied = self._copied(given)[2]
+        scores = self._scores() if any(given.wanted) else 0
+        values = for_q or for_k
+        own = for_k * q + for_q * k + scores + values * copied
+        return Keeps(inputs=(False, False, values and not copied), elements=own)
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """The fused kernel's number per row.
+
+        Without it: scaled queries and keys with the scores; the scores before and after softmax; those with the output.
+        """
+        if self._runs_fused(given):
+            return Scratch(
+                inference=(Held(self.elements, precise=product(self.x[:-1])),),
+                backward=(Held(sum(map(product, self.inputs))),),  # all three gradients, whichever are needed
+            )
+        q, k, _ = map(product, self.inputs)
+        scores, out = self._scores(), self.elements
+        copied_q, copied_k, copied_v = self._copied(given)
+        begun = Held(q + k + copied_q + copied_k + scores)
+        for_q, for_k, _ = given.wanted
+        kept = q + for_k * copied_q + for_q * k  # the scaled queries stay to the end
+        return Scratch(
+            inference=(begun, Held(q + 2 * scores), Held(q + scores + copied_v + out)),
+            training=(begun, Held(kept + 2 * scores), Held(kept + scores + copied_v + out)),
+            backward=self._backward(given, copied_v),
+            frees=((GRADIENT, 1), (2, 1)) if for_q or for_k else (),
+        )
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        sizes = gradient.sizes
+        return not self._runs_fused(given) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
+
+    def _backward(self, given: Given, copied: Dim) -> tuple[Held, ...]:
+        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
+        q, k, v = map(product, self.inputs)
+        for_q, for_k, for_v = given.wanted
+        scores, values = self._scores(), for_v * v
+        if not (for_q or for_k):
+            return (Held(values),)
+        kept = for_k * q + for_q * k + scores + copied
+        both = values + for_q * q + for_k * k
+        return (
+            Held(values + scores),
+            Held(values + 2 * scores - copied),
+            Held(both - copied),
+            Held(both + for_k * k - kept),
+            Held(both + for_q * q - kept),
+        )
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """The fused kernel gives the rows of all heads beside each other; without it, those of keys are turned."""
+        q, k, v = (one.sizes for one in given.layouts)
+        alone = len(q) == 3  # without heads, PyTorch sees the batch as heads
+        if self._runs_fused(given):
+            return tuple(Returned(Gradient.NEW, _heads_inside(sizes), alone) for sizes in (q, k, v))
+        turned = _turned(Layout.in_order((*k[:-2], k[-1], k[-2])))
+        return (
+            Returned(Gradient.NEW, Layout.in_order(q), alone),
+            Returned(Gradient.NEW, turned, is_view=True),
+            Returned(Gradient.NEW, Layout.in_order(v), is_view=True),
+        )
 
     def torch(self) -> Torch:
         return Torch("nn.functional.scaled_dot_product_attention")
@@ -162,6 +260,27 @@ class MultiHeadAttention(Operator):
             return ((GLANCE, WHOLE_AXIS),)
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
 
+    def place(self, given: Given) -> Placed:
+        return Placed(_heads_inside(given.sizes(self.output)))
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        batch, rows, width = gradient.sizes
+        return gradient.permuted((1, 0, 2)).viewed((batch * rows, width)) is None
+
+    def _projected(self, given: Given) -> int:
+        """How many projections there are at once: of one tensor, of queries and of keys and values, or of all three."""
+        tensors = given.tensors
+        if len(set(tensors)) == 1:
+            return 1
+        return 2 if tensors[1] == tensors[2] else 3
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """One for each projection's input."""
+        return tuple(
+            Returned(Gradient.NEW, _heads_inside(layout.sizes), is_view=True) if at < self._projected(given) else None
+            for at, layout in enumerate(given.layouts)
+        )
+
     def keeps(self) -> Keeps:
         """Inputs in another order, queries, keys and values, a number per row and head, and the heads' output."""
         q, k, _ = self._qkv()
@@ -169,25 +288,89 @@ class MultiHeadAttention(Operator):
         given = product(q) if len(self.inputs) == 1 else projected
         return Keeps(elements=given + projected + product(q), precise=self.heads * q[0])
 
-    def scratch(self) -> Scratch:
-        """One input: the projections, and a copy of them in the heads' order (what PyTorch does step by step).
+    def _copied(self, given: Given) -> list[bool]:
+        """Of each projection's input, whether it is copied, since its rows do not follow each other batch second."""
+        turned = [one.permuted((1, 0, 2)) for one in given.layouts[: self._projected(given)]]
+        return [one.viewed((one.sizes[0] * one.sizes[1], one.sizes[2])) is None for one in turned]
 
-        Three: each projected from a copy in another order, then the heads' output with a number per row and head.
+    def keeps_of(self, given: Given) -> Keeps:
+        """The inputs' copies, or inputs that need none."""
+        copied = self._copied(given)
+        q, k, _ = map(product, self._qkv())
+        copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
+        kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
+        return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """Each input is copied into another order and projected; then come the heads, and their output's projection.
+
+        What is projected at once, keys with values or all three, is copied once more. The gradients of the projections'
+        weights are parts, put together at the end.
         """
-        q, k, _ = self._qkv()
-        queries, keys = product(q), product(k)
-        sizes = {name: product(shape) for name, shape in self.weights().items()}
-        weights, weights_out = sum(sizes.values()), sum(sizes[name] for name in sizes if name.startswith("out"))
-        if len(self.inputs) == 1:
-            rows = self.heads * q[0]
-            return Scratch(
-                inference=(Held(6 * queries),),
-                training=(Held(7 * queries),),
-                backward=(Held(4 * queries, shared=weights_out), Held(shared=weights, precise=-rows)),
-                frees_gradient=True,
-            )
-        attended = Held(2 * queries + 2 * keys, precise=self.heads * q[0])
-        return Scratch(inference=(attended, Held(queries + 3 * keys)))
+        steps = (self._scratch_of_one, self._scratch_of_two, self._scratch_of_three)
+        return steps[self._projected(given) - 1](given)
+
+    def _sizes(self) -> tuple[Dim, Dim, Dim, Dim, Dim]:
+        """Elements of queries, of keys, of a projection's weights with its bias, of the bias; and a number per row."""
+        bias = self.x[1] if self.bias else 0
+        return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
+
+    def _scratch_of_one(self, given: Given) -> Scratch:
+        q, _, weights, _, rows = self._sizes()
+        (copied,) = self._copied(given)
+        return Scratch(
+            inference=(Held(6 * q),),
+            training=(Held((6 + copied) * q),),
+            backward=(
+                Held(4 * q, shared=weights),
+                Held((given.wanted[0] - 1) * q, shared=4 * weights, precise=-rows),
+            ),
+            frees=((GRADIENT, 0),),
+        )
+
+    def _scratch_of_two(self, given: Given) -> Scratch:
+        q, k, weights, bias, rows = self._sizes()
+        copied_q, copied_k = (size * copy for size, copy in zip((q, k), self._copied(given), strict=True))
+        for_q, for_k, _ = given.wanted
+        inputs = for_q * q + for_k * k
+        return Scratch(
+            inference=(Held(q + 4 * k), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + copied_q + 4 * k + copied_k),),
+            backward=(
+                Held(q, shared=weights),
+                Held(2 * q + 2 * k, shared=weights),
+                Held(3 * k - q, shared=weights, precise=-rows),
+                Held(for_k * k - q, shared=3 * weights, precise=-rows),
+                Held(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
+                Held(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
+            ),
+            frees=((GRADIENT, 1),),
+        )
+
+    def _scratch_of_three(self, given: Given) -> Scratch:
+        q, k, weights, bias, rows = self._sizes()
+        copied_q, copied_k, copied_v = (size * copy for size, copy in zip((q, k, k), self._copied(given), strict=True))
+        for_q, for_k, for_v = given.wanted
+        keys = (for_k + for_v) * k
+        inputs = for_q * q + keys
+        added = 3 if self.bias else 2
+        return Scratch(
+            inference=(Held(q + 3 * k), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + copied_q + copied_k + copied_v + added * k + k),),
+            backward=(
+                Held(q, shared=weights),
+                Held(2 * q + 2 * k, shared=weights),
+                Held(for_v * k - q, shared=2 * weights, precise=-rows),
+                Held(keys - q - k - copied_v, shared=3 * weights, precise=-rows),
+                Held(inputs - q - 2 * k - copied_v - copied_k, shared=4 * weights, precise=-rows),
+                Held(
+                    inputs - 2 * q - 2 * k - copied_q - copied_k - copied_v,
+                    shared=7 * weights - 3 * bias,
+                    precise=-rows,
+                ),
+            ),
+            frees=((GRADIENT, 1),),
+        )
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {} if self.bias else {"bias": False}

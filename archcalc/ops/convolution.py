@@ -8,6 +8,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
+from archcalc.ops.layout import Order
 from archcalc.ops.operator import (
     WHOLE_AXIS,
     Backward,
@@ -78,6 +79,7 @@ class Conv(Operator):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
+    memory_order = Order.IMAGE
     category = "convolution"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
@@ -188,6 +190,7 @@ class ConvTranspose(Operator):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    memory_order = Order.IMAGE
     category = "convolution"
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")

@@ -1,10 +1,11 @@
 """Operators of several inputs: sums, products and concatenation."""
 
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import ClassVar
 
-from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, option
+from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -12,6 +13,7 @@ from archcalc.ops.operator import (
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -26,6 +28,7 @@ class _Arithmetic(Operator):
     """Element by element; an axis of size 1 is repeated, as in PyTorch."""
 
     category = "merge"
+    memory_order = Order.INPUTS
     joins = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
@@ -49,15 +52,11 @@ class _Arithmetic(Operator):
             joined.append(tuple(output))
         return joined
 
-    def _partial(self) -> list[Dim]:
-        """Elements of what the first two inputs give, the first three, …; the last is the output."""
-        return [product(shape) for shape in self._joined()[1:]]
-
-    def scratch(self) -> Scratch:
-        """More than two inputs are joined one after another."""
-        partial = self._partial()
-        steps = tuple(Held(before + after) for before, after in pairwise(partial))
-        return Scratch(inference=steps, training=steps)
+    def pairs(self) -> Sequence[Operator]:
+        """What the first two inputs give with the third, and so on."""
+        if len(self.inputs) == 2:
+            return ()
+        return [type(self)(pair) for pair in zip(self._joined(), self.inputs[1:], strict=False)]
 
     def _mismatch(self) -> str:
         return f"{self.kind} cannot join shapes {' and '.join(map(shape_text, self.inputs))}"
@@ -79,6 +78,18 @@ class _Arithmetic(Operator):
         return Torch(self.torch_name)
 
 
+def _like(gradient: Layout, kinds: Sequence[Gradient], given: Given) -> tuple[Returned, ...]:
+    """Gradients that lie as that of the output; those of repeated sides are sums, in order."""
+    found = []
+    for kind, layout in zip(kinds, given.layouts, strict=True):
+        if kind is Gradient.NEW:
+            repeated = layout.sizes != gradient.sizes
+            found.append(Returned(kind, Layout.in_order(layout.sizes) if repeated else elementwise([gradient])))
+        else:
+            found.append(Returned(kind, gradient))
+    return tuple(found)
+
+
 class Add(_Arithmetic):
     """The sum."""
 
@@ -89,6 +100,9 @@ class Add(_Arithmetic):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return tuple(Gradient.SAME if shape == self.output else Gradient.NEW for shape in self.inputs)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like(gradient, self.gradients(), given)
 
 
 class Sub(_Arithmetic):
@@ -106,6 +120,16 @@ class Sub(_Arithmetic):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.x == self.output else Gradient.NEW, Gradient.NEW)
 
+    def scratch_of(self, given: Given) -> Scratch:
+        """A repeated second side's gradient is made in full, then summed."""
+        _, second = self.inputs
+        if second == self.output or not given.wanted[1]:
+            return self.scratch()
+        return self.scratch()._replace(backward=(Held(self.elements + product(second)),))
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like(gradient, self.gradients(), given)
+
 
 class Mul(_Arithmetic):
     """The product, element by element: a gate where one side is `[C, 1, 1]`."""
@@ -120,13 +144,22 @@ class Mul(_Arithmetic):
 
     def keeps(self) -> Keeps:
         """Both sides of every product: with more than two inputs, also the products between."""
-        return Keeps(inputs=True, elements=sum(self._partial()[:-1]))
+        return Keeps(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
 
-    def scratch(self) -> Scratch:
+    def keeps_of(self, given: Given) -> Keeps:
+        """Of a pair, a side is kept for the other's gradient, if that needs one."""
+        return Keeps(inputs=given.wanted[::-1])
+
+    def scratch_of(self, given: Given) -> Scratch:
         """A repeated side's gradient is made in full, then summed."""
-        repeated = [product(shape) for shape in self.inputs if shape != self.output]
-        backward = (Held(len(self.inputs) * self.elements + repeated[0]),) if repeated else ()
-        return super().scratch()._replace(backward=backward)
+        wanted = [shape for shape, wants in zip(self.inputs, given.wanted, strict=True) if wants]
+        repeated = [product(shape) for shape in wanted if shape != self.output]
+        backward = (Held(len(wanted) * self.elements + repeated[0]),) if repeated else ()
+        return self.scratch()._replace(backward=backward)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """The gradient times the other side."""
+        return _like(gradient, (Gradient.NEW,) * len(self.inputs), given)
 
 
 class Concat(Operator):
@@ -159,6 +192,10 @@ class Concat(Operator):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.PART,) * len(self.inputs)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        axis = self.axis % len(self.x)
+        return tuple(Returned(Gradient.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
 
     def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
         axis = self.axis % len(self.x)

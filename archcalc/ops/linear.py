@@ -2,13 +2,18 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.layout import Given, Layout
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Gradient,
+    Held,
     Keeps,
     Operator,
+    Returned,
+    Scratch,
     Sight,
     Torch,
     Window,
@@ -23,6 +28,7 @@ class Linear(Operator):
 
     kind = "linear"
     category = "linear"
+    weights_by_views = True
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")
     examples = (
@@ -49,6 +55,28 @@ class Linear(Operator):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True)
+
+    def _copies(self, given: Given) -> bool:
+        """Whether the rows do not lie one after another, as the matrix product needs them: then they are copied."""
+        layout = given.layouts[0]
+        return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        sizes = gradient.sizes
+        return len(self.x) > 1 and gradient.viewed((product(sizes[:-1]), sizes[-1])) is None
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.NEW, Layout.in_order(given.layouts[0].sizes), is_view=len(self.x) > 1),)
+
+    def keeps_of(self, given: Given) -> Keeps:
+        return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """The input's copy and the product; then the product and, in a tensor of its own, its sum with the bias."""
+        if not self._copies(given):
+            return self.scratch()
+        copy, added = product(self.x), 2 * self.elements if self.bias else self.elements
+        return Scratch(inference=(Held(copy + self.elements), Held(added)), training=(Held(copy + added),))
 
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})

@@ -8,12 +8,15 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Number, Positive, option, required
+from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -79,6 +82,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    memory_order = Order.IMAGE
     whole_numbers = ("num_batches_tracked",)
     momentum: Number = option(0.1, "share of a new batch in the running statistics")
     examples = (
@@ -152,6 +156,7 @@ class GroupNorm(_Normalization):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
+    memory_order = Order.IMAGE
     groups: Count = required("number of groups of channels")
     examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
 
@@ -200,15 +205,36 @@ class InstanceNorm(_Normalization):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
 
+    def keeps_of(self, given: Given) -> Keeps:
+        """An input that does not lie in order is copied."""
+        keeps = self.keeps()
+        if given.layouts[0].is_in_order:
+            return keeps
+        return keeps._replace(inputs=False, elements=keeps.elements + self.elements)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.NEW, Layout.in_order(gradient.sizes), is_view=True),)
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        batch, channels, *sizes = gradient.sizes
+        return gradient.viewed((1, batch * channels, *sizes)) is None
+
     def scratch(self) -> Scratch:
         """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
-        elements, channels = self.elements, self.channels_in
+        return self._scratch(self.elements)
+
+    def scratch_of(self, given: Given) -> Scratch:
+        return self._scratch(self.elements if given.layouts[0].is_in_order else 2 * self.elements)
+
+    def _scratch(self, made: Dim) -> Scratch:
+        """``made`` are the elements of the output, and of the input's copy."""
+        channels = self.channels_in
         if not self.affine:
-            return Scratch(inference=(Held(elements + 2 * channels),))
+            return Scratch(inference=(Held(made + 2 * channels),), training=(Held(made + 2 * channels),))
         return Scratch(
-            inference=(Held(elements + 4 * channels),),
-            training=(Held(elements + 4 * channels),),
-            backward=(Held(elements + 2 * channels),),
+            inference=(Held(made + 4 * channels),),
+            training=(Held(made + 4 * channels),),
+            backward=(Held(self.elements + 2 * channels),),
         )
 
     def torch(self) -> Torch:
@@ -223,6 +249,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    memory_order = Order.INPUTS
     category = "normalization"
     size: Count = required("number of neighbouring channels")
     alpha: Number = option(1e-4, "weight of the squares")

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from archcalc.arithmetic import Dim, Shape, Unmet, product, require
 from archcalc.ops.arguments import Argument, BadArgument, declared
+from archcalc.ops.layout import Given, Layout, Order, Placed
 
 Work = dict[str, Dim]
 """Primitive operation to its count for one sample.
@@ -87,7 +88,8 @@ GLANCE = Sight(keeps_position=True)
 class Keeps(NamedTuple):
     """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
 
-    inputs: bool = False
+    inputs: bool | tuple[bool, ...] = False
+    """All of them or none; or of each, whether it is kept."""
     output: bool = False
     elements: Any = 0
     """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
@@ -97,6 +99,10 @@ class Keeps(NamedTuple):
     """Bytes of whole numbers, per sample: where each window's largest element was."""
     precise: Any = 0
     """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
+
+    def input(self, at: int) -> bool:
+        """Whether input number ``at`` is kept."""
+        return self.inputs if isinstance(self.inputs, bool) else self.inputs[at]
 
 
 class Held(NamedTuple):
@@ -114,6 +120,10 @@ class Held(NamedTuple):
     """Elements, per sample, that take 4 bytes at least."""
 
 
+GRADIENT = -1
+"""The gradient of the output, beside the numbers of inputs."""
+
+
 class Scratch(NamedTuple):
     """Moments of one application's run, each with the tensors that it then has made and not yet given back.
 
@@ -126,8 +136,9 @@ class Scratch(NamedTuple):
     training: tuple[Held, ...] = ()
     backward: tuple[Held, ...] = ()
     """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
-    frees_gradient: bool = False
-    """Whether the backward pass gives back its output's gradient before these moments, if nothing else holds that."""
+    frees: tuple[tuple[int, int], ...] = ()
+    """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
+    pass, if nothing else holds it."""
 
 
 class Gradient(Enum):
@@ -136,6 +147,15 @@ class Gradient(Enum):
     NEW = "a tensor of its own"
     SAME = "the gradient of the output"
     PART = "a part of the gradient of the output, whose whole memory it holds"
+
+
+class Returned(NamedTuple):
+    """The gradient of one input, as the backward pass returns it."""
+
+    kind: Gradient
+    layout: Layout
+    is_view: bool = False
+    """Whether it is a view of what was computed: then PyTorch adds no other gradient to it in place."""
 
 
 class Backward(NamedTuple):
@@ -186,6 +206,10 @@ class Operator(ABC):
     """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory, seen otherwise, at inference."""
+    memory_order: ClassVar[Order] = Order.OWN
+    """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
+    weights_by_views: ClassVar[bool] = False
+    """Whether the gradients of its weights come as views (`Returned.is_view`)."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1
@@ -366,6 +390,48 @@ class Operator(ABC):
     def gradients(self) -> tuple[Gradient, ...]:
         """For each input, what its gradient is made of."""
         return (Gradient.NEW,) * len(self.inputs)
+
+    # -- memory, as it depends on how the inputs lie, and on which of them need a gradient; else as declared above
+
+    def pairs(self) -> Sequence[Operator]:
+        """Of a join that takes more than two inputs one after another, each as an operator of two."""
+        return ()
+
+    def place(self, given: Given) -> Placed:
+        """Where the output lies: a tensor of its own, unless an operator says otherwise."""
+        return Placed(self.memory_order.of(given.layouts, given.sizes(self.output)))
+
+    def keeps_of(self, given: Given) -> Keeps:
+        """What autograd saves for the backward pass, of inputs that are given in this way."""
+        return self.keeps()
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """The moments at which it holds more than what it must make, for inputs that are given in this way.
+
+        Those of the backward pass are of the gradients of inputs, unless an operator says otherwise.
+        """
+        scratch = self.scratch()
+        return scratch if any(given.wanted) else scratch._replace(backward=())
+
+    def is_nearly(self, given: Given) -> bool:
+        """Whether the peak of its backward pass is not to the byte."""
+        return False
+
+    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+        """Whether the backward pass begins with a copy of its output's gradient, since that lies in another way."""
+        return False
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """For each input, what its gradient is made of and how it lies, from the gradient of the output.
+
+        None where it is part of another input's, which is the same tensor.
+        """
+        return tuple(
+            Returned(
+                kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes)
+            )
+            for kind, layout in zip(self.gradients(), given.layouts, strict=True)
+        )
 
     @abstractmethod
     def torch(self) -> Torch:

@@ -5,6 +5,7 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, compact, window_count, window_sight
+from archcalc.ops.layout import Order
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -92,6 +93,7 @@ class MaxPool(_WindowPool):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
+    memory_order = Order.IMAGE
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
         example((64, 56, 56), kernel=3, stride=2),
@@ -135,6 +137,7 @@ class AvgPool(_WindowPool):
     """The average of each window."""
 
     kind = "avg_pool"
+    memory_order = Order.IMAGE
     count_include_pad: Bool = option(True, "let padding zeros take part in the average")
     examples = (
         example((6, 28, 28), kernel=2),
@@ -177,6 +180,7 @@ class _AdaptivePool(Operator):
     """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
 
     category = "pooling"
+    memory_order = Order.IMAGE
     size: TargetSize = required("the output's size; null keeps a dimension's size")
 
     def output_shape(self) -> Shape:

@@ -2,6 +2,7 @@
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
+from archcalc.ops.layout import Given, Order, Placed
 from archcalc.ops.operator import (
     SAME_POSITION,
     Gradient,
@@ -19,6 +20,7 @@ from archcalc.ops.operator import (
 
 class _TrainingOnly(Operator):
     category = "regularization"
+    memory_order = Order.INPUTS
     is_view = True
 
     def output_shape(self) -> Shape:
@@ -33,6 +35,11 @@ class _TrainingOnly(Operator):
     @property
     def is_view_in_training(self) -> bool:
         return self.p == 0
+
+    def place(self, given: Given) -> Placed:
+        if self.is_view_in_training or not given.training:
+            return Placed(given.layouts[0], is_view=True, is_same=True)
+        return super().place(given)
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.is_view_in_training else Gradient.NEW,)
@@ -50,6 +57,8 @@ class Dropout(_TrainingOnly):
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
     def keeps(self) -> Keeps:
+        if self.p == 1:  # one zero for all
+            return Keeps(shared=1)
         mask = self.x[0] if self.channels and self.rank > 0 else self.elements
         return Keeps() if self.p == 0 else Keeps(elements=mask)
 
@@ -75,7 +84,7 @@ class StochasticDepth(_TrainingOnly):
 
     def scratch(self) -> Scratch:
         """A number for each sample, then the same over the chance of survival."""
-        return Scratch() if self.p == 0 else Scratch(training=(Held(self.elements + 2),))
+        return Scratch() if self.p in (0, 1) else Scratch(training=(Held(self.elements + 2),))
 
     def torch(self) -> Torch:
         return Torch("archcalc.StochasticDepth", (float(self.p),))

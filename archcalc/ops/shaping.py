@@ -20,6 +20,7 @@ from archcalc.ops.arguments import (
     required,
 )
 from archcalc.ops.convolution import compact
+from archcalc.ops.layout import Given, Layout, Order, Placed
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -27,6 +28,7 @@ from archcalc.ops.operator import (
     Gradient,
     Keeps,
     Operator,
+    Returned,
     Sight,
     Torch,
     Window,
@@ -53,6 +55,19 @@ class _Shaping(Operator):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.is_view else Gradient.NEW,)
 
+    def _seen_as(self, given: Given, sizes: tuple[int, ...]) -> Placed:
+        """Under other sizes: the same memory where its strides allow, else a copy."""
+        layout = given.layouts[0].viewed(sizes)
+        return Placed(Layout.in_order(sizes)) if layout is None else Placed(layout, is_view=True)
+
+    def _seen_back(self, given: Given, gradient: Layout) -> tuple[Returned]:
+        """The gradient under the input's sizes: its own memory where its strides allow, else a copy."""
+        sizes = given.layouts[0].sizes
+        layout = gradient.viewed(sizes)
+        if layout is None:
+            return (Returned(Gradient.NEW, Layout.in_order(sizes)),)
+        return (Returned(Gradient.SAME, layout, is_view=True),)
+
     def axis_index(self, axis: int) -> int:
         """An axis counted from 0; negative ones count from the end, as in PyTorch."""
         axes = len(self.x)
@@ -77,6 +92,16 @@ class Flatten(_Shaping):
     def output_shape(self) -> Shape:
         start, end = self._range()
         return (*self.x[:start], product(self.x[start : end + 1]), *self.x[end + 1 :])
+
+    def place(self, given: Given) -> Placed:
+        start, end = self._range()
+        if start == end:
+            return Placed(given.layouts[0], is_view=True, is_same=True)
+        return self._seen_as(given, given.sizes(self.output))
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        start, end = self._range()
+        return super().returns(given, gradient) if start == end else self._seen_back(given, gradient)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         start, end = self._range()
@@ -109,6 +134,12 @@ class Reshape(_Shaping):
         fits = total % known == 0 if blanks else total == known
         require(fits, lambda: f"{shape_text(self.x)} has {total} elements, which do not fit {shape_text(self.shape)}")
         return tuple(total // known if size == -1 else size for size in self.shape)
+
+    def place(self, given: Given) -> Placed:
+        return self._seen_as(given, given.sizes(self.output))
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return self._seen_back(given, gradient)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Axes that stay at the front and at the back are themselves; those between are mixed."""
@@ -147,11 +178,26 @@ class Permute(_Shaping):
         )
         return tuple(self.x[axis] for axis in self._order)
 
+    def _with_batch(self) -> tuple[int, ...]:
+        """The order with the batch before it, as PyTorch takes it."""
+        return (0, *(axis + 1 for axis in self._order))
+
+    def place(self, given: Given) -> Placed:
+        return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.SAME, gradient.restored(self._with_batch()), is_view=True),)
+
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return tuple((axis,) for axis in self._order)
 
     def torch(self) -> Torch:
-        return Torch("torch.permute", ((0, *(axis + 1 for axis in self._order)),))
+        return Torch("torch.permute", (self._with_batch(),))
+
+
+def _gradient_of_part(op: Operator) -> tuple[Gradient, ...]:
+    """The whole axis, with zeros where nothing was taken; where all of it is, PyTorch takes no part."""
+    return (Gradient.SAME if op.output == op.x else Gradient.NEW,)
 
 
 class Slice(_Shaping):
@@ -184,9 +230,12 @@ class Slice(_Shaping):
         axis = self.axis_index(self.axis)
         return (*self.x[:axis], (stop - start + step - 1) // step, *self.x[axis + 1 :])
 
+    def place(self, given: Given) -> Placed:
+        axis = self.axis_index(self.axis)
+        return Placed(given.layouts[0].part(axis + 1, self.output[axis], self.step), is_view=True)
+
     def gradients(self) -> tuple[Gradient, ...]:
-        """The whole axis, with zeros where nothing was taken."""
-        return (Gradient.NEW,)
+        return _gradient_of_part(self)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         start, _, step = self._bounds()
@@ -214,9 +263,12 @@ class Chunk(_Shaping):
         require((self.index >= 0) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
         return (*self.x[:axis], size // self.chunks, *self.x[axis + 1 :])
 
+    def place(self, given: Given) -> Placed:
+        axis = self.axis_index(self.axis)
+        return Placed(given.layouts[0].part(axis + 1, self.output[axis]), is_view=True)
+
     def gradients(self) -> tuple[Gradient, ...]:
-        """The whole axis, with zeros where nothing was taken."""
-        return (Gradient.NEW,)
+        return _gradient_of_part(self)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         axis = self.axis_index(self.axis)
@@ -255,6 +307,7 @@ class Pad(_Shaping):
     """Rows and columns around the input; negative amounts cut."""
 
     kind = "pad"
+    memory_order = Order.IMAGE
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
     mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
         "constant", "what is put there"
@@ -316,6 +369,7 @@ class Upsample(_Shaping):
     """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
 
     kind = "upsample"
+    memory_order = Order.IMAGE
     scale: Scale = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")

@@ -5,12 +5,14 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axis, Count, option
+from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
     Gradient,
     Held,
     Keeps,
     Operator,
+    Returned,
     Scratch,
     Sight,
     Torch,
@@ -26,6 +28,8 @@ class LayerScale(Operator):
 
     kind = "layer_scale"
     category = "normalization"
+    memory_order = Order.INPUTS
+    weights_by_views = True
     axis: Axis = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
 
@@ -47,9 +51,14 @@ class LayerScale(Operator):
     def keeps(self) -> Keeps:
         return Keeps(inputs=True)
 
-    def scratch(self) -> Scratch:
+    def scratch_of(self, given: Given) -> Scratch:
         """The factors' gradient is made in full, then summed."""
-        return Scratch(backward=(Held(2 * self.elements, shared=product(self.weights()[""])),))
+        products = 2 if any(given.wanted) else 1
+        return Scratch(backward=(Held(products * self.elements, shared=product(self.weights()[""])),))
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        """The gradient times the factors, which lies as the gradient does."""
+        return (Returned(Gradient.NEW, elementwise([gradient])),)
 
     def torch(self) -> Torch:
         return Torch("operator.mul")
@@ -59,6 +68,7 @@ class PositionEmbedding(Operator):
     """A trained number added to every element."""
 
     kind = "position_embedding"
+    memory_order = Order.INPUTS
     category = "linear"
     examples = (example((7, 12)),)
 
@@ -100,6 +110,9 @@ class ClassToken(Operator):
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.PART,)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.PART, gradient.part(1, self.x[0])),)
 
     def work(self) -> Work:
         return {}

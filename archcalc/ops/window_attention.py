@@ -5,7 +5,9 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
+from archcalc.ops.layout import Given
 from archcalc.ops.operator import (
+    GRADIENT,
     WHOLE_AXIS,
     Backward,
     Held,
@@ -126,8 +128,21 @@ class WindowAttention(Operator):
                 Held(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
                 Held(-scores, sum(sizes.values())),
             ),
-            frees_gradient=True,
+            frees=((GRADIENT, 0),),
         )
+
+    def scratch_of(self, given: Given) -> Scratch:
+        """Without a gradient of its input, all of it but that at the end."""
+        scratch = self.scratch()
+        if any(given.wanted):
+            return scratch
+        *others, last = scratch.backward
+        return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
+
+    def is_nearly(self, given: Given) -> bool:
+        """In windows of one position, on a map that a window covers in one direction, and where nothing before it is
+        trained, other views need a copy."""
+        return self.window == 1 or 1 in self._counts() or not any(given.wanted)
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
         """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""

@@ -64,7 +64,8 @@ def _counts(tensor: Any) -> tuple[int, int, bool]:
     Not every version declares `Tensor._use_count` in its types.
     """
     storage = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-    return tensor._use_count(), storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
+    uses = tensor._use_count()  # type: ignore[attr-defined,unused-ignore]
+    return uses, storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
 
 
 @cache

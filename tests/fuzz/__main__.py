@@ -17,15 +17,29 @@ def main() -> int:
     parser.add_argument(
         "--hostile", type=int, default=0, metavar="N", help="broken specs and bytes, against the limits"
     )
+    parser.add_argument(
+        "--memory",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random valid specs, their memory alone; finds all that differ",
+    )
+    parser.add_argument(
+        "--refusals", type=int, default=0, metavar="N", help="random operators: what is refused, PyTorch refuses"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
     options = parser.parse_args()
-    if not options.examples and not options.hostile:
-        parser.error("say how many: --examples N or --hostile N")
+    if not any((options.examples, options.hostile, options.memory, options.refusals)):
+        parser.error("say how many: --examples N, --memory N, --refusals N or --hostile N")
     warnings.simplefilter("ignore")
     start = time.monotonic()
     found = 0
     if options.examples:
         found += differential(options.examples, options.seed)
+    if options.memory:
+        found += memory(options.memory, options.seed)
+    if options.refusals:
+        found += refusals(options.refusals, options.seed)
     if options.hostile:
         found += hostile(options.hostile, options.seed)
     print(f"{time.monotonic() - start:.0f} s")
@@ -54,6 +68,68 @@ def differential(examples: int, seed: int) -> int:
 
     run()
     print(f"{checked:,} random specs agree with PyTorch, fvcore, their formulas and their own exports")
+    return 0
+
+
+def memory(examples: int, seed: int) -> int:
+    """The memory of random specs; every one that differs is printed."""
+    import torch
+    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import seed as seeded
+
+    import archcalc
+    from tests.fuzz.properties import check_memory
+    from tests.fuzz.specs import specs
+
+    torch.set_num_threads(1)
+    seen: set[str] = set()
+    found = 0
+
+    @seeded(seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+    )
+    @given(specs())
+    def run(text: str) -> None:
+        nonlocal found
+        if text in seen:
+            return
+        seen.add(text)
+        try:
+            check_memory(archcalc.loads(text))
+        except AssertionError as difference:
+            found += 1
+            print(f"{str(difference).splitlines()[0]}\n{text}", flush=True)
+
+    run()
+    print(f"{len(seen):,} networks, {found} that take other memory in PyTorch {torch.__version__} than is said")
+    return found
+
+
+def refusals(examples: int, seed: int) -> int:
+    """Random applications of operators; the first that only archcalc refuses ends the run."""
+    from hypothesis import HealthCheck, given, settings
+    from hypothesis import seed as seeded
+
+    from tests.fuzz.refusals import applications, check_refused
+
+    asked = 0
+
+    @seeded(seed)
+    @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(applications())
+    def run(application: tuple) -> None:
+        nonlocal asked
+        asked += check_refused(application) is True
+
+    run()
+    print(
+        f"{examples:,} applications: of those that archcalc refuses, PyTorch was asked for {asked:,}, and refuses them too"
+    )
     return 0
 
 

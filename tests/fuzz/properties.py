@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
+from torch import Tensor, nn
 
 import archcalc
 from archcalc import SpecError
 from archcalc.analysis.formula import formulas
+from archcalc.analysis.liveness import peak
+from archcalc.analysis.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.render.spec import network_spec
 from archcalc.runtime.building import build_module
 from archcalc.runtime.checks import Subject, check_fvcore, check_shapes, check_tensors, check_torch
 from archcalc.runtime.export.source import torch_source
+from archcalc.runtime.memory import inference_peak, saved_bytes
+from archcalc.runtime.memory import training_peak as measured_training_peak
+from archcalc.runtime.tolerances import tolerance
 from archcalc.spec.family import SIZES, SpecFamily
 from archcalc.spec.language import Spec
 from archcalc.spec.source import Document
 from tests.fuzz.likeness import likeness
 
 BATCH = 2
+Measure = Callable[[nn.Module, tuple[Tensor, ...]], int]
 QUANTITIES = ("params", "macs", "flops", "memory")
 
 
@@ -31,6 +40,7 @@ def check(text: str) -> None:
     check_source(network)
     check_formula(text, network)
     check_exported_spec(network)
+    check_memory(network)
 
 
 def check_tools(network: Network) -> None:
@@ -39,6 +49,39 @@ def check_tools(network: Network) -> None:
     for one in (check_shapes, check_tensors, check_fvcore, check_torch):
         result = one(subject)
         assert result.passed, f"{result.name}: {result.detail}"
+
+
+def check_memory(network: Network) -> None:
+    """The peaks of inference and of a training step, and what autograd saves, where docs/memory.md says to the byte."""
+    for batch in (1, BATCH):
+        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        compare_memory(network, "inference", peak(subject.analyze()).live_bytes, subject, inference_peak)
+    analysis = subject.analyze()
+    if not can_train(subject):
+        return
+    compare_memory(network, "saved", training_memory(analysis).saved, subject, saved_bytes)
+    compare_memory(network, "training", training_peak(analysis, "none").live_bytes, subject, measured_training_peak)
+
+
+def compare_memory(network: Network, quantity: str, predicted: int, subject: Subject, measure: Measure) -> None:
+    """One quantity, within its tolerance."""
+    measured = measure(subject.module, subject.inputs())
+    allowed = tolerance(quantity, network)
+    assert allowed.admits(predicted, measured), (
+        f"{quantity}, batch {subject.batch}: archcalc {predicted:,} B, torch {measured:,} B"
+    )
+
+
+def can_train(subject: Subject) -> bool:
+    """Whether PyTorch trains it at all: some versions want an epsilon above 0 for it."""
+    try:
+        subject.module.train()(*subject.inputs())
+    except ValueError as error:
+        assert "eps must be positive" in str(error)
+        return False
+    finally:
+        subject.module.eval()
+    return True
 
 
 def check_meta(network: Network) -> None:

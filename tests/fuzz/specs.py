@@ -7,7 +7,6 @@ refusing with anything but a `SpecError` fails at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -16,137 +15,21 @@ from hypothesis import strategies as st
 
 import archcalc
 from archcalc import SpecError
-from archcalc.arithmetic import Shape, Unmet, product
+from archcalc.arithmetic import Shape, product
 from archcalc.network import Network
-from archcalc.ops import registry
-from archcalc.ops.arguments import AnyWhole, Choice, Flag, ListOf, Or, PerDimension, Real, Sides, Whole
-from archcalc.ops.operator import Operator
-
-Draw = Callable[[st.SearchStrategy[Any]], Any]
-Step = dict[str, Any]
-
-MOST_ELEMENTS = 6_000
-MOST_WEIGHTS = 30_000
-MOST_MACS = 2_000_000
-ATTEMPTS = 8
-"""How often arguments are drawn for an operator before another is taken."""
-NUMBERS = ("1/3", "0.5", "2", "0.125", "-0.25", "0.001", "1", "3/2", "0")
-SMALL = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
+from tests.fuzz.drawing import Draw, Drawing, Step, is_small
 
 
-def is_small(op: Operator) -> bool:
-    """Whether PyTorch runs it in no time."""
-    weights = sum(product(shape) for shape in (*op.weights().values(), *op.buffers().values()))
-    macs = op.work().get("mac", 0) + op.work().get("matmul", 0)
-    return op.elements <= MOST_ELEMENTS and weights <= MOST_WEIGHTS and macs <= MOST_MACS
-
-
-class Author:
+class Author(Drawing):
     """Writes one spec."""
 
     def __init__(self, draw: Draw) -> None:
-        self.draw = draw
-        self.operators = registry()
+        super().__init__(draw)
         self.head: dict[str, Any] = {"name": "fuzz"}
         self.params: dict[str, Any] = {}
         self.blocks: dict[str, Any] = {}
         self.steps: list[Any] = []
-        self.count = 0
         self.network: Network | None = None
-
-    # -- drawing
-
-    def chance(self, one_in: int) -> bool:
-        """True once in so many times; false is the simpler one."""
-        return bool(self.draw(st.integers(0, one_in - 1)) == one_in - 1)
-
-    def pick(self, options: Any) -> Any:
-        """One of them."""
-        return self.draw(st.sampled_from(list(options)))
-
-    def number(self, least: int, most: int) -> int:
-        """A whole number."""
-        return int(self.draw(st.integers(least, most)))
-
-    def name(self, prefix: str) -> str:
-        """A name that nothing else has."""
-        self.count += 1
-        return f"{prefix}{self.count}"
-
-    # -- arguments, as they are declared
-
-    def value(self, type_: Any, shape: Shape) -> Any:
-        """A value that an argument of this type may take, often one that fits the input's shape."""
-        rank = len(shape) - 1
-        if isinstance(type_, Choice):
-            return self.pick(type_.options)
-        if isinstance(type_, Flag):
-            return self.draw(st.booleans())
-        if isinstance(type_, Whole):
-            sizes = [size for size in (*shape, *(n // 2 for n in shape)) if type_.least <= size <= 24]
-            return self.pick([type_.least, *SMALL, *sizes])
-        if isinstance(type_, AnyWhole):
-            return self.pick([0, 1, -1, 2, -2, 3, *range(-len(shape), len(shape)), *shape[-1:]])
-        if isinstance(type_, Real):
-            low, high = (-10 if type_.least is None else type_.least), (10 if type_.most is None else type_.most)
-            return self.pick([text for text in NUMBERS if low <= eval(text) <= high])  # our own constants
-        if isinstance(type_, PerDimension):
-            if rank < 1 or not self.chance(3):
-                return self.value(type_.item, shape)
-            return [self.value(type_.item, shape) for _ in range(rank)]
-        if isinstance(type_, Sides):
-            if not self.chance(3):
-                return self.value(type_.item, shape)
-            return [self.value(type_.item, shape), self.value(type_.item, shape)]
-        if isinstance(type_, Or):
-            return type_.word if self.chance(3) else self.value(type_.other, shape)
-        assert isinstance(type_, ListOf), f"the fuzzer knows no {type_}"
-        kind = self.number(0, 2)
-        if kind == 0:
-            return list(self.draw(st.permutations(range(len(shape)))))
-        if kind == 1:
-            return self.factors(product(shape))
-        return [self.value(type_.item, shape) for _ in range(self.number(1, 2))]
-
-    def factors(self, total: int) -> list[int]:
-        """Sizes whose product is ``total``; one may be -1."""
-        sizes = []
-        for _ in range(self.number(0, 2)):
-            divisors = [n for n in range(1, min(total, 64) + 1) if total % n == 0]
-            sizes.append(self.pick(divisors))
-            total //= sizes[-1]
-        sizes.append(-1 if self.chance(3) else total)
-        return sizes
-
-    def arguments(self, kind: type[Operator], shape: Shape) -> dict[str, Any]:
-        """Arguments for an operator: what it must have, and some of what it may have."""
-        given = {}
-        for name, argument in kind.arguments.items():
-            if argument.required or self.chance(3):
-                given[name] = self.value(argument.type, shape)
-        return given
-
-    def application(self, shapes: list[Shape], kinds: list[str], keep: bool) -> tuple[Step, Operator] | None:
-        """An operator of ``kinds`` at these inputs, with arguments that fit; ``keep``: one that keeps the shape."""
-        kind = self.operators[self.pick(kinds)]
-        for _ in range(ATTEMPTS):
-            given = self.arguments(kind, shapes[0])
-            try:
-                op = kind(shapes, **{name: plain(value) for name, value in given.items()})
-            except Unmet:
-                continue
-            if is_small(op) and (not keep or op.output == shapes[0]):
-                return self.step(kind, given), op
-        return None
-
-    def step(self, kind: type[Operator], given: dict[str, Any]) -> Step:
-        """The operator as a step: its first argument beside its name or under its own."""
-        given = dict(given)
-        principal = next(iter(kind.arguments), None)
-        head = None
-        if principal in given and given[principal] is not None and not kind.joins and not self.chance(6):
-            head = given.pop(principal)
-        return {kind.kind: head, **given}
 
     # -- steps; each gives a step for a flow of that shape, or None
 
@@ -260,6 +143,71 @@ class Author:
         fitting = [name for name in weighty if self.network[name].op.x == shape]
         return {"share": self.pick(fitting or weighty), "name": self.name("again")}
 
+    def gate(self, shape: Shape) -> Any:
+        """A factor for every element or channel, from weights or without them; or an earlier tensor of any shape."""
+        if self.chance(3):
+            assert self.network is not None
+            return {"mul": None, "from": [self.network.outputs[0], self.pick(self.earlier())][:: self.pick((1, -1))]}
+        factor: list[Any] = []
+        if len(shape) > 1 and self.chance(2):
+            factor.append({"mean": list(range(1, len(shape))), "keep_dims": True})
+        if shape and self.chance(2):
+            factor.append({"conv": shape[0], "kernel": 1} if 2 <= len(shape) <= 4 else {"linear": shape[-1]})
+        factor.append(self.pick(("sigmoid", "relu", "hardsigmoid", {"softmax": 0})))
+        return {"mul": [[], factor][:: self.pick((1, -1))]}
+
+    def moved(self, shape: Shape) -> Any:
+        """Axes moved, cut or seen otherwise, then what cares how its input lies in memory."""
+        steps = []
+        for kinds in (["permute", "slice", "chunk"], ["permute", "slice", "relu", "reshape"], self.LAYOUT):
+            made = self.application([shape], kinds, keep=False)
+            if made is not None:
+                steps.append(self.marked(made[0]))
+                shape = made[1].output
+        return steps or None
+
+    LAYOUT = (
+        *("linear", "conv", "reshape", "flatten", "layer_norm", "group_norm", "batch_norm", "max_pool", "softmax"),
+        *("multi_head_attention", "window_attention", "local_response_norm", "channel_shuffle", "upsample", "mean"),
+    )
+
+    def attend(self, shape: Shape) -> Any:
+        """Attention to itself or to earlier rows, as keys and values that are one tensor or two."""
+        if len(shape) != 2:
+            return None
+        assert self.network is not None
+        here = self.network.outputs[0]
+        rows = [name for name in self.earlier() if len(self.network.shape_of(name)) == 2]
+        fitting = [name for name in rows if self.network.shape_of(name)[1] == shape[1]]
+        keys = self.pick(fitting)
+        values = self.pick([name for name in fitting if self.network.shape_of(name) == self.network.shape_of(keys)])
+        names = [here, keys, keys] if self.chance(2) else [here, keys, values]
+        heads = self.pick([n for n in range(1, shape[1] + 1) if shape[1] % n == 0])
+        step: Step = {"multi_head_attention": heads, "bias": self.draw(st.booleans())}
+        return step if self.chance(4) else {**step, "from": names}
+
+    def heads(self, shape: Shape) -> Any:
+        """The fused or unfused attention of a tensor with two to four axes to itself, or to it in another order."""
+        sizes = [1] * self.number(0, 3) + [product(shape)]
+        for at in range(len(sizes) - 1):
+            sizes[at] = self.pick([n for n in range(1, 9) if sizes[-1] % n == 0])
+            sizes[-1] //= sizes[at]
+        rows, turned = self.name("rows"), self.name("turned")
+        steps: list[Any] = [{"reshape": sizes, "name": rows}]
+        names = [rows, rows, rows]
+        if len(sizes) > 1 and self.chance(2):
+            order = list(self.draw(st.permutations(range(len(sizes)))))
+            steps.append({"permute": order, "name": turned})
+            back = [order.index(axis) for axis in range(len(sizes))]
+            steps.append({"permute": back, "name": f"{turned}_back"})
+            names = [self.pick((rows, f"{turned}_back", turned)) for _ in range(3)]
+        if self.chance(2):
+            steps.append({self.pick(("relu", "linear")): None, "from": names[2], "name": f"{rows}_v"})
+            if "linear" in steps[-1]:
+                steps[-1]["linear"] = self.number(1, 6)
+            names[2] = f"{rows}_v"
+        return [*steps, {"scaled_dot_product_attention": None, "from": names}]
+
     def loop(self, shape: Shape) -> Any:
         steps, _ = self.some(shape, 2, keep=True)
         if not steps:
@@ -342,6 +290,11 @@ class Author:
         if self.chance(3) and not kind.takes_indices:
             self.params["p"] = self.number(1, 8)
         if len(shapes) == 1:
+            others = [self.another(shapes[0]) for _ in range(self.number(1, 2))] if self.chance(3) else []
+            if others and not kind.takes_indices:
+                self.head["inputs"] = {f"x{number}": list(shape) for number, shape in enumerate([shapes[0], *others])}
+                self.steps = [{"identity": None, "from": "x0"}]
+                return
             self.head["input"] = list(shapes[0])
             first: Any = "relu"
             if kind.takes_indices:
@@ -355,6 +308,15 @@ class Author:
             made = self.application(shapes, [kind.kind], keep=False)
             first = made[0] if made else {"concat": None}
             self.steps = [{**first, "from": [f"x{number}" for number in range(len(shapes))]}]
+
+    def another(self, shape: Shape) -> Shape:
+        """A shape that can meet that one: the same, one that is repeated along its axes, or other rows of its width."""
+        form = self.number(0, 2)
+        if form == 0 or not shape:
+            return shape
+        if form == 1:
+            return (shape[0], *(1,) * (len(shape) - 1))
+        return (*shape[:-2], self.number(1, 9), shape[-1]) if len(shape) > 1 else shape
 
     def attempt(self) -> bool:
         """Whether archcalc takes the spec as it is, and it is small."""
@@ -375,6 +337,7 @@ class Author:
             assume(self.attempt())
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
+        kinds += [self.gate, self.moved, self.attend, self.heads]
         for _ in range(self.number(1, 7)):
             assert self.network is not None
             shape = self.network.shape_of(self.network.outputs[0])
@@ -382,9 +345,10 @@ class Author:
             step = self.pick(kinds)(shape)
             if step is None:
                 continue
-            self.steps.append(step)
+            added = step if isinstance(step, list) else [step]
+            self.steps.extend(added)
             if not self.attempt():
-                self.steps.pop()
+                del self.steps[-len(added) :]
                 self.params, self.blocks = before
         return self.text()
 
@@ -394,13 +358,6 @@ class Plain(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
-
-
-def plain(value: Any) -> Any:
-    """A drawn value as the operator gets it: texts that are numbers are numbers."""
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    return archcalc.spec.expression.parse_expression(value).evaluate({}) if value in NUMBERS else value
 
 
 @st.composite

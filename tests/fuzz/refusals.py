@@ -1,0 +1,119 @@
+"""What archcalc refuses, PyTorch refuses too; but for what is listed here, with its reason."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from hypothesis import strategies as st
+
+from archcalc.arithmetic import Shape, Unmet
+from archcalc.network import Layer, Network
+from archcalc.ops.arguments import BadArgument
+from archcalc.ops.operator import Operator
+from archcalc.runtime.building import build_module
+from tests.fuzz.drawing import Draw, Drawing, plain
+
+BATCH = 2
+ON_PURPOSE = {
+    "needs an input [C, L], [C, H, W] or [C, D, H, W]": "PyTorch would take the batch for channels",
+    "are not inside an axis": "Python's slices are empty there, or cut",
+    "cannot join shapes": "PyTorch repeats axes of size 1 in front, where samples are",
+    "there is no chunk": "Python counts from the end",
+    "divide an axis of": "torch.chunk makes a last part that is smaller",
+    "takes 1 or 3 inputs": "the module is archcalc's",
+    "needs indices [L]": "a table of tables is no sequence",
+    "local_response_norm needs [C, L]": "PyTorch would normalize over samples",
+    "needs [H, W, C]": "the module is archcalc's",
+    "heads": "the module is archcalc's",
+    "attention": "PyTorch repeats axes of size 1, and has no fused kernel for that",
+    "the interval is empty": "PyTorch says it as a warning",
+    "mean is over one axis or more": "PyTorch takes no axis for all of them, the batch too",
+    "padding same needs stride 1": "PyTorch says so, but has it already been made numbers",
+}
+"""A part of the message, and why it is refused though PyTorch might run it."""
+
+
+NOT_ASKED = (
+    *("is not one of", "has no", "after end", "order must name"),  # counted around, without the check
+    "needs either scale or size",  # one is then left out
+)
+"""Where an operator without its checks would ask PyTorch for something else than it was given."""
+
+
+@contextmanager
+def unchecked() -> Iterator[None]:
+    """Operators that can be made with inputs and arguments that they refuse."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("archcalc.ops")]
+    patches = [patch.object(module, "require", lambda *_: None) for module in modules if hasattr(module, "require")]
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()
+
+
+Application = tuple[type[Operator], list[Shape], dict[str, Any]]
+
+
+@st.composite
+def applications(draw: Draw) -> Application:
+    """Any operator with arguments that may not fit, at one of its examples' inputs or at random ones."""
+    drawing = Drawing(draw)
+    kind = drawing.operators[drawing.pick(drawing.operators)]
+    shapes = [tuple(min(size, 12) for size in shape) for shape in drawing.pick(kind.examples).inputs]
+    if drawing.chance(2):
+        rank = drawing.number(0, 4)
+        shapes = [tuple(drawing.number(1, 7) for _ in range(rank)) for _ in range(max(kind.least_inputs, 1))]
+    return kind, shapes, {name: plain(value) for name, value in drawing.arguments(kind, shapes[0]).items()}
+
+
+def refusal_of(kind: type[Operator], shapes: Sequence[Shape], given: dict[str, Any]) -> Unmet | None:
+    """Why archcalc refuses an application; None where it takes it."""
+    try:
+        kind(shapes, **given)
+    except Unmet as refusal:
+        return refusal
+    return None
+
+
+def runs_in_torch(kind: type[Operator], shapes: Sequence[Shape], given: dict[str, Any]) -> bool | None:
+    """Whether PyTorch runs an application that archcalc refuses; None where there is none to run."""
+    names = tuple(f"x{number}" for number in range(len(shapes)))
+    try:
+        with unchecked():
+            op = kind(shapes, **given)
+            network = Network("refused", dict(zip(names, shapes, strict=True)), (Layer("it", op, names),), ("it",))
+            module = build_module(network).eval()
+    except Exception:  # no application: a size that is none, an argument of no meaning
+        return None
+    dtype = torch.long if op.takes_indices else torch.float32
+    try:
+        with torch.no_grad():
+            inputs = (torch.zeros(BATCH, *shape, dtype=dtype) for shape in shapes)
+            output = type(module).forward(module, *inputs)  # not by its call, which prints what fails
+    except Exception:
+        return False
+    return output.numel() > 0
+
+
+def check_refused(application: Application) -> bool | None:
+    """`AssertionError` if PyTorch runs what archcalc refuses, and not on purpose.
+
+    Else whether PyTorch refused it too; None where archcalc takes it, or PyTorch could not be asked.
+    """
+    kind, shapes, given = application
+    refusal = refusal_of(kind, shapes, given)
+    if refusal is None or isinstance(refusal, BadArgument):
+        return None
+    if any(part in str(refusal) for part in (*ON_PURPOSE, *NOT_ASKED)):
+        return None
+    runs = runs_in_torch(kind, shapes, given)
+    assert not runs, f"{kind.kind} {shapes} {given}: refused ({refusal}), but PyTorch runs it"
+    return None if runs is None else True
