@@ -22,6 +22,8 @@ class Flow(NamedTuple):
 
 
 NOWHERE = Flow("", None)
+ABSENT = Flow("", None)
+"""What a branch that is left out ends with."""
 
 
 class Named(NamedTuple):
@@ -33,6 +35,8 @@ class Named(NamedTuple):
     first: int
     """Its layers are ``layers[first:last]``."""
     last: int
+    unshared: str = ""
+    """What it is, where `share` cannot take it: `a loop`, or `left out`."""
 
 
 class Mark(NamedTuple):
@@ -97,9 +101,9 @@ class Draft:
             if layer.shares is not None:
                 copy.shares = sources[layer.shares]
             layers.append(copy)
-        for name, ((source, shape), step, variables, first, last) in made.named:
-            flow = Flow(sources[source], shape)
-            self.named[path + name[cut:]] = Named(flow, step, variables, first + shift, last + shift)
+        for name, old in made.named:
+            flow = Flow(sources[old.flow.source], old.flow.shape)
+            self.named[path + name[cut:]] = old._replace(flow=flow, first=old.first + shift, last=old.last + shift)
         for name, block in made.groups:
             self.groups[path + name[cut:]] = block
         for name, source in made.sides:

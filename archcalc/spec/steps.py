@@ -21,10 +21,12 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("asks_input", "constant", "expression", "items", "node", "weight")
+    __slots__ = ("asks_input", "constant", "expression", "items", "may_be_text", "node", "weight")
 
-    def __init__(self, node: AnyNode) -> None:
+    def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
+        self.may_be_text = in_list and isinstance(node, Scalar) and node.quoted
+        """Whether it stands in quotes in a list: it is a text where it is no expression over what is known."""
         self.expression: Expression | None = None
         self.weight = 1
         """A bound of the cost of evaluating it, once it is parsed."""
@@ -34,7 +36,7 @@ class Value:
         """Its value where that is always the same, once it is parsed; None where it is not."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
-            self.items = [Value(item) for item in node.items]
+            self.items = [Value(item, in_list=True) for item in node.items]
         elif isinstance(node, Mapping):
             raise node.error("a number, an expression or a list is expected here, and this is a mapping")
 
@@ -47,7 +49,8 @@ class Value:
         for item in self.items:
             item.check()
         if isinstance(self.node, Scalar):
-            self._parse(self.node)
+            if not self._is_text():
+                self._parse(self.node)
         else:
             self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
             self.asks_input = any(item.asks_input for item in self.items)
@@ -62,6 +65,16 @@ class Value:
             self.asks_input = "input" in self.expression.names
             self.constant = self.expression.constant
         return self.expression
+
+    def _is_text(self) -> bool:
+        """Whether it is no expression, and may be a text; then that is its value."""
+        if self.may_be_text and self.expression is None:
+            try:
+                parse_expression(self.text)
+            except ExpressionError:
+                self.constant = self.text
+                return True
+        return False
 
     def with_words(self, words: Series[str]) -> Value:
         """This value where a text that is one of ``words`` stands for itself."""
@@ -80,8 +93,13 @@ class Value:
         node = self.node
         if not isinstance(node, Scalar):
             return self._list(node, variables)
+        if self._is_text():
+            return node.text
+        expression = self.expression or self._parse(node)
+        if self.may_be_text and not all(name in variables for name in expression.names):
+            return node.text
         try:
-            return (self.expression or self._parse(node)).evaluate(variables)
+            return expression.evaluate(variables)
         except ExpressionError as error:
             raise located(node, error) from None
 
@@ -128,6 +146,13 @@ class Template:
         self._name: str | None = None
         """The name, once it is known to be good and always the same."""
 
+    @classmethod
+    def fixed_as(cls, name: str, node: AnyNode) -> Template:
+        """The template of a name that is known."""
+        template = cls.__new__(cls)
+        template.node, template.parts, template.weight, template._name = node, [name], 0, name  # type: ignore[assignment]
+        return template
+
     @property
     def fixed(self) -> bool:
         """Whether it is the same in every turn of a loop."""
@@ -165,6 +190,11 @@ class Step:
     train: bool = False
     broken: bool = False
     """Whether its form has a mistake, which is noted already: it is not expanded."""
+
+    @property
+    def loops(self) -> bool:
+        """Whether it has a `for` or a `repeat`."""
+        return self.loop is not None or self.repeat is not None
 
 
 @dataclass(slots=True)
@@ -239,6 +269,20 @@ class Share(Step):
     """An earlier step once more, with the same weights."""
 
     target: Template = field(kw_only=True)
+
+
+def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
+    """Steps in place of another: under its name, and taking what it took where they do not say otherwise.
+
+    A single step is taken as it is; several, and one with a name of its own, are a group.
+    """
+    step = steps[0] if len(steps) == 1 and not isinstance(steps[0], Side) else None
+    if step is None or (step.name is not None and step.name.node.text != name):
+        step = Group(replaced.node, steps=steps)
+    step = replace(step, name=Template.fixed_as(name, step.node), sources=step.sources or replaced.sources)
+    if isinstance(step, Apply):
+        step.picked = {}
+    return step
 
 
 @dataclass(slots=True)
