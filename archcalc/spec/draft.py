@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape
 from archcalc.network import Layer
+from archcalc.spec.limits import limit
 from archcalc.spec.steps import Step
 
 
@@ -87,6 +88,15 @@ class Draft:
         groups = list(islice(reversed(self.groups.items()), end.groups - start.groups))[::-1]
         sides = list(islice(reversed(self.sides.items()), end.sides - start.sides))[::-1]
         return Made(path, flows, result, start, end, named, groups, sides)
+
+    def affords(self, made: Made) -> bool:
+        """Whether the limits allow the same once more; where not, the steps are taken until one crosses a limit."""
+        start, end = made.start, made.end
+        return (
+            self.taken + end.taken - start.taken <= limit("steps")
+            and self.work + end.work - start.work <= limit("work")
+            and len(self.layers) + end.layers - start.layers <= limit("layers")
+        )
 
     def repeat(self, made: Made, path: str, flows: list[Flow]) -> Flow:
         """Make the same again, for the block of another path, from ``flows`` of the same shapes."""

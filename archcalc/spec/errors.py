@@ -82,8 +82,29 @@ class SpecError(Exception):
         """The same error, with the application that was refused."""
         return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
 
+    def moved(self, place: Place, reason: str) -> SpecError:
+        """The same error at another place, after the reason why it is there; what is there already stays as it is."""
+        return SpecError(
+            mistake
+            if mistake.place is None or mistake.place == place
+            else replace(mistake, message=f"{reason} (line {mistake.place.line + 1}): {mistake.message}", place=place)
+            for mistake in self.mistakes
+        )
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+class TooMany(Exception):
+    """So many mistakes that more would not help."""
+
+
+class Overflow(Exception):
+    """A limit is crossed that ends the expansion; holds the error."""
+
+    def __init__(self, error: SpecError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def nearest(word: str, possible: Iterable[str]) -> str | None:

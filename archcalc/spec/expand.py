@@ -17,8 +17,9 @@ from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
 from archcalc.spec.application import applied
 from archcalc.spec.draft import ABSENT, NOWHERE, Draft, Flow, Made, Named
-from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.errors import Attempt, Mistake, Overflow, SpecError, TooMany, did_you_mean, quote
 from archcalc.spec.evaluation import Evaluation
+from archcalc.spec.joins import disagreement
 from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.names import Names
 from archcalc.spec.scope import Scope
@@ -60,6 +61,8 @@ class Expansion:
         self.inside: list[str] = []
         self.nesting = 0
         self.side = self.train = False
+        self.shared: Share | None = None
+        """The outermost step that takes an earlier one again, while it does."""
         self.most_steps, self.most_work = limit("steps"), limit("work")
         self.most_layers, self.most_nesting = limit("layers"), limit("nesting")
 
@@ -99,6 +102,7 @@ class Expansion:
 
     def note(self, error: SpecError) -> None:
         """Keep mistakes, each once; with very many, stop."""
+        error = self.where_shared(error)
         self.mistakes.update(dict.fromkeys(error.mistakes))
         self.failures += 1
         if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
@@ -252,7 +256,8 @@ class Expansion:
         except Unmet as error:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = f"{path}: " if scope.path else ""
-            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
+            reason = "" if culprit else disagreement(self.draft, flows)
+            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}{reason}")
             arguments = dict(zip(names, given, strict=True))
             raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
@@ -275,8 +280,8 @@ class Expansion:
         found = [end for end in ends if end is not ABSENT]
         if len(found) < min(len(ends), kind.least_inputs):
             raise step.node.error(
-                f"{step.head} needs {kind.least_inputs} branches, and {len(found)} is left: when leaves out whole "
-                "branches; to let the input pass instead, write the branch as a list, whose step has the when"
+                f"{step.head} needs {kind.least_inputs} branches, and when leaves out all but {len(found)}; "
+                "for the input itself in place of a branch, make it a list: - - {…, when: …}"
             )
         return found
 
@@ -307,7 +312,7 @@ class Expansion:
         self.draft.groups[path] = block.name
         alike = self.likeness(block, flows, own)
         made = self.made.get(alike) if alike else None
-        if made is not None and self.affords(made):
+        if made is not None and self.draft.affords(made):
             return self.draft.repeat(made, path, flows)
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
@@ -341,15 +346,6 @@ class Expansion:
             return None
         return alike
 
-    def affords(self, made: Made) -> bool:
-        """Whether the limits allow the same once more; where not, the steps are taken until one crosses a limit."""
-        draft, start, end = self.draft, made.start, made.end
-        return (
-            draft.taken + end.taken - start.taken <= self.most_steps
-            and draft.work + end.work - start.work <= self.most_work
-            and len(draft.layers) + end.layers - start.layers <= self.most_layers
-        )
-
     def block_variables(
         self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
     ) -> dict[str, Any]:
@@ -368,15 +364,31 @@ class Expansion:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own
 
+    def where_shared(self, error: SpecError) -> SpecError:
+        """The mistakes of steps that are shared, where `share` stands: where the steps stand they are none."""
+        if self.shared is None:
+            return error
+        return error.moved(self.shared.node.place, f"{quote(self.shared.target.node.text)} does not fit here")
+
     def share(self, step: Share, earlier: Named, path: str, flows: list[Flow], scope: Scope) -> Flow:
         """Take an earlier step again, at another input, with the same weights."""
+        name = quote(step.target.node.text)
+        if earlier.unshared:
+            hint = "share one of its turns" if earlier.unshared == "a loop" else "it has no weights here"
+            raise step.node.error(f"{name} is {earlier.unshared}, so cannot be shared: {hint}")
         first = len(self.draft.layers)
-        result = self.apply(earlier.step, path, flows, scope, earlier.variables)
+        outside, self.shared = self.shared, self.shared or step
+        try:
+            result = self.apply(earlier.step, path, flows, scope, earlier.variables)
+        except SpecError as error:
+            raise self.where_shared(error) from None
+        finally:
+            self.shared = outside
         again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]
         if result.shape is None:
             return result
         if len(again) != len(before):
-            raise step.node.error(f"{quote(step.target.node.text)} has other layers at this input, so cannot be shared")
+            raise step.node.error(f"{name} has other layers at this input, so cannot be shared")
         for layer, original in zip(again, before, strict=True):
             if layer.op.weights() != original.op.weights():
                 raise step.node.error(
@@ -386,15 +398,3 @@ class Expansion:
             if original.op.weights():
                 layer.shares = original.shares or original.name
         return result
-
-
-class TooMany(Exception):
-    """So many mistakes that more would not help."""
-
-
-class Overflow(Exception):
-    """A limit is crossed that ends the expansion; holds the error."""
-
-    def __init__(self, error: SpecError) -> None:
-        super().__init__(error)
-        self.error = error

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from archcalc.arithmetic import Shape
 from archcalc.network import Network
 from archcalc.spec.draft import Flow
-from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
-from archcalc.spec.expand import Expansion, Overflow, TooMany
+from archcalc.spec.errors import Mistake, Overflow, SpecError, TooMany, did_you_mean, quote
+from archcalc.spec.expand import Expansion
 from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Scalar, Sequence
 from archcalc.spec.source import Mapping as MappingNode
