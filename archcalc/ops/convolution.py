@@ -78,6 +78,7 @@ class Conv(Operator):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
+    synonyms = "convolution conv1d conv2d conv3d"
     category = "convolution"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
@@ -188,6 +189,11 @@ class ConvTranspose(Operator):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    synonyms = (
+        "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
+        "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
+        "upconv"
+    )
     category = "convolution"
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")

@@ -36,6 +36,7 @@ def statistics_work(groups: Dim, size: Dim) -> Work:
 
 class _Normalization(Operator):
     category = "normalization"
+    takes_value = False
     eps: Positive = option(1e-5, "added to the variance")
     affine: Bool = option(True, "scale and shift each channel by trained numbers")
 
@@ -79,6 +80,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     whole_numbers = ("num_batches_tracked",)
     momentum: Number = option(0.1, "share of a new batch in the running statistics")
     examples = (
@@ -117,6 +119,7 @@ class LayerNorm(_Normalization):
     """Normalize over the last axes."""
 
     kind = "layer_norm"
+    synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
     examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
 
@@ -152,6 +155,8 @@ class GroupNorm(_Normalization):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
+    takes_value = True
+    synonyms = "gn groupnorm group_normalization"
     groups: Count = required("number of groups of channels")
     examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
 
@@ -183,6 +188,7 @@ class InstanceNorm(_Normalization):
     """Normalize each channel over all its positions."""
 
     kind = "instance_norm"
+    synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
 
@@ -223,6 +229,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    synonyms = "lrn localresponsenorm"
     category = "normalization"
     size: Count = required("number of neighbouring channels")
     alpha: Number = option(1e-4, "weight of the squares")

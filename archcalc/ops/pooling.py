@@ -23,14 +23,18 @@ from archcalc.ops.operator import (
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
     """Number of pooling windows along one dimension.
 
-    With ``ceil_mode`` a window that is only partly inside counts too, but the last one is dropped if it would start
-    in the padding after the input: that is what PyTorch computes, whatever its documentation says.
+    With ``ceil_mode`` a window counts too that is only partly inside, the first one among them, but not a last one that
+    would start in the padding after the input: PyTorch's ``pooling_output_shape``.
     """
-    count = window_count(n, k, stride, (padding, padding), dilation)
     if not ceil_mode:
-        return count
+        return window_count(n, k, stride, (padding, padding), dilation)
     extent = dilation * (k - 1) + 1
-    rounded_up: Dim = minimum(ceil_div(n + 2 * padding - extent, stride) + 1, ceil_div(n + padding, stride))
+    room = n + 2 * padding
+    require(
+        room + stride > extent,
+        lambda: f"the kernel spans {extent} but the padded input only {room}, which is not rounded up to one window",
+    )
+    rounded_up: Dim = minimum(ceil_div(room - extent, stride) + 1, ceil_div(n + padding, stride))
     return rounded_up
 
 
@@ -92,6 +96,7 @@ class MaxPool(_WindowPool):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
+    synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
         example((64, 56, 56), kernel=3, stride=2),
@@ -135,6 +140,7 @@ class AvgPool(_WindowPool):
     """The average of each window."""
 
     kind = "avg_pool"
+    synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     count_include_pad: Bool = option(True, "let padding zeros take part in the average")
     examples = (
         example((6, 28, 28), kernel=2),
@@ -214,6 +220,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     """Average pooling to a given output size."""
 
     kind = "adaptive_avg_pool"
+    synonyms = "adaptiveavgpool2d adaptive_avg_pool2d"
     examples = (
         example((8, 7, 7), size=1),
         example((8, 13, 10), size=(6, 5)),
@@ -277,6 +284,7 @@ class GlobalAvgPool(_GlobalPool):
     """The average of every channel."""
 
     kind = "global_avg_pool"
+    synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
@@ -293,6 +301,7 @@ class GlobalMaxPool(_GlobalPool):
     """The largest number of every channel."""
 
     kind = "global_max_pool"
+    synonyms = "gmp globalmaxpooling2d global_max_pooling2d globalmaxpool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def linearized(self) -> Operator:

@@ -60,13 +60,15 @@ class Mistake:
     place: Place | None = None
     attempt: Attempt | None = field(default=None, compare=False, repr=False)
     """The application of an operator that a rule refused, if it is that."""
+    is_warning: bool = False
+    """Whether it is allowed, and only probably not what was meant."""
 
     def __str__(self) -> str:
-        message = printable(self.message, keep="\n")
+        message = f"{'warning' if self.is_warning else 'error'}: {printable(self.message, keep=chr(10))}"
         if self.place is None:
-            return f"error: {message}"
+            return message
         picture = self.place.picture()
-        return f"{self.place}: error: {message}" + (f"\n{picture}" if picture else "")
+        return f"{self.place}: {message}" + (f"\n{picture}" if picture else "")
 
 
 class SpecError(Exception):

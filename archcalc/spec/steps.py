@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archcalc.ops.operator import Operator
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.spec.errors import SpecError, quote
 from archcalc.spec.expression import Expression, Variables, parse_expression
 from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.spec.synonyms import argument_hint
 from archcalc.spec.values import ExpressionError, checked
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
@@ -221,7 +222,7 @@ class Apply(Step):
     def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
         """Names and values of the arguments of the operator that is its head, its own value first."""
         if self._of_operator is None:
-            given = self._given(self.head, operator.arguments)
+            given = self._given(self.head, operator.arguments, operator.principal())
             values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
             self._of_operator = tuple(given), values
         return self._of_operator
@@ -229,18 +230,18 @@ class Apply(Step):
     def given_to_block(self, block: Block) -> dict[str, Value]:
         """The parameters that it gives to the block that is its head."""
         if self._of_block is None:
-            self._of_block = self._given(f"the block {block.name}", block.params)
+            self._of_block = self._given(f"the block {block.name}", block.params, next(iter(block.params), None))
         return self._of_block
 
-    def _given(self, head: str, possible: Collection[str]) -> dict[str, Value]:
+    def _given(self, head: str, possible: Collection[str], principal: str | None) -> dict[str, Value]:
         given: dict[str, Value] = {}
         if self.principal is not None:
-            if not possible:
+            if principal is None:
                 raise self.keys[""].error(f"{head} takes no value: write it as a word of its own")
-            given[next(iter(possible))] = self.principal
+            given[principal] = self.principal
         for argument, value in self.arguments.items():
             if argument not in possible:
-                hint = did_you_mean(argument, possible)
+                hint = argument_hint(argument, possible)
                 raise self.keys[argument].error(f"{head} has no argument {quote(argument)}{hint}")
             if argument in given:
                 raise self.keys[argument].error(f"{argument} is given twice: as {self.head}'s own value and by name")
