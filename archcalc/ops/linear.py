@@ -53,8 +53,8 @@ class Linear(Operator):
         if len(self.x) < 3 or not sides[-1]:
             return ""
         return (
-            f"linear takes the {self.x[-1]} numbers of each row of the image {shape_text(self.x)}, and leaves its other "
-            f"axes as they are: put flatten before it, unless that is meant"
+            f"linear takes the {self.x[-1]} numbers of each row of the image {shape_text(self.x)} "
+            "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
 
     def keeps(self) -> Keeps:

@@ -177,7 +177,7 @@ class Operator(ABC):
     kind: ClassVar[str]
     """The operator's name in a spec."""
     synonyms: ClassVar[str] = ""
-    """What PyTorch, Keras, TensorFlow, Caffe and ONNX call it: words in lower case, for whoever writes them in a spec."""
+    """What PyTorch, Keras, TensorFlow, Caffe and ONNX call it, in lower case: a spec that says so is told our word."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False

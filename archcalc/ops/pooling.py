@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, minimum, product, ratio, require
+from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, compact, window_count, window_sight
 from archcalc.ops.operator import (
@@ -31,11 +31,13 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
     extent = dilation * (k - 1) + 1
     room = n + 2 * padding
     require(
-        room + stride > extent,
+        room + stride - 1 >= extent,
         lambda: f"the kernel spans {extent} but the padded input only {room}, which is not rounded up to one window",
     )
-    rounded_up: Dim = minimum(ceil_div(room - extent, stride) + 1, ceil_div(n + padding, stride))
-    return rounded_up
+    windows: Dim = ceil_div(room - extent, stride) + 1
+    if not decided(stride + padding <= extent):  # else no window starts so late
+        windows = minimum(windows, ceil_div(n + padding, stride))
+    return windows
 
 
 def largest_work(windows: Dim, taps: Dim) -> Work:

@@ -48,8 +48,8 @@ def reference_markdown(names: Sequence[str] = ()) -> str:
         "# Operators",
         "",
         "Made by `archcalc operators --format markdown`, from the operators' own declarations. The first argument may",
-        "stand as the head's value: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`; where all are by name",
-        "only, none may. Axes are counted without the batch: 0 is the channels.",
+        "stand as the head's value: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`; where all arguments",
+        "are by name only, none may. Axes are counted without the batch: 0 is the channels.",
         "",
     ]
     lines += ["| operator | what it is | arguments |", "|---|---|---|"]

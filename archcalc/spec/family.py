@@ -116,9 +116,10 @@ def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
 class Piece:
     """A few steps on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
 
-    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, the commonest
-    of them short (`s2`: a stride of 2); `repeat=L` takes it L times. What a step leaves out is what its operator says (`Operator.left_out_of_piece`): a convolution keeps the
-    size and has no bias. The input is `[C, H, W]`, C being what the first step takes.
+    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, or short: `s2` is
+    a stride of 2, `p` padding, `d` dilation, `g` groups. `repeat=L` takes it L times. What a step leaves out is what
+    its operator says (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input is
+    `[C, H, W]`, C being what the first step takes.
     """
 
     text: str

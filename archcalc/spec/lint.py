@@ -33,7 +33,10 @@ def lint(path: Path) -> list[Mistake]:
 
 def warnings(network: Network) -> list[Mistake]:
     """What operators warn of, given which of their input's axes are sides of an image."""
-    sides = {name: tuple(len(shape) == 3 and axis > 0 for axis in range(len(shape))) for name, shape in network.inputs.items()}
+    sides: dict[str, tuple[bool, ...]] = {
+        name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
+        for name, shape in network.inputs.items()
+    }
     found: dict[Mistake, None] = {}
     for layer in network:
         given = sides[layer.inputs[0]]

@@ -45,9 +45,7 @@ class Names:
         inner = scope.loops[loop]
         return inner, inner.path + inner.next_name("", step)
 
-    def leave_out(
-        self, step: Step, flow: Flow, path: str, variables: dict[str, Any], turn: int | None = None
-    ) -> None:
+    def leave_out(self, step: Step, flow: Flow, path: str, variables: dict[str, Any], turn: int | None = None) -> None:
         """Let the name of a step that is left out, and those of the steps in it, mean what passes in its place.
 
         Another step may have the name: of steps that are alternatives, it means the one that is there.

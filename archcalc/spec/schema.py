@@ -53,7 +53,7 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
         "propertyNames": {"pattern": IDENTIFIER},
         "additionalProperties": {"anyOf": [{"type": "array", "items": VALUE}, EXPRESSION]},
     },
-    "train": {"description": "Whether it exists only in training.", "type": "boolean"},
+    "train": {"description": "That it exists only in training.", "const": True},
 }
 """What may stand beside any head."""
 

@@ -159,6 +159,8 @@ def parse(document: Document) -> Mapping:
 
 def _not_yaml(document: Document, error: yaml.MarkedYAMLError) -> SpecError:
     """A parser's error in plain words, where its cause stands."""
+    if "nesting depth" in str(error.problem):  # PyYAML's own bound, which reads ahead of ours
+        return SpecError(exceeded("depth", "this is nested too deep"))
     start, mark = error.context_mark, error.problem_mark or error.context_mark
     opened = _unclosed(document.lines, start.line, start.column) if start is not None else None
     if opened is not None:

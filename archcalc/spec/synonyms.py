@@ -29,10 +29,10 @@ ARGUMENTS = {
 """Our argument to the words that others have for it."""
 
 
-WITHOUT = {
-    word: "every weight counts as trained (train: true marks a step that exists only in training)"
-    for word in ("trainable", "requires_grad", "frozen", "freeze")
-}
+WITHOUT = dict.fromkeys(
+    ("trainable", "requires_grad", "frozen", "freeze"),
+    "every weight counts as trained (train: true marks a step that exists only in training)",
+)
 """What there is no word for, and why."""
 
 
