@@ -8,6 +8,7 @@ refusing with anything but a `SpecError` fails at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ from archcalc.network import Network
 from archcalc.ops import registry
 from archcalc.ops.arguments import AnyWhole, Choice, Flag, ListOf, Or, PerDimension, Real, Sides, Whole
 from archcalc.ops.operator import Operator
+from tests.fuzz.control import FORMS, Said
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Step = dict[str, Any]
@@ -51,6 +53,8 @@ class Author:
         self.params: dict[str, Any] = {}
         self.blocks: dict[str, Any] = {}
         self.steps: list[Any] = []
+        self.meant: list[Any] = []
+        """The same network without the words of control that were tried: loops written out, what is left out left out."""
         self.count = 0
         self.network: Network | None = None
 
@@ -321,13 +325,13 @@ class Author:
 
     # -- the spec
 
-    def text(self) -> str:
-        """The spec so far."""
+    def text(self, steps: list[Any] | None = None) -> str:
+        """The spec so far, or the same with other steps."""
         tree = dict(self.head)
         for key, value in (("params", self.params), ("blocks", self.blocks)):
             if value:
                 tree[key] = value
-        return str(yaml.dump({**tree, "layers": self.steps}, Dumper=Plain, sort_keys=False, width=100))
+        return str(yaml.dump({**tree, "layers": self.steps if steps is None else steps}, Dumper=Plain, sort_keys=False, width=100))
 
     def begin(self) -> None:
         """The input, and a first step: any operator, at one of its own examples or at a random shape."""
@@ -373,8 +377,10 @@ class Author:
         if not self.attempt():
             self.steps = ["identity"]
             assume(self.attempt())
+        self.meant = list(self.steps)
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
+        kinds += [partial(form, self) for form in FORMS]
         for _ in range(self.number(1, 7)):
             assert self.network is not None
             shape = self.network.shape_of(self.network.outputs[0])
@@ -382,9 +388,12 @@ class Author:
             step = self.pick(kinds)(shape)
             if step is None:
                 continue
-            self.steps.append(step)
+            said, meant = step if isinstance(step, Said) else (step, step)
+            self.steps.append(said)
+            self.meant.append(meant)
             if not self.attempt():
                 self.steps.pop()
+                self.meant.pop()
                 self.params, self.blocks = before
         return self.text()
 
@@ -407,3 +416,29 @@ def plain(value: Any) -> Any:
 def specs(draw: Draw) -> str:
     """YAML of a valid spec."""
     return Author(draw).write()
+
+
+@st.composite
+def meanings(draw: Draw) -> tuple[str, str]:
+    """A valid spec, and the same without the words of control that are tried in it."""
+    author = Author(draw)
+    return author.write(), author.text(author.meant)
+
+
+@st.composite
+def replacements(draw: Draw) -> tuple[str, str, str]:
+    """A spec, one that replaces a step of it, and the same as one spec with the other step in its place."""
+    author = Author(draw)
+    author.write()
+    assert author.network is not None
+    shape = author.network.shape_of(author.network.outputs[0])
+    last = author.earlier(shape)[-1]
+    swaps = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    assume(all(swaps))
+    [old, new] = [swap[0] for swap in swaps if swap is not None]
+    control = {"repeat": author.number(0, 3)}, {"when": "false"}, {"from": last}, {"for": {"k": [5, 6]}, "when": "k > 5"}
+    new |= {key: value for one in control if author.chance(2) for key, value in one.items()}
+    base = author.text([*author.steps, {**old, "name": "swapped"}, "identity"])
+    meant = author.text([*author.steps, {**new, "name": "swapped"}, "identity"])
+    extending = {"name": "fuzz", "extends": "base.yaml", "replace": {"swapped": new}}
+    return base, str(yaml.dump(extending, Dumper=Plain, sort_keys=False)), meant
