@@ -278,7 +278,7 @@ class Expansion:
         ends = [end for branch in step.branches for end in self.turns(branch, flows[0], scope, variables)]
         self.nesting -= 1
         found = [end for end in ends if end is not ABSENT]
-        if len(found) < min(len(ends), kind.least_inputs):
+        if len(found) < min(len(step.branches), kind.least_inputs):
             raise step.node.error(
                 f"{step.head} needs {kind.least_inputs} branches, and when leaves out all but {len(found)}; "
                 "for the input itself in place of a branch, make it a list: - - {…, when: …}"

@@ -6,6 +6,7 @@ Everything in them has a name, so that the written one has the same names.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.arithmetic import Shape
@@ -42,8 +43,8 @@ def fan(author: Author, shape: Shape) -> Said | None:
             meant += [[{**step, "name": f"{prefix}_{turn}_{turn}"}] for turn in range(turns)]
         elif form == 2:  # a branch that is there or not
             there = author.chance(2)
-            said.append({prefix: [{**step, "name": "s"}], "when": f"{least} > {0 if there else 2}" if least else there})
-            meant += [{prefix: [{**step, "name": "s"}]}] if (least > 0 if there and least else there) else []
+            said.append({prefix: [{**step, "name": "s"}], "when": "1 > 0" if there else "1 < 0"})
+            meant += [{prefix: [{**step, "name": "s"}]}] if there else []
         elif form == 3:  # a branch that is the input where its step is left out
             said.append([{**step, "name": prefix, "when": "false"}])
             meant.append([])
@@ -95,4 +96,5 @@ def named_loop(author: Author, shape: Shape) -> Said | None:
     )
 
 
-FORMS = (fan, left_out, named_loop)
+Form = Callable[["Author", Shape], "Said | None"]
+FORMS: tuple[Form, ...] = (fan, left_out, named_loop)

@@ -7,7 +7,7 @@ refusing with anything but a `SpecError` fails at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from archcalc.network import Network
 from archcalc.ops import registry
 from archcalc.ops.arguments import AnyWhole, Choice, Flag, ListOf, Or, PerDimension, Real, Sides, Whole
 from archcalc.ops.operator import Operator
-from tests.fuzz.control import FORMS, Said
+from tests.fuzz.control import FORMS, Form, Said
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Step = dict[str, Any]
@@ -146,7 +146,7 @@ class Author:
     def step(self, kind: type[Operator], given: dict[str, Any]) -> Step:
         """The operator as a step: its first argument beside its name or under its own."""
         given = dict(given)
-        principal = next(iter(kind.arguments), None)
+        principal = kind.principal()
         head = None
         if principal in given and given[principal] is not None and not kind.joins and not self.chance(6):
             head = given.pop(principal)
@@ -371,8 +371,8 @@ class Author:
         self.network = network
         return True
 
-    def write(self) -> str:
-        """A spec."""
+    def write(self, only: Sequence[Form] = ()) -> str:
+        """A spec; of steps of some forms only, if they are given."""
         self.begin()
         if not self.attempt():
             self.steps = ["identity"]
@@ -381,6 +381,8 @@ class Author:
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
         kinds += [partial(form, self) for form in FORMS]
+        if only:
+            kinds = [partial(form, self) for form in only]
         for _ in range(self.number(1, 7)):
             assert self.network is not None
             shape = self.network.shape_of(self.network.outputs[0])
@@ -420,9 +422,9 @@ def specs(draw: Draw) -> str:
 
 @st.composite
 def meanings(draw: Draw) -> tuple[str, str]:
-    """A valid spec, and the same without the words of control that are tried in it."""
+    """A valid spec of words of control, and the same written out."""
     author = Author(draw)
-    return author.write(), author.text(author.meant)
+    return author.write(FORMS), author.text(author.meant)
 
 
 @st.composite
