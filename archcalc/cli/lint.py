@@ -14,18 +14,24 @@ from archcalc.cli._streams import remark, write
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.pass_context
 def command(context: click.Context, files: tuple[str, ...]) -> None:
-    """Check specs, each with all its variants, and print every mistake with its place.
+    """Check specs, each with all its variants, and print every mistake and warning with its place.
 
-    Exits 1 if there is one.
+    Exits 1 if there is a mistake; a warning is of something that is allowed, and probably not meant.
     """
     from archcalc.spec.lint import lint
 
-    mistakes = 0
+    mistakes = warnings = 0
     for file in files:
         found = lint(Path(file))
-        mistakes += len(found)
-        write("".join(f"{mistake}\n" for mistake in found), None)
+        warnings += sum(one.is_warning for one in found)
+        mistakes += sum(not one.is_warning for one in found)
+        write("".join(f"{one}\n" for one in found), None)
+    warned = [_counted(warnings, "warning")] if warnings else []
     if mistakes:
-        remark(f"{mistakes} mistake{'s' if mistakes > 1 else ''}")
+        remark(", ".join([_counted(mistakes, "mistake"), *warned]))
         context.exit(1)
-    remark(f"{len(files)} spec{'s' if len(files) > 1 else ''} without mistakes")
+    remark(", ".join([f"{_counted(len(files), 'spec')} without mistakes", *warned]))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

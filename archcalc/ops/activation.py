@@ -82,6 +82,7 @@ class LeakyRelu(_Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
+    synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
     slope: Number = option(0.01, "slope below 0")
     per_element = {"compare": 1, "mul": 1}
@@ -151,6 +152,7 @@ class Silu(_Elementwise):
     """``x·sigmoid(x)``, also called swish."""
 
     kind = "silu"
+    synonyms = "swish"
     can_overwrite = True
     per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.SiLU"
@@ -161,6 +163,7 @@ class Sigmoid(_Elementwise):
     """``1 / (1 + exp(−x))``"""
 
     kind = "sigmoid"
+    synonyms = "logistic"
     kept = Keeps(output=True)
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
@@ -181,6 +184,7 @@ class Hardsigmoid(_Elementwise):
     """``x/6 + 1/2`` cut to 0 … 1."""
 
     kind = "hardsigmoid"
+    synonyms = "hsigmoid h_sigmoid hard_sigmoid"
     can_overwrite = True
     per_element = HARD_SIGMOID
     torch_name = "nn.Hardsigmoid"
@@ -191,6 +195,7 @@ class Hardswish(_Elementwise):
     """``x·hardsigmoid(x)``"""
 
     kind = "hardswish"
+    synonyms = "hswish h_swish hard_swish"
     can_overwrite = True
     per_element = {**HARD_SIGMOID, "mul": HARD_SIGMOID["mul"] + 1}
     torch_name = "nn.Hardswish"
@@ -251,6 +256,7 @@ class Softmax(Operator):
     """Exponentials along an axis, divided by their sum."""
 
     kind = "softmax"
+    synonyms = "soft_max"
     category = "activation"
     axis: Axis = option(-1, "the axis whose numbers sum to 1, the batch not counted")
     examples = (example((10,)), example((4, 5, 6), axis=0))

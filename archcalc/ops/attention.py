@@ -57,6 +57,7 @@ class ScaledDotProductAttention(Operator):
     """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
 
     kind = "scaled_dot_product_attention"
+    synonyms = "sdpa dot_product_attention attention"
     category = "attention"
     least_inputs = 3
     most_inputs = 3
@@ -197,6 +198,7 @@ class MultiHeadAttention(Operator):
     """
 
     kind = "multi_head_attention"
+    synonyms = "mha multiheadattention multihead_attention attention self_attention selfattention attn"
     category = "attention"
     least_inputs = 1
     most_inputs = 3

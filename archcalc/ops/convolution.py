@@ -80,6 +80,7 @@ class Conv(Operator):
 
     kind = "conv"
     memory_order = Order.IMAGE
+    synonyms = "convolution conv1d conv2d conv3d"
     category = "convolution"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
@@ -191,6 +192,11 @@ class ConvTranspose(Operator):
 
     kind = "conv_transpose"
     memory_order = Order.IMAGE
+    synonyms = (
+        "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
+        "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
+        "upconv"
+    )
     category = "convolution"
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")

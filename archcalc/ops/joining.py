@@ -94,6 +94,7 @@ class Add(_Arithmetic):
     """The sum."""
 
     kind = "add"
+    synonyms = "plus eltwise residual shortcut"
     primitive = "add"
     torch_name = "operator.add"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5, 6), (4, 1, 1), (4, 5, 6)))
@@ -109,6 +110,7 @@ class Sub(_Arithmetic):
     """The first minus the second."""
 
     kind = "sub"
+    synonyms = "subtract minus"
     most_inputs = 2
     primitive = "add"
     torch_name = "operator.sub"
@@ -135,6 +137,7 @@ class Mul(_Arithmetic):
     """The product, element by element: a gate where one side is `[C, 1, 1]`."""
 
     kind = "mul"
+    synonyms = "multiply product times"
     primitive = "mul"
     torch_name = "operator.mul"
     examples = (example((4, 5, 6), (4, 1, 1)), example((4, 5), (4, 5), (1, 5)))
@@ -166,6 +169,7 @@ class Concat(Operator):
     """The inputs one after another along an axis."""
 
     kind = "concat"
+    synonyms = "cat concatenate merge route"
     category = "merge"
     joins = True
     least_inputs = 1

@@ -1,5 +1,6 @@
 """Fully connected layers and lookup tables."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape, product, require
@@ -27,6 +28,7 @@ class Linear(Operator):
     """Every output is a weighted sum over the last axis: `[…, in]` becomes `[…, features]`."""
 
     kind = "linear"
+    synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
     weights_by_views = True
     features: Count = required("output features")
@@ -52,6 +54,14 @@ class Linear(Operator):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
+
+    def warning(self, sides: Sequence[bool]) -> str:
+        if len(self.x) < 3 or not sides[-1]:
+            return ""
+        return (
+            f"linear takes the {self.x[-1]} numbers of each row of the image {shape_text(self.x)} "
+            "and keeps the other axes: flatten is missing before it, unless that is meant"
+        )
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=True)
@@ -89,6 +99,7 @@ class Embedding(Operator):
     """A row of a table for every index: `[L]` becomes `[L, features]`."""
 
     kind = "embedding"
+    synonyms = "embed lookup token_embedding"
     category = "linear"
     takes_indices = True
     features: Count = required("size of a row")

@@ -39,6 +39,7 @@ def statistics_work(groups: Dim, size: Dim) -> Work:
 
 class _Normalization(Operator):
     category = "normalization"
+    takes_value = False
     eps: Positive = option(1e-5, "added to the variance")
     affine: Bool = option(True, "scale and shift each channel by trained numbers")
 
@@ -83,6 +84,7 @@ class BatchNorm(_Normalization):
 
     kind = "batch_norm"
     memory_order = Order.IMAGE
+    synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     whole_numbers = ("num_batches_tracked",)
     momentum: Number = option(0.1, "share of a new batch in the running statistics")
     examples = (
@@ -121,6 +123,7 @@ class LayerNorm(_Normalization):
     """Normalize over the last axes."""
 
     kind = "layer_norm"
+    synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
     examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
 
@@ -157,6 +160,8 @@ class GroupNorm(_Normalization):
 
     kind = "group_norm"
     memory_order = Order.IMAGE
+    takes_value = True
+    synonyms = "gn groupnorm group_normalization"
     groups: Count = required("number of groups of channels")
     examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
 
@@ -188,6 +193,7 @@ class InstanceNorm(_Normalization):
     """Normalize each channel over all its positions."""
 
     kind = "instance_norm"
+    synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
 
@@ -250,6 +256,7 @@ class LocalResponseNorm(Operator):
 
     kind = "local_response_norm"
     memory_order = Order.INPUTS
+    synonyms = "lrn localresponsenorm"
     category = "normalization"
     size: Count = required("number of neighbouring channels")
     alpha: Number = option(1e-4, "weight of the squares")

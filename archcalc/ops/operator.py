@@ -196,6 +196,8 @@ class Operator(ABC):
 
     kind: ClassVar[str]
     """The operator's name in a spec."""
+    synonyms: ClassVar[str] = ""
+    """What PyTorch, Keras, TensorFlow, Caffe and ONNX call it, in lower case: a spec that says so is told our word."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
@@ -212,6 +214,8 @@ class Operator(ABC):
     """Whether the gradients of its weights come as views (`Returned.is_view`)."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
+    takes_value: ClassVar[bool] = True
+    """Whether a spec may write its first argument as its own value: `dropout: 0.5`."""
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
     arguments: ClassVar[dict[str, Argument]] = {}
@@ -223,7 +227,8 @@ class Operator(ABC):
 
     def __init_subclass__(cls) -> None:
         own = declared(cls, lambda name: delattr(cls, name))
-        cls.arguments = {**cls.arguments, **{argument.name: argument for argument in own}}
+        known = {**cls.arguments, **{argument.name: argument for argument in own}}
+        cls.arguments = dict(sorted(known.items(), key=lambda item: not item[1].required))  # those it must have first
         cls._defaults_by_rank = {}
 
     def __init__(self, inputs: Sequence[Shape], **given: Any) -> None:
@@ -332,6 +337,11 @@ class Operator(ABC):
     # -- the rules
 
     @classmethod
+    def principal(cls) -> str | None:
+        """The argument that a spec may write as the operator's own value."""
+        return next(iter(cls.arguments), None) if cls.takes_value else None
+
+    @classmethod
     def left_out_of_piece(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
         """Arguments as a short piece (`conv 3x3 C->C`) means them where it does not give them; else the defaults hold.
 
@@ -378,6 +388,10 @@ class Operator(ABC):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """For each output axis, the input axes that it is made of."""
         return same_axes(len(self.output))
+
+    def warning(self, sides: Sequence[bool]) -> str:
+        """What is allowed but probably not meant; ``sides`` says which axes of the input are sides of an image."""
+        return ""
 
     @abstractmethod
     def keeps(self) -> Keeps:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, minimum, product, ratio, require
+from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, compact, window_count, window_sight
 from archcalc.ops.layout import Order
@@ -24,15 +24,21 @@ from archcalc.ops.operator import (
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
     """Number of pooling windows along one dimension.
 
-    With ``ceil_mode`` a window that is only partly inside counts too, but the last one is dropped if it would start
-    in the padding after the input: that is what PyTorch computes, whatever its documentation says.
+    With ``ceil_mode`` a window counts too that is only partly inside, the first one among them, but not a last one that
+    would start in the padding after the input: PyTorch's ``pooling_output_shape``.
     """
-    count = window_count(n, k, stride, (padding, padding), dilation)
     if not ceil_mode:
-        return count
+        return window_count(n, k, stride, (padding, padding), dilation)
     extent = dilation * (k - 1) + 1
-    rounded_up: Dim = minimum(ceil_div(n + 2 * padding - extent, stride) + 1, ceil_div(n + padding, stride))
-    return rounded_up
+    room = n + 2 * padding
+    require(
+        room + stride - 1 >= extent,
+        lambda: f"the kernel spans {extent} but the padded input only {room}, which is not rounded up to one window",
+    )
+    windows: Dim = ceil_div(room - extent, stride) + 1
+    if not decided(stride + padding <= extent):  # else no window starts so late
+        windows = minimum(windows, ceil_div(n + padding, stride))
+    return windows
 
 
 def largest_work(windows: Dim, taps: Dim) -> Work:
@@ -94,6 +100,7 @@ class MaxPool(_WindowPool):
 
     kind = "max_pool"
     memory_order = Order.IMAGE
+    synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
         example((64, 56, 56), kernel=3, stride=2),
@@ -138,6 +145,7 @@ class AvgPool(_WindowPool):
 
     kind = "avg_pool"
     memory_order = Order.IMAGE
+    synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     count_include_pad: Bool = option(True, "let padding zeros take part in the average")
     examples = (
         example((6, 28, 28), kernel=2),
@@ -218,6 +226,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     """Average pooling to a given output size."""
 
     kind = "adaptive_avg_pool"
+    synonyms = "adaptiveavgpool2d adaptive_avg_pool2d"
     examples = (
         example((8, 7, 7), size=1),
         example((8, 13, 10), size=(6, 5)),
@@ -281,6 +290,7 @@ class GlobalAvgPool(_GlobalPool):
     """The average of every channel."""
 
     kind = "global_avg_pool"
+    synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
@@ -297,6 +307,7 @@ class GlobalMaxPool(_GlobalPool):
     """The largest number of every channel."""
 
     kind = "global_max_pool"
+    synonyms = "gmp globalmaxpooling2d global_max_pooling2d globalmaxpool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def linearized(self) -> Operator:

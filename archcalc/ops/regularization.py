@@ -52,6 +52,7 @@ class Dropout(_TrainingOnly):
     """Zero each element with probability ``p`` while training (Srivastava et al., 2014)."""
 
     kind = "dropout"
+    synonyms = "dropout1d dropout2d dropout3d spatial_dropout2d"
     p: Rate = option(0.5, "probability of a zero")
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
@@ -72,6 +73,7 @@ class StochasticDepth(_TrainingOnly):
     """Drop a residual branch of a sample with probability ``p`` while training (Huang et al., 2016)."""
 
     kind = "stochastic_depth"
+    synonyms = "droppath drop_path drop_connect"
     p: Rate = required("probability of dropping the branch")
     examples = (example((4, 5, 6), p=0.2),)
 
@@ -94,6 +96,7 @@ class Identity(_TrainingOnly):
     """The input, unchanged."""
 
     kind = "identity"
+    synonyms = "noop no_op pass"
     category = "shape"
     examples = (example((4, 5, 6)),)
 

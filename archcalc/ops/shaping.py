@@ -79,6 +79,7 @@ class Flatten(_Shaping):
     """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
 
     kind = "flatten"
+    synonyms = "squeeze"
     is_view = True
     start: Axis = option(0, "first axis that is merged, the batch not counted")
     end: Axis = option(-1, "last axis that is merged")
@@ -117,6 +118,7 @@ class Reshape(_Shaping):
     """The same elements under another shape; one size may be -1."""
 
     kind = "reshape"
+    synonyms = "view unflatten rearrange"
     is_view = True
     shape: Sizes = required("the new shape, the batch not counted")
     examples = (
@@ -166,6 +168,7 @@ class Permute(_Shaping):
     """The axes in another order."""
 
     kind = "permute"
+    synonyms = "transpose swapaxes"
     is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
     examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))
@@ -204,6 +207,7 @@ class Slice(_Shaping):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
+    synonyms = "split narrow crop cropping2d strided_slice gather"
     is_view = True
     axis: Axis = option(0, "the axis, the batch not counted")
     start: Axis = option(0, "first position")
@@ -250,6 +254,7 @@ class Chunk(_Shaping):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
+    synonyms = "split"
     is_view = True
     chunks: Count = required("number of parts")
     index: Axis = option(0, "which part, from 0")
@@ -285,6 +290,7 @@ class ChannelShuffle(_Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
+    synonyms = "shuffle channelshuffle"
     groups: Count = required("number of groups")
     examples = (example((12, 5, 6), groups=3),)
 
@@ -308,6 +314,7 @@ class Pad(_Shaping):
 
     kind = "pad"
     memory_order = Order.IMAGE
+    synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
     mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
         "constant", "what is put there"
@@ -370,6 +377,7 @@ class Upsample(_Shaping):
 
     kind = "upsample"
     memory_order = Order.IMAGE
+    synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
     scale: Scale = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
@@ -434,6 +442,7 @@ class Mean(_Shaping):
     """The average over axes."""
 
     kind = "mean"
+    synonyms = "reduce_mean average"
     category = "pooling"
     over: Axes = option((-2, -1), "the axes, the batch not counted")
     keep_dims: Bool = option(False, "leave the axes with size 1")

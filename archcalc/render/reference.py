@@ -48,8 +48,8 @@ def reference_markdown(names: Sequence[str] = ()) -> str:
         "# Operators",
         "",
         "Made by `archcalc operators --format markdown`, from the operators' own declarations. The first argument may",
-        "stand as the head's value: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`. Axes are counted",
-        "without the batch: 0 is the channels.",
+        "stand as the head's value: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`; where all arguments",
+        "are by name only, none may. Axes are counted without the batch: 0 is the channels.",
         "",
     ]
     lines += ["| operator | what it is | arguments |", "|---|---|---|"]
@@ -57,6 +57,8 @@ def reference_markdown(names: Sequence[str] = ()) -> str:
         arguments = "; ".join(
             f"`{argument.name}` ({default_text(argument)}): {argument.doc}" for argument in operator.arguments.values()
         )
+        if arguments and operator.principal() is None:
+            arguments = f"by name only: {arguments}"
         cells = [f"`{operator.kind}`", " ".join(summary(operator).split()), arguments]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

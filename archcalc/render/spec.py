@@ -208,7 +208,7 @@ def _application(op: Operator) -> list[str]:
             default = defaults[name] if name in defaults else None if argument.required else argument.default(op)
             if argument.required or (type(value), value) != (type(default), default):
                 written[name] = op.given[name]
-    principal = next(iter(op.arguments), None)
+    principal = op.principal()
     head = op.kind
     if not op.joins and principal in written and written[principal] is not None:
         head += f": {_value(written.pop(principal))}"

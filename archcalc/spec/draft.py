@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape
 from archcalc.network import Layer
+from archcalc.spec.limits import limit
 from archcalc.spec.steps import Step
 
 
@@ -22,6 +23,8 @@ class Flow(NamedTuple):
 
 
 NOWHERE = Flow("", None)
+ABSENT = Flow("", None)
+"""What a branch that is left out ends with."""
 
 
 class Named(NamedTuple):
@@ -33,6 +36,8 @@ class Named(NamedTuple):
     first: int
     """Its layers are ``layers[first:last]``."""
     last: int
+    unshared: str = ""
+    """What it is, where `share` cannot take it: `a loop`, or `left out`."""
 
 
 class Mark(NamedTuple):
@@ -84,6 +89,15 @@ class Draft:
         sides = list(islice(reversed(self.sides.items()), end.sides - start.sides))[::-1]
         return Made(path, flows, result, start, end, named, groups, sides)
 
+    def affords(self, made: Made) -> bool:
+        """Whether the limits allow the same once more; where not, the steps are taken until one crosses a limit."""
+        start, end = made.start, made.end
+        return (
+            self.taken + end.taken - start.taken <= limit("steps")
+            and self.work + end.work - start.work <= limit("work")
+            and len(self.layers) + end.layers - start.layers <= limit("layers")
+        )
+
     def repeat(self, made: Made, path: str, flows: list[Flow]) -> Flow:
         """Make the same again, for the block of another path, from ``flows`` of the same shapes."""
         cut = len(made.path)
@@ -97,9 +111,9 @@ class Draft:
             if layer.shares is not None:
                 copy.shares = sources[layer.shares]
             layers.append(copy)
-        for name, ((source, shape), step, variables, first, last) in made.named:
-            flow = Flow(sources[source], shape)
-            self.named[path + name[cut:]] = Named(flow, step, variables, first + shift, last + shift)
+        for name, old in made.named:
+            flow = Flow(sources[old.flow.source], old.flow.shape)
+            self.named[path + name[cut:]] = old._replace(flow=flow, first=old.first + shift, last=old.last + shift)
         for name, block in made.groups:
             self.groups[path + name[cut:]] = block
         for name, source in made.sides:

@@ -60,13 +60,15 @@ class Mistake:
     place: Place | None = None
     attempt: Attempt | None = field(default=None, compare=False, repr=False)
     """The application of an operator that a rule refused, if it is that."""
+    is_warning: bool = False
+    """Whether it is allowed, and only probably not what was meant."""
 
     def __str__(self) -> str:
-        message = printable(self.message, keep="\n")
+        message = f"{'warning' if self.is_warning else 'error'}: {printable(self.message, keep=chr(10))}"
         if self.place is None:
-            return f"error: {message}"
+            return message
         picture = self.place.picture()
-        return f"{self.place}: error: {message}" + (f"\n{picture}" if picture else "")
+        return f"{self.place}: {message}" + (f"\n{picture}" if picture else "")
 
 
 class SpecError(Exception):
@@ -82,8 +84,29 @@ class SpecError(Exception):
         """The same error, with the application that was refused."""
         return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
 
+    def moved(self, place: Place, reason: str) -> SpecError:
+        """The same error at another place, after the reason why it is there; what is there already stays as it is."""
+        return SpecError(
+            mistake
+            if mistake.place is None or mistake.place == place
+            else replace(mistake, message=f"{reason} (line {mistake.place.line + 1}): {mistake.message}", place=place)
+            for mistake in self.mistakes
+        )
+
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+class TooMany(Exception):
+    """So many mistakes that more would not help."""
+
+
+class Overflow(Exception):
+    """A limit is crossed that ends the expansion; holds the error."""
+
+    def __init__(self, error: SpecError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 def nearest(word: str, possible: Iterable[str]) -> str | None:

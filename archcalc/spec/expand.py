@@ -7,20 +7,24 @@ checked, so that one run finds all there is to mend.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import count, repeat
 from typing import Any
 
-from archcalc.arithmetic import Unmet, counted
+from archcalc.arithmetic import Unmet
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator, shape_text
 from archcalc.spec.application import applied
-from archcalc.spec.draft import NOWHERE, Draft, Flow, Made, Named
-from archcalc.spec.errors import Attempt, Mistake, SpecError, did_you_mean, quote
+from archcalc.spec.draft import ABSENT, NOWHERE, Draft, Flow, Made, Named
+from archcalc.spec.errors import Attempt, Mistake, Overflow, SpecError, TooMany, did_you_mean, quote
+from archcalc.spec.evaluation import Evaluation
+from archcalc.spec.joins import disagreement
 from archcalc.spec.limits import exceeded, limit
 from archcalc.spec.names import Names
 from archcalc.spec.scope import Scope
-from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Value
-from archcalc.spec.values import ShapeValue, Unknown, leaves
+from archcalc.spec.steps import Apply, Block, Group, Share, Side, Step, Value, replacing
+from archcalc.spec.values import ShapeValue, Unknown
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
 """How a step is taken: at a flow, in a scope, with variables, and in which turn of its loop."""
@@ -49,6 +53,7 @@ class Expansion:
         self.replacements = replacements
         self.replaced: set[str] = set()
         self.draft = Draft()
+        self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
         self.mistakes: dict[Mistake, None] = {}
         self.failures = 0
@@ -56,6 +61,8 @@ class Expansion:
         self.inside: list[str] = []
         self.nesting = 0
         self.side = self.train = False
+        self.shared: Share | None = None
+        """The outermost step that takes an earlier one again, while it does."""
         self.most_steps, self.most_work = limit("steps"), limit("work")
         self.most_layers, self.most_nesting = limit("layers"), limit("nesting")
 
@@ -65,8 +72,7 @@ class Expansion:
         """Take steps one after another."""
         self.enter(steps)
         for step in steps:
-            once = step.loop is None and step.repeat is None
-            flow = self.attempt(self.once if once else self.step, step, flow, scope, variables)
+            flow = self.attempt(self.chain if step.loops else self.once, step, flow, scope, variables)
         self.nesting -= 1
         return flow
 
@@ -96,46 +102,59 @@ class Expansion:
 
     def note(self, error: SpecError) -> None:
         """Keep mistakes, each once; with very many, stop."""
+        error = self.where_shared(error)
         self.mistakes.update(dict.fromkeys(error.mistakes))
         self.failures += 1
         if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
             raise TooMany
 
-    def step(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """A step with its loops."""
-        if step.loop is None:
-            return self.repeated(step, flow, scope, variables, turn)
-        names = list(step.loop)
-        lists = []
-        for name, value in step.loop.items():
-            values = self.evaluate(value, flow, variables)
-            if not isinstance(values, (list, tuple)):
-                raise value.node.error(f"for takes a list for {name}")
-            lists.append(values)
-        if len({len(values) for values in lists}) > 1:
-            lengths = ", ".join(f"{name} has {len(values)}" for name, values in zip(names, lists, strict=True))
-            raise step.node.error(f"the lists of a for must be of one length: {lengths}")
-        for number, values in enumerate(zip(*lists, strict=True)):
-            inner = self.more(variables, dict(zip(names, values, strict=True)))
-            flow = self.attempt(self.repeated, step, flow, scope, inner, number)
-        return flow
-
-    def repeated(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        if step.repeat is None:
-            return self.once(step, flow, scope, variables, turn)
-        given = self.evaluate(step.repeat, flow, variables)
-        count = counted(given)
-        if count is None or count < 0:
-            raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {given}")
-        if count > self.most_steps:
-            raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
-        for index in range(count):
-            inner = self.more(variables, {"i": index})
-            flow = self.attempt(self.once, step, flow, scope, inner, index)
+    def chain(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+        """A step with its loops, each turn taking what the turn before it gives."""
+        fixed = scope.path + step.name.fill(variables) if step.name is not None and step.name.fixed else None
+        instead = self.replacement(step, fixed, scope) if fixed is not None else None
+        if instead is not None:
+            return self.chain(instead, flow, scope, variables, turn)
+        number = 0
+        for walked in self.evaluation.walked(step, flow, variables):
+            for inner in self.evaluation.repeated(step, flow, walked):
+                flow = self.attempt(self.once, step, flow, scope, inner, number if step.loops else None)
+                number += 1
+        if fixed is not None and step.loops:  # the loop as a whole: what its last turn gives
+            self.draft.named[fixed] = Named(flow, step, variables, 0, 0, "a loop")
         return flow
 
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """One turn of a step: its condition, its inputs, its name."""
+        """One turn of a step; where its `when` leaves it out, what it would have taken passes."""
+        if self.is_there(step, flow, scope, variables):
+            return self.there(step, flow, scope, variables, turn)
+        return self.left_out(step, flow, scope, variables, turn)
+
+    def branch(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+        """One turn of a step that is a branch; where its `when` leaves it out, `ABSENT`."""
+        if self.is_there(step, flow, scope, variables):
+            return self.there(step, flow, scope, variables, turn)
+        self.left_out(step, flow, scope, variables, turn)
+        return ABSENT
+
+    def is_there(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> bool:
+        """Whether its `when` holds, which is asked before `from` is looked up, if it does not ask for `input`."""
+        if step.when is None or step.broken:
+            return True
+        if step.sources and step.when.asks_input:
+            flow = self.names.find(step.sources[0], scope, variables, flow)
+        return self.evaluation.condition(step.when, flow, variables)
+
+    def left_out(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+        """What passes in place of a step: what its `from` names if that is one step, else what came before it."""
+        if step.sources and len(step.sources) == 1:
+            # What is not there may be left out because of that (`from: "s{i - 1}"`, `when: i > 0`).
+            with suppress(SpecError):
+                flow = self.names.find(step.sources[0], scope, variables, flow)
+        self.names.leave_out(step, flow, scope.path, variables, turn)
+        return flow
+
+    def there(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
+        """One turn of a step that is not left out: its inputs, its name."""
         if step.broken:
             _, path = self.names.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
@@ -143,12 +162,6 @@ class Expansion:
         flows = (
             [self.names.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
         )
-        if step.when is not None:
-            condition = self.evaluate(step.when, flows[0], variables)
-            if condition is not True and condition is not False:
-                raise step.when.node.error(f"when takes true or false, not {condition}")
-            if not condition:
-                return flow
         if isinstance(step, Group) and step.name is None:
             outside = self.train
             self.train = self.train or step.train
@@ -158,16 +171,21 @@ class Expansion:
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], variables))
         inner, path = self.names.naming(step, flows[0], scope, variables, turn)
-        return self.take(step, path, flows, inner, variables)
+        instead = self.replacement(step, path, inner)
+        if instead is None:
+            return self.take(step, path, flows, inner, variables)
+        inner.release(path)
+        return self.chain(instead, flow, inner, variables, None)
+
+    def replacement(self, step: Step, path: str, scope: Scope) -> Step | None:
+        """What stands in place of the step of that path, if anything does."""
+        if path not in self.replacements or path in self.replaced:
+            return None
+        self.replaced.add(path)
+        return replacing(self.replacements[path], step, path[len(scope.path) :])
 
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """A step with its name fixed: apply it, and remember it under that name."""
-        if path in self.replacements and path not in self.replaced:
-            self.replaced.add(path)
-            steps = self.replacements[path]
-            step = steps[0] if len(steps) == 1 and not isinstance(steps[0], Side) else Group(step.node, steps=steps)
-            if isinstance(step, Apply) and step.use is not None:
-                step = step.picking(self.chosen(step.use, flows[0], variables))
         first = len(self.draft.layers)
         outside = self.side, self.train
         self.side = self.side or isinstance(step, Side)
@@ -213,7 +231,7 @@ class Expansion:
 
     def chosen(self, use: Value, flow: Flow, variables: dict[str, Any]) -> str:
         """The operator or block that `use` picks."""
-        head = self.evaluate(use, flow, variables)
+        head = self.evaluation.value(use, flow, variables)
         if not isinstance(head, str) or (head not in self.operators and head not in self.blocks):
             hint = did_you_mean(str(head), [*self.blocks, *self.operators])
             raise use.node.error(f"use takes the name of a block or operator, not {quote(str(head))}{hint}")
@@ -224,10 +242,10 @@ class Expansion:
     ) -> Flow:
         """Apply an operator."""
         if step.branches is not None:
-            flows = self.branches(step, flows, scope, variables)
+            flows = self.branches(kind, step, flows, scope, variables)
         names, values = step.given_to_operator(kind)
         given = [
-            value.constant if value.constant is not None else self.argument(value, flows[0], variables)
+            value.constant if value.constant is not None else self.evaluation.argument(value, flows[0], variables)
             for value in values
         ]
         sources, shapes = zip(*flows, strict=True)
@@ -238,7 +256,8 @@ class Expansion:
         except Unmet as error:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = f"{path}: " if scope.path else ""
-            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}")
+            reason = "" if culprit else disagreement(self.draft, flows)
+            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}{reason}")
             arguments = dict(zip(names, given, strict=True))
             raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
@@ -246,17 +265,34 @@ class Expansion:
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
         return Flow(path, op.output)
 
-    def branches(self, step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> list[Flow]:
-        """The flows that a step's branches end with."""
+    def branches(
+        self, kind: type[Operator], step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]
+    ) -> list[Flow]:
+        """The flows that a step's branches end with: one for each turn of each branch that is there."""
         assert step.branches is not None
         if not step.branches:
             raise step.node.error(f"{step.head} has no branches")
         if len(flows) > 1:
             raise step.node.error(f"{step.head} takes branches or from: [several names], not both")
         self.enter(step.branches)
-        flows = [self.attempt(self.step, branch, flows[0], scope, variables) for branch in step.branches]
+        ends = [end for branch in step.branches for end in self.turns(branch, flows[0], scope, variables)]
         self.nesting -= 1
-        return flows
+        found = [end for end in ends if end is not ABSENT]
+        if len(found) < min(len(step.branches), kind.least_inputs):
+            raise step.node.error(
+                f"{step.head} needs {kind.least_inputs} branches, and when leaves out all but {len(found)}; "
+                "for the input itself in place of a branch, make it a list: - - {…, when: …}"
+            )
+        return found
+
+    def turns(self, branch: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> list[Flow]:
+        """What each turn of a branch ends with: all of them start at the same flow."""
+        number = count() if branch.loops else repeat(None)
+        return [
+            self.attempt(self.branch, branch, flow, scope, inner, next(number))
+            for walked in self.evaluation.walked(branch, flow, variables)
+            for inner in self.evaluation.repeated(branch, flow, walked)
+        ]
 
     def block(
         self, block: Block, step: Apply, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
@@ -276,7 +312,7 @@ class Expansion:
         self.draft.groups[path] = block.name
         alike = self.likeness(block, flows, own)
         made = self.made.get(alike) if alike else None
-        if made is not None and self.affords(made):
+        if made is not None and self.draft.affords(made):
             return self.draft.repeat(made, path, flows)
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
@@ -310,42 +346,49 @@ class Expansion:
             return None
         return alike
 
-    def affords(self, made: Made) -> bool:
-        """Whether the limits allow the same once more; where not, the steps are taken until one crosses a limit."""
-        draft, start, end = self.draft, made.start, made.end
-        return (
-            draft.taken + end.taken - start.taken <= self.most_steps
-            and draft.work + end.work - start.work <= self.most_work
-            and len(draft.layers) + end.layers - start.layers <= self.most_layers
-        )
-
     def block_variables(
         self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
     ) -> dict[str, Any]:
         """A block's parameters: what the step gives, then the defaults, each of which may use those before it."""
         given = step.given_to_block(block)
-        own = self.more(self.globals, {"input": ShapeValue(flows[0].shape)})
+        own = self.evaluation.more(self.globals, {"input": ShapeValue(flows[0].shape)})
         for input_name, flow in zip(block.inputs, flows, strict=True):
             own[input_name] = ShapeValue(flow.shape)
         for parameter, default in block.params.items():
             value = given.get(parameter)
             if value is not None:
-                own[parameter] = self.evaluate(value, flows[0], variables)
+                own[parameter] = self.evaluation.value(value, flows[0], variables)
             elif default is not None:
-                own[parameter] = self.evaluate(default, flows[0], own)
+                own[parameter] = self.evaluation.value(default, flows[0], own)
             else:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own
 
+    def where_shared(self, error: SpecError) -> SpecError:
+        """The mistakes of steps that are shared, where `share` stands: where the steps stand they are none."""
+        if self.shared is None:
+            return error
+        return error.moved(self.shared.node.place, f"{quote(self.shared.target.node.text)} does not fit here")
+
     def share(self, step: Share, earlier: Named, path: str, flows: list[Flow], scope: Scope) -> Flow:
         """Take an earlier step again, at another input, with the same weights."""
+        name = quote(step.target.node.text)
+        if earlier.unshared:
+            hint = "share one of its turns" if earlier.unshared == "a loop" else "it has no weights here"
+            raise step.node.error(f"{name} is {earlier.unshared}, so cannot be shared: {hint}")
         first = len(self.draft.layers)
-        result = self.apply(earlier.step, path, flows, scope, earlier.variables)
+        outside, self.shared = self.shared, self.shared or step
+        try:
+            result = self.apply(earlier.step, path, flows, scope, earlier.variables)
+        except SpecError as error:
+            raise self.where_shared(error) from None
+        finally:
+            self.shared = outside
         again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]
         if result.shape is None:
             return result
         if len(again) != len(before):
-            raise step.node.error(f"{quote(step.target.node.text)} has other layers at this input, so cannot be shared")
+            raise step.node.error(f"{name} has other layers at this input, so cannot be shared")
         for layer, original in zip(again, before, strict=True):
             if layer.op.weights() != original.op.weights():
                 raise step.node.error(
@@ -355,40 +398,3 @@ class Expansion:
             if original.op.weights():
                 layer.shares = original.shares or original.name
         return result
-
-    # -- numbers
-
-    def argument(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
-        """The value of an operator's argument: a number, a word or a list of such, but no shape."""
-        result = self.evaluate(value, flow, variables)
-        if result.__class__ is int:  # as most are
-            return result
-        if any(isinstance(one, ShapeValue) for one in leaves(result)):
-            raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
-        return result
-
-    def evaluate(self, value: Value, flow: Flow, variables: dict[str, Any]) -> Any:
-        """The value of an expression, `input` being the shape of ``flow``."""
-        if value.constant is not None:
-            return value.constant
-        if value.asks_input:
-            variables["input"] = ShapeValue(flow.shape)
-        self.draft.work += value.weight
-        return value.evaluate(variables)
-
-    def more(self, variables: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
-        """The variables and others, for steps that remember them: their memory counts as work."""
-        self.draft.work += len(variables) // 8
-        return variables | others
-
-
-class TooMany(Exception):
-    """So many mistakes that more would not help."""
-
-
-class Overflow(Exception):
-    """A limit is crossed that ends the expansion; holds the error."""
-
-    def __init__(self, error: SpecError) -> None:
-        super().__init__(error)
-        self.error = error

@@ -116,9 +116,10 @@ def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
 class Piece:
     """A few steps on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
 
-    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`; `repeat=L` takes
-    it L times. What a step leaves out is what its operator says (`Operator.left_out_of_piece`): a convolution keeps the
-    size and has no bias. The input is `[C, H, W]`, C being what the first step takes.
+    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, or short: `s2` is
+    a stride of 2, `p` padding, `d` dilation, `g` groups. `repeat=L` takes it L times. What a step leaves out is what
+    its operator says (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input is
+    `[C, H, W]`, C being what the first step takes.
     """
 
     text: str
@@ -191,7 +192,7 @@ class PieceStep:
         if self.kernel:
             values = [evaluate(text, numbers) for text in self.kernel]
             if "kernel" not in kind.arguments:
-                given[next(iter(kind.arguments), "value")] = values[0]
+                given[kind.principal() or "value"] = values[0]
             else:
                 given["kernel"] = values[0] if len(values) == 1 else values
         if self.channels:
@@ -223,6 +224,9 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+SHORT = {"s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+"""Letters before a number that stand for an argument's name: `conv 3x3 s2 p1`."""
+_SHORT = re.compile(rf"([{''.join(SHORT)}])(\d+)")
 _STEP = re.compile(r"(\w+)\s*(?:\((.*)\)|(.*))$", re.DOTALL)
 
 
@@ -247,6 +251,10 @@ def _read(text: str) -> PieceStep:
                 hint = did_you_mean(name, registry()[kind].arguments)
                 raise SpecError(f"{kind} has no argument {quote(name)}{hint}")
             step.arguments[name.strip()] = value.strip()
+        elif (short := _SHORT.fullmatch(word)) and SHORT[short.group(1)] in registry()[kind].arguments:
+            step.arguments[SHORT[short.group(1)]] = short.group(2)
+        elif word and step.kernel:
+            raise SpecError(f"{quote(text)} has two kernels: {quote('x'.join(step.kernel))} and {quote(word)}")
         elif word:
             step.kernel = re.split(r"(?<=\w)x(?=\w)", word) if re.fullmatch(r"\w+x\w+", word) else [word]
     if len(set(step.kernel)) == 1:

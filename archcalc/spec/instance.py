@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from archcalc.arithmetic import Shape
 from archcalc.network import Network
 from archcalc.spec.draft import Flow
-from archcalc.spec.errors import Mistake, SpecError, did_you_mean, quote
-from archcalc.spec.expand import Expansion, Overflow, TooMany
+from archcalc.spec.errors import Mistake, Overflow, SpecError, TooMany, did_you_mean, quote
+from archcalc.spec.expand import Expansion
 from archcalc.spec.scope import Scope
 from archcalc.spec.source import AnyNode, Scalar, Sequence
 from archcalc.spec.source import Mapping as MappingNode
 from archcalc.spec.steps import DOTTED, Template, Value
-from archcalc.spec.values import ShapeValue, is_plain
+from archcalc.spec.values import ExpressionError, ShapeValue, checked, is_plain
 
 if TYPE_CHECKING:
     from archcalc.spec.language import Spec
@@ -67,6 +67,10 @@ class Instance:
             if name not in spec.params and name not in (free := spec.free_dimensions()):
                 hint = did_you_mean(name, [*spec.params, *free])
                 raise SpecError(f"{spec.name} has no parameter {quote(name)}{hint}")
+            try:
+                checked(self.settings[name])
+            except ExpressionError as error:
+                raise SpecError(f"{name}: {error}") from None
 
     def _variables(self) -> dict[str, Any]:
         spec, settings = self.spec, self.settings
@@ -97,7 +101,21 @@ class Instance:
             raise SpecError(
                 f"{spec.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
             )
-        return {name: given[name] if name in given else self._shape(node, variables) for name, node in nodes.items()}
+        return {
+            name: self._given_shape(name, node) if name in given else self._shape(node, variables)
+            for name, node in nodes.items()
+        }
+
+    def _given_shape(self, name: str, node: AnyNode) -> Shape:
+        """A shape that replaces the spec's own, of as many sizes."""
+        shape, own = self.inputs[name], node.items if isinstance(node, Sequence) else ()
+        if len(shape) != len(own):
+            sizes = ",".join(Value(size).text for size in own)
+            raise SpecError(
+                f"the input of {self.variant.name} has {len(own)} sizes, {sizes}: --input {','.join(map(str, shape))} "
+                f"gives {len(shape)}"
+            )
+        return shape
 
     def _input_name(self, key: Scalar) -> str:
         name = Template(key).fill({})

@@ -1,15 +1,16 @@
-"""Checking a spec with all its variants."""
+"""Checking a spec with all its variants: what is wrong, and what is allowed but probably not meant."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from archcalc.network import Network
 from archcalc.spec.errors import Mistake, SpecError
 from archcalc.spec.library import open_spec
 
 
 def lint(path: Path) -> list[Mistake]:
-    """Every mistake in a spec and its variants; sizes that are left open are tried as symbols."""
+    """Every mistake and every warning of a spec and its variants; sizes that are left open are tried as symbols."""
     found: dict[Mistake, None] = {}
     try:
         spec = open_spec(path)
@@ -24,7 +25,25 @@ def lint(path: Path) -> list[Mistake]:
 
             settings = {name: sympy.Symbol(name, integer=True, positive=True) for name in open_sizes}
         try:
-            spec.network(variant, settings)
+            found.update(dict.fromkeys(warnings(spec.network(variant, settings))))
         except SpecError as error:
             found.update(dict.fromkeys(error.mistakes))
+    return list(found)
+
+
+def warnings(network: Network) -> list[Mistake]:
+    """What operators warn of, given which of their input's axes are sides of an image."""
+    sides: dict[str, tuple[bool, ...]] = {
+        name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
+        for name, shape in network.inputs.items()
+    }
+    found: dict[Mistake, None] = {}
+    for layer in network:
+        given = sides[layer.inputs[0]]
+        made = [bool(axes) and all(given[axis] for axis in axes) for axes in layer.op.axes()]
+        warning = layer.op.warning(given)
+        if warning:
+            found[Mistake(warning, layer.place, is_warning=True)] = None
+            made[-1] = False  # once is enough for all that follows from it
+        sides[layer.name] = tuple(made)
     return list(found)

@@ -7,7 +7,7 @@ from typing import Any
 from archcalc.spec.draft import Draft, Flow, Named
 from archcalc.spec.errors import did_you_mean, quote
 from archcalc.spec.scope import Scope
-from archcalc.spec.steps import Apply, Share, Step, Template
+from archcalc.spec.steps import Apply, Group, Share, Step, Template
 from archcalc.spec.values import ShapeValue
 
 EDGE_WORK = 10
@@ -44,6 +44,22 @@ class Names:
             scope.loops[loop] = scope.inner(path, numbered=False)
         inner = scope.loops[loop]
         return inner, inner.path + inner.next_name("", step)
+
+    def leave_out(self, step: Step, flow: Flow, path: str, variables: dict[str, Any], turn: int | None = None) -> None:
+        """Let the name of a step that is left out, and those of the steps in it, mean what passes in its place.
+
+        Another step may have the name: of steps that are alternatives, it means the one that is there.
+        """
+        self.draft.taken += 1
+        if step.name is not None:
+            if step.name.fixed and turn is not None:
+                return
+            path += step.name.fill(variables)
+            self.draft.named.setdefault(path, Named(flow, step, variables, 0, 0, "left out"))
+            path += "."
+        for inner in step.steps if isinstance(step, Group) else ():
+            if inner.name is None or inner.name.fixed:
+                self.leave_out(inner, flow, path, variables)
 
     def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
         """The flow that `from` names."""

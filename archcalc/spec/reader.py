@@ -11,9 +11,10 @@ from typing import Any
 
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.spec.errors import SpecError, quote
 from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
 from archcalc.spec.steps import DOTTED, MODIFIERS, SPECIAL_HEADS, Apply, Group, Share, Side, Step, Template, Value
+from archcalc.spec.synonyms import argument_hint, operator_hint
 
 
 class Reader:
@@ -80,12 +81,29 @@ class Reader:
         """The keys that could be the step's head. An argument may be called like an operator (`dropout: 0.1`)."""
         keys = [key for key in node.pairs if key not in MODIFIERS]
         heads = [key for key in keys if key in SPECIAL_HEADS or key in self.operators or key in self.block_names]
+        if len(keys) > 1 and isinstance(node.get("layers"), Scalar):  # `layers: 2` is somebody's argument
+            heads = [key for key in heads if key != "layers"]
         if len(heads) > 1:
             fitting = [head for head in heads if set(keys) - {head} <= set(self._argument_names(head))]
             heads = fitting if len(fitting) == 1 else heads
         if not heads:
-            heads = [key for key in keys if isinstance(node.get(key), Sequence)]
+            heads = [key for key in keys if self._are_steps(node.get(key))]
+        if heads and not self._may_stand_beside(keys[0], heads[0]):
+            return []
         return heads
+
+    def _are_steps(self, node: AnyNode | None) -> bool:
+        """Whether this can be a group's list of steps: none of its items is a number or a list."""
+        return isinstance(node, Sequence) and not any(
+            isinstance(item, Sequence) or (isinstance(item, Scalar) and not item.text.isidentifier())
+            for item in node.items
+        )
+
+    def _may_stand_beside(self, first: str, head: str) -> bool:
+        """Whether the first key is the head, or an argument of it, be it misspelled: else an unknown operator."""
+        if head not in self.operators or first == head:
+            return True
+        return "did you mean" in argument_hint(first, [*self._argument_names(head), *MODIFIERS])
 
     def _argument_names(self, head: str) -> list[str]:
         if head in self.operators:
@@ -103,12 +121,13 @@ class Reader:
         keys = [key for key, _ in node if key.text not in MODIFIERS]
         if not keys:
             return node.error("a step needs an operator, a block or a group beside its name")
-        return self._unknown_head(keys[0])
+        arguments = {name for operator in self.operators.values() for name in operator.arguments}
+        return self._unknown_head(next((key for key in keys if key.text not in arguments), keys[0]))
 
     def _unknown_head(self, key: Scalar) -> SpecError:
-        hint = did_you_mean(key.text, self._possible_heads())
         if key.text in MODIFIERS:
             return key.error(f"a step needs an operator, a block or a group beside {key.text}")
+        hint = operator_hint(key.text, self._possible_heads())
         return key.error(f"there is no operator or block {quote(key.text)}{hint}")
 
     def _known_head(self, node: Scalar) -> None:
@@ -120,6 +139,8 @@ class Reader:
     def _apply(self, node: Mapping, key: Scalar, value: AnyNode) -> Apply:
         step = Apply(node, head=key.text)
         operator = self.operators.get(key.text)
+        if operator is None or not operator.joins:
+            self._check_no_group(key, value)
         if key.text == "use":
             step.use, step.head = Value(value), ""
             step.use.check()
@@ -127,6 +148,8 @@ class Reader:
             if not is_empty(value):
                 step.branches = self._branches(value)
         elif not is_empty(value):
+            if operator is not None and operator.principal() is None:
+                raise key.error(_takes_no_value(operator))
             step.principal = Value(value)
             step.keys[""] = key
         self._arguments(node, step, operator)
@@ -134,13 +157,21 @@ class Reader:
             self._check_value(step.principal, self._words(operator, None))
         return step
 
+    def _check_no_group(self, key: Scalar, value: AnyNode) -> None:
+        """State that this is no group whose name is that of an operator or a block."""
+        what = "an operator" if key.text in self.operators else "a block"
+        for item in value.items if isinstance(value, Sequence) else ():
+            word = isinstance(item, Scalar) and what == "an operator" and item.text in self.operators
+            if word or isinstance(item, Mapping):
+                raise key.error(f"{key.text} is {what}: a group of that name is {{name: {key.text}, layers: [...]}}")
+
     def _arguments(self, node: Mapping, step: Apply, operator: type[Operator] | None) -> None:
         possible = self._argument_names(step.head)
         for key, value in node:
             if key.text in MODIFIERS or key.text == (step.head or "use"):
                 continue
             if step.use is None and key.text not in possible:
-                hint = did_you_mean(key.text, [*possible, *MODIFIERS])
+                hint = argument_hint(key.text, [*possible, *MODIFIERS])
                 self.mistakes.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
                 step.broken = True
                 continue
@@ -149,9 +180,9 @@ class Reader:
             self._check_value(step.arguments[key.text], self._words(operator, key.text))
 
     def _words(self, operator: type[Operator] | None, argument: str | None) -> tuple[str, ...]:
-        if operator is None or not operator.arguments:
+        if operator is None:
             return ()
-        name = argument or next(iter(operator.arguments))
+        name = argument or operator.principal()
         return operator.arguments[name].words if name in operator.arguments else ()
 
     def _check_value(self, value: Value, words: tuple[str, ...]) -> None:
@@ -203,8 +234,13 @@ class Reader:
                 step.loop = self._loop(value)
             elif key.text == "train":
                 step.train = self.flag(node, "train")
+                if not step.train:
+                    raise value.error(
+                        "train: false changes nothing: train: true marks a step that exists only in training, "
+                        "and every weight counts as trained"
+                    )
             elif not isinstance(step, Apply):
-                hint = did_you_mean(key.text, [*MODIFIERS, "numbered"])
+                hint = argument_hint(key.text, [*MODIFIERS, "numbered"])
                 self.mistakes.append(key.error(f"beside {quote(head)} there is no place for {quote(key.text)}{hint}"))
 
     def _name(self, step: Step, value: AnyNode) -> Template:
@@ -227,3 +263,11 @@ class Reader:
             loop[key.text] = Value(value)
             self._check_value(loop[key.text], ())
         return loop
+
+
+def _takes_no_value(operator: type[Operator]) -> str:
+    """That an operator has no value of its own, and what can be written instead."""
+    if not operator.arguments:
+        return f"{operator.kind} takes no value: write it as a word of its own"
+    named = f"{{{operator.kind}, {next(iter(operator.arguments))}: …}}"
+    return f"{operator.kind} takes no value, its sizes are its input's: write {operator.kind}, or {named}"

@@ -53,7 +53,7 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
         "propertyNames": {"pattern": IDENTIFIER},
         "additionalProperties": {"anyOf": [{"type": "array", "items": VALUE}, EXPRESSION]},
     },
-    "train": {"description": "Whether it exists only in training.", "type": "boolean"},
+    "train": {"description": "That it exists only in training.", "const": True},
 }
 """What may stand beside any head."""
 
@@ -110,7 +110,7 @@ def operator_schema(operator: type[Operator]) -> Schema:
     """A step whose head is the operator."""
     arguments = operator.arguments
     required = [name for name, argument in arguments.items() if argument.required]
-    principal = next(iter(arguments), None)
+    principal = operator.principal()
     if operator.joins:
         value: Schema = {"anyOf": [NOTHING, {"$ref": "#/$defs/branches"}]}
     elif principal is None:

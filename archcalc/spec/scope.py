@@ -55,6 +55,10 @@ class Scope:
         self.names[name] = step.node.line
         return name
 
+    def release(self, path: str) -> None:
+        """Give back the name of a step that another stands for."""
+        del self.names[path[len(self.path) :]]
+
     def next_name(self, word: str, step: Step) -> str:
         """The next free name: `conv1`, `conv2`, …; in a numbered scope, and for no word, `0`, `1`, …"""
         if self.numbered:

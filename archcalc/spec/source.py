@@ -8,6 +8,7 @@ The tree is made from YAML's events with a stack of our own, so that no input, h
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,12 +144,7 @@ def parse(document: Document) -> Mapping:
     try:
         root = _compose(document)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(document.file, document.lines, mark.line, mark.column) if mark else None
-        if "nesting depth" in (error.problem or ""):  # libyaml looks ahead, and has a bound of its own
-            raise SpecError(exceeded("depth", "this is nested too deep"), place) from None
-        problem = ": ".join(part for part in (error.context, error.problem) if part)
-        raise SpecError(f"this is not YAML: {problem}{_hint(document, place)}", place) from None
+        raise _not_yaml(document, error) from None
     except yaml.reader.ReaderError as error:
         line = document.text[: error.position].count("\n")
         column = error.position - (document.text.rfind("\n", 0, error.position) + 1)
@@ -161,10 +157,67 @@ def parse(document: Document) -> Mapping:
     return root
 
 
-def _hint(document: Document, place: Place | None) -> str:
-    if place and place.line < len(document.lines) and "\t" in document.lines[place.line]:
+def _not_yaml(document: Document, error: yaml.MarkedYAMLError) -> SpecError:
+    """A parser's error in plain words, where its cause stands."""
+    if "nesting depth" in str(error.problem):  # PyYAML's own bound, which reads ahead of ours
+        return SpecError(exceeded("depth", "this is nested too deep"))
+    start, mark = error.context_mark, error.problem_mark or error.context_mark
+    opened = _unclosed(document.lines, start.line, start.column) if start is not None else None
+    if opened is not None:
+        line, column = opened
+        bracket = document.lines[line][column]
+        return SpecError(f"this is not YAML: this {bracket} is never closed", _place_at(document, line, column))
+    if mark is None:
+        return SpecError(f"this is not YAML: {error.problem}")
+    problem = ": ".join(part for part in (error.context, error.problem) if part)
+    hint = _hint(document.lines[mark.line] if mark.line < len(document.lines) else "", mark.column)
+    return SpecError(f"this is not YAML: {problem}{hint}", _place_at(document, mark.line, mark.column))
+
+
+def _place_at(document: Document, line: int, column: int) -> Place:
+    return Place(document.file, document.lines, line, column)
+
+
+def _hint(line: str, column: int) -> str:
+    """What was probably overlooked in a line, whose fault was seen at that column."""
+    if "\t" in line:
         return "; YAML is indented by spaces, and this line has a tab"
+    before = re.search(r"[\w.]+$", line[:column])
+    if line[column : column + 1] == "[" and before:
+        expression = before.group() + line[column:].partition("]")[0][:60] + "]"
+        return f'; inside braces an expression with brackets stands in quotes: "{expression}"'
     return ""
+
+
+_CLOSES = {"}": "{", "]": "["}
+
+
+def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | None:
+    """The brace or bracket that is not closed, of those from this one on; None if it is closed, or is none."""
+    if lines[line][column : column + 1] not in ("{", "["):
+        return None
+    opened: list[tuple[int, int]] = []
+    quoted = ""
+    for number in range(line, len(lines)):
+        start = column if number == line else 0
+        before = " "
+        for at, one in enumerate(lines[number][start:], start):
+            if quoted:
+                quoted = "" if one == quoted else quoted
+            elif one == "#" and before == " ":
+                break
+            elif one in "'\"" and before in " {[,:":
+                quoted = one
+            elif one in "{[":
+                opened.append((number, at))
+            elif one in _CLOSES:
+                last, place = opened.pop()
+                if lines[last][place] != _CLOSES[one]:
+                    return last, place
+                if not opened:
+                    return None
+            before = one
+    return opened[-1] if opened and not quoted else None
 
 
 def _compose(document: Document) -> AnyNode | None:

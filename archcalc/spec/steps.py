@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archcalc.ops.operator import Operator
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.spec.errors import SpecError, quote
 from archcalc.spec.expression import Expression, Variables, parse_expression
 from archcalc.spec.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.spec.synonyms import argument_hint
 from archcalc.spec.values import ExpressionError, checked
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
@@ -21,10 +22,12 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("asks_input", "constant", "expression", "items", "node", "weight")
+    __slots__ = ("asks_input", "constant", "expression", "items", "may_be_text", "node", "weight")
 
-    def __init__(self, node: AnyNode) -> None:
+    def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
+        self.may_be_text = in_list and isinstance(node, Scalar) and node.quoted
+        """Whether it stands in quotes in a list: it is a text where it is no expression over what is known."""
         self.expression: Expression | None = None
         self.weight = 1
         """A bound of the cost of evaluating it, once it is parsed."""
@@ -34,7 +37,7 @@ class Value:
         """Its value where that is always the same, once it is parsed; None where it is not."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
-            self.items = [Value(item) for item in node.items]
+            self.items = [Value(item, in_list=True) for item in node.items]
         elif isinstance(node, Mapping):
             raise node.error("a number, an expression or a list is expected here, and this is a mapping")
 
@@ -47,7 +50,8 @@ class Value:
         for item in self.items:
             item.check()
         if isinstance(self.node, Scalar):
-            self._parse(self.node)
+            if not self._is_text():
+                self._parse(self.node)
         else:
             self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
             self.asks_input = any(item.asks_input for item in self.items)
@@ -62,6 +66,16 @@ class Value:
             self.asks_input = "input" in self.expression.names
             self.constant = self.expression.constant
         return self.expression
+
+    def _is_text(self) -> bool:
+        """Whether it is no expression, and may be a text; then that is its value."""
+        if self.may_be_text and self.expression is None:
+            try:
+                parse_expression(self.text)
+            except ExpressionError:
+                self.constant = self.text
+                return True
+        return False
 
     def with_words(self, words: Series[str]) -> Value:
         """This value where a text that is one of ``words`` stands for itself."""
@@ -80,8 +94,13 @@ class Value:
         node = self.node
         if not isinstance(node, Scalar):
             return self._list(node, variables)
+        if self._is_text():
+            return node.text
+        expression = self.expression or self._parse(node)
+        if self.may_be_text and not all(name in variables for name in expression.names):
+            return node.text
         try:
-            return (self.expression or self._parse(node)).evaluate(variables)
+            return expression.evaluate(variables)
         except ExpressionError as error:
             raise located(node, error) from None
 
@@ -128,6 +147,13 @@ class Template:
         self._name: str | None = None
         """The name, once it is known to be good and always the same."""
 
+    @classmethod
+    def fixed_as(cls, name: str, node: AnyNode) -> Template:
+        """The template of a name that is known."""
+        template = cls.__new__(cls)
+        template.node, template.parts, template.weight, template._name = node, [name], 0, name  # type: ignore[assignment]
+        return template
+
     @property
     def fixed(self) -> bool:
         """Whether it is the same in every turn of a loop."""
@@ -166,6 +192,11 @@ class Step:
     broken: bool = False
     """Whether its form has a mistake, which is noted already: it is not expanded."""
 
+    @property
+    def loops(self) -> bool:
+        """Whether it has a `for` or a `repeat`."""
+        return self.loop is not None or self.repeat is not None
+
 
 @dataclass(slots=True)
 class Apply(Step):
@@ -191,7 +222,7 @@ class Apply(Step):
     def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
         """Names and values of the arguments of the operator that is its head, its own value first."""
         if self._of_operator is None:
-            given = self._given(self.head, operator.arguments)
+            given = self._given(self.head, operator.arguments, operator.principal())
             values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
             self._of_operator = tuple(given), values
         return self._of_operator
@@ -199,18 +230,18 @@ class Apply(Step):
     def given_to_block(self, block: Block) -> dict[str, Value]:
         """The parameters that it gives to the block that is its head."""
         if self._of_block is None:
-            self._of_block = self._given(f"the block {block.name}", block.params)
+            self._of_block = self._given(f"the block {block.name}", block.params, next(iter(block.params), None))
         return self._of_block
 
-    def _given(self, head: str, possible: Collection[str]) -> dict[str, Value]:
+    def _given(self, head: str, possible: Collection[str], principal: str | None) -> dict[str, Value]:
         given: dict[str, Value] = {}
         if self.principal is not None:
-            if not possible:
+            if principal is None:
                 raise self.keys[""].error(f"{head} takes no value: write it as a word of its own")
-            given[next(iter(possible))] = self.principal
+            given[principal] = self.principal
         for argument, value in self.arguments.items():
             if argument not in possible:
-                hint = did_you_mean(argument, possible)
+                hint = argument_hint(argument, possible)
                 raise self.keys[argument].error(f"{head} has no argument {quote(argument)}{hint}")
             if argument in given:
                 raise self.keys[argument].error(f"{argument} is given twice: as {self.head}'s own value and by name")
@@ -239,6 +270,20 @@ class Share(Step):
     """An earlier step once more, with the same weights."""
 
     target: Template = field(kw_only=True)
+
+
+def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
+    """Steps in place of another: under its name, and taking what it took where they do not say otherwise.
+
+    A single step is taken as it is; several, and one with a name of its own, are a group.
+    """
+    step = steps[0] if len(steps) == 1 and not isinstance(steps[0], Side) else None
+    if step is None or (step.name is not None and step.name.node.text != name):
+        step = Group(replaced.node, steps=steps)
+    step = replace(step, name=Template.fixed_as(name, step.node), sources=step.sources or replaced.sources)
+    if isinstance(step, Apply):
+        step.picked = {}
+    return step
 
 
 @dataclass(slots=True)

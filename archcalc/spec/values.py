@@ -107,8 +107,8 @@ def checked(value: Any) -> Any:
             return checked(value.numerator)
         if max(value.numerator.bit_length(), value.denominator.bit_length()) > limit("digits") * 3.33:
             raise ExpressionError(exceeded("digits", "this fraction is too long"), 0, 0)
-    elif kind is float and not math.isfinite(value):
-        raise ExpressionError("the result is not a finite number", 0, 0)
+    elif (kind is float and not math.isfinite(value)) or kind is complex:
+        raise ExpressionError("the result is not a finite real number", 0, 0)
     elif kind is list and _length(value) > MAX_LIST:
         raise ExpressionError(f"a list has at most {MAX_LIST} values, those of lists in it counted", 0, 0)
     return value

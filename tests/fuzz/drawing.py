@@ -133,7 +133,7 @@ class Drawing:
     def step(self, kind: type[Operator], given: dict[str, Any]) -> Step:
         """The operator as a step: its first argument beside its name or under its own."""
         given = dict(given)
-        principal = next(iter(kind.arguments), None)
+        principal = kind.principal()
         head = None
         if principal in given and given[principal] is not None and not kind.joins and not self.chance(6):
             head = given.pop(principal)

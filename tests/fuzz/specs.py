@@ -7,6 +7,8 @@ refusing with anything but a `SpecError` fails at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import yaml
@@ -17,6 +19,7 @@ import archcalc
 from archcalc import SpecError
 from archcalc.arithmetic import Shape, product
 from archcalc.network import Network
+from tests.fuzz.control import FORMS, Form, Said
 from tests.fuzz.drawing import Draw, Drawing, Step, is_small
 
 
@@ -29,6 +32,8 @@ class Author(Drawing):
         self.params: dict[str, Any] = {}
         self.blocks: dict[str, Any] = {}
         self.steps: list[Any] = []
+        self.meant: list[Any] = []
+        """The same network without the words of control that were tried: loops written out, what is left out left out."""
         self.network: Network | None = None
 
     # -- steps; each gives a step for a flow of that shape, or None
@@ -269,13 +274,17 @@ class Author(Drawing):
 
     # -- the spec
 
-    def text(self) -> str:
-        """The spec so far."""
+    def text(self, steps: list[Any] | None = None) -> str:
+        """The spec so far, or the same with other steps."""
         tree = dict(self.head)
         for key, value in (("params", self.params), ("blocks", self.blocks)):
             if value:
                 tree[key] = value
-        return str(yaml.dump({**tree, "layers": self.steps}, Dumper=Plain, sort_keys=False, width=100))
+        return str(
+            yaml.dump(
+                {**tree, "layers": self.steps if steps is None else steps}, Dumper=Plain, sort_keys=False, width=100
+            )
+        )
 
     def begin(self) -> None:
         """The input, and a first step: any operator, at one of its own examples or at a random shape."""
@@ -329,15 +338,19 @@ class Author(Drawing):
         self.network = network
         return True
 
-    def write(self) -> str:
-        """A spec."""
+    def write(self, only: Sequence[Form] = ()) -> str:
+        """A spec; of steps of some forms only, if they are given."""
         self.begin()
         if not self.attempt():
             self.steps = ["identity"]
             assume(self.attempt())
+        self.meant = list(self.steps)
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
         kinds += [self.gate, self.moved, self.attend, self.heads]
+        kinds += [partial(form, self) for form in FORMS]
+        if only:
+            kinds = [partial(form, self) for form in only]
         for _ in range(self.number(1, 7)):
             assert self.network is not None
             shape = self.network.shape_of(self.network.outputs[0])
@@ -345,10 +358,13 @@ class Author(Drawing):
             step = self.pick(kinds)(shape)
             if step is None:
                 continue
-            added = step if isinstance(step, list) else [step]
+            said, meant = step if isinstance(step, Said) else (step, step)
+            added = said if isinstance(said, list) else [said]
             self.steps.extend(added)
+            self.meant.extend(meant if isinstance(meant, list) else [meant])
             if not self.attempt():
                 del self.steps[-len(added) :]
+                del self.meant[-len(meant) if isinstance(meant, list) else -1 :]
                 self.params, self.blocks = before
         return self.text()
 
@@ -364,3 +380,34 @@ class Plain(yaml.SafeDumper):
 def specs(draw: Draw) -> str:
     """YAML of a valid spec."""
     return Author(draw).write()
+
+
+@st.composite
+def meanings(draw: Draw) -> tuple[str, str]:
+    """A valid spec of words of control, and the same written out."""
+    author = Author(draw)
+    return author.write(FORMS), author.text(author.meant)
+
+
+@st.composite
+def replacements(draw: Draw) -> tuple[str, str, str]:
+    """A spec, one that replaces a step of it, and the same as one spec with the other step in its place."""
+    author = Author(draw)
+    author.write()
+    assert author.network is not None
+    shape = author.network.shape_of(author.network.outputs[0])
+    last = author.earlier(shape)[-1]
+    swaps = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    assume(all(swaps))
+    [old, new] = [swap[0] for swap in swaps if swap is not None]
+    control = (
+        {"repeat": author.number(0, 3)},
+        {"when": "false"},
+        {"from": last},
+        {"for": {"k": [5, 6]}, "when": "k > 5"},
+    )
+    new |= {key: value for one in control if author.chance(2) for key, value in one.items()}
+    base = author.text([*author.steps, {**old, "name": "swapped"}, "identity"])
+    meant = author.text([*author.steps, {**new, "name": "swapped"}, "identity"])
+    extending = {"name": "fuzz", "extends": "base.yaml", "replace": {"swapped": new}}
+    return base, str(yaml.dump(extending, Dumper=Plain, sort_keys=False)), meant

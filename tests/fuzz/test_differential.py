@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 
 import archcalc
 from archcalc import SpecError
+from archcalc.spec.language import Spec
+from archcalc.spec.source import Document
+from tests.fuzz.likeness import likeness
 from tests.fuzz.properties import check
-from tests.fuzz.specs import specs
+from tests.fuzz.specs import meanings, replacements, specs
 
 # Four slices, which run at the same time.
 SLICES = 4
@@ -25,6 +28,35 @@ def test_random_specs(slice):
         check(text)
 
     run()
+
+
+def test_words_of_control_mean_what_is_written_out():
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @given(meanings())
+    def run(texts):
+        said, meant = texts
+        assert likeness(archcalc.loads(said)) == likeness(archcalc.loads(meant)), meant
+
+    run()
+
+
+def test_a_step_that_replaces_another_is_the_step_in_its_place():
+    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
+    @given(replacements())
+    def run(texts):
+        base, extending, meant = texts
+        try:
+            expected = likeness(archcalc.loads(meant))
+        except SpecError:  # turns that all take the same, of which only the last is taken
+            reject()
+        spec = Spec(Document(extending, "fuzz.yaml"), lambda *_: (Spec(Document(base, "base.yaml"), nothing), None))
+        assert likeness(spec.network()) == expected, (extending, meant)
+
+    run()
+
+
+def nothing(*_):
+    raise SpecError("nothing to extend")
 
 
 # Each was wrong once, and a random spec found it.

@@ -52,7 +52,7 @@ STEPS = {
     "- {relu, repeat: 10**12}": ("4:18", "limit of steps"),
     "- !!python/object:os.system [relu]": ("4:3", "tags such as"),
     "- {dropout: .nan}": ("4:13", "no expression"),
-    "- {conv: 8, kernel: 3": ("5:1", "this is not YAML"),
+    "- {conv: 8, kernel: 3": ("4:3", "this is not YAML: this { is never closed"),
     "\t- relu": ("4:1", "indented by spaces"),
 }
 

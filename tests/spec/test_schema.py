@@ -220,7 +220,7 @@ def wrong_modifier(step, draw):
         "when": (3, {}, 2.5),
         "repeat": (-1, 2.5, {}),
         "for": ([], {}, {"a-b": [1]}, {"a": {}}, 3),
-        "train": (3, "maybe", [], {}),
+        "train": (3, "maybe", [], {}, False),
     }
     key = draw(st.sampled_from(sorted(wrong)))
     step[key] = copy.deepcopy(draw(st.sampled_from(wrong[key])))

@@ -1,0 +1,100 @@
+"""Steps with words of control, each beside the same written out: loops and whens among branches, names of loops and of
+steps that are left out, `when` beside `from`.
+
+Everything in them has a name, so that the written one has the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcalc.arithmetic import Shape
+
+if TYPE_CHECKING:
+    from tests.fuzz.specs import Author
+
+
+class Said(NamedTuple):
+    """A step, and what it means without words of control."""
+
+    said: dict[str, Any]
+    meant: dict[str, Any]
+
+
+def fan(author: Author, shape: Shape) -> Said | None:
+    """A join of branches that loop, or are left out."""
+    kind = author.pick(["add", "mul", "concat"])
+    said: list[Any] = []
+    meant: list[Any] = []
+    for _ in range(author.number(1, 3)):
+        made = author.application([shape], author.single(), keep=True)
+        if made is None:
+            return None
+        step, prefix = made[0], author.name("b")
+        turns = author.number(0, 3)
+        least = author.number(0, 2)
+        form = author.number(0, 4)
+        if form == 0:  # turns of a repeat, some left out
+            said.append({**step, "name": prefix + "_{i}", "repeat": turns, "when": f"i >= {least}"})
+            meant += [{**step, "name": f"{prefix}_{turn}"} for turn in range(least, turns)]
+        elif form == 1:  # turns of a for around a named step
+            said.append({"for": {"k": list(range(turns))}, "layers": [{**step, "name": prefix + "_{k}_{i}"}]})
+            meant += [[{**step, "name": f"{prefix}_{turn}_{turn}"}] for turn in range(turns)]
+        elif form == 2:  # a branch that is there or not
+            there = author.chance(2)
+            said.append({prefix: [{**step, "name": "s"}], "when": "1 > 0" if there else "1 < 0"})
+            meant += [{prefix: [{**step, "name": "s"}]}] if there else []
+        elif form == 3:  # a branch that is the input where its step is left out
+            said.append([{**step, "name": prefix, "when": "false"}])
+            meant.append([])
+        else:
+            said.append({**step, "name": prefix})
+            meant.append({**step, "name": prefix})
+    name = author.name("fan")
+    return Said({kind: said, "name": name}, {kind: meant, "name": name})
+
+
+def left_out(author: Author, shape: Shape) -> Said | None:
+    """A step that is left out, whose name is taken later: what passed is meant, which its `from` says if it has one."""
+    made = author.application([shape], author.single(), keep=False)
+    if made is None:
+        return None
+    assert author.network is not None
+    here = author.network.outputs[0]
+    source = author.pick(author.earlier(shape))
+    name, total = author.name("o"), author.name("t")
+    step = {**made[0], "name": name, "when": "false"}
+    if author.chance(2):
+        step["from"] = source
+    else:
+        source = here
+    if author.chance(3):
+        step = {"layers": [step], "when": "false", **({"from": source} if "from" in step else {})}
+    return Said(
+        {"layers": [step, {"add": None, "from": [name, here], "name": total}]},
+        {"layers": [{"add": None, "from": [source, here], "name": total}]},
+    )
+
+
+def named_loop(author: Author, shape: Shape) -> Said | None:
+    """A loop with one name, which means what its last turn gives."""
+    made = author.application([shape], author.single(), keep=True)
+    if made is None:
+        return None
+    name, total = author.name("l"), author.name("t")
+    turns = author.number(1, 3)
+    loop = {"repeat": turns} if author.chance(2) else {"for": {"k": list(range(turns))}}
+    return Said(
+        {"layers": [{**made[0], "name": name, **loop}, {"add": None, "from": [name, name], "name": total}]},
+        {
+            "layers": [
+                {name: [{**made[0], "name": str(turn)} for turn in range(turns)]},
+                {"add": None, "from": [name, name], "name": total},
+            ]
+        },
+    )
+
+
+Form = Callable[["Author", Shape], "Said | None"]
+FORMS: tuple[Form, ...] = (fan, left_out, named_loop)
