@@ -164,7 +164,9 @@ def patterns() -> Iterator[tuple[str, str, int, str]]:
             use = node.func.attr
             if use == "compile":
                 name = source.splitlines()[node.lineno - 1].partition(" = ")[0].strip()
-                uses = re.findall(rf"\b{re.escape(name)}\.(match|fullmatch|search|sub|split|findall|finditer)\(", source)
+                uses = re.findall(
+                    rf"\b{re.escape(name)}\.(match|fullmatch|search|sub|split|findall|finditer)\(", source
+                )
                 use = next((one for one in uses if one not in FIRST), uses[0])
             yield f"{path.relative_to(ROOT)}:{node.lineno}", values[0], sum(map(int, values[1:])), use
 
@@ -203,7 +205,12 @@ def test_a_pattern_takes_as_many_steps_as_its_text_is_long(where, pattern, flags
 
 def test_the_engine_finds_what_python_finds_and_counts():
     """The pattern of Markdown's rules that once took two minutes for 80,000 spaces, and a few that are known."""
-    for pattern, text in [(r"(a+)+b", "aaab"), (r"^\s*(\w+)\s*$", " ab "), (r"x(?=1)\d{1,3}?", "x12"), (r"(.)\1", "abb")]:
+    for pattern, text in [
+        (r"(a+)+b", "aaab"),
+        (r"^\s*(\w+)\s*$", " ab "),
+        (r"x(?=1)\d{1,3}?", "x12"),
+        (r"(.)\1", "abb"),
+    ]:
         found = re.search(pattern, text)
         assert Engine(pattern, 0).search(text, True, False) == (found.end() if found else None)
     rule = Engine(r"^[ \t]*\|?[ \t]*:?-{2,}", re.MULTILINE)
