@@ -131,13 +131,15 @@ class Reader:
         return Amount(number.in_units_of(unit.size), None, unit)
 
     def _sizes(self, question: Question, text: str, rank: int) -> Sizes:
-        bare = re.sub(r"\s*(px|pixels?)$", "", tidy(text).strip("()[]{} "), flags=re.IGNORECASE)
+        bare = tidy(text).strip("()[]{} ")
+        unit = next((one for one in ("pixels", "pixel", "px") if bare.lower().endswith(one)), "")
+        bare = bare[: len(bare) - len(unit)].rstrip()
         if question.sort == "field" and bare.lower() in ("all", "global", "everything", "whole image", "whole input"):
             return Sizes((), everything=True)
         if self.symbols:
             whole = re.fullmatch(r"[\[(]([^\[\]()]*)[\])]", tidy(text))  # brackets around all of it
-            parts = re.split(r"\s*[x×,;@]\s*", whole[1] if whole else tidy(text))
-            return Sizes(tuple(self._size(part, text) for part in parts))
+            parts = re.split(r"[x×,;@]", whole[1] if whole else tidy(text))
+            return Sizes(tuple(self._size(part.strip(), text) for part in parts))
         if rank == 1 and re.fullmatch(r"\d{1,3}([ ,.']\d{3})+", bare, re.ASCII):
             bare = re.sub(r"\D", "", bare)
         parts = re.split(r"\s*[x×*,;@]\s*|\s+(?:by\s+)?", bare, flags=re.IGNORECASE)

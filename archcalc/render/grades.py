@@ -127,7 +127,9 @@ def _sheet_markdown(sheet: GradedSheet) -> str:
 
 
 def _class_rows(sheets: Sequence[GradedSheet]) -> list[list[str]]:
-    rows = [["sheet", "points", "of", *(verdict.value for verdict in Verdict), ""]]
+    is_open = any(sheet.verdicts[Verdict.UNDECIDED] for sheet in sheets)  # formulas only are undecided
+    shown = [verdict for verdict in Verdict if verdict is not Verdict.UNDECIDED or is_open]
+    rows = [["sheet", "points", "of", *(verdict.value for verdict in shown), ""]]
     for sheet in sheets:
         counts = sheet.verdicts
         rows.append(
@@ -135,7 +137,7 @@ def _class_rows(sheets: Sequence[GradedSheet]) -> list[list[str]]:
                 printable(sheet.source),
                 points_text(sheet.points),
                 points_text(sheet.most),
-                *(str(counts[verdict]) if sheet.problem is None else "" for verdict in Verdict),
+                *(str(counts[verdict]) if sheet.problem is None else "" for verdict in shown),
                 printable(f"not read: {sheet.problem}") if sheet.problem is not None else "",
             ]
         )

@@ -50,7 +50,7 @@ def _layers(exercise: Exercise) -> list[str]:
     lines = [f"input: {shape_text(shape)}"]
     for layer, written in zip(exercise.network.layers, exercise.spec.splitlines()[3:], strict=True):
         said = written.strip(" -{}").replace(": ", " ")
-        said = re.sub(r"(\w+) true\b", r"with \1", re.sub(r"(\w+) false\b", r"no \1", said))
+        said = re.sub(r"\b(\w+) true\b", r"with \1", re.sub(r"\b(\w+) false\b", r"no \1", said))
         lines.append(f"{layer.name}: {said}")
     return lines
 

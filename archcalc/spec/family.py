@@ -236,7 +236,7 @@ def _read(text: str) -> PieceStep:
     if match is None or kind not in registry():
         raise SpecError(f"there is no operator {quote(kind or text)}{did_you_mean(kind, registry())}")
     words = [word.strip() for word in match.group(2).split(",")] if match.group(2) is not None else []
-    words = words or re.sub(r"\s*(->|→|=)\s*", r"\1", match.group(3) or "").split()
+    words = words or re.sub(r" ?(->|→|=) ?", r"\1", " ".join((match.group(3) or "").split())).split()
     step = PieceStep(text, kind, [], None, {})
     for word in words:
         word = word.replace("→", "->").strip()
@@ -256,7 +256,8 @@ def _read(text: str) -> PieceStep:
         elif word and step.kernel:
             raise SpecError(f"{quote(text)} has two kernels: {quote('x'.join(step.kernel))} and {quote(word)}")
         elif word:
-            step.kernel = re.split(r"(?<=\w)x(?=\w)", word) if re.fullmatch(r"\w+x\w+", word) else [word]
+            sides = re.split(r"(?<=\w)x(?=\w)", word)
+            step.kernel = sides if re.fullmatch(r"\w+", word) else [word]
     if len(set(step.kernel)) == 1:
         step.kernel = step.kernel[:1]
     return step

@@ -149,6 +149,12 @@ def test_the_key_of_any_homework_is_right(cli, tmp_path, arguments):
     assert graded.code == 0, graded.out + graded.err
 
 
+@pytest.mark.parametrize(("options", "reveals"), [((), False), (("--no-reveal",), False), (("--reveal",), True)])
+def test_answers_are_given_only_where_that_is_asked_for(cli, tmp_path, options, reveals):
+    assert cli("worksheet", "lenet5", "--autograder", tmp_path / "hw", *options).code == 0
+    assert ("--reveal" in (tmp_path / "hw" / "run_autograder").read_text().split()) is reveals
+
+
 def test_names_are_quoted(cli, tmp_path):
     (tmp_path / "a $(touch pwned) 'b'.yaml").write_text(BASE)
     result = cli("worksheet", tmp_path / "a $(touch pwned) 'b'.yaml", "--autograder", tmp_path / "hw")

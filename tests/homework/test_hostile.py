@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import time
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -15,6 +17,7 @@ from archcalc.homework.grading import Grader
 from archcalc.homework.tables import MOST_BYTES, MOST_COLUMNS, MOST_ROWS
 from archcalc.render.grades import render_class, render_sheet, summary_csv
 
+DATA = Path(__file__).parent / "data"
 GOOD = "layer,params\nconv1,23296\n"
 
 
@@ -120,6 +123,109 @@ def test_a_zip_that_lies_about_its_sizes(grade):
         size = archive.getinfo("xl/styles.xml").file_size.to_bytes(4, "little")
     sheet = grade(content.replace(size, (900).to_bytes(4, "little")), "a.xlsx", ask="params")
     assert sheet.problem is not None
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_bomb_that_python_unpacks_at_once(grade, method):
+    """zipfile bounds what it unpacks piece by piece for one method only, which is that of all spreadsheets."""
+    stream = io.BytesIO(workbook([["layer", "params"]]))
+    with zipfile.ZipFile(stream, "a", method) as archive:
+        archive.writestr("xl/more.xml", b" " * 10_000_000)
+    assert "packed in a way" in grade(stream.getvalue(), "a.xlsx", ask="params").problem
+
+
+def test_sheets_without_a_table_are_passed_over(grade):
+    book = openpyxl.load_workbook(io.BytesIO(workbook([["layer", "params"], ["conv1", 23296]])))
+    book.create_sheet("Sheet2", 0)
+    stream = io.BytesIO()
+    book.save(stream)
+    assert grade(stream.getvalue(), "a.xlsx", ask="params").points == 1
+
+
+def cell(value):
+    """A workbook with this as its one number."""
+    content = workbook([["layer", "params"], ["conv1", 23296]])
+    return with_member(content, "xl/worksheets/sheet1.xml", lambda data: data.replace(b"23296", value))
+
+
+def test_a_broken_file_is_listed_and_the_others_are_graded(cli, tmp_path):
+    """Each of these once ended the run of the whole class."""
+    broken = {
+        "index.xlsx": (DATA / "hostile_shared_string.xlsx").read_bytes(),
+        "nan.xlsx": cell(b"nan"),
+        "digits.xlsx": cell(b"9" * 1_000_000),
+        "points.xlsx": cell(b"1.5.5"),
+        "deep.json": b'[{"layer": "conv1", "params": ' + b"[" * 900 + b"]" * 900 + b"}]",
+        "junk.csv": bytes(range(256)) * 100,
+    }
+    for name, content in broken.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("a.csv", "z.csv"):
+        (tmp_path / name).write_text(GOOD)
+    files = sorted(tmp_path.iterdir())
+    result = cli("check", "alexnet", *files, "--ask", "params", "--summary", tmp_path / "grades.csv")
+    assert (result.code, "Traceback" in result.err) == (1, False)
+    rows = [line.split(",") for line in (tmp_path / "grades.csv").read_text().splitlines()[1:]]
+    found = {row[0].rpartition("/")[2]: (row[1], row[-1]) for row in rows}
+    assert found["a.csv"] == found["z.csv"] == ("1", "")
+    for name in ("index.xlsx", "nan.xlsx", "digits.xlsx", "points.xlsx"):
+        assert found[name][1].startswith("it is no workbook that can be read"), name
+    assert found["junk.csv"][1] == "it is no text"
+    assert found["deep.json"] == ("0", "")  # its one cell is unreadable
+
+
+# -- the time it takes
+
+GROWING = {
+    "spaces": lambda n: " " * n,
+    "a cell of spaces": lambda n: "layer,params\nconv1,x" + " " * n,
+    "spaces and a dash": lambda n: "layer|params\n" + " " * n + "-",
+    "rules": lambda n: "|--|--|\n" * (n // 8),
+    "a long rule": lambda n: "layer|params\n" + "--|" * (n // 3),
+    "dashes": lambda n: "a|b\n" + "-" * n,
+    "bars": lambda n: "|" * n,
+    "marks": lambda n: "|layer|params|\n|--|--|\n|conv1|" + "*" * n + "|",
+    "quotes": lambda n: '"' * n,
+    "lines": lambda n: "\n" * n,
+    "brackets": lambda n: "[" + "[]," * (n // 3) + "[]]",
+    "rows of one name": lambda n: "layer,params\n" + "conv1,1\n" * (n // 8),
+    "rows of many names": lambda n: "layer,params\n" + "".join(f"c{at},1\n" for at in range(n // 8)),
+    "long names": lambda n: "layer,params\n" + ("convolution" * 80 + ",1\n") * (n // 900),
+    "remarks": lambda n: "layer,params\n" + "total,1\n" * (n // 8),
+}
+
+
+@pytest.mark.parametrize("kind", GROWING)
+def test_reading_takes_as_many_steps_as_a_file_is_long(tmp_path, make_key, kind):
+    """Lines of Python that are run, for a file and for one of twice its size. (tests/package/test_patterns.py counts
+    the steps of patterns.)"""
+    key = make_key(ask="params")
+
+    def lines_run(size):
+        path = tmp_path / "answers.csv"
+        path.write_text(GROWING[kind](size))
+        run = 0
+
+        def count(frame, event, argument):
+            nonlocal run
+            run += 1
+            return count
+
+        sys.settrace(count)
+        try:
+            Grader(key).grade(path)
+        finally:
+            sys.settrace(None)
+        return run
+
+    lines_run(100)  # what is computed once
+    assert lines_run(32_000) < 2.3 * lines_run(16_000) + 5_000
+
+
+def test_eighty_thousand_spaces(grade):
+    """These once took two minutes."""
+    assert grade(" " * 80_000, ask="params").problem == "it is empty"
+    assert grade("layer,params\nconv1,23296\n" + " " * 80_000 + "x", ask="params").points == 1
 
 
 def test_many_members(grade):
