@@ -47,16 +47,17 @@ COMMANDS = {
 }
 
 
-def cost(words: list[str]) -> float | None:
-    """Seconds of the processor for one process; None where it took too long or failed."""
+def cost(words: list[str]) -> float | str:
+    """Seconds of the processor for one process, or what it said where it failed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
-        done = subprocess.run([sys.executable, "-m", "archcalc", *words], capture_output=True, timeout=MOST_SECONDS)
+        command = [sys.executable, "-m", "archcalc", *words]
+        done = subprocess.run(command, capture_output=True, timeout=MOST_SECONDS, encoding="utf-8")
     except subprocess.TimeoutExpired:
-        return None
+        return f"more than {MOST_SECONDS} s"
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in (0, 1):
-        return None
+        return done.stderr.strip().splitlines()[-1]
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
@@ -75,8 +76,9 @@ def main(chosen: list[str]) -> None:
                 continue
             calls = [[word.format(net=net, out=Path(folder, "out")) for word in line.split()] for net in nets]
             turns = [[cost(call) for call in calls] for _ in range(TURNS)]
-            if any(one is None for turn in turns for one in turn):
-                print(f"{name:24} failed, or took more than {MOST_SECONDS} s")
+            failures = [one for turn in turns for one in turn if isinstance(one, str)]
+            if failures:
+                print(f"{name:24} {failures[0]}", flush=True)
                 continue
             small, large = (statistics.median(turn[at] for turn in turns) for at in range(2))
             peer = peer or large

@@ -74,7 +74,7 @@ def test_completes(shell, line, offered):
         ("archcalc check alexnet a.csv --tolerance dig", ["digits"]),
         ("archcalc operators max_p", ["max_pool"]),
         ("archcalc bench alexnet --device-profile h1", ["h100"]),
-        ("archcalc budget zfn", ["zfnet"]),
+        ("archcalc budget zfnet_", ["zfnet_lecture"]),
         ("archcalc draw alexnet --heat r", ["rf"]),
         ("archcalc export alexnet --to on", ["onnx"]),
     ],
