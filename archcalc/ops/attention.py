@@ -353,10 +353,10 @@ class MultiHeadAttention(Operator):
         for_q, for_k, for_v = given.wanted
         keys = (for_k + for_v) * k
         inputs = for_q * q + keys
-        added = 3 if self.bias else 2
+        added = copied_v if self.bias else 0
         return Scratch(
-            inference=(Held(q + 3 * k), Held(2 * q + 2 * k, precise=rows)),
-            training=(Held(q + copied_q + copied_k + copied_v + added * k + k),),
+            inference=(Held(q + 2 * k + copied_v), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + 2 * k + copied_q + copied_k + copied_v + added),),
             backward=(
                 Held(q, shared=weights),
                 Held(2 * q + 2 * k, shared=weights),
