@@ -53,6 +53,11 @@ def _heads_inside(sizes: tuple[int, ...]) -> Layout:
     return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
+def _batch_second(layout: Layout) -> Layout:
+    """`[batch, rows, width]` with the batch second."""
+    return layout.permuted((1, 0, 2))
+
+
 class ScaledDotProductAttention(Operator):
     """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
 
@@ -290,7 +295,7 @@ class MultiHeadAttention(Operator):
 
     def _copied(self, given: Given) -> list[bool]:
         """Of each projection's input, whether it is copied, since its rows do not follow each other batch second."""
-        turned = [one.permuted((1, 0, 2)) for one in given.layouts[: self._projected(given)]]
+        turned = map(_batch_second, given.layouts[: self._projected(given)])
         return [one.viewed((one.sizes[0] * one.sizes[1], one.sizes[2])) is None for one in turned]
 
     def keeps_of(self, given: Given) -> Keeps:
@@ -353,9 +358,9 @@ class MultiHeadAttention(Operator):
         for_q, for_k, for_v = given.wanted
         keys = (for_k + for_v) * k
         inputs = for_q * q + keys
-        added = copied_v if self.bias else 0
+        added = k if self.bias and not _batch_second(given.layouts[2]).is_in_order else 0
         return Scratch(
-            inference=(Held(q + 2 * k + copied_v), Held(2 * q + 2 * k, precise=rows)),
+            inference=(Held(q + 2 * k + max(copied_v, added)), Held(2 * q + 2 * k, precise=rows)),
             training=(Held(q + 2 * k + copied_q + copied_k + copied_v + added),),
             backward=(
                 Held(q, shared=weights),
