@@ -114,6 +114,9 @@ class ScaledDotProductAttention(Operator):
         """The kernel reads rows whose numbers lie next to each other."""
         return self._is_fused() and all(one.strides[-1] == 1 for one in given.layouts)
 
+    def widens_halves(self, given: Given) -> bool:
+        return not self._runs_fused(given)
+
     def _copied(self, given: Given) -> list[Dim]:
         """Elements of scaled queries, scaled keys and values, if copied so that all heads are one row of matrices."""
         q, k, v = given.layouts

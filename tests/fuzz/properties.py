@@ -19,7 +19,7 @@ from archcalc.runtime.checks import Subject, check_fvcore, check_shapes, check_t
 from archcalc.runtime.export.source import torch_source
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
-from archcalc.runtime.tolerances import tolerance
+from archcalc.runtime.tolerances import Measured, tolerance
 from archcalc.spec.family import SIZES, SpecFamily
 from archcalc.spec.language import Spec
 from archcalc.spec.source import Document
@@ -71,7 +71,7 @@ def compare_memory(subject: Subject, quantity: str, predicted: int, measure: Mea
     """One quantity, within its tolerance."""
     measured = measure(subject.module, subject.inputs())
     said = f"{quantity}, batch {subject.batch}: archcalc {predicted:,} B, torch {measured:,} B"
-    assert tolerance(quantity, subject.network).admits(predicted, measured), said
+    assert tolerance(quantity, Measured(subject.network)).admits(predicted, measured), said
 
 
 def runs(subject: Subject, training: bool = False) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 import archcalc
 from archcalc import SpecError
 from tests.fuzz.properties import check
+from tests.fuzz.refusals import applications, check_refused
 from tests.fuzz.specs import specs
 
 # Four slices, which run at the same time.
@@ -25,6 +26,12 @@ def test_random_specs(slice):
         check(text)
 
     run()
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(applications())
+def test_what_archcalc_refuses_pytorch_refuses_too(application):
+    check_refused(application)
 
 
 # Each was wrong once, and a random spec found it.
