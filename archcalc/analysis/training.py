@@ -294,7 +294,8 @@ class Step:
         if not inside:
             yield self.run.moment("backward", at, size if added else 0)
         self._drop([*saved, gradient.piece])
-        yield self.run.moment("backward", at, self._adding(at, weights) if added else 0)
+        copied = int(op.copied_weights(given)) * self.run.item
+        yield self.run.moment("backward", at, max(copied, self._adding(at, weights) if added else 0))
         for source, one in made:
             yield from self._meet(source, one, at)
 

@@ -53,6 +53,11 @@ def _heads_inside(sizes: tuple[int, ...]) -> Layout:
     return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
+def _batch_second(layout: Layout) -> Layout:
+    """`[batch, rows, width]` with the batch second."""
+    return layout.permuted((1, 0, 2))
+
+
 class ScaledDotProductAttention(Operator):
     """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
 
@@ -109,6 +114,9 @@ class ScaledDotProductAttention(Operator):
     def _runs_fused(self, given: Given) -> bool:
         """The kernel reads rows whose numbers lie next to each other."""
         return self._is_fused() and all(one.strides[-1] == 1 for one in given.layouts)
+
+    def widens_halves(self, given: Given) -> bool:
+        return not self._runs_fused(given)
 
     def _copied(self, given: Given) -> list[Dim]:
         """Elements of scaled queries, scaled keys and values, if copied so that all heads are one row of matrices."""
@@ -292,7 +300,7 @@ class MultiHeadAttention(Operator):
 
     def _copied(self, given: Given) -> list[bool]:
         """Of each projection's input, whether it is copied, since its rows do not follow each other batch second."""
-        turned = [one.permuted((1, 0, 2)) for one in given.layouts[: self._projected(given)]]
+        turned = map(_batch_second, given.layouts[: self._projected(given)])
         return [one.viewed((one.sizes[0] * one.sizes[1], one.sizes[2])) is None for one in turned]
 
     def keeps_of(self, given: Given) -> Keeps:
@@ -355,10 +363,10 @@ class MultiHeadAttention(Operator):
         for_q, for_k, for_v = given.wanted
         keys = (for_k + for_v) * k
         inputs = for_q * q + keys
-        added = 3 if self.bias else 2
+        added = k if self.bias and not _batch_second(given.layouts[2]).is_in_order else 0
         return Scratch(
-            inference=(Held(q + 3 * k), Held(2 * q + 2 * k, precise=rows)),
-            training=(Held(q + copied_q + copied_k + copied_v + added * k + k),),
+            inference=(Held(q + 2 * k + max(copied_v, added)), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + 2 * k + copied_q + copied_k + copied_v + added),),
             backward=(
                 Held(q, shared=weights),
                 Held(2 * q + 2 * k, shared=weights),

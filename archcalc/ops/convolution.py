@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
-from archcalc.ops.layout import Order
+from archcalc.ops.layout import Given, Order
 from archcalc.ops.operator import (
     WHOLE_AXIS,
     Backward,
@@ -75,11 +75,22 @@ def compact(values: tuple[Any, ...]) -> Any:
     return values[0] if len(set(values)) == 1 else values
 
 
-class Conv(Operator):
+class _Convolution(Operator):
+    memory_order = Order.IMAGE
+    kernel: Extent
+
+    def copied_weights(self, given: Given) -> Any:
+        """Where channels are last, they are so in the gradient of the window too."""
+        weight = self.weights()["weight"]
+        return (
+            product(weight) if given.layouts[0].is_channels_last and weight[1] > 1 and product(self.kernel) > 1 else 0
+        )
+
+
+class Conv(_Convolution):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
-    memory_order = Order.IMAGE
     synonyms = "convolution conv1d conv2d conv3d"
     category = "convolution"
     channels: Count = required("output channels (filters)")
@@ -187,11 +198,10 @@ class Conv(Operator):
         }
 
 
-class ConvTranspose(Operator):
+class ConvTranspose(_Convolution):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
-    memory_order = Order.IMAGE
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
         "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "

@@ -83,9 +83,10 @@ class Linear(Operator):
 
     def scratch_of(self, given: Given) -> Scratch:
         """The input's copy and the product; then the product and, in a tensor of its own, its sum with the bias."""
-        if not self._copies(given):
+        if len(self.x) == 1 or given.layouts[0].is_in_order:
             return self.scratch()
-        copy, added = product(self.x), 2 * self.elements if self.bias else self.elements
+        copy = product(self.x) if self._copies(given) else 0
+        added = 2 * self.elements if self.bias else self.elements
         return Scratch(inference=(Held(copy + self.elements), Held(added)), training=(Held(copy + added),))
 
     def torch(self) -> Torch:

@@ -427,6 +427,14 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
+    def widens_halves(self, given: Given) -> bool:
+        """Whether it computes numbers of 2 bytes in tensors of 4."""
+        return False
+
+    def copied_weights(self, given: Given) -> Any:
+        """Elements of gradients of weights that lie otherwise than the weights, and are copied."""
+        return 0
+
     def is_nearly(self, given: Given) -> bool:
         """Whether the peak of its backward pass is not to the byte."""
         return False

@@ -1,4 +1,4 @@
-"""How far what is measured may be from what archcalc says: one table, and what docs/memory.md lists as not exact."""
+"""How far what is measured may be from what archcalc says: one table, which docs/memory.md shows."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import NamedTuple
 from archcalc.analysis.run import Run
 from archcalc.network import Network
 
-MIB = 2**20
 OUTPUT = {"float64": 1e-10, "float32": 1e-4}
 """Of outputs that two implementations of one network compute: the largest difference, over the largest number."""
+HALVES = ("float16", "bfloat16")
+MEMORY = ("inference", "saved", "training")
+"""Quantities of memory; all others, the counts, are always exact."""
 
 
 class Tolerance(NamedTuple):
-    """What may be measured of a quantity that is predicted, and why it may differ."""
+    """By how much a measured quantity may differ from the prediction, and why."""
 
     below: float = 0.0
     """The share of the prediction by which it may be less."""
@@ -32,38 +34,73 @@ class Tolerance(NamedTuple):
 EXACT = Tolerance()
 
 
+class Measured(NamedTuple):
+    """What is measured, and how."""
+
+    network: Network
+    device: str = "cpu"
+    """The kind of device: `cpu`, `cuda`, `mps`."""
+    dtype: str = "float32"
+    channels_last: bool = False
+
+    def run(self) -> Run:
+        """A training step of it: how its tensors lie, and which need a gradient."""
+        return Run(self.network.analyze(batch=2), training=True)
+
+
 class Exempt(NamedTuple):
-    """Networks of which a quantity is not exact, as docs/memory.md lists them."""
+    """Where quantities are not exact."""
 
     quantities: tuple[str, ...]
-    applies: Callable[[Network, str, bool], bool]
-    """Of the network, the kind of device, and whether its tensors are in channels-last order."""
+    applies: Callable[[Measured], bool]
     tolerance: Tolerance
 
 
-def _is_nearly(network: Network, device: str, channels_last: bool) -> bool:
-    run = Run(network.analyze(batch=2), training=True)
+def _has_nearly(measured: Measured) -> bool:
+    run = measured.run()
     return any(layer.op.is_nearly(given) for layer, given in zip(run.layers, run.given, strict=True))
+
+
+def _computes_in_float32(measured: Measured) -> bool:
+    run = measured.run()
+    return measured.dtype in HALVES and any(
+        layer.op.widens_halves(given) for layer, given in zip(run.layers, run.given, strict=True)
+    )
 
 
 EXEMPT = (
     Exempt(
-        ("training",),
-        _is_nearly,
-        Tolerance(0.1, 0.1, why="window attention in one window, or in the first that is trained"),
+        MEMORY,
+        lambda measured: measured.device != "cpu",
+        Tolerance(0.25, 0.25, 512 * 2**20, "declared for a CPU; a GPU rounds up, and takes workspaces"),
     ),
     Exempt(
-        ("inference", "saved", "training"),
-        lambda network, device, channels_last: device != "cpu",
-        Tolerance(0.25, 0.25, 512 * MIB, "bytes are declared for a CPU; a GPU rounds up and takes workspaces"),
+        MEMORY,
+        lambda measured: measured.channels_last,
+        Tolerance(0.25, 0.25, why="declared for inputs that lie in order"),
+    ),
+    Exempt(
+        MEMORY,
+        _computes_in_float32,
+        Tolerance(0.5, 1.0, why="attention without its fused kernel is computed in float32"),
+    ),
+    Exempt(
+        ("training",),
+        lambda measured: measured.dtype in HALVES,
+        Tolerance(0.5, 1.0, why="some gradients are computed in float32"),
+    ),
+    Exempt(
+        ("training",),
+        _has_nearly,
+        Tolerance(0.1, 0.1, why="window attention of few windows, or before which nothing is trained"),
     ),
 )
-"""In the order in which they are asked: the first that applies holds."""
+"""The first that applies holds."""
 
 
-def tolerance(quantity: str, network: Network, device: str = "cpu", channels_last: bool = False) -> Tolerance:
-    """The tolerance of a measured quantity: `inference`, `saved`, `training`; all others, the counts, are exact."""
+def tolerance(quantity: str, measured: Measured) -> Tolerance:
+    """The tolerance of a quantity that is measured in this way."""
     for exempt in EXEMPT:
-        if quantity in exempt.quantities and exempt.applies(network, device, channels_last):
+        if quantity in exempt.quantities and exempt.applies(measured):
             return exempt.tolerance
     return EXACT

@@ -21,7 +21,7 @@ from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
-from archcalc.runtime.tolerances import Tolerance, tolerance
+from archcalc.runtime.tolerances import Measured, Tolerance, tolerance
 
 COMPARED_WITH = ("torchvision", "timm", "fvcore")
 """Packages whose versions a report names."""
@@ -128,15 +128,9 @@ def _memory(subject: Subject, settings: Settings) -> dict[str, dict[str, Any]]:
         "saved": (saved, several, lambda: saved_bytes(module, samples)),
         "training": (step, several, lambda: measured_training_peak(module, samples)),
     }
+    measured = Measured(subject.network, settings.device.type, settings.dtype, settings.channels_last)
     return {
-        quantity: {
-            "batch": batch,
-            **_beside(
-                predicted,
-                measure,
-                tolerance(quantity, subject.network, settings.device.type, settings.channels_last),
-            ),
-        }
+        quantity: {"batch": batch, **_beside(predicted, measure, tolerance(quantity, measured))}
         for quantity, (predicted, batch, measure) in measures.items()
     }
 

@@ -101,9 +101,9 @@ def memory(examples: int, seed: int) -> int:
         seen.add(text)
         try:
             check_memory(archcalc.loads(text))
-        except AssertionError as difference:
+        except Exception as difference:
             found += 1
-            print(f"{str(difference).splitlines()[0]}\n{text}", flush=True)
+            print(f"{type(difference).__name__} {str(difference).splitlines()[0]}\n{text}", flush=True)
 
     run()
     print(f"{len(seen):,} networks, {found} that take other memory in PyTorch {torch.__version__} than is said")
@@ -127,9 +127,7 @@ def refusals(examples: int, seed: int) -> int:
         asked += check_refused(application) is True
 
     run()
-    print(
-        f"{examples:,} applications: of those that archcalc refuses, PyTorch was asked for {asked:,}, and refuses them too"
-    )
+    print(f"{examples:,} applications: {asked:,} that archcalc refuses and PyTorch was asked for, it refuses too")
     return 0
 
 

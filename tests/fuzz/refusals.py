@@ -32,6 +32,7 @@ ON_PURPOSE = {
     "heads": "the module is archcalc's",
     "attention": "PyTorch repeats axes of size 1, and has no fused kernel for that",
     "the interval is empty": "PyTorch says it as a warning",
+    "circular cannot cut": "PyTorch cuts first, and wraps what is left",
     "mean is over one axis or more": "PyTorch takes no axis for all of them, the batch too",
     "padding same needs stride 1": "PyTorch says so, but has it already been made numbers",
 }

@@ -14,6 +14,7 @@ from archcalc.spec.language import Spec
 from archcalc.spec.source import Document
 from tests.fuzz.likeness import likeness
 from tests.fuzz.properties import check
+from tests.fuzz.refusals import applications, check_refused
 from tests.fuzz.specs import meanings, replacements, specs
 
 # Four slices, which run at the same time.
@@ -57,6 +58,12 @@ def test_a_step_that_replaces_another_is_the_step_in_its_place():
 
 def nothing(*_):
     raise SpecError("nothing to extend")
+
+
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
+@given(applications())
+def test_what_archcalc_refuses_pytorch_refuses_too(application):
+    check_refused(application)
 
 
 # Each was wrong once, and a random spec found it.

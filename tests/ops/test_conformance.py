@@ -154,14 +154,6 @@ def between_others(op: Operator) -> Network:
     return Network("three", inputs, tuple(layers), ("after",))
 
 
-def only_bounded(op: Operator) -> bool:
-    """Where PyTorch gives something back before the operator has ended: then the peak is at most what is said."""
-    joined = op.joins and len(op.inputs) > 2 and op.kind != "concat"
-    crossed = op.kind == "multi_head_attention" and len(op.inputs) > 1
-    unfused = op.kind == "scaled_dot_product_attention" and op.inputs[1][-1] != op.inputs[2][-1]
-    return joined or crossed or unfused
-
-
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_peak_of_inference_is_what_the_module_makes(kind, example):
     """With every tensor on its way, for several batches, to the byte."""
@@ -170,7 +162,7 @@ def test_peak_of_inference_is_what_the_module_makes(kind, example):
     for batch in (2, 3, 5):
         subject = Subject(network, torch.device("cpu"), torch.float32, batch)
         predicted, measured = peak(subject.analyze()).live_bytes, inference_peak(subject.module, subject.inputs())
-        assert predicted >= measured if only_bounded(op) else predicted == measured
+        assert predicted == measured
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
@@ -184,7 +176,7 @@ def test_peak_of_a_training_step_is_what_the_module_makes(kind, example):
         subject = Subject(network, torch.device("cpu"), torch.float32, batch)
         predicted = training_peak(subject.analyze(), "none").live_bytes
         measured = training_peak_measured(subject.module, subject.inputs())
-        assert predicted >= measured if only_bounded(op) else predicted == measured
+        assert predicted == measured
 
 
 def seen_by_nan(op: Operator, number: int, axis: int) -> dict[int, set[int]]:
