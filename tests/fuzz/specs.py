@@ -331,7 +331,11 @@ class Author:
         for key, value in (("params", self.params), ("blocks", self.blocks)):
             if value:
                 tree[key] = value
-        return str(yaml.dump({**tree, "layers": self.steps if steps is None else steps}, Dumper=Plain, sort_keys=False, width=100))
+        return str(
+            yaml.dump(
+                {**tree, "layers": self.steps if steps is None else steps}, Dumper=Plain, sort_keys=False, width=100
+            )
+        )
 
     def begin(self) -> None:
         """The input, and a first step: any operator, at one of its own examples or at a random shape."""
@@ -438,7 +442,12 @@ def replacements(draw: Draw) -> tuple[str, str, str]:
     swaps = [author.application([shape], author.single(), keep=True) for _ in range(2)]
     assume(all(swaps))
     [old, new] = [swap[0] for swap in swaps if swap is not None]
-    control = {"repeat": author.number(0, 3)}, {"when": "false"}, {"from": last}, {"for": {"k": [5, 6]}, "when": "k > 5"}
+    control = (
+        {"repeat": author.number(0, 3)},
+        {"when": "false"},
+        {"from": last},
+        {"for": {"k": [5, 6]}, "when": "k > 5"},
+    )
     new |= {key: value for one in control if author.chance(2) for key, value in one.items()}
     base = author.text([*author.steps, {**old, "name": "swapped"}, "identity"])
     meant = author.text([*author.steps, {**new, "name": "swapped"}, "identity"])
