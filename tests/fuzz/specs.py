@@ -54,7 +54,7 @@ class Author:
         self.blocks: dict[str, Any] = {}
         self.steps: list[Any] = []
         self.meant: list[Any] = []
-        """The same network without the words of control that were tried: loops written out, what is left out left out."""
+        """The same network without words of control: loops are written out, and what is left out is not there."""
         self.count = 0
         self.network: Network | None = None
 
