@@ -33,7 +33,7 @@ class Author(Drawing):
         self.blocks: dict[str, Any] = {}
         self.steps: list[Any] = []
         self.meant: list[Any] = []
-        """The same steps without words of control: loops written out, and what is left out left out."""
+        """The same network without words of control: loops are written out, and what is left out is not there."""
         self.network: Network | None = None
 
     # -- steps; each gives a step for a flow of that shape, or None

@@ -54,6 +54,30 @@ STEPS = {
     "- {dropout: .nan}": ("4:13", "no expression"),
     "- {conv: 8, kernel: 3": ("4:3", "this is not YAML: this { is never closed"),
     "\t- relu": ("4:1", "indented by spaces"),
+    "- {lstm: 256, layers: 2}": ("4:4", "there is no operator or block 'lstm'"),
+    "- {gru: 256, dropout: 0.2}": ("4:4", "there is no operator or block 'gru'"),
+    "- {kernel: 3, conv2: 8}": ("4:15", "there is no operator or block 'conv2'; did you mean conv?"),
+    "- {fc: 10}": ("4:4", "did you mean linear?"),
+    "- {Dense: 10}": ("4:4", "did you mean linear?"),
+    "- {deconv: 8, kernel: 2}": ("4:4", "did you mean conv_transpose?"),
+    "- swish": ("4:3", "did you mean silu?"),
+    "- {transpose: [1, 0, 2]}": ("4:4", "did you mean permute?"),
+    "- {split: [3, 5]}": ("4:4", "there is no operator or block 'split'; did you mean chunk or slice?"),
+    "- {conv: 8, kernel_size: 3}": ("4:13", "did you mean kernel?"),
+    "- {conv: 8, kernel: 3, trainable: false}": ("4:24", "every weight counts as trained"),
+    "- {conv: 8, kernel: 3, train: false}": ("4:31", "train: false changes nothing"),
+    "- {scale: [{relu: }]}": ("4:4", "scale is an operator: a group of that name is {name: scale, layers: [...]}"),
+    "- {embedding: [relu]}": ("4:4", "embedding is an operator"),
+    "- {batch_norm: 3}": ("4:4", "batch_norm takes no value, its sizes are its input's"),
+    "- {layer_norm: 32}": ("4:4", "layer_norm takes no value"),
+    "- {instance_norm: 3}": ("4:4", "instance_norm takes no value"),
+    "- {group_norm: 2}": ("4:3", "groups 2 do not divide the 3 channels"),
+    "- {conv: (-8) ** (1/3), kernel: 3}": ("4:10", "not a finite real number"),
+    "- {conv: sqrt(2) * 10**99 * 10**99 * 10**99 * 10**99, kernel: 3}": ("4:10", "not a finite real number"),
+    "- {conv: c[0], kernel: 3}": ("4:11", 'an expression with brackets stands in quotes: "c[0]"'),
+    "- {conv: 8, kernel: [3, 3}": ("4:21", "this [ is never closed"),
+    "- {conv: 8, kernel: 3\n- relu": ("4:3", "this { is never closed"),
+    "- {conv: 4, kernel: 1, name: a}\n- {add, from: [a, input]}": ("5:3", "given by a (line 4) and input; a conv with"),
 }
 
 
@@ -63,6 +87,16 @@ def test_mistakes_in_steps(steps):
     found = mistakes(HEAD + "".join(f"{line}\n" for line in steps.split("\n")))
     assert str(found[0].place) == f"spec.yaml:{place}"
     assert message in found[0].message
+
+
+def test_a_join_after_odd_sizes_names_who_gives_what_and_a_way_out():
+    """Five halvings: 416 and 400 would have to be multiples of 32."""
+    steps = "".join(f"  - {{conv: 4, kernel: 3, stride: 2, padding: 1, name: p{at}}}\n" for at in range(5))
+    text = f"input: [3, 416, 400]\nlayers:\n{steps}  - {{upsample: 2, name: up}}\n  - {{concat, from: [up, p3]}}\n"
+    assert mistakes(text)[0].message == (
+        "concat cannot join shapes 4×26×26 and 4×26×25, given by up (line 8) and p3 (line 6); an odd size that is "
+        "halved is not restored by doubling: use input sides that are multiples of 32, or give upsample a size"
+    )
 
 
 def test_the_line_stands_under_the_message_with_a_caret():
