@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from archcalc._version import __version__
+
 __all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads"]
 
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis, analyze
+    from archcalc.errors import SpecError
+    from archcalc.language.library import load, loads
     from archcalc.network import Network
     from archcalc.runtime import build
-    from archcalc.spec.errors import SpecError
-    from archcalc.spec.library import load, loads
 
 _HOMES = {
     "Analysis": "archcalc.analysis",
     "analyze": "archcalc.analysis",
     "Network": "archcalc.network",
-    "SpecError": "archcalc.spec.errors",
-    "load": "archcalc.spec.library",
-    "loads": "archcalc.spec.library",
+    "SpecError": "archcalc.errors",
+    "load": "archcalc.language.library",
+    "loads": "archcalc.language.library",
     "build": "archcalc.runtime",
 }
 

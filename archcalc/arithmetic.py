@@ -14,14 +14,14 @@ Dim = int
 Shape = tuple[int, ...]
 
 
-class Unmet(ValueError):
+class ShapeError(ValueError):
     """A condition of a rule does not hold; the message says which, in words."""
 
 
 def require(condition: Any, message: Callable[[], str]) -> None:
-    """Raise `Unmet` if ``condition`` is false; do nothing where it cannot be decided (symbols, arrays)."""
+    """Raise `ShapeError` if ``condition`` is false; do nothing where it cannot be decided (symbols, arrays)."""
     if condition is not True and decided(condition) is False:
-        raise Unmet(message())
+        raise ShapeError(message())
 
 
 def decided(condition: Any) -> bool | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import networkx
 
     from archcalc.analysis import Analysis
-    from archcalc.spec.errors import Place
+    from archcalc.errors import Place
 
 
 class Origin(Protocol):
@@ -135,7 +135,7 @@ class Network:
         try:
             return self._by_name[name]
         except KeyError:
-            from archcalc.spec.errors import did_you_mean, quote
+            from archcalc.words import did_you_mean, quote
 
             inside = [one for one in self._by_name if one.startswith(f"{name}.")] if name in self.groups else []
             hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)

@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import Analysis, LayerCosts, analyze
-from archcalc.analysis.formula import Formulas
 from archcalc.network import Network
 
 MEASURES: dict[str, Callable[[Analysis], int]] = {
@@ -29,7 +27,7 @@ PLACED = {"params": "params", "MACs": "macs", "memory": "memory"}
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """A measure of every network; ``ratios`` are to the first (None where that is 0)."""
 
     name: str
@@ -47,11 +45,11 @@ class Comparison:
     """Several networks."""
 
     names: tuple[str, ...]
-    totals: tuple[Row, ...]
-    places: tuple[tuple[str, tuple[Row, ...]], ...]
+    totals: tuple[ComparisonRow, ...]
+    places: tuple[tuple[str, tuple[ComparisonRow, ...]], ...]
     """A resolution of the map, with the parameters, multiply-adds and memory of the layers that give it."""
 
-    def shares(self, row: Row) -> tuple[Fraction, ...]:
+    def shares(self, row: ComparisonRow) -> tuple[Fraction, ...]:
         """The parts that a row's values are of the networks' totals of that measure."""
         whole = next(total for total in self.totals if total.name == row.name)
         return tuple(
@@ -63,7 +61,7 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
     """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""
     if len(analyses) < 2:
         raise ValueError("a comparison needs two networks or more")
-    totals = tuple(Row(name, tuple(map(measure, analyses))) for name, measure in MEASURES.items())
+    totals = tuple(ComparisonRow(name, tuple(map(measure, analyses))) for name, measure in MEASURES.items())
     places: dict[tuple[int, ...], None] = {}
     for analysis in analyses:
         places.update(dict.fromkeys(_place(row) for row in analysis.rows))
@@ -85,13 +83,13 @@ def _place_text(place: tuple[int, ...]) -> str:
     return "×".join(map(str, place)) if place else "head"
 
 
-def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[Row, ...]:
+def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[ComparisonRow, ...]:
     def sums(quantity: str) -> tuple[int, ...]:
         return tuple(
             sum(getattr(row, quantity) for row in analysis.rows if _place(row) == place) for analysis in analyses
         )
 
-    return tuple(Row(name, sums(quantity)) for name, quantity in PLACED.items())
+    return tuple(ComparisonRow(name, sums(quantity)) for name, quantity in PLACED.items())
 
 
 def by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
@@ -120,11 +118,3 @@ def _by_operator(columns: Sequence[tuple[Analysis, str]]) -> list[tuple[str, tup
     rows = [(kind, tuple(counts[kind] for counts in sums)) for kind in sums[0]]
     rows.sort(key=lambda row: -max(row[1]))
     return [*rows, ("total", tuple(getattr(analysis.totals, quantity) for analysis, quantity in columns))]
-
-
-def ratio_of_formulas(one: Formulas, other: Formulas, quantity: str) -> Any:
-    """The quotient of two closed forms, simplified, as a SymPy expression; None where the divisor is 0."""
-    import sympy
-
-    divisor = other.sympy(quantity)
-    return None if divisor == 0 else sympy.factor(sympy.cancel(one.sympy(quantity) / divisor))

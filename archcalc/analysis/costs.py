@@ -9,16 +9,16 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
-from archcalc.analysis.receptive import Fields, ReceptiveField
 from archcalc.analysis.survival import expected_macs
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
-from archcalc.spec.errors import did_you_mean, quote
+from archcalc.receptive.fields import Fields, ReceptiveField
+from archcalc.words import did_you_mean, quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis.memory import Fit, Memory
+    from archcalc.memory.summary import Fit, Memory
 
 ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
@@ -144,19 +144,19 @@ class Analysis:
 
     def memory(self, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
         """The memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
-        from archcalc.analysis.memory import memory
+        from archcalc.memory.summary import memory
 
         return memory(self, mode, optimizer, in_place)
 
     def fit(self, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
         """The largest batch whose peak is at most ``budget`` bytes."""
-        from archcalc.analysis.memory import fit
+        from archcalc.memory.summary import fit
 
         return fit(self, budget, mode, optimizer)
 
     def to_dict(self) -> dict[str, Any]:
         """The documented contract of `--format json`."""
-        from archcalc.render.data import as_dict
+        from archcalc.analysis.contract import as_dict
 
         return as_dict(self)
 

@@ -44,7 +44,7 @@ class Commands(Helped, click.Group):
         try:
             return super().resolve_command(context, args)
         except click.UsageError as error:
-            from archcalc.spec.errors import did_you_mean, printable
+            from archcalc.words import did_you_mean, printable
 
             word = printable(args[0]) if args else ""
             hint = did_you_mean(word, self.list_commands(context))
@@ -92,7 +92,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line, with every error of a user's said in words: exit 2, and no traceback."""
     from archcalc.cli._streams import drop_output, prepare, remark
-    from archcalc.runtime.requirements import MissingExtra
+    from archcalc.requirements import MissingExtra
 
     prepare()
     try:
@@ -118,14 +118,15 @@ def main() -> None:
 
 
 def _file_error(error: OSError) -> str:
-    from archcalc.spec.errors import printable
+    from archcalc.words import printable
 
     file = "" if error.filename is None else f": {printable(str(error.filename))}"
     return f"error: {error.strerror or error}{file}"
 
 
 def _in_words(error: Exception) -> str:
-    from archcalc.spec.errors import SpecError, printable
+    from archcalc.errors import SpecError
+    from archcalc.words import printable
 
     if isinstance(error, SpecError):
         return str(error)

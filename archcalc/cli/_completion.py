@@ -28,12 +28,12 @@ class File(click.types.StringParamType):
         return [CompletionItem(incomplete, type=self.kind)]
 
 
-class Network(click.types.StringParamType):
+class NetworkParam(click.types.StringParamType):
     """A bundled name, or a spec's file."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Bundled names, and specs and folders in this folder, that begin so; without a bundled one, any file."""
-        from archcalc.spec.library import SUFFIXES, bundled
+        from archcalc.language.library import SUFFIXES, bundled
 
         found = _items(bundled(), incomplete)
         if not found:
@@ -43,13 +43,13 @@ class Network(click.types.StringParamType):
         return found + _items([*folders, *(path.name for path in here if path.suffix in SUFFIXES)], incomplete)
 
 
-class Layer(click.types.StringParamType):
+class LayerParam(click.types.StringParamType):
     """A layer of the network that is named before it."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The network's layers that begin so; none where it has mistakes, which the command itself will say."""
-        from archcalc.spec.errors import SpecError
-        from archcalc.spec.library import load
+        from archcalc.errors import SpecError
+        from archcalc.language.library import load
 
         try:
             network = load(ctx.params.get("network") or "")
@@ -118,10 +118,10 @@ def _profiles() -> Iterable[str]:
 
 _FORMS = Several(_named("analysis.formula", "QUANTITIES"))
 COMPLETED: dict[str, click.types.StringParamType] = {
-    "network": Network(),
-    "networks": Network(),
-    "words": Network(),
-    "layer": Layer(),
+    "network": NetworkParam(),
+    "networks": NetworkParam(),
+    "words": NetworkParam(),
+    "layer": LayerParam(),
     "names": OneOf(_operators),
     "convention": OneOf(_named("analysis.conventions", "CONVENTIONS")),
     "dtype": OneOf(_named("analysis.costs", "ITEM_SIZES")),

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
-from archcalc.spec.errors import quote
+from archcalc.words import quote
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archcalc.cli._options import JOIN, counting_options, depth_option, network_options, open_family, open_network
-from archcalc.spec.errors import quote
+from archcalc.words import quote
 
 if TYPE_CHECKING:
-    from archcalc.homework.gradescope import Style
+    from archcalc.homework.gradescope import GradescopeOptions
     from archcalc.homework.key import AnswerKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,15 +74,15 @@ def gradescope_options(function: F) -> F:
     return function
 
 
-def gradescope_style(per: str, visibility: str, out_of: str | None) -> Style:
+def gradescope_style(per: str, visibility: str, out_of: str | None) -> GradescopeOptions:
     """What the options of `gradescope_options` mean."""
     from fractions import Fraction
 
-    from archcalc.homework.gradescope import Style
+    from archcalc.homework.gradescope import GradescopeOptions
 
     if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
         raise ValueError(f"--out-of takes points above 0, in hundredths at the finest, not {quote(out_of)}")
-    return Style(per == "cell", visibility, None if out_of is None else Fraction(out_of))
+    return GradescopeOptions(per == "cell", visibility, None if out_of is None else Fraction(out_of))
 
 
 def as_options(**values: Any) -> list[str]:
@@ -117,7 +117,7 @@ def open_key(
     """The answer key that a command line means."""
     from archcalc.homework.key import AnswerKey, key_of
     from archcalc.homework.questions import USUAL, asked, points_of
-    from archcalc.spec.family import is_piece
+    from archcalc.language.family import is_piece
 
     questions = asked(ask if ask is not None else ",".join(USUAL))
     worth = points_of(points, questions)

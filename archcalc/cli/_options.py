@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archcalc.arithmetic import Shape
+from archcalc.errors import SpecError
 from archcalc.network import Network
-from archcalc.spec.errors import SpecError, quote
+from archcalc.words import quote
 
 if TYPE_CHECKING:
-    from archcalc.spec.family import Family
+    from archcalc.language.family import Family
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,8 +82,8 @@ def depth_option(meaning: str) -> Callable[[F], F]:
 
 def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, ...]) -> Network:
     """The network that a command line means."""
-    from archcalc.spec.language import parse_setting
-    from archcalc.spec.library import find
+    from archcalc.language.language import parse_setting
+    from archcalc.language.library import find
 
     spec, variant = find(reference)
     values = dict(parse_setting(text, spec) for text in settings)
@@ -91,14 +92,14 @@ def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, .
 
 def open_family(reference: str, lets: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> Family:
     """The networks that a command line means: a spec with what ``lets`` leaves open, or a piece."""
-    from archcalc.spec.family import Piece, SpecFamily, is_piece
-    from archcalc.spec.language import parse_setting
-    from archcalc.spec.library import find
+    from archcalc.language.family import InlineSpec, SpecFamily, is_piece
+    from archcalc.language.language import parse_setting
+    from archcalc.language.library import find
 
     if is_piece(reference):
         if lets or settings or inputs:
             raise SpecError("a piece has its numbers in its text: no --let, --set or --input")
-        return Piece(reference)
+        return InlineSpec(reference)
     parts = [let.partition("=") for let in lets]
     for name, equals, text in parts:
         if not equals or not name.strip() or not text.strip():

@@ -11,7 +11,7 @@ from archcalc.cli import Command
 from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import device_option, network_options, open_network
 from archcalc.cli._streams import progress, remark, write
-from archcalc.spec.errors import quote
+from archcalc.words import quote
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -74,7 +74,7 @@ def command(
         profile = find_profile(reference)
         results, interrupted = _each(opened, batches, lambda network, n: predict_only(network, n, dtype, profile))
     else:
-        from archcalc.runtime.requirements import need_torch
+        from archcalc.requirements import need_torch
 
         need_torch()
         from archcalc.runtime.bench import bench
@@ -96,7 +96,7 @@ def command(
 
 
 def _calibration(device: str | None) -> str:
-    from archcalc.runtime.requirements import need_torch
+    from archcalc.requirements import need_torch
 
     need_torch()
     from archcalc.runtime.calibration import calibrate

@@ -11,10 +11,10 @@ from archcalc.cli import Command
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import counting_options, network_options, open_network
 from archcalc.cli._streams import remark, write
-from archcalc.spec.errors import SpecError
+from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
-    from archcalc.homework.budget import Budget
+    from archcalc.budget.assertions import Budget
 
 _COMPARES = re.compile(r"[<>=!]|\sin\s")
 
@@ -45,8 +45,8 @@ def command(
     They are written in the spec's expression language. Without any, the names that they may use are printed with
     their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
     """
-    from archcalc.homework.budget import Budget, check_budget, read_assertions
-    from archcalc.render.budget import budgets_json, budgets_junit, budgets_text, facts_json, facts_text
+    from archcalc.budget.assertions import Budget, check_budget, read_assertions
+    from archcalc.budget.document import budgets_json, budgets_junit, budgets_text, facts_json, facts_text
 
     networks = [word for word in words if not _COMPARES.search(word)]
     assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)

@@ -52,15 +52,15 @@ def command(
     it was made. Exits 0 if every cell of every sheet is right, 1 if not, 2 if the only sheet cannot be read.
     With --gradescope there is a result even then.
     """
+    from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
     from archcalc.homework.grading import Grader
-    from archcalc.homework.numbers import Tolerance
-    from archcalc.render.grades import render_class, render_sheet, summary_csv
-    from archcalc.spec.errors import quote
+    from archcalc.homework.numbers import AnswerTolerance
+    from archcalc.words import quote
 
     key = open_key(network, points=points, **key_settings)
     # Gradescope shows its results to the student, the terminal shows them to whoever has the key.
     reveal = gradescope is None if reveal is None else reveal
-    grader = Grader(key, Tolerance.parse(tolerance), reveal)
+    grader = Grader(key, AnswerTolerance.parse(tolerance), reveal)
     if gradescope is not None:
         from archcalc.homework.gradescope import grade_folder, results_json
 

@@ -8,7 +8,7 @@ from archcalc.cli import Command
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import counting_options, network_options, open_family, open_network
 from archcalc.cli._streams import write
-from archcalc.spec.errors import SpecError
+from archcalc.errors import SpecError
 
 
 @click.command(cls=Command, example="archcalc compare alexnet vgg16")
@@ -36,9 +36,9 @@ def command(
     way; with --backward too, its training step is, by those that count it.
     """
     from archcalc.analysis.compare import by_convention, compare, steps_by_convention
-    from archcalc.analysis.formula import formulas
+    from archcalc.language.family import is_piece
     from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
-    from archcalc.spec.family import is_piece
+    from archcalc.symbolic.formulas import formulas
 
     if conventions:
         if len(networks) != 1:

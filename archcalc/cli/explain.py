@@ -8,7 +8,7 @@ from archcalc.cli import Command
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import counting_options, network_options, open_network
 from archcalc.cli._streams import remark, write
-from archcalc.spec.errors import SpecError
+from archcalc.errors import SpecError
 
 
 @click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
@@ -36,9 +36,9 @@ def command(
 
     Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
     """
-    from archcalc.analysis.explain import QUANTITIES, explain, explain_failure
-    from archcalc.analysis.receptive import Viewer
+    from archcalc.receptive.fields import FieldPropagation
     from archcalc.render.mathematics import render_explanations
+    from archcalc.symbolic.derivations import QUANTITIES, explain, explain_failure
 
     try:
         opened = open_network(network, settings, inputs)
@@ -51,7 +51,7 @@ def command(
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
     names = [layer] if layer else [one.name for one in opened.layers]
-    viewer = Viewer(opened)
+    viewer = FieldPropagation(opened)
     found = [
         one
         for name in names

@@ -54,7 +54,7 @@ def command(
     names loads into the module. The weights of an ONNX model are random. The spec has no parameters, loops and
     blocks: they are written out.
     """
-    from archcalc.runtime.requirements import need_torch
+    from archcalc.requirements import need_torch
 
     if format_ != "spec":
         need_torch()

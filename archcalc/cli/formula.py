@@ -40,8 +40,8 @@ def command(
     names are open as they stand. Of params, weights, biases, buffers, macs, flops, memory (bytes), output (elements),
     receptive.
     """
-    from archcalc.analysis.formula import formulas
     from archcalc.render.mathematics import render_formulas
+    from archcalc.symbolic.formulas import formulas
 
     family = open_family(network, lets, settings, inputs)
     found = formulas(family, of.split(","), batch=batch, dtype=dtype, convention=convention)

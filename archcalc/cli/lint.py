@@ -18,7 +18,7 @@ def command(context: click.Context, files: tuple[str, ...]) -> None:
 
     Exits 1 if there is a mistake; a warning is of something that is allowed, and probably not meant.
     """
-    from archcalc.spec.lint import lint
+    from archcalc.language.lint import lint
 
     mistakes = warnings = 0
     for file in files:

@@ -16,7 +16,7 @@ from archcalc.cli._options import (
     open_network,
 )
 from archcalc.cli._streams import write
-from archcalc.spec.errors import did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 UNITS = {
     "B": 1,
@@ -61,7 +61,7 @@ def command(
     Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
     if not even one sample fits; with --checkpoint, if no choice of blocks does.
     """
-    from archcalc.analysis.memory import memory
+    from archcalc.memory.summary import memory
     from archcalc.render import memory as render
 
     if in_place and (budget is not None or room is not None):
@@ -89,7 +89,7 @@ def command(
 
 def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:
     """Write the largest batches; the exit code says whether there are any."""
-    from archcalc.analysis.memory import MODES, fit
+    from archcalc.memory.summary import MODES, fit
     from archcalc.render import memory as render
 
     fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
@@ -99,7 +99,7 @@ def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, form
 
 def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:
     """Write which blocks to recompute; the exit code says whether that fits."""
-    from archcalc.analysis.checkpoint import choose
+    from archcalc.memory.checkpointing import choose
     from archcalc.render import memory as render
 
     plan = choose(analysis, room, optimizer)

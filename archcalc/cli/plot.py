@@ -15,8 +15,9 @@ from archcalc.cli._options import (
     open_network,
 )
 from archcalc.cli._streams import write
+from archcalc.errors import SpecError
 from archcalc.network import Network
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 
 @click.command(cls=Command, example="archcalc plot alexnet vgg16 --metric memory,params,flops -o compare.png")

@@ -23,7 +23,7 @@ from archcalc.cli._streams import write
 def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
     """Make exercises on random layers, or with --key their answers, each derived step by step."""
     from archcalc.homework.quiz import quiz
-    from archcalc.render.quiz import FORMATS
+    from archcalc.homework.quiz_document import FORMATS
 
     if seed is None:
         import secrets

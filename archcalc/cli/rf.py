@@ -8,7 +8,8 @@ from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
 from archcalc.cli._options import network_options, open_network
 from archcalc.cli._streams import write
-from archcalc.spec.errors import SpecError, quote
+from archcalc.errors import SpecError
+from archcalc.words import quote
 
 
 @click.command(cls=Command, example="archcalc rf googlenet inception5b.concat1 --unit 3,3 --draw box.svg")
@@ -33,13 +34,13 @@ def command(
     With LAYER, show the box that one of its units sees, exactly: as the formulas have it, padding included, and in the
     input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
     """
-    from archcalc.analysis.boxes import Tracer
+    from archcalc.receptive.boxes import RegionTracer
     from archcalc.render.receptive import Report, render_fields
 
     if unit is not None and layer is None:
         raise click.UsageError("--unit is a unit of a layer: archcalc rf NETWORK LAYER --unit Y,X")
     opened = open_network(network, settings, inputs)
-    tracer = Tracer(opened)
+    tracer = RegionTracer(opened)
     if layer is None:
         report = Report(opened, tracer, opened.layers)
     else:

@@ -19,8 +19,8 @@ def command(network: str | None, output: str | None) -> None:
     """
     import json
 
-    from archcalc.spec.library import find
-    from archcalc.spec.schema import spec_schema
+    from archcalc.language.library import find
+    from archcalc.language.schema import spec_schema
 
     schema = spec_schema(None if network is None else find(network)[0])
     write(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", output)

@@ -12,7 +12,8 @@ from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, result_options
 from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option
 from archcalc.cli._streams import remark, write
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.errors import SpecError
+from archcalc.words import did_you_mean, quote
 
 TEXT_ROWS = 100
 
@@ -62,17 +63,17 @@ def command(
 
     H alone keeps a square image square. Points at which the network cannot be built are left out.
     """
-    from archcalc.runtime.requirements import need
+    from archcalc.requirements import need
 
     need("numpy", "sweep")
-    from archcalc.analysis.selection import Best, First, Front
-    from archcalc.analysis.sorting import sorted_parts
-    from archcalc.analysis.sweep import Plan, parse_axis
-    from archcalc.analysis.workers import results
     from archcalc.render.points import csv_lines, text_points, write_csv, write_parquet
+    from archcalc.sweep.selection import Best, First, Front
+    from archcalc.sweep.sorting import sorted_parts
+    from archcalc.sweep.space import SweepPlan, parse_axis
+    from archcalc.sweep.workers import results
 
     axes = tuple(map(parse_axis, over))
-    plan = Plan(
+    plan = SweepPlan(
         network,
         axes,
         tuple(of.split(",")),
@@ -136,7 +137,7 @@ def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
 
 def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
     """The parts, or where something is selected the one that is left in the end; nothing more is ever held."""
-    from archcalc.analysis.selection import joined
+    from archcalc.sweep.selection import joined
 
     if not selections:
         yield from parts
@@ -152,7 +153,7 @@ def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
 
 def _first(parts: Iterator[Any], count: int) -> Any:
     """The first rows; the rest is counted only."""
-    from archcalc.analysis.selection import joined, taken
+    from archcalc.sweep.selection import joined, taken
 
     rows: Any = None
     for part in parts:

@@ -18,7 +18,8 @@ from archcalc.cli._options import (
     open_network,
 )
 from archcalc.cli._streams import write
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.errors import SpecError
+from archcalc.words import did_you_mean, quote
 
 
 @click.command(cls=Command, example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf")
@@ -52,9 +53,9 @@ def command(
 
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
-    from archcalc.render.columns import BACKWARD_COLUMNS, COLUMNS, LECTURE_COLUMNS
+    from archcalc.analysis.columns import BACKWARD_COLUMNS, COLUMNS, LECTURE_COLUMNS
     from archcalc.render.formats import render
-    from archcalc.render.grid import View, lay_out
+    from archcalc.render.grid import TableOptions, lay_out
 
     if columns == "help":
         format_of(output, None, ("text",))
@@ -66,7 +67,7 @@ def command(
     for key in chosen:
         if key not in COLUMNS:
             raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
-    view = View(chosen, every_layer, depth, exact, layout == "hwc")
+    view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention)
     if format_ == "xlsx":
         from archcalc.render.records import table_records, workbook

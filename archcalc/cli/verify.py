@@ -39,7 +39,7 @@ def command(
     Shapes and tensors against the real module, counts against fvcore and torch to the unit, outputs against the
     implementation that a spec names, memory and time measured. Exits 1 if anything differs.
     """
-    from archcalc.runtime.requirements import need, need_torch
+    from archcalc.requirements import need, need_torch
 
     need_torch()
     need("fvcore", "torch")
@@ -59,7 +59,7 @@ def command(
 
 
 def _networks(references: tuple[str, ...]) -> list[Network]:
-    from archcalc.spec.library import bundled_networks, load, open_spec
+    from archcalc.language.library import bundled_networks, load, open_spec
 
     if references:
         return [load(reference) for reference in references]

@@ -19,7 +19,7 @@ from archcalc.cli._homework import (
     open_key,
 )
 from archcalc.cli._streams import remark, write
-from archcalc.spec.errors import SpecError
+from archcalc.errors import SpecError
 
 
 @click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
@@ -56,9 +56,9 @@ def command(
     key = open_key(network, points=points, **key_settings)
     if autograder is not None:
         from archcalc.homework.autograder import write_autograder
-        from archcalc.homework.numbers import Tolerance
+        from archcalc.homework.numbers import AnswerTolerance
 
-        Tolerance.parse(tolerance)
+        AnswerTolerance.parse(tolerance)
         gradescope_style(per, visibility, out_of)
         shown = {"per": per, "visibility": visibility, "out_of": out_of}
         graded = {"points": points, "tolerance": tolerance, "reveal": reveal}

@@ -9,16 +9,16 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.algebra import Polynomial, Symbol
-from archcalc.analysis.traced import Guard, Traced, polynomial_of
 from archcalc.homework.equality import every, some
 from archcalc.homework.formulas import Formula, read_formula, without_floors
-from archcalc.homework.numbers import Number, Style, Tolerance, Unreadable, read_number, tidy
+from archcalc.homework.numbers import AnswerTolerance, DecimalStyle, Unreadable, WrittenNumber, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
-from archcalc.homework.tables import Entry
+from archcalc.homework.tables import Cell
 from archcalc.ops.operator import shape_text
-from archcalc.render.units import BYTES, COUNTS, LECTURE_BYTES, in_words
-from archcalc.spec.errors import quote
+from archcalc.symbolic.polynomials import Polynomial, Symbol
+from archcalc.symbolic.traced import Guard, Traced, polynomial_of
+from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, in_words
+from archcalc.words import quote
 
 LARGEST = 10**9
 """No size is larger."""
@@ -28,11 +28,11 @@ LARGEST = 10**9
 class Amount:
     """A count, or bytes: a number with the digits that were kept, or a formula."""
 
-    number: Number | None
+    number: WrittenNumber | None
     formula: Formula | None = None
     unit: UnitOf = NO_UNIT
 
-    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool | None:
+    def fits(self, truth: Any, question: Question, tolerance: AnswerTolerance) -> bool | None:
         """Whether it is the true amount; None where that is not decided."""
         if self.formula is not None:
             return self.formula.equals(polynomial_of(truth))
@@ -42,13 +42,13 @@ class Amount:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class WrittenSizes:
     """A shape or some sizes of it, as they were written: numbers or formulas; ``everything`` for `all`."""
 
     sizes: tuple[Any, ...]
     everything: bool = False
 
-    def fits(self, truth: Any, question: Question, tolerance: Tolerance) -> bool | None:
+    def fits(self, truth: Any, question: Question, tolerance: AnswerTolerance) -> bool | None:
         """Whether these are the true sizes, channels first or last; None where that is not decided."""
         if question.sort == "field":
             return self._fits_field(truth)
@@ -76,7 +76,7 @@ class Sizes:
         return last if agree[1] > agree[0] else sizes
 
 
-Answer = Amount | Sizes
+Answer = Amount | WrittenSizes
 
 
 def _orders(truth: tuple[Any, ...], question: Question) -> Iterator[tuple[Any, ...]]:
@@ -104,23 +104,23 @@ def _all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool | None:
 
 
 @dataclass(frozen=True)
-class Reader:
+class AnswerParser:
     """Reads the cells of one sheet."""
 
     analysis: Analysis
     symbols: Mapping[str, Symbol]
     guards: tuple[Guard, ...]
-    style: Style
+    style: DecimalStyle
 
-    def read(self, question: Question, entry: Entry, heading_unit: UnitOf, truth: Any) -> Answer:
+    def read(self, question: Question, entry: Cell, heading_unit: UnitOf, truth: Any) -> Answer:
         """The answer in a cell; `Unreadable` says why there is none. Of ``truth`` only the number of sizes is used."""
         if question.has_total:
             return self._amount(question, entry, heading_unit)
         return self._sizes(question, entry.text, len(truth) if isinstance(truth, tuple) else 1)
 
-    def _amount(self, question: Question, entry: Entry, heading_unit: UnitOf) -> Amount:
+    def _amount(self, question: Question, entry: Cell, heading_unit: UnitOf) -> Amount:
         try:
-            number, rest = read_number(entry.text, Style.POINT if entry.is_number else self.style)
+            number, rest = read_number(entry.text, DecimalStyle.POINT if entry.is_number else self.style)
             unit = unit_of(question, rest, self.analysis) if rest else heading_unit
         except Unreadable:
             if not self.symbols:
@@ -130,22 +130,22 @@ class Reader:
             return Amount(None, Formula(Polynomial.of(number.value * unit.size), self.guards), unit)
         return Amount(number.in_units_of(unit.size), None, unit)
 
-    def _sizes(self, question: Question, text: str, rank: int) -> Sizes:
+    def _sizes(self, question: Question, text: str, rank: int) -> WrittenSizes:
         bare = tidy(text).strip("()[]{} ")
         unit = next((one for one in ("pixels", "pixel", "px") if bare.lower().endswith(one)), "")
         bare = bare[: len(bare) - len(unit)].rstrip()
         if question.sort == "field" and bare.lower() in ("all", "global", "everything", "whole image", "whole input"):
-            return Sizes((), everything=True)
+            return WrittenSizes((), everything=True)
         if self.symbols:
             whole = re.fullmatch(r"[\[(]([^\[\]()]*)[\])]", tidy(text))  # brackets around all of it
             parts = re.split(r"[x×,;@]", whole[1] if whole else tidy(text))
-            return Sizes(tuple(self._size(part.strip(), text) for part in parts))
+            return WrittenSizes(tuple(self._size(part.strip(), text) for part in parts))
         if rank == 1 and re.fullmatch(r"\d{1,3}([ ,.']\d{3})+", bare, re.ASCII):
             bare = re.sub(r"\D", "", bare)
         parts = re.split(r"\s*[x×*,;@]\s*|\s+(?:by\s+)?", bare, flags=re.IGNORECASE)
         if len(parts) == rank + 1 and rank > 1 and parts[0].lower() in ("-1", "n", "b", "none", "?", self._batch()):
             del parts[0]
-        return Sizes(tuple(self._size(part, text) for part in parts))
+        return WrittenSizes(tuple(self._size(part, text) for part in parts))
 
     def _formula(self, text: str) -> Formula:
         return read_formula(text, self.symbols, self.guards)
@@ -177,9 +177,9 @@ def show(question: Question, truth: Any, analysis: Analysis, guards: tuple[Guard
 
 
 def _formula_text(truth: Any, guards: tuple[Guard, ...]) -> str:
-    from archcalc.analysis.terms import Writer
     from archcalc.render.mathematics import term_text
+    from archcalc.symbolic.terms import TermBuilder
 
     sizes = truth if isinstance(truth, tuple) else (truth,)
     forms = [without_floors(polynomial_of(size), guards) for size in sizes]
-    return " × ".join(term_text(Writer().write(form)) for form in forms)
+    return " × ".join(term_text(TermBuilder().write(form)) for form in forms)

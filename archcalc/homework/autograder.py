@@ -19,13 +19,14 @@ from importlib import metadata
 from pathlib import Path
 
 import archcalc
+from archcalc.errors import SpecError
 from archcalc.files import whole_folder
 from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
+from archcalc.language.library import SUFFIXES, bundled_folder, find
+from archcalc.language.source import Scalar, parse, read_document
 from archcalc.render.records import csv_cell
-from archcalc.spec.errors import SpecError, quote
-from archcalc.spec.library import SUFFIXES, bundled_folder, find
-from archcalc.spec.source import Scalar, parse, read_document
+from archcalc.words import quote
 
 SETUP = """\
 #!/usr/bin/env bash
@@ -103,7 +104,7 @@ def _plain(shown: str) -> str:
 
 def _copy_spec(reference: str, folder: Path) -> str:
     """Copy a spec of the user's own with all that it extends, and say how it is called from inside the folder."""
-    from archcalc.spec.family import is_piece
+    from archcalc.language.family import is_piece
 
     if is_piece(reference):
         return reference

@@ -15,9 +15,9 @@ from itertools import islice, product
 from math import gcd, lcm, prod
 from typing import NamedTuple
 
-from archcalc.analysis.algebra import ONE, ZERO, Atom, Function, Monomial, Polynomial, Symbol, at_least, joined
-from archcalc.analysis.formula import holds
-from archcalc.analysis.traced import Guard
+from archcalc.symbolic.formulas import holds
+from archcalc.symbolic.polynomials import ONE, ZERO, Atom, Function, Monomial, Polynomial, Symbol, at_least, joined
+from archcalc.symbolic.traced import Guard
 
 MOST_PRODUCTS = 300_000
 """Products of two terms in one proof: about two seconds."""

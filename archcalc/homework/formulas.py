@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from archcalc.analysis.algebra import ONE, Atom, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
-from archcalc.analysis.traced import Guard
 from archcalc.homework.equality import equal
 from archcalc.homework.numbers import Unreadable
-from archcalc.spec.errors import quote
+from archcalc.symbolic.polynomials import ONE, Atom, Exact, Function, Polynomial, Symbol, floor_quotient, inverse
+from archcalc.symbolic.traced import Guard
+from archcalc.words import quote
 
 MOST_CHARACTERS = 300
 MOST_POWER = 12

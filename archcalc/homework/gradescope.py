@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
+from archcalc.homework.grades_document import points_text
 from archcalc.homework.grading import Grader
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.formats import escape_markdown
-from archcalc.render.grades import points_text
-from archcalc.spec.errors import printable, quote
+from archcalc.words import printable, quote
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")
 TABLES = (".csv", ".tsv", ".xlsx", ".md", ".markdown", ".json", ".txt")
@@ -30,7 +30,7 @@ UNIT = 100
 
 
 @dataclass(frozen=True)
-class Style:
+class GradescopeOptions:
     """How results are shown."""
 
     by_cell: bool = False
@@ -64,7 +64,7 @@ def _files(folder: Path) -> list[Path]:
     return sorted(found)
 
 
-def results(sheet: GradedSheet, style: Style) -> dict[str, Any]:
+def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
     """The content of results.json. Raises `ValueError` for an assignment that is worth nothing."""
     groups = list(_groups(sheet, style.by_cell))
     worth = [sum((cell.most for cell in group.cells), Fraction(0)) for group in groups]
@@ -87,13 +87,13 @@ def results(sheet: GradedSheet, style: Style) -> dict[str, Any]:
     return data
 
 
-def results_json(sheet: GradedSheet, style: Style) -> str:
+def results_json(sheet: GradedSheet, style: GradescopeOptions) -> str:
     """The same as text; a number that JSON does not have is an error."""
     return json.dumps(results(sheet, style), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
-class _Group:
+class _TestGroup:
     """What one test is about."""
 
     number: str
@@ -101,13 +101,13 @@ class _Group:
     cells: tuple[GradedCell, ...]
 
 
-def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_Group]:
+def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_TestGroup]:
     for at, row in enumerate(sheet.rows, 1):
         if not by_cell:
-            yield _Group(str(at), row.name, row.cells)
+            yield _TestGroup(str(at), row.name, row.cells)
             continue
         for number, cell in enumerate(row.cells, 1):
-            yield _Group(f"{at}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
+            yield _TestGroup(f"{at}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
 
 
 def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
@@ -116,7 +116,7 @@ def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
     return [after - before for before, after in pairwise(sums)]
 
 
-def _test(group: _Group, most: Fraction, worth: Fraction, scale: Fraction) -> dict[str, Any]:
+def _test(group: _TestGroup, most: Fraction, worth: Fraction, scale: Fraction) -> dict[str, Any]:
     points = sum((cell.points for cell in group.cells), Fraction(0))
     full = points == worth
     # What is not full never rounds up to it, and what is something never to more than there is.

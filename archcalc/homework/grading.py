@@ -14,24 +14,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.explain import Explanation, Line, explain
-from archcalc.analysis.receptive import Viewer
+from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
-from archcalc.homework.answers import Amount, Answer, Reader, Sizes, show
+from archcalc.homework.answers import Amount, Answer, AnswerParser, WrittenSizes, show
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
 from archcalc.homework.mistakes import candidates, diagnose
-from archcalc.homework.numbers import DIGITS, Number, Tolerance, Unreadable
+from archcalc.homework.numbers import DIGITS, AnswerTolerance, Unreadable, WrittenNumber
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
 from archcalc.homework.rerun import rerun
-from archcalc.homework.sheet import Sheet, read_sheet
-from archcalc.homework.tables import Broken
+from archcalc.homework.sheet import Submission, read_sheet
+from archcalc.homework.tables import UnreadableSubmission
+from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text, term_text
-from archcalc.render.rows import Row
-from archcalc.spec.errors import quote
+from archcalc.symbolic.derivations import Explanation, Line, explain
+from archcalc.words import quote
 
 FAULT = "archcalc itself fails on it: please report this"
-Writer = Callable[[Line], str]
+FeedbackWriter = Callable[[Line], str]
 """How a line of a derivation is written."""
 
 
@@ -44,13 +44,13 @@ class Grader:
         reveal: whether feedback may give the right answer beside a wrong one; otherwise it hints.
     """
 
-    def __init__(self, key: AnswerKey, tolerance: Tolerance = DIGITS, reveal: bool = False) -> None:
+    def __init__(self, key: AnswerKey, tolerance: AnswerTolerance = DIGITS, reveal: bool = False) -> None:
         self.key = key
         self.tolerance = tolerance
         self.reveal = reveal
-        self._viewer = None if key.symbols else Viewer(key.network)
+        self._viewer = None if key.symbols else FieldPropagation(key.network)
         self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
-        self._derivations: dict[tuple[str, str, Writer], tuple[str, ...]] = {}
+        self._derivations: dict[tuple[str, str, FeedbackWriter], tuple[str, ...]] = {}
 
     def grade_all(self, paths: Iterable[Path]) -> Iterator[GradedSheet]:
         """Every file, graded one after the other; one that is broken does not stop the rest."""
@@ -62,7 +62,7 @@ class Grader:
             sheet = read_sheet(path, self.key)
             rows = tuple(_Marking(self, sheet).rows())
             remarks = (*sheet.remarks, *_unread_units(sheet, self.key))
-        except Broken as error:
+        except UnreadableSubmission as error:
             return self.unread(path, str(error))
         except Exception as error:  # a fault of ours: one file must not cost a class its grades
             return self.unread(path, f"{FAULT} ({type(error).__name__})")
@@ -76,25 +76,25 @@ class Grader:
     def _names(self) -> tuple[str, str]:
         return self.key.network.name, self.key.analysis.convention.name
 
-    def possible(self, row: Row, question: Question) -> list[tuple[Diagnosis, Any]]:
+    def possible(self, row: TableRow, question: Question) -> list[tuple[Diagnosis, Any]]:
         """What the usual mistakes would give, on the true sizes."""
         at = (row.name, question.key)
         if at not in self._possible:
             self._possible[at] = candidates(self.key, row, question, {})
         return self._possible[at]
 
-    def derivation(self, row: Row, question: Question, write: Writer) -> tuple[str, ...]:
+    def derivation(self, row: TableRow, question: Question, write: FeedbackWriter) -> tuple[str, ...]:
         """The lines of `archcalc explain`, as they are written: `line_text` with the numbers, `hint` without them."""
         at = (row.name, question.key, write)
         if at not in self._derivations:
             self._derivations[at] = tuple(self._derive(row, question, write))
         return self._derivations[at]
 
-    def _derive(self, row: Row, question: Question, write: Writer) -> Iterator[str]:
+    def _derive(self, row: TableRow, question: Question, write: FeedbackWriter) -> Iterator[str]:
         """The derivation of the row's first layer, and of those in the same row that have a part in its number."""
         if row.of_group or not question.quantity or self.key.symbols:
             return
-        parts = [one for one in row.layers[1:] if question.has_total and question.value(Row(row.name, [one]))]
+        parts = [one for one in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [one]))]
         for costs in (row.head, *parts):
             for line in map(write, self._lines(costs.name, question.quantity)):
                 if line:
@@ -120,7 +120,7 @@ def hint(line: Line) -> str:
     return f"{line.symbol} = {formula}" if _is_rule(formula) else ""
 
 
-def _unread_units(sheet: Sheet, key: AnswerKey) -> Iterator[str]:
+def _unread_units(sheet: Submission, key: AnswerKey) -> Iterator[str]:
     """Words in the headings' brackets that are no units."""
     for parts in sheet.questions.values():
         for question in parts:
@@ -151,7 +151,7 @@ class _Read:
 class _Marking:
     """One sheet being graded, row by row; remembers the sizes that the student has instead of the true ones."""
 
-    def __init__(self, grader: Grader, sheet: Sheet | None) -> None:
+    def __init__(self, grader: Grader, sheet: Submission | None) -> None:
         self.grader = grader
         self.key = grader.key
         self.sheet = sheet
@@ -163,7 +163,9 @@ class _Marking:
         self.complete = True
         """Whether every cell has an answer so far. Where one has none, a derivation's numbers could give it away."""
         self.reader = (
-            Reader(self.key.analysis, self.key.symbols, self.key.guards, sheet.style) if sheet is not None else None
+            AnswerParser(self.key.analysis, self.key.symbols, self.key.guards, sheet.style)
+            if sheet is not None
+            else None
         )
 
     def rows(self) -> Iterator[GradedRow]:
@@ -179,13 +181,13 @@ class _Marking:
 
     # -- reading
 
-    def _reads(self, row: Row) -> Iterator[_Read]:
+    def _reads(self, row: TableRow) -> Iterator[_Read]:
         for question in self.key.questions:
             parts = self.sheet.questions[question] if self.sheet is not None else (question,)
             for part, worth in self.key.worth(row, question, parts).items():
                 yield self._read(row, part, worth)
 
-    def _read(self, row: Row, question: Question, worth: Fraction) -> _Read:
+    def _read(self, row: TableRow, question: Question, worth: Fraction) -> _Read:
         sheet = self.sheet
         if sheet is None or self.reader is None:
             return _Read(question, worth, "", None, Verdict.MISSING, "The file could not be read.")
@@ -214,7 +216,7 @@ class _Marking:
 
     # -- the student's own numbers
 
-    def _own_output(self, row: Row, reads: list[_Read], fed: Mapping[str, Shape]) -> Shape | None:
+    def _own_output(self, row: TableRow, reads: list[_Read], fed: Mapping[str, Shape]) -> Shape | None:
         """What the row gives by the student, if that is not the truth: as written, else as follows from before."""
         if row.of_group and row.name == TOTAL:
             return None
@@ -222,13 +224,13 @@ class _Marking:
         following = again.output_shape if again is not None else row.output_shape
         written: list[Any] = list(following)
         for read in reads:
-            if isinstance(read.answer, Sizes):
+            if isinstance(read.answer, WrittenSizes):
                 _put(written, read.question, read.answer, row.output_shape)
         shape = tuple(written)
         plain = all(isinstance(size, int) and size > 0 for size in shape)
         return shape if plain and shape != row.output_shape else None
 
-    def _remember(self, row: Row, reads: list[_Read], mine: Shape | None) -> None:
+    def _remember(self, row: TableRow, reads: list[_Read], mine: Shape | None) -> None:
         if mine is not None:
             for costs in row.layers if not row.of_group else row.layers[-1:]:
                 self.own[costs.name] = mine
@@ -243,7 +245,7 @@ class _Marking:
 
     # -- verdicts
 
-    def _cell(self, row: Row, read: _Read, fed: Mapping[str, Shape], mine: Shape | None) -> GradedCell:
+    def _cell(self, row: TableRow, read: _Read, fed: Mapping[str, Shape], mine: Shape | None) -> GradedCell:
         truth = self.key.answer(row, read.question)
         verdict, feedback, diagnosis = read.verdict, read.why, None
         if read.answer is not None:
@@ -270,7 +272,7 @@ class _Marking:
             diagnosis=diagnosis,
         )
 
-    def _verdict(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
+    def _verdict(self, row: TableRow, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
         question, answer, tolerance = read.question, read.answer, self.grader.tolerance
         assert answer is not None
         fits = answer.fits(truth, question, tolerance)
@@ -278,7 +280,7 @@ class _Marking:
             return Verdict.RIGHT if fits else Verdict.UNDECIDED
         if row.of_group and row.name == TOTAL:
             return Verdict.CARRIED if self._is_own_sum(question, answer) else Verdict.WRONG
-        is_size = isinstance(answer, Sizes)
+        is_size = isinstance(answer, WrittenSizes)
         if not fed and (is_size or mine is None):
             return Verdict.WRONG
         again = rerun(self.key.analysis, row, fed, output=None if is_size or row.of_group else mine)
@@ -294,7 +296,7 @@ class _Marking:
         slack = self.slack.get(question.key, Fraction(0)) + _half(number)
         return abs(number.value - total) <= slack <= total / 20
 
-    def _diagnosis(self, row: Row, read: _Read, truth: Any, fed: Mapping[str, Shape]) -> Diagnosis | None:
+    def _diagnosis(self, row: TableRow, read: _Read, truth: Any, fed: Mapping[str, Shape]) -> Diagnosis | None:
         assert read.answer is not None
         possible = self.grader.possible(row, read.question)
         if fed:
@@ -302,13 +304,13 @@ class _Marking:
         return diagnose(read.answer, truth, read.question, possible, self.grader.tolerance)
 
 
-def _sources(row: Row) -> set[str]:
+def _sources(row: TableRow) -> set[str]:
     """The layers before a row that feed it."""
     inside = {costs.name for costs in row.layers}
     return {source for costs in row.layers for source in costs.layer.inputs} - inside
 
 
-def _put(shape: list[Any], question: Question, answer: Sizes, truth: Shape) -> None:
+def _put(shape: list[Any], question: Question, answer: WrittenSizes, truth: Shape) -> None:
     """Write the sizes of an answer into a shape."""
     if question.sort == "shape":
         written = answer.as_shape(truth)
@@ -322,7 +324,7 @@ def _put(shape: list[Any], question: Question, answer: Sizes, truth: Shape) -> N
         shape[1 if question.key == "output_h" else 2] = answer.sizes[0]
 
 
-def _half(number: Number) -> Fraction:
+def _half(number: WrittenNumber) -> Fraction:
     """How far a number may be off by rounding; one that is written to the last digit is not."""
     return number.place / 2 if number.place > 1 else Fraction(0)
 

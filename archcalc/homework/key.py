@@ -9,15 +9,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis, analyze
-from archcalc.analysis.algebra import Polynomial, Symbol
-from archcalc.analysis.traced import Guard, Trace
+from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.errors import SpecError
 from archcalc.homework.questions import QUESTIONS, Question
 from archcalc.network import Network
-from archcalc.render.rows import Row, choose_rows
-from archcalc.spec.errors import SpecError
+from archcalc.symbolic.polynomials import Polynomial, Symbol
+from archcalc.symbolic.traced import Guard, Trace
 
 if TYPE_CHECKING:
-    from archcalc.spec.family import Family
+    from archcalc.language.family import Family
 
 TOTAL = "total"
 
@@ -43,23 +43,23 @@ class AnswerKey:
         return self.analysis.network
 
     @cached_property
-    def layers(self) -> tuple[Row, ...]:
+    def layers(self) -> tuple[TableRow, ...]:
         """Rows of the table; activations, normalization and dropout stand in the row before them."""
         return tuple(choose_rows(self.analysis.rows, fold=True, depth=self.depth))
 
     @cached_property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[TableRow, ...]:
         """The same, and the total where it is asked."""
-        total = Row(TOTAL, list(self.analysis.rows), of_group=True)
+        total = TableRow(TOTAL, list(self.analysis.rows), of_group=True)
         return (*self.layers, total) if self.with_total else self.layers
 
-    def answer(self, row: Row, question: Question) -> Any:
+    def answer(self, row: TableRow, question: Question) -> Any:
         """The right answer; None where nothing is asked."""
         if row.name == TOTAL and self.with_total and not question.has_total:
             return None
         return question.value(row)
 
-    def worth(self, row: Row, question: Question, parts: Sequence[Question]) -> dict[Question, Fraction]:
+    def worth(self, row: TableRow, question: Question, parts: Sequence[Question]) -> dict[Question, Fraction]:
         """Points of each part of a question in a row: equal shares of the question's, for parts that have an answer."""
         if self.answer(row, question) is None:
             return {}

@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape, product
-from archcalc.homework.answers import Amount, Answer, Sizes
+from archcalc.homework.answers import Amount, Answer, WrittenSizes
 from archcalc.homework.grade import Diagnosis
 from archcalc.homework.key import AnswerKey
-from archcalc.homework.numbers import Number, Tolerance, is_cut
+from archcalc.homework.numbers import AnswerTolerance, WrittenNumber, is_cut
 from archcalc.homework.questions import QUESTIONS, Question
 from archcalc.homework.rerun import Change, rerun
 from archcalc.ops.operator import Operator
-from archcalc.render.rows import Row
 
 
 class RoundedUp(int):
@@ -168,10 +168,10 @@ class _Case:
     """A question of a row that is fed with these shapes, where they are not what it is truly fed with."""
 
     key: AnswerKey
-    row: Row
+    row: TableRow
     question: Question
     shapes: Mapping[str, Shape]
-    base: Row
+    base: TableRow
     """The row on these shapes, without a mistake."""
 
     @property
@@ -190,7 +190,7 @@ Found = Iterator[tuple[Diagnosis, Any]]
 
 
 def candidates(
-    key: AnswerKey, row: Row, question: Question, shapes: Mapping[str, Shape]
+    key: AnswerKey, row: TableRow, question: Question, shapes: Mapping[str, Shape]
 ) -> list[tuple[Diagnosis, Any]]:
     """What the usual mistakes would give for a row that is fed with these shapes, the likeliest first."""
     base = rerun(key.analysis, row, shapes) if shapes else row
@@ -262,7 +262,7 @@ _OF_COUNTING: dict[str, Callable[[_Case], Found]] = {
 def _of_samples(case: _Case) -> Found:
     """A part of the row, or of the batch."""
     if len(case.base.layers) > 1 and not case.base.of_group:
-        head = Row(case.base.name, case.base.layers[:1])
+        head = TableRow(case.base.name, case.base.layers[:1])
         yield Diagnosis("head only", "What follows the layer in its row is left out."), case.question.value(head)
     batch = case.key.analysis.batch
     if batch > 1:
@@ -312,7 +312,7 @@ def _of_columns(case: _Case) -> Found:
 
 
 def diagnose(
-    answer: Answer, truth: Any, question: Question, possible: list[tuple[Diagnosis, Any]], tolerance: Tolerance
+    answer: Answer, truth: Any, question: Question, possible: list[tuple[Diagnosis, Any]], tolerance: AnswerTolerance
 ) -> Diagnosis | None:
     """The mistake that gives what was written, if a usual one does."""
     number = answer.number if isinstance(answer, Amount) else None
@@ -321,7 +321,7 @@ def diagnose(
     for diagnosis, value in possible:
         if _differs(value, truth) and answer.fits(value, question, tolerance):
             return diagnosis
-    if isinstance(answer, Sizes):
+    if isinstance(answer, WrittenSizes):
         return _of_sizes(answer, truth)
     if number is None or not isinstance(truth, (int, Fraction)):
         return None
@@ -333,7 +333,7 @@ def _differs(value: Any, truth: Any) -> bool:
 
 
 def _of_digits(
-    number: Number, truth: int | Fraction, answer: Amount, tolerance: Tolerance, question: Question
+    number: WrittenNumber, truth: int | Fraction, answer: Amount, tolerance: AnswerTolerance, question: Question
 ) -> Diagnosis | None:
     if is_cut(truth, number):
         return Diagnosis("cut off", "The digits are cut off, not rounded.")
@@ -351,10 +351,10 @@ def _of_digits(
     return None
 
 
-def rounded_more(number: Number, truth: int | Fraction) -> bool:
+def rounded_more(number: WrittenNumber, truth: int | Fraction) -> bool:
     """Whether the number is right if its last noughts are no digits."""
     noughts = len(number.digits) - len(number.digits.rstrip("0"))
-    coarse = Number(number.value, number.place * 10**noughts, number.digits)
+    coarse = WrittenNumber(number.value, number.place * 10**noughts, number.digits)
     return noughts > 0 and 2 * abs(coarse.value - truth) <= coarse.place
 
 
@@ -366,7 +366,7 @@ def transposed(written: str, right: str) -> bool:
     return written[at : at + 2] == right[at : at + 2][::-1] and written[at + 2 :] == right[at + 2 :]
 
 
-def _of_sizes(answer: Sizes, truth: Any) -> Diagnosis | None:
+def _of_sizes(answer: WrittenSizes, truth: Any) -> Diagnosis | None:
     truth = truth if isinstance(truth, tuple) else (truth,)
     shape = answer.as_shape(truth)
     if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):

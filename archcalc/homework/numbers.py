@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
-from archcalc.spec.errors import quote
+from archcalc.words import quote
 
 MOST_CHARACTERS = 60
 MOST_EXPONENT = 60
@@ -24,7 +24,7 @@ class Unreadable(ValueError):
 
 
 @dataclass(frozen=True)
-class Number:
+class WrittenNumber:
     """A number that was written."""
 
     value: Fraction
@@ -33,12 +33,12 @@ class Number:
     digits: str
     """Its digits without leading zeros, point and unit: `729`."""
 
-    def in_units_of(self, size: int | Fraction) -> Number:
+    def in_units_of(self, size: int | Fraction) -> WrittenNumber:
         """The number that it is in a unit."""
-        return Number(self.value * size, self.place * size, self.digits)
+        return WrittenNumber(self.value * size, self.place * size, self.digits)
 
 
-class Style(Enum):
+class DecimalStyle(Enum):
     """What a comma and a point mean in a sheet."""
 
     POINT = "point"
@@ -66,7 +66,7 @@ def tidy(text: str) -> str:
     return text.translate(_SPACES).translate(_SIGNS).strip().lstrip("~≈=").strip()
 
 
-def read_number(text: str, style: Style = Style.POINT) -> tuple[Number, str]:
+def read_number(text: str, style: DecimalStyle = DecimalStyle.POINT) -> tuple[WrittenNumber, str]:
     """The number that a text begins with, and what follows it: its unit.
 
     Raises `Unreadable` for anything else, and for a comma or point that may mean two things.
@@ -85,18 +85,18 @@ def read_number(text: str, style: Style = Style.POINT) -> tuple[Number, str]:
     place = Fraction(10) ** (exponent - len(decimals))
     digits = (whole + decimals).lstrip("0")
     value = int(digits or "0") * place
-    return Number(-value if match["sign"] == "-" else value, place, digits), match["unit"].strip()
+    return WrittenNumber(-value if match["sign"] == "-" else value, place, digits), match["unit"].strip()
 
 
-def _parts(mantissa: str, style: Style) -> tuple[str, str]:
+def _parts(mantissa: str, style: DecimalStyle) -> tuple[str, str]:
     """Digits before and after the decimal mark."""
     if _may_be_either(mantissa):
-        if style is Style.OPEN:
+        if style is DecimalStyle.OPEN:
             plain = mantissa.replace(",", "").replace(".", "")
             raise Unreadable(
                 f"'{mantissa}' may be {plain} or {mantissa.replace(',', '.')}: write it without thousands marks"
             )
-        mark = "." if style is Style.POINT else ","
+        mark = "." if style is DecimalStyle.POINT else ","
     else:
         mark = _mark(mantissa)
     whole, _, decimals = mantissa.partition(mark) if mark else (mantissa, "", "")
@@ -124,13 +124,13 @@ def _mark(mantissa: str) -> str:
     return ""
 
 
-def style_of(texts: Iterable[str], suspicious: bool) -> Style:
+def style_of(texts: Iterable[str], suspicious: bool) -> DecimalStyle:
     """What comma and point mean in a sheet, by the numbers in it that can be read in one way only.
 
     ``suspicious`` is whether the file is of a kind that countries with decimal commas write (semicolons between its
     cells): then nothing is taken for granted. Where both kinds stand beside each other, neither is.
     """
-    found: set[Style] = set()
+    found: set[DecimalStyle] = set()
     for text in texts:
         match = _NUMBER.fullmatch(tidy(text)) if len(text) <= MOST_CHARACTERS else None
         mantissa = match["mantissa"].strip() if match else ""
@@ -139,16 +139,16 @@ def style_of(texts: Iterable[str], suspicious: bool) -> Style:
         points, commas = mantissa.count("."), mantissa.count(",")
         mark = _mark(mantissa)
         if mark:
-            found.add(Style.POINT if mark == "." else Style.COMMA)
+            found.add(DecimalStyle.POINT if mark == "." else DecimalStyle.COMMA)
         elif points or commas:  # several of one kind: they part thousands
-            found.add(Style.COMMA if points else Style.POINT)
+            found.add(DecimalStyle.COMMA if points else DecimalStyle.POINT)
     if len(found) == 1:
         return found.pop()
-    return Style.OPEN if found or suspicious else Style.POINT
+    return DecimalStyle.OPEN if found or suspicious else DecimalStyle.POINT
 
 
 @dataclass(frozen=True)
-class Tolerance:
+class AnswerTolerance:
     """When a number is right."""
 
     rule: str = "digits"
@@ -156,7 +156,7 @@ class Tolerance:
     share: Fraction = Fraction(0)
 
     @classmethod
-    def parse(cls, text: str) -> Tolerance:
+    def parse(cls, text: str) -> AnswerTolerance:
         """`digits`, `cut`, `exact` or a percentage such as `2%`; `ValueError` for anything else."""
         if text in ("digits", "cut", "exact"):
             return cls(text)
@@ -165,7 +165,7 @@ class Tolerance:
             raise ValueError(f"a tolerance is digits, cut, exact, or a percentage such as 2%, not {quote(text)}")
         return cls("percent", Fraction(match[1]) / 100)
 
-    def accepts(self, number: Number, truth: int | Fraction, coarsest: int = 1) -> bool:
+    def accepts(self, number: WrittenNumber, truth: int | Fraction, coarsest: int = 1) -> bool:
         """Whether the number is right for ``truth``.
 
         A nought for what is not nought says nothing, but in digits up to ``coarsest``: `0 M` for 419,904 is what the
@@ -180,15 +180,15 @@ class Tolerance:
         return rounds_to(truth, number) or (self.rule == "cut" and is_cut(truth, number))
 
 
-DIGITS = Tolerance()
+DIGITS = AnswerTolerance()
 """A number is right if the true one rounds to its digits."""
 
 
-def rounds_to(truth: int | Fraction, number: Number) -> bool:
+def rounds_to(truth: int | Fraction, number: WrittenNumber) -> bool:
     """Whether the true number, rounded to the digits written, is the number."""
     return 2 * abs(number.value - truth) <= number.place
 
 
-def is_cut(truth: int | Fraction, number: Number) -> bool:
+def is_cut(truth: int | Fraction, number: WrittenNumber) -> bool:
     """Whether the true number without the digits after those written is the number."""
     return 0 <= truth - number.value < number.place

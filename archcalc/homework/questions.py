@@ -10,11 +10,12 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
+from archcalc.analysis.columns import COLUMNS
 from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.rows import TableRow
+from archcalc.errors import SpecError
 from archcalc.homework.numbers import Unreadable
-from archcalc.render.columns import COLUMNS
-from archcalc.render.rows import Row
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 MOST_CHARACTERS = 60
 """What is longer is no heading."""
@@ -29,7 +30,7 @@ class Question:
     key: str
     """As in `archcalc table --columns`."""
     synonyms: tuple[str, ...]
-    value: Callable[[Row], Any]
+    value: Callable[[TableRow], Any]
     """The answer: a number, a shape, a word, or None where the row has none."""
     sort: str
     """`count` or `bytes` of amounts; `shape`, `extent` or `size` of sizes; `field` of receptive fields."""
@@ -51,11 +52,11 @@ class Question:
         return self.sort in ("count", "bytes")
 
 
-def _of(key: str) -> Callable[[Row], Any]:
+def _of(key: str) -> Callable[[TableRow], Any]:
     return COLUMNS[key].value
 
 
-def _axis(at: int) -> Callable[[Row], Any]:
+def _axis(at: int) -> Callable[[TableRow], Any]:
     """One of the sizes of a map; None where there is no such axis."""
     return lambda row: row.output_shape[at] if len(row.output_shape) == 3 else None
 

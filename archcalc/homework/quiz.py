@@ -14,14 +14,15 @@ from functools import cache
 from typing import Any, TypeVar
 
 from archcalc.analysis.costs import Analysis, LayerCosts
-from archcalc.analysis.explain import Explanation, explain
-from archcalc.arithmetic import Shape, Unmet, product
+from archcalc.arithmetic import Shape, ShapeError, product
+from archcalc.errors import SpecError
+from archcalc.language.library import loads
 from archcalc.network import Network
 from archcalc.ops import registry
 from archcalc.ops.arguments import BadArgument
 from archcalc.ops.operator import Operator, Window
-from archcalc.spec.errors import SpecError, did_you_mean, quote
-from archcalc.spec.library import loads
+from archcalc.symbolic.derivations import Explanation, explain
+from archcalc.words import did_you_mean, quote
 
 T = TypeVar("T")
 Wanted = list[tuple[str, str | None]]
@@ -210,7 +211,7 @@ def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any
     given = {name: draw.one(known[name]) for name in kind.arguments if name in known}
     try:
         op = kind([shape], **given)
-    except (Unmet, BadArgument):
+    except (ShapeError, BadArgument):
         return None
     return given if _is_sensible(op) else None
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from archcalc.analysis import Analysis, analyze
+from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
-from archcalc.render.rows import Row
 
 Change = Callable[[Operator], Operator | None]
 """An application of an operator with a mistake in it; None where the mistake cannot be made of it."""
@@ -17,12 +17,12 @@ Change = Callable[[Operator], Operator | None]
 
 def rerun(
     analysis: Analysis,
-    row: Row,
+    row: TableRow,
     shapes: Mapping[str, Shape],
     change: Change | None = None,
     output: Shape | None = None,
     **counting: Any,
-) -> Row | None:
+) -> TableRow | None:
     """The row as it would be, with its costs.
 
     Args:
@@ -62,7 +62,7 @@ def rerun(
         again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), **way)
     except (ValueError, TypeError, LookupError, ArithmeticError):  # what a rule raises for what makes no sense
         return None
-    return Row(row.name, list(again.rows), row.of_group)
+    return TableRow(row.name, list(again.rows), row.of_group)
 
 
 def _applied(op: Operator, inputs: tuple[Shape, ...]) -> Operator:

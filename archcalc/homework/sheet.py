@@ -11,12 +11,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from archcalc.analysis.rows import TableRow
 from archcalc.homework.key import TOTAL, AnswerKey, parts_of
-from archcalc.homework.numbers import Style, style_of
+from archcalc.homework.numbers import DecimalStyle, style_of
 from archcalc.homework.questions import QUESTIONS, Heading, Question, read_heading, read_misspelt_heading
-from archcalc.homework.tables import EMPTY, Broken, Entry, Grid, Table, read_tables
-from archcalc.render.rows import Row
-from archcalc.spec.errors import quote
+from archcalc.homework.tables import EMPTY, Cell, CellGrid, Table, UnreadableSubmission, read_tables
+from archcalc.words import quote
 
 HEADING_WITHIN = 40
 """Headings stand in one of the first rows; a title, a name and an address may stand above them."""
@@ -39,7 +39,7 @@ class ColumnOfSheet(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Submission:
     """A student's answers, by row and question."""
 
     questions: Mapping[Question, tuple[Question, ...]]
@@ -47,15 +47,15 @@ class Sheet:
     columns: Mapping[str, ColumnOfSheet]
     doubled: frozenset[str]
     """Questions that two columns claim to answer."""
-    answers: Mapping[str, Sequence[Entry]]
+    answers: Mapping[str, Sequence[Cell]]
     """The cells of each row of the key, by its name; rows that are not in the sheet are missing."""
     overfull: frozenset[str]
     """Rows with more cells than there are headings in a file whose cells are parted by commas: in which of them a
     number was cut up cannot be known."""
-    style: Style
+    style: DecimalStyle
     remarks: tuple[str, ...]
 
-    def entry(self, row: str, question: str) -> Entry | None:
+    def entry(self, row: str, question: str) -> Cell | None:
         """What stands in a cell; None where the sheet has no such row or column."""
         column = self.columns.get(question)
         cells = self.answers.get(row)
@@ -64,24 +64,24 @@ class Sheet:
         return cells[column.at] if column.at < len(cells) else EMPTY
 
 
-def read_sheet(path: Path, key: AnswerKey) -> Sheet:
-    """The answers in a file; `Broken` where it holds no table with a column that is asked."""
+def read_sheet(path: Path, key: AnswerKey) -> Submission:
+    """The answers in a file; `UnreadableSubmission` where it holds no table with a column that is asked."""
     best: tuple[int, Table, int] | None = None
-    problem: Broken | None = None
+    problem: UnreadableSubmission | None = None
     try:
         for table in read_tables(path):
             found, line = _headings(table.grid, key)
             if found > (best[0] if best else 0):
                 best = (found, table, line)
-    except Broken as error:
+    except UnreadableSubmission as error:
         problem = error
     if best is None:
         asked = ", ".join(question.heading for question in key.questions)
-        raise problem or Broken(f"no line of it has headings for what is asked: {asked}")
+        raise problem or UnreadableSubmission(f"no line of it has headings for what is asked: {asked}")
     return _understand(best[1], best[2], key)
 
 
-def _headings(grid: Grid, key: AnswerKey) -> tuple[int, int]:
+def _headings(grid: CellGrid, key: AnswerKey) -> tuple[int, int]:
     """How many columns that answer something the best line of headings has, and which line it is.
 
     Where no line has any, the first that has more cells than one may have them misspelt.
@@ -100,7 +100,7 @@ def _headings(grid: Grid, key: AnswerKey) -> tuple[int, int]:
     return count(first, read_misspelt_heading), first
 
 
-def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
+def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
     columns: dict[str, ColumnOfSheet] = {}
     doubled: set[str] = set()
     remarks: list[str] = []
@@ -132,15 +132,15 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Sheet:
     style = style_of(texts, suspicious=table.delimiter == ";")
     width = len(table.grid[line])
     overfull = frozenset(name for name, cells in answers.items() if table.delimiter == "," and len(cells) > width)
-    return Sheet(questions, columns, frozenset(doubled), answers, overfull, style, tuple(remarks))
+    return Submission(questions, columns, frozenset(doubled), answers, overfull, style, tuple(remarks))
 
 
 # -- rows
 
 
 def match_rows(
-    rows: Sequence[Sequence[Entry]], name_at: int | None, wanted: Sequence[Row], inputs: Sequence[str]
-) -> tuple[dict[str, Sequence[Entry]], list[str]]:
+    rows: Sequence[Sequence[Cell]], name_at: int | None, wanted: Sequence[TableRow], inputs: Sequence[str]
+) -> tuple[dict[str, Sequence[Cell]], list[str]]:
     """The cells of each row of the key, and what is to be said.
 
     A row is the layer of its name, small slips forgiven; what is left between two rows so found is taken by its place

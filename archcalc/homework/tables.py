@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archcalc.spec.errors import quote
+from archcalc.words import quote
 
 MOST_BYTES = 4_000_000
 MOST_ROWS = 5_000
@@ -27,11 +27,11 @@ FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) 
 """How a submission is opened: no link is followed and no pipe waited for, where the system knows of such things."""
 
 
-class Broken(ValueError):
+class UnreadableSubmission(ValueError):
     """A submission that is no table; the message says why."""
 
 
-class Entry(NamedTuple):
+class Cell(NamedTuple):
     """What stands in a cell."""
 
     text: str
@@ -39,24 +39,24 @@ class Entry(NamedTuple):
     """Whether the file itself says that it is a number: its point is a decimal point."""
 
 
-EMPTY = Entry("")
-Grid = list[list[Entry]]
+EMPTY = Cell("")
+CellGrid = list[list[Cell]]
 
 
 @dataclass(frozen=True)
 class Table:
     """One way of reading a file: rows of cells, not yet understood."""
 
-    grid: Grid
+    grid: CellGrid
     delimiter: str = ""
     """What parts the cells of a CSV file."""
 
 
 def read_tables(path: Path) -> list[Table]:
-    """The tables that a file may hold, the likeliest first, none of them empty; `Broken` if there is none."""
+    """The tables that a file may hold, the likeliest first, none of them empty; `UnreadableSubmission` if there is none."""
     tables = [table for table in _tables(read_bytes(path)) if table.grid]
     if not tables:
-        raise Broken("it has no rows")
+        raise UnreadableSubmission("it has no rows")
     return tables
 
 
@@ -66,10 +66,10 @@ def _tables(content: bytes) -> list[Table]:
 
         return list(map(Table, read_workbook(content)))
     if content[:4] == b"\xd0\xcf\x11\xe0":
-        raise Broken("it is an old Excel file (.xls): save it as .xlsx or CSV")
+        raise UnreadableSubmission("it is an old Excel file (.xls): save it as .xlsx or CSV")
     text = decode(content)
     if not text.strip():
-        raise Broken("it is empty")
+        raise UnreadableSubmission("it is empty")
     if text.lstrip()[:1] in ("{", "["):
         return [Table(bounded(_json_rows(text)))]
     tables = [Table(bounded(map(_markdown_row, rows))) for rows in _markdown_tables(text.splitlines())]
@@ -82,14 +82,14 @@ def read_bytes(path: Path) -> bytes:
         handle = os.open(path, FLAGS)
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else error.strerror or "it cannot be opened"
-        raise Broken(why) from None
+        raise UnreadableSubmission(why) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise Broken("it is no plain file")
+        raise UnreadableSubmission("it is no plain file")
     with os.fdopen(handle, "rb") as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise Broken(f"it has more than {MOST_BYTES:,} bytes")
+        raise UnreadableSubmission(f"it has more than {MOST_BYTES:,} bytes")
     return content
 
 
@@ -109,12 +109,12 @@ def decode(content: bytes) -> str:
         if "\0" in text:
             break
         return text
-    raise Broken("it is no text")
+    raise UnreadableSubmission("it is no text")
 
 
-def bounded(rows: Iterable[Sequence[Entry]]) -> Grid:
+def bounded(rows: Iterable[Sequence[Cell]]) -> CellGrid:
     """The rows, none of them larger than it may be; trailing empty cells are dropped, empty rows left out."""
-    grid: Grid = []
+    grid: CellGrid = []
     for row in rows:
         cells = list(row[: MOST_COLUMNS + 1])
         while cells and not cells[-1].text.strip():
@@ -122,15 +122,15 @@ def bounded(rows: Iterable[Sequence[Entry]]) -> Grid:
         if not cells:
             continue
         if len(cells) > MOST_COLUMNS:
-            raise Broken(f"it has more than {MOST_COLUMNS} columns")
+            raise UnreadableSubmission(f"it has more than {MOST_COLUMNS} columns")
         if len(grid) == MOST_ROWS:
-            raise Broken(f"it has more than {MOST_ROWS:,} rows")
+            raise UnreadableSubmission(f"it has more than {MOST_ROWS:,} rows")
         grid.append([_short(cell) for cell in cells])
     return grid
 
 
-def _short(cell: Entry) -> Entry:
-    return cell if len(cell.text) <= MOST_CHARACTERS else Entry(cell.text[: MOST_CHARACTERS - 1] + "…")
+def _short(cell: Cell) -> Cell:
+    return cell if len(cell.text) <= MOST_CHARACTERS else Cell(cell.text[: MOST_CHARACTERS - 1] + "…")
 
 
 # -- CSV
@@ -152,13 +152,13 @@ def _csv_table(text: str, delimiter: str) -> Table:
     return Table(bounded(_csv_rows(lines, delimiter)), delimiter)
 
 
-def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[Entry]]:
+def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[Cell]]:
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
         for row in reader:
-            yield [Entry(cell.strip()) for cell in row[: MOST_COLUMNS + 1]]
+            yield [Cell(cell.strip()) for cell in row[: MOST_COLUMNS + 1]]
     except csv.Error as error:
-        raise Broken(f"line {reader.line_num:,} is no CSV: {error}") from None
+        raise UnreadableSubmission(f"line {reader.line_num:,} is no CSV: {error}") from None
 
 
 # -- Markdown
@@ -186,11 +186,11 @@ def _is_rule(line: str) -> bool:
     return len(cells) > 1 and len(dashes[0]) > 1 and all(one and not one.strip("-") for one in dashes)
 
 
-def _markdown_row(line: str) -> list[Entry]:
+def _markdown_row(line: str) -> list[Cell]:
     line = line.strip().removeprefix("|")
     if line.endswith("|") and not line.endswith("\\|"):
         line = line[:-1]
-    return [Entry(_markdown_text(cell)) for cell in re.split(r"(?<!\\)\|", line[: MOST_COLUMNS * MOST_CHARACTERS])]
+    return [Cell(_markdown_text(cell)) for cell in re.split(r"(?<!\\)\|", line[: MOST_COLUMNS * MOST_CHARACTERS])]
 
 
 def _markdown_text(cell: str) -> str:
@@ -217,7 +217,7 @@ class _JsonNumber(str):
     __slots__ = ()
 
 
-def _json_rows(text: str) -> Iterator[list[Entry]]:
+def _json_rows(text: str) -> Iterator[list[Cell]]:
     """Rows of a list of objects, of an object of rows by name, or of a list of lists."""
     try:
         data = json.loads(
@@ -228,16 +228,16 @@ def _json_rows(text: str) -> Iterator[list[Entry]]:
             object_pairs_hook=_without_doubles,
         )
     except RecursionError:
-        raise Broken("its JSON is nested too deep") from None
+        raise UnreadableSubmission("its JSON is nested too deep") from None
     except ValueError as error:
-        raise Broken(f"it is no JSON: {error}") from None
+        raise UnreadableSubmission(f"it is no JSON: {error}") from None
     if isinstance(data, dict):
         inner = (data.get(key) for key in ("rows", "layers", "answers"))
         data = next((one for one in inner if isinstance(one, (list, dict))), data)
     if isinstance(data, dict):
         data = [{"name": name, **row} for name, row in data.items() if isinstance(row, dict)]
     if not isinstance(data, list):
-        raise Broken("its JSON has no rows")
+        raise UnreadableSubmission("its JSON has no rows")
     if all(isinstance(row, list) for row in data):
         yield from ([_json_entry(value) for value in row[: MOST_COLUMNS + 1]] for row in data)
         return
@@ -246,8 +246,8 @@ def _json_rows(text: str) -> Iterator[list[Entry]]:
     for row in rows:
         headings.update(dict.fromkeys(row))
         if len(headings) > MOST_COLUMNS:
-            raise Broken(f"it has more than {MOST_COLUMNS} columns")
-    yield [Entry(heading) for heading in headings]
+            raise UnreadableSubmission(f"it has more than {MOST_COLUMNS} columns")
+    yield [Cell(heading) for heading in headings]
     yield from ([_json_entry(row.get(heading)) for heading in headings] for row in rows)
 
 
@@ -260,14 +260,14 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _json_entry(value: Any) -> Entry:
+def _json_entry(value: Any) -> Cell:
     """A cell; a list of sizes as a shape."""
     if value is None:
         return EMPTY
     if isinstance(value, _JsonNumber):
-        return Entry(str(value), is_number=True)
+        return Cell(str(value), is_number=True)
     if isinstance(value, list) and 0 < len(value) <= 6 and all(isinstance(one, str) for one in value):
-        return Entry("x".join(value))
+        return Cell("x".join(value))
     if isinstance(value, (list, dict)):
-        return Entry("[…]" if isinstance(value, list) else "{…}")
-    return Entry(value if isinstance(value, str) else json.dumps(value))
+        return Cell("[…]" if isinstance(value, list) else "{…}")
+    return Cell(value if isinstance(value, str) else json.dumps(value))

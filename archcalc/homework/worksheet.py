@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.analysis.traced import Traced
+from archcalc.analysis.columns import COLUMNS, Column, Measure, heading
+from archcalc.analysis.rows import TableRow
+from archcalc.errors import SpecError
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
-from archcalc.render.columns import COLUMNS, Column, Measure, heading
 from archcalc.render.formats import escape_markdown
 from archcalc.render.records import DIGITS, csv_text, workbook
-from archcalc.render.rows import Row
-from archcalc.render.units import BYTES, LECTURE_BYTES, choose_unit
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.symbolic.traced import Traced
+from archcalc.units import BYTES, LECTURE_BYTES, choose_unit
+from archcalc.words import did_you_mean, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "pad")
 """What a spec says of a layer, and every worksheet gives."""
@@ -24,10 +25,10 @@ BESIDES = "besides"
 SHOWN = ("channels", "features", "kernel", "stride", "padding")
 """Arguments that have columns of their own."""
 
-Sheet = list[list[str]]
+WorksheetFile = list[list[str]]
 
 
-def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Sheet:
+def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> WorksheetFile:
     """The worksheet as rows of texts, headings first; asked cells are empty.
 
     Args:
@@ -66,7 +67,7 @@ def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
     return heading(column, key.analysis, unit, column.heading)
 
 
-def _inputs(order: Sequence[str], key: AnswerKey) -> Sheet:
+def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
     """A row for each input of the network, with its sizes."""
     rows = []
     for name, shape in key.network.inputs.items():
@@ -75,7 +76,7 @@ def _inputs(order: Sequence[str], key: AnswerKey) -> Sheet:
     return rows
 
 
-def _cell(name: str, row: Row, asked: dict[str, Question], key: AnswerKey) -> str:
+def _cell(name: str, row: TableRow, asked: dict[str, Question], key: AnswerKey) -> str:
     if name in asked:
         return "" if key.answer(row, asked[name]) is not None else NOT_ASKED
     if row.name == "total" and key.with_total and name != "name":
@@ -83,7 +84,7 @@ def _cell(name: str, row: Row, asked: dict[str, Question], key: AnswerKey) -> st
     return _given(COLUMNS[name], row, key)
 
 
-def _given(column: Column, row: Row, key: AnswerKey) -> str:
+def _given(column: Column, row: TableRow, key: AnswerKey) -> str:
     value = column.value(row)
     if isinstance(column, Measure) and not key.symbols:
         return str(value)
@@ -102,14 +103,14 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return _shape(value)
     if isinstance(value, Traced):
-        from archcalc.analysis.terms import Writer
         from archcalc.render.mathematics import term_text
+        from archcalc.symbolic.terms import TermBuilder
 
-        return term_text(Writer().write(value.polynomial))
+        return term_text(TermBuilder().write(value.polynomial))
     return str(value)
 
 
-def _besides(row: Row) -> str:
+def _besides(row: TableRow) -> str:
     """What else counts: arguments without a column that are not as they are by default, and layers in the same row."""
     if row.of_group:
         return ""
@@ -122,19 +123,19 @@ def _besides(row: Row) -> str:
     return ", ".join([*said, *(costs.layer.op.kind for costs in row.layers[1:])])
 
 
-def to_csv(sheet: Sheet) -> str:
+def to_csv(sheet: WorksheetFile) -> str:
     """The worksheet as CSV; nothing in it is a formula to a spreadsheet."""
     return csv_text(sheet)
 
 
-def to_markdown(sheet: Sheet) -> str:
+def to_markdown(sheet: WorksheetFile) -> str:
     """The worksheet as a Markdown table."""
     lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in sheet]
     lines.insert(1, "|" + "---|" * len(sheet[0]))
     return "\n".join(lines) + "\n"
 
 
-def to_xlsx(sheet: Sheet, title: str = "worksheet") -> bytes:
+def to_xlsx(sheet: WorksheetFile, title: str = "worksheet") -> bytes:
     """The worksheet as a workbook; what is written as a whole number is one."""
     return workbook([[int(text) if _is_number(text) else text for text in row] for row in sheet], title)
 

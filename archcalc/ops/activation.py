@@ -7,19 +7,19 @@ one division and one sign change (a multiplication).
 from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import Axis, Bool, Choice, Number, option, required
+from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
 from archcalc.ops.layout import Given, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
-    Held,
-    Keeps,
+    AxisAccess,
     Operator,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -35,7 +35,7 @@ class _Elementwise(Operator):
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
-    kept: ClassVar[Keeps] = Keeps(inputs=True)
+    kept: ClassVar[SavedTensors] = SavedTensors(inputs=True)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -44,10 +44,10 @@ class _Elementwise(Operator):
         elements = self.elements
         return {primitive: count * elements for primitive, count in self.per_element.items()}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         return self.kept
 
     def torch(self) -> Torch:
@@ -62,7 +62,7 @@ class Relu(_Elementwise):
 
     kind = "relu"
     can_overwrite = True
-    kept = Keeps(output=True)
+    kept = SavedTensors(output=True)
     per_element = {"compare": 1}
     torch_name = "nn.ReLU"
     examples = (example((4, 5, 6)), example((7,)))
@@ -84,7 +84,7 @@ class LeakyRelu(_Elementwise):
     kind = "leaky_relu"
     synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
-    slope: Number = option(0.01, "slope below 0")
+    slope: RealNumber = option(0.01, "slope below 0")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
 
@@ -109,10 +109,10 @@ class Prelu(_Elementwise):
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.channels_in if self.per_channel else 1,)}
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """The gradients of input and slopes are made in full, also where only the latter is needed, which is summed."""
         slopes = product(self.weights()["weight"]) if any(given.wanted) else 0
-        return Scratch(backward=(Held(2 * self.elements, shared=slopes),))
+        return Workspaces(backward=(Workspace(2 * self.elements, shared=slopes),))
 
     def torch(self) -> Torch:
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
@@ -123,7 +123,7 @@ class Elu(_Elementwise):
 
     kind = "elu"
     can_overwrite = True
-    alpha: Number = option(1.0, "height of the curve below 0")
+    alpha: RealNumber = option(1.0, "height of the curve below 0")
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
     examples = (example((4, 5, 6)),)
 
@@ -164,7 +164,7 @@ class Sigmoid(_Elementwise):
 
     kind = "sigmoid"
     synonyms = "logistic"
-    kept = Keeps(output=True)
+    kept = SavedTensors(output=True)
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
     examples = (example((4, 5, 6)),)
@@ -174,7 +174,7 @@ class Tanh(_Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
-    kept = Keeps(output=True)
+    kept = SavedTensors(output=True)
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
     examples = (example((4, 5, 6)),)
@@ -207,8 +207,8 @@ class Hardtanh(_Elementwise):
 
     kind = "hardtanh"
     can_overwrite = True
-    low: Number = option(-1.0, "lower end")
-    high: Number = option(1.0, "upper end")
+    low: RealNumber = option(-1.0, "lower end")
+    high: RealNumber = option(1.0, "upper end")
     per_element = {"compare": 2}
     examples = (example((4, 5, 6)),)
 
@@ -243,8 +243,8 @@ class Scale(_Elementwise):
     """Every element times a constant."""
 
     kind = "scale"
-    kept = Keeps()
-    factor: Number = required("the constant")
+    kept = SavedTensors()
+    factor: RealNumber = required("the constant")
     per_element = {"mul": 1}
     examples = (example((4, 5, 6), factor=0.17),)
 
@@ -258,7 +258,7 @@ class Softmax(Operator):
     kind = "softmax"
     synonyms = "soft_max"
     category = "activation"
-    axis: Axis = option(-1, "the axis whose numbers sum to 1, the batch not counted")
+    axis: AxisIndex = option(-1, "the axis whose numbers sum to 1, the batch not counted")
     examples = (example((10,)), example((4, 5, 6), axis=0))
 
     def output_shape(self) -> Shape:
@@ -271,7 +271,7 @@ class Softmax(Operator):
         elements, rows = self.elements, self.elements // self.x[self.axis]
         return {"compare": elements - rows, "exp": elements, "add": 2 * elements - rows, "div": elements}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         sight: list[Any] = [SAME_POSITION] * len(self.x)
         sight[self.axis] = GLANCE
         return tuple(sight)
@@ -279,8 +279,8 @@ class Softmax(Operator):
     def linearized(self) -> None:
         return None
 
-    def keeps(self) -> Keeps:
-        return Keeps(output=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(output=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

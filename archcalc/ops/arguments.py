@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Unmet, decided
+from archcalc.arithmetic import ShapeError, decided
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 
 
-class BadArgument(Unmet):
+class BadArgument(ShapeError):
     """A value that an argument cannot take."""
 
     argument = ""
@@ -230,9 +230,9 @@ def _is_broken(value: Any) -> bool:
 _POSITIVE = Whole(1)
 Count = Annotated[int, _POSITIVE]
 Natural = Annotated[int, Whole(0)]
-Axis = Annotated[int, AnyWhole()]
+AxisIndex = Annotated[int, AnyWhole()]
 Axes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
-Number = Annotated[float, Real()]
+RealNumber = Annotated[float, Real()]
 Rate = Annotated[float, Real(0, 1)]
 Positive = Annotated[float, Real(0)]
 Bool = Annotated[bool, Flag()]
@@ -241,11 +241,11 @@ Offsets = Annotated[tuple[int, ...], PerDimension(Whole(0))]
 Padding = Annotated[Any, Or("same", PerDimension(Sides(Whole(0))))]
 Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(AnyWhole()))]
 OptionalExtent = Annotated[Any, Or(None, PerDimension(_POSITIVE))]
-Scale = Annotated[Any, Or(None, PerDimension(Real(0)))]
+ScaleFactors = Annotated[Any, Or(None, PerDimension(Real(0)))]
 TargetSize = Annotated[tuple[Any, ...], PerDimension(Or(None, _POSITIVE))]
 OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
 OptionalIndex = Annotated[Any, Or(None, AnyWhole())]
-Sizes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
+SizeList = Annotated[tuple[int, ...], ListOf(AnyWhole())]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from archcalc.ops.operator import (
     GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
+    AxisAccess,
     Backward,
     Gradient,
-    Held,
-    Keeps,
     Operator,
     Returned,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -90,8 +90,8 @@ class ScaledDotProductAttention(Operator):
         """``unfused``: multiply-adds where no fused kernel takes them."""
         return {"unfused": 0 if self._is_fused() else self.work()["matmul"]}
 
-    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
-        front: tuple[Window | Sight, ...] = (SAME_POSITION,) * (len(self.x) - 2)
+    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
+        front: tuple[Window | AxisAccess, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
 
@@ -104,12 +104,12 @@ class ScaledDotProductAttention(Operator):
         scores: Dim = product(self.x[:-1]) * self.inputs[1][-2]
         return scores
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """The fused kernel keeps its inputs, its output and a number per row; without it, the scores are kept."""
         q, k, _ = map(product, self.inputs)
         if self._is_fused():
-            return Keeps(inputs=True, output=True, precise=product(self.x[:-1]))
-        return Keeps(inputs=(False, False, True), elements=q + k + self._scores())
+            return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
+        return SavedTensors(inputs=(False, False, True), elements=q + k + self._scores())
 
     def _runs_fused(self, given: Given) -> bool:
         """The kernel reads rows whose numbers lie next to each other."""
@@ -126,7 +126,7 @@ class ScaledDotProductAttention(Operator):
         views = [one.viewed((heads, *one.sizes[-2:])) for one in scaled]
         return [product(shape) if view is None else 0 for shape, view in zip(self.inputs, views, strict=True)]
 
-    def keeps_of(self, given: Given) -> Keeps:
+    def keeps_of(self, given: Given) -> SavedTensors:
         """Without the fused kernel, what is kept of a product depends on which side needs a gradient."""
         if self._runs_fused(given):
             return self.keeps()
@@ -136,27 +136,27 @@ class ScaledDotProductAttention(Operator):
         scores = self._scores() if any(given.wanted) else 0
         values = for_q or for_k
         own = for_k * q + for_q * k + scores + values * copied
-        return Keeps(inputs=(False, False, values and not copied), elements=own)
+        return SavedTensors(inputs=(False, False, values and not copied), elements=own)
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """The fused kernel's number per row.
 
         Without it: scaled queries and keys with the scores; the scores before and after softmax; those with the output.
         """
         if self._runs_fused(given):
-            return Scratch(
-                inference=(Held(self.elements, precise=product(self.x[:-1])),),
-                backward=(Held(sum(map(product, self.inputs))),),  # all three gradients, whichever are needed
+            return Workspaces(
+                inference=(Workspace(self.elements, precise=product(self.x[:-1])),),
+                backward=(Workspace(sum(map(product, self.inputs))),),  # all three gradients, whichever are needed
             )
         q, k, _ = map(product, self.inputs)
         scores, out = self._scores(), self.elements
         copied_q, copied_k, copied_v = self._copied(given)
-        begun = Held(q + k + copied_q + copied_k + scores)
+        begun = Workspace(q + k + copied_q + copied_k + scores)
         for_q, for_k, _ = given.wanted
         kept = q + for_k * copied_q + for_q * k  # the scaled queries stay to the end
-        return Scratch(
-            inference=(begun, Held(q + 2 * scores), Held(q + scores + copied_v + out)),
-            training=(begun, Held(kept + 2 * scores), Held(kept + scores + copied_v + out)),
+        return Workspaces(
+            inference=(begun, Workspace(q + 2 * scores), Workspace(q + scores + copied_v + out)),
+            training=(begun, Workspace(kept + 2 * scores), Workspace(kept + scores + copied_v + out)),
             backward=self._backward(given, copied_v),
             frees=((GRADIENT, 1), (2, 1)) if for_q or for_k else (),
         )
@@ -165,21 +165,21 @@ class ScaledDotProductAttention(Operator):
         sizes = gradient.sizes
         return not self._runs_fused(given) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
-    def _backward(self, given: Given, copied: Dim) -> tuple[Held, ...]:
+    def _backward(self, given: Given, copied: Dim) -> tuple[Workspace, ...]:
         """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
         q, k, v = map(product, self.inputs)
         for_q, for_k, for_v = given.wanted
         scores, values = self._scores(), for_v * v
         if not (for_q or for_k):
-            return (Held(values),)
+            return (Workspace(values),)
         kept = for_k * q + for_q * k + scores + copied
         both = values + for_q * q + for_k * k
         return (
-            Held(values + scores),
-            Held(values + 2 * scores - copied),
-            Held(both - copied),
-            Held(both + for_k * k - kept),
-            Held(both + for_q * q - kept),
+            Workspace(values + scores),
+            Workspace(values + 2 * scores - copied),
+            Workspace(both - copied),
+            Workspace(both + for_k * k - kept),
+            Workspace(both + for_q * q - kept),
         )
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
@@ -265,7 +265,7 @@ class MultiHeadAttention(Operator):
         q, k, _ = self._qkv()
         return {"projection_add": 2 * (q[0] + k[0]) * q[1] if self.bias else 0}
 
-    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
+    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         if len(self.inputs) == 1:
             return ((GLANCE, WHOLE_AXIS),)
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
@@ -291,27 +291,27 @@ class MultiHeadAttention(Operator):
             for at, layout in enumerate(given.layouts)
         )
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """Inputs in another order, queries, keys and values, a number per row and head, and the heads' output."""
         q, k, _ = self._qkv()
         projected = product(q) + 2 * product(k)
         given = product(q) if len(self.inputs) == 1 else projected
-        return Keeps(elements=given + projected + product(q), precise=self.heads * q[0])
+        return SavedTensors(elements=given + projected + product(q), precise=self.heads * q[0])
 
     def _copied(self, given: Given) -> list[bool]:
         """Of each projection's input, whether it is copied, since its rows do not follow each other batch second."""
         turned = map(_batch_second, given.layouts[: self._projected(given)])
         return [one.viewed((one.sizes[0] * one.sizes[1], one.sizes[2])) is None for one in turned]
 
-    def keeps_of(self, given: Given) -> Keeps:
+    def keeps_of(self, given: Given) -> SavedTensors:
         """The inputs' copies, or inputs that need none."""
         copied = self._copied(given)
         q, k, _ = map(product, self._qkv())
         copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
         kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
-        return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
+        return SavedTensors(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """Each input is copied into another order and projected; then come the heads, and their output's projection.
 
         What is projected at once, keys with values or all three, is copied once more. The gradients of the projections'
@@ -325,55 +325,55 @@ class MultiHeadAttention(Operator):
         bias = self.x[1] if self.bias else 0
         return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
 
-    def _scratch_of_one(self, given: Given) -> Scratch:
+    def _scratch_of_one(self, given: Given) -> Workspaces:
         q, _, weights, _, rows = self._sizes()
         (copied,) = self._copied(given)
-        return Scratch(
-            inference=(Held(6 * q),),
-            training=(Held((6 + copied) * q),),
+        return Workspaces(
+            inference=(Workspace(6 * q),),
+            training=(Workspace((6 + copied) * q),),
             backward=(
-                Held(4 * q, shared=weights),
-                Held((given.wanted[0] - 1) * q, shared=4 * weights, precise=-rows),
+                Workspace(4 * q, shared=weights),
+                Workspace((given.wanted[0] - 1) * q, shared=4 * weights, precise=-rows),
             ),
             frees=((GRADIENT, 0),),
         )
 
-    def _scratch_of_two(self, given: Given) -> Scratch:
+    def _scratch_of_two(self, given: Given) -> Workspaces:
         q, k, weights, bias, rows = self._sizes()
         copied_q, copied_k = (size * copy for size, copy in zip((q, k), self._copied(given), strict=True))
         for_q, for_k, _ = given.wanted
         inputs = for_q * q + for_k * k
-        return Scratch(
-            inference=(Held(q + 4 * k), Held(2 * q + 2 * k, precise=rows)),
-            training=(Held(q + copied_q + 4 * k + copied_k),),
+        return Workspaces(
+            inference=(Workspace(q + 4 * k), Workspace(2 * q + 2 * k, precise=rows)),
+            training=(Workspace(q + copied_q + 4 * k + copied_k),),
             backward=(
-                Held(q, shared=weights),
-                Held(2 * q + 2 * k, shared=weights),
-                Held(3 * k - q, shared=weights, precise=-rows),
-                Held(for_k * k - q, shared=3 * weights, precise=-rows),
-                Held(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
-                Held(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
+                Workspace(q, shared=weights),
+                Workspace(2 * q + 2 * k, shared=weights),
+                Workspace(3 * k - q, shared=weights, precise=-rows),
+                Workspace(for_k * k - q, shared=3 * weights, precise=-rows),
+                Workspace(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
+                Workspace(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
             ),
             frees=((GRADIENT, 1),),
         )
 
-    def _scratch_of_three(self, given: Given) -> Scratch:
+    def _scratch_of_three(self, given: Given) -> Workspaces:
         q, k, weights, bias, rows = self._sizes()
         copied_q, copied_k, copied_v = (size * copy for size, copy in zip((q, k, k), self._copied(given), strict=True))
         for_q, for_k, for_v = given.wanted
         keys = (for_k + for_v) * k
         inputs = for_q * q + keys
         added = k if self.bias and not _batch_second(given.layouts[2]).is_in_order else 0
-        return Scratch(
-            inference=(Held(q + 2 * k + max(copied_v, added)), Held(2 * q + 2 * k, precise=rows)),
-            training=(Held(q + 2 * k + copied_q + copied_k + copied_v + added),),
+        return Workspaces(
+            inference=(Workspace(q + 2 * k + max(copied_v, added)), Workspace(2 * q + 2 * k, precise=rows)),
+            training=(Workspace(q + 2 * k + copied_q + copied_k + copied_v + added),),
             backward=(
-                Held(q, shared=weights),
-                Held(2 * q + 2 * k, shared=weights),
-                Held(for_v * k - q, shared=2 * weights, precise=-rows),
-                Held(keys - q - k - copied_v, shared=3 * weights, precise=-rows),
-                Held(inputs - q - 2 * k - copied_v - copied_k, shared=4 * weights, precise=-rows),
-                Held(
+                Workspace(q, shared=weights),
+                Workspace(2 * q + 2 * k, shared=weights),
+                Workspace(for_v * k - q, shared=2 * weights, precise=-rows),
+                Workspace(keys - q - k - copied_v, shared=3 * weights, precise=-rows),
+                Workspace(inputs - q - 2 * k - copied_v - copied_k, shared=4 * weights, precise=-rows),
+                Workspace(
                     inputs - 2 * q - 2 * k - copied_q - copied_k - copied_v,
                     shared=7 * weights - 3 * bias,
                     precise=-rows,

@@ -11,15 +11,15 @@ from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Pa
 from archcalc.ops.layout import Given, Order
 from archcalc.ops.operator import (
     WHOLE_AXIS,
+    AxisAccess,
     Backward,
-    Held,
-    Keeps,
     Operator,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
 )
 
@@ -148,7 +148,7 @@ class Conv(_Convolution):
         macs = self.work()["mac"]
         return Backward(weights=macs, inputs=macs, groups=self.groups)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (WHOLE_AXIS, *window_sight(self.kernel, self.stride, self.padding, self.dilation))
 
     def _is_symmetric(self) -> bool:
@@ -161,16 +161,16 @@ class Conv(_Convolution):
         )
         return padded
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True) if self._is_symmetric() else Keeps(elements=self._padded())
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True) if self._is_symmetric() else SavedTensors(elements=self._padded())
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         if self._is_symmetric():
-            return Scratch()
+            return Workspaces()
         weights = sum(product(shape) for shape in self.weights().values())
-        return Scratch(
-            inference=(Held(self._padded() + self.elements),),
-            backward=(Held(self._padded(), shared=weights),),
+        return Workspaces(
+            inference=(Workspace(self._padded() + self.elements),),
+            backward=(Workspace(self._padded(), shared=weights),),
         )
 
     def torch(self) -> Torch:
@@ -257,7 +257,7 @@ class ConvTranspose(_Convolution):
         macs = self.work()["mac"]
         return Backward(weights=macs, inputs=macs, groups=self.groups)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""
         return (
             WHOLE_AXIS,
@@ -267,8 +267,8 @@ class ConvTranspose(_Convolution):
             ),
         )
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import Axis, option
+from archcalc.ops.arguments import AxisIndex, option
 from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    AxisAccess,
     Gradient,
-    Held,
-    Keeps,
     Operator,
     Returned,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -64,15 +64,15 @@ class _Arithmetic(Operator):
     def work(self) -> Work:
         return {self.primitive: (len(self.inputs) - 1) * self.elements}
 
-    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
+    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         """A repeated axis shows the same position everywhere."""
         return tuple(
             tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(shape, self.output, strict=True))
             for shape in self.inputs
         )
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
@@ -122,12 +122,12 @@ class Sub(_Arithmetic):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.x == self.output else Gradient.NEW, Gradient.NEW)
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """A repeated second side's gradient is made in full, then summed."""
         _, second = self.inputs
         if second == self.output or not given.wanted[1]:
             return self.scratch()
-        return self.scratch()._replace(backward=(Held(self.elements + product(second)),))
+        return self.scratch()._replace(backward=(Workspace(self.elements + product(second)),))
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return _like(gradient, self.gradients(), given)
@@ -145,19 +145,19 @@ class Mul(_Arithmetic):
     def linearized(self) -> Operator:
         return Add(self.inputs)
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """Both sides of every product: with more than two inputs, also the products between."""
-        return Keeps(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
+        return SavedTensors(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
 
-    def keeps_of(self, given: Given) -> Keeps:
+    def keeps_of(self, given: Given) -> SavedTensors:
         """Of a pair, a side is kept for the other's gradient, if that needs one."""
-        return Keeps(inputs=given.wanted[::-1])
+        return SavedTensors(inputs=given.wanted[::-1])
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """A repeated side's gradient is made in full, then summed."""
         wanted = [shape for shape, wants in zip(self.inputs, given.wanted, strict=True) if wants]
         repeated = [product(shape) for shape in wanted if shape != self.output]
-        backward = (Held(len(wanted) * self.elements + repeated[0]),) if repeated else ()
+        backward = (Workspace(len(wanted) * self.elements + repeated[0]),) if repeated else ()
         return self.scratch()._replace(backward=backward)
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
@@ -174,7 +174,7 @@ class Concat(Operator):
     joins = True
     least_inputs = 1
     most_inputs = None
-    axis: Axis = option(0, "the axis, the batch not counted: 0 is the channels")
+    axis: AxisIndex = option(0, "the axis, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6), (3, 5, 6)), example((4, 5), (4, 2), (4, 1), axis=-1))
 
     def output_shape(self) -> Shape:
@@ -201,7 +201,7 @@ class Concat(Operator):
         axis = self.axis % len(self.x)
         return tuple(Returned(Gradient.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
 
-    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
+    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         axis = self.axis % len(self.x)
         before, result = 0, []
         for shape in self.inputs:
@@ -210,8 +210,8 @@ class Concat(Operator):
             before = before + shape[axis]
         return tuple(result)
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

@@ -9,16 +9,16 @@ from archcalc.ops.layout import Given, Layout
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
+    AxisAccess,
     Gradient,
-    Held,
-    Keeps,
     Operator,
     Returned,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -52,7 +52,7 @@ class Linear(Operator):
     def work(self) -> Work:
         return {"mac": self.elements * self.x[-1], "add": self.elements if self.bias else 0}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
 
     def warning(self, sides: Sequence[bool]) -> str:
@@ -63,8 +63,8 @@ class Linear(Operator):
             "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True)
 
     def _copies(self, given: Given) -> bool:
         """Whether the rows do not lie one after another, as the matrix product needs them: then they are copied."""
@@ -78,16 +78,18 @@ class Linear(Operator):
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return (Returned(Gradient.NEW, Layout.in_order(given.layouts[0].sizes), is_view=len(self.x) > 1),)
 
-    def keeps_of(self, given: Given) -> Keeps:
-        return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()
+    def keeps_of(self, given: Given) -> SavedTensors:
+        return SavedTensors(elements=product(self.x)) if self._copies(given) else self.keeps()
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """The input's copy and the product; then the product and, in a tensor of its own, its sum with the bias."""
         if len(self.x) == 1 or given.layouts[0].is_in_order:
             return self.scratch()
         copy = product(self.x) if self._copies(given) else 0
         added = 2 * self.elements if self.bias else self.elements
-        return Scratch(inference=(Held(copy + self.elements), Held(added)), training=(Held(copy + added),))
+        return Workspaces(
+            inference=(Workspace(copy + self.elements), Workspace(added)), training=(Workspace(copy + added),)
+        )
 
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})
@@ -120,11 +122,11 @@ class Embedding(Operator):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return (*((axis,) for axis in range(len(self.x))), ())
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

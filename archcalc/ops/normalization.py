@@ -7,21 +7,21 @@ Batch normalization then uses stored statistics, folded into one multiplication 
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
-from archcalc.ops.arguments import Bool, Count, Number, Positive, option, required
+from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
 from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     GLANCE,
     SAME_POSITION,
+    AxisAccess,
     Gradient,
-    Held,
-    Keeps,
     Operator,
     Returned,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -86,7 +86,7 @@ class BatchNorm(_Normalization):
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     whole_numbers = ("num_batches_tracked",)
-    momentum: Number = option(0.1, "share of a new batch in the running statistics")
+    momentum: RealNumber = option(0.1, "share of a new batch in the running statistics")
     examples = (
         example((100, 32, 32)),
         example((8, 5, 7), affine=False, eps=1e-3),
@@ -106,11 +106,11 @@ class BatchNorm(_Normalization):
     def work(self) -> Work:
         return {"mul": self.elements, "add": self.elements}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, shared=2 * self.channels_in)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, shared=2 * self.channels_in)
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -137,15 +137,15 @@ class LayerNorm(_Normalization):
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return product(self.x[: -self.dims]), product(self.x[-self.dims :])
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (*(SAME_POSITION,) * (len(self.x) - self.dims), *(GLANCE,) * self.dims)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, elements=2 * self.groups_and_size()[0])
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, elements=2 * self.groups_and_size()[0])
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """The mean and the deviation of each group."""
-        return Scratch(inference=(Held(self.elements + 2 * self.groups_and_size()[0]),))
+        return Workspaces(inference=(Workspace(self.elements + 2 * self.groups_and_size()[0]),))
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -175,15 +175,15 @@ class GroupNorm(_Normalization):
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return self.groups, self.elements // self.groups
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (GLANCE,) * len(self.x)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, elements=2 * self.groups)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, elements=2 * self.groups)
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """The mean and the deviation of each group."""
-        return Scratch(inference=(Held(self.elements + 2 * self.groups),))
+        return Workspaces(inference=(Workspace(self.elements + 2 * self.groups),))
 
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self._torch_arguments())
@@ -205,13 +205,13 @@ class InstanceNorm(_Normalization):
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return self.channels_in, product(self.x[1:])
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION, *(GLANCE,) * self.rank)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
 
-    def keeps_of(self, given: Given) -> Keeps:
+    def keeps_of(self, given: Given) -> SavedTensors:
         """An input that does not lie in order is copied."""
         keeps = self.keeps()
         if given.layouts[0].is_in_order:
@@ -225,22 +225,22 @@ class InstanceNorm(_Normalization):
         batch, channels, *sizes = gradient.sizes
         return gradient.viewed((1, batch * channels, *sizes)) is None
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
         return self._scratch(self.elements)
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         return self._scratch(self.elements if given.layouts[0].is_in_order else 2 * self.elements)
 
-    def _scratch(self, made: Dim) -> Scratch:
+    def _scratch(self, made: Dim) -> Workspaces:
         """``made`` are the elements of the output, and of the input's copy."""
         channels = self.channels_in
         if not self.affine:
-            return Scratch(inference=(Held(made + 2 * channels),), training=(Held(made + 2 * channels),))
-        return Scratch(
-            inference=(Held(made + 4 * channels),),
-            training=(Held(made + 4 * channels),),
-            backward=(Held(self.elements + 2 * channels),),
+            return Workspaces(inference=(Workspace(made + 2 * channels),), training=(Workspace(made + 2 * channels),))
+        return Workspaces(
+            inference=(Workspace(made + 4 * channels),),
+            training=(Workspace(made + 4 * channels),),
+            backward=(Workspace(self.elements + 2 * channels),),
         )
 
     def torch(self) -> Torch:
@@ -259,9 +259,9 @@ class LocalResponseNorm(Operator):
     synonyms = "lrn localresponsenorm"
     category = "normalization"
     size: Count = required("number of neighbouring channels")
-    alpha: Number = option(1e-4, "weight of the squares")
-    beta: Number = option(0.75, "the power")
-    k: Number = option(1.0, "the constant added")
+    alpha: RealNumber = option(1e-4, "weight of the squares")
+    beta: RealNumber = option(0.75, "the power")
+    k: RealNumber = option(1.0, "the constant added")
     examples = (example((16, 5, 7), size=5), example((8, 9), size=3, k=2, alpha=1e-3))
 
     def output_shape(self) -> Shape:
@@ -282,28 +282,28 @@ class LocalResponseNorm(Operator):
         """``padded``: the elements of the squares with the zeros that PyTorch puts around the channels."""
         return {"padded": (self.channels_in + self.size - 1) * product(self.x[1:])}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)
         return (neighbours, *(SAME_POSITION,) * self.rank)
 
     def linearized(self) -> None:
         return None
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """The input, its squares with their padding of channels, the sums and their powers."""
-        return Keeps(inputs=True, elements=2 * self.elements + self._padded())
+        return SavedTensors(inputs=True, elements=2 * self.elements + self._padded())
 
     def _padded(self) -> Dim:
         """Elements of the squares with their padding of channels."""
         padded: Dim = self.elements // self.channels_in * (self.channels_in + self.size - 1)
         return padded
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """Squares, with and without their padding; then the sums, with alpha, with k, or to the power of beta."""
         elements = self.elements
-        return Scratch(
-            inference=(Held(elements + self._padded()), Held(3 * elements)),
-            backward=(Held(4 * elements),),  # of a quotient, by both its sides
+        return Workspaces(
+            inference=(Workspace(elements + self._padded()), Workspace(3 * elements)),
+            backward=(Workspace(4 * elements),),  # of a quotient, by both its sides
         )
 
     def torch(self) -> Torch:

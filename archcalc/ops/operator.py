@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
-from archcalc.arithmetic import Dim, Shape, Unmet, product, require
+from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.ops.arguments import Argument, BadArgument, declared
 from archcalc.ops.layout import Given, Layout, Order, Placed
 
@@ -27,7 +27,7 @@ term of a sum counts like the others.
 PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
 
 
-class Edge(Enum):
+class PaddingMode(Enum):
     """What a window finds beyond the ends of an axis."""
 
     NOTHING = "nothing, or a constant"
@@ -39,11 +39,11 @@ class Edge(Enum):
         """The position of the axis that is seen there; None where none is."""
         if 0 <= position < size:
             return position
-        if self is Edge.MIRRORED:
+        if self is PaddingMode.MIRRORED:
             return -position if position < 0 else 2 * (size - 1) - position
-        if self is Edge.REPEATED:
+        if self is PaddingMode.REPEATED:
             return min(max(position, 0), size - 1)
-        return position % size if self is Edge.WRAPPED else None
+        return position % size if self is PaddingMode.WRAPPED else None
 
 
 class Window(NamedTuple):
@@ -59,7 +59,7 @@ class Window(NamedTuple):
     """From one tap to the next, where whole numbers between taps are not seen."""
     with_ends: bool = True
     """Whether the bounds themselves are seen, where they are whole."""
-    edge: Edge = Edge.NOTHING
+    edge: PaddingMode = PaddingMode.NOTHING
 
     def positions(self, position: int) -> list[int]:
         """The input positions that one output position looks at, those beyond the axis among them."""
@@ -72,20 +72,20 @@ class Window(NamedTuple):
         return list(range(first // 1 + 1, -(-last // 1)))
 
 
-class Sight(NamedTuple):
+class AxisAccess(NamedTuple):
     """How an operator looks along one axis beyond a `Window`."""
 
     keeps_position: bool
 
 
 SAME_POSITION = Window()
-WHOLE_AXIS = Sight(keeps_position=False)
+WHOLE_AXIS = AxisAccess(keeps_position=False)
 """Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
-GLANCE = Sight(keeps_position=True)
+GLANCE = AxisAccess(keeps_position=True)
 """Every output sees the whole axis, yet still stands at its own position (attention, group normalization)."""
 
 
-class Keeps(NamedTuple):
+class SavedTensors(NamedTuple):
     """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
 
     inputs: bool | tuple[bool, ...] = False
@@ -105,7 +105,7 @@ class Keeps(NamedTuple):
         return self.inputs if isinstance(self.inputs, bool) else self.inputs[at]
 
 
-class Held(NamedTuple):
+class Workspace(NamedTuple):
     """Tensors that are there for a while."""
 
     elements: Any = 0
@@ -124,7 +124,7 @@ GRADIENT = -1
 """The gradient of the output, beside the numbers of inputs."""
 
 
-class Scratch(NamedTuple):
+class Workspaces(NamedTuple):
     """Moments of one application's run, each with the tensors that it then has made and not yet given back.
 
     All moments that may hold the most, whatever the batch is; inputs and weights are apart. None are given where a run
@@ -132,9 +132,9 @@ class Scratch(NamedTuple):
     backward pass the gradients of inputs and weights, after which all that it took is given back.
     """
 
-    inference: tuple[Held, ...] = ()
-    training: tuple[Held, ...] = ()
-    backward: tuple[Held, ...] = ()
+    inference: tuple[Workspace, ...] = ()
+    training: tuple[Workspace, ...] = ()
+    backward: tuple[Workspace, ...] = ()
     """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
     frees: tuple[tuple[int, int], ...] = ()
     """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
@@ -263,7 +263,7 @@ class Operator(ABC):
                 need = f"at least {need}"
             elif self.most_inputs != self.least_inputs:
                 need += f" to {self.most_inputs}"
-            raise Unmet(f"{self.kind} takes {need} input{'' if need == '1' else 's'}, and is given {count}")
+            raise ShapeError(f"{self.kind} takes {need} input{'' if need == '1' else 's'}, and is given {count}")
 
     @classmethod
     def _defaults(cls, rank: int) -> dict[str, Any]:
@@ -351,7 +351,7 @@ class Operator(ABC):
 
     @abstractmethod
     def output_shape(self) -> Shape:
-        """The output's shape, per sample; raises `Unmet` where the input or an argument does not fit."""
+        """The output's shape, per sample; raises `ShapeError` where the input or an argument does not fit."""
 
     def weights(self) -> dict[str, Shape]:
         """Trainable tensors: name to shape, named as in PyTorch.
@@ -377,11 +377,11 @@ class Operator(ABC):
         """Quantities beyond `work` that only the conventions of other tools count."""
         return {}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         """How an output position looks along each axis of an only input (the channel axis included)."""
         raise NotImplementedError(f"{self.kind} must say what it sees")
 
-    def sights(self) -> tuple[tuple[Window | Sight, ...], ...]:
+    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         """The same for every input."""
         return (self.sight(),)
 
@@ -394,12 +394,12 @@ class Operator(ABC):
         return ""
 
     @abstractmethod
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """What autograd saves for the backward pass, in training."""
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """The moments at which it holds more than what it must make, on a CPU."""
-        return Scratch()
+        return Workspaces()
 
     def gradients(self) -> tuple[Gradient, ...]:
         """For each input, what its gradient is made of."""
@@ -415,11 +415,11 @@ class Operator(ABC):
         """Where the output lies: a tensor of its own, unless an operator says otherwise."""
         return Placed(self.memory_order.of(given.layouts, given.sizes(self.output)))
 
-    def keeps_of(self, given: Given) -> Keeps:
+    def keeps_of(self, given: Given) -> SavedTensors:
         """What autograd saves for the backward pass, of inputs that are given in this way."""
         return self.keeps()
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """The moments at which it holds more than what it must make, for inputs that are given in this way.
 
         Those of the backward pass are of the gradients of inputs, unless an operator says otherwise.

@@ -9,14 +9,14 @@ from archcalc.ops.layout import Order
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
-    Held,
-    Keeps,
+    AxisAccess,
     Operator,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
 )
 
@@ -46,9 +46,9 @@ def largest_work(windows: Dim, taps: Dim) -> Work:
     return {"compare": windows * (taps - 1)}
 
 
-def with_places(windows: Dim) -> Scratch:
+def with_places(windows: Dim) -> Workspaces:
     """PyTorch also finds where each window's largest number stands, and lets go of it where nothing needs it."""
-    return Scratch(inference=(Held(elements=windows, bytes=8 * windows),))
+    return Workspaces(inference=(Workspace(elements=windows, bytes=8 * windows),))
 
 
 def average_work(windows: Dim, taps: Dim) -> Work:
@@ -79,7 +79,7 @@ class _WindowPool(Operator):
         ]
         return (self.channels_in, *sizes)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         padding = tuple((p, p) for p in self.padding)
         return (SAME_POSITION, *window_sight(self.kernel, self.stride, padding, self.dilation))
 
@@ -127,10 +127,10 @@ class MaxPool(_WindowPool):
     def work(self) -> Work:
         return largest_work(self.elements, product(self.kernel))
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, index_bytes=8 * self.elements)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         return with_places(self.elements)
 
     def torch(self) -> Torch:
@@ -174,8 +174,8 @@ class AvgPool(_WindowPool):
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
@@ -203,7 +203,7 @@ class _AdaptivePool(Operator):
         )
         return taps
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))
 
     def facts(self) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class _AdaptivePool(Operator):
         return {"kernel": steps, "stride": steps, "pad": (0,) * self.rank}
 
 
-def adaptive_window(n: Dim, m: Dim) -> Window | Sight:
+def adaptive_window(n: Dim, m: Dim) -> Window | AxisAccess:
     """The window of m outputs over n inputs; where m does not divide n, the hull over all positions."""
     if m == 1:
         return WHOLE_AXIS
@@ -241,8 +241,8 @@ class AdaptiveAvgPool(_AdaptivePool):
     def work(self) -> Work:
         return {"add": self._taps() - self.elements, "div": self.elements}
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=any(m != 1 for m in self.output[1:]))
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=any(m != 1 for m in self.output[1:]))
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.output[1:]),))
@@ -260,10 +260,10 @@ class AdaptiveMaxPool(_AdaptivePool):
     def work(self) -> Work:
         return {"compare": self._taps() - self.elements}
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, index_bytes=8 * self.elements)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         return with_places(self.elements)
 
     def torch(self) -> Torch:
@@ -279,7 +279,7 @@ class _GlobalPool(Operator):
         self.need_spatial()
         return (self.channels_in, *(1,) * self.rank)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION, *(WHOLE_AXIS,) * self.rank)
 
     def facts(self) -> dict[str, Any]:
@@ -296,8 +296,8 @@ class GlobalAvgPool(_GlobalPool):
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
@@ -316,10 +316,10 @@ class GlobalMaxPool(_GlobalPool):
     def work(self) -> Work:
         return largest_work(self.channels_in, product(self.x[1:]))
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True, index_bytes=8 * self.elements)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         return with_places(self.elements)
 
     def torch(self) -> Torch:

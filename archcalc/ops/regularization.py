@@ -5,15 +5,15 @@ from archcalc.ops.arguments import Bool, Rate, option, required
 from archcalc.ops.layout import Given, Order, Placed
 from archcalc.ops.operator import (
     SAME_POSITION,
+    AxisAccess,
     Gradient,
-    Held,
-    Keeps,
     Operator,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
 )
 
@@ -44,7 +44,7 @@ class _TrainingOnly(Operator):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.is_view_in_training else Gradient.NEW,)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
 
@@ -57,11 +57,11 @@ class Dropout(_TrainingOnly):
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         if self.p == 1:  # one zero for all
-            return Keeps(shared=1)
+            return SavedTensors(shared=1)
         mask = self.x[0] if self.channels and self.rank > 0 else self.elements
-        return Keeps() if self.p == 0 else Keeps(elements=mask)
+        return SavedTensors() if self.p == 0 else SavedTensors(elements=mask)
 
     def torch(self) -> Torch:
         # A vector's channels are its elements.
@@ -81,12 +81,12 @@ class StochasticDepth(_TrainingOnly):
     def survival(self) -> float:
         return 1 - self.p
 
-    def keeps(self) -> Keeps:
-        return Keeps() if self.p == 0 else Keeps(elements=1)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors() if self.p == 0 else SavedTensors(elements=1)
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """A number for each sample, then the same over the chance of survival."""
-        return Scratch() if self.p in (0, 1) else Scratch(training=(Held(self.elements + 2),))
+        return Workspaces() if self.p in (0, 1) else Workspaces(training=(Workspace(self.elements + 2),))
 
     def torch(self) -> Torch:
         return Torch("archcalc.StochasticDepth", (float(self.p),))
@@ -104,8 +104,8 @@ class Identity(_TrainingOnly):
     def is_view_in_training(self) -> bool:
         return True
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("nn.Identity")

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import (
     Axes,
-    Axis,
+    AxisIndex,
     Bool,
     Choice,
     Count,
     Margins,
-    Number,
     OptionalExtent,
     OptionalIndex,
-    Scale,
-    Sizes,
+    RealNumber,
+    ScaleFactors,
+    SizeList,
     option,
     required,
 )
@@ -24,12 +24,12 @@ from archcalc.ops.layout import Given, Layout, Order, Placed
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
-    Edge,
+    AxisAccess,
     Gradient,
-    Keeps,
     Operator,
+    PaddingMode,
     Returned,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
@@ -45,12 +45,12 @@ class _Shaping(Operator):
         """Moving elements is no arithmetic."""
         return {}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """Moving elements back needs nothing but shapes."""
-        return Keeps()
+        return SavedTensors()
 
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME if self.is_view else Gradient.NEW,)
@@ -81,8 +81,8 @@ class Flatten(_Shaping):
     kind = "flatten"
     synonyms = "squeeze"
     is_view = True
-    start: Axis = option(0, "first axis that is merged, the batch not counted")
-    end: Axis = option(-1, "last axis that is merged")
+    start: AxisIndex = option(0, "first axis that is merged, the batch not counted")
+    end: AxisIndex = option(-1, "last axis that is merged")
     examples = (example((256, 6, 6)), example((16, 4, 5), start=1), example((9,)))
 
     def _range(self) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class Reshape(_Shaping):
     kind = "reshape"
     synonyms = "view unflatten rearrange"
     is_view = True
-    shape: Sizes = required("the new shape, the batch not counted")
+    shape: SizeList = required("the new shape, the batch not counted")
     examples = (
         example((16, 4, 5), shape=(4, -1)),
         example((12,), shape=(3, 2, 2)),
@@ -209,8 +209,8 @@ class Slice(_Shaping):
     kind = "slice"
     synonyms = "split narrow crop cropping2d strided_slice gather"
     is_view = True
-    axis: Axis = option(0, "the axis, the batch not counted")
-    start: Axis = option(0, "first position")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    start: AxisIndex = option(0, "first position")
     stop: OptionalIndex = option(None, "position after the last; the end if not given")
     step: Count = option(1, "step between positions")
     examples = (
@@ -241,7 +241,7 @@ class Slice(_Shaping):
     def gradients(self) -> tuple[Gradient, ...]:
         return _gradient_of_part(self)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         start, _, step = self._bounds()
         axis = self.axis_index(self.axis)
         return tuple(Window(step, start, start) if at == axis else SAME_POSITION for at in range(len(self.x)))
@@ -257,8 +257,8 @@ class Chunk(_Shaping):
     synonyms = "split"
     is_view = True
     chunks: Count = required("number of parts")
-    index: Axis = option(0, "which part, from 0")
-    axis: Axis = option(0, "the axis, the batch not counted")
+    index: AxisIndex = option(0, "which part, from 0")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
     examples = (example((8, 5, 6), chunks=2, index=1), example((4, 9), chunks=3, axis=-1))
 
     def output_shape(self) -> Shape:
@@ -275,7 +275,7 @@ class Chunk(_Shaping):
     def gradients(self) -> tuple[Gradient, ...]:
         return _gradient_of_part(self)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         axis = self.axis_index(self.axis)
         start = self.index * self.output[axis]
         return tuple(Window(1, start, start) if at == axis else SAME_POSITION for at in range(len(self.x)))
@@ -302,7 +302,7 @@ class ChannelShuffle(_Shaping):
         )
         return self.x
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
 
     def torch(self) -> Torch:
@@ -319,7 +319,7 @@ class Pad(_Shaping):
     mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
         "constant", "what is put there"
     )
-    value: Number = option(0.0, "the constant")
+    value: RealNumber = option(0.0, "the constant")
     examples = (
         example((3, 5, 6), padding=((1, 0), (2, 3))),
         example((3, 5, 6), padding=1, mode="reflect"),
@@ -346,13 +346,13 @@ class Pad(_Shaping):
             sizes.append(size)
         return (self.channels_in, *sizes)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
-        edge = {"reflect": Edge.MIRRORED, "replicate": Edge.REPEATED, "circular": Edge.WRAPPED}
-        beyond = edge.get(self.mode, Edge.NOTHING)
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        edge = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
+        beyond = edge.get(self.mode, PaddingMode.NOTHING)
         return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=self.mode in ("reflect", "replicate"))
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
@@ -378,7 +378,7 @@ class Upsample(_Shaping):
     kind = "upsample"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
-    scale: Scale = option(None, "output size over input size")
+    scale: ScaleFactors = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
     align_corners: Bool = option(False, "let the corners' centres fall together (bilinear)")
@@ -416,7 +416,7 @@ class Upsample(_Shaping):
         factor = product(self.scale)
         return {"scaled": scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
 
     def _window(self, n: int, m: int) -> Window:
@@ -461,7 +461,7 @@ class Mean(_Shaping):
     def work(self) -> Work:
         return {"add": product(self.x) - self.elements, "div": self.elements}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return tuple(WHOLE_AXIS if axis in self._axes else SAME_POSITION for axis in range(len(self.x)))
 
     def torch(self) -> Torch:

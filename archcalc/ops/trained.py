@@ -4,20 +4,20 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 """
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import Axis, Count, option
+from archcalc.ops.arguments import AxisIndex, Count, option
 from archcalc.ops.layout import Given, Layout, Order, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
+    AxisAccess,
     Gradient,
-    Held,
-    Keeps,
     Operator,
     Returned,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -30,7 +30,7 @@ class LayerScale(Operator):
     category = "normalization"
     memory_order = Order.INPUTS
     weights_by_views = True
-    axis: Axis = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
+    axis: AxisIndex = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
 
     def output_shape(self) -> Shape:
@@ -45,16 +45,16 @@ class LayerScale(Operator):
     def work(self) -> Work:
         return {"mul": self.elements}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
-        return Keeps(inputs=True)
+    def keeps(self) -> SavedTensors:
+        return SavedTensors(inputs=True)
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """The factors' gradient is made in full, then summed."""
         products = 2 if any(given.wanted) else 1
-        return Scratch(backward=(Held(products * self.elements, shared=product(self.weights()[""])),))
+        return Workspaces(backward=(Workspace(products * self.elements, shared=product(self.weights()[""])),))
 
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         """The gradient times the factors, which lies as the gradient does."""
@@ -84,11 +84,11 @@ class PositionEmbedding(Operator):
     def gradients(self) -> tuple[Gradient, ...]:
         return (Gradient.SAME,)
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION,) * len(self.x)
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("operator.add")
@@ -117,11 +117,11 @@ class ClassToken(Operator):
     def work(self) -> Work:
         return {}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
 
-    def keeps(self) -> Keeps:
-        return Keeps()
+    def keeps(self) -> SavedTensors:
+        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")

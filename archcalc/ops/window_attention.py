@@ -9,15 +9,15 @@ from archcalc.ops.layout import Given
 from archcalc.ops.operator import (
     GRADIENT,
     WHOLE_AXIS,
+    AxisAccess,
     Backward,
-    Held,
-    Keeps,
     Operator,
-    Scratch,
-    Sight,
+    SavedTensors,
     Torch,
     Window,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -82,14 +82,14 @@ class WindowAttention(Operator):
         """``projection_add``: the additions of the projections' biases."""
         return {"projection_add": 4 * self._padded() if self.bias else 0}
 
-    def sight(self) -> tuple[Window | Sight, ...]:
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
         # A hull: from any place in a window to any other, across the shift's seam only masked positions are seen.
         reach = Window(1, 1 - self.window, self.window - 1)
         return (reach, reach, WHOLE_AXIS)
 
-    def keeps(self) -> Keeps:
+    def keeps(self) -> SavedTensors:
         """The windows, queries, keys, values, the heads' output, and the scores."""
-        return Keeps(elements=5 * self._padded() + self._scores())
+        return SavedTensors(elements=5 * self._padded() + self._scores())
 
     def _counts(self) -> tuple[Dim, Dim]:
         """Rows and columns of windows."""
@@ -104,7 +104,7 @@ class WindowAttention(Operator):
         scores: Dim = self.heads * product(self._counts()) * self.window**4
         return scores
 
-    def scratch(self) -> Scratch:
+    def scratch(self) -> Workspaces:
         """Copies of queries, keys and values; then scores before and after a biases' sum, a mask's, and a softmax.
 
         In training also what is kept, and a copy of the result in the map's order, which a single column of windows
@@ -114,24 +114,24 @@ class WindowAttention(Operator):
         sizes = {name: product(shape) for name, shape in self.weights().items()}
         projection = sizes["proj.weight"] + sizes.get("proj.bias", 0)
         copied = 1 if self._counts()[1] == 1 else 2
-        return Scratch(
+        return Workspaces(
             inference=(
-                Held(7 * padded),
-                Held(5 * padded + scores),
-                Held(5 * padded + 2 * scores, biases),
+                Workspace(7 * padded),
+                Workspace(5 * padded + scores),
+                Workspace(5 * padded + 2 * scores, biases),
                 *self._masking(4 * padded),
             ),
-            training=(Held((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
+            training=(Workspace((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
             backward=(
-                Held(padded + scores, projection),
-                Held(2 * scores - padded, projection),
-                Held(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
-                Held(-scores, sum(sizes.values())),
+                Workspace(padded + scores, projection),
+                Workspace(2 * scores - padded, projection),
+                Workspace(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
+                Workspace(-scores, sum(sizes.values())),
             ),
             frees=((GRADIENT, 0),),
         )
 
-    def scratch_of(self, given: Given) -> Scratch:
+    def scratch_of(self, given: Given) -> Workspaces:
         """Without a gradient of its input, all of it but that at the end."""
         scratch = self.scratch()
         if any(given.wanted):
@@ -144,7 +144,7 @@ class WindowAttention(Operator):
         trained, other views need a copy."""
         return self.window == 1 or 1 in self._counts() or not any(given.wanted)
 
-    def _masking(self, others: Dim) -> tuple[Held, ...]:
+    def _masking(self, others: Dim) -> tuple[Workspace, ...]:
         """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""
         rows, columns = self._counts()
         if not self.shift or rows == columns == 1:
@@ -153,8 +153,8 @@ class WindowAttention(Operator):
         regions = rows * columns * self.window**2
         side = (columns if columns > 1 else rows) * self.window
         return (
-            Held(others + scores, biases + 2 * mask + regions + side, shared_bytes=mask),
-            Held(others + 2 * scores, biases + mask),
+            Workspace(others + scores, biases + 2 * mask + regions + side, shared_bytes=mask),
+            Workspace(others + 2 * scores, biases + mask),
         )
 
     def torch(self) -> Torch:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from archcalc import __version__
-from archcalc.render.columns import Column
-from archcalc.render.grid import Grid, Section
+from archcalc._version import __version__
+from archcalc.analysis.columns import Column
+from archcalc.render.grid import Section, TableGrid
 from archcalc.render.text import text_table
-from archcalc.render.units import BYTES, COUNTS, in_words
+from archcalc.units import BYTES, COUNTS, in_words
 
 if TYPE_CHECKING:
     from archcalc.runtime.benchmark import Benchmark
@@ -40,7 +40,7 @@ def benchmarks_json(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> 
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Grid:
+def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> TableGrid:
     first = benchmarks[0]
     rates = f"peak {_rate(first.peak, 'FLOP/s')}, memory {_rate(profile.bandwidth, 'B/s')}"
     overhead = f", {profile.overhead * 1e6:.1f} µs per operation" if profile.overhead else ""
@@ -74,7 +74,7 @@ def _summary_row(one: Benchmark) -> list[str]:
     ]
 
 
-def _layers(one: Benchmark) -> Grid:
+def _layers(one: Benchmark) -> TableGrid:
     measured = one.layer_seconds or {}
     total = one.roofline.total
     alone = sum(measured.values()) if measured else None
@@ -106,13 +106,13 @@ def _layer_row(layer: Prediction, measured: float | None) -> list[str]:
 
 def _grid(
     title: str, headings: Sequence[str], rows: list[list[str]], totals: list[list[str]], notes: list[str]
-) -> Grid:
+) -> TableGrid:
     """A grid without the columns that no row has anything in."""
     shown = [at for at in range(len(headings)) if any(row[at] for row in rows)]
     names = [headings[at] for at in shown]
     columns = tuple(Column(name, name, name, str, right=name not in ("network", "layer", "operator")) for name in names)
     parts = [[[row[at] for at in shown] for row in part] for part in (rows, totals)]
-    return Grid(title, columns, names, names, [Section(*parts)], notes)
+    return TableGrid(title, columns, names, names, [Section(*parts)], notes)
 
 
 def _milliseconds(seconds: float) -> str:

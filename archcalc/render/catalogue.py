@@ -6,16 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from archcalc.analysis.depth import depth
-from archcalc.analysis.receptive import last_placed
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Network
 from archcalc.ops.operator import shape_text
+from archcalc.receptive.fields import last_placed
 from archcalc.render.text import cells_wide, pad
-from archcalc.render.units import COUNTS, in_words
-from archcalc.spec.library import bundled_networks, open_spec
+from archcalc.units import COUNTS, in_words
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One bundled network."""
 
     name: str
@@ -34,7 +34,7 @@ class Entry:
     """Of the last layer whose positions still have a place of their own."""
 
 
-def catalogue() -> list[Entry]:
+def catalogue() -> list[CatalogueEntry]:
     """Every bundled network, families by year, the networks of a family in the order of their file."""
     specs = {path: open_spec(path) for path in dict.fromkeys(path for path, _ in bundled_networks())}
     entries = [_entry(path, specs[path].network(variant)) for path, variant in bundled_networks()]
@@ -42,12 +42,12 @@ def catalogue() -> list[Entry]:
     return sorted(entries, key=lambda entry: (first[entry.family], entry.family))
 
 
-def _entry(path: Path, network: Network) -> Entry:
+def _entry(path: Path, network: Network) -> CatalogueEntry:
     analysis = network.analyze()
     totals = analysis.totals
     about = network.about
     field = last_placed(row.receptive_field for row in analysis.rows)
-    return Entry(
+    return CatalogueEntry(
         name=network.name,
         family=path.stem,
         title=about.title,
@@ -63,7 +63,7 @@ def _entry(path: Path, network: Network) -> Entry:
     )
 
 
-def catalogue_markdown(entries: list[Entry]) -> str:
+def catalogue_markdown(entries: list[CatalogueEntry]) -> str:
     """The list as a page of Markdown."""
     lines = [
         "# The bundled networks",
@@ -100,14 +100,14 @@ def catalogue_markdown(entries: list[Entry]) -> str:
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
 
 
-def catalogue_json(entries: list[Entry]) -> str:
+def catalogue_json(entries: list[CatalogueEntry]) -> str:
     """The list as JSON."""
     import json
 
     return json.dumps([asdict(entry) for entry in entries], indent=1, ensure_ascii=False) + "\n"
 
 
-def catalogue_text(entries: list[Entry]) -> str:
+def catalogue_text(entries: list[CatalogueEntry]) -> str:
     """The list as text, a paragraph for each family."""
     rows = [
         (

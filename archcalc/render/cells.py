@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archcalc.render.text import cells_wide, pad
-from archcalc.spec.errors import printable
+from archcalc.words import printable
 
 Cells = list[list[str]]
 

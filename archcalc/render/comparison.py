@@ -8,17 +8,17 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.compare import Comparison, Row, ratio_of_formulas
-from archcalc.analysis.formula import Formulas
-from archcalc.analysis.terms import Writer
+from archcalc.analysis.columns import Column
+from archcalc.analysis.compare import Comparison, ComparisonRow
+from archcalc.analysis.contract import number
 from archcalc.render.cells import Cells, table
-from archcalc.render.columns import Column
-from archcalc.render.data import number
 from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Grid, Section
+from archcalc.render.grid import Section, TableGrid
 from archcalc.render.mathematics import heading_of, term_text
 from archcalc.render.records import Records, csv_text, workbook
-from archcalc.spec.errors import printable
+from archcalc.symbolic.formulas import Formulas, ratio_of_formulas
+from archcalc.symbolic.terms import TermBuilder
+from archcalc.words import printable
 
 
 def ratio_text(ratio: Fraction | None) -> str:
@@ -44,7 +44,7 @@ def comparison_cells(comparison: Comparison) -> tuple[Cells, Cells]:
     return totals, parts
 
 
-def _total(row: Row) -> list[str]:
+def _total(row: ComparisonRow) -> list[str]:
     cells = [row.name, f"{row.values[0]:,}"]
     for value, ratio in zip(row.values[1:], row.ratios[1:], strict=True):
         cells += [f"{value:,}", ratio_text(ratio)]
@@ -120,7 +120,7 @@ def render_conventions(
 
 def render_pieces(pieces: Sequence[Formulas], convention: str, format: str) -> str | bytes:
     """Closed forms side by side, and the ratio of the first to each other, in the formats of `render_comparison`."""
-    writer = Writer()
+    writer = TermBuilder()
     forms = {quantity: [term_text(writer.write(one.forms[quantity])) for one in pieces] for quantity in pieces[0].forms}
     ratios = {
         quantity: [
@@ -162,7 +162,7 @@ def _tables(tables: Sequence[Cells], format: str, note: str = "") -> str:
         heading, *rows = cells
         columns = tuple(Column(name, name, name, str, right=at > 0) for at, name in enumerate(heading))
         notes = [note] if note and cells is tables[-1] else []
-        grids.append(Grid("", columns, heading, heading, [Section(rows, [])], notes))
+        grids.append(TableGrid("", columns, heading, heading, [Section(rows, [])], notes))
     return "\n".join(map(GRIDS[format], grids))
 
 

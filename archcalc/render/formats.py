@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archcalc.analysis import Analysis
-from archcalc.render.grid import LECTURE, Grid, View, lay_out, parts_of
-from archcalc.spec.errors import printable
+from archcalc.render.grid import LECTURE, TableGrid, TableOptions, lay_out, parts_of
+from archcalc.words import printable
 
 
-def render(analysis: Analysis, format: str, view: View = LECTURE) -> str:
+def render(analysis: Analysis, format: str, view: TableOptions = LECTURE) -> str:
     """The table in one of `FORMATS`, ending with a line's end."""
     if format in GRIDS:
         return GRIDS[format](lay_out(analysis, view))
     return DATA[format](analysis, view)
 
 
-def _markdown(grid: Grid) -> str:
+def _markdown(grid: TableGrid) -> str:
     def line(cells: list[str]) -> str:
         return "| " + " | ".join(escape_markdown(cell) for cell in cells) + " |"
 
@@ -40,7 +40,7 @@ def escape_markdown(text: str) -> str:
     return printable(text).translate(_MARKDOWN)
 
 
-def _html(grid: Grid) -> str:
+def _html(grid: TableGrid) -> str:
     from html import escape
 
     def line(cells: list[str], tag: str) -> str:
@@ -84,7 +84,7 @@ def escape_latex(text: str) -> str:
     return printable(text).translate(_LATEX_TABLE)
 
 
-def _latex(grid: Grid) -> str:
+def _latex(grid: TableGrid) -> str:
     def line(cells: list[str]) -> str:
         return "  " + " & ".join(map(escape_latex, cells)) + r" \\"
 
@@ -107,29 +107,29 @@ def _latex(grid: Grid) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _csv(analysis: Analysis, view: View) -> str:
+def _csv(analysis: Analysis, view: TableOptions) -> str:
     from archcalc.render.records import csv_text, table_records
 
     return csv_text(table_records(analysis, view))
 
 
-def _json(analysis: Analysis, view: View) -> str:
+def _json(analysis: Analysis, view: TableOptions) -> str:
     import json
 
-    from archcalc.render.data import as_dict
+    from archcalc.analysis.contract import as_dict
 
     parts_of(analysis, view)  # refuses what no other format would show
     return json.dumps(as_dict(analysis), indent=1, ensure_ascii=False) + "\n"
 
 
-def _text(grid: Grid) -> str:
+def _text(grid: TableGrid) -> str:
     from archcalc.render.text import text_table
 
     return text_table(grid)
 
 
-GRIDS: dict[str, Callable[[Grid], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
+GRIDS: dict[str, Callable[[TableGrid], str]] = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
 """Writers of what people read."""
-DATA: dict[str, Callable[[Analysis, View], str]] = {"csv": _csv, "json": _json}
+DATA: dict[str, Callable[[Analysis, TableOptions], str]] = {"csv": _csv, "json": _json}
 """Writers of what programs read."""
 FORMATS = (*GRIDS, *DATA)

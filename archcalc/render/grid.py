@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.analysis import Analysis, Totals
+from archcalc.analysis.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, ShareColumn, heading
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.ops.operator import shape_text
-from archcalc.render.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, Share, heading
-from archcalc.render.rows import Row, choose_rows
-from archcalc.render.units import BYTES, LECTURE_BYTES, Unit, choose_unit
+from archcalc.units import BYTES, LECTURE_BYTES, Unit, choose_unit
 
 
 @dataclass(frozen=True)
-class View:
+class TableOptions:
     """How a table is to be shown."""
 
     columns: tuple[str, ...] = LECTURE_COLUMNS
@@ -39,7 +39,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableGrid:
     """A table, laid out."""
 
     title: str
@@ -50,11 +50,11 @@ class Grid:
     notes: list[str]
 
 
-LECTURE = View()
+LECTURE = TableOptions()
 """The lecture's table."""
 
 
-def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
+def lay_out(analysis: Analysis, view: TableOptions = LECTURE) -> TableGrid:
     """The table of an analysis, as a view wants it."""
     columns = tuple(COLUMNS[key] for key in view.columns)
     chosen = parts_of(analysis, view)
@@ -62,7 +62,7 @@ def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
         column.key: _unit(column, [row for rows, _, _ in chosen for row in rows], analysis, view) for column in columns
     }
     cells = _Cells(analysis, view, units)
-    return Grid(
+    return TableGrid(
         title=title_of(analysis),
         columns=columns,
         headings=[heading(column, analysis, units[column.key], column.heading) for column in columns],
@@ -75,7 +75,7 @@ def lay_out(analysis: Analysis, view: View = LECTURE) -> Grid:
     )
 
 
-def parts_of(analysis: Analysis, view: View) -> list[tuple[list[Row], Totals, str]]:
+def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], Totals, str]]:
     """The rows of the network that does inference with their sums, and what is counted apart.
 
     Raises `ValueError` where the view asks for what the convention does not count.
@@ -92,7 +92,7 @@ def parts_of(analysis: Analysis, view: View) -> list[tuple[list[Row], Totals, st
     ]
 
 
-def _unit(column: Column, rows: Sequence[Row], analysis: Analysis, view: View) -> Unit | None:
+def _unit(column: Column, rows: Sequence[TableRow], analysis: Analysis, view: TableOptions) -> Unit | None:
     if not isinstance(column, Measure):
         return None
     units = column.units
@@ -106,26 +106,26 @@ def _unit(column: Column, rows: Sequence[Row], analysis: Analysis, view: View) -
 class _Cells:
     """Writes values as cells."""
 
-    def __init__(self, analysis: Analysis, view: View, units: dict[str, Unit | None]) -> None:
+    def __init__(self, analysis: Analysis, view: TableOptions, units: dict[str, Unit | None]) -> None:
         self.analysis = analysis
         self.view = view
         self.units = units
 
-    def row(self, row: Row, columns: tuple[Column, ...]) -> list[str]:
+    def row(self, row: TableRow, columns: tuple[Column, ...]) -> list[str]:
         return [self.cell(column, column.value(row)) for column in columns]
 
     def total(self, totals: Totals, label: str, columns: tuple[Column, ...]) -> list[list[str]]:
-        if not any(isinstance(column, (Measure, Share)) for column in columns):
+        if not any(isinstance(column, (Measure, ShareColumn)) for column in columns):
             return []
         cells = []
         for column in columns:
             if isinstance(column, Measure):
                 cells.append(self.cell(column, getattr(totals, column.total)))
-            elif isinstance(column, Share):
+            elif isinstance(column, ShareColumn):
                 cells.append(self.cell(column, getattr(totals, column.of)))
             else:
                 cells.append("")
-        if columns and not isinstance(columns[0], (Measure, Share)):
+        if columns and not isinstance(columns[0], (Measure, ShareColumn)):
             cells[0] = label
         return [cells]
 
@@ -135,7 +135,7 @@ class _Cells:
         unit = self.units.get(column.key)
         if unit is not None:
             return unit.text(value)
-        if isinstance(column, Share):
+        if isinstance(column, ShareColumn):
             whole = getattr(self.analysis.totals, column.of)
             return f"{100 * value / whole:.1f} %" if whole else "–"
         if isinstance(value, tuple):
@@ -160,7 +160,7 @@ def title_of(analysis: Analysis) -> str:
     return f"{network.name}{about} · input {inputs} · batch {analysis.batch} · {analysis.dtype}"
 
 
-def _notes(analysis: Analysis, view: View) -> list[str]:
+def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
     """What was counted and how, in one line of sentences; then what needs saying of this network."""
     convention = analysis.convention
     shown = set(view.columns)

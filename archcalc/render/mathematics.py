@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from archcalc.analysis.algebra import Exact
-from archcalc.analysis.explain import Explanation, Line
-from archcalc.analysis.formula import Formulas, python_source
-from archcalc.analysis.terms import Name, Number, Power, Product, Quotient, Sum, Term, Writer
-from archcalc.spec.errors import printable
+from archcalc.symbolic.derivations import Explanation, Line
+from archcalc.symbolic.formulas import Formulas, python_source
+from archcalc.symbolic.polynomials import Exact
+from archcalc.symbolic.terms import NumberTerm, Power, Product, Quotient, Sum, SymbolTerm, Term, TermBuilder
+from archcalc.words import printable
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -27,10 +27,10 @@ def number_text(value: Exact) -> str:
 
 def term_text(term: Term, inside: str = "") -> str:
     """A term on one line. ``inside`` is what it stands in: `product`, `power` or `quotient`."""
-    if isinstance(term, Number):
+    if isinstance(term, NumberTerm):
         text = number_text(term.value)
         return f"({text})" if inside and (term.value < 0 or "/" in text) else text
-    if isinstance(term, Name):
+    if isinstance(term, SymbolTerm):
         return term.name
     if isinstance(term, Sum):
         first, *rest = term.terms
@@ -53,23 +53,23 @@ def _product_text(factors: Sequence[Term]) -> str:
     """Factors with dots between them; a number stands close to the letter after it: `2P`."""
     text = term_text(factors[0], "product")
     for before, one in pairwise(factors):
-        close = isinstance(before, Number) and isinstance(one, (Name, Power)) and not _is_number(one)
+        close = isinstance(before, NumberTerm) and isinstance(one, (SymbolTerm, Power)) and not _is_number(one)
         text += ("" if close else "·") + term_text(one, "product")
     return text
 
 
 def _is_number(term: Term) -> bool:
-    return isinstance(term, Number) or (isinstance(term, Power) and isinstance(term.base, Number))
+    return isinstance(term, NumberTerm) or (isinstance(term, Power) and isinstance(term.base, NumberTerm))
 
 
 def term_latex(term: Term, inside: str = "") -> str:
     """A term in LaTeX's mathematics."""
-    if isinstance(term, Number):
+    if isinstance(term, NumberTerm):
         if isinstance(term.value, Fraction) and "/" in number_text(term.value):
             return rf"\frac{{{term.value.numerator}}}{{{term.value.denominator}}}"
         text = number_text(term.value).replace(",", "{,}")
         return f"({text})" if inside and term.value < 0 else text
-    if isinstance(term, Name):
+    if isinstance(term, SymbolTerm):
         return name_latex(term.name)
     if isinstance(term, Sum):
         first, *rest = term.terms
@@ -190,7 +190,7 @@ def heading_of(quantity: str, convention: str) -> str:
 
 def render_formulas(formulas: Formulas, format: str, convention: str) -> str:
     """Closed forms in `text`, `latex` or `python`, with the conditions under which they hold."""
-    writer = Writer()
+    writer = TermBuilder()
     relations = {"==": "=", "!=": "≠", ">=": "≥", "<": "<"}
     conditions = [
         f"{term_text(writer.write(left))} {relations[relation]} {term_text(writer.write(right))}"

@@ -8,17 +8,17 @@ from itertools import pairwise
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.checkpoint import Plan
+from archcalc.analysis.columns import Column
 from archcalc.analysis.costs import ITEM_SIZES
-from archcalc.analysis.heap import WHAT, Alive, Moment
-from archcalc.analysis.memory import Fit, Memory
-from archcalc.analysis.training import OPTIMIZERS
-from archcalc.render.columns import Column
+from archcalc.memory.checkpointing import CheckpointPlan
+from archcalc.memory.heap import WHAT, Alive, Moment
+from archcalc.memory.summary import Fit, Memory
+from archcalc.memory.training import OPTIMIZERS
 from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Grid, Section, title_of
+from archcalc.render.grid import Section, TableGrid, title_of
 from archcalc.render.records import Records, csv_text, workbook
 from archcalc.render.text import pad, text_table
-from archcalc.render.units import BYTES, COUNTS, choose_unit
+from archcalc.units import BYTES, COUNTS, choose_unit
 
 MOST_ALIVE = 12
 """So many of the tensors at the peak are named."""
@@ -120,7 +120,7 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
 
 
-def _quantities(memory: Memory) -> Grid:
+def _quantities(memory: Memory) -> TableGrid:
     """What stands, and the tensors at the peak, with their sum; then what is part of it."""
     item = ITEM_SIZES[memory.analysis.dtype]
     standing = [
@@ -144,7 +144,7 @@ def _quantities(memory: Memory) -> Grid:
     return _grid(_title(memory), ("memory", unit.symbol, "what it is"), sections, [])
 
 
-def _alive(memory: Memory) -> Grid:
+def _alive(memory: Memory) -> TableGrid:
     """The largest tensors at the peak, and the sum of all."""
     alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
     shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
@@ -163,9 +163,9 @@ def _share(part: int, whole: int) -> str:
     return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %" if whole else "–"
 
 
-def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: list[str]) -> Grid:
+def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: list[str]) -> TableGrid:
     columns = tuple(Column(name, name, name, str, right=name in _RIGHT) for name in headings)
-    return Grid(title, columns, list(headings), list(headings), sections, notes)
+    return TableGrid(title, columns, list(headings), list(headings), sections, notes)
 
 
 _RIGHT = frozenset(
@@ -252,7 +252,7 @@ def fits_json(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Grid:
+def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> TableGrid:
     rows = []
     for one in fits:
         mode = f"{one.mode} with {one.optimizer}" if one.optimizer else one.mode
@@ -265,32 +265,32 @@ def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Grid:
 # -- what to recompute
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: CheckpointPlan) -> str:
     """What recomputing comes to, and of which blocks."""
     return text_table(_plan(plan))
 
 
-def plan_markdown(plan: Plan) -> str:
+def plan_markdown(plan: CheckpointPlan) -> str:
     """The same table."""
     return GRIDS["markdown"](_plan(plan))
 
 
-def plan_csv(plan: Plan) -> str:
+def plan_csv(plan: CheckpointPlan) -> str:
     """A row for each block that could be recomputed."""
     return csv_text(_blocks(plan))
 
 
-def plan_xlsx(plan: Plan) -> bytes:
+def plan_xlsx(plan: CheckpointPlan) -> bytes:
     """The same rows as a workbook."""
     return workbook(_blocks(plan), plan.without.analysis.network.name)
 
 
-def _blocks(plan: Plan) -> Records:
+def _blocks(plan: CheckpointPlan) -> Records:
     chosen = set(plan.blocks)
     return [["block", "recomputed"], *([name, int(name in chosen)] for name in plan.candidates)]
 
 
-def plan_json(plan: Plan) -> str:
+def plan_json(plan: CheckpointPlan) -> str:
     """Everything, bytes and multiply-adds in full."""
     analysis = plan.without.analysis
     data = {
@@ -311,7 +311,7 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def _plan(plan: Plan) -> Grid:
+def _plan(plan: CheckpointPlan) -> TableGrid:
     analysis, without = plan.without.analysis, plan.without
     unit = choose_unit([plan.peak, without.peak], BYTES, 2)
     macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
@@ -333,7 +333,7 @@ def _plan(plan: Plan) -> Grid:
     return _grid(title, headings, [Section(rows, [])], notes)
 
 
-def _runs(plan: Plan) -> list[str]:
+def _runs(plan: CheckpointPlan) -> list[str]:
     """The chosen blocks, those that follow each other in one group as `layer1.0 … layer1.2`."""
     places = {name: at for at, name in enumerate(plan.candidates)}
     runs: list[list[str]] = []

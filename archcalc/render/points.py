@@ -7,15 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.sweep import Axis
 from archcalc.files import whole_file
 from archcalc.render.text import cells_wide, pad
-from archcalc.spec.errors import printable
+from archcalc.sweep.space import SweepAxis
+from archcalc.words import printable
 
-Columns = dict[str, Any]
+PointColumns = dict[str, Any]
 
 
-def shown(columns: Columns, axes: Sequence[Axis]) -> dict[str, list[Any]]:
+def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[Any]]:
     """The columns with the axes' own values: numbers as they were given, words as words."""
     by_name = {axis.name: axis for axis in axes}
     found = {}
@@ -38,7 +38,7 @@ def _word(value: Any) -> str:
     return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def text_points(columns: Columns, axes: Sequence[Axis]) -> str:
+def text_points(columns: PointColumns, axes: Sequence[SweepAxis]) -> str:
     """An aligned table."""
     rows = shown(columns, axes)
     cells = [list(rows), *([_cell(value) for value in row] for row in zip(*rows.values(), strict=True))]
@@ -52,7 +52,7 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def csv_lines(parts: Iterable[Columns], axes: Sequence[Axis]) -> Iterator[str]:
+def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Iterator[str]:
     """CSV, a text for each part; the heading with the first."""
     import csv
     import io
@@ -67,18 +67,18 @@ def csv_lines(parts: Iterable[Columns], axes: Sequence[Axis]) -> Iterator[str]:
         yield stream.getvalue()
 
 
-def write_csv(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) -> None:
+def write_csv(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
     """A CSV file, which appears whole or not at all."""
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         stream.writelines(csv_lines(parts, axes))
 
 
-def write_parquet(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) -> None:
+def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
     """A Parquet file, which appears whole or not at all.
 
     Raises `ValueError` where a number does not fit 64 bits.
     """
-    from archcalc.runtime.requirements import need
+    from archcalc.requirements import need
 
     pyarrow = need("pyarrow", "sweep")
     parquet = need("pyarrow.parquet", "sweep")
@@ -106,7 +106,7 @@ def write_parquet(path: Path, parts: Iterable[Columns], axes: Sequence[Axis]) ->
                 writer.close()
 
 
-def _arrow_columns(part: Columns, axes: dict[str, Axis]) -> dict[str, Any]:
+def _arrow_columns(part: PointColumns, axes: dict[str, SweepAxis]) -> dict[str, Any]:
     """Columns for pyarrow, without a loop over points."""
     found = {}
     for name, values in part.items():

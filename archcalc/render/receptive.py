@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from archcalc.analysis.alignment import Misalignment, misalignments
-from archcalc.analysis.boxes import Box, Interval, Tracer
-from archcalc.analysis.receptive import ReceptiveField, Span
+from archcalc.analysis.contract import number
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import shape_text
+from archcalc.receptive.alignment import Misalignment, misalignments
+from archcalc.receptive.boxes import Box, Interval, RegionTracer
+from archcalc.receptive.fields import ReceptiveField, Span
 from archcalc.render.cells import Cells, table
-from archcalc.render.data import number
 from archcalc.render.records import csv_text, workbook
 from archcalc.render.text import wrap
-from archcalc.spec.errors import printable
+from archcalc.words import printable
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 """What positions along the dimensions of an input are called."""
@@ -32,7 +32,7 @@ class Report:
     """What is said of a network's layers, and of one unit of each if one was chosen."""
 
     network: Network
-    tracer: Tracer
+    tracer: RegionTracer
     layers: tuple[Layer, ...]
     unit: tuple[int, ...] | None = None
 

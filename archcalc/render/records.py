@@ -9,10 +9,10 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.render.columns import COLUMNS, NO_PLACE, Column, Measure, Share
-from archcalc.render.grid import LECTURE, View, parts_of
-from archcalc.render.rows import Row
-from archcalc.spec.errors import printable
+from archcalc.analysis.columns import COLUMNS, NO_PLACE, Column, Measure, ShareColumn
+from archcalc.analysis.rows import TableRow
+from archcalc.render.grid import LECTURE, TableOptions, parts_of
+from archcalc.words import printable
 
 Records = Sequence[Sequence[Any]]
 """Headings, then rows; a value is a text, a number, true or false, or None for an empty cell."""
@@ -50,7 +50,7 @@ def _decimal(value: Fraction) -> int | float:
 
 def workbook(records: Records, title: str) -> bytes:
     """A workbook of one sheet: headings in the first row, wide enough columns, nothing that is a formula."""
-    from archcalc.runtime.requirements import need
+    from archcalc.requirements import need
 
     openpyxl = need("openpyxl", "homework")
     book = openpyxl.Workbook()
@@ -80,13 +80,13 @@ def workbook(records: Records, title: str) -> bytes:
     return stream.getvalue()
 
 
-def table_records(analysis: Analysis, view: View = LECTURE) -> list[list[Any]]:
+def table_records(analysis: Analysis, view: TableOptions = LECTURE) -> list[list[Any]]:
     """The table: a row for each of its lines, sums among them; whole numbers in full, shares as parts of 1."""
     columns = [COLUMNS[key] for key in view.columns]
     rows: list[list[Any]] = [[name for column in columns for name in _names(column, analysis)]]
     for part, totals, label in parts_of(analysis, view):
         rows += [[value for column in columns for value in _values(column, row, analysis)] for row in part]
-        if any(isinstance(column, (Measure, Share)) for column in columns):
+        if any(isinstance(column, (Measure, ShareColumn)) for column in columns):
             sums = [value for column in columns for value in _sums(column, totals, analysis)]
             rows.append([label, *sums[1:]] if sums[0] is None else sums)
     return rows
@@ -100,12 +100,12 @@ def _names(column: Column, analysis: Analysis) -> list[str]:
     return ["memory_bytes" if column.key == "memory" else column.key]
 
 
-def _values(column: Column, row: Row, analysis: Analysis) -> list[Any]:
+def _values(column: Column, row: TableRow, analysis: Analysis) -> list[Any]:
     if column.key == "rf":
         field = row.receptive_field
         return [None if None in field.stride else _shape(field.size), field.sees_all]
     value = column.value(row)
-    if isinstance(column, Share):
+    if isinstance(column, ShareColumn):
         return [_share(value, column, analysis)]
     if column.key in ("input", "output"):
         return ["x".join(map(str, value))]
@@ -115,12 +115,12 @@ def _values(column: Column, row: Row, analysis: Analysis) -> list[Any]:
 def _sums(column: Column, totals: Any, analysis: Analysis) -> list[Any]:
     if isinstance(column, Measure):
         return [getattr(totals, column.total)]
-    if isinstance(column, Share):
+    if isinstance(column, ShareColumn):
         return [_share(getattr(totals, column.of), column, analysis)]
     return [None] * len(_names(column, analysis))
 
 
-def _share(value: int, column: Share, analysis: Analysis) -> float | None:
+def _share(value: int, column: ShareColumn, analysis: Analysis) -> float | None:
     whole = getattr(analysis.totals, column.of)
     return value / whole if whole else None
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from archcalc.errors import SpecError
 from archcalc.ops import registry
 from archcalc.ops.arguments import Argument, show
 from archcalc.ops.operator import Operator
-from archcalc.spec.errors import SpecError, did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 
 def chosen(names: Sequence[str]) -> list[type[Operator]]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
-from archcalc.spec.steps import MODIFIERS, SPECIAL_HEADS
 
 WIDTH = 116
 _WORD = re.compile(r"[A-Za-z_][\w/-]*|[0-9]+", re.ASCII)
@@ -29,7 +29,7 @@ def network_spec(network: Network) -> str:
     Read again, it has the same layers with the same arguments, inputs, shared weights and marks. Raises `ValueError`
     for a network that no such spec can say.
     """
-    return "\n".join([*_head(network), "layers:", *_Writer(network).lines()]) + "\n"
+    return "\n".join([*_head(network), "layers:", *_SpecWriter(network).lines()]) + "\n"
 
 
 def _head(network: Network) -> Iterator[str]:
@@ -65,17 +65,17 @@ def _text(key: str, text: str) -> list[str]:
 
 
 @dataclass
-class _Group:
+class _SpecGroup:
     """A group, or the network itself: what stands in it, in order."""
 
     path: str
-    items: list[Layer | _Group] = field(default_factory=list)
-    groups: dict[str, _Group] = field(default_factory=dict)
+    items: list[Layer | _SpecGroup] = field(default_factory=list)
+    groups: dict[str, _SpecGroup] = field(default_factory=dict)
 
-    def inner(self, name: str) -> _Group:
+    def inner(self, name: str) -> _SpecGroup:
         """The group of that name in this one."""
         if name not in self.groups:
-            self.groups[name] = _Group(f"{self.path}{name}.")
+            self.groups[name] = _SpecGroup(f"{self.path}{name}.")
             self.items.append(self.groups[name])
         return self.groups[name]
 
@@ -88,9 +88,9 @@ class _Group:
                 yield from item.layers()
 
 
-def _tree(network: Network) -> _Group:
+def _tree(network: Network) -> _SpecGroup:
     """The groups that the layers' names tell of, with those of side steps that have no layers."""
-    root = _Group("")
+    root = _SpecGroup("")
     for path in (*(layer.name for layer in network.layers), *(f"{side}." for side in network.sides)):
         *outside, name = path.split(".")
         group = root
@@ -103,7 +103,7 @@ def _tree(network: Network) -> _Group:
     return root
 
 
-class _Writer:
+class _SpecWriter:
     """Writes the steps, and follows what they will mean when they are read: the flow, and the names there are."""
 
     def __init__(self, network: Network) -> None:
@@ -117,7 +117,7 @@ class _Writer:
         """The steps of the network."""
         yield from self.steps(_tree(self.network), 2)
 
-    def steps(self, group: _Group, indent: int) -> Iterator[str]:
+    def steps(self, group: _SpecGroup, indent: int) -> Iterator[str]:
         """The steps of a group."""
         for item in group.items:
             if isinstance(item, Layer):
@@ -128,7 +128,7 @@ class _Writer:
             yield from self.group(item, group.path, indent)
             self.known.add(item.path[:-1])
 
-    def group(self, group: _Group, outside: str, indent: int) -> Iterator[str]:
+    def group(self, group: _SpecGroup, outside: str, indent: int) -> Iterator[str]:
         """A named group, or a side step."""
         name = group.path[len(outside) : -1]
         if group.path[:-1] not in self.network.sides:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from archcalc.render.columns import Column
-from archcalc.render.grid import Grid
-from archcalc.spec.errors import printable
+from archcalc.analysis.columns import Column
+from archcalc.render.grid import TableGrid
+from archcalc.words import printable
 
 GAP = "  "
 SHORTEST_NAME = 21
@@ -46,7 +46,7 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def text_table(grid: Grid, width: int | None = None, bold: Callable[[str], str] = str) -> str:
+def text_table(grid: TableGrid, width: int | None = None, bold: Callable[[str], str] = str) -> str:
     """The table as text. ``width`` is the terminal's, None for as wide as it needs; ``bold`` styles what stands out."""
     headings, shown = _columns_that_fit(grid, width)
     columns = [grid.columns[at] for at in shown]
@@ -74,7 +74,7 @@ def text_table(grid: Grid, width: int | None = None, bold: Callable[[str], str] 
     return "\n".join(lines) + "\n"
 
 
-def _columns_that_fit(grid: Grid, width: int | None) -> tuple[list[str], list[int]]:
+def _columns_that_fit(grid: TableGrid, width: int | None) -> tuple[list[str], list[int]]:
     """Headings and indexes of the columns: short headings, then fewer columns, where room is short."""
     everything = list(range(len(grid.columns)))
     if width is None or _needed(grid, grid.headings, everything) <= width:
@@ -88,7 +88,7 @@ def _columns_that_fit(grid: Grid, width: int | None) -> tuple[list[str], list[in
     return [grid.short_headings[at] for at in shown], shown
 
 
-def _needed(grid: Grid, headings: Sequence[str], shown: Sequence[int]) -> int:
+def _needed(grid: TableGrid, headings: Sequence[str], shown: Sequence[int]) -> int:
     columns = [grid.columns[at] for at in shown]
     rows = [[row[at] for at in shown] for section in grid.sections for row in (*section.rows, *section.totals)]
     chosen = [headings[at] for at in shown]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from archcalc.render.text import cells_wide, pad
-from archcalc.render.units import COUNTS, in_words
-from archcalc.spec.errors import printable
+from archcalc.units import COUNTS, in_words
+from archcalc.words import printable
 
 if TYPE_CHECKING:
     from archcalc.runtime.checks import Check

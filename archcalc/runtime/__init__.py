@@ -17,11 +17,11 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
 
     Raises `MissingExtra` where torch is not installed.
     """
-    from archcalc.runtime.requirements import need_torch
+    from archcalc.requirements import need_torch
 
     need_torch()
+    from archcalc.language.library import load
     from archcalc.network import Network
     from archcalc.runtime.building import build_module
-    from archcalc.spec.library import load
 
     return build_module(network if isinstance(network, Network) else load(network, **settings))

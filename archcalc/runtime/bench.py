@@ -12,7 +12,7 @@ from torch import fx
 
 from archcalc.network import Network
 from archcalc.runtime.benchmark import Benchmark, predict_only
-from archcalc.runtime.checks import Subject
+from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.devices import computing_in, release, torch_dtype
 from archcalc.runtime.timing import Timing, measure, synchronize
@@ -34,7 +34,7 @@ def bench(
     What the device cannot do is said in ``failure``.
     """
     predicted = predict_only(network, batch, dtype, profile)
-    subject = Subject(network, device, torch_dtype(dtype), batch)
+    subject = VerificationTarget(network, device, torch_dtype(dtype), batch)
     subject.channels_last = channels_last
     try:
         timing, layers = _measured(subject, dtype)
@@ -46,7 +46,7 @@ def bench(
     return replace(predicted, timing=timing, layer_seconds=layers)
 
 
-def _measured(subject: Subject, dtype: str) -> tuple[Timing, dict[str, float]]:
+def _measured(subject: VerificationTarget, dtype: str) -> tuple[Timing, dict[str, float]]:
     """The time of a pass, and of each layer."""
     with computing_in(dtype), torch.inference_mode():
         inputs, module = subject.inputs(), subject.module

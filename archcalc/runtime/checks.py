@@ -1,6 +1,6 @@
 """The single checks of `archcalc verify`: what an Analysis says, against what PyTorch and the counting tools say.
 
-Each check takes a `Subject` and gives a `Check`; where numbers differ, it names the layer and both of them.
+Each check takes a `VerificationTarget` and gives a `Check`; where numbers differ, it names the layer and both of them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis
 from archcalc.network import Network
+from archcalc.requirements import need
 from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
 from archcalc.runtime.reference import reference_module
-from archcalc.runtime.requirements import need
 from archcalc.runtime.tolerances import OUTPUT
 
 MOST_NAMED = 3
@@ -43,7 +43,7 @@ class Check:
     """What a reader must know of the check, whatever came of it."""
 
 
-class Subject:
+class VerificationTarget:
     """A network on a device, with its built module."""
 
     def __init__(self, network: Network, device: torch.device, dtype: torch.dtype, batch: int) -> None:
@@ -101,7 +101,7 @@ class _ShapeRecorder(fx.Interpreter):
         return result
 
 
-def check_shapes(subject: Subject) -> Check:
+def check_shapes(subject: VerificationTarget) -> Check:
     """Every layer's output shape."""
     assert isinstance(subject.module, fx.GraphModule)
     recorder = _ShapeRecorder(subject.module)
@@ -115,7 +115,7 @@ def check_shapes(subject: Subject) -> Check:
     return _verdict("shapes", differing, {"layers": len(recorder.shapes)})
 
 
-def check_tensors(subject: Subject) -> Check:
+def check_tensors(subject: VerificationTarget) -> Check:
     """Every parameter and buffer, and their sums."""
     state = {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
     mine = {
@@ -150,7 +150,7 @@ def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], tota
     return _verdict(name, differing, {"archcalc": analysis.totals.flops, tool: total})
 
 
-def check_fvcore(subject: Subject) -> Check:
+def check_fvcore(subject: VerificationTarget) -> Check:
     """fvcore's parameter count, and its FLOPs per layer and in total, to the unit."""
     counting = need("fvcore.nn", "torch")
     with warnings.catch_warnings():
@@ -168,7 +168,7 @@ def check_fvcore(subject: Subject) -> Check:
     return check
 
 
-def check_torch(subject: Subject) -> Check:
+def check_torch(subject: VerificationTarget) -> Check:
     """torch's own FlopCounterMode per layer and in total, to the unit; attention unfused where it sees no other."""
     check = _check_torch(subject, torch_counter())
     if check.passed or not misses_attention(subject.module, subject.inputs()):
@@ -177,7 +177,7 @@ def check_torch(subject: Subject) -> Check:
     return replace(check, note=f"{BLIND}; it was counted without the fused kernel")
 
 
-def _check_torch(subject: Subject, counting: AbstractContextManager[FlopCounterMode]) -> Check:
+def _check_torch(subject: VerificationTarget, counting: AbstractContextManager[FlopCounterMode]) -> Check:
     with counting as counter, torch.no_grad():
         subject.module(*subject.inputs())
     counts = counter.get_flop_counts()
@@ -185,7 +185,7 @@ def _check_torch(subject: Subject, counting: AbstractContextManager[FlopCounterM
     return _compare_layers("torch", subject.analyze("torch"), modules, counter.get_total_flops(), "torch")
 
 
-def check_torch_backward(subject: Subject) -> Check:
+def check_torch_backward(subject: VerificationTarget) -> Check:
     """The same of a forward and a backward pass, in total."""
     if not any(True for _ in subject.module.parameters()):
         return Check("backward", None, "nothing is trained")
@@ -200,7 +200,7 @@ def check_torch_backward(subject: Subject) -> Check:
     return _verdict("backward", differing, {"archcalc": mine, "torch": theirs})
 
 
-def check_reference(subject: Subject) -> Check:
+def check_reference(subject: VerificationTarget) -> Check:
     """The implementation that the spec names: the same tensors, and with its weights the same output."""
     name = subject.network.about.reference
     if not name:
@@ -237,7 +237,7 @@ def check_reference(subject: Subject) -> Check:
     return Check("reference", True, figures=figures)
 
 
-CHECKS: tuple[Callable[[Subject], Check], ...] = (
+CHECKS: tuple[Callable[[VerificationTarget], Check], ...] = (
     check_shapes,
     check_tensors,
     check_fvcore,

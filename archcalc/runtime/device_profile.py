@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archcalc.analysis.costs import ITEM_SIZES
-from archcalc.spec.errors import did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 FOLDER = Path(__file__).parent / "profiles"
 MOST_BYTES = 100_000

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
-from archcalc.spec.errors import did_you_mean, quote
+from archcalc.words import did_you_mean, quote
 
 DTYPES = {
     "float64": torch.float64,

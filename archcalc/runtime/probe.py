@@ -12,16 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from archcalc.analysis.boxes import Tracer
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import Sight
+from archcalc.ops.operator import AxisAccess
+from archcalc.receptive.boxes import RegionTracer
 from archcalc.runtime.building import build_module
 
 NOISE = 1e-9
 """A gradient not above this is 0: what is seen has weight 1, or a share of a window's average."""
 
 
-def linear_network(network: Network, name: str, tracer: Tracer, gates: bool = False) -> Network:
+def linear_network(network: Network, name: str, tracer: RegionTracer, gates: bool = False) -> Network:
     """The part of a network that a layer takes, with a linear operator for each that is not.
 
     Where a spatial position is lost (global pooling, a gate), a new input of the network stands, so that no gradient
@@ -60,7 +60,7 @@ def _ancestors(network: Network, name: str) -> set[str]:
 def _loses_place(sight: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
     """Whether an operator takes nothing of where something stands in this input."""
     looks = [look for look, dimensions in zip(sight, axes, strict=True) if dimensions]
-    return bool(looks) and all(isinstance(look, Sight) and not look.keeps_position for look in looks)
+    return bool(looks) and all(isinstance(look, AxisAccess) and not look.keeps_position for look in looks)
 
 
 class _Marked(fx.Interpreter):
@@ -91,7 +91,7 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
 
     The unit is all channels at a position of the layer's output. Without ``gates``, only the spatial path is measured.
     """
-    tracer = Tracer(network)
+    tracer = RegionTracer(network)
     linear = linear_network(network, name, tracer, gates)
     torch.manual_seed(0)
     module = build_module(linear).double().eval()

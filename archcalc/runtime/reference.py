@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import nn
 
-from archcalc.runtime.requirements import need, need_torchvision
+from archcalc.requirements import need, need_torchvision
 
 _REFERENCE = re.compile(r"(torchvision|timm):([\w.-]+)(?:\(([^()]*)\))?")
 _CONSTANTS = {"true": True, "false": False, "none": None}

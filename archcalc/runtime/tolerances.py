@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from archcalc.analysis.run import Run
+from archcalc.memory.simulation import MemorySimulation
 from archcalc.network import Network
 
 OUTPUT = {"float64": 1e-10, "float32": 1e-4}
@@ -43,9 +43,9 @@ class Measured(NamedTuple):
     dtype: str = "float32"
     channels_last: bool = False
 
-    def run(self) -> Run:
+    def run(self) -> MemorySimulation:
         """A training step of it: how its tensors lie, and which need a gradient."""
-        return Run(self.network.analyze(batch=2), training=True)
+        return MemorySimulation(self.network.analyze(batch=2), training=True)
 
 
 class Exempt(NamedTuple):

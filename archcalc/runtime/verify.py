@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from archcalc.analysis.liveness import peak
-from archcalc.analysis.training import training_memory, training_peak
+from archcalc.memory.inference import peak
+from archcalc.memory.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
-from archcalc.runtime.checks import CHECKS, Check, Subject
+from archcalc.runtime.checks import CHECKS, Check, VerificationTarget
 from archcalc.runtime.devices import computing_in, device_name, driver_version, release, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
@@ -102,17 +102,17 @@ def verify(
 
 
 def _verify(network: Network, settings: Settings, device_peak: float, result: Verification) -> None:
-    counted = Subject(network, settings.device, COUNTED_IN, 1)
+    counted = VerificationTarget(network, settings.device, COUNTED_IN, 1)
     for check in CHECKS:
         result.checks.append(check(counted))
     del counted
-    subject = Subject(network, settings.device, torch_dtype(settings.dtype), settings.batch)
+    subject = VerificationTarget(network, settings.device, torch_dtype(settings.dtype), settings.batch)
     subject.channels_last = settings.channels_last
     result.memory = _memory(subject, settings)
     result.timing = _timing(subject, settings, device_peak)
 
 
-def _memory(subject: Subject, settings: Settings) -> dict[str, dict[str, Any]]:
+def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[str, Any]]:
     """Peaks of inference and of a training step, and what autograd saves for the latter; weights apart.
 
     Training is measured with two samples at least, which batch normalization asks for.
@@ -150,7 +150,7 @@ def _beside(predicted: int, measure: Callable[[], int], allowed: Tolerance) -> d
     }
 
 
-def _timing(subject: Subject, settings: Settings, device_peak: float) -> dict[str, Any]:
+def _timing(subject: VerificationTarget, settings: Settings, device_peak: float) -> dict[str, Any]:
     """One pass, its rate, its share of the peak of a large matrix product, and the reference's pass in the same run."""
     images = subject.inputs()
     actions = [lambda: subject.module(*images)]

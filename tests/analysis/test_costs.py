@@ -7,8 +7,8 @@ import pytest
 import archcalc
 from archcalc.analysis import CONVENTIONS
 from archcalc.analysis.costs import Totals
-from archcalc.render.rows import choose_rows
-from archcalc.spec.library import bundled_networks, open_spec
+from archcalc.analysis.rows import choose_rows
+from archcalc.language.library import bundled_networks, open_spec
 
 SPECS = {path: open_spec(path) for path, _ in bundled_networks()}
 NETWORKS = [pytest.param(path, variant, id=variant or path.stem) for path, variant in bundled_networks()]

@@ -70,7 +70,7 @@ def main() -> None:
     from fvcore.nn import FlopCountAnalysis
 
     import archcalc
-    from archcalc.spec.library import open_spec
+    from archcalc.language.library import open_spec
 
     print(f"{'what':70} {'archcalc':>12} {'peer':>12}")
     mine, peer = compare(process(ARCHCALC), process([sys.executable, "-c", FVCORE]), 3)

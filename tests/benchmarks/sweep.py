@@ -12,10 +12,10 @@ import time
 import warnings
 
 import archcalc
-from archcalc.analysis.sweep import Plan, Sweep, parse_axis
+from archcalc.sweep.space import Sweep, SweepPlan, parse_axis
 
 RUNS = 3
-GRID = Plan("resnet50", (parse_axis("H=64:2111"), parse_axis("width=1:9765")))
+GRID = SweepPlan("resnet50", (parse_axis("H=64:2111"), parse_axis("width=1:9765")))
 SIZES = [(size, width) for size in (96, 160, 224) for width in (32, 64, 96)]
 
 

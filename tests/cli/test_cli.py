@@ -51,7 +51,7 @@ def test_every_bundled_spec_is_without_mistakes(cli):
 
 
 def test_bundled_names_found_by_the_quick_scan_are_those_of_the_parsed_specs():
-    from archcalc.spec.library import bundled, bundled_folder, open_spec, plain
+    from archcalc.language.library import bundled, bundled_folder, open_spec, plain
 
     expected = set()
     for path in bundled_folder().glob("*.yaml"):

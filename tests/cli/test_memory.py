@@ -10,8 +10,8 @@ import re
 import pytest
 
 import archcalc
-from archcalc.analysis.memory import memory
 from archcalc.cli.memory import parse_bytes
+from archcalc.memory.summary import memory
 
 NETWORK = """
 name: small

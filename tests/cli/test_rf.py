@@ -59,7 +59,7 @@ def test_the_published_sizes(name, layer, size):
 
 def test_mobilenet_padded_as_tensorflow_pads(spec_file, cli):
     """`SAME` at an even size puts a stride-2 window's only zero after the map: 126, where ours is 157."""
-    from archcalc.spec.library import bundled
+    from archcalc.language.library import bundled
 
     text = bundled()["mobilenet_v1"][0].read_text(encoding="utf-8")
     text = text.replace("stride: 2, padding: 1", "stride: 2, padding: [[0, 1], [0, 1]]")

@@ -21,19 +21,19 @@ from typing import Any
 import yaml
 
 import archcalc
-from archcalc.analysis.algebra import Polynomial, Symbol, inverse
-from archcalc.analysis.facts import UNITS, Facts
-from archcalc.analysis.formula import formulas
-from archcalc.analysis.terms import Writer
-from archcalc.analysis.traced import Trace, polynomial_of
+from archcalc.budget.facts import UNITS, Facts
 from archcalc.homework.formulas import Formula, read_formula
 from archcalc.homework.numbers import Unreadable, is_cut, read_number, rounds_to
+from archcalc.language.expression import parse_expression
+from archcalc.language.family import Family, InlineSpec, SpecFamily
+from archcalc.language.language import Spec
+from archcalc.language.source import Document
+from archcalc.language.values import Record
 from archcalc.render.mathematics import number_text, term_text
-from archcalc.spec.expression import parse_expression
-from archcalc.spec.family import Family, Piece, SpecFamily
-from archcalc.spec.language import Spec
-from archcalc.spec.source import Document
-from archcalc.spec.values import Record
+from archcalc.symbolic.formulas import formulas
+from archcalc.symbolic.polynomials import Polynomial, Symbol, inverse
+from archcalc.symbolic.terms import TermBuilder
+from archcalc.symbolic.traced import Trace, polynomial_of
 
 GOLD = Path(__file__).resolve().parents[1] / "data" / "gold"
 EXTERNAL: dict[str, Any] = {"none": "an experiment, a data set or a machine"}
@@ -232,7 +232,7 @@ def plain(value: Any) -> Any:
 def family(of: Any) -> Family:
     """The networks of a piece, or of a spec with what it leaves open."""
     if isinstance(of, str):
-        return Piece(of)
+        return InlineSpec(of)
     lets = {name: str(text) for name, text in of["let"].items()}
     return SpecFamily(spec(of["spec"]), None, {}, None, lets)
 
@@ -281,7 +281,7 @@ def asked_formula(query: Mapping[str, Any]) -> str:
 def value_text(value: Any) -> str:
     """Archcalc's number, whole or with up to six digits after the point."""
     if isinstance(value, Polynomial):
-        return term_text(Writer(dict.fromkeys(value.symbols, 1)).write(value))
+        return term_text(TermBuilder(dict.fromkeys(value.symbols, 1)).write(value))
     if isinstance(value, list):
         return ", ".join(map(number_text, value))
     if isinstance(value, Fraction):

@@ -7,11 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from archcalc.arithmetic import Shape, Unmet, product
+from archcalc.arithmetic import Shape, ShapeError, product
+from archcalc.language.expression import parse_expression
 from archcalc.ops import registry
 from archcalc.ops.arguments import AnyWhole, Choice, Flag, ListOf, Or, PerDimension, Real, Sides, Whole
 from archcalc.ops.operator import Operator
-from archcalc.spec.expression import parse_expression
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Step = dict[str, Any]
@@ -124,7 +124,7 @@ class Drawing:
             given = self.arguments(kind, shapes[0])
             try:
                 op = kind(shapes, **{name: plain(value) for name, value in given.items()})
-            except Unmet:
+            except ShapeError:
                 continue
             if is_small(op) and (not keep or op.output == shapes[0]):
                 return self.step(kind, given), op

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from archcalc import SpecError
 from archcalc.analysis import analyze
+from archcalc.language.language import Spec
+from archcalc.language.library import _extended, bundled_folder
+from archcalc.language.source import Document, decode
 from archcalc.render.spec import network_spec
-from archcalc.spec.language import Spec
-from archcalc.spec.library import _extended, bundled_folder
-from archcalc.spec.source import Document, decode
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 1.0

@@ -9,20 +9,20 @@ from torch import Tensor, nn
 
 import archcalc
 from archcalc import SpecError
-from archcalc.analysis.formula import formulas
-from archcalc.analysis.liveness import peak
-from archcalc.analysis.training import training_memory, training_peak
+from archcalc.language.family import SIZES, SpecFamily
+from archcalc.language.language import Spec
+from archcalc.language.source import Document
+from archcalc.memory.inference import peak
+from archcalc.memory.training import training_memory, training_peak
 from archcalc.network import Network
 from archcalc.render.spec import network_spec
 from archcalc.runtime.building import build_module
-from archcalc.runtime.checks import Subject, check_fvcore, check_shapes, check_tensors, check_torch
+from archcalc.runtime.checks import VerificationTarget, check_fvcore, check_shapes, check_tensors, check_torch
 from archcalc.runtime.export.source import torch_source
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.tolerances import Measured, tolerance
-from archcalc.spec.family import SIZES, SpecFamily
-from archcalc.spec.language import Spec
-from archcalc.spec.source import Document
+from archcalc.symbolic.formulas import formulas
 from tests.fuzz.likeness import likeness
 
 BATCH = 2
@@ -50,7 +50,7 @@ def check(text: str) -> None:
 
 def check_tools(network: Network) -> None:
     """Every layer's shape and tensors, fvcore's and torch's counts per layer and in total."""
-    subject = Subject(network, torch.device("cpu"), torch.float32, BATCH)
+    subject = VerificationTarget(network, torch.device("cpu"), torch.float32, BATCH)
     for one in (check_shapes, check_tensors, check_fvcore, check_torch):
         result = one(subject)
         assert result.passed, f"{result.name}: {result.detail}"
@@ -59,7 +59,7 @@ def check_tools(network: Network) -> None:
 def check_memory(network: Network) -> None:
     """The peaks of inference and of a training step, and what autograd saves, where docs/memory.md says to the byte."""
     for batch in (1, BATCH):
-        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        subject = VerificationTarget(network, torch.device("cpu"), torch.float32, batch)
         if runs(subject):
             compare_memory(subject, "inference", peak(subject.analyze()).live_bytes, inference_peak)
     if runs(subject, training=True):
@@ -67,14 +67,14 @@ def check_memory(network: Network) -> None:
         compare_memory(subject, "training", training_peak(subject.analyze(), "none").live_bytes, measured_training_peak)
 
 
-def compare_memory(subject: Subject, quantity: str, predicted: int, measure: Measure) -> None:
+def compare_memory(subject: VerificationTarget, quantity: str, predicted: int, measure: Measure) -> None:
     """One quantity, within its tolerance."""
     measured = measure(subject.module, subject.inputs())
     said = f"{quantity}, batch {subject.batch}: archcalc {predicted:,} B, torch {measured:,} B"
     assert tolerance(quantity, Measured(subject.network)).admits(predicted, measured), said
 
 
-def runs(subject: Subject, training: bool = False) -> bool:
+def runs(subject: VerificationTarget, training: bool = False) -> bool:
     """Whether PyTorch takes these samples at all."""
     try:
         subject.module.train(training)(*subject.inputs())
@@ -90,14 +90,16 @@ def runs(subject: Subject, training: bool = False) -> bool:
 def check_meta(network: Network) -> None:
     """The outputs of the built module on the meta device, where nothing is computed."""
     with torch.device("meta"):
-        outputs = build_module(network).eval()(*Subject(network, torch.device("meta"), torch.float32, BATCH).inputs())
+        outputs = build_module(network).eval()(
+            *VerificationTarget(network, torch.device("meta"), torch.float32, BATCH).inputs()
+        )
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     assert [tuple(one.shape) for one in outputs] == [(BATCH, *network.shape_of(name)) for name in network.outputs]
 
 
 def check_source(network: Network) -> None:
     """The written source of the module: the same tensors, and with the same weights the same numbers."""
-    subject = Subject(network, torch.device("cpu"), torch.float32, BATCH)
+    subject = VerificationTarget(network, torch.device("cpu"), torch.float32, BATCH)
     scope: dict = {"__name__": "written"}
     source = torch_source(network)
     exec(source, scope)

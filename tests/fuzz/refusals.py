@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 from hypothesis import strategies as st
 
-from archcalc.arithmetic import Shape, Unmet
+from archcalc.arithmetic import Shape, ShapeError
 from archcalc.network import Layer, Network
 from archcalc.ops.arguments import BadArgument
 from archcalc.ops.operator import Operator
@@ -75,11 +75,11 @@ def applications(draw: Draw) -> Application:
     return kind, shapes, {name: plain(value) for name, value in drawing.arguments(kind, shapes[0]).items()}
 
 
-def refusal_of(kind: type[Operator], shapes: Sequence[Shape], given: dict[str, Any]) -> Unmet | None:
+def refusal_of(kind: type[Operator], shapes: Sequence[Shape], given: dict[str, Any]) -> ShapeError | None:
     """Why archcalc refuses an application; None where it takes it."""
     try:
         kind(shapes, **given)
-    except Unmet as refusal:
+    except ShapeError as refusal:
         return refusal
     return None
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, reject, settings
 
 import archcalc
 from archcalc import SpecError
-from archcalc.spec.language import Spec
-from archcalc.spec.source import Document
+from archcalc.language.language import Spec
+from archcalc.language.source import Document
 from tests.fuzz.likeness import likeness
 from tests.fuzz.properties import check
 from tests.fuzz.refusals import applications, check_refused

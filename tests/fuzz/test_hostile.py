@@ -14,7 +14,7 @@ import pytest
 
 import archcalc
 from archcalc import SpecError
-from archcalc.spec.library import open_spec
+from archcalc.language.library import open_spec
 from tests.fuzz.hostile import Watch, broken
 
 ARCHCALC = [sys.executable, "-m", "archcalc"]

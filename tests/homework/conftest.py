@@ -7,7 +7,7 @@ import pytest
 import archcalc
 from archcalc.homework.grading import Grader
 from archcalc.homework.key import AnswerKey
-from archcalc.homework.numbers import Tolerance
+from archcalc.homework.numbers import AnswerTolerance
 from archcalc.homework.questions import asked, points_of
 
 
@@ -32,7 +32,7 @@ def grade(tmp_path, make_key):
     def run(content, name="answers.csv", tolerance="digits", reveal=True, key=None, **homework):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        grader = Grader(key or make_key(**homework), Tolerance.parse(tolerance), reveal=reveal)
+        grader = Grader(key or make_key(**homework), AnswerTolerance.parse(tolerance), reveal=reveal)
         return grader.grade(path)
 
     return run

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from archcalc.homework.grade import Verdict
-from archcalc.homework.gradescope import Style, results_json
+from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
+from archcalc.homework.gradescope import GradescopeOptions, results_json
 from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import QUESTIONS, asked, points_of
-from archcalc.render.grades import render_class, render_sheet, summary_csv
-from archcalc.spec.family import Piece
+from archcalc.language.family import InlineSpec
 
 many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -38,7 +38,7 @@ def block():
     """A bottleneck, asked for formulas."""
     questions = asked("params,macs,output")
     return key_of(
-        Piece("conv 1x1 C->C/4, conv 3x3 stride=2 padding=1 C/4->C/4, conv 1x1 C/4->C"),
+        InlineSpec("conv 1x1 C->C/4, conv 3x3 stride=2 padding=1 C/4->C/4, conv 1x1 C/4->C"),
         questions,
         points_of("", questions),
     )
@@ -203,7 +203,7 @@ def test_what_is_undecided_is_left_to_a_person(grade, block):
     assert "1 undecided" in render_sheet(sheet, "text")
     assert "conv2 · params, 9/16 C^2 + floor(1/(C + H)): undecided" in render_sheet(sheet, "text")
     assert "undecided" in summary_csv([sheet], ["params"]).splitlines()[0].split(",")
-    tests = json.loads(results_json(sheet, Style()))["tests"]
+    tests = json.loads(results_json(sheet, GradescopeOptions()))["tests"]
     assert (tests[1]["score"], tests[1]["status"]) == (0, "failed")
     assert "a person will look at it" in tests[1]["output"]
 
@@ -219,7 +219,7 @@ def shown_in(sheet):
     """Every text that is made of a sheet."""
     texts = [render_sheet(sheet, format) for format in ("text", "markdown", "json")]
     texts += [render_class([sheet], format) for format in ("text", "markdown", "json")]
-    return "\n".join([*texts, results_json(sheet, Style())])
+    return "\n".join([*texts, results_json(sheet, GradescopeOptions())])
 
 
 def numbers_of(text):

@@ -9,10 +9,10 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archcalc.analysis.algebra import Polynomial, Symbol, floor_quotient
-from archcalc.analysis.traced import Guard
 from archcalc.homework.formulas import Formula, read_formula
 from archcalc.homework.numbers import Unreadable
+from archcalc.symbolic.polynomials import Polynomial, Symbol, floor_quotient
+from archcalc.symbolic.traced import Guard
 
 SYMBOLS = {name: Symbol(name) for name in ("C", "H", "W", "w", "width")}
 

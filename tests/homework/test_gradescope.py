@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict
-from archcalc.homework.gradescope import Style, hundredths, results_json
+from archcalc.homework.gradescope import GradescopeOptions, hundredths, results_json
 
 TOP = {
     *("score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"),
@@ -141,7 +141,7 @@ ROWS = st.builds(GradedRow, name=st.text(max_size=30), cells=st.lists(CELLS, min
 def test_any_sheet(rows, by_cell, out_of):
     """Points add up, nothing is worth more than it may, and no control character or tag of a student's gets through."""
     sheet = GradedSheet("hw1.csv", "net", "lecture", rows)
-    data = json.loads(results_json(sheet, Style(by_cell, "visible", out_of)))
+    data = json.loads(results_json(sheet, GradescopeOptions(by_cell, "visible", out_of)))
     worth = sheet.most if out_of is None else out_of
     assert abs(total(data) - worth) <= Fraction(1, 200)
     assert all(0 <= test["score"] <= test["max_score"] for test in data["tests"])

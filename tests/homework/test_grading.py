@@ -14,7 +14,7 @@ from archcalc.homework.grade import Verdict
 from archcalc.homework.grading import Grader
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import asked, points_of
-from archcalc.spec.family import Piece
+from archcalc.language.family import InlineSpec
 
 
 def cells(sheet):
@@ -201,7 +201,7 @@ def test_a_hint_is_the_formula_without_its_numbers(one):
 
 def piece(text, ask, total=False):
     questions = asked(ask)
-    return key_of(Piece(text), questions, points_of("", questions), with_total=total)
+    return key_of(InlineSpec(text), questions, points_of("", questions), with_total=total)
 
 
 def test_formulas(grade):

@@ -13,9 +13,9 @@ import openpyxl
 import pytest
 
 from archcalc.homework.grade import Verdict
+from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
 from archcalc.homework.grading import Grader
 from archcalc.homework.tables import MOST_BYTES, MOST_COLUMNS, MOST_ROWS
-from archcalc.render.grades import render_class, render_sheet, summary_csv
 
 DATA = Path(__file__).parent / "data"
 GOOD = "layer,params\nconv1,23296\n"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcalc.homework.numbers import Style, Tolerance, Unreadable, read_number, style_of
+from archcalc.homework.numbers import AnswerTolerance, DecimalStyle, Unreadable, read_number, style_of
 
-DIGITS = Tolerance()
+DIGITS = AnswerTolerance()
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ def test_read(text, value, unit):
 
 def test_a_mark_before_three_digits_is_read_by_the_rest_of_the_sheet():
     """`23,296` is 23296 in English and 23.296 in German; where nothing tells, it is not guessed."""
-    assert style_of(["23,296", "72.9", "784"], suspicious=False) is Style.POINT
-    assert style_of(["23,296", "72,9"], suspicious=False) is Style.COMMA
-    assert style_of(["23,296", "1.234.567"], suspicious=False) is Style.COMMA
-    assert style_of(["23,296", "1,234,567"], suspicious=True) is Style.POINT
-    assert style_of(["23,296"], suspicious=False) is Style.POINT
-    assert style_of(["23,296"], suspicious=True) is Style.OPEN
-    assert style_of(["23,296", "64, 56"], suspicious=False) is Style.POINT
-    assert style_of(["23,296", "72,9", "72.8"], suspicious=False) is Style.OPEN
-    assert read_number("23,296", Style.COMMA)[0].value == Fraction("23.296")
-    assert read_number("23.296", Style.COMMA)[0].value == 23296
-    assert read_number("23,296", Style.POINT)[0].value == 23296
+    assert style_of(["23,296", "72.9", "784"], suspicious=False) is DecimalStyle.POINT
+    assert style_of(["23,296", "72,9"], suspicious=False) is DecimalStyle.COMMA
+    assert style_of(["23,296", "1.234.567"], suspicious=False) is DecimalStyle.COMMA
+    assert style_of(["23,296", "1,234,567"], suspicious=True) is DecimalStyle.POINT
+    assert style_of(["23,296"], suspicious=False) is DecimalStyle.POINT
+    assert style_of(["23,296"], suspicious=True) is DecimalStyle.OPEN
+    assert style_of(["23,296", "64, 56"], suspicious=False) is DecimalStyle.POINT
+    assert style_of(["23,296", "72,9", "72.8"], suspicious=False) is DecimalStyle.OPEN
+    assert read_number("23,296", DecimalStyle.COMMA)[0].value == Fraction("23.296")
+    assert read_number("23.296", DecimalStyle.COMMA)[0].value == 23296
+    assert read_number("23,296", DecimalStyle.POINT)[0].value == 23296
     with pytest.raises(Unreadable, match=r"may be 23296 or 23\.296"):
-        read_number("23,296", Style.OPEN)
+        read_number("23,296", DecimalStyle.OPEN)
 
 
 @given(st.integers(1, 10**12), st.integers(-6, 9), st.sampled_from([ROUND_HALF_UP, ROUND_HALF_DOWN]))
@@ -91,8 +91,8 @@ def test_right_if_the_truth_rounds_to_the_digits_written(truth, place, way):
 @given(st.integers(1, 10**15))
 def test_written_in_any_way_it_is_the_same_number(truth):
     english, german, swiss = f"{truth:,}", f"{truth:,}".replace(",", "."), f"{truth:,}".replace(",", "'")
-    assert read_number(english, Style.POINT)[0].value == truth
-    assert read_number(german, Style.COMMA)[0].value == truth
+    assert read_number(english, DecimalStyle.POINT)[0].value == truth
+    assert read_number(german, DecimalStyle.COMMA)[0].value == truth
     assert read_number(swiss)[0].value == read_number(str(truth))[0].value == truth
 
 
@@ -113,7 +113,7 @@ def test_a_nought_says_nothing_in_large_units():
     ],
 )
 def test_tolerances(rule, right, wrong):
-    tolerance = Tolerance.parse(rule)
+    tolerance = AnswerTolerance.parse(rule)
     accepted = [
         text for text in right + wrong if tolerance.accepts(read_number(text)[0].in_units_of(10**6), 72_855_552)
     ]
@@ -123,4 +123,4 @@ def test_tolerances(rule, right, wrong):
 @pytest.mark.parametrize("text", ["", "5", "-1%", "1e3%", "loose", "9999%", "%"])
 def test_no_tolerance(text):
     with pytest.raises(ValueError, match="a tolerance is"):
-        Tolerance.parse(text)
+        AnswerTolerance.parse(text)

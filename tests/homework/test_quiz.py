@@ -7,9 +7,9 @@ import json
 import pytest
 
 import archcalc
+from archcalc.errors import SpecError
 from archcalc.homework.quiz import TRIES, find_topic, quiz, topic_names
 from archcalc.ops.operator import Window
-from archcalc.spec.errors import SpecError
 
 EVERY = ("conv", "pool", "linear", "norm", "rf", "chain")
 
@@ -61,7 +61,7 @@ def test_sizes_divide(exercises):
 
 
 def test_the_key_derives_each_answer(exercises):
-    from archcalc.render.quiz import answer, quiz_json, quiz_text
+    from archcalc.homework.quiz_document import answer, quiz_json, quiz_text
 
     key = json.loads(quiz_json(exercises, "t", key=True))
     for exercise, data in zip(exercises, key["exercises"], strict=True):

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archcalc.errors import SpecError
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import QUESTIONS, asked, points_of
 from archcalc.homework.worksheet import NOT_ASKED, to_csv, to_markdown, to_xlsx, worksheet
-from archcalc.spec.errors import SpecError
-from archcalc.spec.family import Piece
+from archcalc.language.family import InlineSpec
 
 
 def fill(sheet, key):
@@ -115,7 +115,7 @@ def test_columns(make_key):
 
 def test_a_worksheet_of_a_piece_has_symbols():
     questions = asked("params,output")
-    sheet = worksheet(key_of(Piece("conv 3x3 C->C/4"), questions, points_of("", questions)))
+    sheet = worksheet(key_of(InlineSpec("conv 3x3 C->C/4"), questions, points_of("", questions)))
     assert sheet[1][:2] == ["input", "–"]
     assert "C×H×W" in sheet[1]
     assert sheet[2][2] == "C/4"

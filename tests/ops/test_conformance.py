@@ -17,13 +17,13 @@ from fvcore.nn import FlopCountAnalysis
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from archcalc.analysis import CONVENTIONS
-from archcalc.analysis.liveness import peak
-from archcalc.analysis.training import training_peak
+from archcalc.memory.inference import peak
+from archcalc.memory.training import training_peak
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
 from archcalc.runtime.building import build_module, is_module
-from archcalc.runtime.checks import Subject
+from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.flop_counter import counts_attention, torch_counter, torch_counter_of_unfused_attention
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
@@ -160,7 +160,7 @@ def test_peak_of_inference_is_what_the_module_makes(kind, example):
     op = apply(kind, example)
     network = network_of(op) if op.takes_indices else between_others(op)
     for batch in (2, 3, 5):
-        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        subject = VerificationTarget(network, torch.device("cpu"), torch.float32, batch)
         predicted, measured = peak(subject.analyze()).live_bytes, inference_peak(subject.module, subject.inputs())
         assert predicted == measured
 
@@ -173,7 +173,7 @@ def test_peak_of_a_training_step_is_what_the_module_makes(kind, example):
     if not op.weights():
         networks.append(network_of(op))
     for network, batch in product(networks, (2, 3)):
-        subject = Subject(network, torch.device("cpu"), torch.float32, batch)
+        subject = VerificationTarget(network, torch.device("cpu"), torch.float32, batch)
         predicted = training_peak(subject.analyze(), "none").live_bytes
         measured = training_peak_measured(subject.module, subject.inputs())
         assert predicted == measured

@@ -9,12 +9,12 @@ import torch
 
 import archcalc
 from archcalc import SpecError
-from archcalc.analysis.formula import formulas
-from archcalc.arithmetic import Unmet
+from archcalc.arithmetic import ShapeError
+from archcalc.language.family import SpecFamily
+from archcalc.language.language import Spec
+from archcalc.language.source import Document
 from archcalc.ops import registry
-from archcalc.spec.family import SpecFamily
-from archcalc.spec.language import Spec
-from archcalc.spec.source import Document
+from archcalc.symbolic.formulas import formulas
 
 SIZES, KERNELS, STRIDES, PADDINGS, DILATIONS = range(1, 9), (1, 2, 3, 5), (1, 2, 3, 4), (0, 1, 2), (1, 2, 3)
 
@@ -30,7 +30,7 @@ def torchs(name: str, shape: tuple[int, ...], **arguments) -> tuple[int, ...] | 
 def ours(kind: str, shape: tuple[int, ...], **arguments) -> tuple[int, ...] | None:
     try:
         return registry()[kind]([shape], **arguments).output
-    except Unmet:
+    except ShapeError:
         return None
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import archcalc
 from archcalc.render.formats import FORMATS, render
-from archcalc.render.grid import View, lay_out
+from archcalc.render.grid import TableOptions, lay_out
 from archcalc.render.text import cells_wide, text_table
 
 HOSTILE = ["=1+1", "+x", "-x", "@SUM(A1)", "<script>alert(1)</script>", "a|b", r"\input{x}", "50%_$#&{}~^", "日本語"]
@@ -25,7 +25,7 @@ def hostile():
     return archcalc.loads(f"input: [3, 8, 8]\nlayers:\n  - {{conv: 3, kernel: 1}}\n{steps}").analyze()
 
 
-EVERY = View(columns=("name", "output", "params"), every_layer=True)
+EVERY = TableOptions(columns=("name", "output", "params"), every_layer=True)
 
 
 def test_csv_cells_are_never_formulas(hostile):
@@ -42,7 +42,7 @@ def test_csv_has_whole_numbers():
 
 def test_csv_has_shares_and_fields_as_numbers():
     """AlexNet's fc6 has 37,752,832 of 61,100,840 parameters; pool5 sees 195 positions, fc6 the whole input."""
-    view = View(columns=("name", "share_params", "rf", "rf_stride", "kernel"))
+    view = TableOptions(columns=("name", "share_params", "rf", "rf_stride", "kernel"))
     rows = {
         row["name"]: row for row in csv.DictReader(io.StringIO(render(archcalc.load("alexnet").analyze(), "csv", view)))
     }
@@ -109,7 +109,7 @@ def test_text_stays_aligned_with_wide_characters(hostile):
 
 def test_shapes_in_either_order():
     analysis = archcalc.load("alexnet").analyze()
-    first, last = View(columns=("name", "output")), View(columns=("name", "output"), channels_last=True)
+    first, last = TableOptions(columns=("name", "output")), TableOptions(columns=("name", "output"), channels_last=True)
     assert lay_out(analysis, first).sections[0].rows[0] == ["conv1", "64×56×56"]
     assert lay_out(analysis, last).sections[0].rows[0] == ["conv1", "56×56×64"]
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import archcalc
-from archcalc.analysis.checkpoint import choose
+from archcalc.memory.checkpointing import choose
 from archcalc.render.memory import BARS, memory_text, plan_text
 
 FULL = BARS[-1]

@@ -6,10 +6,10 @@ import pytest
 import yaml
 
 import archcalc
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.render.spec import network_spec
-from archcalc.spec.library import bundled_networks, open_spec
 from tests.fuzz.likeness import likeness
 
 NETWORKS = [pytest.param(path, variant, id=variant or path.stem) for path, variant in bundled_networks()]

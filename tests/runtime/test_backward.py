@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import archcalc
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.runtime.flop_counter import misses_attention, torch_counter
-from archcalc.spec.library import bundled_networks, open_spec
 
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{at}")

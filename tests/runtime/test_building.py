@@ -89,7 +89,7 @@ def test_a_name_that_pytorch_has_taken_is_said():
 
 
 def test_every_bundled_network_can_be_built():
-    from archcalc.spec.library import bundled_networks, open_spec
+    from archcalc.language.library import bundled_networks, open_spec
 
     specs = {path: open_spec(path) for path, _ in bundled_networks()}
     for path, variant in bundled_networks():

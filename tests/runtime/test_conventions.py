@@ -19,9 +19,9 @@ from torch import nn
 from torchinfo import summary
 
 import archcalc
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.spec.library import bundled_networks, open_spec
 
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{at}")

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archcalc
-from archcalc.analysis.boxes import Tracer
-from archcalc.analysis.receptive import last_placed
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from archcalc.receptive.boxes import RegionTracer
+from archcalc.receptive.fields import last_placed
 from archcalc.runtime.probe import seen_positions
-from archcalc.spec.library import bundled_networks, open_spec
 
 
 def assert_box(network: Network, name: str, unit: tuple[int, ...], filled: bool = True) -> None:
     """The predicted positions are those of the gradient; ``filled``: the region is their whole product."""
-    boxes = {box.source: box for box in Tracer(network).boxes(name, unit) if box.placed}
+    boxes = {box.source: box for box in RegionTracer(network).boxes(name, unit) if box.placed}
     masks = {source: mask for source, mask in seen_positions(network, name, unit).items() if mask.any()}
     assert set(masks) == {source for source, box in boxes.items() if all(side.seen for side in box.sides)}
     for source, mask in masks.items():
@@ -63,7 +63,7 @@ def test_every_operator_sees_what_it_says(kind, example):
     op = registry()[kind](example.inputs, **example.arguments)
     names = tuple(f"x{number}" for number in range(len(op.inputs)))
     network = Network("one", dict(zip(names, op.inputs, strict=True)), (Layer("layer", op, names),), ("layer",))
-    axes = Tracer(network).axes(network["layer"])
+    axes = RegionTracer(network).axes(network["layer"])
     if not axes:
         pytest.skip("nothing has a place in its output")
     choices = [sorted({0, 1 % op.output[axis], op.output[axis] // 2, op.output[axis] - 1}) for axis in axes]
@@ -100,7 +100,7 @@ def test_a_network_of_every_family(name):
     """Its last layer with a spatial path, at two units."""
     network = archcalc.load(name)
     layer = spatial_layers(network)[-1]
-    for unit in ((0, 0), Tracer(network).middle(layer)):
+    for unit in ((0, 0), RegionTracer(network).middle(layer)):
         assert_box(network, layer, unit)
 
 
@@ -109,7 +109,7 @@ def test_unaligned_joins(name):
     """Bundled networks with joins whose paths disagree: the box there is the hull of both."""
     network = archcalc.load(name)
     join = network.analyze().unaligned[0]
-    for unit in ((0, 0), (3, 5), Tracer(network).middle(join)):
+    for unit in ((0, 0), (3, 5), RegionTracer(network).middle(join)):
         assert_box(network, join, unit, filled=False)
 
 
@@ -124,7 +124,10 @@ def test_every_network(name):
     analysis = network.analyze()
     layers = spatial_layers(network)
     for layer in {layers[at * (len(layers) - 1) // 4]: None for at in range(5)} | dict.fromkeys(analysis.unaligned):
-        for unit in (Tracer(network).middle(layer), tuple(min(1, n - 1) for n in network[layer].output_shape[1:])):
+        for unit in (
+            RegionTracer(network).middle(layer),
+            tuple(min(1, n - 1) for n in network[layer].output_shape[1:]),
+        ):
             assert_box(network, layer, unit, filled=analysis[layer].receptive_field.aligned)
     field = last_placed([analysis[layer].receptive_field for layer in layers])
     [(channels, *extents)] = network.inputs.values()
@@ -135,9 +138,9 @@ def test_every_network(name):
         sizes[axis] = max(extents[axis], -(-long // 32) * 32 + extents[axis] % 32)
         large = archcalc.load(name, input=(channels, *sizes))
         field = large.analyze()[layers[-1]].receptive_field  # an adaptive pool's window grows with the input
-        unit = [*Tracer(large).middle(layers[-1])]
+        unit = [*RegionTracer(large).middle(layers[-1])]
         unit[axis] = -(-field.padding[axis] // field.stride[axis])
-        [box] = Tracer(large).boxes(layers[-1], unit)
+        [box] = RegionTracer(large).boxes(layers[-1], unit)
         assert box.sides[axis].raw == box.sides[axis].clipped
         length = box.sides[axis].raw[1] - box.sides[axis].raw[0] + 1
         adaptive = large[layers[-1]].op.kind == "adaptive_avg_pool"  # its size is a bound for all units
@@ -212,7 +215,7 @@ def test_a_gate_is_cut_and_seen_apart():
     """Squeeze-and-excitation: the spatial path is its box, and with the gate every position is seen."""
     network = loads("- {conv: 4, kernel: 3}\n- mul: [[], [global_avg_pool, {conv: 4, kernel: 1}, sigmoid]]")
     name, unit = network.outputs[0], (4, 7)
-    [box] = Tracer(network).boxes(name, unit)
+    [box] = RegionTracer(network).boxes(name, unit)
     assert (box.sees_all, [side.clipped for side in box.sides]) == (True, [(4, 6), (7, 9)])
     assert_box(network, name, unit)
     assert seen_positions(network, name, unit, gates=True)["input"].all()
@@ -220,14 +223,14 @@ def test_a_gate_is_cut_and_seen_apart():
 
 def test_global_pooling_leaves_no_spatial_path():
     network = archcalc.load("resnet18")
-    [box] = Tracer(network).boxes("avgpool", (0, 0))
+    [box] = RegionTracer(network).boxes("avgpool", (0, 0))
     assert (box.placed, box.sees_all, box.sides[0].clipped) == (False, True, (0, 223))
     assert seen_positions(network, "avgpool", (0, 0)) == {}
 
 
 def test_only_padding_is_seen():
     network = loads("- {conv: 3, kernel: 1, padding: 2}")
-    [box] = Tracer(network).boxes("conv1", (0, 5))
+    [box] = RegionTracer(network).boxes("conv1", (0, 5))
     assert (box.sides[0].raw, box.sides[0].clipped) == ((-2, -2), None)
     assert not any(mask.any() for mask in seen_positions(network, "conv1", (0, 5)).values())
 
@@ -237,7 +240,7 @@ def test_inputs_that_meet_keep_their_places():
     text += "  - add:\n      - {conv: 2, kernel: 3, padding: 1, from: left}\n      - {identity, from: right}\n"
     text += "  - {conv: 2, kernel: 3}\n"
     network = archcalc.loads(text)
-    left, right = Tracer(network).boxes("conv2", (2, 4))
+    left, right = RegionTracer(network).boxes("conv2", (2, 4))
     assert [side.clipped for side in left.sides] == [(1, 5), (3, 7)]
     assert [side.clipped for side in right.sides] == [(2, 4), (4, 6)]
     assert_box(network, "conv2", (2, 4))

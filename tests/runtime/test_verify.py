@@ -12,7 +12,7 @@ from torch import nn
 import archcalc
 from archcalc.analysis import CONVENTIONS, costs
 from archcalc.runtime import checks, flop_counter
-from archcalc.runtime.checks import CHECKS, Subject
+from archcalc.runtime.checks import CHECKS, VerificationTarget
 from archcalc.runtime.verify import Settings, verify
 
 CPU = torch.device("cpu")
@@ -30,8 +30,8 @@ layers:
 """
 
 
-def subject(text: str = SMALL) -> Subject:
-    return Subject(archcalc.loads(text), CPU, torch.float32, 2)
+def subject(text: str = SMALL) -> VerificationTarget:
+    return VerificationTarget(archcalc.loads(text), CPU, torch.float32, 2)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -102,13 +102,13 @@ def test_a_convention_that_is_off_is_found(monkeypatch):
 
 
 def test_the_reference_is_compared_by_tensors_and_output(tmp_path):
-    good = Subject(archcalc.load("squeezenet1_1", input=(3, 64, 64)), CPU, torch.float32, 1)
+    good = VerificationTarget(archcalc.load("squeezenet1_1", input=(3, 64, 64)), CPU, torch.float32, 1)
     check = checks.check_reference(good)
     assert check.passed
     assert check.figures["relative_error"] <= 1e-10
     path = tmp_path / "wrong.yaml"
     path.write_text("extends: squeezenet1_1\nreplace: {classifier.1: {conv: 900, kernel: 1}}\n")
-    wrong = checks.check_reference(Subject(archcalc.load(path, input=(3, 64, 64)), CPU, torch.float32, 1))
+    wrong = checks.check_reference(VerificationTarget(archcalc.load(path, input=(3, 64, 64)), CPU, torch.float32, 1))
     assert wrong.passed is False
     assert "classifier.1.weight: archcalc (900, 512, 1, 1), torchvision:squeezenet1_1 (1000, 512, 1, 1)" in wrong.detail
 

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
 from archcalc import SpecError
+from archcalc.language.library import bundled_networks, open_spec
 from archcalc.runtime.reference import reference_module
-from archcalc.spec.library import bundled_networks, open_spec
 
 
 def referenced() -> dict[str, str]:

@@ -11,8 +11,8 @@ from archcalc.ops.operator import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colours import ON_FILL, Surroundings, text_on
 from archcalc.render.drawing.paint import Paint
-from archcalc.render.drawing.picture import Cluster, Node, Picture
-from archcalc.spec.errors import printable
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.words import printable
 
 FONT = "Helvetica"
 DIRECTIONS = ("TB", "LR", "BT", "RL")
@@ -23,13 +23,13 @@ QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 
 def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction: str = "TB") -> str:
     """The picture in the language of Graphviz."""
-    return _Writer(picture, paint, surroundings).write(direction)
+    return _DotWriter(picture, paint, surroundings).write(direction)
 
 
-def node_ids(picture: Picture) -> dict[Node | str, str]:
+def node_ids(picture: Picture) -> dict[DrawingNode | str, str]:
     """What each node and input is called in DOT, and so in an SVG."""
     network = picture.network
-    ids: dict[Node | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
+    ids: dict[DrawingNode | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
     position = {layer.name: at for at, layer in enumerate(network.layers)}
     for node in picture.root.nodes():
         ids[node] = f"layer_{position[node.main.name]}"
@@ -46,7 +46,7 @@ def _text(text: str, size: int = 0, colour: str = "", bold: bool = False) -> str
     return f"<font{settings}>{safe}</font>" if settings else safe
 
 
-class _Writer:
+class _DotWriter:
     def __init__(self, picture: Picture, paint: Paint, surroundings: Surroundings) -> None:
         self.picture = picture
         self.paint = paint
@@ -94,7 +94,7 @@ class _Writer:
             label = f"<{_text(name, bold=True)}<br/>{_text(shape_text(shape))}>"
             graph.node(self.ids[name], label, shape="oval", fillcolor="#ffffff", id=self.ids[name])
         self._fill(graph, self.picture.root, "")
-        labelled: set[Node | str] = set()
+        labelled: set[DrawingNode | str] = set()
         for edge in self.picture.edges:
             settings = {"style": "dashed"} if edge.target.apart else {}
             label = words.carried(edge)
@@ -119,7 +119,7 @@ class _Writer:
 
     def _fill(self, graph: Any, cluster: Cluster, inside: str) -> None:
         for child in cluster.children:
-            if isinstance(child, Node):
+            if isinstance(child, DrawingNode):
                 self._node(graph, child, inside)
             else:
                 self._cluster(graph, child, inside)
@@ -139,7 +139,7 @@ class _Writer:
             )
             self._fill(part, cluster, cluster.path)
 
-    def _node(self, graph: Any, node: Node, inside: str) -> None:
+    def _node(self, graph: Any, node: DrawingNode, inside: str) -> None:
         fill = self.paint.fill(node)
         colour = text_on(fill)
         settings = {"fillcolor": fill, "fontcolor": colour, "id": self.ids[node], "tooltip": _plain(node.name)}

@@ -25,7 +25,7 @@ MOST_CROSSINGS = 40_000
 
 
 @dataclass(frozen=True)
-class Style:
+class DrawingOptions:
     """How a drawing is to look."""
 
     depth: int | None = None
@@ -45,11 +45,11 @@ class TooLarge(ValueError):
     """A drawing that no engine lays out in reasonable time; the message says what to do instead."""
 
 
-PLAIN = Style()
+PLAIN = DrawingOptions()
 """A drawing as it is if nothing is asked for."""
 
 
-def draw(analysis: Analysis, format: str, style: Style = PLAIN) -> bytes:
+def draw(analysis: Analysis, format: str, style: DrawingOptions = PLAIN) -> bytes:
     """The drawing in one of `FORMATS`.
 
     Raises `TooLarge`, and `ValueError` where no engine can write the format.
@@ -82,7 +82,7 @@ def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
     return lay_out(dot, format)
 
 
-def picture_of(analysis: Analysis, style: Style) -> Picture:
+def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
     """What a drawing shows: unless the style says otherwise, as much as a person can read.
 
     A long drawing is folded; one that is still too long then goes no deeper than it must. Raises `TooLarge` where

@@ -6,13 +6,13 @@ from archcalc.ops.operator import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colours import text_on
 from archcalc.render.drawing.paint import Paint
-from archcalc.render.drawing.picture import Cluster, Node, Picture
-from archcalc.spec.errors import printable
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.words import printable
 
 
 def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
     """The picture as a Mermaid flowchart."""
-    ids: dict[Node | str, str] = {}
+    ids: dict[DrawingNode | str, str] = {}
     lines = [f"flowchart {direction}"]
     for at, (name, shape) in enumerate(picture.network.inputs.items()):
         ids[name] = f"i{at}"
@@ -21,7 +21,7 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:
         for child in cluster.children:
-            if isinstance(child, Node):
+            if isinstance(child, DrawingNode):
                 ids[child] = f"n{len(ids)}"
                 shown = (
                     [words.sign(child)] if child.joins else [words.title(child, inside), *words.lines(child, blocks)]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from archcalc.render.drawing.colours import FILLS, OTHER, heat
-from archcalc.render.drawing.picture import Node, Picture
-from archcalc.render.units import BYTES, COUNTS, Unit, in_words
+from archcalc.render.drawing.picture import DrawingNode, Picture
+from archcalc.units import BYTES, COUNTS, Unit, in_words
 
 LEGEND_STEPS = 4
 EVERYTHING = "all"
@@ -18,11 +18,11 @@ EVERYTHING = "all"
 class Paint:
     """A fill for each node, and what the fills mean."""
 
-    fill: Callable[[Node], str]
+    fill: Callable[[DrawingNode], str]
     heading: str
     legend: list[tuple[str, str]]
     """Fill and words, in order."""
-    says: Callable[[Node], str] = lambda node: ""
+    says: Callable[[DrawingNode], str] = lambda node: ""
     """What a node says of the quantity that colours it."""
 
 
@@ -31,12 +31,12 @@ class Quantity:
     """A cost that nodes can be coloured by."""
 
     heading: str
-    of: Callable[[Node], int | None]
+    of: Callable[[DrawingNode], int | None]
     """The cost; None of what is beyond every number, as what sees the whole input."""
     units: tuple[Unit, ...]
 
 
-def _field(node: Node) -> int | None:
+def _field(node: DrawingNode) -> int | None:
     field = node.layers[-1].receptive_field
     return None if field.sees_all else int(max(field.size, default=0))
 
@@ -52,7 +52,7 @@ QUANTITIES = {
 def by_category(picture: Picture) -> Paint:
     """One fill for every kind of operator; whole groups have their own."""
 
-    def category(node: Node) -> str:
+    def category(node: DrawingNode) -> str:
         return "group" if node.group else node.main.layer.op.category
 
     present = {category(node) for node in picture.root.nodes()}
@@ -74,11 +74,11 @@ def by_cost(picture: Picture, quantity: str) -> Paint:
         colour, text = legend[-1]
         legend[-1] = (colour, f"{text} or {EVERYTHING}")
 
-    def fill(node: Node) -> str:
+    def fill(node: DrawingNode) -> str:
         cost = measure.of(node)
         return heat(1 if cost is None else cost / largest)
 
-    def says(node: Node) -> str:
+    def says(node: DrawingNode) -> str:
         cost = measure.of(node)
         return EVERYTHING if cost is None else in_words(cost, measure.units) if cost else ""
 

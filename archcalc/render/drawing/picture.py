@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from archcalc.analysis import Analysis, LayerCosts
+from archcalc.analysis.rows import FOLDED
 from archcalc.arithmetic import Shape
 from archcalc.network import Network
-from archcalc.render.rows import FOLDED
 
 
 @dataclass(eq=False)
-class Node:
+class DrawingNode:
     """A box of the drawing."""
 
     layers: list[LayerCosts]
@@ -29,7 +29,7 @@ class Node:
     """Which of its layers it is named after."""
     sources: list[str] = field(default_factory=list)
     """Layers, or inputs of the network, that it takes; one that is taken twice stands twice."""
-    repeats: list[Node] = field(default_factory=list)
+    repeats: list[DrawingNode] = field(default_factory=list)
     """Nodes of later, equal blocks that it stands for."""
     run: tuple[str, str, int] | None = None
     """Paths of the first and the last of the equal blocks that it alone stands for, and how many they are."""
@@ -59,7 +59,7 @@ class Node:
         """Whether it stands off the network that does inference."""
         return self.main.layer.apart
 
-    def everything(self) -> Iterator[Node]:
+    def everything(self) -> Iterator[DrawingNode]:
         """It, and every node that it stands for."""
         yield self
         for one in self.repeats:
@@ -78,16 +78,16 @@ class Cluster:
     path: str
     block: str = ""
     """Name of the block that it is; empty for a plain group."""
-    children: list[Cluster | Node] = field(default_factory=list)
+    children: list[Cluster | DrawingNode] = field(default_factory=list)
     last: str = ""
     """Path of the last of the equal blocks that it stands for."""
     count: int = 1
     """How many blocks it stands for."""
 
-    def nodes(self) -> Iterator[Node]:
+    def nodes(self) -> Iterator[DrawingNode]:
         """Every node in it, in order."""
         for child in self.children:
-            if isinstance(child, Node):
+            if isinstance(child, DrawingNode):
                 yield child
             else:
                 yield from child.nodes()
@@ -96,12 +96,12 @@ class Cluster:
         """The same without clusters around one node only."""
         result = Cluster(self.path, self.block, [], self.last, self.count)
         for child in self.children:
-            if isinstance(child, Node):
+            if isinstance(child, DrawingNode):
                 result.children.append(child)
                 continue
             inner = child.unwrapped()
             only = inner.children[0] if len(inner.children) == 1 else None
-            if isinstance(only, Node):
+            if isinstance(only, DrawingNode):
                 if child.count > 1:
                     only.run = (child.path, child.last, child.count)
                 result.children.append(only)
@@ -111,11 +111,11 @@ class Cluster:
 
 
 @dataclass(frozen=True)
-class Edge:
+class DrawingEdge:
     """A tensor on its way from a node, or an input of the network, to a node."""
 
-    source: Node | str
-    target: Node
+    source: DrawingNode | str
+    target: DrawingNode
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Picture:
 
     analysis: Analysis
     root: Cluster
-    edges: list[Edge]
+    edges: list[DrawingEdge]
 
     @property
     def network(self) -> Network:
@@ -136,10 +136,10 @@ class Picture:
 
         An engine makes something of every one of them: it is what a layout costs.
         """
-        sources: defaultdict[Node, list[Node | str]] = defaultdict(list)
+        sources: defaultdict[DrawingNode, list[DrawingNode | str]] = defaultdict(list)
         for edge in self.edges:
             sources[edge.target].append(edge.source)
-        row: dict[Node | str, int] = {}
+        row: dict[DrawingNode | str, int] = {}
         crossed = 0
         for node in self.root.nodes():
             above = [row.get(source, 0) for source in sources[node]]
@@ -158,7 +158,7 @@ def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool =
     for layer in analysis.network.layers:
         maker.add(maker.costs[layer.name])
     root = maker.clusters()
-    edges = [Edge(source, node) for node in maker.nodes for source in maker.sources(node)]
+    edges = [DrawingEdge(source, node) for node in maker.nodes for source in maker.sources(node)]
     return Picture(analysis, root, edges)
 
 
@@ -170,9 +170,9 @@ class _Maker:
         self.depth = depth
         self.every_layer = every_layer
         self.costs = {row.name: row for row in (*analysis.rows, *analysis.apart)}
-        self.nodes: list[Node] = []
-        self.node_of: dict[str, Node] = {}
-        self.groups: dict[str, Node] = {}
+        self.nodes: list[DrawingNode] = []
+        self.node_of: dict[str, DrawingNode] = {}
+        self.groups: dict[str, DrawingNode] = {}
         self.uses: dict[str, int] = {}
         for layer in self.network.layers:
             for source in layer.inputs:
@@ -187,7 +187,7 @@ class _Maker:
             node.layers.append(row)
             node.sources += [name for name in row.layer.inputs if self.node_of.get(name) is not node]
         else:
-            node = self._before(row) or self._new(Node([], self._scope(row.name)))
+            node = self._before(row) or self._new(DrawingNode([], self._scope(row.name)))
             if not node.layers:
                 node.sources = list(row.layer.inputs)
             node.layers.append(row)
@@ -196,18 +196,18 @@ class _Maker:
                 node.scope = self._scope(row.name)
         self.node_of[row.name] = node
 
-    def sources(self, node: Node) -> list[Node | str]:
+    def sources(self, node: DrawingNode) -> list[DrawingNode | str]:
         """Where a node's inputs come from; a group's, each once."""
         nodes = [self.node_of.get(source, source) for source in node.sources]
         return list(dict.fromkeys(nodes)) if node.group else nodes
 
-    def _new(self, node: Node) -> Node:
+    def _new(self, node: DrawingNode) -> DrawingNode:
         self.nodes.append(node)
         return node
 
-    def _group_node(self, group: str) -> Node:
+    def _group_node(self, group: str) -> DrawingNode:
         if group not in self.groups:
-            self.groups[group] = self._new(Node([], self._scope(group), group))
+            self.groups[group] = self._new(DrawingNode([], self._scope(group), group))
         return self.groups[group]
 
     def _group_drawn(self, name: str) -> str:
@@ -226,7 +226,7 @@ class _Maker:
     def _small(self, row: LayerCosts) -> bool:
         return not self.every_layer and row.layer.op.category in FOLDED
 
-    def _before(self, row: LayerCosts) -> Node | None:
+    def _before(self, row: LayerCosts) -> DrawingNode | None:
         """The node that a layer belongs to: that of what it follows, if nothing else does."""
         if self.every_layer or len(row.layer.inputs) != 1 or self.uses[row.layer.inputs[0]] != 1:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.render.drawing.picture import Cluster, Edge, Node, Picture
+from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Picture
 
 
 def fold(picture: Picture) -> Picture:
@@ -20,8 +20,8 @@ def fold(picture: Picture) -> Picture:
 class _Folder:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
-        self.sources: dict[Node, list[Node | str]] = {}
-        self.stands_for: dict[Node, Node] = {}
+        self.sources: dict[DrawingNode, list[DrawingNode | str]] = {}
+        self.stands_for: dict[DrawingNode, DrawingNode] = {}
         for edge in picture.edges:
             self.sources.setdefault(edge.target, []).append(edge.source)
 
@@ -32,14 +32,14 @@ class _Folder:
             if edge.target in self.stands_for:
                 continue
             source = edge.source
-            while isinstance(source, Node) and source in self.stands_for:
+            while isinstance(source, DrawingNode) and source in self.stands_for:
                 source = self.stands_for[source]
-            edges.append(Edge(source, edge.target))
+            edges.append(DrawingEdge(source, edge.target))
         return Picture(self.picture.analysis, root, edges)
 
     def _fold(self, cluster: Cluster) -> Cluster:
-        kept: list[Cluster | Node] = []
-        run: list[Cluster | Node] = []
+        kept: list[Cluster | DrawingNode] = []
+        run: list[Cluster | DrawingNode] = []
         for child in cluster.children:
             if run and self._continues(run, child):
                 run.append(child)
@@ -49,10 +49,10 @@ class _Folder:
             kept.append(child)
         self._close(run)
         folded = Cluster(cluster.path, cluster.block, [], cluster.last, cluster.count)
-        folded.children = [child if isinstance(child, Node) else self._fold(child) for child in kept]
+        folded.children = [child if isinstance(child, DrawingNode) else self._fold(child) for child in kept]
         return folded
 
-    def _close(self, run: list[Cluster | Node]) -> None:
+    def _close(self, run: list[Cluster | DrawingNode]) -> None:
         """Let the first of a run stand for all."""
         for other in run[1:]:
             for one, same in zip(_nodes(run[0]), _nodes(other), strict=True):
@@ -61,10 +61,10 @@ class _Folder:
         first, last = (run[0], run[-1]) if len(run) > 1 else (None, None)
         if isinstance(first, Cluster) and isinstance(last, Cluster):
             first.last, first.count = last.path, len(run)
-        elif isinstance(first, Node) and isinstance(last, Node):
+        elif isinstance(first, DrawingNode) and isinstance(last, DrawingNode):
             first.run = (first.name, last.name, len(run))
 
-    def _continues(self, run: list[Cluster | Node], child: Cluster | Node) -> bool:
+    def _continues(self, run: list[Cluster | DrawingNode], child: Cluster | DrawingNode) -> bool:
         if not (_is_group(child) and _is_group(run[0])) or self._form(run[0]) != self._form(child):
             return False
         before = set(_nodes(run[-1]))
@@ -72,11 +72,11 @@ class _Folder:
         outside = self._outside(child)
         return outside <= allowed and not before.isdisjoint(outside)
 
-    def _outside(self, child: Cluster | Node) -> set[Node | str]:
+    def _outside(self, child: Cluster | DrawingNode) -> set[DrawingNode | str]:
         inside = set(_nodes(child))
         return {source for node in inside for source in self.sources.get(node, []) if source not in inside}
 
-    def _form(self, child: Cluster | Node) -> Any:
+    def _form(self, child: Cluster | DrawingNode) -> Any:
         """What equal blocks have in common."""
         nodes = _nodes(child)
         place = {node: at for at, node in enumerate(nodes)}
@@ -86,7 +86,10 @@ class _Folder:
                 node.apart,
                 [_layer_form(row.layer.op) for row in node.layers],
                 node.output_shape[1:],
-                [place.get(source) if isinstance(source, Node) else None for source in self.sources.get(node, [])],
+                [
+                    place.get(source) if isinstance(source, DrawingNode) else None
+                    for source in self.sources.get(node, [])
+                ],
             )
             for node in nodes
         ]
@@ -96,13 +99,13 @@ def _layer_form(op: Any) -> tuple[str, str]:
     return op.kind, "" if op.category == "regularization" else repr(sorted(op.given.items()))
 
 
-def _nodes(child: Cluster | Node) -> list[Node]:
-    return [child] if isinstance(child, Node) else list(child.nodes())
+def _nodes(child: Cluster | DrawingNode) -> list[DrawingNode]:
+    return [child] if isinstance(child, DrawingNode) else list(child.nodes())
 
 
-def _is_group(child: Cluster | Node) -> bool:
+def _is_group(child: Cluster | DrawingNode) -> bool:
     return isinstance(child, Cluster) or bool(child.group)
 
 
-def _path(child: Cluster | Node) -> str:
-    return child.name if isinstance(child, Node) else child.path
+def _path(child: Cluster | DrawingNode) -> str:
+    return child.name if isinstance(child, DrawingNode) else child.path

@@ -6,14 +6,14 @@ from typing import Any
 
 from archcalc.analysis import LayerCosts
 from archcalc.ops.operator import shape_text
-from archcalc.render.drawing.picture import Cluster, Edge, Node
-from archcalc.render.units import COUNTS, in_words
+from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode
+from archcalc.units import COUNTS, in_words
 
 SIGNS = {"add": "+", "mul": "×", "sub": "−"}
 """Joins that figures draw as a sign."""
 
 
-def title(node: Node, inside: str) -> str:
+def title(node: DrawingNode, inside: str) -> str:
     """A node's name as it is called inside a cluster, and how often it stands there."""
     if node.run is None:
         return within(node.name, inside)
@@ -40,7 +40,7 @@ def run(first: str, last: str) -> str:
     return f"{first} … {last}"
 
 
-def lines(node: Node, blocks: dict[str, str]) -> list[str]:
+def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
     """What a node is, below its name: an operator a line, with what is folded in before and after it."""
     if node.group:
         params = sum(row.params for row in node.layers)
@@ -55,7 +55,7 @@ def lines(node: Node, blocks: dict[str, str]) -> list[str]:
     return [line for line in shown if line]
 
 
-def sign(node: Node) -> str:
+def sign(node: DrawingNode) -> str:
     """What a join shows instead of its name: `+`, or `concat`."""
     kind = node.main.layer.op.kind
     return SIGNS.get(kind, kind)
@@ -86,13 +86,13 @@ def _compact(values: tuple[Any, ...]) -> str:
     return str(values[0]) if len(set(values)) == 1 else shape_text(values)
 
 
-def output(node: Node) -> str:
+def output(node: DrawingNode) -> str:
     """A node's output shape; where it stands for several with growing channels, from the first to the last."""
     first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
     return shape_text(first) if first == last else f"{first[0]} … {shape_text(last)}"
 
 
-def carried(edge: Edge) -> str:
+def carried(edge: DrawingEdge) -> str:
     """The shape that an edge is labelled with: that of a tensor of another shape than its source was given."""
     if isinstance(edge.source, str):
         return ""

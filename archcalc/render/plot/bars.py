@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.analysis import Analysis, Totals
+from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.render.plot.figure import COLOURS, label, new_figure
-from archcalc.render.rows import Row, choose_rows
-from archcalc.render.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit, in_words
+from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit, in_words
 
 MOST_NAMES = 45
 """With more bars than this, only some are named."""
@@ -72,7 +72,7 @@ def _title(analysis: Analysis, metric: Metric, units: tuple[Unit, ...]) -> str:
     return label(f"{analysis.network.name}: {in_words(getattr(total, metric.of), units)} {metric.heading}")
 
 
-def _name_bars(axes: Any, rows: Sequence[Row]) -> None:
+def _name_bars(axes: Any, rows: Sequence[TableRow]) -> None:
     """Write the rows' names below their bars: all of them, or every second, third … where they are many."""
     step = -(-len(rows) // MOST_NAMES)
     named = range(0, len(rows), step)

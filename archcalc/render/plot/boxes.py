@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.analysis.boxes import Box, Side, Tracer
 from archcalc.network import Network
+from archcalc.receptive.boxes import Box, RegionInterval, RegionTracer
 from archcalc.render.plot.figure import COLOURS, label, new_figure
 
 Outline = tuple[float, float, float, float]
@@ -16,7 +16,7 @@ MOST_BOXES = 8
 """With more layers than this, a drawing of them all would be a grid of lines."""
 
 
-def nested(network: Network, tracer: Tracer) -> list[tuple[str, tuple[int, ...]]]:
+def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int, ...]]]:
     """Layers whose fields differ, from the first to the last that has a spatial path, each with its middle unit."""
     chosen: dict[Any, str] = {}
     for layer in network.layers:
@@ -29,7 +29,7 @@ def nested(network: Network, tracer: Tracer) -> list[tuple[str, tuple[int, ...]]
     return [(name, tracer.middle(name)) for name in picked]
 
 
-def draw_boxes(network: Network, tracer: Tracer, units: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
+def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
     """A figure of the input with the box of each unit of a layer.
 
     Raises `ValueError` for an input that is no line and no plane, or where nothing has a place.
@@ -68,7 +68,7 @@ def _size(box: Box) -> str:
     return "×".join(str(side.raw[1] - side.raw[0] + 1) for side in box.sides)
 
 
-def _outline(rows: Side | None, columns: Side, at: int, raw: bool) -> Outline | None:
+def _outline(rows: RegionInterval | None, columns: RegionInterval, at: int, raw: bool) -> Outline | None:
     """The outline of a box. On a line, each box has its own height."""
     across = columns.raw if raw else columns.clipped
     down = (at, at) if rows is None else rows.raw if raw else rows.clipped

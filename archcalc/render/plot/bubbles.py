@@ -11,8 +11,8 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.render.plot.accuracies import accuracies
 from archcalc.render.plot.figure import COLOURS, OUTLINES, label, new_figure
-from archcalc.render.units import COUNTS, in_words
-from archcalc.spec.errors import did_you_mean, quote
+from archcalc.units import COUNTS, in_words
+from archcalc.words import did_you_mean, quote
 
 AREA = 9.0
 """Square points for a million parameters."""

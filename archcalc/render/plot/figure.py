@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from archcalc.runtime.requirements import need
-from archcalc.spec.errors import printable
+from archcalc.requirements import need
+from archcalc.words import printable
 
 FORMATS = ("svg", "png", "pdf")
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777", "#B8A500")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.analysis.heap import WHAT
-from archcalc.analysis.memory import Memory
+from archcalc.memory.heap import WHAT
+from archcalc.memory.summary import Memory
 from archcalc.render.memory import moment_in_words
 from archcalc.render.plot.figure import COLOURS, label, new_figure
-from archcalc.render.units import BYTES, choose_unit, in_words
+from archcalc.units import BYTES, choose_unit, in_words
 
 STANDING = "#C8C8C8"
 LEGEND = {

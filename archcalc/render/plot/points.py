@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from archcalc.analysis.sweep import Axis
 from archcalc.render.plot.figure import COLOURS, label, new_figure, save
 from archcalc.render.points import shown
+from archcalc.sweep.space import SweepAxis
 
 MOST_POINTS = 100_000
 """More would hide one another."""
 
 
-def plot_points(parts: Iterable[dict[str, Any]], axes: Sequence[Axis], quantities: Sequence[str], format: str) -> bytes:
+def plot_points(
+    parts: Iterable[dict[str, Any]], axes: Sequence[SweepAxis], quantities: Sequence[str], format: str
+) -> bytes:
     """The first quantity along the horizontal axis and the second along the vertical one, both logarithmic.
 
     Raises `ValueError` for fewer than two quantities, no points, or more than can be told apart.

@@ -6,18 +6,18 @@ from pathlib import PurePath
 from typing import Any
 
 from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts
+from archcalc.analysis.contract import number
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.depth import depth
-from archcalc.analysis.heap import by_layer
-from archcalc.analysis.liveness import timeline
-from archcalc.analysis.receptive import Viewer
+from archcalc.memory.heap import by_layer
+from archcalc.memory.inference import timeline
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import shape_text
-from archcalc.render.data import number
+from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.drawing.colours import FILLS, OTHER
 from archcalc.render.drawing.words import describe
 from archcalc.render.report.derivations import Derivations
-from archcalc.spec.errors import printable
+from archcalc.words import printable
 
 LARGEST_STAGE = 0.9
 """A stage that does more of the work than this is one wrapper around all, not a stage."""
@@ -79,7 +79,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def main_path(network: Network, viewer: Viewer) -> list[Layer]:
+def main_path(network: Network, viewer: FieldPropagation) -> list[Layer]:
     """The layers from an input to the network's first output, by way of what sees the most at each join.
 
     What has no place of its own, such as a gate, is gone by only where there is nothing else.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.explain import QUANTITIES, Explanation, explain
 from archcalc.network import Layer
 from archcalc.render.mathematics import line_text
+from archcalc.symbolic.derivations import QUANTITIES, Explanation, explain
 
 COUNTED = ("memory", "flops")
 """Quantities that a convention decides."""
-Entry = tuple[str, str, str]
+DerivationEntry = tuple[str, str, str]
 """What is derived, the lines, and the convention that counts so, or `""` for all."""
 
 
@@ -22,7 +22,7 @@ class Derivations:
         self.analysis = analysis
         self.conventions = tuple(conventions)
         self.viewer = analysis.fields.viewer
-        self.pool: dict[Entry, int] = {}
+        self.pool: dict[DerivationEntry, int] = {}
         self.alike: dict[tuple[int, str | None], list[int]] = {}
 
     def of(self, layer: Layer) -> list[int]:
@@ -54,7 +54,7 @@ class Derivations:
         )
         return [self._place((one.heading, _text(one), marked)) for one in explanations]
 
-    def _place(self, entry: Entry) -> int:
+    def _place(self, entry: DerivationEntry) -> int:
         return self.pool.setdefault(entry, len(self.pool))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from archcalc.network import Layer
 from archcalc.runtime.building import is_module, resolve
-from archcalc.runtime.export.expression import Call, Chain, Name, Signature, same, torch_signature
+from archcalc.runtime.export.expression import Chain, ConstructorCall, ParameterRef, Signature, same, torch_signature
 from archcalc.runtime.export.forward import forward_lines
-from archcalc.runtime.export.scopes import Path, Scope, Step
+from archcalc.runtime.export.scopes import ForwardCall, ModuleScope, ScopePath
 
-Members = tuple[tuple[Path, Any], ...]
+Members = tuple[tuple[ScopePath, Any], ...]
 
 WIDTHS = {"in_channels", "out_channels", "num_features", "in_features", "out_features", "normalized_shape"}
 WIDTHS |= {"groups", "start", "stop", "embed_dim", "width"}
@@ -36,7 +36,7 @@ class Class:
     """A class to write."""
 
     name: str
-    scope: Scope
+    scope: ModuleScope
     """One of those that it is."""
     members: Members
     """Paths of its modules and bare parameters, with what makes them."""
@@ -46,15 +46,15 @@ class Class:
 class Classes:
     """The classes that a tree of scopes makes, in the order in which they need each other."""
 
-    def __init__(self, root: Scope, name: str, taken: Iterable[str]) -> None:
+    def __init__(self, root: ModuleScope, name: str, taken: Iterable[str]) -> None:
         self.taken = {*taken}
         self.written: list[Class] = []
         self.signatures: dict[str, Signature] = {}
-        self.made: dict[Path, Any] = {}
+        self.made: dict[ScopePath, Any] = {}
         """What makes each scope that is done."""
         root_name = self._free_name(name)
         for scopes in _by_height(root):
-            groups: dict[Any, list[Scope]] = {}
+            groups: dict[Any, list[ModuleScope]] = {}
             for scope in scopes:
                 if scope is root:
                     self.written.append(Class(root_name, root, self._members(root)))
@@ -67,7 +67,7 @@ class Classes:
             for alike in groups.values():
                 self._unify(alike)
 
-    def _members(self, scope: Scope) -> Members:
+    def _members(self, scope: ModuleScope) -> Members:
         """What the scope's constructor makes, in order."""
         members = []
         for step in scope.steps:
@@ -79,11 +79,11 @@ class Classes:
                     members.append((step.path, node))
         return tuple(members)
 
-    def _chain(self, scope: Scope) -> Chain:
+    def _chain(self, scope: ModuleScope) -> Chain:
         members = self._members(scope)
         return Chain(tuple(path[0] for path, _ in members), tuple(node for _, node in members))
 
-    def _unify(self, scopes: list[Scope]) -> None:
+    def _unify(self, scopes: list[ModuleScope]) -> None:
         """One class for scopes that differ in numbers only."""
         slots = _Slots()
         instances = [self._members(scope) for scope in scopes]
@@ -100,7 +100,7 @@ class Classes:
         self.signatures[name] = Signature(names, {one.name: one.default for one in optional})
         for at, scope in enumerate(scopes):
             kwargs = tuple((one.name, one.values[at]) for one in optional)
-            self.made[scope.path] = Call(name, tuple(one.values[at] for one in required), kwargs)
+            self.made[scope.path] = ConstructorCall(name, tuple(one.values[at] for one in required), kwargs)
 
     def _signature(self, target: str) -> Signature:
         if target in self.signatures:
@@ -135,14 +135,14 @@ def layer_node(layer: Layer) -> Any:
     described = layer.op.torch()
     bare = layer.op.weights().get("")
     if bare is not None:
-        empty = Call("torch.empty", tuple(bare))
-        return Call("nn.Parameter", (Call("nn.init.trunc_normal_", (empty,), (("std", 0.02),)),))
+        empty = ConstructorCall("torch.empty", tuple(bare))
+        return ConstructorCall("nn.Parameter", (ConstructorCall("nn.init.trunc_normal_", (empty,), (("std", 0.02),)),))
     if not is_module(described):
         return None
-    return Call(described.target, tuple(described.args), tuple((described.kwargs or {}).items()))
+    return ConstructorCall(described.target, tuple(described.args), tuple((described.kwargs or {}).items()))
 
 
-def is_chain(scope: Scope) -> bool:
+def is_chain(scope: ModuleScope) -> bool:
     """Whether it is modules in a row, each given only what the one before it gives: an nn.Sequential."""
     if len(scope.inputs) != 1 or len(scope.outputs) != 1 or not scope.steps:
         return False
@@ -154,12 +154,12 @@ def is_chain(scope: Scope) -> bool:
     return value == scope.outputs[0]
 
 
-def is_sequential(scope: Scope) -> bool:
+def is_sequential(scope: ModuleScope) -> bool:
     """Whether its class is best an nn.Sequential: a chain whose modules are numbered, not named."""
     return is_chain(scope) and any(not step.path[0].isidentifier() for step in scope.steps)
 
 
-def _is_module_step(step: Step) -> bool:
+def _is_module_step(step: ForwardCall) -> bool:
     if step.layer is None:
         return True
     return step.owner is None and "" not in step.layer.op.weights() and is_module(step.layer.op.torch())
@@ -171,7 +171,7 @@ def class_name(text: str) -> str:
     return f"Net{name}" if name[:1].isdigit() else f"{name}Module" if name in ("True", "False", "None") else name
 
 
-def _label(scope: Scope) -> str:
+def _label(scope: ModuleScope) -> str:
     """What the scope is called: its block, or its own name without numbers."""
     if scope.block:
         return scope.block
@@ -183,10 +183,10 @@ def _short(target: str) -> str:
     return target.rpartition(".")[2]
 
 
-def _by_height(root: Scope) -> list[list[Scope]]:
+def _by_height(root: ModuleScope) -> list[list[ModuleScope]]:
     """Scopes in layers, each after all that stand in it."""
-    heights: dict[Path, int] = {}
-    levels: list[list[Scope]] = []
+    heights: dict[ScopePath, int] = {}
+    levels: list[list[ModuleScope]] = []
     for scope in root.walk():
         inner = [heights[step.scope.path] + 1 for step in scope.steps if step.scope is not None]
         heights[scope.path] = height = max(inner, default=0)
@@ -200,7 +200,7 @@ def _skeleton(node: Any) -> Any:
     """The expression without its numbers. Arguments by name that have a default may be absent."""
     if isinstance(node, Chain):
         return "chain", node.names, tuple(map(_skeleton, node.modules))
-    if isinstance(node, Call):
+    if isinstance(node, ConstructorCall):
         is_torch = node.target.startswith(("nn.", "archcalc.")) and isinstance(resolve(node.target), type)
         known = torch_signature(node.target).defaults if is_torch else {}
         named = tuple(key for key, _ in node.kwargs if key not in known)
@@ -220,13 +220,13 @@ class _Slots:
         if isinstance(first, Chain):
             columns = zip(*(node.modules for node in nodes), strict=True)
             return Chain(first.names, tuple(self.align(list(one), member, role, signature) for one in columns))
-        if isinstance(first, Call):
+        if isinstance(first, ConstructorCall):
             return self._align_calls(nodes, member, signature)
         if all(same(first, node) for node in nodes):
             return first
-        return Name(self._parameter(tuple(nodes), member, role, default))
+        return ParameterRef(self._parameter(tuple(nodes), member, role, default))
 
-    def _align_calls(self, calls: list[Call], member: str, signature: Any) -> Call:
+    def _align_calls(self, calls: list[ConstructorCall], member: str, signature: Any) -> ConstructorCall:
         target = calls[0].target
         known = signature(target)
         args = []
@@ -239,7 +239,7 @@ class _Slots:
             default = known.defaults.get(key)
             values = [dict(call.kwargs).get(key, default) for call in calls]
             kwargs.append((key, self.align(values, member, key, signature, default)))
-        return Call(target, tuple(args), tuple(kwargs))
+        return ConstructorCall(target, tuple(args), tuple(kwargs))
 
     def _parameter(self, values: tuple[Any, ...], member: str, role: str, default: Any) -> str:
         kind = "width" if role in WIDTHS else role

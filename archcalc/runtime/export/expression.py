@@ -20,14 +20,14 @@ FEWEST_REPEATS = 3
 
 
 @dataclass(frozen=True)
-class Name:
+class ParameterRef:
     """A parameter of the class around."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Linear:
+class Progression:
     """``start + step * i`` in a loop over i."""
 
     start: int
@@ -35,7 +35,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Call:
+class ConstructorCall:
     """A constructor called: `nn.Conv2d(64, 128, kernel_size=3)`. Arguments are calls, chains, names or plain values."""
 
     target: str
@@ -77,7 +77,7 @@ def torch_signature(target: str) -> Signature:
     return Signature(tuple(names), defaults)
 
 
-class Writer:
+class SourceWriter:
     """Writes expressions as source. ``signatures`` are those of the classes written before."""
 
     def __init__(self, signatures: dict[str, Signature]) -> None:
@@ -93,12 +93,12 @@ class Writer:
             head, tail = (f"{node.target}(", ")") if plain else (f"{node.target}(OrderedDict([", "]))")
             runs = _runs(None if plain else node.names, node.modules)
             return _wrapped(head, lambda inner: [self._run(run, inner) for run in runs], tail, indent, before)
-        if isinstance(node, Call):
+        if isinstance(node, ConstructorCall):
             head = f"{node.target.removeprefix('archcalc.')}("
             return _wrapped(head, lambda inner: self._arguments(node, inner), ")", indent, before)
         return literal(node)
 
-    def _arguments(self, call: Call, indent: int) -> list[str]:
+    def _arguments(self, call: ConstructorCall, indent: int) -> list[str]:
         defaults = self.signatures[call.target].defaults if call.target in self.signatures else {}
         kwargs = [(key, value) for key, value in call.kwargs if key not in defaults or not same(value, defaults[key])]
         texts = [self.text(arg, indent, 1) for arg in call.args]
@@ -131,9 +131,9 @@ def _wrapped(head: str, parts: Callable[[int], list[str]], tail: str, indent: in
 
 def literal(value: Any) -> str:
     """A plain value as source."""
-    if isinstance(value, Name):
+    if isinstance(value, ParameterRef):
         return value.text
-    if isinstance(value, Linear):
+    if isinstance(value, Progression):
         return f"{value.start} {'+' if value.step > 0 else '-'} {abs(value.step)} * i"
     if isinstance(value, str):
         text = repr(value)
@@ -193,7 +193,7 @@ def _numbered(name: str) -> tuple[str, int] | None:
 
 def _between(first: Any, second: Any) -> Any:
     """What gives the first for i = 0 and the second for i = 1; None if nothing simple does."""
-    if isinstance(first, Call) and isinstance(second, Call) and first.target == second.target:
+    if isinstance(first, ConstructorCall) and isinstance(second, ConstructorCall) and first.target == second.target:
         keys = [key for key, _ in first.kwargs]
         if len(first.args) != len(second.args) or keys != [key for key, _ in second.kwargs]:
             return None
@@ -201,24 +201,24 @@ def _between(first: Any, second: Any) -> Any:
         values = [_between(one, two) for (_, one), (_, two) in zip(first.kwargs, second.kwargs, strict=True)]
         if any(one is None for one in args) or any(one is None for one in values):
             return None
-        return Call(first.target, tuple(args), tuple(zip(keys, values, strict=True)))
+        return ConstructorCall(first.target, tuple(args), tuple(zip(keys, values, strict=True)))
     if same(first, second):
         return first
     if type(first) is int and type(second) is int:
-        return Linear(first, second - first)
+        return Progression(first, second - first)
     return None
 
 
 def _instance(pattern: Any, index: int) -> Any:
-    if isinstance(pattern, Linear):
+    if isinstance(pattern, Progression):
         return pattern.start + pattern.step * index
-    if isinstance(pattern, Call):
+    if isinstance(pattern, ConstructorCall):
         kwargs = tuple((key, _instance(value, index)) for key, value in pattern.kwargs)
-        return Call(pattern.target, tuple(_instance(arg, index) for arg in pattern.args), kwargs)
+        return ConstructorCall(pattern.target, tuple(_instance(arg, index) for arg in pattern.args), kwargs)
     return pattern
 
 
 def _has_linear(pattern: Any) -> bool:
-    if isinstance(pattern, Call):
+    if isinstance(pattern, ConstructorCall):
         return any(map(_has_linear, (*pattern.args, *(value for _, value in pattern.kwargs))))
-    return isinstance(pattern, Linear)
+    return isinstance(pattern, Progression)

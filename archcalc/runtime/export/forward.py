@@ -8,13 +8,13 @@ from typing import Any
 from archcalc.network import Layer
 from archcalc.runtime.building import is_module
 from archcalc.runtime.export.expression import literal
-from archcalc.runtime.export.scopes import Path, Scope, Step
+from archcalc.runtime.export.scopes import ForwardCall, ModuleScope, ScopePath
 
 OPERATORS = {"operator.add": " + ", "operator.mul": " * ", "operator.sub": " - "}
 RESERVED = {"self", "torch", "nn", "math", "super", "len", "range", "OrderedDict", "Tensor", "prepend"}
 
 
-def attribute(path: Path) -> str:
+def attribute(path: ScopePath) -> str:
     """How a class refers to what stands at a path in it."""
     text = "self"
     for name in path:
@@ -27,7 +27,7 @@ def is_identifier(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not name.startswith("__")
 
 
-def forward_lines(scope: Scope) -> list[str]:
+def forward_lines(scope: ModuleScope) -> list[str]:
     """The method, its definition first, not indented."""
     return _Forward(scope).lines()
 
@@ -35,7 +35,7 @@ def forward_lines(scope: Scope) -> list[str]:
 class _Forward:
     """Gives every value a name: its input's where that is needed no more, else one of its own."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: ModuleScope) -> None:
         self.scope = scope
         self.left = Counter(value for step in scope.steps for value in step.inputs)
         """How many uses of a value are still to come."""
@@ -63,7 +63,7 @@ class _Forward:
             lines[-2:] = [f"    return {lines[-2].partition(' = ')[2]}"]
         return lines
 
-    def _name(self, value: str, step: Step) -> str:
+    def _name(self, value: str, step: ForwardCall) -> str:
         live = {name for one, name in self.names.items() if self.left[one] > 0}
         before = self.names[step.inputs[0]]
         own = step.path[-1]
@@ -83,14 +83,14 @@ class _Forward:
             name, number = f"{wish}{number}", number + 1
         return name
 
-    def _call(self, step: Step) -> str:
+    def _call(self, step: ForwardCall) -> str:
         given = [self.names[value] for value in step.inputs]
         if step.layer is None:
             return f"{attribute(step.path)}({', '.join(given)})"
         return _layer_call(step.layer, attribute(step.owner or step.path), step.owner or step.path, given)
 
 
-def _layer_call(layer: Layer, module: str, path: Path, given: list[str]) -> str:
+def _layer_call(layer: Layer, module: str, path: ScopePath, given: list[str]) -> str:
     described = layer.op.torch()
     if "" in layer.op.weights():
         bare = module if is_identifier(path[-1]) else f"{attribute(path[:-1])}.get_parameter({literal(path[-1])})"

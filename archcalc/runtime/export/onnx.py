@@ -10,8 +10,8 @@ from contextlib import redirect_stdout
 import torch
 
 from archcalc.network import Network
+from archcalc.requirements import need
 from archcalc.runtime.building import build_module
-from archcalc.runtime.requirements import need
 
 MOST_BYTES = 2**31
 """A protocol buffer can hold no more."""

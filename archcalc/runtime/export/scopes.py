@@ -8,41 +8,41 @@ from itertools import takewhile
 
 from archcalc.network import Layer, Network
 
-Path = tuple[str, ...]
+ScopePath = tuple[str, ...]
 
 
 @dataclass
-class Step:
+class ForwardCall:
     """A layer, or a scope called as one, where it stands in the scope around it."""
 
-    path: Path
+    path: ScopePath
     """Its path from the scope around: one name, or more where scopes between are no calls of their own."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     layer: Layer | None = None
-    scope: Scope | None = None
-    owner: Path | None = None
+    scope: ModuleScope | None = None
+    owner: ScopePath | None = None
     """The path, from the scope around, of the layer whose weights it uses."""
 
 
 @dataclass
-class Scope:
+class ModuleScope:
     """A group, a block or the network: steps that have a forward of their own."""
 
-    path: Path
+    path: ScopePath
     block: str
     """The name of the block that it is; empty for a plain group."""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ForwardCall] = field(default_factory=list)
 
     @property
-    def inner(self) -> list[Path]:
+    def inner(self) -> list[ScopePath]:
         """Paths of the scopes that are no calls of their own, outermost first."""
         paths = {step.path[:length]: None for step in self.steps for length in range(1, len(step.path))}
         return sorted(paths, key=len)
 
-    def walk(self) -> Iterator[Scope]:
+    def walk(self) -> Iterator[ModuleScope]:
         """All scopes below and this one, each after those that it needs."""
         for step in self.steps:
             if step.scope is not None:
@@ -50,7 +50,7 @@ class Scope:
         yield self
 
 
-def scopes_of(network: Network) -> Scope:
+def scopes_of(network: Network) -> ModuleScope:
     """The tree of the network that does inference: what `runtime.building` builds."""
     return _Divider(network).root()
 
@@ -74,14 +74,14 @@ class _Divider:
     def value(self, name: str) -> str:
         return self.same.get(name, name)
 
-    def root(self) -> Scope:
+    def root(self) -> ModuleScope:
         scope = self.scope((), 0, len(self.layers))
         scope.inputs, scope.outputs = tuple(self.network.inputs), self.outputs
         return scope
 
-    def _scopes_without_a_call(self) -> set[Path]:
+    def _scopes_without_a_call(self) -> set[ScopePath]:
         """Scopes whose layers do not follow each other, or share weights with layers outside."""
-        places: dict[Path, list[int]] = {}
+        places: dict[ScopePath, list[int]] = {}
         for at, layer in enumerate(self.layers):
             path = _path(layer.name)
             for length in range(1, len(path)):
@@ -94,9 +94,9 @@ class _Divider:
                 split |= {path[:length] for path in ends for length in range(common + 1, len(path))}
         return split
 
-    def scope(self, path: Path, begin: int, end: int) -> Scope:
+    def scope(self, path: ScopePath, begin: int, end: int) -> ModuleScope:
         """The scope at a path, whose layers are those from ``begin`` to ``end``."""
-        scope = Scope(path, self.network.groups.get(".".join(path), ""))
+        scope = ModuleScope(path, self.network.groups.get(".".join(path), ""))
         at = begin
         while at < end:
             child = self._call(path, _path(self.layers[at].name))
@@ -107,7 +107,7 @@ class _Divider:
                 while stop < end and _path(self.layers[stop].name)[: len(child)] == child:
                     stop += 1
                 inner = self.scope(child, at, stop)
-                scope.steps.append(Step(child[len(path) :], inner.inputs, inner.outputs, scope=inner))
+                scope.steps.append(ForwardCall(child[len(path) :], inner.inputs, inner.outputs, scope=inner))
             at = stop
         made = {self.layers[at].name for at in range(begin, end)}
         taken = {value: None for step in scope.steps for value in step.inputs if value not in made}
@@ -117,23 +117,23 @@ class _Divider:
         )
         return scope
 
-    def _call(self, path: Path, layer: Path) -> Path | None:
+    def _call(self, path: ScopePath, layer: ScopePath) -> ScopePath | None:
         """The scope nearest below ``path`` that a layer is in and that is called as one."""
         between = (layer[:length] for length in range(len(path) + 1, len(layer)))
         return next((child for child in between if child not in self.split), None)
 
-    def _layer_step(self, layer: Layer, path: Path) -> Step:
+    def _layer_step(self, layer: Layer, path: ScopePath) -> ForwardCall:
         inputs = tuple(self.value(source) for source in layer.inputs)
         owner = _path(layer.shares)[len(path) :] if layer.shares is not None else None
-        return Step(_path(layer.name)[len(path) :], inputs, (layer.name,), layer=layer, owner=owner)
+        return ForwardCall(_path(layer.name)[len(path) :], inputs, (layer.name,), layer=layer, owner=owner)
 
     def _is_used_outside(self, name: str, begin: int, end: int) -> bool:
         return name in self.outputs or any(not begin <= at < end for at in self.users.get(name, ()))
 
 
-def _path(name: str) -> Path:
+def _path(name: str) -> ScopePath:
     return tuple(name.split("."))
 
 
-def _common(left: Path, right: Path) -> Path:
+def _common(left: ScopePath, right: ScopePath) -> ScopePath:
     return tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

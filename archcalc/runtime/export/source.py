@@ -11,15 +11,15 @@ from typing import Any
 
 from torch import nn
 
-from archcalc import __version__
+from archcalc._version import __version__
 from archcalc.network import Network
 from archcalc.runtime import modules
 from archcalc.runtime.building import check_name
 from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
-from archcalc.runtime.export.expression import WIDTH, Call, Chain, Writer, literal
+from archcalc.runtime.export.expression import WIDTH, Chain, ConstructorCall, SourceWriter, literal
 from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier
-from archcalc.runtime.export.scopes import Path, scopes_of
-from archcalc.spec.errors import printable
+from archcalc.runtime.export.scopes import ScopePath, scopes_of
+from archcalc.words import printable
 
 
 def torch_source(network: Network) -> str:
@@ -33,7 +33,7 @@ def torch_source(network: Network) -> str:
     name = class_name(_spelled(network)) or "Network"
     helpers = _helper_sources()
     classes = Classes(root, name, {*RESERVED, *helpers, "Any"})
-    writer = Writer(classes.signatures)
+    writer = SourceWriter(classes.signatures)
     bodies = [_class_source(one, writer) for one in classes.written]
     text = "\n\n\n".join(bodies)
     used = _needed_helpers(text, helpers)
@@ -73,7 +73,7 @@ def _comment(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _class_source(one: Class, writer: Writer) -> str:
+def _class_source(one: Class, writer: SourceWriter) -> str:
     arguments = "".join(f", {_argument(parameter)}" for parameter in one.parameters)
     define = f"    def __init__(self{arguments}) -> None:"
     if len(define) > WIDTH:
@@ -83,13 +83,13 @@ def _class_source(one: Class, writer: Writer) -> str:
         return f"class {one.name}(nn.Sequential):\n{define}\n{_sequential(one.members, writer)}"
     lines = [f"class {one.name}(nn.Module):", define, "        super().__init__()"]
     for path in one.scope.inner:
-        lines.append(_assignment(path, Call("nn.Module"), writer))
+        lines.append(_assignment(path, ConstructorCall("nn.Module"), writer))
     lines += [_assignment(path, node, writer) for path, node in one.members]
     body = "\n".join(lines)
     return body + "\n\n" + textwrap.indent("\n".join(forward_lines(one.scope)), "    ")
 
 
-def _sequential(members: Members, writer: Writer) -> str:
+def _sequential(members: Members, writer: SourceWriter) -> str:
     chain = Chain(tuple(path[0] for path, _ in members), tuple(node for _, node in members), "super().__init__")
     return " " * 8 + writer.text(chain, 8)
 
@@ -106,13 +106,15 @@ def _annotation(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
-def _assignment(path: Path, node: Any, writer: Writer) -> str:
+def _assignment(path: ScopePath, node: Any, writer: SourceWriter) -> str:
     *outside, name = path
     owner = attribute(tuple(outside))
     if is_identifier(name):
         before = f"{owner}.{name} = "
         return f"        {before}{writer.text(node, 8, len(before))}"
-    method = "register_parameter" if isinstance(node, Call) and node.target == "nn.Parameter" else "add_module"
+    method = (
+        "register_parameter" if isinstance(node, ConstructorCall) and node.target == "nn.Parameter" else "add_module"
+    )
     before = f"{owner}.{method}({literal(name)}, "
     return f"        {before}{writer.text(node, 8, len(before) + 1)})"
 

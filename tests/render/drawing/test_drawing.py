@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 import archcalc
+from archcalc.language.library import loads
 from archcalc.render.drawing import engine
 from archcalc.render.drawing.colours import DARK_STYLE, HEAT, luminance
-from archcalc.render.drawing.drawing import MOST_NODES, Style, draw, picture_of, size
+from archcalc.render.drawing.drawing import MOST_NODES, DrawingOptions, draw, picture_of, size
 from archcalc.render.drawing.paint import by_cost
 from archcalc.render.drawing.picture import compose
 from archcalc.render.drawing.repetition import fold
-from archcalc.spec.library import loads
 
 SVG = "{http://www.w3.org/2000/svg}"
 NETWORKS = ["alexnet", "googlenet", "resnet50", "densenet121", "inception_v4", "nasnet_a_large", "swin_t", "vit_b_16"]
@@ -72,7 +72,7 @@ def clusters(cluster):
     ],
 )
 def test_equal_blocks_are_drawn_once(name, runs):
-    picture = picture_of(analyzed(name), Style(folded=True))
+    picture = picture_of(analyzed(name), DrawingOptions(folded=True))
     assert [cluster.count for cluster in clusters(picture.root) if cluster.count > 1] == runs
 
 
@@ -80,7 +80,7 @@ def test_equal_blocks_are_drawn_once(name, runs):
     "name", ["resnet152", "densenet201", "nasnet_a_large", "inception_resnet_v2", "efficientnet_b7"]
 )
 def test_a_long_network_gives_a_page_that_a_person_can_read(name):
-    assert size(picture_of(analyzed(name), Style())) <= 250
+    assert size(picture_of(analyzed(name), DrawingOptions())) <= 250
 
 
 def test_blocks_with_other_inputs_are_not_folded():
@@ -111,19 +111,22 @@ def test_names_are_drawn_as_they_are(spec_file, name):
 
 def test_an_svg_follows_its_reader_into_the_dark():
     assert DARK_STYLE in draw(analyzed("alexnet"), "svg").decode()
-    assert DARK_STYLE not in draw(analyzed("alexnet"), "svg", Style(theme="dark")).decode()
+    assert DARK_STYLE not in draw(analyzed("alexnet"), "svg", DrawingOptions(theme="dark")).decode()
 
 
 def test_the_drawing_in_the_docs_is_of_today():
     docs = Path(__file__).resolve().parents[3] / "docs"
-    for name, style in (("googlenet", Style()), ("resnet50", Style(depth=2, direction="LR", heat="macs"))):
+    for name, style in (
+        ("googlenet", DrawingOptions()),
+        ("resnet50", DrawingOptions(depth=2, direction="LR", heat="macs")),
+    ):
         drawn = (docs / f"{name}.svg").read_bytes()
         assert sorted(texts(drawn)) == sorted(texts(draw(analyzed(name), "svg", style)))
 
 
 def test_what_leaves_a_folded_run_has_the_shape_of_its_last_block():
     """DenseNet-121's first block ends with 256 maps (64 + 6·32, table 1 of the paper), whatever it begins with."""
-    words = texts(draw(analyzed("densenet121"), "svg", Style(folded=True)))
+    words = texts(draw(analyzed("densenet121"), "svg", DrawingOptions(folded=True)))
     assert "256×56×56" in words
     assert "96×56×56" not in words
 
@@ -137,7 +140,7 @@ def test_side_outputs_are_dashed():
 
 def test_heat_has_a_legend_up_to_the_costliest_box():
     analysis = analyzed("alexnet")
-    svg = draw(analysis, "svg", Style(heat="macs"))
+    svg = draw(analysis, "svg", DrawingOptions(heat="macs"))
     assert {"multiply-adds", "0", "224 M"} <= set(texts(svg))  # conv2: 27·27·192·64·25 = 223,948,800
 
 
@@ -184,13 +187,15 @@ def densely(layers: int) -> str:
 def test_very_many_lines_are_drawn_straight():
     """An engine that looks for the best curves takes minutes for them."""
     analysis = loads(densely(34)).analyze()
-    picture = picture_of(analysis, Style())
+    picture = picture_of(analysis, DrawingOptions())
     # Each takes d0 twice, and all others once: from as many rows up as its number, down to the row before.
     assert picture.crossings() == 1 + sum(to + to * (to + 1) / 2 for to in range(1, 34))
     assert b"splines=line" in draw(analysis, "dot")
     titles = [one.text for one in ElementTree.fromstring(draw(analysis, "svg")).iter(f"{SVG}title")]
     assert {f"layer_{at}" for at in range(34)} <= set(titles)
-    assert b"splines=line" not in draw(analyzed("nasnet_a_large"), "dot", Style(every_layer=True, folded=False))
+    assert b"splines=line" not in draw(
+        analyzed("nasnet_a_large"), "dot", DrawingOptions(every_layer=True, folded=False)
+    )
 
 
 def test_more_lines_than_can_be_laid_out():

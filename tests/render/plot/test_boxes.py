@@ -8,7 +8,7 @@ import archcalc
 
 pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'archcalc[plot]'")
 
-from archcalc.analysis.boxes import Tracer
+from archcalc.receptive.boxes import RegionTracer
 from archcalc.render.plot.boxes import MOST_BOXES, draw_boxes, nested
 
 
@@ -19,7 +19,7 @@ def rectangles(figure):
 def test_a_box_in_padding_and_what_is_left_of_it():
     """alexnet's conv2 at (0, 5) sees rows −18 … 32 and columns 22 … 72; pixel i covers i − ½ to i + ½."""
     network = archcalc.load("alexnet")
-    figure = draw_boxes(network, Tracer(network), [("conv2", (0, 5))])
+    figure = draw_boxes(network, RegionTracer(network), [("conv2", (0, 5))])
     assert rectangles(figure) == [(21.5, -18.5, 51, 51), (21.5, -0.5, 51, 33)]
     assert [box.get_linestyle() for box in figure.axes[0].patches] == ["--", "-"]
     assert figure.axes[0].yaxis_inverted()
@@ -27,7 +27,7 @@ def test_a_box_in_padding_and_what_is_left_of_it():
 
 def test_nested_boxes_grow():
     network = archcalc.load("resnet50")
-    tracer = Tracer(network)
+    tracer = RegionTracer(network)
     units = nested(network, tracer)
     assert len(units) == MOST_BOXES
     sizes = [tracer.viewer.field(tracer.viewer.views[name]).size for name, _ in units]
@@ -37,7 +37,7 @@ def test_nested_boxes_grow():
 
 def test_a_line():
     network = archcalc.loads("input: [4, 64]\nlayers: [{conv: 4, kernel: 5, padding: 2}, {max_pool: 2}]\n")
-    figure = draw_boxes(network, Tracer(network), [("conv1", (0,)), ("max_pool1", (1,))])
+    figure = draw_boxes(network, RegionTracer(network), [("conv1", (0,)), ("max_pool1", (1,))])
     expected = [(-2.5, -0.3, 5, 0.6), (-0.5, -0.3, 3, 0.6), (-0.5, 0.7, 6, 0.6), (-0.5, 0.7, 6, 0.6)]
     for found, wanted in zip(rectangles(figure), expected, strict=True):
         assert found == pytest.approx(wanted)
@@ -46,10 +46,10 @@ def test_a_line():
 def test_a_volume_is_not_drawn():
     network = archcalc.loads("input: [1, 4, 4, 4]\nlayers: [{conv: 1, kernel: 3}]\n")
     with pytest.raises(ValueError, match="an input of one or two dimensions, and this has 3"):
-        draw_boxes(network, Tracer(network), [("conv1", (0, 0, 0))])
+        draw_boxes(network, RegionTracer(network), [("conv1", (0, 0, 0))])
 
 
 def test_names_are_shown_as_they_are():
     network = archcalc.loads("input: [1, 9]\nlayers: [{conv: 1, kernel: 3, name: $x$}]\n")
-    figure = draw_boxes(network, Tracer(network), [("$x$", (0,))])
+    figure = draw_boxes(network, RegionTracer(network), [("$x$", (0,))])
     assert figure.axes[0].patches[-1].get_label() == r"\$x\$ (0): 3"

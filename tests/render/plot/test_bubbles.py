@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archcalc
+from archcalc.language.library import load
 from archcalc.render.plot.accuracies import accuracies
 from archcalc.render.plot.bubbles import bubble, bubbles
-from archcalc.spec.library import load
 
 # Top-1 errors as the lectures print them: ResNeXt's Table 3 (Xie et al., CVPR 2017) and SENet's Table 2
 # (Hu et al., CVPR 2018).

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import archcalc
+from archcalc.language.library import bundled, bundled_networks
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.runtime.export.source import torch_source
-from archcalc.spec.library import bundled, bundled_networks
 
 QUICK = {
     "resnet18": None,

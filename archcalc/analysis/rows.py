@@ -1,0 +1,70 @@
+"""Which rows a table shows: every layer, layers with what follows them folded in, or groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from archcalc.analysis import LayerCosts, Totals
+from archcalc.arithmetic import Shape
+from archcalc.receptive.fields import ReceptiveField
+
+FOLDED = frozenset({"activation", "normalization", "regularization"})
+"""Categories that lectures write into the row of the layer before them."""
+
+
+@dataclass
+class TableRow:
+    """A line of a table: one layer, or several with their costs summed."""
+
+    name: str
+    layers: list[LayerCosts] = field(default_factory=list)
+    of_group: bool = False
+
+    @property
+    def head(self) -> LayerCosts:
+        """The layer that the row is named after."""
+        return self.layers[0]
+
+    @property
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """What the row's first layer is given."""
+        return self.head.input_shapes
+
+    @property
+    def output_shape(self) -> Shape:
+        """What its last layer gives."""
+        return self.layers[-1].output_shape
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """The receptive field at its end."""
+        return self.layers[-1].receptive_field
+
+    @cached_property
+    def costs(self) -> Totals:
+        """The sums over its layers."""
+        return Totals.of(self.layers)
+
+
+def choose_rows(layers: Iterable[LayerCosts], *, fold: bool, depth: int | None = None) -> list[TableRow]:
+    """The rows of a table.
+
+    With ``fold``, activations, normalization and dropout join the row of the layer that they follow. ``depth`` joins
+    what stands deeper than that many names into one row for its group. However rows are chosen, their sums are the
+    same.
+    """
+    rows: dict[str, TableRow] = {}
+    row_of: dict[str, str] = {}
+    for costs in layers:
+        layer = costs.layer
+        parts = layer.name.split(".")
+        deep = depth is not None and len(parts) > depth
+        key = ".".join(parts[:depth]) if deep else layer.name
+        if not deep and fold and layer.op.category in FOLDED:
+            key = row_of.get(layer.inputs[0], key)
+        row_of[layer.name] = key
+        row = rows.setdefault(key, TableRow(key, of_group=deep))
+        row.layers.append(costs)
+    return list(rows.values())

@@ -1,0 +1,1 @@
+"""Assertions about a network, for continuous integration."""

@@ -1,0 +1,160 @@
+"""Assertions about a network, in the spec's own expression language: `params <= 5e6`, `output == [10]`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from archcalc.analysis.costs import Analysis
+from archcalc.budget.facts import UNITS, Facts
+from archcalc.errors import Place, SpecError
+from archcalc.language.expression import parse_expression
+from archcalc.language.source import Document, read_document
+from archcalc.language.values import ExpressionError, Record, ShapeValue
+from archcalc.words import quote
+
+MOST_ASSERTIONS = 1000
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """An expression that must be true, and where it is written."""
+
+    text: str
+    place: Place
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an assertion."""
+
+    assertion: Assertion
+    passed: bool
+    actual: Mapping[str, Any]
+    """What it measures, as it is written there, to the value: plain numbers, lists, words."""
+    margin: int | Fraction | float | None
+    """How much is left to the limit, below 0 where it is crossed; None where it is no limit between numbers."""
+    limit: int | Fraction | float | None
+    """The limit that the margin is counted to."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The assertions about one network, checked."""
+
+    reference: str
+    """What the user called the network."""
+    analysis: Analysis | None
+    outcomes: tuple[Outcome, ...] = ()
+    problem: str = ""
+    """Why nothing could be checked: a mistake in the spec or in an assertion."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every assertion holds."""
+        return not self.problem and all(outcome.passed for outcome in self.outcomes)
+
+
+def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Assertion]:
+    """The assertions of a command line and of a file with one on each line, `#` before a remark.
+
+    Raises `SpecError` with the place for what is no expression.
+    """
+    documents = [Document("\n".join(text.replace("\n", " ") for text in texts), "assertion")] if texts else []
+    if file is not None:
+        documents.append(read_document(Path(file)))
+    found = []
+    for document in documents:
+        for line, whole in enumerate(document.lines):
+            text = whole.strip() if document.path is None else whole.split("#")[0].strip()
+            if document.path is not None and not text:
+                continue
+            column = len(whole) - len(whole.lstrip())
+            assertion = Assertion(text, Place(document.file, document.lines, line, column, max(len(text), 1)))
+            _parse(assertion)
+            found.append(assertion)
+            if len(found) > MOST_ASSERTIONS:
+                raise SpecError(f"there are more than {MOST_ASSERTIONS:,} assertions", assertion.place)
+    return found
+
+
+def check_budget(reference: str, analysis: Analysis, assertions: Sequence[Assertion]) -> Budget:
+    """Check the assertions; `SpecError` with the place for one that cannot be decided."""
+    facts = Facts(analysis)
+    return Budget(reference, analysis, tuple(_check(assertion, facts) for assertion in assertions))
+
+
+def _check(assertion: Assertion, facts: Facts) -> Outcome:
+    passed = _evaluate(assertion, assertion.text, 0, facts)
+    if not isinstance(passed, bool):
+        raise SpecError(f"{quote(assertion.text)} is no assertion: compare it to something", assertion.place)
+    tree = ast.parse(assertion.text, mode="eval").body
+    actual = {}
+    for node in _measured(tree):
+        text, offset = _source(assertion, node)
+        value = _evaluate(assertion, text, offset, facts)
+        if isinstance(value, Record):
+            place = assertion.place.shifted(offset, len(text))
+            raise SpecError(f"{quote(text)} is no number: ask for something of it, such as {text}.params", place)
+        actual[text] = list(value.known()) if isinstance(value, ShapeValue) else value
+    margin, limit = _margin(assertion, tree, facts)
+    return Outcome(assertion, passed, actual, margin, limit)
+
+
+def _measured(tree: ast.AST) -> list[ast.expr]:
+    """The sides of comparisons that are not plain numbers, else all of it."""
+    sides = [
+        side
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if _names(side)
+    ]
+    return sides or ([tree] if isinstance(tree, ast.expr) and _names(tree) else [])
+
+
+def _names(node: ast.AST) -> bool:
+    """Whether it asks anything of the network."""
+    return any(isinstance(one, ast.Name) and one.id not in UNITS for one in ast.walk(node))
+
+
+def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any]:
+    """What is left to the nearest limit of an assertion that is one chain of `<`, `<=`, `>` and `>=`."""
+    if not isinstance(tree, ast.Compare):
+        return None, None
+    nodes = [tree.left, *tree.comparators]
+    sides = [_evaluate(assertion, *_source(assertion, node), facts) for node in nodes]
+    if not all(isinstance(side, (int, float, Fraction)) and not isinstance(side, bool) for side in sides):
+        return None, None
+    margins = []
+    for at, comparison in enumerate(tree.ops):
+        if not isinstance(comparison, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
+            return None, None
+        left, right = sides[at], sides[at + 1]
+        limit = left if _names(nodes[at + 1]) and not _names(nodes[at]) else right
+        margins.append((right - left if isinstance(comparison, (ast.Lt, ast.LtE)) else left - right, limit))
+    return min(margins, key=lambda margin: margin[0])
+
+
+def _source(assertion: Assertion, node: ast.expr) -> tuple[str, int]:
+    """A part of an assertion as it is written, and how far from its start."""
+    text = ast.get_source_segment(assertion.text, node) or assertion.text
+    return text, len(assertion.text.encode()[: node.col_offset].decode(errors="ignore"))
+
+
+def _parse(assertion: Assertion) -> None:
+    try:
+        parse_expression(assertion.text)
+    except ExpressionError as error:
+        raise SpecError(str(error), assertion.place.shifted(error.offset, error.length)) from None
+
+
+def _evaluate(assertion: Assertion, text: str, offset: int, facts: Facts) -> Any:
+    try:
+        return parse_expression(text).evaluate(facts)
+    except ExpressionError as error:
+        raise SpecError(str(error), assertion.place.shifted(offset + error.offset, error.length)) from None

@@ -1,0 +1,314 @@
+"""The arithmetic allowed where a number is expected: parsed by Python's own grammar, evaluated by us.
+
+Numbers are exact: whole numbers and fractions (`0.35` is 35/100), never floats, but for irrational square roots and
+logarithms. What a value is, is never asked: symbols pass through.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from archcalc.arithmetic import counted
+from archcalc.language.limits import exceeded
+from archcalc.language.values import (
+    BINARY,
+    COMPARE,
+    CONSTANTS,
+    FUNCTIONS,
+    INTEGER,
+    OVER_LISTS,
+    PARTS,
+    ExpressionError,
+    Record,
+    ShapeValue,
+    checked,
+    number,
+)
+from archcalc.words import did_you_mean, quote
+
+MAX_LENGTH = 1000
+MAX_DEPTH = 100
+"""Of operations inside operations."""
+LIST_WEIGHT, JOIN_WEIGHT = 100, 5
+"""The weights of what walks over a list, and of `+`, which may join two."""
+
+Variables = Mapping[str, Any]
+Code = Callable[[Variables], Any]
+
+
+class Expression:
+    """A parsed expression."""
+
+    __slots__ = ("constant", "evaluate", "names", "text", "weight")
+
+    def __init__(self, text: str, evaluate: Code, weight: int, names: Sequence[str], constant: Any = None) -> None:
+        self.text = text
+        self.evaluate = evaluate
+        """The value; `ExpressionError` says what is wrong, `Unknown` that a shape it asks for is not known."""
+        self.weight = weight
+        """A bound of the cost of one evaluation."""
+        self.names = names
+        """The variables that it asks for, in their order."""
+        self.constant = constant
+        """The value of a plain number or word of the language; None for all others."""
+
+
+@lru_cache(maxsize=4096)
+def parse_expression(text: str) -> Expression:
+    """The expression in ``text``; `ExpressionError` if it is none."""
+    if text.isascii() and text.isdigit() and len(text) <= 18 and (text[0] != "0" or len(text) == 1):
+        value = int(text)
+        return Expression(text, lambda variables: value, 1, (), value)
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, and this has {len(text):,}")
+    if not text.strip():
+        raise ExpressionError("a value is missing")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), mode="eval")
+    except SyntaxError as error:
+        at = min(max((error.offset or 1) - 1, 0), len(text) - 1)
+        raise ExpressionError(f"{quote(text)} is no expression: {error.msg}{_cut(text)}", at) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ExpressionError(f"{quote(text)} is no expression") from None
+    compiler = _Compiler(text.strip())
+    code = compiler.compile(tree.body)
+    constant = code({}) if isinstance(tree.body, ast.Constant) or text.strip() in CONSTANTS else None
+    return Expression(text, code, compiler.weight, tuple(compiler.names), constant)
+
+
+def _cut(text: str) -> str:
+    opened = sum(text.count(one) for one in "([{")
+    if opened > sum(text.count(one) for one in ")]}"):
+        return "; inside {…} a comma ends a value: put the whole expression in quotes"
+    return ""
+
+
+class _Compiler:
+    """Turns a syntax tree into a function; every kind of node that has no method here is refused."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.weight = 0
+        self.names: dict[str, None] = {}
+        self.depth = 0
+
+    def compile(self, node: ast.AST) -> Code:
+        self.weight += 1
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ExpressionError(f"this expression is nested too deep: at most {MAX_DEPTH} operations in one another")
+        method = getattr(self, "_" + type(node).__name__.lower(), None)
+        if method is None:
+            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        code: Code = method(node)
+        self.depth -= 1
+        return code
+
+    def source(self, node: ast.AST) -> str:
+        return ast.get_source_segment(self.text, node) or self.text
+
+    def error(self, node: Any, message: str) -> ExpressionError:
+        offset = len(self.text.encode()[: node.col_offset].decode(errors="ignore"))
+        return ExpressionError(message, offset, len(self.source(node)))
+
+    def guarded(self, node: ast.AST, compute: Callable[[Variables], Any]) -> Code:
+        """Wrap a computation so that what can go wrong in it is said with its place."""
+
+        def code(variables: Variables) -> Any:
+            try:
+                return checked(compute(variables))
+            except ExpressionError as error:
+                if error.length == 0:  # raised below, where no place is known
+                    raise self.error(node, str(error)) from None
+                raise
+            except ZeroDivisionError:
+                raise self.error(node, f"division by zero in {quote(self.source(node))}") from None
+            except (TypeError, ValueError, OverflowError, IndexError, AttributeError):
+                raise self.error(node, f"{quote(self.source(node))} cannot be computed") from None
+
+        return code
+
+    def _constant(self, node: ast.Constant) -> Code:
+        value: Any = node.value
+        if isinstance(value, float):
+            value = self._decimal(node, value)
+        elif not isinstance(value, (bool, int, str, type(None))):
+            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        else:
+            value = _located(self, node, lambda: checked(value))
+        return lambda variables: value
+
+    def _decimal(self, node: ast.Constant, value: float) -> Any:
+        from fractions import Fraction
+
+        text = self.source(node).replace("_", "")
+        size = abs(value)
+        if len(text) > 60 or (size and not 1e-60 < size < 1e60):
+            raise self.error(node, exceeded("digits", f"{quote(text)} is out of range"))
+        exact = Fraction(text) if size else Fraction(0)
+        return exact.numerator if exact.denominator == 1 else exact
+
+    def _name(self, node: ast.Name) -> Code:
+        name = node.id
+        if name in CONSTANTS:
+            value = CONSTANTS[name]
+            return lambda variables: value
+        self.names[name] = None
+
+        def code(variables: Variables) -> Any:
+            try:
+                return variables[name]
+            except KeyError:
+                if name in FUNCTIONS:
+                    raise self.error(node, f"{name} is a function: write {name}(…)") from None
+                known = [str(one) for one in variables] + list(FUNCTIONS)
+                raise self.error(node, f"there is no {quote(name)} here{did_you_mean(name, known)}") from None
+
+        return code
+
+    def _attribute(self, node: ast.Attribute) -> Code:
+        owner, name = self.compile(node.value), node.attr
+
+        def code(variables: Variables) -> Any:
+            value = owner(variables)
+            if isinstance(value, Record):
+                return _located(self, node, lambda: value.get(name))
+            if not isinstance(value, ShapeValue):
+                raise self.error(node, f"{quote(self.source(node.value))} is no shape, and has no {name}")
+            try:
+                return value.attribute(name)
+            except KeyError:
+                raise self.error(node, f"a shape has no {quote(name)}{did_you_mean(name, PARTS)}") from None
+            except IndexError:
+                shape = list(value.known())
+                raise self.error(node, f"the shape {shape} has no {name}") from None
+
+        return code
+
+    def _subscript(self, node: ast.Subscript) -> Code:
+        if isinstance(node.slice, ast.Slice):
+            return self.part(node, node.slice)
+        owner, index = self.compile(node.value), self.compile(node.slice)
+
+        def code(variables: Variables) -> Any:
+            value, place = owner(variables), index(variables)
+            if isinstance(value, Record) and isinstance(place, str):
+                return _located(self, node, lambda: value.get(place))
+            at = counted(place)
+            if isinstance(value, ShapeValue):
+                value = value.known()
+            if not isinstance(value, (list, tuple)) or at is None:
+                raise self.error(node, f"{quote(self.source(node))} takes a list and a whole number")
+            if not -len(value) <= at < len(value):
+                raise self.error(node, f"{quote(self.source(node.value))} has {len(value)} values, and no number {at}")
+            return value[at]
+
+        return code
+
+    def part(self, node: ast.Subscript, bounds: ast.Slice) -> Code:
+        """Part of a list: `depths[:stage]`."""
+        owner = self.compile(node.value)
+        ends = [self.compile(end) if end is not None else None for end in (bounds.lower, bounds.upper, bounds.step)]
+
+        def compute(variables: Variables) -> Any:
+            value = owner(variables)
+            if isinstance(value, ShapeValue):
+                value = value.known()
+            if not isinstance(value, (list, tuple)):
+                raise TypeError
+            return list(value[slice(*(end(variables) if end is not None else None for end in ends))])
+
+        return self.guarded(node, compute)
+
+    def _list(self, node: ast.List) -> Code:
+        items = [self.compile(item) for item in node.elts]
+        return self.guarded(node, lambda variables: [item(variables) for item in items])
+
+    def _binop(self, node: ast.BinOp) -> Code:
+        operator = BINARY.get(type(node.op))
+        if operator is None:
+            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        self.weight += JOIN_WEIGHT if isinstance(node.op, ast.Add) else 0
+        of_integers: Callable[[Any, Any], Any] = INTEGER.get(type(node.op), operator)
+        left, right = self.compile(node.left), self.compile(node.right)
+
+        def compute(variables: Variables) -> Any:
+            one, other = left(variables), right(variables)
+            if type(one) is int and type(other) is int:  # as most are
+                return of_integers(one, other)
+            return operator(one, other)
+
+        return self.guarded(node, compute)
+
+    def _unaryop(self, node: ast.UnaryOp) -> Code:
+        operand = self.compile(node.operand)
+        if isinstance(node.op, ast.Not):
+            return lambda variables: not self.truth(node.operand, operand(variables))
+        if isinstance(node.op, ast.USub):
+            return self.guarded(node, lambda variables: -number(operand(variables)))
+        if isinstance(node.op, ast.UAdd):
+            return self.guarded(node, lambda variables: number(operand(variables)))
+        raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+
+    def _boolop(self, node: ast.BoolOp) -> Code:
+        values = [(value, self.compile(value)) for value in node.values]
+        stop_at = isinstance(node.op, ast.Or)
+
+        def code(variables: Variables) -> Any:
+            for part, value in values:
+                if self.truth(part, value(variables)) is stop_at:
+                    return stop_at
+            return not stop_at
+
+        return code
+
+    def _ifexp(self, node: ast.IfExp) -> Code:
+        test, then, other = self.compile(node.test), self.compile(node.body), self.compile(node.orelse)
+        return lambda variables: (then if self.truth(node.test, test(variables)) else other)(variables)
+
+    def _compare(self, node: ast.Compare) -> Code:
+        operands = [self.compile(one) for one in (node.left, *node.comparators)]
+        operators = [COMPARE[type(one)] for one in node.ops if type(one) in COMPARE]
+        self.weight += LIST_WEIGHT if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops) else 0
+        if len(operators) < len(node.ops):
+            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+
+        def chain(variables: Variables) -> Any:
+            values = [one(variables) for one in operands]
+            return all(self.truth(node, operator(values[at], values[at + 1])) for at, operator in enumerate(operators))
+
+        if len(operators) > 1:
+            return self.guarded(node, chain)
+        [operator], [left, right] = operators, operands
+        return self.guarded(node, lambda variables: self.truth(node, operator(left(variables), right(variables))))
+
+    def _call(self, node: ast.Call) -> Code:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        function = FUNCTIONS.get(name)
+        if function is None:
+            written = self.source(node.func)
+            raise self.error(node.func, f"there is no function {quote(written)}{did_you_mean(written, FUNCTIONS)}")
+        if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
+            raise self.error(node, f"{name} takes plain arguments only")
+        arguments = [self.compile(one) for one in node.args]
+        self.weight += LIST_WEIGHT if name in OVER_LISTS else 5
+        return self.guarded(node, lambda variables: function(*[one(variables) for one in arguments]))
+
+    def truth(self, node: ast.AST, value: Any) -> bool:
+        try:
+            return bool(value)
+        except (TypeError, ValueError):
+            raise self.error(node, f"{quote(self.source(node))} cannot be decided: it depends on symbols") from None
+
+
+def _located(compiler: _Compiler, node: ast.AST, compute: Callable[[], Any]) -> Any:
+    try:
+        return compute()
+    except ExpressionError as error:
+        raise compiler.error(node, str(error)) from None

@@ -1,0 +1,264 @@
+"""Networks with numbers left open: a spec with some of its parameters and sizes as expressions, or a short piece."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from archcalc.arithmetic import Shape, ShapeError, counted
+from archcalc.errors import SpecError
+from archcalc.language.expression import parse_expression
+from archcalc.language.language import Spec
+from archcalc.language.values import ExpressionError
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.words import did_you_mean, quote
+
+SAMPLE = 24
+"""The value of a number that nothing else decides, where a rule is run: many numbers divide it."""
+
+
+class Family(Protocol):
+    """Networks that differ in some numbers."""
+
+    name: str
+    samples: Mapping[str, int]
+    """The names that are open, each with a value that a network has."""
+
+    def network(self, numbers: Mapping[str, Any]) -> Network:
+        """The network with these numbers."""
+
+
+@dataclass
+class SpecFamily:
+    """A spec with ``lets``: what stands for a parameter, or for a size of the input (`C`, `H`, `W`, …)."""
+
+    spec: Spec
+    variant: str | None
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, Shape] | None
+    lets: Mapping[str, str]
+    name: str = ""
+    samples: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.name = self.variant or self.spec.name
+        plain = self.spec.network(self.variant, dict(self.settings), self.inputs) if self._has_sizes() else None
+        self.shape = next(iter(plain.inputs.values())) if plain else ()
+        self.input_name = next(iter(plain.inputs)) if plain else "input"
+        known = plain.parameters if plain else {}
+        sizes = dict(zip(SIZES.get(len(self.shape), ()), self.shape, strict=False))
+        possible = {**known, **sizes}
+        samples: dict[str, int] = {}
+        for name, text in self.lets.items():
+            if name not in possible and name not in self.spec.params and name not in self.spec.free_dimensions():
+                raise SpecError(f"{self.name} has no parameter or size {quote(name)}{did_you_mean(name, possible)}")
+            names = free_names(text)
+            for one in names:
+                samples.setdefault(one, _sample(text, names, one, possible.get(name)))
+        self.samples = samples
+
+    def _has_sizes(self) -> bool:
+        """Whether the input's sizes are known without ``lets``."""
+        return not set(self.spec.free_dimensions(self.variant)) - set(self.settings)
+
+    def network(self, numbers: Mapping[str, Any]) -> Network:
+        """The network with these numbers for the names in ``lets``."""
+        values = {name: evaluate(text, numbers) for name, text in self.lets.items()}
+        sizes = SIZES.get(len(self.shape), ())
+        settings = {**self.settings, **{name: value for name, value in values.items() if name not in sizes}}
+        if not set(values) & set(sizes):
+            return self.spec.network(self.variant, settings, self.inputs)
+        square = len(set(self.shape[1:])) == 1
+        shape = []
+        for name, size in zip(sizes, self.shape, strict=True):
+            # An image that is square stays square: H alone means both.
+            other = values.get("H") if square and name == "W" else None
+            shape.append(values.get(name, other if other is not None else size))
+        return self.spec.network(self.variant, settings, {**(self.inputs or {}), self.input_name: tuple(shape)})
+
+
+SIZES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
+
+
+def free_names(text: str) -> list[str]:
+    """The names in an expression, in order; `SpecError` if it is none."""
+    try:
+        return list(parse_expression(text).names)
+    except ExpressionError as error:
+        raise SpecError(f"{quote(text)}: {error}") from None
+
+
+def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:
+    """The value of an expression."""
+    try:
+        return parse_expression(text).evaluate(numbers)
+    except ExpressionError as error:
+        raise SpecError(f"{quote(text)}: {error}") from None
+
+
+def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
+    """A value of a name with which the expression is what the spec says, if there is one."""
+    if isinstance(wanted, int) and not isinstance(wanted, bool) and len(names) == 1:
+        with contextlib.suppress(SpecError):  # where it is too large, or cannot be computed
+            for value in range(1, 4097):
+                if evaluate(text, {name: value}) == wanted:
+                    return value
+    return SAMPLE
+
+
+# -- pieces
+
+
+@dataclass
+class InlineSpec:
+    """A few steps on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
+
+    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, or short: `s2` is
+    a stride of 2, `p` padding, `d` dilation, `g` groups. `repeat=L` takes it L times. What a step leaves out is what
+    its operator says (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input is
+    `[C, H, W]`, C being what the first step takes.
+    """
+
+    text: str
+    name: str = ""
+    samples: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.name = self.text
+        self.steps = [_read(part) for part in _split(self.text)]
+        first = next((step.channels[0] for step in self.steps if step.channels), "C")
+        self.start = first
+        texts = [first, *(text for step in self.steps for text in step.expressions())]
+        names = dict.fromkeys(name for text in texts for name in free_names(text))
+        words = {word for step in self.steps for word in step.words()}
+        open_names = [*(name for name in names if name not in words), "H", "W"]
+        counts = {step.arguments["repeat"] for step in self.steps if "repeat" in step.arguments}
+        self.samples = {name: 2 if name in counts else 3 if name == "K" else SAMPLE for name in open_names}
+
+    def network(self, numbers: Mapping[str, Any]) -> Network:
+        """The network with these numbers."""
+        shape: Shape = (evaluate(self.start, numbers), numbers["H"], numbers["W"])
+        inputs = {"input": shape}
+        layers: list[Layer] = []
+        source = "input"
+        for step in self.steps:
+            for _ in range(step.repeat(numbers)):
+                name = f"{step.kind}{len(layers) + 1}"
+                try:
+                    op = registry()[step.kind]([shape], **step.given(numbers, shape))
+                except ShapeError as error:
+                    raise SpecError(f"{quote(step.text)}: {error}") from None
+                layers.append(Layer(name, op, (source,)))
+                source, shape = name, op.output
+        if not layers:
+            raise SpecError(f"{quote(self.text)} has no steps")
+        return Network(self.name, inputs, tuple(layers), (source,))
+
+
+@dataclass
+class PieceStep:
+    """One step of a piece, with expressions in its places."""
+
+    text: str
+    kind: str
+    kernel: list[str]
+    channels: tuple[str, str] | None
+    arguments: dict[str, str]
+
+    def expressions(self) -> list[str]:
+        """Everything in it that is an expression."""
+        return [*self.kernel, *(self.channels or ()), *self.arguments.values()]
+
+    def words(self) -> set[str]:
+        """Words that stand for themselves."""
+        return {word for argument in registry()[self.kind].arguments.values() for word in argument.words}
+
+    def repeat(self, numbers: Mapping[str, Any]) -> int:
+        """How often it is taken."""
+        value = evaluate(self.arguments.get("repeat", "1"), numbers)
+        count = counted(value)
+        if count is None or not 0 <= count <= 1000:
+            raise SpecError(f"repeat takes a whole number from 0 to 1000, not {value}")
+        return count
+
+    def given(self, numbers: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+        """The operator's arguments."""
+        kind = registry()[self.kind]
+        given: dict[str, Any] = {}
+        if self.kernel:
+            values = [evaluate(text, numbers) for text in self.kernel]
+            if "kernel" not in kind.arguments:
+                given[kind.principal() or "value"] = values[0]
+            else:
+                given["kernel"] = values[0] if len(values) == 1 else values
+        if self.channels:
+            taken, made = (evaluate(text, numbers) for text in self.channels)
+            if taken != shape[0]:
+                raise SpecError(f"{quote(self.text)} takes {taken} channels, and is given {shape[0]}")
+            given[next(name for name in ("channels", "features") if name in kind.arguments)] = made
+        for name, text in self.arguments.items():
+            if name != "repeat":
+                words = kind.arguments[name].words if name in kind.arguments else ()
+                given[name] = text if text in words else evaluate(text, numbers)
+        return {**kind.left_out_of_piece(given, len(shape) - 1), **given}
+
+
+def is_piece(text: str) -> bool:
+    """Whether a text is a piece, and not the name of a network."""
+    return "->" in text or "→" in text
+
+
+def _split(text: str) -> list[str]:
+    """The steps: what commas separate, outside parentheses."""
+    parts, depth = [""], 0
+    for one in text:
+        depth += (one in "([") - (one in ")]")
+        if one == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += one
+    return [part.strip() for part in parts if part.strip()]
+
+
+SHORT = {"s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+"""Letters before a number that stand for an argument's name: `conv 3x3 s2 p1`."""
+_SHORT = re.compile(rf"([{''.join(SHORT)}])(\d+)")
+_STEP = re.compile(r"(\w+)\s*(?:\((.*)\)|(.*))$", re.DOTALL)
+
+
+def _read(text: str) -> PieceStep:
+    match = _STEP.match(text)
+    kind = match.group(1) if match else ""
+    if match is None or kind not in registry():
+        raise SpecError(f"there is no operator {quote(kind or text)}{did_you_mean(kind, registry())}")
+    words = [word.strip() for word in match.group(2).split(",")] if match.group(2) is not None else []
+    words = words or re.sub(r" ?(->|→|=) ?", r"\1", " ".join((match.group(3) or "").split())).split()
+    step = PieceStep(text, kind, [], None, {})
+    for word in words:
+        word = word.replace("→", "->").strip()
+        if "->" in word:
+            before, _, after = word.partition("->")
+            if not {"channels", "features"} & set(registry()[kind].arguments):
+                raise SpecError(f"{kind} does not change the channels: {quote(word)}")
+            step.channels = (before, after)
+        elif "=" in word:
+            name, _, value = word.partition("=")
+            if name.strip() not in (*registry()[kind].arguments, "repeat"):
+                hint = did_you_mean(name, registry()[kind].arguments)
+                raise SpecError(f"{kind} has no argument {quote(name)}{hint}")
+            step.arguments[name.strip()] = value.strip()
+        elif (short := _SHORT.fullmatch(word)) and SHORT[short.group(1)] in registry()[kind].arguments:
+            step.arguments[SHORT[short.group(1)]] = short.group(2)
+        elif word and step.kernel:
+            raise SpecError(f"{quote(text)} has two kernels: {quote('x'.join(step.kernel))} and {quote(word)}")
+        elif word:
+            sides = re.split(r"(?<=\w)x(?=\w)", word)
+            step.kernel = sides if re.fullmatch(r"\w+", word) else [word]
+    if len(set(step.kernel)) == 1:
+        step.kernel = step.kernel[:1]
+    return step

@@ -1,0 +1,225 @@
+"""One network of a spec: its parameters and input shapes get values, and its steps are expanded with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archcalc.arithmetic import Shape
+from archcalc.errors import Diagnostic, Overflow, SpecError, TooMany
+from archcalc.language.draft import Flow
+from archcalc.language.expand import Expansion
+from archcalc.language.scope import Scope
+from archcalc.language.source import AnyNode, Scalar, Sequence
+from archcalc.language.source import Mapping as MappingNode
+from archcalc.language.steps import DOTTED, Template, Value
+from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
+from archcalc.network import Network
+from archcalc.words import did_you_mean, quote
+
+if TYPE_CHECKING:
+    from archcalc.language.language import Spec
+    from archcalc.language.variant import Variant
+
+
+class Instance:
+    """A spec with a variant, settings and input shapes: `Spec.network` makes one."""
+
+    def __init__(self, spec: Spec, variant: Variant, settings: Mapping[str, Any], inputs: Mapping[str, Shape]) -> None:
+        self.spec = spec
+        self.variant = variant
+        self.settings = settings
+        self.inputs = inputs
+        """The shapes that replace the spec's own."""
+
+    def network(self) -> Network:
+        """The network; raises `SpecError` with every mistake of the spec's form and of its expansion."""
+        spec = self.spec
+        mistakes: dict[Diagnostic, None] = {mistake: None for error in spec.mistakes for mistake in error.mistakes}
+        try:
+            self._check_settings()
+            variables = self._variables()
+            shapes = self._input_shapes(variables)
+        except SpecError as error:
+            raise SpecError([*mistakes, *error.mistakes]) from None
+        replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
+        plain = is_plain([*self.settings.values(), *shapes.values()])
+        expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
+        expansion.mistakes = mistakes
+        outputs = self._expand(expansion, shapes, variables)
+        if expansion.mistakes:
+            raise SpecError(sorted(expansion.mistakes, key=_position))
+        return Network(
+            name=self.variant.name,
+            inputs=shapes,
+            layers=tuple(expansion.draft.layers),
+            outputs=outputs,
+            sides=expansion.draft.sides,
+            parameters={name: variables[name] for name in spec.params},
+            groups=expansion.draft.groups,
+            about=self.variant.about,
+        )
+
+    # -- values
+
+    def _check_settings(self) -> None:
+        spec = self.spec
+        for name in self.settings:
+            if name not in spec.params and name not in (free := spec.free_dimensions()):
+                hint = did_you_mean(name, [*spec.params, *free])
+                raise SpecError(f"{spec.name} has no parameter {quote(name)}{hint}")
+            try:
+                checked(self.settings[name])
+            except ExpressionError as error:
+                raise SpecError(f"{name}: {error}") from None
+
+    def _variables(self) -> dict[str, Any]:
+        spec, settings = self.spec, self.settings
+        variables: dict[str, Any] = dict(spec.words)
+        for name, value in self.variant.values.items():
+            if name in settings:
+                variables[name] = settings[name]
+            elif value is not None:
+                variables[name] = value.evaluate(variables)
+            else:
+                known = f"; its variants: {', '.join(spec.variants)}" if spec.variants else ""
+                raise SpecError(f"{spec.name} needs a value for {name}: set {name}=…{known}")
+        return variables
+
+    def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
+        spec, given = self.spec, self.inputs
+        named, one = spec.get("inputs"), self.variant.get("input")
+        if named is not None and one is not None:
+            raise named.error("a spec has either input or inputs")
+        nodes: dict[str, AnyNode] = {}
+        if isinstance(named, MappingNode):
+            nodes = {self._input_name(key): node for key, node in named}
+        elif one is not None:
+            nodes = {"input": one}
+        if not nodes:
+            raise spec.root.error("a spec needs its input's shape: input: [channels, height, width]")
+        if set(given) - set(nodes):
+            raise SpecError(
+                f"{spec.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
+            )
+        return {
+            name: self._given_shape(name, node) if name in given else self._shape(node, variables)
+            for name, node in nodes.items()
+        }
+
+    def _given_shape(self, name: str, node: AnyNode) -> Shape:
+        """A shape that replaces the spec's own, of as many sizes."""
+        shape, own = self.inputs[name], node.items if isinstance(node, Sequence) else ()
+        if len(shape) != len(own):
+            sizes = ",".join(Value(size).text for size in own)
+            raise SpecError(
+                f"the input of {self.variant.name} has {len(own)} sizes, {sizes}: --input {','.join(map(str, shape))} "
+                f"gives {len(shape)}"
+            )
+        return shape
+
+    def _input_name(self, key: Scalar) -> str:
+        name = Template(key).fill({})
+        if "." in name:
+            raise key.error(DOTTED)
+        return name
+
+    def _shape(self, node: AnyNode, variables: dict[str, Any]) -> Shape:
+        if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
+            raise node.error("an input is a list of one to four sizes: [channels, height, width]")
+        free = [name for name in self.settings if name not in self.spec.params]
+        known = {**variables, **{name: self.settings[name] for name in free}}
+        shape = []
+        for item in node.items:
+            if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
+                raise item.error(f"{item.text} is left open: give it a value with --set {item.text}=224")
+            size = Value(item).evaluate(known)
+            if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
+                raise item.error(f"a size is a whole number above 0, not {size}")
+            shape.append(size)
+        return tuple(shape)
+
+    # -- expansion
+
+    def _expand(self, expansion: Expansion, shapes: dict[str, Shape], variables: dict[str, Any]) -> tuple[str, ...]:
+        scope = Scope("", None, self._numbered())
+        for name, shape in shapes.items():
+            scope.given[name] = Flow(name, shape)
+            scope.names[name] = self.spec.root.line
+        start = next(iter(scope.given.values()))
+        variables = {**variables, "input": ShapeValue(start.shape)}
+        outputs: tuple[str, ...] = ()
+        try:
+            end = expansion.run(self.spec.steps, start, scope, variables)
+            outputs = self._outputs(expansion, end, shapes)
+            if not expansion.mistakes:
+                self._check_replacements(expansion)
+                self._check_dangling(expansion, outputs)
+                self._check_indices(expansion, shapes)
+        except TooMany:
+            pass
+        except Overflow as overflow:
+            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+        return outputs
+
+    def _numbered(self) -> bool:
+        node = self.spec.get("numbered")
+        return isinstance(node, Scalar) and node.text == "true"
+
+    def _outputs(self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
+        node = self.spec.get("outputs")
+        if node is None:
+            return (end.source,)
+        names = node.items if isinstance(node, Sequence) else [node]
+        whole = not expansion.mistakes
+        found = []
+        for item in names:
+            name = Template(item).fill({})
+            if name in inputs:
+                found.append(name)
+            elif name in expansion.draft.named:
+                found.append(expansion.draft.named[name].flow.source)
+            elif whole:
+                hint = did_you_mean(name, expansion.draft.named)
+                expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
+        return tuple(found)
+
+    def _check_replacements(self, expansion: Expansion) -> None:
+        for path, (key, _) in self.spec.replacements.items():
+            if path not in expansion.replaced:
+                hint = did_you_mean(path, expansion.draft.named)
+                expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
+
+    def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
+        used = {source for layer in expansion.draft.layers for source in layer.inputs}
+        used.update(outputs, expansion.draft.sides.values())
+        if not expansion.draft.layers:
+            expansion.note(self.spec.root.error("this network has no layers"))
+        for layer in expansion.draft.layers:
+            if layer.name not in used:
+                expansion.note(
+                    SpecError(
+                        f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
+                    )
+                )
+
+    def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
+        """An embedding takes indices, which are an input of the network, and nothing else takes that input."""
+        layers = expansion.draft.layers
+        looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
+        if not looked_up:
+            return
+        for layer in layers:
+            for source in layer.inputs:
+                if layer.op.takes_indices and source not in inputs:
+                    said = f"{layer.name} takes indices, an input of the network: not the numbers that {source} gives"
+                elif source in looked_up and not layer.op.takes_indices:
+                    said = f"{layer.name} takes numbers, and {source} is indices for {looked_up[source].name}"
+                else:
+                    continue
+                expansion.note(SpecError(said, layer.place))
+
+
+def _position(mistake: Diagnostic) -> tuple[str, int, int]:
+    place = mistake.place
+    return (place.file, place.line, place.column) if place else ("", -1, -1)

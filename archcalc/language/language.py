@@ -1,0 +1,274 @@
+"""Reading a spec: its head, parameters and variants, its blocks and steps, and what it builds on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from archcalc.arithmetic import Shape
+from archcalc.collection import no_collection
+from archcalc.errors import SpecError
+from archcalc.language.expression import parse_expression
+from archcalc.language.instance import Instance
+from archcalc.language.limits import exceeded, limit
+from archcalc.language.reader import StepParser
+from archcalc.language.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
+from archcalc.language.source import Mapping as MappingNode
+from archcalc.language.steps import Block, Step, Template, Value
+from archcalc.language.values import ExpressionError
+from archcalc.language.variant import ABOUT, Variant
+from archcalc.network import Network
+from archcalc.ops import words
+from archcalc.words import did_you_mean, quote
+
+HEAD = (
+    "name",
+    *ABOUT,
+    "extends",
+    "input",
+    "inputs",
+    "outputs",
+    "params",
+    "variants",
+    "blocks",
+    "numbered",
+    "layers",
+    "replace",
+)
+OF_A_VARIANT = (*ABOUT, "input")
+
+Find = Callable[[str, Document], "tuple[Spec, str | None]"]
+"""How `extends` finds another spec: by its name, seen from a document."""
+
+
+class Spec:
+    """A spec, read but not yet expanded.
+
+    Every mistake of form is in ``mistakes``; `network` raises them together with those that expansion finds.
+    """
+
+    @no_collection()
+    def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
+        self.document = document
+        self.root = parse(document)
+        self.mistakes: list[SpecError] = []
+        self._check_keys(self.root, HEAD, "a spec")
+        self.base: Spec | None = None
+        self._base_variant: MappingNode | None = None
+        self._extend(find, depth)
+        self.params: dict[str, Value | None] = self._all_params()
+        self.variants: dict[str, MappingNode] = self._own_variants()
+        self._read_steps()
+        self.words = {word: word for word in (*words(), *self.blocks)}
+        """What is a word in its expressions, each of which means itself."""
+        self._chosen: dict[str | None, Variant] = {}
+
+    # -- the head
+
+    def get(self, key: str) -> AnyNode | None:
+        """A part of the spec: its own, or that of the spec it extends."""
+        node = self.root.get(key)
+        if node is not None:
+            return node
+        if self._base_variant is not None and key in OF_A_VARIANT and self._base_variant.get(key) is not None:
+            return self._base_variant.get(key)
+        return self.base.get(key) if self.base else None
+
+    @property
+    def name(self) -> str:
+        """The spec's name; that of its file if it gives none."""
+        node = self.root.get("name")
+        if isinstance(node, Scalar) and node.text.isprintable() and 0 < len(node.text) <= 200:
+            return node.text
+        return self.document.path.stem if self.document.path else "network"
+
+    def names(self) -> list[str]:
+        """The names of its networks: its variants, or itself if it has none."""
+        return list(self.variants) or [self.name]
+
+    def variant(self, name: str | None) -> Variant:
+        """A variant by its name; the spec itself for None."""
+        if name not in self._chosen:
+            self._chosen[name] = Variant(self, name)
+        return self._chosen[name]
+
+    def _check_keys(self, node: MappingNode, possible: tuple[str, ...], what: str) -> None:
+        for key, _ in node:
+            if key.text not in possible:
+                hint = did_you_mean(key.text, possible)
+                self.mistakes.append(key.error(f"{what} has no {quote(key.text)}{hint}"))
+
+    def _extend(self, find: Find, depth: int) -> None:
+        node = self.root.get("extends")
+        if node is None:
+            if self.root.get("replace") is not None:
+                self.mistakes.append(
+                    self.root.pairs["replace"][0].error("replace needs extends: there is nothing to replace")
+                )
+            return
+        if not isinstance(node, Scalar):
+            raise node.error("extends takes the name of a spec")
+        if depth >= limit("extends"):
+            raise node.error(exceeded("extends", "specs extend one another in a circle, or too often"))
+        try:
+            self.base, variant = find(node.text, self.document)
+        except SpecError as error:
+            if any(mistake.place for mistake in error.mistakes):
+                raise
+            raise node.error(str(error.mistakes[0].message)) from None
+        if variant is not None:
+            self._base_variant = self.base.variants[variant]
+        if self.root.get("layers") is not None:
+            raise self.root.pairs["layers"][0].error("a spec that extends another changes its layers by replace")
+
+    def _mapping(self, key: str) -> MappingNode | None:
+        node = self.root.get(key)
+        if node is None or is_empty(node):
+            return None
+        if not isinstance(node, MappingNode):
+            raise node.error(f"{key} takes names and values")
+        return node
+
+    def _all_params(self) -> dict[str, Value | None]:
+        params: dict[str, Value | None] = dict(self.base.params) if self.base else {}
+        for key, node in self._base_variant or ():
+            if key.text in params:
+                params[key.text] = Value(node)
+        for key, node in self._mapping("params") or ():
+            self._check_parameter(key)
+            params[key.text] = self._default(node)
+        return params
+
+    def _check_parameter(self, key: Scalar) -> None:
+        if not key.text.isidentifier():
+            raise key.error(f"{quote(key.text)} cannot be used in an expression: a name has letters, digits and _")
+        if key.text in ("input", "i", *OF_A_VARIANT):
+            raise key.error(f"a parameter cannot be called {key.text}: the word has a meaning of its own")
+
+    def _default(self, node: AnyNode) -> Value | None:
+        if isinstance(node, Scalar) and node.text == "required":
+            return None
+        value = Value(node)
+        try:
+            value.check()
+        except SpecError as error:
+            self.mistakes.append(error)
+        return value
+
+    def _own_variants(self) -> dict[str, MappingNode]:
+        variants = {}
+        for key, node in self._mapping("variants") or ():
+            if is_empty(node):
+                node = MappingNode.__new__(MappingNode)
+                node.pairs = {}
+            if not isinstance(node, MappingNode):
+                raise node.error("a variant gives parameters their values")
+            possible = (*self.params, *OF_A_VARIANT)
+            self._check_keys(node, possible, f"the variant {key.text}")
+            variants[key.text] = node
+        return variants
+
+    def _read_steps(self) -> None:
+        specs = list(self._lineage())
+        block_nodes: dict[str, AnyNode] = {}
+        for spec in reversed(specs):
+            block_nodes.update({key.text: node for key, node in spec._mapping("blocks") or ()})
+        reader = StepParser(block_nodes)
+        for name, node in block_nodes.items():
+            if name in reader.operators:
+                self.mistakes.append(node.error(f"the block {name} has the name of an operator"))
+            params = node.get("params") if isinstance(node, MappingNode) else None
+            reader.blocks[name] = [key.text for key, _ in params] if isinstance(params, MappingNode) else []
+        self.blocks: dict[str, Block] = {}
+        for name, node in block_nodes.items():
+            try:
+                self.blocks[name] = self._block(name, node, reader)
+            except SpecError as error:
+                self.mistakes.append(error)
+        self.steps: list[Step] = []
+        layers = self.get("layers")
+        try:
+            if layers is None:
+                raise self.root.error("a spec needs layers: the list of its steps")
+            self.steps = reader.steps(layers, self.root)
+        except SpecError as error:
+            self.mistakes.append(error)
+        self.replacements: dict[str, tuple[AnyNode, list[Step]]] = {}
+        for spec in specs:
+            for key, node in spec._mapping("replace") or ():
+                self.replacements.setdefault(key.text, (key, self._replacement(node, reader)))
+        self.step_names = reader.names
+        self.mistakes += reader.mistakes
+
+    def _lineage(self) -> Iterator[Spec]:
+        spec: Spec | None = self
+        while spec is not None:
+            yield spec
+            spec = spec.base
+
+    def _replacement(self, node: AnyNode, reader: StepParser) -> list[Step]:
+        if isinstance(node, Sequence):
+            return reader.steps(node, node)
+        if is_empty(node):
+            return []
+        try:
+            return [reader.step(node)]
+        except SpecError as error:
+            self.mistakes.append(error)
+            return []
+
+    def _block(self, name: str, node: AnyNode, reader: StepParser) -> Block:
+        if not isinstance(node, MappingNode):
+            raise node.error("a block has layers, and may have params and inputs")
+        self._check_keys(node, ("params", "inputs", "layers", "numbered"), f"the block {name}")
+        params: dict[str, Value | None] = {}
+        given = node.get("params")
+        if isinstance(given, MappingNode):
+            for key, value in given:
+                self._check_parameter(key)
+                params[key.text] = self._default(value)
+        elif given is not None and not is_empty(given):
+            raise given.error("params takes names and their defaults; required where there is none")
+        inputs = ["input"]
+        if node.get("inputs") is not None:
+            inputs = [Template(item).node.text for item in getattr(node.get("inputs"), "items", [])]
+            if not inputs:
+                raise node.pairs["inputs"][0].error("inputs takes a list of names")
+        steps = reader.steps(node.get("layers"), node)
+        return Block(name, node, params, inputs, steps, reader.flag(node, "numbered"))
+
+    def free_dimensions(self, variant: str | None = None) -> list[str]:
+        """The names in the input's shape that are no parameters: they are set when computing."""
+        node = self.variant(variant).get("input")
+        named = self.get("inputs")
+        shapes = [shape for _, shape in named] if isinstance(named, MappingNode) else [node]
+        found: dict[str, None] = {}
+        for shape in shapes:
+            for item in shape.items if isinstance(shape, Sequence) else []:
+                if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in self.params:
+                    found[item.text] = None
+        return list(found)
+
+    @no_collection()
+    def network(
+        self,
+        variant: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Shape] | None = None,
+    ) -> Network:
+        """The network with these settings; ``inputs`` replaces the spec's own input shapes.
+
+        Raises `SpecError` with every mistake that was found.
+        """
+        return Instance(self, self.variant(variant), settings or {}, inputs or {}).network()
+
+
+def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
+    """`NAME=EXPRESSION` of a command line."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecError(f"a setting is NAME=VALUE, not {quote(text)}")
+    try:
+        return name.strip(), parse_expression(value).evaluate(spec.words)
+    except ExpressionError as error:
+        raise SpecError(f"in the setting {quote(text)}: {error}") from None

@@ -1,0 +1,100 @@
+"""What names mean: those that steps are given, and those that `from` and `share` look for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.language.draft import Flow, GraphBuilder, Named
+from archcalc.language.scope import Scope
+from archcalc.language.steps import Apply, Group, SharedStep, Step, Template
+from archcalc.language.values import ShapeValue
+from archcalc.words import did_you_mean, quote
+
+EDGE_WORK = 10
+"""What looking a name up counts as: everything later walks along the edge that it makes."""
+
+
+class Names:
+    """The names of one expansion: those of its draft, seen from scopes."""
+
+    def __init__(self, draft: GraphBuilder, step_names: set[str]) -> None:
+        self.draft = draft
+        self.step_names = step_names
+        """All names that the spec gives to steps, wherever."""
+        self._unknown: dict[int, str] = {}
+        """What is said of templates that name no step: looked for once, however often they are filled."""
+
+    def naming(
+        self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
+    ) -> tuple[Scope, str]:
+        """The scope of one turn of a step, and its name with the path before it."""
+        if step.name is None:
+            word = "" if turn is not None else _word(step)
+            return scope, scope.path + scope.next_name(word, step)
+        if not step.name.fixed:
+            self.draft.work += step.name.weight
+            variables["input"] = ShapeValue(flow.shape)
+        name = step.name.fill(variables)
+        if turn is None or not step.name.fixed:
+            return scope, scope.path + scope.take(name, step)
+        loop = name, id(step.node)
+        if turn == 0 or loop not in scope.loops:  # `when` may have left out the first turns
+            path = scope.path + scope.take(name, step)
+            self.draft.groups[path] = ""
+            scope.loops[loop] = scope.inner(path, numbered=False)
+        inner = scope.loops[loop]
+        return inner, inner.path + inner.next_name("", step)
+
+    def leave_out(self, step: Step, flow: Flow, path: str, variables: dict[str, Any], turn: int | None = None) -> None:
+        """Let the name of a step that is left out, and those of the steps in it, mean what passes in its place.
+
+        Another step may have the name: of steps that are alternatives, it means the one that is there.
+        """
+        self.draft.taken += 1
+        if step.name is not None:
+            if step.name.fixed and turn is not None:
+                return
+            path += step.name.fill(variables)
+            self.draft.named.setdefault(path, Named(flow, step, variables, 0, 0, "left out"))
+            path += "."
+        for inner in step.steps if isinstance(step, Group) else ():
+            if inner.name is None or inner.name.fixed:
+                self.leave_out(inner, flow, path, variables)
+
+    def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
+        """The flow that `from` names."""
+        self.draft.work += EDGE_WORK + template.weight
+        variables["input"] = ShapeValue(flow.shape)
+        name, scopes = scope.seen(template.fill(variables))
+        for one in scopes:
+            if name in one.given:
+                return one.given[name]
+        return self.lookup(template, scope, variables).flow
+
+    def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
+        """The earlier step that a name means, seen from a scope."""
+        name, scopes = scope.seen(template.fill(variables))
+        for one in scopes:
+            found = self.draft.named.get(one.path + name)
+            if found is not None:
+                return found
+        if id(template) not in self._unknown:
+            self._unknown[id(template)] = self._no_step(name, scope)
+        raise template.node.error(self._unknown[id(template)])
+
+    def _no_step(self, name: str, scope: Scope) -> str:
+        """That a name means no step, and which one was probably meant."""
+        if name in self.step_names:
+            return f"the step {quote(name)} is not before this one, or inside another block or group"
+        seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
+        given = [name for one in scope.outward() for name in one.given]
+        return f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}"
+
+
+def _word(step: Step) -> str:
+    """What a step without a name is called, before its number."""
+    if isinstance(step, Apply):
+        return step.head
+    if isinstance(step, SharedStep):
+        return step.target.node.text.rpartition(".")[2]
+    return "side"

@@ -1,0 +1,285 @@
+"""Reading steps: what each node of a list of steps is, and the mistakes of its form.
+
+Every node is read once, however often its block or loop is expanded, so mistakes of form are found also where nothing
+is expanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dictionary
+from typing import Any
+
+from archcalc.errors import SpecError
+from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.language.steps import (
+    DOTTED,
+    MODIFIERS,
+    SPECIAL_HEADS,
+    Apply,
+    Group,
+    SharedStep,
+    SideOutput,
+    Step,
+    Template,
+    Value,
+)
+from archcalc.language.synonyms import argument_hint, operator_hint
+from archcalc.ops import registry
+from archcalc.ops.operator import Operator
+from archcalc.words import quote
+
+
+class StepParser:
+    """Reads steps, and collects the mistakes of their form."""
+
+    def __init__(self, block_names: Dictionary[str, Any]) -> None:
+        self.operators = registry()
+        self.blocks: dict[str, list[str]] = {}
+        self.block_names = block_names
+        self.mistakes: list[SpecError] = []
+        self.names: set[str] = set()
+        self._read: dict[int, list[Step]] = {}
+
+    def steps(self, node: AnyNode | None, where: AnyNode) -> list[Step]:
+        """The steps of a list. A list that an alias repeats is read once."""
+        if node is None or is_empty(node):
+            raise where.error("a list of steps is expected here")
+        if not isinstance(node, Sequence):
+            raise node.error("a list of steps is expected here: each on a line of its own, after `- `")
+        if id(node) not in self._read:
+            self._read[id(node)] = result = []
+            for item in node.items:
+                try:
+                    result.append(self.step(item))
+                except SpecError as error:
+                    self.mistakes.append(error)
+        return self._read[id(node)]
+
+    def step(self, node: AnyNode) -> Step:
+        """One step."""
+        if isinstance(node, Sequence):
+            raise node.error("a step is an operator, a block or a group, and this is a list")
+        if isinstance(node, Scalar):
+            self._known_head(node)
+            return Apply(node, head=node.text)
+        heads = self._heads(node)
+        if len(heads) != 1:
+            raise self._wrong_heads(node, heads)
+        key, value = node.pairs[heads[0]]
+        head = key.text
+        if head == "layers":
+            step: Step = Group(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            extra = {"numbered"}
+        elif head == "side":
+            step = SideOutput(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            extra = {"numbered"}
+        elif head == "share":
+            step = SharedStep(node, target=Template(value))
+            extra = set()
+        elif head == "use" or head in self.operators or head in self.block_names:
+            step = self._apply(node, key, value)
+            extra = set(step.arguments)
+        else:
+            step = Group(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            step.name = Template(key)
+            self.names.add(head)
+            extra = {"numbered"}
+        self._modifiers(node, step, extra | {head}, head)
+        return step
+
+    # -- heads
+
+    def _heads(self, node: Mapping) -> list[str]:
+        """The keys that could be the step's head. An argument may be called like an operator (`dropout: 0.1`)."""
+        keys = [key for key in node.pairs if key not in MODIFIERS]
+        heads = [key for key in keys if key in SPECIAL_HEADS or key in self.operators or key in self.block_names]
+        if len(keys) > 1 and isinstance(node.get("layers"), Scalar):  # `layers: 2` is somebody's argument
+            heads = [key for key in heads if key != "layers"]
+        if len(heads) > 1:
+            fitting = [head for head in heads if set(keys) - {head} <= set(self._argument_names(head))]
+            heads = fitting if len(fitting) == 1 else heads
+        if not heads:
+            heads = [key for key in keys if self._are_steps(node.get(key))]
+        if heads and not self._may_stand_beside(keys[0], heads[0]):
+            return []
+        return heads
+
+    def _are_steps(self, node: AnyNode | None) -> bool:
+        """Whether this can be a group's list of steps: none of its items is a number or a list."""
+        return isinstance(node, Sequence) and not any(
+            isinstance(item, Sequence) or (isinstance(item, Scalar) and not item.text.isidentifier())
+            for item in node.items
+        )
+
+    def _may_stand_beside(self, first: str, head: str) -> bool:
+        """Whether the first key is the head, or an argument of it, be it misspelled: else an unknown operator."""
+        if head not in self.operators or first == head:
+            return True
+        return "did you mean" in argument_hint(first, [*self._argument_names(head), *MODIFIERS])
+
+    def _argument_names(self, head: str) -> list[str]:
+        if head in self.operators:
+            return list(self.operators[head].arguments)
+        return list(self.blocks.get(head, ()))
+
+    def _possible_heads(self) -> list[str]:
+        return [*self.operators, *self.block_names, *SPECIAL_HEADS]
+
+    def _wrong_heads(self, node: Mapping, heads: list[str]) -> SpecError:
+        if len(heads) > 1:
+            key = node.pairs[heads[1]][0]
+            words = " and ".join(quote(head) for head in heads)
+            return key.error(f"a step has one operator, block or group, and this has {words}")
+        keys = [key for key, _ in node if key.text not in MODIFIERS]
+        if not keys:
+            return node.error("a step needs an operator, a block or a group beside its name")
+        arguments = {name for operator in self.operators.values() for name in operator.arguments}
+        return self._unknown_head(next((key for key in keys if key.text not in arguments), keys[0]))
+
+    def _unknown_head(self, key: Scalar) -> SpecError:
+        if key.text in MODIFIERS:
+            return key.error(f"a step needs an operator, a block or a group beside {key.text}")
+        hint = operator_hint(key.text, self._possible_heads())
+        return key.error(f"there is no operator or block {quote(key.text)}{hint}")
+
+    def _known_head(self, node: Scalar) -> None:
+        if node.text not in self.operators and node.text not in self.block_names:
+            raise self._unknown_head(node)
+
+    # -- parts
+
+    def _apply(self, node: Mapping, key: Scalar, value: AnyNode) -> Apply:
+        step = Apply(node, head=key.text)
+        operator = self.operators.get(key.text)
+        if operator is None or not operator.joins:
+            self._check_no_group(key, value)
+        if key.text == "use":
+            step.use, step.head = Value(value), ""
+            step.use.check()
+        elif operator is not None and operator.joins:
+            if not is_empty(value):
+                step.branches = self._branches(value)
+        elif not is_empty(value):
+            if operator is not None and operator.principal() is None:
+                raise key.error(_takes_no_value(operator))
+            step.principal = Value(value)
+            step.keys[""] = key
+        self._arguments(node, step, operator)
+        if step.principal is not None:
+            self._check_value(step.principal, self._words(operator, None))
+        return step
+
+    def _check_no_group(self, key: Scalar, value: AnyNode) -> None:
+        """State that this is no group whose name is that of an operator or a block."""
+        what = "an operator" if key.text in self.operators else "a block"
+        for item in value.items if isinstance(value, Sequence) else ():
+            word = isinstance(item, Scalar) and what == "an operator" and item.text in self.operators
+            if word or isinstance(item, Mapping):
+                raise key.error(f"{key.text} is {what}: a group of that name is {{name: {key.text}, layers: [...]}}")
+
+    def _arguments(self, node: Mapping, step: Apply, operator: type[Operator] | None) -> None:
+        possible = self._argument_names(step.head)
+        for key, value in node:
+            if key.text in MODIFIERS or key.text == (step.head or "use"):
+                continue
+            if step.use is None and key.text not in possible:
+                hint = argument_hint(key.text, [*possible, *MODIFIERS])
+                self.mistakes.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
+                step.broken = True
+                continue
+            step.keys[key.text] = key
+            step.arguments[key.text] = Value(value)
+            self._check_value(step.arguments[key.text], self._words(operator, key.text))
+
+    def _words(self, operator: type[Operator] | None, argument: str | None) -> tuple[str, ...]:
+        if operator is None:
+            return ()
+        name = argument or operator.principal()
+        return operator.arguments[name].words if name in operator.arguments else ()
+
+    def _check_value(self, value: Value, words: tuple[str, ...]) -> None:
+        try:
+            if value.text not in words:
+                value.check()
+        except SpecError as error:
+            self.mistakes.append(error)
+
+    def _branches(self, node: AnyNode) -> list[Step]:
+        if not isinstance(node, Sequence):
+            raise node.error(
+                "branches are a list: each a list of steps, a named group or a step; [] is the input itself"
+            )
+        branches: list[Step] = []
+        for item in node.items:
+            try:
+                if isinstance(item, Sequence):
+                    branches.append(Group(item, steps=self.steps(item, item)))
+                else:
+                    branches.append(self.step(item))
+            except SpecError as error:
+                self.mistakes.append(error)
+        return branches
+
+    def flag(self, node: Mapping, key: str) -> bool:
+        """Whether a key says true; false where it is not given."""
+        value = node.get(key)
+        if value is None:
+            return False
+        if isinstance(value, Scalar) and value.text in ("true", "false"):
+            return value.text == "true"
+        raise value.error(f"{key} is true or false")
+
+    def _modifiers(self, node: Mapping, step: Step, others: set[str], head: str) -> None:
+        for key, value in node:
+            if key.text in others:
+                continue
+            if key.text == "name":
+                step.name = self._name(step, value)
+            elif key.text == "from":
+                items = value.items if isinstance(value, Sequence) else [value]
+                step.sources = [Template(item) for item in items]
+            elif key.text in ("when", "repeat"):
+                modifier = Value(value)
+                setattr(step, key.text, modifier)
+                self._check_value(modifier, ())
+            elif key.text == "for":
+                step.loop = self._loop(value)
+            elif key.text == "train":
+                step.train = self.flag(node, "train")
+                if not step.train:
+                    raise value.error(
+                        "train: false changes nothing: train: true marks a step that exists only in training, "
+                        "and every weight counts as trained"
+                    )
+            elif not isinstance(step, Apply):
+                hint = argument_hint(key.text, [*MODIFIERS, "numbered"])
+                self.mistakes.append(key.error(f"beside {quote(head)} there is no place for {quote(key.text)}{hint}"))
+
+    def _name(self, step: Step, value: AnyNode) -> Template:
+        if step.name is not None:
+            raise value.error(f"this group is named twice: {quote(step.name.node.text)} and {quote(Value(value).text)}")
+        template = Template(value)
+        if template.fixed:
+            if "." in template.node.text:
+                raise value.error(DOTTED)
+            self.names.add(template.node.text)
+        return template
+
+    def _loop(self, node: AnyNode) -> dict[str, Value]:
+        if not isinstance(node, Mapping) or not node.pairs:
+            raise node.error("for takes names and lists, such as {width: [64, 128], depth: depths}")
+        loop = {}
+        for key, value in node:
+            if not key.text.isidentifier():
+                raise key.error(f"{quote(key.text)} cannot be used in an expression: a name has letters, digits and _")
+            loop[key.text] = Value(value)
+            self._check_value(loop[key.text], ())
+        return loop
+
+
+def _takes_no_value(operator: type[Operator]) -> str:
+    """That an operator has no value of its own, and what can be written instead."""
+    if not operator.arguments:
+        return f"{operator.kind} takes no value: write it as a word of its own"
+    named = f"{{{operator.kind}, {next(iter(operator.arguments))}: …}}"
+    return f"{operator.kind} takes no value, its sizes are its input's: write {operator.kind}, or {named}"

@@ -1,0 +1,337 @@
+"""JSON Schema (draft 2020-12) of specs, for editors: made from the operators' own declarations.
+
+The schema says what the *form* of a spec is: which keys may stand where, and of which type a value is that is written
+out. What needs a number to be known is not form: whether sizes fit, names that are looked up, and what an expression
+evaluates to; wherever a value is expected, an expression (any text) may stand.
+
+A schema cannot know the blocks that a document itself names. The general one takes any unknown head for a block; that
+of one spec knows its blocks, parameters and variants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from archcalc.language.language import OF_A_VARIANT, Spec
+from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
+from archcalc.language.variant import ABOUT
+from archcalc.ops import registry
+from archcalc.ops.arguments import Argument
+from archcalc.ops.operator import Operator
+
+Schema = dict[str, Any]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+IDENTIFIER = "^[A-Za-z_\\u0080-\\uffff][A-Za-z0-9_\\u0080-\\uffff]*$"
+EXPRESSION: Schema = {"$ref": "#/$defs/expression"}
+VALUE: Schema = {"$ref": "#/$defs/value"}
+STEP: Schema = {"$ref": "#/$defs/step"}
+STEPS: Schema = {"$ref": "#/$defs/steps"}
+NAME: Schema = {"$ref": "#/$defs/name"}
+WORD: Schema = {"type": ["string", "number", "boolean"]}
+NOTHING: Schema = {"type": "null"}
+
+MODIFIER_SCHEMAS: dict[str, Schema] = {
+    "name": {"$ref": "#/$defs/own_name"},
+    "from": {
+        "description": "The earlier step, or steps, whose output it takes instead of the previous one's.",
+        "anyOf": [NAME, {"type": "array", "items": NAME}],
+    },
+    "when": {
+        "description": "Whether the step is there: true, false or an expression.",
+        "anyOf": [{"type": "boolean"}, EXPRESSION],
+    },
+    "repeat": {
+        "description": "How often the step stands here; i counts from 0.",
+        "anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION],
+    },
+    "for": {
+        "description": "Names and lists of one length, walked side by side; i counts from 0.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"pattern": IDENTIFIER},
+        "additionalProperties": {"anyOf": [{"type": "array", "items": VALUE}, EXPRESSION]},
+    },
+    "train": {"description": "That it exists only in training.", "const": True},
+}
+"""What may stand beside any head."""
+
+NUMBERED: Schema = {"description": "Name the steps by their position: 0, 1, …", "type": "boolean"}
+SHAPE: Schema = {
+    "description": "Sizes without the batch: [channels, height, width].",
+    "type": "array",
+    "minItems": 1,
+    "maxItems": 4,
+    "items": {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]},
+}
+
+
+def spec_schema(spec: Spec | None = None) -> Schema:
+    """The schema of any spec, or of one spec with its own blocks."""
+    blocks = None if spec is None else spec.blocks
+    definitions: dict[str, Schema] = {
+        "expression": {"description": "An expression over parameters, loop variables and input.", "type": "string"},
+        "value": {
+            "anyOf": [{"type": ["string", "number", "boolean", "null"]}, {"type": "array", "items": VALUE}],
+        },
+        "name": {**WORD, "minLength": 1},
+        "own_name": {
+            "description": "The step's name; expressions stand in braces: layer{stage}.",
+            "anyOf": [
+                {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^.]*$"},
+                {"type": "string", "pattern": "[{].*[}]"},
+                {"type": ["integer", "boolean"]},
+            ],
+        },
+        "steps": {"description": "Steps, each taking the output of the one before it.", "type": "array", "items": STEP},
+        "branches": {
+            "type": "array",
+            "minItems": 1,
+            "items": {"anyOf": [STEPS, STEP]},
+        },
+        **{f"operator_{kind}": operator_schema(operator) for kind, operator in registry().items()},
+        **{f"special_{name}": schema for name, schema in _special().items()},
+        **{f"block_{name}": block_schema(block) for name, block in (blocks or {}).items()},
+        "group": _group(list(blocks or {})),
+    }
+    if blocks is None:
+        definitions["any_block"] = _any_block()
+    heads = [name for name in definitions if name.startswith(("operator_", "special_", "block_", "any_block", "group"))]
+    definitions["step"] = {"anyOf": [_bare(blocks), *({"$ref": f"#/$defs/{name}"} for name in heads)]}
+    title = "A network for archcalc" if spec is None else f"The network {spec.name}"
+    return {"$schema": DIALECT, "title": title, **_root(spec), "$defs": definitions}
+
+
+# -- steps
+
+
+def operator_schema(operator: type[Operator]) -> Schema:
+    """A step whose head is the operator."""
+    arguments = operator.arguments
+    required = [name for name, argument in arguments.items() if argument.required]
+    principal = operator.principal()
+    if operator.joins:
+        value: Schema = {"anyOf": [NOTHING, {"$ref": "#/$defs/branches"}]}
+    elif principal is None:
+        value = NOTHING
+    else:
+        value = {"anyOf": [NOTHING, *_options(_literal(arguments[principal]))]}
+    head = {"description": _summary(operator), **value}
+    properties = {name: argument_schema(argument) for name, argument in arguments.items() if name != operator.kind}
+    principal = None if operator.joins else principal
+    return _step(operator.kind, head, properties, required, principal) | {"description": _summary(operator)}
+
+
+def argument_schema(argument: Argument) -> Schema:
+    """The values that an argument takes, written out or as an expression."""
+    schema: Schema = {"description": argument.doc, "anyOf": _options(_literal(argument))}
+    if isinstance(argument.default, (bool, int, float, str)):
+        schema["default"] = argument.default
+    return schema
+
+
+def block_schema(block: Block) -> Schema:
+    """A step whose head is a block."""
+    required = [name for name, default in block.params.items() if default is None]
+    properties: dict[str, Schema] = {name: dict(VALUE) for name in block.params if name != block.name}
+    value = VALUE if block.params else NOTHING
+    head = {"description": f"The block {block.name}.", **value}
+    return _step(block.name, head, properties, required, next(iter(block.params), None))
+
+
+def _step(
+    head: str, value: Schema, properties: Mapping[str, Schema], required: Iterable[str], principal: str | None
+) -> Schema:
+    """A mapping with one head. Its principal argument is the head's value or stands beside it, never both."""
+    schema: Schema = {
+        "type": "object",
+        "required": [head, *(name for name in required if name != principal)],
+        "properties": {head: value, **properties, **MODIFIER_SCHEMAS},
+        "additionalProperties": False,
+    }
+    if principal is not None and principal != head:
+        by_value = {"properties": {head: {"not": NOTHING}, principal: False}}
+        by_name: Schema = {"properties": {head: NOTHING}}
+        if principal in required:
+            by_name["required"] = [principal]
+        schema["anyOf"] = [by_value, by_name]
+    elif principal is not None and principal in required:
+        schema["properties"][head] = {"allOf": [value, {"not": NOTHING}]}
+    return schema
+
+
+def _special() -> dict[str, Schema]:
+    """Heads that are no operators."""
+    values: dict[str, Schema] = {
+        "layers": {**STEPS, "description": "Steps that belong together."},
+        "side": {**STEPS, "description": "Steps that leave the main path, such as an auxiliary classifier."},
+        "share": {**NAME, "description": "An earlier step once more, with the same weights."},
+        "use": {**EXPRESSION, "description": "The name of a block or operator, as an expression."},
+    }
+    found = {}
+    for name, value in values.items():
+        extra = {"numbered": NUMBERED} if name in ("layers", "side") else {}
+        found[name] = _step(name, value, extra, (), None)
+    taken = [*registry(), *(name for name in SPECIAL_HEADS if name != "use")]
+    found["use"]["additionalProperties"] = VALUE
+    found["use"]["propertyNames"] = {"not": {"enum": taken}}
+    return found
+
+
+def _heads(blocks: Iterable[str] = ()) -> list[str]:
+    return [*registry(), *SPECIAL_HEADS, *blocks]
+
+
+def _group(blocks: list[str]) -> Schema:
+    """A named group: one key of the user's own, and its list of steps."""
+    beside: dict[str, Schema] = {key: schema for key, schema in MODIFIER_SCHEMAS.items() if key != "name"}
+    return {
+        "description": "A named group of steps.",
+        "type": "object",
+        "properties": {**beside, "numbered": NUMBERED},
+        "propertyNames": {"not": {"enum": ["name", *_heads(blocks)]}},
+        "additionalProperties": STEPS,
+        "minProperties": 1,
+        "not": _only([*beside, "numbered"]),
+    }
+
+
+def _any_block() -> Schema:
+    """A step whose head is a block that this schema does not know."""
+    return {
+        "description": "A block of the spec's own, with its parameters.",
+        "type": "object",
+        "properties": dict(MODIFIER_SCHEMAS),
+        "propertyNames": {"not": {"enum": _heads()}},
+        "additionalProperties": VALUE,
+        "not": _only(MODIFIERS),
+    }
+
+
+def _only(names: Iterable[str]) -> Schema:
+    return {"propertyNames": {"enum": list(names)}}
+
+
+def _bare(blocks: Mapping[str, Block] | None) -> Schema:
+    """A step that is a word: an operator or a block that needs no argument."""
+    operators = [
+        kind
+        for kind, operator in registry().items()
+        if not any(argument.required for argument in operator.arguments.values())
+    ]
+    if blocks is None:
+        return {"anyOf": [{"enum": operators}, {"type": "string", "not": {"enum": list(registry())}}]}
+    return {"enum": operators + [name for name, block in blocks.items() if None not in block.params.values()]}
+
+
+# -- values
+
+
+def _literal(argument: Argument) -> Schema:
+    schema: Schema = argument.type.schema()
+    return schema
+
+
+def _options(literal: Schema) -> list[Schema]:
+    """The forms of a value: as it is written out, each item possibly an expression; or an expression."""
+    forms = literal["anyOf"] if set(literal) == {"anyOf"} else [literal]
+    return [*(_with_expressions(form) for form in forms if form is not EXPRESSION), EXPRESSION]
+
+
+def _with_expressions(form: Schema) -> Schema:
+    if set(form) == {"anyOf"}:
+        return {"anyOf": _options(form)}
+    return {**form, "items": {"anyOf": _options(form["items"])}} if form.get("type") == "array" else form
+
+
+def _summary(operator: type[Operator]) -> str:
+    return " ".join((operator.__doc__ or "").split("\n\n")[0].replace("``", "`").split())
+
+
+# -- the document
+
+
+def _root(spec: Spec | None) -> Schema:
+    about = {key: {"description": f"The network's {key}.", **WORD} for key in ABOUT}
+    taken = ["input", "i", *OF_A_VARIANT]
+    params: Schema = {
+        "description": "The network's own parameters with their defaults; required where there is none.",
+        "type": ["object", "null"],
+        "propertyNames": {"pattern": IDENTIFIER, "not": {"enum": taken}},
+        "additionalProperties": VALUE,
+    }
+    variant: Schema = {
+        "type": ["object", "null"],
+        "properties": {**about, "input": SHAPE},
+        "additionalProperties": VALUE if spec is None else False,
+    }
+    if spec is not None:
+        variant["properties"] |= dict.fromkeys(spec.params, VALUE)
+    properties: dict[str, Schema] = {
+        "name": {"description": "The network's name.", **WORD},
+        **about,
+        "extends": {"description": "The spec that this one starts from: a bundled name or a file.", **WORD},
+        "input": SHAPE,
+        "inputs": {
+            "description": "Each of several inputs with its shape.",
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": SHAPE,
+        },
+        "outputs": {
+            "description": "The steps whose outputs are the network's; the last if not given.",
+            "anyOf": [NAME, {"type": "array", "items": NAME}],
+        },
+        "params": params,
+        "variants": {
+            "description": "Named settings of the parameters.",
+            "type": ["object", "null"],
+            "additionalProperties": variant,
+        },
+        "blocks": {
+            "description": "Named pieces with parameters, used like operators.",
+            "type": ["object", "null"],
+            "propertyNames": {"not": {"enum": list(registry())}},
+            "additionalProperties": _block_definition(params),
+        },
+        "numbered": NUMBERED,
+        "layers": STEPS,
+        "replace": {
+            "description": "Steps of the spec that this one extends, with what stands in their place.",
+            "type": ["object", "null"],
+            "additionalProperties": {"anyOf": [STEPS, STEP, NOTHING]},
+        },
+    }
+    return {
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+        "not": {"required": ["input", "inputs"]},
+        "if": {"required": ["extends"]},
+        "then": {"properties": {"layers": False}},
+        "else": {
+            "required": ["layers"],
+            "anyOf": [{"required": ["input"]}, {"required": ["inputs"]}, {"required": ["variants"]}],
+            "properties": {"replace": False},
+        },
+    }
+
+
+def _block_definition(params: Schema) -> Schema:
+    return {
+        "type": "object",
+        "required": ["layers"],
+        "properties": {
+            "params": {**params, "description": "The block's parameters with their defaults, or required."},
+            "inputs": {
+                "description": "What its inputs are called, if there are several.",
+                "type": "array",
+                "minItems": 1,
+                "items": NAME,
+            },
+            "layers": STEPS,
+            "numbered": NUMBERED,
+        },
+        "additionalProperties": False,
+    }

@@ -1,0 +1,300 @@
+"""The form of a step: what its node says, before any number is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence as Series
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archcalc.errors import SpecError
+from archcalc.language.expression import Expression, Variables, parse_expression
+from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.language.synonyms import argument_hint
+from archcalc.language.values import ExpressionError, checked
+from archcalc.ops.operator import Operator
+from archcalc.words import quote
+
+MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
+DOTTED = "a name has no dot: dots join the names of groups and steps"
+SPECIAL_HEADS = ("layers", "side", "share", "use")
+
+
+class Value:
+    """A value in a spec: an expression, or a list of values."""
+
+    __slots__ = ("asks_input", "constant", "expression", "items", "may_be_text", "node", "weight")
+
+    def __init__(self, node: AnyNode, in_list: bool = False) -> None:
+        self.node = node
+        self.may_be_text = in_list and isinstance(node, Scalar) and node.quoted
+        """Whether it stands in quotes in a list: it is a text where it is no expression over what is known."""
+        self.expression: Expression | None = None
+        self.weight = 1
+        """A bound of the cost of evaluating it, once it is parsed."""
+        self.asks_input = True
+        """Whether it asks for the shape that its step is given; once it is parsed."""
+        self.constant: Any = None
+        """Its value where that is always the same, once it is parsed; None where it is not."""
+        self.items: list[Value] = []
+        if isinstance(node, Sequence):
+            self.items = [Value(item, in_list=True) for item in node.items]
+        elif isinstance(node, Mapping):
+            raise node.error("a number, an expression or a list is expected here, and this is a mapping")
+
+    @property
+    def text(self) -> str:
+        return self.node.text if isinstance(self.node, Scalar) else ""
+
+    def check(self) -> None:
+        """Parse it now, so that its mistakes of form are found although it is never evaluated."""
+        for item in self.items:
+            item.check()
+        if isinstance(self.node, Scalar):
+            if not self._is_text():
+                self._parse(self.node)
+        else:
+            self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
+            self.asks_input = any(item.asks_input for item in self.items)
+
+    def _parse(self, node: Scalar) -> Expression:
+        if self.expression is None:
+            try:
+                self.expression = parse_expression(node.text)
+            except ExpressionError as error:
+                raise located(node, error) from None
+            self.weight = self.expression.weight
+            self.asks_input = "input" in self.expression.names
+            self.constant = self.expression.constant
+        return self.expression
+
+    def _is_text(self) -> bool:
+        """Whether it is no expression, and may be a text; then that is its value."""
+        if self.may_be_text and self.expression is None:
+            try:
+                parse_expression(self.text)
+            except ExpressionError:
+                self.constant = self.text
+                return True
+        return False
+
+    def with_words(self, words: Series[str]) -> Value:
+        """This value where a text that is one of ``words`` stands for itself."""
+        if not words or (self.text not in words and not self.items):
+            return self
+        value = Value(self.node)
+        value.weight, value.asks_input = self.weight, self.asks_input
+        value.items = [item.with_words(words) for item in self.items]
+        value.constant = self.text or None
+        return value
+
+    def evaluate(self, variables: Variables) -> Any:
+        """The value."""
+        if self.constant is not None:
+            return self.constant
+        node = self.node
+        if not isinstance(node, Scalar):
+            return self._list(node, variables)
+        if self._is_text():
+            return node.text
+        expression = self.expression or self._parse(node)
+        if self.may_be_text and not all(name in variables for name in expression.names):
+            return node.text
+        try:
+            return expression.evaluate(variables)
+        except ExpressionError as error:
+            raise located(node, error) from None
+
+    def _list(self, node: AnyNode, variables: Variables) -> Any:
+        values = [item.evaluate(variables) for item in self.items]
+        try:
+            return checked(values)
+        except ExpressionError as error:
+            raise node.error(str(error)) from None
+
+
+def located(node: Scalar, error: ExpressionError) -> SpecError:
+    """An expression's error, at its place in the document."""
+    if "\n" in node.text or node.end < 0:
+        return node.error(str(error))
+    return SpecError(str(error), node.place.shifted(error.offset + int(node.quoted), error.length))
+
+
+class Template:
+    """A name that may hold expressions in braces: `layer{stage}`."""
+
+    __slots__ = ("_name", "node", "parts", "weight")
+
+    def __init__(self, node: AnyNode) -> None:
+        if not isinstance(node, Scalar) or (is_empty(node) and not node.quoted):
+            raise node.error("a name is expected here")
+        self.node = node
+        self.parts: list[str | Expression] = []
+        self.weight = 0
+        """A bound of the cost of filling it."""
+        rest = node.text
+        while "{" in rest:
+            before, _, rest = rest.partition("{")
+            inside, closed, rest = rest.partition("}")
+            if not closed:
+                raise node.error(f"the brace in the name {quote(node.text)} is never closed")
+            try:
+                expression = parse_expression(inside)
+            except ExpressionError as error:
+                raise node.error(str(error)) from None
+            self.parts += [before, expression]
+            self.weight += expression.weight
+        self.parts.append(rest)
+        self._name: str | None = None
+        """The name, once it is known to be good and always the same."""
+
+    @classmethod
+    def fixed_as(cls, name: str, node: AnyNode) -> Template:
+        """The template of a name that is known."""
+        template = cls.__new__(cls)
+        template.node, template.parts, template.weight, template._name = node, [name], 0, name  # type: ignore[assignment]
+        return template
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same in every turn of a loop."""
+        return len(self.parts) == 1
+
+    def fill(self, variables: Variables) -> str:
+        """The name. Control characters and overlong names are refused."""
+        if self._name is not None:
+            return self._name
+        try:
+            text = "".join(part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts)
+        except ExpressionError as error:
+            raise self.node.error(str(error)) from None
+        if len(text) > 200:
+            raise self.node.error(f"a name has at most 200 characters, and this has {len(text):,}")
+        if not text.isprintable():
+            raise self.node.error(f"the name {quote(text)} has characters that do not print")
+        if not text.strip():
+            raise self.node.error("a name is empty")
+        if self.fixed:
+            self._name = text
+        return text
+
+
+@dataclass(slots=True)
+class Step:
+    """A step and what every step may have beside its head."""
+
+    node: AnyNode
+    name: Template | None = None
+    sources: list[Template] | None = None
+    when: Value | None = None
+    repeat: Value | None = None
+    loop: dict[str, Value] | None = None
+    train: bool = False
+    broken: bool = False
+    """Whether its form has a mistake, which is noted already: it is not expanded."""
+
+    @property
+    def loops(self) -> bool:
+        """Whether it has a `for` or a `repeat`."""
+        return self.loop is not None or self.repeat is not None
+
+
+@dataclass(slots=True)
+class Apply(Step):
+    """An operator or a block, by name or by the value of an expression (`use`)."""
+
+    head: str = ""
+    use: Value | None = None
+    principal: Value | None = None
+    arguments: dict[str, Value] = field(default_factory=dict)
+    keys: dict[str, Scalar] = field(default_factory=dict)
+    branches: list[Step] | None = None
+    picked: dict[str, Apply] = field(default_factory=dict)
+    """This step with the heads that `use` has picked."""
+    _of_block: dict[str, Value] | None = field(default=None, init=False)
+    _of_operator: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
+
+    def picking(self, head: str) -> Apply:
+        """This step with a head in place of `use`."""
+        if head not in self.picked:
+            self.picked[head] = replace(self, head=head, use=None, picked={})
+        return self.picked[head]
+
+    def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
+        """Names and values of the arguments of the operator that is its head, its own value first."""
+        if self._of_operator is None:
+            given = self._given(self.head, operator.arguments, operator.principal())
+            values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
+            self._of_operator = tuple(given), values
+        return self._of_operator
+
+    def given_to_block(self, block: Block) -> dict[str, Value]:
+        """The parameters that it gives to the block that is its head."""
+        if self._of_block is None:
+            self._of_block = self._given(f"the block {block.name}", block.params, next(iter(block.params), None))
+        return self._of_block
+
+    def _given(self, head: str, possible: Collection[str], principal: str | None) -> dict[str, Value]:
+        given: dict[str, Value] = {}
+        if self.principal is not None:
+            if principal is None:
+                raise self.keys[""].error(f"{head} takes no value: write it as a word of its own")
+            given[principal] = self.principal
+        for argument, value in self.arguments.items():
+            if argument not in possible:
+                hint = argument_hint(argument, possible)
+                raise self.keys[argument].error(f"{head} has no argument {quote(argument)}{hint}")
+            if argument in given:
+                raise self.keys[argument].error(f"{argument} is given twice: as {self.head}'s own value and by name")
+            given[argument] = value
+        return given
+
+
+@dataclass(slots=True)
+class Group(Step):
+    """Steps of their own scope if the group has a name; without one, they belong to the scope around it."""
+
+    steps: list[Step] = field(default_factory=list)
+    numbered: bool = False
+
+
+@dataclass(slots=True)
+class SideOutput(Step):
+    """Steps whose result the main path does not take."""
+
+    steps: list[Step] = field(default_factory=list)
+    numbered: bool = False
+
+
+@dataclass(slots=True)
+class SharedStep(Step):
+    """An earlier step once more, with the same weights."""
+
+    target: Template = field(kw_only=True)
+
+
+def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
+    """Steps in place of another: under its name, and taking what it took where they do not say otherwise.
+
+    A single step is taken as it is; several, and one with a name of its own, are a group.
+    """
+    step = steps[0] if len(steps) == 1 and not isinstance(steps[0], SideOutput) else None
+    if step is None or (step.name is not None and step.name.node.text != name):
+        step = Group(replaced.node, steps=steps)
+    step = replace(step, name=Template.fixed_as(name, step.node), sources=step.sources or replaced.sources)
+    if isinstance(step, Apply):
+        step.picked = {}
+    return step
+
+
+@dataclass(slots=True)
+class Block:
+    """A named piece with parameters."""
+
+    name: str
+    node: AnyNode
+    params: dict[str, Value | None]
+    """Parameter to its default; None where it must be given."""
+    inputs: list[str]
+    steps: list[Step]
+    numbered: bool

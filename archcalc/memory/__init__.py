@@ -1,0 +1,1 @@
+"""Memory over time: at inference, in training, with recomputation."""

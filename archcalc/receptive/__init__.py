@@ -1,0 +1,1 @@
+"""Receptive fields: what each layer, and each unit, sees of the input."""

@@ -1,1 +1,0 @@
-"""Text to Network: the spec language."""

@@ -1,0 +1,1 @@
+"""Design spaces: closed forms evaluated over every combination of settings."""

@@ -1,0 +1,161 @@
+"""Polynomials over NumPy arrays: exact, whole, and never wrapped around.
+
+Each axis of a grid is an array of its own that broadcasts. A polynomial is added up so that as few operations as
+possible run over the whole grid. Where a result, or anything on the way to it, could leave 64 bits, Python's own whole
+numbers are used instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import gcd
+from typing import Any
+
+import numpy
+
+from archcalc.symbolic.polynomials import Atom, Function, Monomial, Polynomial, Symbol
+from archcalc.symbolic.traced import Guard
+
+Array = Any  # an int64 array, or one of Python's ints
+SAFE = 2**62
+
+
+class SymbolValues:
+    """Values of the symbols: whole numbers in arrays that broadcast to one shape."""
+
+    def __init__(self, values: Mapping[Symbol, Array], shape: tuple[int, ...]) -> None:
+        self.values = values
+        self.shape = shape
+        self.largest = {symbol: int(numpy.abs(array).max(initial=0)) for symbol, array in values.items()}
+        self._atoms: dict[tuple[Atom, bool], Array] = {}
+
+    def evaluate(self, polynomial: Polynomial, where: Array = True) -> Array:
+        """The polynomial's values, exactly; an array that broadcasts to the block.
+
+        What stands outside of ``where`` means nothing. Raises `ValueError` where a value is not whole.
+        """
+        scale = polynomial.scale
+        total = self._value(polynomial.times(scale), exact=self._bound(polynomial) >= SAFE)
+        if scale == 1:
+            return total
+        if numpy.any((total % scale != 0) & where):
+            raise ValueError("a quantity is not whole here")
+        return total // scale
+
+    def holds(self, guard: Guard) -> Array:
+        """Where a condition holds."""
+        difference = self.evaluate(guard.difference.times(guard.difference.scale))
+        return {
+            "==": difference == 0,
+            "!=": difference != 0,
+            ">=": difference >= 0,
+            "<": difference < 0,
+        }[guard.relation]
+
+    # -- bounds
+
+    def _bound(self, polynomial: Polynomial) -> int:
+        """A number that no magnitude met on the way to the result is above."""
+        scale = polynomial.scale
+        total = inner = 0
+        for monomial, factor in polynomial.terms.items():
+            size = abs(int(factor * scale))
+            for atom, power in monomial:
+                magnitude = self._magnitude(atom)
+                inner = max(inner, magnitude)
+                size *= max(magnitude, 1) ** abs(power)
+            total += size
+        return max(total, inner)
+
+    def _magnitude(self, atom: Atom) -> int:
+        if isinstance(atom, Symbol):
+            return self.largest[atom]
+        return max(map(self._bound, atom.arguments)) + 1
+
+    # -- values
+
+    def _value(self, polynomial: Polynomial, exact: bool) -> Array:
+        """The values of a polynomial of whole factors: what stands in a function has no others."""
+        return self._sum([(monomial, int(factor)) for monomial, factor in polynomial.terms.items()], exact)
+
+    def _sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
+        """The sum, grouped by the axis along which the fewest different factors stand: they go over the grid last."""
+        groups = self._grouped(terms)
+        if groups is None:
+            return self._plain_sum(terms, exact)
+        total: Array = None
+        for outer, inner in groups.items():
+            part = self._sum(inner, exact)
+            if outer:
+                part = part * self._monomial(outer, exact)
+            total = part if total is None else _added(total, part)
+        return total
+
+    def _grouped(self, terms: list[tuple[Monomial, int]]) -> dict[Monomial, list[tuple[Monomial, int]]] | None:
+        """Terms by their part along one axis; None where there is one axis only."""
+        axes = {self._axes(atom) for monomial, _ in terms for atom, _ in monomial} - {frozenset()}
+        best = None
+        if len(axes) > 1:
+            for axis in axes:
+                groups: dict[Monomial, list[tuple[Monomial, int]]] = {}
+                for monomial, factor in terms:
+                    outer = tuple(one for one in monomial if self._axes(one[0]) == axis)
+                    inner = tuple(one for one in monomial if self._axes(one[0]) != axis)
+                    groups.setdefault(outer, []).append((inner, factor))
+                if best is None or len(groups) < len(best):
+                    best = groups
+        return best
+
+    def _axes(self, atom: Atom) -> frozenset[int]:
+        """The axes of the block along which an atom changes."""
+        return frozenset(
+            axis for symbol in atom.symbols for axis, size in enumerate(self.values[symbol].shape) if size > 1
+        )
+
+    def _plain_sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
+        dtype = object if exact else numpy.int64
+        total: Array = numpy.zeros((1,) * len(self.shape), dtype)
+        for monomial, factor in terms:
+            total = _added(total, self._monomial(monomial, exact) * factor if monomial else factor)
+        return total
+
+    def _monomial(self, monomial: Monomial, exact: bool) -> Array:
+        result: Array = None
+        for atom, power in monomial:
+            if power < 0:
+                raise ValueError("a quantity is a quotient that is not whole by its form")
+            value = self._atom(atom, exact)
+            for _ in range(power):
+                result = value if result is None else result * value
+        return result
+
+    def _atom(self, atom: Atom, exact: bool) -> Array:
+        key = (atom, exact)
+        if key not in self._atoms:
+            self._atoms[key] = self._atom_value(atom, exact)
+        return self._atoms[key]
+
+    def _atom_value(self, atom: Symbol | Function, exact: bool) -> Array:
+        if isinstance(atom, Symbol):
+            return self.values[atom].astype(object) if exact else self.values[atom]
+        arguments = [self._value(one, exact) for one in atom.arguments]
+        if atom.name == "floor":
+            # Where the divisor is 0 the network cannot be built: such a point is left out, whatever stands there.
+            return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])
+        functions = {
+            "min": numpy.minimum,
+            "max": numpy.maximum,
+            "gcd": numpy.frompyfunc(gcd, 2, 1) if exact else numpy.gcd,
+        }
+        if atom.name not in functions:
+            raise ValueError("a quantity is a quotient that is not whole by its form")
+        return functions[atom.name](*arguments)
+
+
+def _added(total: Array, part: Array) -> Array:
+    """The sum; in place where the result has the shape of the first."""
+    if not isinstance(part, int) and total.shape != numpy.broadcast_shapes(total.shape, part.shape):
+        return total + part
+    total = total if total.flags.owndata and total.flags.writeable else total.copy()
+    total += part
+    return total

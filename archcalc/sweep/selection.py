@@ -1,0 +1,93 @@
+"""Choosing points of a sweep while they stream by: the Pareto front, the best of each group, the first by an order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy
+
+ColumnArrays = dict[str, Any]
+
+
+def joined(parts: Sequence[ColumnArrays]) -> ColumnArrays:
+    """The rows of several tables."""
+    return {name: numpy.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def taken(columns: ColumnArrays, where: Any) -> ColumnArrays:
+    """Some of the rows."""
+    return {name: values[where] for name, values in columns.items()}
+
+
+class Front:
+    """The points that no other point is better than: not worse in every measure, and better in one.
+
+    A measure is to be small; with `-` before its name, to be large.
+    """
+
+    def __init__(self, measures: Sequence[str]) -> None:
+        self.measures = measures
+
+    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
+        """The front of some points; of equal points all are kept."""
+        costs = numpy.stack([cost_of(columns, measure) for measure in self.measures], axis=1)
+        order = numpy.lexsort(costs.T[::-1])
+        costs = costs[order]
+        if costs.shape[1] == 2:
+            return taken(columns, numpy.sort(order[_front_of_two(costs)]))
+        front: list[int] = []
+        for at, cost in enumerate(costs):
+            others = costs[front]
+            worse = (others <= cost).all(axis=1) & (others < cost).any(axis=1)
+            if not worse.any():
+                front.append(at)
+        return taken(columns, numpy.sort(order[front]))
+
+
+def _front_of_two(costs: Any) -> Any:
+    """The front of points that are sorted by the first measure, then the second."""
+    first, second = costs[:, 0], costs[:, 1]
+    best = numpy.minimum.accumulate(second)
+    start = numpy.searchsorted(first, first, side="left")  # the first point that is as good in the first measure
+    before = numpy.where(start > 0, best[numpy.maximum(start - 1, 0)], second + 1)
+    return numpy.flatnonzero((second < before) & (second == second[start]))
+
+
+class Best:
+    """The largest of a measure (with `-`: the smallest) for each combination of some columns."""
+
+    def __init__(self, measure: str, per: Sequence[str]) -> None:
+        self.measure = measure if not measure.startswith("-") else measure[1:]
+        self.largest = not measure.startswith("-")
+        self.per = per
+
+    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
+        """The best rows, in the order of the groups."""
+        cost = cost_of(columns, f"-{self.measure}" if self.largest else self.measure)
+        keys = [columns[name] for name in reversed(self.per)]
+        order = numpy.lexsort([cost, *keys])
+        groups = [columns[name][order] for name in self.per]
+        first = numpy.ones(len(order), bool)
+        if groups:
+            first[1:] = numpy.any([group[1:] != group[:-1] for group in groups], axis=0)
+        else:
+            first[1:] = False
+        return taken(columns, order[first])
+
+
+class First:
+    """The first ``count`` by a measure (with `-`: the largest first)."""
+
+    def __init__(self, measure: str, count: int) -> None:
+        self.measure = measure
+        self.count = count
+
+    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
+        """The rows in order."""
+        return taken(columns, numpy.argsort(cost_of(columns, self.measure), kind="stable")[: self.count])
+
+
+def cost_of(columns: ColumnArrays, measure: str) -> Any:
+    """A measure as a number that is better the smaller it is."""
+    return -columns[measure[1:]] if measure.startswith("-") else columns[measure]

@@ -1,0 +1,86 @@
+"""Sorting more points than memory holds: sorted runs on disk, merged as they are read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from archcalc.sweep.selection import ColumnArrays, cost_of, joined, taken
+
+POINTS_AT_ONCE = 1 << 20
+
+
+def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POINTS_AT_ONCE) -> Iterator[ColumnArrays]:
+    """All points by a measure (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
+
+    What is held in memory grows neither with the points nor with how many are equal; the rest waits in a temporary
+    folder. Raises `ValueError` where a number does not fit 64 bits.
+    """
+    with tempfile.TemporaryDirectory(prefix="archcalc-") as folder:
+        runs = [SortedRun(part, measure, Path(folder) / f"{at}.npy") for at, part in enumerate(parts)]
+        window = max(at_once // max(len(runs), 1), 1)
+        while waiting := [run for run in runs if run.left]:
+            heads = [run.head(window) for run in waiting]
+            bounds = [
+                cost_of(head, measure)[-1]
+                for run, head in zip(waiting, heads, strict=True)
+                if run.left > len(head[run.names[0]])
+            ]
+            if not bounds:
+                yield _by(measure, heads)
+                return
+            bound = min(bounds)
+            below = [taken(head, slice(numpy.searchsorted(cost_of(head, measure), bound))) for head in heads]
+            for run, head in zip(waiting, below, strict=True):
+                run.position += len(head[run.names[0]])
+            if any(len(head[waiting[0].names[0]]) for head in below):
+                yield _by(measure, below)
+            for run in waiting:
+                yield from run.equal(bound, measure, window)
+
+
+class SortedRun:
+    """Some points in order, on disk."""
+
+    def __init__(self, part: ColumnArrays, measure: str, path: Path) -> None:
+        if any(values.dtype == object for values in part.values()):
+            raise ValueError("numbers here do not fit 64 bits: sort with --limit")
+        self.names = list(part)
+        self.path = path
+        self.position = 0
+        order = numpy.argsort(cost_of(part, measure), kind="stable")
+        self.length = len(order)
+        rows = numpy.empty(self.length, [(f"{at}", values.dtype) for at, values in enumerate(part.values())])
+        for at, values in enumerate(part.values()):
+            rows[f"{at}"] = values[order]
+        numpy.save(path, rows)
+
+    @property
+    def left(self) -> int:
+        """How many points are still to be read."""
+        return self.length - self.position
+
+    def head(self, count: int) -> ColumnArrays:
+        """The next points."""
+        rows = numpy.load(self.path, mmap_mode="r")[self.position : self.position + count]
+        return {name: numpy.array(rows[f"{at}"]) for at, name in enumerate(self.names)}
+
+    def equal(self, bound: Any, measure: str, window: int) -> Iterator[ColumnArrays]:
+        """Take the next points as long as they measure ``bound``."""
+        while self.left:
+            head = self.head(window)
+            count = int(numpy.searchsorted(cost_of(head, measure), bound, side="right"))
+            self.position += count
+            if count:
+                yield taken(head, slice(count))
+            if count < window:
+                return
+
+
+def _by(measure: str, heads: list[ColumnArrays]) -> ColumnArrays:
+    columns = joined(heads)
+    return taken(columns, numpy.argsort(cost_of(columns, measure), kind="stable"))

@@ -1,0 +1,364 @@
+"""A design space: every point of a grid, or a random sample of them, by closed forms over arrays.
+
+The network is traced at one point. Its closed forms are evaluated wherever the decisions of that run hold, for a whole
+block of points at once; at the first point where they do not hold it is traced again, until every point is reached. So
+each number is what `archcalc table` prints there, however the network changes along the way. A point where the network
+cannot be built is left out and counted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from math import lcm, prod
+from typing import Any
+
+import numpy
+
+from archcalc.errors import SpecError
+from archcalc.language.expression import parse_expression
+from archcalc.language.family import SpecFamily, evaluate, free_names
+from archcalc.language.language import parse_setting
+from archcalc.language.library import find
+from archcalc.language.values import ExpressionError
+from archcalc.sweep.arrays import Array, SymbolValues
+from archcalc.symbolic.formulas import QUANTITIES, measured
+from archcalc.symbolic.polynomials import Polynomial, Symbol
+from archcalc.symbolic.traced import NEGATED, Guard, Trace, polynomial_of
+from archcalc.words import did_you_mean, quote
+
+POINTS_AT_ONCE = 1 << 20
+MOST_PATHS = 5000
+"""Ways through a network (decisions that come out differently) in one sweep."""
+_COMPARISON = re.compile(r"(<=|>=|==|!=|<|>)")
+
+
+@dataclass(frozen=True)
+class SweepAxis:
+    """What is varied, and its values in order. Numbers are exact; words and lists make a network of their own."""
+
+    name: str
+    values: tuple[Any, ...]
+
+    @cached_property
+    def numeric(self) -> bool:
+        """Whether it is left open in the closed forms."""
+        return all(isinstance(value, (int, Fraction)) and not isinstance(value, bool) for value in self.values)
+
+    @cached_property
+    def scale(self) -> int:
+        """What makes its values whole."""
+        return lcm(*(Fraction(value).denominator for value in self.values))
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What is swept: enough to do it in another process."""
+
+    network: str
+    axes: tuple[SweepAxis, ...]
+    quantities: tuple[str, ...] = ("params", "macs")
+    keep: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[int, ...]] | None = None
+    batch: int = 1
+    dtype: str = "float32"
+    convention: str = "lecture"
+    sample: int | None = None
+    """So many points at random, instead of all."""
+    seed: int = 0
+    chunk: int = POINTS_AT_ONCE
+
+    def __post_init__(self) -> None:
+        names = [axis.name for axis in self.axes]
+        if not names:
+            raise ValueError("a sweep varies something: --over NAME=VALUES")
+        if len(set(names)) < len(names):
+            raise ValueError("each name is varied once")
+        for quantity in self.quantities:
+            if quantity not in QUANTITIES:
+                raise ValueError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return self.sample if self.sample is not None else prod(len(axis.values) for axis in self.axes)
+
+    def pieces(self) -> Iterator[Chunk]:
+        """The points in blocks of at most ``chunk``."""
+        words = [axis for axis in self.axes if not axis.numeric]
+        numbers = [axis for axis in self.axes if axis.numeric]
+        choices = list(itertools.product(*(range(len(axis.values)) for axis in words)))
+        for turn, choice in enumerate(choices):
+            fixed = tuple((axis.name, at) for axis, at in zip(words, choice, strict=True))
+            if self.sample is not None:
+                share = self.sample // len(choices) + (turn < self.sample % len(choices))
+                for start in range(0, share, self.chunk):
+                    yield Chunk(fixed, (), min(self.chunk, share - start), (self.seed, turn, start))
+            else:
+                for ranges in _ranges([len(axis.values) for axis in numbers], self.chunk):
+                    yield Chunk(fixed, ranges)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A box of a grid (a range of indexes per numeric axis), or so many random points."""
+
+    fixed: tuple[tuple[str, int], ...]
+    ranges: tuple[tuple[int, int], ...]
+    sample: int = 0
+    seed: tuple[int, ...] = ()
+
+
+def _ranges(sizes: list[int], chunk: int) -> Iterator[tuple[tuple[int, int], ...]]:
+    """Boxes of a grid, each of at most ``chunk`` points."""
+    if not sizes:
+        yield ()
+        return
+    after = prod(sizes[1:])
+    if after > chunk:
+        for at in range(sizes[0]):
+            for rest in _ranges(sizes[1:], chunk):
+                yield ((at, at + 1), *rest)
+        return
+    step = max(chunk // after, 1)
+    for start in range(0, sizes[0], step):
+        yield ((start, min(start + step, sizes[0])), *((0, size) for size in sizes[1:]))
+
+
+@dataclass
+class Result:
+    """The points of one piece that are kept, a column for each axis and quantity, in the order of the grid."""
+
+    columns: dict[str, Array]
+    points: int
+    refused: int
+    """Points at which the network cannot be built."""
+    message: str = ""
+    """Why not, at the first of them."""
+
+    @property
+    def kept(self) -> int:
+        """How many points are kept."""
+        return len(next(iter(self.columns.values())))
+
+
+@dataclass
+class DecisionPath:
+    """One way through the network."""
+
+    guards: list[Guard]
+    forms: dict[str, Polynomial] = field(default_factory=dict)
+    keep: list[Guard | bool] = field(default_factory=list)
+    refusal: str = ""
+
+
+class Sweep:
+    """Computes pieces of a plan."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self.plan = plan
+        self.spec, self.variant = find(plan.network)
+        self.settings = dict(parse_setting(text, self.spec) for text in plan.settings)
+        self.symbols = {
+            axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=at)
+            for at, axis in enumerate(plan.axes)
+            if axis.numeric
+        }
+        self.scales = {axis.name: axis.scale for axis in plan.axes if axis.numeric}
+        self.values = {
+            axis.name: numpy.array([int(value * axis.scale) for value in axis.values], dtype=numpy.int64)
+            for axis in plan.axes
+            if axis.numeric
+        }
+        names = {name for text in plan.keep for side in _sides(text)[::2] for name in free_names(side)}
+        possible = (*QUANTITIES, *self.symbols)
+        for name in names - set(possible):
+            raise SpecError(f"there is nothing called {quote(name)} to keep points by{did_you_mean(name, possible)}")
+        self.wanted = tuple(dict.fromkeys([*plan.quantities, *(name for name in QUANTITIES if name in names)]))
+        self.families: dict[tuple[tuple[str, int], ...], SpecFamily] = {}
+        self.paths: dict[tuple[tuple[str, int], ...], list[DecisionPath]] = {}
+
+    def compute(self, piece: Chunk) -> Result:
+        """The kept points of a piece."""
+        block = self._block(piece)
+        paths = self.paths.setdefault(piece.fixed, [])
+        left: Array = True
+        found: list[tuple[DecisionPath, Array]] = []
+        for at in itertools.count():
+            if at == len(paths):
+                paths.append(self._trace(piece, block, left))
+            mine = left
+            for guard in paths[at].guards:
+                mine = mine & block.holds(guard)
+            if numpy.any(mine):
+                found.append((paths[at], mine))
+                left = left & ~mine if not numpy.all(mine) else False
+            if not numpy.any(left):
+                break
+        return self._gathered(piece, block, found)
+
+    def _block(self, piece: Chunk) -> SymbolValues:
+        if piece.sample:
+            random = numpy.random.default_rng(piece.seed)
+            drawn = {
+                self.symbols[name]: values[random.integers(0, len(values), piece.sample)]
+                for name, values in self.values.items()
+            }
+            return SymbolValues(drawn, (piece.sample,))
+        shape = tuple(end - start for start, end in piece.ranges) or (1,)
+        arrays = {}
+        for at, ((name, values), (start, end)) in enumerate(zip(self.values.items(), piece.ranges, strict=True)):
+            arrays[self.symbols[name]] = values[start:end].reshape(
+                [-1 if axis == at else 1 for axis in range(len(shape))]
+            )
+        return SymbolValues(arrays, shape)
+
+    def _trace(self, piece: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
+        """The way through the network at the first point that is left."""
+        if len(self.paths[piece.fixed]) >= MOST_PATHS:
+            raise SpecError(f"this network decides differently at more than {MOST_PATHS:,} kinds of points")
+        where = numpy.unravel_index(int(numpy.argmax(numpy.broadcast_to(left, block.shape))), block.shape)
+        trace = Trace()
+        numbers = {}
+        for name, symbol in self.symbols.items():
+            value = int(numpy.broadcast_to(block.values[symbol], block.shape)[where])
+            number = trace.symbol(symbol, value)
+            numbers[name] = number / self.scales[name] if self.scales[name] > 1 else number
+        family = self._family(piece.fixed)
+        try:
+            network = family.network(numbers)
+        except SpecError as error:
+            return DecisionPath(
+                [guard for guard in trace.guards if not guard.always], refusal=error.mistakes[0].message
+            )
+        plan = self.plan
+        sizes = measured(network, self.wanted, batch=plan.batch, dtype=plan.dtype, convention=plan.convention)
+        guards = [guard for guard in trace.guards if not guard.always]
+        keep = [_condition(text, trace, {**numbers, **sizes}) for text in plan.keep]
+        return DecisionPath(guards, {name: polynomial_of(size) for name, size in sizes.items()}, keep)
+
+    def _family(self, fixed: tuple[tuple[str, int], ...]) -> SpecFamily:
+        if fixed not in self.families:
+            by_name = {axis.name: axis for axis in self.plan.axes}
+            chosen = {name: by_name[name].values[at] for name, at in fixed}
+            self.families[fixed] = SpecFamily(
+                self.spec,
+                self.variant,
+                {**self.settings, **chosen},
+                self.plan.inputs,
+                {name: name for name in self.symbols},
+            )
+        return self.families[fixed]
+
+    def _gathered(self, piece: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
+        """The columns of the kept points."""
+        size = prod(block.shape)
+        kept: Array = numpy.zeros(block.shape, bool)
+        columns: dict[str, Array] = {}
+        refused, message = 0, ""
+        whole = len(found) == 1 and found[0][1] is True
+        for path, mine in found:
+            if path.refusal:
+                refused += int(numpy.count_nonzero(numpy.broadcast_to(mine, block.shape)))
+                message = message or path.refusal
+                continue
+            chosen = mine
+            for condition in path.keep:
+                chosen = chosen & (condition if isinstance(condition, bool) else block.holds(condition))
+            if not numpy.any(chosen):
+                continue
+            everywhere = numpy.broadcast_to(chosen, block.shape)
+            kept |= everywhere
+            for name in self.plan.quantities:
+                values = block.evaluate(path.forms[name], chosen)
+                if whole:
+                    columns[name] = numpy.broadcast_to(values, block.shape)
+                    continue
+                if name not in columns:
+                    columns[name] = numpy.zeros(block.shape, values.dtype)
+                if values.dtype == object and columns[name].dtype != object:
+                    columns[name] = columns[name].astype(object)
+                numpy.copyto(columns[name], values, where=everywhere)
+        where = kept if not kept.all() else slice(None)
+
+        def gather(values: Array) -> Array:
+            return numpy.broadcast_to(values, block.shape)[where].reshape(-1)
+
+        empty = numpy.zeros(block.shape, numpy.int64)
+        axes = {name: gather(block.values[symbol]) for name, symbol in self.symbols.items()}
+        words = {name: numpy.full(int(kept.sum()), at, numpy.int64) for name, at in piece.fixed}
+        order = {axis.name: axes[axis.name] if axis.numeric else words[axis.name] for axis in self.plan.axes}
+        quantities = {name: gather(columns.get(name, empty)) for name in self.plan.quantities}
+        return Result({**order, **quantities}, size, refused, message)
+
+
+def _sides(text: str) -> list[str]:
+    """Left side, relation and right side of a condition."""
+    parts = [part.strip() for part in _COMPARISON.split(text)]
+    if len(parts) != 3 or not parts[0] or not parts[2]:
+        raise SpecError(f"a condition is one comparison such as 'macs <= 4.2e9', not {quote(text)}")
+    return parts
+
+
+def _condition(text: str, trace: Trace, numbers: Mapping[str, Any]) -> Guard | bool:
+    """A condition over closed forms; true or false where it is the same everywhere."""
+    for side in _sides(text)[::2]:
+        evaluate(side, numbers)
+    trace.guards.clear()
+    try:
+        holds = parse_expression(text).evaluate(numbers)
+    except ExpressionError as error:
+        raise SpecError(f"{quote(text)}: {error}") from None
+    if not trace.guards:
+        return bool(holds)
+    guard = next(iter(trace.guards))
+    return guard if holds else Guard(guard.left, NEGATED[guard.relation], guard.right)
+
+
+def parse_axis(text: str) -> SweepAxis:
+    """`NAME=1,2,4`, `NAME=START:STOP:STEP` (the stop included) or `NAME=word,word`."""
+    name, equals, values = text.partition("=")
+    if not equals or not name.strip() or not values.strip():
+        raise SpecError(f"--over takes NAME=VALUES, not {quote(text)}")
+    if values.count(":") in (1, 2) and "[" not in values:
+        start, stop, *rest = [_number(part, text) for part in values.split(":")]
+        step = rest[0] if rest else 1
+        if step <= 0 or stop < start:
+            raise SpecError(f"{quote(text)} runs from START up to STOP by a STEP above 0")
+        count = (stop - start) // step + 1
+        if count > 10_000_000:
+            raise SpecError(f"{quote(text)} has {count:,} values: at most 10,000,000")
+        return SweepAxis(name.strip(), tuple(_whole(start + step * at) for at in range(int(count))))
+    parsed = []
+    for part in _split(values):
+        names = free_names(part)
+        parsed.append(evaluate(part, {word: word for word in names}))
+    return SweepAxis(name.strip(), tuple(dict.fromkeys(tuple(one) if isinstance(one, list) else one for one in parsed)))
+
+
+def _split(text: str) -> list[str]:
+    """Values between commas that are not inside brackets."""
+    parts, depth = [""], 0
+    for one in text:
+        depth += (one in "([") - (one in ")]")
+        if one == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += one
+    return parts
+
+
+def _number(text: str, whole: str) -> Any:
+    value = evaluate(text, {})
+    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+        raise SpecError(f"a range has numbers, not {quote(text)} (in {quote(whole)})")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value

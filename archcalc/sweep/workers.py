@@ -1,0 +1,80 @@
+"""Where the pieces of a sweep are computed: here, in processes, or on a Dask cluster; always in the same order."""
+
+from __future__ import annotations
+
+import signal
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from archcalc.sweep.space import Chunk, Result, Sweep, SweepPlan
+
+AHEAD = 4
+"""Pieces under way for each worker: more would only fill memory."""
+
+_by_text: dict[str, Sweep] = {}
+
+
+def compute(plan: SweepPlan, piece: Chunk) -> Result:
+    """A piece, in whatever process this is; what was traced for the plan is kept for its next piece."""
+    key = repr(plan)
+    if key not in _by_text:
+        _by_text.clear()
+        _by_text[key] = Sweep(plan)
+    return _by_text[key].compute(piece)
+
+
+def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator[Result]:
+    """The results of all pieces, in order.
+
+    ``jobs`` is a number of processes; ``dask`` the address of a scheduler (needs the extra `dask`).
+    """
+    if dask is not None:
+        from archcalc.requirements import need
+
+        client = need("distributed", "dask").Client(dask, timeout=10)
+        try:
+            yield from _streamed(client, plan, AHEAD * max(len(client.scheduler_info()["workers"]), 1))
+        finally:
+            client.close()
+    elif jobs > 1:
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+
+        pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            yield from _streamed(pool, plan, AHEAD * jobs)
+        except BaseException:  # an interrupt too: what is under way is for nobody
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+    else:
+        sweep = Sweep(plan)
+        yield from map(sweep.compute, plan.pieces())
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here hear no interrupt: the one that started them ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _streamed(executor: Any, plan: SweepPlan, ahead: int) -> Iterator[Result]:
+    waiting: deque[Any] = deque()
+    for piece in plan.pieces():
+        with _deaf():
+            waiting.append(executor.submit(compute, plan, piece))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

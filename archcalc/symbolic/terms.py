@@ -1,0 +1,270 @@
+"""Formulas as people write them on a board: trees, made of polynomials, that are worked out step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Union
+
+from archcalc.arithmetic import product
+from archcalc.symbolic.polynomials import EXACT, Atom, Exact, Function, Monomial, Polynomial, Symbol, plain
+
+
+@dataclass(frozen=True)
+class NumberTerm:
+    """A number."""
+
+    value: Exact
+
+
+@dataclass(frozen=True)
+class SymbolTerm:
+    """A symbol."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Terms that are added, or taken off where the sign is −1."""
+
+    terms: tuple[tuple[int, Term], ...]
+
+
+@dataclass(frozen=True)
+class Product:
+    """Factors."""
+
+    factors: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
+class Power:
+    """A base with a whole exponent."""
+
+    base: Term
+    exponent: int
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """A division without rounding."""
+
+    top: Term
+    bottom: Term
+
+
+@dataclass(frozen=True)
+class FunctionTerm:
+    """A function: `floor`, `ceil` (of one argument), `min`, `max`, `gcd`."""
+
+    name: str
+    arguments: tuple[Term, ...]
+
+
+Term = Union[NumberTerm, SymbolTerm, Sum, Product, Power, Quotient, FunctionTerm]  # noqa: UP007 (it is defined by itself)
+IN_THE_HEAD = 1000
+"""A product that is not above this needs no step of its own."""
+
+
+_AFTER_ALL = (10**6, 0, "")
+
+
+@dataclass(frozen=True)
+class _Written:
+    """``factor · monomial``, times ``atom^power − 1`` where ``less_one`` is (atom, power)."""
+
+    monomial: Monomial
+    factor: Exact
+    less_one: tuple[Atom, int] | None = None
+
+    @property
+    def order(self) -> tuple[bool, list[tuple[int, int, str]]]:
+        """By the first symbol, its higher powers first; numbers last."""
+        atoms = [*self.monomial, *([self.less_one] if self.less_one else [])]
+        keys = [(atom.key[0], -power, atom.key[1]) for atom, power in atoms]
+        return not atoms, [*keys, _AFTER_ALL]  # `C'·C` goes before `C'`
+
+
+class TermBuilder:
+    """Writes polynomials as terms. With ``values`` given, a rounding is shown only where it rounds."""
+
+    def __init__(self, values: Mapping[Symbol, Exact] | None = None) -> None:
+        self.values = values
+
+    def write(self, polynomial: Polynomial) -> Term:
+        """The polynomial, with `m·a − m` as `m·(a − 1)` and a rounding around all that it can hold."""
+        floored = self._around(polynomial)
+        if floored is not None:
+            return floored
+        return _sum([self._term(one) for one in self._collected(polynomial)])
+
+    def _around(self, polynomial: Polynomial) -> Term | None:
+        """``⌊a/b⌋ + 1`` as ``⌊a/b + 1⌋``, as lecturers write it, or without a rounding where b divides a."""
+        rounded = [
+            (monomial, factor)
+            for monomial, factor in polynomial.terms.items()
+            if any(isinstance(atom, Function) and atom.name == "floor" for atom, _ in monomial)
+        ]
+        if len(rounded) != 1 or not set(polynomial.terms) <= {rounded[0][0], ()}:
+            return None
+        monomial, factor = rounded[0]
+        constant = polynomial.terms.get((), 0)
+        if len(monomial) != 1 or monomial[0][1] != 1 or factor not in (1, -1):
+            return None
+        function = monomial[0][0]
+        assert isinstance(function, Function)
+        top, bottom = function.arguments
+        if factor == -1:
+            top = -top
+        inside = _sum([(1, Quotient(self.write(top), self.write(bottom))), *([_signed(constant)] if constant else [])])
+        if self._divides(function):
+            return inside
+        return FunctionTerm("floor" if factor == 1 else "ceil", (inside,))
+
+    def _divides(self, function: Function) -> bool:
+        if self.values is None:
+            return False
+        top, bottom = (one.evaluate(self.values) for one in function.arguments)
+        return bool(top % bottom == 0)
+
+    def _collected(self, polynomial: Polynomial) -> list[_Written]:
+        """What is added up, in the order of writing; a pair `m·a − m` is one, with the factor that 1 is taken from."""
+        terms = dict(polynomial.terms)
+        found = []
+        for monomial, factor in polynomial.terms.items():
+            for at, (_, power) in enumerate(monomial):
+                rest = (*monomial[:at], *monomial[at + 1 :])
+                if monomial in terms and rest and power > 0 and terms.get(rest) == -factor:
+                    del terms[rest], terms[monomial]
+                    found.append(_Written(rest, factor, monomial[at]))
+        found += [_Written(monomial, factor) for monomial, factor in terms.items()]
+        return sorted(found, key=lambda one: one.order)
+
+    def _term(self, written: _Written) -> tuple[int, Term]:
+        """The sign and what follows it."""
+        factor = abs(Fraction(written.factor))
+        top = [self._power(atom, power) for atom, power in written.monomial if power > 0]
+        bottom = [self._power(atom, -power) for atom, power in written.monomial if power < 0]
+        if written.less_one is not None:
+            top.append(Sum(((1, self._power(*written.less_one)), (-1, NumberTerm(1)))))
+        if factor.numerator != 1 or not top:
+            top.insert(0, NumberTerm(factor.numerator))
+        if factor.denominator != 1:
+            bottom.insert(0, NumberTerm(factor.denominator))
+        whole = _product(top)
+        return (-1 if written.factor < 0 else 1), Quotient(whole, _product(bottom)) if bottom else whole
+
+    def _power(self, atom: Atom, power: int) -> Term:
+        if isinstance(atom, Symbol):
+            base: Term = SymbolTerm(atom.name)
+        elif atom.name == "floor":
+            base = self.write(Polynomial.of(atom))
+        elif atom.name == "inverse":
+            base = Quotient(NumberTerm(1), self.write(atom.arguments[0]))
+        else:
+            base = FunctionTerm(atom.name, tuple(self.write(one) for one in atom.arguments))
+        return base if power == 1 else Power(base, power)
+
+
+def _signed(value: Exact) -> tuple[int, Term]:
+    return (1 if value >= 0 else -1, NumberTerm(value if value >= 0 else -value))
+
+
+def _sum(terms: list[tuple[int, Term]]) -> Term:
+    if not terms:
+        return NumberTerm(0)
+    first_plus = next((at for at, (sign, _) in enumerate(terms) if sign > 0), 0)
+    if terms[0][0] < 0 and first_plus:
+        terms = [terms[first_plus], *terms[:first_plus], *terms[first_plus + 1 :]]
+    return terms[0][1] if len(terms) == 1 and terms[0][0] > 0 else Sum(tuple(terms))
+
+
+def _product(factors: list[Term]) -> Term:
+    if not factors:
+        return NumberTerm(1)
+    return factors[0] if len(factors) == 1 else Product(tuple(factors))
+
+
+# -- working out
+
+
+def with_numbers(term: Term, values: Mapping[str, Exact]) -> Term:
+    """The term with numbers for its names."""
+    if isinstance(term, SymbolTerm):
+        return NumberTerm(values[term.name])
+    return _mapped(term, lambda inner: with_numbers(inner, values))
+
+
+def value(term: Term) -> Exact:
+    """The value of a term of numbers."""
+    result: Exact
+    if isinstance(term, NumberTerm):
+        return term.value
+    if isinstance(term, SymbolTerm):
+        raise ValueError(f"{term.name} has no value")
+    if isinstance(term, Sum):
+        result = sum((sign * value(one) for sign, one in term.terms), 0)
+    elif isinstance(term, Product):
+        result = product(value(factor) for factor in term.factors)
+    elif isinstance(term, Power):
+        result = Fraction(value(term.base)) ** term.exponent
+    elif isinstance(term, Quotient):
+        result = Fraction(value(term.top)) / Fraction(value(term.bottom))
+    else:
+        result = CALLS[term.name](*map(value, term.arguments))
+    return plain(result)
+
+
+CALLS: dict[str, Callable[..., Exact]] = {**EXACT, "floor": lambda one: one // 1, "ceil": lambda one: -(-one // 1)}
+"""Functions of a board: their floor is of one argument, a quotient."""
+
+
+def steps(term: Term) -> Iterator[Term]:
+    """The term, worked out step by step as on a board, to its value."""
+    yield term
+    while not isinstance(term, NumberTerm):
+        term = _step(term)
+        yield term
+
+
+def _step(term: Term) -> Term:
+    """One step: everything that stands innermost is worked out."""
+    if isinstance(term, NumberTerm) or _is_simple(term):
+        return NumberTerm(value(term))
+    if isinstance(term, Sum) and all(_is_simple(one) for _, one in term.terms):
+        if all(isinstance(one, NumberTerm) or -IN_THE_HEAD < value(one) < IN_THE_HEAD for _, one in term.terms):
+            return NumberTerm(value(term))
+        return Sum(tuple((sign, NumberTerm(value(one))) for sign, one in term.terms))
+    if isinstance(term, FunctionTerm):
+        if all(isinstance(one, NumberTerm) for one in term.arguments):
+            return NumberTerm(value(term))
+        return FunctionTerm(term.name, tuple(map(_step, term.arguments)))
+    return _mapped(term, lambda inner: inner if isinstance(inner, NumberTerm) or _is_simple(inner) else _step(inner))
+
+
+def _is_simple(term: Term) -> bool:
+    """Whether it is a product, power or quotient of numbers: worked out at once."""
+    if isinstance(term, NumberTerm):
+        return True
+    if isinstance(term, Product):
+        return all(_is_simple(one) for one in term.factors)
+    if isinstance(term, Power):
+        return _is_simple(term.base)
+    return isinstance(term, Quotient) and _is_simple(term.top) and _is_simple(term.bottom)
+
+
+def _mapped(term: Term, change: Callable[[Term], Term]) -> Term:
+    """The term with a change to each part."""
+    if isinstance(term, Sum):
+        return Sum(tuple((sign, change(one)) for sign, one in term.terms))
+    if isinstance(term, Product):
+        return Product(tuple(change(one) for one in term.factors))
+    if isinstance(term, Power):
+        return Power(change(term.base), term.exponent)
+    if isinstance(term, Quotient):
+        return Quotient(change(term.top), change(term.bottom))
+    if isinstance(term, FunctionTerm):
+        return FunctionTerm(term.name, tuple(change(one) for one in term.arguments))
+    return term

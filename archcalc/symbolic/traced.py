@@ -1,0 +1,256 @@
+"""Traced numbers: each has a value, remembers how it was made, and writes down every decision taken on it.
+
+Run over them, a rule gives the number of the table and the formula that it came from. What was decided on the way
+(``channels % groups == 0``, ``padded >= extent``) is kept as *guards*: wherever they hold, the formula is the table.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from archcalc.symbolic.polynomials import Exact, Polynomial, Symbol, apply, at_least, inverse, plain
+
+MOST_POWER = 50
+SWAPPED = {">": "<", "<=": ">="}
+NEGATED = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
+
+
+class Guard(NamedTuple):
+    """``left relation right``, which held when the rule ran. The relation is one of ``== != >= <``."""
+
+    left: Polynomial
+    relation: str
+    right: Polynomial
+
+    @property
+    def difference(self) -> Polynomial:
+        """``left − right``, to be compared with 0."""
+        return self.left - self.right
+
+    @property
+    def always(self) -> bool:
+        """Whether it holds wherever the symbols are, as far as can be seen."""
+        least = at_least(self.difference)
+        if self.relation == ">=":
+            return least is not None and least >= 0
+        if self.relation == "<":
+            above = at_least(-self.difference)
+            return above is not None and above > 0
+        if self.relation == "!=":
+            most = at_least(-self.difference)
+            return (least is not None and least > 0) or (most is not None and most > 0)
+        return False
+
+
+class Trace:
+    """One run over traced numbers: its symbols and their values, and what was decided."""
+
+    def __init__(self) -> None:
+        self.values: dict[Symbol, Exact] = {}
+        self.guards: dict[Guard, None] = {}
+
+    def symbol(self, symbol: Symbol, value: Exact) -> Traced:
+        """A variable with its value in this run."""
+        self.values[symbol] = value
+        return Traced(self, value, Polynomial.of(symbol))
+
+    def number(self, polynomial: Polynomial) -> Any:
+        """A polynomial of this run's symbols as a number of it."""
+        constant = polynomial.constant
+        return constant if constant is not None else Traced(self, polynomial.evaluate(self.values), polynomial)
+
+    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
+        """Write down a comparison and how it came out."""
+        self.guards[Guard(left, relation if holds else NEGATED[relation], right)] = None
+        return holds
+
+
+class UndecidedGuard:
+    """A condition that nobody can decide."""
+
+    def __bool__(self) -> bool:
+        raise TypeError("a comparison of symbols cannot be decided")
+
+    def __and__(self, other: object) -> UndecidedGuard:
+        return self
+
+    __rand__ = __or__ = __ror__ = __and__
+
+
+class Undecided(Trace):
+    """A run in which no comparison can be decided: `require` lets everything pass, as it does with symbols."""
+
+    def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
+        """A condition that is left open."""
+        return UndecidedGuard()
+
+
+class Traced:
+    """A number of a `Trace`. It behaves as its value does, and is unequal to nothing that it equals."""
+
+    __slots__ = ("polynomial", "trace", "value")
+
+    def __init__(self, trace: Trace, value: Exact, polynomial: Polynomial) -> None:
+        self.trace = trace
+        self.value = value
+        self.polynomial = polynomial
+
+    def _new(self, value: Any, polynomial: Polynomial) -> Any:
+        constant = polynomial.constant
+        return plain(constant) if constant is not None else Traced(self.trace, plain(value), polynomial)
+
+    def __add__(self, other: Any) -> Any:
+        return self._new(self.value + value_of(other), self.polynomial + polynomial_of(other))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Any:
+        return self._new(-self.value, -self.polynomial)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._new(self.value - value_of(other), self.polynomial - polynomial_of(other))
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._new(value_of(other) - self.value, polynomial_of(other) - self.polynomial)
+
+    def __mul__(self, other: Any) -> Any:
+        if not isinstance(other, (int, Fraction, Traced)):
+            return NotImplemented
+        return self._new(self.value * value_of(other), self.polynomial * polynomial_of(other))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._new(Fraction(self.value) / value_of(other), self.polynomial * inverse(polynomial_of(other)))
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._new(Fraction(value_of(other)) / self.value, polynomial_of(other) * inverse(self.polynomial))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return self._new(self.value // value_of(other), apply("floor", self.polynomial, polynomial_of(other)))
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return self._new(value_of(other) // self.value, apply("floor", polynomial_of(other), self.polynomial))
+
+    def __mod__(self, other: Any) -> Any:
+        return self - (self // other) * other
+
+    def __rmod__(self, other: Any) -> Any:
+        return other - (other // self) * self
+
+    def __pow__(self, power: Any) -> Any:
+        exponent = power.__index__()
+        if abs(exponent) > MOST_POWER:
+            raise ValueError(f"a power of a symbol has an exponent of at most {MOST_POWER}")
+        return self._new(Fraction(self.value) ** exponent, self.polynomial**exponent)
+
+    def __rpow__(self, base: Any) -> Any:
+        return base ** self.__index__()
+
+    def __abs__(self) -> Any:
+        return self if self >= 0 else -self
+
+    def __round__(self, digits: Any = None) -> Any:
+        """To the nearest whole number; a half, which goes to the even one, is not left open."""
+        half = self + Fraction(1, 2)
+        return round(self._pinned()) if half % 1 == 0 else half // 1
+
+    def maximum(self, other: Any) -> Any:
+        """The larger of the two."""
+        return self._chosen("max", other)
+
+    def minimum(self, other: Any) -> Any:
+        """The smaller of the two."""
+        return self._chosen("min", other)
+
+    def _chosen(self, name: str, other: Any) -> Any:
+        """One of the two where it always is the one, otherwise a term that says `min` or `max`."""
+        mine, theirs = self.polynomial, polynomial_of(other)
+        value = min(self.value, value_of(other)) if name == "min" else max(self.value, value_of(other))
+        for larger, smaller in ((mine, theirs), (theirs, mine)):
+            if Guard(larger, ">=", smaller).always:
+                return self._new(value, larger if name == "max" else smaller)
+        return self._new(value, apply(name, mine, theirs))
+
+    def common_divisor(self, other: Any) -> Any:
+        """The greatest common divisor."""
+        import math
+
+        value = math.gcd(int(self.value), int(value_of(other)))
+        return self._new(value, apply("gcd", self.polynomial, polynomial_of(other)))
+
+    # -- decisions
+
+    def _compare(self, other: Any, relation: str, holds: bool) -> Any:
+        """Decide ``self relation other``; ``>`` and ``<=`` are said from the other side."""
+        left, right = self.polynomial, polynomial_of(other)
+        if relation in SWAPPED:
+            left, right, relation = right, left, SWAPPED[relation]
+        return holds if (left - right).constant is not None else self.trace.decide(left, relation, right, holds)
+
+    def __eq__(self, other: object) -> Any:
+        if not isinstance(other, (int, Fraction, Traced)) or isinstance(other, bool):
+            return False
+        return self._compare(other, "==", self.value == value_of(other))
+
+    def __ne__(self, other: object) -> Any:
+        if not isinstance(other, (int, Fraction, Traced)) or isinstance(other, bool):
+            return True
+        return self._compare(other, "!=", self.value != value_of(other))
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, ">=", self.value >= value_of(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare(other, "<", self.value < value_of(other))
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(other, ">", self.value > value_of(other))
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, "<=", self.value <= value_of(other))
+
+    def __bool__(self) -> bool:
+        return bool(self != 0)
+
+    def __hash__(self) -> int:
+        """By how it was made, so that numbers that are equal only here are never taken for one another."""
+        return hash(self.polynomial)
+
+    @property
+    def denominator(self) -> int:
+        """1 if it is whole, which is decided where it is not so by its making."""
+        if self.polynomial.whole or self % 1 == 0:
+            return 1
+        return Fraction(self.value).denominator
+
+    def _pinned(self) -> Exact:
+        """The value itself: what needs a plain number decides that this is it."""
+        self.trace.decide(self.polynomial, "==", Polynomial.of(self.value), True)
+        return self.value
+
+    def __index__(self) -> int:
+        value = self._pinned()
+        if not isinstance(value, int):
+            raise TypeError(f"{value} is no whole number")
+        return value
+
+    def __float__(self) -> float:
+        return float(self._pinned())
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __repr__(self) -> str:
+        return str(self.value)
+
+
+def value_of(number: Any) -> Any:
+    """The value of a number, traced or not."""
+    return number.value if isinstance(number, Traced) else number
+
+
+def polynomial_of(number: Any) -> Polynomial:
+    """How a number was made; a plain one is a constant."""
+    return number.polynomial if isinstance(number, Traced) else Polynomial.of(number)

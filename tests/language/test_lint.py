@@ -1,0 +1,38 @@
+"""What lint warns of: allowed, and probably not meant."""
+
+from __future__ import annotations
+
+import pytest
+
+import archcalc
+from archcalc.language.lint import lint, warnings
+
+IMAGE = "input: [3, 8, 8]\nlayers: "
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (IMAGE + "[{conv: 4, kernel: 3}, relu, {linear: 10}, {linear: 5}]\n", 1),
+        (IMAGE + "[global_avg_pool, {linear: 10}]\n", 1),
+        (IMAGE + "[{conv: 4, kernel: 3}, flatten, {linear: 10}]\n", 0),
+        (IMAGE + "[{permute: [1, 2, 0]}, {linear: 10}]\n", 0),
+        (IMAGE + "[{permute: [1, 2, 0]}, {permute: [2, 0, 1]}, {linear: 10}]\n", 1),
+        (IMAGE + "[{flatten: 1}, {permute: [1, 0]}, {linear: 10}]\n", 0),
+        ("input: [16, 32]\nlayers: [{linear: 10}]\n", 0),
+    ],
+)
+def test_a_forgotten_flattening(text, count):
+    found = warnings(archcalc.loads(text))
+    assert len(found) == count
+    assert all("flatten is missing" in one.message and one.is_warning for one in found)
+
+
+def test_a_warning_is_shown_and_no_failure(cli, tmp_path):
+    path = tmp_path / "w.yaml"
+    path.write_text(IMAGE + "[{linear: 10}]\n")
+    result = cli("lint", str(path))
+    assert result.code == 0
+    assert "w.yaml:2:10: warning: linear takes the 8 numbers of each row of the image 3×8×8" in result.out
+    assert "1 spec without mistakes, 1 warning" in result.err
+    assert [one.is_warning for one in lint(path)] == [True]

@@ -1,0 +1,362 @@
+"""Memory of inference and of training: against what PyTorch really holds, tensor by tensor, to the byte."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import archcalc
+from archcalc.errors import SpecError
+from archcalc.language.library import bundled_networks, open_spec
+from archcalc.memory.heap import by_layer
+from archcalc.memory.inference import overwrites, peak, timeline
+from archcalc.memory.summary import MODES, fit, memory
+from archcalc.memory.training import (
+    OPTIMIZERS,
+    saved_activations,
+    training_memory,
+    training_peak,
+    training_timeline,
+)
+from archcalc.runtime.checks import VerificationTarget
+from archcalc.runtime.memory import inference_peak, saved_bytes
+from archcalc.runtime.memory import training_peak as training_peak_measured
+
+CPU = torch.device("cpu")
+BATCH = 2
+QUICK = {
+    "alexnet": 227,
+    "resnet18": 64,
+    "densenet121": 64,
+    "mobilenet_v3_small": 64,
+    "shufflenet_v2_x0_5": 64,
+    "se_resnet50": 64,
+    "efficientnet_b0": 64,
+    "convnext_tiny": 64,
+    "resnet110_sd": 32,
+    "vgg11_bn": 64,
+    "googlenet": 75,
+    "swin_t": 64,
+    "vit_b_32": 64,
+}
+SIDES = (32, 64, 75, 96, 128, 139, 160)
+"""Of the input in the long proof: the first that a network can be made for, else its own."""
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small networks on a busy machine: more threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def at_small_size(path, variant):
+    """A bundled network for a small input."""
+    spec = open_spec(path)
+    network = spec.network(variant)
+    channels, *sizes = network.inputs["input"]
+    for side in SIDES:
+        if side < min(sizes):
+            try:
+                return spec.network(variant, {}, {"input": (channels, side, side)})
+            except SpecError:
+                continue
+    return network
+
+
+def subject_of(network, dtype: str = "float32", batch: int = BATCH) -> VerificationTarget:
+    return VerificationTarget(network, CPU, getattr(torch, dtype), batch)
+
+
+@pytest.fixture(params=QUICK)
+def subject(request) -> VerificationTarget:
+    side = QUICK[request.param]
+    return subject_of(archcalc.load(request.param, input=(3, side, side)))
+
+
+def test_the_peak_of_inference_is_what_pytorch_holds(subject):
+    assert peak(subject.analyze()).live_bytes == inference_peak(subject.module, subject.inputs())
+
+
+def test_saved_activations_are_what_autograd_saves(subject):
+    assert training_memory(subject.analyze()).saved == saved_bytes(subject.module, subject.inputs())
+
+
+def test_the_peak_of_a_training_step_is_what_pytorch_holds(subject):
+    predicted = training_peak(subject.analyze(), "none").live_bytes
+    assert predicted == training_peak_measured(subject.module, subject.inputs())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input: [49, 64]\nlayers: [{add: [[layer_norm, {multi_head_attention: 4}], []], repeat: 2}]",
+        "input: [14, 14, 32]\nlayers: [{add: [[layer_norm, {window_attention: 4, window: 7}], []], repeat: 2}]",
+    ],
+)
+def test_attention_beside_a_shortcut(text):
+    """The shortcut holds the gradient of the attention's output too, through the attention's whole backward pass."""
+    subject = subject_of(archcalc.loads(text))
+    predicted = training_peak(subject.analyze(), "none")
+    assert predicted.layer.startswith(("multi_head", "window"))
+    assert predicted.live_bytes == training_peak_measured(subject.module, subject.inputs())
+
+
+# Bytes of inference, of what autograd saves, and of a training step, for two samples, in PyTorch 2.14.1 and 2.15.
+CASES = {
+    "weights that are used twice": (
+        "input: [512]\nlayers: [{linear: 512, name: fc}, relu, {share: fc, name: again}]",
+        (12_288, 8_192, 3_160_064),
+    ),
+    "keys and values that are one tensor": (
+        "inputs: {queries: [100, 256], memory: [850, 256]}\n"
+        "layers: [{multi_head_attention: 8, from: [queries, memory, memory]}]",
+        (9_113_600, 5_843_200, 13_472_768),
+    ),
+    "a reshape of what a permute has moved": (
+        "input: [3, 48, 48]\nlayers:\n"
+        "  - {conv: 64, kernel: 3, padding: 1}\n  - {conv: 256, kernel: 3, padding: 1}\n"
+        "  - {reshape: [64, 2, 2, 48, 48]}\n  - {permute: [0, 3, 1, 4, 2]}\n  - {reshape: [64, 96, 96]}\n"
+        "  - {conv: 3, kernel: 3, padding: 1}\n",
+        (9_492_480, 5_953_536, 11_121_420),
+    ),
+    "attention that is not fused": (
+        "inputs: {q: [4, 2, 64, 8], k: [4, 2, 64, 8], v: [4, 2, 64, 8]}\n"
+        "layers: [{scaled_dot_product_attention, from: [q, k, v]}]",
+        (655_360, 0, 655_360),
+    ),
+    "a side of a product that needs no gradient": (
+        "input: [4, 7, 4]\nlayers: [{mul: [[], {conv: 4, kernel: 1}]}]",
+        (2_688, 896, 3_664),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_cases_that_were_wrong(what):
+    text, expected = CASES[what]
+    subject = subject_of(archcalc.loads(text))
+    analysis = subject.analyze()
+    said = (
+        peak(analysis).live_bytes,
+        training_memory(analysis).saved,
+        training_peak(analysis, "none").live_bytes,
+    )
+    assert said == expected
+    measures = (inference_peak, saved_bytes, training_peak_measured)
+    assert tuple(measure(subject.module, subject.inputs()) for measure in measures) == expected
+
+
+def test_what_exists_only_in_training_passes_its_input():
+    """The network that is measured leaves it out."""
+    analysis = archcalc.loads("input: [4]\nlayers: [relu, {dropout: 0.5, train: true}, {linear: 2}]").analyze()
+    assert peak(analysis).live_bytes == 4 * (4 + 4 + 2)
+
+
+@pytest.mark.parametrize("measure", [inference_peak, saved_bytes, training_peak_measured])
+def test_what_is_measured_is_freed(measure):
+    """Else all networks' weights would be held at once where one after another is measured."""
+    subject = subject_of(archcalc.load("lenet5"))
+    weights = subject.module.get_parameter("conv1.weight").detach().numpy()
+    subject.module.get_parameter("conv1.weight").data = torch.from_numpy(weights)
+    still_there = weakref.ref(weights)
+    measure(subject.module, subject.inputs())
+    del subject, weights
+    gc.collect()  # modules of torch.fx are cycles
+    assert still_there() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "variant"), bundled_networks(), ids=lambda one: getattr(one, "stem", one))
+def test_every_bundled_network(path, variant):
+    """Inference, what autograd saves, and a whole training step."""
+    gc.collect()  # modules of torch.fx are cycles: a hundred networks' weights would stay
+    subject = subject_of(at_small_size(path, variant))
+    analysis = subject.analyze()
+    assert peak(analysis).live_bytes == inference_peak(subject.module, subject.inputs())
+    assert training_memory(analysis).saved == saved_bytes(subject.module, subject.inputs())
+    predicted = training_peak(analysis, "none").live_bytes
+    assert predicted == training_peak_measured(subject.module, subject.inputs())
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "swin_t"])
+def test_in_other_types(name, dtype):
+    """Indices stay whole numbers, and attention's sums float32: half the bytes is not half of everything."""
+    subject = subject_of(archcalc.load(name, input=(3, 32, 32)), dtype)
+    analysis = subject.network.analyze(batch=BATCH, dtype=dtype)
+    assert peak(analysis).live_bytes == inference_peak(subject.module, subject.inputs())
+    assert training_memory(analysis).saved == saved_bytes(subject.module, subject.inputs())
+    assert memory(analysis).buffers == sum(tensor.nbytes for tensor in subject.module.buffers())
+    assert memory(analysis).weights == sum(tensor.nbytes for tensor in subject.module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("vgg11", 64), ("densenet121", 32), ("mobilenet_v3_small", 64), ("nasnet_a_large", 96)]
+)
+def test_activations_in_place(name, side):
+    """The layers that can overwrite their input do so in the built module too, and the peak is the same."""
+    subject = subject_of(archcalc.load(name, input=(3, side, side)))
+    analysis = subject.analyze()
+    for layer in overwrites(analysis):
+        subject.module.get_submodule(layer).inplace = True
+    assert overwrites(analysis)
+    assert peak(analysis, in_place=True).live_bytes == inference_peak(subject.module, subject.inputs())
+
+
+def test_in_place_never_overwrites_what_is_needed():
+    text = """
+input: [4, 8]
+layers:
+  - {relu, name: given}
+  - {conv: 4, kernel: 1, name: a}
+  - add: [[{relu, name: twice}], []]
+  - {relu, name: last}
+"""
+    assert overwrites(archcalc.loads(text).analyze()) == {"last"}
+
+
+def alive(analysis) -> list[str]:
+    """Whose tensors are there at the peak."""
+    return [one.piece.layer for one in peak(analysis).alive]
+
+
+def test_a_residual_keeps_its_input_alive():
+    text = "input: [4, 8]\nlayers:\n  - add: [[{conv: 4, kernel: 1, name: a}, {conv: 4, kernel: 1, name: b}], []]\n"
+    analysis = archcalc.loads(text).analyze()
+    assert alive(analysis) == ["input", "a", "b"]
+    assert [moment.live_bytes for moment in timeline(analysis)] == [256, 384, 384]
+
+
+def test_views_take_no_memory():
+    text = "input: [4, 8]\nlayers: [{conv: 4, kernel: 1, name: a}, {flatten, name: f}, {linear: 2, name: fc}]\n"
+    analysis = archcalc.loads(text).analyze()
+    assert [moment.live_bytes for moment in timeline(analysis)] == [256, 256, 256 + 8]
+    assert alive(analysis) == ["input", "a", "fc"]
+
+
+OPTIMIZER_CLASSES = {
+    "sgd": (torch.optim.SGD, {"lr": 0.1}),
+    "momentum": (torch.optim.SGD, {"lr": 0.1, "momentum": 0.9}),
+    "adam": (torch.optim.Adam, {}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZER_CLASSES)
+def test_the_optimizers_state_is_what_pytorch_keeps(name):
+    subject = subject_of(archcalc.load("lenet5"))
+    result = memory(subject.analyze(), "training", name)
+    kind, options = OPTIMIZER_CLASSES[name]
+    optimizer = kind(subject.module.parameters(), **options)
+    subject.module.train()(*subject.inputs()).sum().backward()
+    optimizer.step()
+    gradients = sum(parameter.grad.nbytes for parameter in subject.module.parameters())
+    tensors = [one for state in optimizer.state.values() for one in state.values() if isinstance(one, torch.Tensor)]
+    assert gradients == result.gradients
+    assert sum(one.nbytes for one in tensors if one.dim()) == result.state  # Adam's count of steps apart
+
+
+def test_the_total_of_a_training_step():
+    analysis = archcalc.load("lenet5").analyze()
+    weights = 4 * 61706
+    assert training_memory(analysis, "adam")[:3] == (weights, weights, 2 * weights)
+    assert training_memory(analysis).total == 2 * weights + sum(one.saved_bytes for one in saved_activations(analysis))
+
+
+def test_the_forward_pass_grows_and_the_backward_pass_gives_back():
+    moments = training_timeline(archcalc.load("resnet18").analyze(batch=8), "none")
+    forward = [moment.parts[1] + moment.parts[2] for moment in moments if moment.phase == "forward"]
+    backward = [moment.parts[1] + moment.parts[2] for moment in moments if moment.phase == "backward"]
+    assert all(later <= earlier for earlier, later in pairwise(backward))
+    assert forward[-1] >= max(backward)
+    assert backward[-1] == 4 * 8 * 1000  # only the result is left
+    assert moments[-1].phase == "update"
+    assert moments[-1].parts[5] == 4 * 11_689_512  # the gradients of all weights
+
+
+@pytest.mark.parametrize("name", ["swin_t", "vit_b_32", "googlenet", "densenet121"])
+def test_every_moment_is_the_sum_of_its_parts(name):
+    analysis = archcalc.load(name).analyze(batch=4)
+    for moments, highest in (
+        (timeline(analysis), peak(analysis)),
+        (training_timeline(analysis, "adam"), training_peak(analysis, "adam")),
+    ):
+        assert all(sum(moment.parts) == moment.live_bytes and min(moment.parts) >= 0 for moment in moments)
+        assert sum(one.bytes for one in highest.alive) == highest.live_bytes == max(one.live_bytes for one in moments)
+
+
+def test_moments_of_a_layer_are_joined_by_the_highest():
+    analysis = archcalc.load("googlenet").analyze()
+    joined = by_layer(timeline(analysis))
+    assert [moment.layer for moment in joined] == [row.name for row in analysis.rows]
+    assert max(moment.live_bytes for moment in joined) == peak(analysis).live_bytes
+
+
+@given(
+    name=st.sampled_from(["resnet18", "googlenet", "swin_t", "densenet121", "lenet5", "vit_b_32"]),
+    mode=st.sampled_from(MODES),
+    optimizer=st.sampled_from(list(OPTIMIZERS)),
+    dtype=st.sampled_from(["float32", "float16"]),
+    megabytes=st.integers(1, 100_000),
+)
+@settings(max_examples=25)
+def test_the_largest_batch_fits_and_the_next_does_not(name, mode, optimizer, dtype, megabytes):
+    network = archcalc.load(name)
+    budget = megabytes * 10**6
+    found = fit(network.analyze(dtype=dtype), budget, mode, optimizer)
+
+    def taken(batch: int) -> int:
+        return memory(network.analyze(batch=batch, dtype=dtype), mode, optimizer).peak
+
+    assert found.next_bytes == taken(found.batch + 1) > budget
+    if found.batch:
+        assert found.bytes == taken(found.batch) <= budget
+
+
+def test_what_stands_may_alone_be_too_much():
+    """The update's moment does not grow with the batch: no batch is small enough."""
+    analysis = archcalc.load("vgg16").analyze()
+    assert fit(analysis, 2 * 4 * 138_357_544, "training", "adam").batch == 0
+
+
+def test_words():
+    with pytest.raises(ValueError, match="did you mean training"):
+        memory(archcalc.load("lenet5").analyze(), "trainin")
+    with pytest.raises(ValueError, match="did you mean momentum"):
+        archcalc.load("lenet5").analyze().memory("training", "momentun")
+    with pytest.raises(ValueError, match="for inference"):
+        archcalc.load("lenet5").analyze().memory("training", in_place=True)
+
+
+GPU_BATCH = 128
+MORE, WORKSPACE = 1.25, 512 * 2**20
+"""How much more than its tensors a GPU's allocator may hand out: it rounds up, and cuDNN takes workspaces."""
+LESS = 0.9
+"""And how much less: dropout keeps bytes there, and statistics are laid out otherwise."""
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vgg16"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_inference_on_a_gpu(name, dtype):
+    subject = VerificationTarget(archcalc.load(name), torch.device("cuda"), getattr(torch, dtype), GPU_BATCH)
+    predicted = peak(subject.network.analyze(batch=GPU_BATCH, dtype=dtype)).live_bytes
+    measured = inference_peak(subject.module, subject.inputs())
+    assert LESS * predicted <= measured <= MORE * predicted + WORKSPACE
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vgg16"])
+def test_a_training_step_on_a_gpu(name):
+    subject = VerificationTarget(archcalc.load(name), torch.device("cuda"), torch.float32, GPU_BATCH)
+    predicted = training_peak(subject.analyze(), "none").live_bytes
+    measured = training_peak_measured(subject.module, subject.inputs())
+    assert LESS * predicted <= measured <= MORE * predicted + WORKSPACE
