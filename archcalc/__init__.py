@@ -1,4 +1,22 @@
-"""archcalc: shapes, costs and receptive fields of neural networks, by formula and without running them."""
+"""archcalc: shapes, costs and receptive fields of neural networks, by formula and without running them.
+
+A network comes from a bundled spec, a file, or text; an analysis has the costs of every layer:
+
+>>> import archcalc
+>>> network = archcalc.load("alexnet")
+>>> network["pool1"].output_shape
+(64, 27, 27)
+>>> analysis = network.analyze(batch=32)
+>>> analysis.totals.params
+61100840
+>>> analysis["conv1"].receptive_field.size
+(11, 11)
+>>> analysis.memory("training", "adam").peak > analysis.memory().peak
+True
+
+`print(analysis)` shows the table, `analysis.to_latex()` writes it for a paper, and a notebook shows it as HTML.
+`archcalc.build(network)` makes the same network in PyTorch. A mistake in a spec raises `SpecError`, which says where.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +24,25 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc._version import __version__
 
-__all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads"]
-
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis, analyze
     from archcalc.errors import SpecError
     from archcalc.language.library import load, loads
+    from archcalc.methods import render
     from archcalc.network import Network
     from archcalc.runtime import build
 
 _HOMES = {
     "Analysis": "archcalc.analysis",
-    "analyze": "archcalc.analysis",
     "Network": "archcalc.network",
     "SpecError": "archcalc.errors",
+    "analyze": "archcalc.analysis",
+    "build": "archcalc.runtime",
     "load": "archcalc.language.library",
     "loads": "archcalc.language.library",
-    "build": "archcalc.runtime",
+    "render": "archcalc.methods",
 }
+__all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads", "render"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,4 +51,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'archcalc' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    from archcalc.methods import attach
+
+    attach()
+    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

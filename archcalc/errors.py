@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.words import printable
-
-if TYPE_CHECKING:
-    from archcalc.arithmetic import Shape
-    from archcalc.ops.operator import Operator
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,10 @@ class Attempt:
     """An application of an operator that a rule refused."""
 
     layer: str
-    kind: type[Operator]
-    inputs: tuple[Shape, ...]
+    kind: type
+    """The operator's class."""
+    inputs: tuple[tuple[int, ...], ...]
+    """Shapes of its inputs, per sample."""
     given: dict[str, Any]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.operator import Operator
@@ -13,7 +13,6 @@ from archcalc.ops.operator import Operator
 if TYPE_CHECKING:
     import networkx
 
-    from archcalc.analysis import Analysis
     from archcalc.errors import Place
 
 
@@ -78,7 +77,7 @@ class Layer:
         return self.side or self.train
 
     def __repr__(self) -> str:
-        return f"<{self.name}: {self.op!r} → {'×'.join(map(str, self.output_shape))}>"
+        return f"<Layer {self.name}: {self.op!r} → {'×'.join(map(str, self.output_shape))}>"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class About:
     notes: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
     """A network, expanded. Layers stand in the order of execution; every input stands before its layer.
 
@@ -115,6 +114,9 @@ class Network:
     groups: Mapping[str, str] = field(default_factory=dict)
     """Path of every group and block to what it is: the block's name, or `""` for a plain group."""
     about: About = About()
+
+    analyze: ClassVar[Callable[..., Any]]
+    """`archcalc.analyze` of this network; attached by `archcalc.methods`."""
 
     @property
     def indices(self) -> frozenset[str]:
@@ -165,11 +167,6 @@ class Network:
                 graph.add_edge(source, layer.name, shape=self.shape_of(source), position=position)
         return graph
 
-    def analyze(self, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
-        """Costs and receptive fields of every layer, counted for ``batch`` samples by a named convention."""
-        from archcalc.analysis import analyze
-
-        return analyze(self, batch=batch, dtype=dtype, convention=convention)
-
-    def _repr_html_(self) -> str:
-        return self.analyze()._repr_html_()
+    def __repr__(self) -> str:
+        inputs = ", ".join("×".join(map(str, shape)) for shape in self.inputs.values())
+        return f"<Network {self.name}: {len(self.layers)} layers, input {inputs}>"

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
-from archcalc.analysis.survival import expected_macs
+from archcalc.analysis.survival import survivals
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 from archcalc.receptive.fields import Fields, ReceptiveField
 from archcalc.words import did_you_mean, quote
-
-if TYPE_CHECKING:
-    from archcalc.memory.summary import Fit, Memory
 
 ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
@@ -102,7 +99,7 @@ class Totals:
         return self.flops + self.backward_flops
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Analysis:
     """Every layer's costs under one convention, batch and dtype."""
 
@@ -134,69 +131,28 @@ class Analysis:
 
     @cached_property
     def expected_training_macs(self) -> float | None:
-        """Multiply-adds of a forward pass in training, on average; None where no branch is dropped at random."""
-        return expected_macs(self.rows)
+        """MACs of a forward pass in training, on average; None where no branch is dropped at random."""
+        chances = survivals(row.layer for row in self.rows)
+        return sum(row.macs * chances.get(row.name, 1) for row in self.rows) if chances else None
 
     def __getitem__(self, name: str) -> LayerCosts:
         """The costs of the layer of that name."""
         layer = self.network[name]
         return next(row for row in (*self.rows, *self.apart) if row.layer is layer)
 
-    def memory(self, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
-        """The memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
-        from archcalc.memory.summary import memory
+    # Attached by `archcalc.methods`, for memory and rendering are above this package.
+    memory: ClassVar[Callable[..., Any]]
+    fit: ClassVar[Callable[..., Any]]
+    to_dict: ClassVar[Callable[..., Any]]
+    to_json: ClassVar[Callable[..., str]]
+    to_csv: ClassVar[Callable[..., str]]
+    to_markdown: ClassVar[Callable[..., str]]
+    to_latex: ClassVar[Callable[..., str]]
+    to_html: ClassVar[Callable[..., str]]
 
-        return memory(self, mode, optimizer, in_place)
-
-    def fit(self, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
-        """The largest batch whose peak is at most ``budget`` bytes."""
-        from archcalc.memory.summary import fit
-
-        return fit(self, budget, mode, optimizer)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The documented contract of `--format json`."""
-        from archcalc.analysis.contract import as_dict
-
-        return as_dict(self)
-
-    def to_json(self) -> str:
-        """The same, as text."""
-        from archcalc.render.formats import render
-
-        return render(self, "json")
-
-    def to_csv(self) -> str:
-        """A row for each layer, numbers in full."""
-        from archcalc.render.formats import render
-
-        return render(self, "csv")
-
-    def to_markdown(self) -> str:
-        """The lecture's table in Markdown."""
-        from archcalc.render.formats import render
-
-        return render(self, "markdown")
-
-    def to_latex(self) -> str:
-        """The lecture's table as a booktabs table."""
-        from archcalc.render.formats import render
-
-        return render(self, "latex")
-
-    def to_html(self) -> str:
-        """The lecture's table in HTML."""
-        from archcalc.render.formats import render
-
-        return render(self, "html")
-
-    def __str__(self) -> str:
-        from archcalc.render.formats import render
-
-        return render(self, "text")
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
+    def __repr__(self) -> str:
+        counting = f"batch {self.batch}, {self.dtype}, convention {self.convention.name}"
+        return f"<Analysis of {self.network.name}: {len(self.rows)} layers, {counting}>"
 
 
 @no_collection()

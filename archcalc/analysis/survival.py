@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from archcalc.network import Layer
-
-if TYPE_CHECKING:
-    from archcalc.analysis.costs import LayerCosts
-
-
-def expected_macs(rows: Iterable[LayerCosts]) -> float | None:
-    """Multiply-adds of a forward pass in training, on average, where a dropped branch is not computed.
-
-    None where no branch is dropped.
-    """
-    rows = list(rows)
-    chances = survivals([row.layer for row in rows])
-    if not chances:
-        return None
-    return sum(row.macs * chances.get(row.name, 1) for row in rows)
 
 
 def survivals(layers: Iterable[Layer]) -> dict[str, float]:

@@ -115,6 +115,7 @@ def open_key(
     points: str = "",
 ) -> AnswerKey:
     """The answer key that a command line means."""
+    from archcalc.analysis import analyze
     from archcalc.homework.key import AnswerKey, key_of
     from archcalc.homework.questions import USUAL, asked, points_of
     from archcalc.language.family import is_piece
@@ -125,5 +126,5 @@ def open_key(
     if lets or is_piece(network):
         family = open_family(network, lets, settings, inputs)
         return key_of(family, questions, worth, **counting, depth=depth, with_total=with_total)  # type: ignore[arg-type]
-    analysis = open_network(network, settings, inputs).analyze(**counting)  # type: ignore[arg-type]
+    analysis = analyze(open_network(network, settings, inputs), **counting)  # type: ignore[arg-type]
     return AnswerKey(analysis, questions, worth, depth, with_total)

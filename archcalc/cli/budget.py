@@ -45,6 +45,7 @@ def command(
     They are written in the spec's expression language. Without any, the names that they may use are printed with
     their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
     """
+    from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
     from archcalc.budget.document import budgets_json, budgets_junit, budgets_text, facts_json, facts_text
 
@@ -54,9 +55,11 @@ def command(
         raise SpecError("there is no network to check: archcalc budget NETWORK ASSERTION")
 
     def check(reference: str) -> Budget:
+        from archcalc.analysis import analyze
+
         try:
             network = open_network(reference, settings, inputs)
-            analysis = network.analyze(batch=batch, dtype=dtype, convention=convention)
+            analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
             return check_budget(reference, analysis, assertions)
         except SpecError as error:
             if len(networks) == 1 and format_ == "text":
@@ -65,7 +68,7 @@ def command(
 
     if not assertions:
         opened = [open_network(one, settings, inputs) for one in networks]
-        analyses = [one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened]
+        analyses = [analyze(one, batch=batch, dtype=dtype, convention=convention) for one in opened]
         if format_ == "junit":
             raise click.UsageError("JUnit's report is of assertions, and there are none")
         write(facts_json(analyses) if format_ == "json" else "\n".join(map(facts_text, analyses)), output)

@@ -35,6 +35,7 @@ def command(
     Pieces such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted in every
     way; with --backward too, its training step is, by those that count it.
     """
+    from archcalc.analysis import analyze
     from archcalc.analysis.compare import by_convention, compare, steps_by_convention
     from archcalc.language.family import is_piece
     from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
@@ -62,6 +63,7 @@ def command(
     if any(pieces):
         raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
     analyses = [
-        open_network(one, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention) for one in networks
+        analyze(open_network(one, settings, inputs), batch=batch, dtype=dtype, convention=convention)
+        for one in networks
     ]
     write(render_comparison(compare(analyses), format_, analyses), output)

@@ -54,9 +54,10 @@ def command(
 
     Nothing else need be installed for svg and png; Graphviz's `dot` does the layout where there is one.
     """
+    from archcalc.analysis import analyze
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
     style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
     opened = open_network(network, settings, inputs)
-    content = draw(opened.analyze(batch=batch, dtype=dtype, convention=convention), format_, style)
+    content = draw(analyze(opened, batch=batch, dtype=dtype, convention=convention), format_, style)
     write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")

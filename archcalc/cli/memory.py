@@ -61,6 +61,7 @@ def command(
     Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
     if not even one sample fits; with --checkpoint, if no choice of blocks does.
     """
+    from archcalc.analysis import analyze
     from archcalc.memory.summary import memory
     from archcalc.render import memory as render
 
@@ -71,9 +72,9 @@ def command(
             raise click.UsageError("--chart shows one batch: no --fit")
         if room is not None:
             raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
-        analysis = open_network(network, settings, inputs).analyze(dtype=dtype)
+        analysis = analyze(open_network(network, settings, inputs), dtype=dtype)
         context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
-    analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype)
+    analysis = analyze(open_network(network, settings, inputs), batch=batch, dtype=dtype)
     if room is not None:
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training, and has no chart")

@@ -55,6 +55,7 @@ def command(
 
     Needs matplotlib: pip install 'archcalc[plot]'.
     """
+    from archcalc.analysis import analyze
     from archcalc.render.plot.bars import METRICS, bars
     from archcalc.render.plot.figure import save
 
@@ -66,7 +67,7 @@ def command(
         figure = _accuracy(networks, settings, inputs)
     elif networks:
         opened = [open_network(name, settings, inputs) for name in networks]
-        figure = bars([one.analyze(batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
+        figure = bars([analyze(one, batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
     else:
         raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
     write(save(figure, format_), output or f"plot.{format_}")
@@ -74,11 +75,12 @@ def command(
 
 def _accuracy(networks: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> object:
     """The chart of these networks, or of all whose accuracy is known."""
+    from archcalc.analysis import analyze
     from archcalc.render.plot.accuracies import accuracies
     from archcalc.render.plot.bubbles import bubble, bubbles
 
     opened = [open_network(name, settings, inputs) for name in networks or accuracies()]
-    return bubbles([bubble(one.analyze(), _family(one)) for one in opened])
+    return bubbles([bubble(analyze(one), _family(one)) for one in opened])
 
 
 def _family(network: Network) -> str:

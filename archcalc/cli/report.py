@@ -28,9 +28,10 @@ def command(
 
     Everything is inside the file: opening it needs no network.
     """
+    from archcalc.analysis import analyze
     from archcalc.render.report.page import report
 
     opened = open_network(network, settings, inputs)
-    page = report(opened.analyze(batch=batch, dtype=dtype, convention=convention))
+    page = report(analyze(opened, batch=batch, dtype=dtype, convention=convention))
     # As bytes: the page says itself that it is in UTF-8.
     write(page.encode(), output or f"{file_name(opened.name)}.html")

@@ -53,6 +53,7 @@ def command(
 
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
+    from archcalc.analysis import analyze
     from archcalc.analysis.columns import BACKWARD_COLUMNS, COLUMNS, LECTURE_COLUMNS
     from archcalc.render.formats import render
     from archcalc.render.grid import TableOptions, lay_out
@@ -68,7 +69,7 @@ def command(
         if key not in COLUMNS:
             raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
-    analysis = open_network(network, settings, inputs).analyze(batch=batch, dtype=dtype, convention=convention)
+    analysis = analyze(open_network(network, settings, inputs), batch=batch, dtype=dtype, convention=convention)
     if format_ == "xlsx":
         from archcalc.render.records import table_records, workbook
 

@@ -9,11 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
+from archcalc.homework.cells import Cell
 from archcalc.homework.equality import every, some
 from archcalc.homework.formulas import Formula, read_formula, without_floors
 from archcalc.homework.numbers import AnswerTolerance, DecimalStyle, Unreadable, WrittenNumber, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
-from archcalc.homework.tables import Cell
 from archcalc.ops.operator import shape_text
 from archcalc.symbolic.polynomials import Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Traced, polynomial_of

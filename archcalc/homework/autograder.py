@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
-import archcalc
+from archcalc._version import __version__
 from archcalc.errors import SpecError
 from archcalc.files import whole_folder
 from archcalc.homework.answers import show
@@ -143,9 +143,9 @@ def _write_wheel(folder: Path) -> None:
         about = None
     if about is None:
         raise SpecError("archcalc is not installed as a package here: pip install it to make an autograder")
-    version = archcalc.__version__
+    version = __version__
     inside = f"archcalc-{version}.dist-info"
-    package = Path(archcalc.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     files = {f"archcalc/{path.relative_to(package).as_posix()}": path.read_bytes() for path in _files(package)}
     specs = bundled_folder().resolve()
     files |= {f"archcalc/specs/{path.relative_to(specs).as_posix()}": path.read_bytes() for path in _files(specs)}

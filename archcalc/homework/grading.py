@@ -17,6 +17,7 @@ from typing import Any
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
 from archcalc.homework.answers import Amount, Answer, AnswerParser, WrittenSizes, show
+from archcalc.homework.cells import UnreadableSubmission
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
 from archcalc.homework.mistakes import candidates, diagnose
@@ -24,7 +25,6 @@ from archcalc.homework.numbers import DIGITS, AnswerTolerance, Unreadable, Writt
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
 from archcalc.homework.rerun import rerun
 from archcalc.homework.sheet import Submission, read_sheet
-from archcalc.homework.tables import UnreadableSubmission
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text, term_text
 from archcalc.symbolic.derivations import Explanation, Line, explain

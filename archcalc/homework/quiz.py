@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 
+from archcalc.analysis import analyze
 from archcalc.analysis.costs import Analysis, LayerCosts
 from archcalc.arithmetic import Shape, ShapeError, product
 from archcalc.errors import SpecError
@@ -180,7 +181,7 @@ def _can_be_drawn(kind: type[Operator]) -> bool:
 def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
     spec, asked = topic.make(draw)
     network = loads(spec)
-    analysis = network.analyze()
+    analysis = analyze(network)
     asks = tuple(_answer(analysis, quantity, layer) for quantity, layer in asked(analysis))
     return Exercise(number, topic.name, spec, network, asks)
 

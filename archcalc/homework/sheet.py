@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archcalc.analysis.rows import TableRow
+from archcalc.homework.cells import EMPTY, Cell, CellGrid, UnreadableSubmission
 from archcalc.homework.key import TOTAL, AnswerKey, parts_of
 from archcalc.homework.numbers import DecimalStyle, style_of
 from archcalc.homework.questions import QUESTIONS, Heading, Question, read_heading, read_misspelt_heading
-from archcalc.homework.tables import EMPTY, Cell, CellGrid, Table, UnreadableSubmission, read_tables
+from archcalc.homework.tables import Table, read_tables
 from archcalc.words import quote
 
 HEADING_WITHIN = 40

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from archcalc.homework.tables import EMPTY, MOST_COLUMNS, MOST_ROWS, Cell, CellGrid, UnreadableSubmission, bounded
+from archcalc.homework.cells import EMPTY, MOST_COLUMNS, MOST_ROWS, Cell, CellGrid, UnreadableSubmission, bounded
 from archcalc.requirements import need
 
 MOST_UNPACKED = 6_000_000

@@ -14,33 +14,25 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from archcalc.homework.cells import (
+    EMPTY,
+    MOST_CHARACTERS,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    Cell,
+    CellGrid,
+    UnreadableSubmission,
+    bounded,
+)
+from archcalc.homework.spreadsheet import read_workbook
 from archcalc.words import quote
 
 MOST_BYTES = 4_000_000
-MOST_ROWS = 5_000
-MOST_COLUMNS = 200
-MOST_CHARACTERS = 1_000
 DELIMITERS = ",;\t|:"
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 """How a submission is opened: no link is followed and no pipe waited for, where the system knows of such things."""
-
-
-class UnreadableSubmission(ValueError):
-    """A submission that is no table; the message says why."""
-
-
-class Cell(NamedTuple):
-    """What stands in a cell."""
-
-    text: str
-    is_number: bool = False
-    """Whether the file itself says that it is a number: its point is a decimal point."""
-
-
-EMPTY = Cell("")
-CellGrid = list[list[Cell]]
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ class Table:
 
 
 def read_tables(path: Path) -> list[Table]:
-    """The tables that a file may hold, the likeliest first, none of them empty; `UnreadableSubmission` if there is none."""
+    """The tables that a file may hold, the likeliest first; `UnreadableSubmission` if there is none with rows."""
     tables = [table for table in _tables(read_bytes(path)) if table.grid]
     if not tables:
         raise UnreadableSubmission("it has no rows")
@@ -62,8 +54,6 @@ def read_tables(path: Path) -> list[Table]:
 
 def _tables(content: bytes) -> list[Table]:
     if content[:4] == b"PK\x03\x04":
-        from archcalc.homework.spreadsheet import read_workbook
-
         return list(map(Table, read_workbook(content)))
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise UnreadableSubmission("it is an old Excel file (.xls): save it as .xlsx or CSV")
@@ -110,27 +100,6 @@ def decode(content: bytes) -> str:
             break
         return text
     raise UnreadableSubmission("it is no text")
-
-
-def bounded(rows: Iterable[Sequence[Cell]]) -> CellGrid:
-    """The rows, none of them larger than it may be; trailing empty cells are dropped, empty rows left out."""
-    grid: CellGrid = []
-    for row in rows:
-        cells = list(row[: MOST_COLUMNS + 1])
-        while cells and not cells[-1].text.strip():
-            cells.pop()
-        if not cells:
-            continue
-        if len(cells) > MOST_COLUMNS:
-            raise UnreadableSubmission(f"it has more than {MOST_COLUMNS} columns")
-        if len(grid) == MOST_ROWS:
-            raise UnreadableSubmission(f"it has more than {MOST_ROWS:,} rows")
-        grid.append([_short(cell) for cell in cells])
-    return grid
-
-
-def _short(cell: Cell) -> Cell:
-    return cell if len(cell.text) <= MOST_CHARACTERS else Cell(cell.text[: MOST_CHARACTERS - 1] + "…")
 
 
 # -- CSV

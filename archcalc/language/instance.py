@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import Diagnostic, Overflow, SpecError, TooMany
@@ -12,20 +12,43 @@ from archcalc.language.expand import Expansion
 from archcalc.language.scope import Scope
 from archcalc.language.source import AnyNode, Scalar, Sequence
 from archcalc.language.source import Mapping as MappingNode
-from archcalc.language.steps import DOTTED, Template, Value
+from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
+from archcalc.language.variant import Variant
 from archcalc.network import Network
 from archcalc.words import did_you_mean, quote
 
-if TYPE_CHECKING:
-    from archcalc.language.language import Spec
-    from archcalc.language.variant import Variant
+
+class SpecParts(Protocol):
+    """What is taken of a `Spec`, which reads them from text."""
+
+    root: MappingNode
+    params: dict[str, Value | None]
+    variants: dict[str, MappingNode]
+    blocks: dict[str, Block]
+    steps: list[Step]
+    step_names: Any
+    replacements: dict[str, tuple[AnyNode, list[Step]]]
+    words: dict[str, str]
+    mistakes: list[SpecError]
+
+    @property
+    def name(self) -> str:
+        """The spec's name."""
+
+    def get(self, key: str) -> AnyNode | None:
+        """A part of the head."""
+
+    def free_dimensions(self) -> list[str]:
+        """The names in the input's shape that are no parameters."""
 
 
 class Instance:
     """A spec with a variant, settings and input shapes: `Spec.network` makes one."""
 
-    def __init__(self, spec: Spec, variant: Variant, settings: Mapping[str, Any], inputs: Mapping[str, Shape]) -> None:
+    def __init__(
+        self, spec: SpecParts, variant: Variant, settings: Mapping[str, Any], inputs: Mapping[str, Shape]
+    ) -> None:
         self.spec = spec
         self.variant = variant
         self.settings = settings

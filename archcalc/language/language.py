@@ -89,7 +89,9 @@ class Spec:
     def variant(self, name: str | None) -> Variant:
         """A variant by its name; the spec itself for None."""
         if name not in self._chosen:
-            self._chosen[name] = Variant(self, name)
+            self._chosen[name] = Variant(
+                name or self.name, self.variants[name] if name else None, self.get, self.params
+            )
         return self._chosen[name]
 
     def _check_keys(self, node: MappingNode, possible: tuple[str, ...], what: str) -> None:

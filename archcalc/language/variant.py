@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from archcalc.language.source import AnyNode, Scalar
+from archcalc.language.source import Mapping as MappingNode
 from archcalc.language.steps import Value
 from archcalc.network import About
-
-if TYPE_CHECKING:
-    from archcalc.language.language import Spec
 
 ABOUT = ("title", "source", "year", "reference", "notes")
 """What a spec, or a variant of it, says about its network in words."""
@@ -19,19 +17,26 @@ ABOUT = ("title", "source", "year", "reference", "notes")
 class Variant:
     """A variant of a spec, or the spec itself where no variant is named."""
 
-    def __init__(self, spec: Spec, name: str | None) -> None:
-        self.name = name or spec.name
-        self._spec = spec
-        self._node = spec.variants[name] if name else None
+    def __init__(
+        self,
+        name: str,
+        node: MappingNode | None,
+        of_spec: Callable[[str], AnyNode | None],
+        params: Mapping[str, Value | None],
+    ) -> None:
+        self.name = name
+        self._node = node
+        self._of_spec = of_spec
+        self._params = params
 
     def get(self, key: str) -> AnyNode | None:
         """A part of the head: its own, or the spec's."""
-        return (self._node.get(key) if self._node is not None else None) or self._spec.get(key)
+        return (self._node.get(key) if self._node is not None else None) or self._of_spec(key)
 
     @cached_property
     def values(self) -> dict[str, Value | None]:
         """What each parameter is; None where it must be set."""
-        values = dict(self._spec.params)
+        values = dict(self._params)
         for key, node in self._node or ():
             if key.text in values:
                 values[key.text] = Value(node)

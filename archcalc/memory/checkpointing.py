@@ -135,7 +135,7 @@ def repeated_macs(rows: Sequence[LayerCosts], layers: range) -> int:
 def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> CheckpointPlan:
     """The blocks to recompute, so that a training step takes at most ``budget`` bytes and least is computed again.
 
-    Where no choice fits, the plan recomputes nothing, `CheckpointPlan.fits` is false, and `CheckpointPlan.least` says what can be reached.
+    Where no choice fits, the plan recomputes nothing, `fits` is false, and `least` says what can be reached.
 
     Raises `ValueError` for a network without blocks.
     """

@@ -7,10 +7,10 @@ between tensors, the kernels' own workspaces and a GPU's context come on top.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis, analyze
 from archcalc.arithmetic import product
@@ -57,16 +57,8 @@ class Memory:
         """The most that is there at once, with all that stands."""
         return self.standing + self.highest.live_bytes
 
-    def to_dict(self) -> dict[str, Any]:
-        """The documented contract of `archcalc memory --format json`."""
-        from archcalc.render.memory import memory_dict
-
-        return memory_dict(self)
-
-    def __str__(self) -> str:
-        from archcalc.render.memory import memory_text
-
-        return memory_text(self)
+    to_dict: ClassVar[Callable[..., Any]]
+    """The contract of `archcalc memory --format json`; attached by `archcalc.methods`."""
 
 
 def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from archcalc.analysis import analyze
 from archcalc.analysis.depth import depth
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Network
@@ -43,7 +44,7 @@ def catalogue() -> list[CatalogueEntry]:
 
 
 def _entry(path: Path, network: Network) -> CatalogueEntry:
-    analysis = network.analyze()
+    analysis = analyze(network)
     totals = analysis.totals
     about = network.about
     field = last_placed(row.receptive_field for row in analysis.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from archcalc.analysis import analyze
 from archcalc.memory.simulation import MemorySimulation
 from archcalc.network import Network
 
@@ -45,7 +46,7 @@ class Measured(NamedTuple):
 
     def run(self) -> MemorySimulation:
         """A training step of it: how its tensors lie, and which need a gradient."""
-        return MemorySimulation(self.network.analyze(batch=2), training=True)
+        return MemorySimulation(analyze(self.network, batch=2), training=True)
 
 
 class Exempt(NamedTuple):

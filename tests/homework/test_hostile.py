@@ -12,10 +12,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from archcalc.homework.cells import MOST_COLUMNS, MOST_ROWS
 from archcalc.homework.grade import Verdict
 from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
 from archcalc.homework.grading import Grader
-from archcalc.homework.tables import MOST_BYTES, MOST_COLUMNS, MOST_ROWS
+from archcalc.homework.tables import MOST_BYTES
 
 DATA = Path(__file__).parent / "data"
 GOOD = "layer,params\nconv1,23296\n"

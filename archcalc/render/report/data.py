@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts
+from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts, analyze
 from archcalc.analysis.contract import number
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.depth import depth
@@ -33,7 +33,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     others = {
         name: analysis
         if name == analysis.convention.name
-        else network.analyze(batch=analysis.batch, dtype=analysis.dtype, convention=name)
+        else analyze(network, batch=analysis.batch, dtype=analysis.dtype, convention=name)
         for name in CONVENTIONS
     }
     counted = {name: {row.name: row for row in (*one.rows, *one.apart)} for name, one in others.items()}

@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 
 import torch
 
+from archcalc.analysis import analyze
 from archcalc.network import Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
@@ -25,7 +26,7 @@ def onnx_model(network: Network, batch: int | None = 1) -> bytes:
     """
     need("onnx", "onnx")
     need("onnxscript", "onnx")
-    bytes_needed = network.analyze().totals.params * 4
+    bytes_needed = analyze(network).totals.params * 4
     if bytes_needed >= MOST_BYTES:
         raise ValueError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
     module = build_module(network).eval()

@@ -1,0 +1,84 @@
+"""Methods of `Network`, `Analysis` and `Memory` whose work is done in packages above them.
+
+`network.analyze()` and `analysis.to_latex()` read well, but a network knows nothing of costs, and an analysis nothing
+of LaTeX. They are attached here, at the top, before `archcalc` hands out its first public name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archcalc.analysis import Analysis, analyze
+from archcalc.analysis.contract import as_dict
+from archcalc.memory.summary import Fit, Memory, fit, memory
+from archcalc.network import Network
+
+
+def _analyze(self: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
+    """Compute the costs and receptive fields of every layer for ``batch`` samples, counted by a named convention."""
+    return analyze(self, batch=batch, dtype=dtype, convention=convention)
+
+
+def _memory(self: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
+    """Compute the memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
+    return memory(self, mode, optimizer, in_place)
+
+
+def _fit(self: Analysis, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
+    """Find the largest batch whose peak memory is at most ``budget`` bytes."""
+    return fit(self, budget, mode, optimizer)
+
+
+def render(analysis: Analysis, format: str = "text") -> str:
+    """Write the table of an analysis as text, markdown, latex, html, csv or json."""
+    from archcalc.render.formats import render as write
+
+    return write(analysis, format)
+
+
+def _render_as(format: str) -> Any:
+    def method(self: Analysis) -> str:
+        return render(self, format)
+
+    method.__doc__ = f"Write the table as {format}."
+    return method
+
+
+def _memory_dict(self: Memory) -> dict[str, Any]:
+    """Return the documented contract of `archcalc memory --format json`."""
+    from archcalc.render.memory import memory_dict
+
+    return memory_dict(self)
+
+
+def _memory_text(self: Memory) -> str:
+    from archcalc.render.memory import memory_text
+
+    return memory_text(self)
+
+
+def _html_of_network(self: Network) -> str:
+    return render(analyze(self), "html")
+
+
+_ATTACHED: dict[type, dict[str, Any]] = {
+    Network: {"analyze": _analyze, "_repr_html_": _html_of_network},
+    Analysis: {
+        "memory": _memory,
+        "fit": _fit,
+        "to_dict": as_dict,
+        **{f"to_{format}": _render_as(format) for format in ("json", "csv", "markdown", "latex", "html")},
+        "__str__": _render_as("text"),
+        "_repr_html_": _render_as("html"),
+    },
+    Memory: {"to_dict": _memory_dict, "__str__": _memory_text},
+}
+
+
+def attach() -> None:
+    """Attach the methods to their classes."""
+    for owner, methods in _ATTACHED.items():
+        for name, method in methods.items():
+            method.__name__ = name
+            method.__qualname__ = f"{owner.__name__}.{name}"
+            setattr(owner, name, method)
