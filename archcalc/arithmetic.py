@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from archcalc.errors import UserError
+
 # Rules are annotated as if they were over integers: whatever behaves like one may be handed in.
 Dim = int
 Shape = tuple[int, ...]
 
 
-class ShapeError(ValueError):
+class ShapeError(UserError):
     """A condition of a rule does not hold; the message says which, in words."""
 
 

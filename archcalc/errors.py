@@ -70,7 +70,27 @@ class Diagnostic:
         return f"{self.place}: {message}" + (f"\n{picture}" if picture else "")
 
 
-class SpecError(Exception):
+class UserError(ValueError):
+    """What a user did or asked for cannot be done; the message says what, where and how to mend it.
+
+    Every other exception that reaches the command line is a fault of archcalc.
+    """
+
+    exit_code = 2
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+    def report(self) -> str:
+        """What the command line prints of it."""
+        return f"error: {printable(str(self))}"
+
+
+class UnknownLayer(UserError, KeyError):
+    """A network has no layer of that name."""
+
+
+class SpecError(UserError):
     """A spec that is not right: all its mistakes, in the order of the text."""
 
     def __init__(self, mistakes: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
@@ -94,6 +114,10 @@ class SpecError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+    def report(self) -> str:
+        """Every mistake with its place and its line."""
+        return str(self)
 
 
 class TooMany(Exception):

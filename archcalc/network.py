@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from archcalc.arithmetic import Shape
+from archcalc.errors import UnknownLayer
 from archcalc.ops.operator import Operator
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Network:
         return {layer.name: layer for layer in self.layers}
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of that name; `KeyError` with the nearest name if there is none."""
+        """The layer of that name; `UnknownLayer`, a `KeyError`, with the nearest name if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
@@ -141,7 +142,7 @@ class Network:
 
             inside = [one for one in self._by_name if one.startswith(f"{name}.")] if name in self.groups else []
             hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)
-            raise KeyError(f"{self.name} has no layer {quote(name)}{hint}") from None
+            raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

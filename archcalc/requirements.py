@@ -6,6 +6,8 @@ import warnings
 from importlib import import_module
 from types import ModuleType
 
+from archcalc.errors import UserError
+
 MENDING = (
     "torch and torchvision are not of the same build (the CPU build of torch with torchvision from PyPI fails so). "
     "Install both from one place: pip install --force-reinstall torch torchvision, "
@@ -13,7 +15,7 @@ MENDING = (
 )
 
 
-class MissingExtra(Exception):
+class MissingExtra(UserError):
     """A command needs a package that is not installed, or not in a form that works."""
 
     def __init__(self, package: str, extra: str, why: str = "which is not installed") -> None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import Analysis, LayerCosts, analyze
+from archcalc.errors import UserError
 from archcalc.network import Network
 
 MEASURES: dict[str, Callable[[Analysis], int]] = {
@@ -60,7 +61,7 @@ class Comparison:
 def compare(analyses: Sequence[Analysis]) -> Comparison:
     """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""
     if len(analyses) < 2:
-        raise ValueError("a comparison needs two networks or more")
+        raise UserError("a comparison needs two networks or more")
     totals = tuple(ComparisonRow(name, tuple(map(measure, analyses))) for name, measure in MEASURES.items())
     places: dict[tuple[int, ...], None] = {}
     for analysis in analyses:

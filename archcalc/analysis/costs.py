@@ -12,6 +12,7 @@ from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.survival import survivals
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
+from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 from archcalc.receptive.fields import Fields, ReceptiveField
@@ -165,7 +166,7 @@ def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convent
         dtype: the type of every number, for bytes.
         convention: what is counted as an operation; a key of `CONVENTIONS`.
 
-    Raises `ValueError` for an unknown dtype or convention, or a batch below 1.
+    Raises `UserError` for an unknown dtype or convention, or a batch below 1.
     """
     rule, itemsize = way_of_counting(batch, dtype, convention)
     fields = Fields(network)
@@ -188,7 +189,7 @@ def way_of_counting(batch: int, dtype: str, convention: str) -> tuple[Convention
     rule: Convention = _known(CONVENTIONS, convention, "convention")
     itemsize: int = _known(ITEM_SIZES, dtype, "dtype")
     if batch < 1:
-        raise ValueError(f"a batch has at least 1 sample, not {batch}")
+        raise UserError(f"a batch has at least 1 sample, not {batch}")
     return rule, itemsize
 
 
@@ -196,7 +197,7 @@ def _known(table: dict[str, Any], name: str, what: str) -> Any:
     try:
         return table[name]
     except KeyError:
-        raise ValueError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
+        raise UserError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
 
 
 @lru_cache(maxsize=8192)

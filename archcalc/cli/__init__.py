@@ -14,6 +14,10 @@ from archcalc import __version__
 from archcalc.cli._characters import spelled
 from archcalc.cli._completion import COMPLETED
 
+FAULT = "This is a fault of archcalc, not yours. Please report it, with the command and the lines above."
+FAULT_CODE = 70
+"""The exit code of a fault of archcalc's own (EX_SOFTWARE of sysexits.h)."""
+
 
 class Helped(click.Command):
     """A command whose help is readable in every encoding."""
@@ -90,9 +94,9 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line, with every error of a user's said in words: exit 2, and no traceback."""
+    """Run the command line. What a user did wrong is said in words; a fault of archcalc's keeps its traceback."""
     from archcalc.cli._streams import drop_output, prepare, remark
-    from archcalc.requirements import MissingExtra
+    from archcalc.errors import UserError
 
     prepare()
     try:
@@ -104,16 +108,21 @@ def main() -> None:
         error.show(shown)
         remark(shown.getvalue().rstrip("\n"))
         code = error.exit_code
-    except MissingExtra as error:
-        remark(str(error))
-        code = 2
+    except UserError as error:
+        remark(error.report())
+        code = error.exit_code
     except OSError as error:
         remark(_file_error(error))
         drop_output()
-        code = 2
-    except Exception as error:
-        remark(_in_words(error))
-        code = 2
+        code = UserError.exit_code
+    except RecursionError:  # the limits keep specs from it, unless somebody has raised them
+        remark("error: this is nested too deep: with a limit raised, it is more than Python can hold")
+        code = UserError.exit_code
+    except Exception:
+        import traceback
+
+        remark(f"{traceback.format_exc()}\n{FAULT}")
+        code = FAULT_CODE
     sys.exit(code)
 
 
@@ -122,16 +131,3 @@ def _file_error(error: OSError) -> str:
 
     file = "" if error.filename is None else f": {printable(str(error.filename))}"
     return f"error: {error.strerror or error}{file}"
-
-
-def _in_words(error: Exception) -> str:
-    from archcalc.errors import SpecError
-    from archcalc.words import printable
-
-    if isinstance(error, SpecError):
-        return str(error)
-    if isinstance(error, RecursionError):  # the limits keep specs from it, unless somebody has raised them
-        return "error: this is nested too deep: with a limit raised, it is more than Python can hold"
-    if isinstance(error, (ValueError, KeyError)) and error.args:
-        return f"error: {printable(str(error.args[0]))}"
-    raise error

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from archcalc.errors import UserError
 from archcalc.words import quote
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -44,19 +45,19 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
 
     A name without a suffix, such as `-` or `/dev/stdout`, says nothing.
 
-    Raises `ValueError` for a suffix that is none of the ``formats``, or is that of another format than the chosen one.
+    Raises `UserError` for a suffix that is none of the ``formats``, or is that of another format than the chosen one.
     """
     suffix = Path(file or "").suffix.lower()
     named = [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
     if chosen is not None:
         if named and chosen not in named:
-            raise ValueError(f"{option} {chosen} contradicts {quote(file or '')}, whose name says {named[0]}")
+            raise UserError(f"{option} {chosen} contradicts {quote(file or '')}, whose name says {named[0]}")
         return chosen
     possible = [name for name in named if name in formats]
     if suffix and not possible:
         known = ", ".join(one for name in formats for one in SUFFIXES[name])
         hint = f"; or use {option}" if option else ""
-        raise ValueError(f"{quote(suffix)} is no format that can be written: {known}{hint}")
+        raise UserError(f"{quote(suffix)} is no format that can be written: {known}{hint}")
     return possible[0] if possible else None
 
 
@@ -93,7 +94,7 @@ def result_options(
                 raise click.UsageError(unsaid)
             chosen = chosen or formats[0]
             if chosen in BINARY and output is None and not default_file:
-                raise ValueError(f"{chosen} needs a file: -o NAME{SUFFIXES[chosen][0]}")
+                raise UserError(f"{chosen} needs a file: -o NAME{SUFFIXES[chosen][0]}")
             function(*args, output=output, format_=chosen, **values)
 
         form = click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archcalc.cli._options import JOIN, counting_options, depth_option, network_options, open_family, open_network
+from archcalc.errors import UserError
 from archcalc.words import quote
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def gradescope_style(per: str, visibility: str, out_of: str | None) -> Gradescop
     from archcalc.homework.gradescope import GradescopeOptions
 
     if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
-        raise ValueError(f"--out-of takes points above 0, in hundredths at the finest, not {quote(out_of)}")
+        raise UserError(f"--out-of takes points above 0, in hundredths at the finest, not {quote(out_of)}")
     return GradescopeOptions(per == "cell", visibility, None if out_of is None else Fraction(out_of))
 
 

@@ -11,6 +11,7 @@ from archcalc.cli import Command
 from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import device_option, network_options, open_network
 from archcalc.cli._streams import progress, remark, write
+from archcalc.errors import UserError
 from archcalc.words import quote
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _calibration(device: str | None) -> str:
 def _batches(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
-        raise ValueError(f"--batch is one or more whole numbers above 0, such as 1,8,64, not {quote(text)}")
+        raise UserError(f"--batch is one or more whole numbers above 0, such as 1,8,64, not {quote(text)}")
     return [int(part) for part in parts]
 
 

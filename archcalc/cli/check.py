@@ -11,6 +11,7 @@ from archcalc.cli import Command
 from archcalc.cli._formats import file_option, result_options
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
 from archcalc.cli._streams import progress, write, write_file
+from archcalc.errors import UserError
 
 if TYPE_CHECKING:
     from archcalc.homework.grade import GradedSheet
@@ -75,7 +76,7 @@ def command(
     if len(answers) == 1 and summary is None:
         sheet = grader.grade(Path(answers[0]))
         if sheet.problem is not None:
-            raise ValueError(f"{quote(answers[0])}: {sheet.problem}")
+            raise UserError(f"{quote(answers[0])}: {sheet.problem}")
         write(render_sheet(sheet, format_), output)
         sheets = [sheet]
     else:

@@ -16,6 +16,7 @@ from archcalc.cli._options import (
     open_network,
 )
 from archcalc.cli._streams import write
+from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote
 
 UNITS = {
@@ -111,16 +112,16 @@ def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, outp
 def parse_bytes(text: str) -> int:
     """A number of bytes with its unit: `24GB` is 24 · 1000³, `24GiB` is 24 · 1024³. A part of a byte is dropped.
 
-    Raises `ValueError` for anything else.
+    Raises `UserError` for anything else.
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]{1,3})", text.strip())
     if match is None:
-        raise ValueError(f"a size is a number and a unit, such as 24GB or 512MiB, not {quote(text)}")
+        raise UserError(f"a size is a number and a unit, such as 24GB or 512MiB, not {quote(text)}")
     number, unit = match.groups()
     if unit not in UNITS:
         hint = did_you_mean(unit, UNITS)
-        raise ValueError(f"there is no unit {quote(unit)}{hint}: {', '.join(UNITS)} (kB is 1000 B, KiB 1024 B)")
+        raise UserError(f"there is no unit {quote(unit)}{hint}: {', '.join(UNITS)} (kB is 1000 B, KiB 1024 B)")
     size = int(Fraction(number) * UNITS[unit])
     if not size:
-        raise ValueError(f"a size is above 0, not {quote(text)}")
+        raise UserError(f"a size is above 0, not {quote(text)}")
     return size

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from archcalc._version import __version__
-from archcalc.errors import SpecError
+from archcalc.errors import SpecError, UserError
 from archcalc.files import whole_folder
 from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
@@ -67,10 +67,10 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
         key: what is asked, and the answers.
         options: what `archcalc check` is given beside the network and the submission.
 
-    Raises `ValueError` for a folder with something in it.
+    Raises `UserError` for a folder with something in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{quote(str(folder))} exists: an autograder needs a new or an empty folder")
+        raise UserError(f"{quote(str(folder))} exists: an autograder needs a new or an empty folder")
     with whole_folder(folder) as temporary:
         network = _copy_spec(reference, temporary)
         script = RUN.format(network=shlex.quote(network), options=shlex.join(options))

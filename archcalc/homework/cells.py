@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from archcalc.errors import UserError
+
 MOST_ROWS = 5_000
 MOST_COLUMNS = 200
 MOST_CHARACTERS = 1_000
 
 
-class UnreadableSubmission(ValueError):
+class UnreadableSubmission(UserError):
     """A submission that is no table; the message says why."""
 
 

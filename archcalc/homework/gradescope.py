@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
 from archcalc.homework.grades_document import points_text
 from archcalc.homework.grading import Grader
@@ -65,12 +66,12 @@ def _files(folder: Path) -> list[Path]:
 
 
 def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
-    """The content of results.json. Raises `ValueError` for an assignment that is worth nothing."""
+    """The content of results.json. Raises `UserError` for an assignment that is worth nothing."""
     groups = list(_groups(sheet, style.by_cell))
     worth = [sum((cell.most for cell in group.cells), Fraction(0)) for group in groups]
     total = sum(worth, Fraction(0))
     if not total:
-        raise ValueError("there is nothing to have points for")
+        raise UserError("there is nothing to have points for")
     scale = Fraction(1) if style.out_of is None else style.out_of / total
     most = hundredths([one * scale for one in worth])
     tests = [_test(group, points, one, scale) for group, points, one in zip(groups, most, worth, strict=True)]

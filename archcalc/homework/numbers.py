@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+from archcalc.errors import UserError
 from archcalc.words import quote
 
 MOST_CHARACTERS = 60
 MOST_EXPONENT = 60
 
 
-class Unreadable(ValueError):
+class Unreadable(UserError):
     """A cell that is no answer; the message says why, in words for the student."""
 
 
@@ -157,12 +158,12 @@ class AnswerTolerance:
 
     @classmethod
     def parse(cls, text: str) -> AnswerTolerance:
-        """`digits`, `cut`, `exact` or a percentage such as `2%`; `ValueError` for anything else."""
+        """`digits`, `cut`, `exact` or a percentage such as `2%`; `UserError` for anything else."""
         if text in ("digits", "cut", "exact"):
             return cls(text)
         match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", text.strip(), re.ASCII)
         if match is None:
-            raise ValueError(f"a tolerance is digits, cut, exact, or a percentage such as 2%, not {quote(text)}")
+            raise UserError(f"a tolerance is digits, cut, exact, or a percentage such as 2%, not {quote(text)}")
         return cls("percent", Fraction(match[1]) / 100)
 
     def accepts(self, number: WrittenNumber, truth: int | Fraction, coarsest: int = 1) -> bool:

@@ -10,13 +10,14 @@ from functools import reduce
 from typing import Any
 
 from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
+from archcalc.errors import UserError
 from archcalc.language.limits import exceeded, limit
 from archcalc.words import did_you_mean, quote
 
 MAX_LIST = 1000
 
 
-class ExpressionError(ValueError):
+class ExpressionError(UserError):
     """An expression that cannot be parsed or evaluated; ``offset`` and ``length`` point into its text."""
 
     def __init__(self, message: str, offset: int = 0, length: int = 1) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from archcalc.analysis.costs import Analysis, LayerCosts
+from archcalc.errors import UserError
 from archcalc.memory.heap import Peak, Storage
 from archcalc.memory.summary import Memory, memory
 from archcalc.memory.training import (
@@ -137,7 +138,7 @@ def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> Checkpoin
 
     Where no choice fits, the plan recomputes nothing, `fits` is false, and `least` says what can be reached.
 
-    Raises `ValueError` for a network without blocks.
+    Raises `UserError` for a network without blocks.
     """
     blocks = blocks_of(analysis.network)
     without = memory(analysis, "training", optimizer)
@@ -145,7 +146,7 @@ def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> Checkpoin
     if without.highest.live_bytes <= room:
         return _plan(analysis, budget, without, blocks, [], 0, 0)
     if not blocks:
-        raise ValueError(f"{analysis.network.name} has no blocks: nothing can be chosen to be recomputed")
+        raise UserError(f"{analysis.network.name} has no blocks: nothing can be chosen to be recomputed")
     search = _Search(analysis, optimizer, blocks)
     target = room
     while (found := search.run(target)) is not None:

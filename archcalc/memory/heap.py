@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
+from archcalc.errors import UserError
+
 WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
 """What a piece of memory can be."""
 
@@ -125,7 +127,7 @@ def by_layer(moments: Iterable[Moment]) -> list[Moment]:
 def peak_of(start: Callable[[], tuple[Heap, Iterator[Moment]]]) -> Peak:
     """The highest moment of a run, which is made twice: to find the moment, and to look what is there.
 
-    Raises `ValueError` where nothing runs.
+    Raises `UserError` where nothing runs.
     """
     _, moments = start()
     highest, best = -1, -1
@@ -133,7 +135,7 @@ def peak_of(start: Callable[[], tuple[Heap, Iterator[Moment]]]) -> Peak:
         if moment.live_bytes > best:
             highest, best = at, moment.live_bytes
     if highest < 0:
-        raise ValueError("no layer runs at inference: there is nothing to measure")
+        raise UserError("no layer runs at inference: there is nothing to measure")
     heap, moments = start()
     moment = next(islice(moments, highest, None))
     alive = heap.alive()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis, analyze
 from archcalc.arithmetic import product
+from archcalc.errors import UserError
 from archcalc.memory.heap import Moment, Peak
 from archcalc.memory.inference import peak, timeline
 from archcalc.memory.simulation import INDEX_BYTES
@@ -66,16 +67,14 @@ def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd", 
 
     ``in_place``: at inference, activations overwrite their input where they can (PyTorch's `inplace=True`).
 
-    Raises `ValueError` for an unknown mode or optimizer, or for in-place activations in training.
+    Raises `UserError` for an unknown mode or optimizer, or for in-place activations in training.
     """
     if mode not in MODES:
-        raise ValueError(f"there is no mode {quote(mode)}{did_you_mean(mode, MODES)}")
+        raise UserError(f"there is no mode {quote(mode)}{did_you_mean(mode, MODES)}")
     if optimizer not in OPTIMIZERS:
-        raise ValueError(f"there is no optimizer {quote(optimizer)}{did_you_mean(optimizer, OPTIMIZERS)}")
+        raise UserError(f"there is no optimizer {quote(optimizer)}{did_you_mean(optimizer, OPTIMIZERS)}")
     if in_place and mode == "training":
-        raise ValueError(
-            "activations in place are for inference: in training, autograd keeps what they would overwrite"
-        )
+        raise UserError("activations in place are for inference: in training, autograd keeps what they would overwrite")
     weights = analysis.totals.params * ITEM_SIZES[analysis.dtype]
     buffers = sum(_buffer_bytes(row.layer, ITEM_SIZES[analysis.dtype]) for row in analysis.rows)
     if mode == "inference":

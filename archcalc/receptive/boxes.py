@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import GLANCE, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
 from archcalc.receptive.fields import FieldPropagation
@@ -140,7 +141,7 @@ class RegionTracer:
     def boxes(self, name: str, unit: Sequence[int]) -> list[Box]:
         """What the unit at these positions of a layer's output sees of every input.
 
-        Raises `KeyError` for an unknown layer, `ValueError` where there is no such unit.
+        Raises `KeyError` for an unknown layer, `UserError` where there is no such unit.
         """
         layer = self.network[name]
         start = self._start(layer, unit)
@@ -160,7 +161,7 @@ class RegionTracer:
     def _start(self, layer: Layer, unit: Sequence[int]) -> Glimpses:
         axes = self.axes(layer)
         if len(unit) != len(axes):
-            raise ValueError(
+            raise UserError(
                 f"a unit of {layer.name} (output {shape_text(layer.output_shape)}) "
                 f"has {len(axes)} spatial positions, not {len(unit)}"
             )
@@ -168,7 +169,7 @@ class RegionTracer:
         for position, (axis, dimensions) in zip(unit, axes.items(), strict=True):
             size = layer.output_shape[axis]
             if not 0 <= position < size:
-                raise ValueError(f"{layer.name} has positions 0 to {size - 1}, and no {position}")
+                raise UserError(f"{layer.name} has positions 0 to {size - 1}, and no {position}")
             for dimension in dimensions & self.viewer.views[layer.name].spans.keys():
                 glimpses[dimension] = _Glimpse(position, position, 1 << position)
         return glimpses

@@ -11,6 +11,7 @@ from archcalc.analysis.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure,
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.errors import UserError
 from archcalc.ops.operator import shape_text
 from archcalc.units import BYTES, LECTURE_BYTES, Unit, choose_unit
 
@@ -78,11 +79,11 @@ def lay_out(analysis: Analysis, view: TableOptions = LECTURE) -> TableGrid:
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], Totals, str]]:
     """The rows of the network that does inference with their sums, and what is counted apart.
 
-    Raises `ValueError` where the view asks for what the convention does not count.
+    Raises `UserError` where the view asks for what the convention does not count.
     """
     if analysis.convention.backward is None and not {"backward_flops", "step_flops"}.isdisjoint(view.columns):
         able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
-        raise ValueError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
+        raise UserError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
     parts = [(analysis.rows, analysis.totals, "total")]
     if analysis.apart:
         parts.append((analysis.apart, analysis.totals_apart, "apart"))

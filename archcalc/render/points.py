@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.files import whole_file
 from archcalc.render.text import cells_wide, pad
 from archcalc.sweep.space import SweepAxis
@@ -76,7 +77,7 @@ def write_csv(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxi
 def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
     """A Parquet file, which appears whole or not at all.
 
-    Raises `ValueError` where a number does not fit 64 bits.
+    Raises `UserError` where a number does not fit 64 bits.
     """
     from archcalc.requirements import need
 
@@ -99,7 +100,7 @@ def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[Swee
                 try:
                     table = pyarrow.table(_arrow_columns(part, by_name), schema=schema)
                 except OverflowError:
-                    raise ValueError("a number here does not fit Parquet's 64 bits: write CSV instead") from None
+                    raise UserError("a number here does not fit Parquet's 64 bits: write CSV instead") from None
                 writer.write_table(table)
         finally:
             if writer is not None:

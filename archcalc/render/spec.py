@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
@@ -26,7 +27,7 @@ _TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
 def network_spec(network: Network) -> str:
     """YAML of the network without parameters, loops and blocks: groups, and a line for each layer.
 
-    Read again, it has the same layers with the same arguments, inputs, shared weights and marks. Raises `ValueError`
+    Read again, it has the same layers with the same arguments, inputs, shared weights and marks. Raises `UserError`
     for a network that no such spec can say.
     """
     return "\n".join([*_head(network), "layers:", *_SpecWriter(network).lines()]) + "\n"
@@ -99,7 +100,7 @@ def _tree(network: Network) -> _SpecGroup:
         if name:
             group.items.append(network[path])
     if [layer.name for layer in root.layers()] != [layer.name for layer in network.layers]:
-        raise ValueError(f"{network.name} cannot be written as a spec: the layers of a group do not stand together")
+        raise UserError(f"{network.name} cannot be written as a spec: the layers of a group do not stand together")
     return root
 
 
@@ -165,7 +166,7 @@ class _SpecWriter:
     def check_share(self, layer: Layer, original: Layer) -> None:
         """State that a share, which takes the original's own arguments, says what the layer is."""
         if type(layer.op) is not type(original.op) or _arguments(layer.op) != _arguments(original.op):
-            raise ValueError(
+            raise UserError(
                 f"{self.network.name} cannot be written as a spec: {layer.name} has the weights of {original.name}, "
                 "but other arguments"
             )

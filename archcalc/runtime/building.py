@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import fx, nn
 
+from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Torch
 from archcalc.runtime import modules
@@ -105,7 +106,7 @@ def check_name(parent: nn.Module, name: str, path: str) -> None:
         taken = f"{name} is a keyword of Python"
     else:
         return
-    raise ValueError(f"PyTorch cannot have a module called {name} (in {path}): {taken}")
+    raise UserError(f"PyTorch cannot have a module called {name} (in {path}): {taken}")
 
 
 def _identifier(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -32,12 +33,12 @@ class DeviceProfile:
     """Seconds that an operation takes at least, however small."""
 
     def peak(self, dtype: str) -> float:
-        """FLOP/s in a dtype; `ValueError` where the profile does not know it."""
+        """FLOP/s in a dtype; `UserError` where the profile does not know it."""
         try:
             return self.peak_flops[dtype]
         except KeyError:
             known = ", ".join(self.peak_flops)
-            raise ValueError(f"the profile of {self.name} has no peak for {quote(dtype)}, only for {known}") from None
+            raise UserError(f"the profile of {self.name} has no peak for {quote(dtype)}, only for {known}") from None
 
     def to_json(self) -> str:
         """The text that `find_profile` reads."""
@@ -53,14 +54,14 @@ def profile_names() -> tuple[str, ...]:
 def find_profile(reference: str) -> DeviceProfile:
     """The profile of that name, or in that file.
 
-    Raises `ValueError` where there is none, or what the file says is no profile.
+    Raises `UserError` where there is none, or what the file says is no profile.
     """
     name = reference.lower()
     if name in profile_names():
         return _read(FOLDER / f"{name}.json")
     if not reference.endswith(".json"):
         hint = did_you_mean(name, profile_names()) or f"; there are {', '.join(profile_names())}, or a .json file"
-        raise ValueError(f"there is no device profile {quote(reference)}{hint}")
+        raise UserError(f"there is no device profile {quote(reference)}{hint}")
     return _read(Path(reference))
 
 
@@ -68,30 +69,30 @@ def _read(path: Path) -> DeviceProfile:
     with path.open("rb") as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise ValueError(f"{quote(str(path))} is no device profile: it is longer than {MOST_BYTES:,} bytes")
+        raise UserError(f"{quote(str(path))} is no device profile: it is longer than {MOST_BYTES:,} bytes")
     try:
         return _checked(json.loads(content))
     except (ValueError, RecursionError) as error:
         reason = "it is not JSON" if isinstance(error, (json.JSONDecodeError, UnicodeError, RecursionError)) else error
-        raise ValueError(f"{quote(str(path))} is no device profile: {reason}") from error
+        raise UserError(f"{quote(str(path))} is no device profile: {reason}") from error
 
 
 def _checked(data: Any) -> DeviceProfile:
     if not isinstance(data, dict):
-        raise ValueError("it is no object with name, source, peak_flops and bandwidth")
+        raise UserError("it is no object with name, source, peak_flops and bandwidth")
     known = DeviceProfile.__dataclass_fields__
     for key in data:
         if key not in known:
-            raise ValueError(f"it has an unknown key {quote(key)}{did_you_mean(key, known)}")
+            raise UserError(f"it has an unknown key {quote(key)}{did_you_mean(key, known)}")
     peaks = data.get("peak_flops")
     if not isinstance(peaks, dict) or not peaks:
-        raise ValueError("peak_flops must be an object: a dtype's name to FLOP/s")
+        raise UserError("peak_flops must be an object: a dtype's name to FLOP/s")
     for dtype in peaks:
         if dtype not in ITEM_SIZES:
-            raise ValueError(f"peak_flops has an unknown dtype {quote(dtype)}{did_you_mean(dtype, ITEM_SIZES)}")
+            raise UserError(f"peak_flops has an unknown dtype {quote(dtype)}{did_you_mean(dtype, ITEM_SIZES)}")
     texts = {key: data.get(key, "") for key in ("name", "source")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["name"]:
-        raise ValueError("name and source must be texts, and name must not be empty")
+        raise UserError("name and source must be texts, and name must not be empty")
     return DeviceProfile(
         **texts,
         peak_flops={dtype: _positive(f"peak_flops of {dtype}", value) for dtype, value in peaks.items()},
@@ -102,5 +103,5 @@ def _checked(data: Any) -> DeviceProfile:
 
 def _positive(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e30 or math.isnan(value):
-        raise ValueError(f"{name} must be a number above 0")
+        raise UserError(f"{name} must be a number above 0")
     return float(value)

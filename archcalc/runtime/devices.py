@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import torch
 
+from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote
 
 DTYPES = {
@@ -25,19 +26,19 @@ DTYPES = {
 def choose_device(name: str | None) -> torch.device:
     """The device called ``name`` (`cuda`, `cuda:1`, `mps`, `cpu`), or the first of these that is there.
 
-    Raises `ValueError` where it is not there, or is no such device.
+    Raises `UserError` where it is not there, or is no such device.
     """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, colon, index = name.partition(":")
     if kind not in ("cuda", "mps", "cpu") or (colon and not (index.isascii() and index.isdigit() and len(index) < 4)):
-        raise ValueError(f"there is no device {quote(name)}: a device is cuda, cuda:N, mps or cpu")
+        raise UserError(f"there is no device {quote(name)}: a device is cuda, cuda:N, mps or cpu")
     if kind == "cuda":
         _need_cuda(int(index or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
-        raise ValueError("there is no device mps here: it needs macOS on Apple silicon")
+        raise UserError("there is no device mps here: it needs macOS on Apple silicon")
     if kind != "cuda" and int(index or 0) > 0:
-        raise ValueError(f"there is no device {name}: there is one {kind} only")
+        raise UserError(f"there is no device {name}: there is one {kind} only")
     return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
 
 
@@ -45,10 +46,10 @@ def _need_cuda(index: int) -> None:
     if not torch.cuda.is_available():
         built = torch.version.cuda or getattr(torch.version, "hip", None)
         why = "PyTorch finds no GPU that it can use" if built else "this build of PyTorch is for the CPU only"
-        raise ValueError(f"there is no CUDA device here: {why}; --device cpu runs everywhere")
+        raise UserError(f"there is no CUDA device here: {why}; --device cpu runs everywhere")
     count = torch.cuda.device_count()
     if index >= count:
-        raise ValueError(f"there is no device cuda:{index}: the last one is cuda:{count - 1}")
+        raise UserError(f"there is no device cuda:{index}: the last one is cuda:{count - 1}")
 
 
 def device_name(device: torch.device) -> str:
@@ -79,12 +80,12 @@ def _cpu_model() -> str:
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """The type of tensors for a name of `DTYPES`; `ValueError` for one that PyTorch runs no network in."""
+    """The type of tensors for a name of `DTYPES`; `UserError` for one that PyTorch runs no network in."""
     try:
         return DTYPES[name]
     except KeyError:
         hint = did_you_mean(name, DTYPES) or f": one of {', '.join(DTYPES)}"
-        raise ValueError(f"a network cannot run in {quote(name)}{hint}") from None
+        raise UserError(f"a network cannot run in {quote(name)}{hint}") from None
 
 
 def release(device: torch.device) -> None:

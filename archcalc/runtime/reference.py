@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import nn
 
+from archcalc.errors import UserError
 from archcalc.requirements import need, need_torchvision
 
 _REFERENCE = re.compile(r"(torchvision|timm):([\w.-]+)(?:\(([^()]*)\))?")
@@ -30,12 +31,12 @@ _WITHOUT_INITIALIZATION = {"googlenet", "inception_v3"}
 def reference_module(reference: str) -> nn.Module:
     """Build the implementation that a reference names.
 
-    Raises `ValueError` for a reference of another form, an unknown name or keyword, and one that asks for trained
+    Raises `UserError` for a reference of another form, an unknown name or keyword, and one that asks for trained
     weights; `MissingExtra` where its package is not installed.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
-        raise ValueError(
+        raise UserError(
             f"a reference is torchvision:NAME or timm:NAME, or either with (KEYWORD=VALUE, …), not {reference}"
         )
     package, name, text = match.groups()
@@ -43,7 +44,7 @@ def reference_module(reference: str) -> nn.Module:
     try:
         module: nn.Module = _torchvision(name, keywords) if package == "torchvision" else _timm(name, keywords)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{reference} cannot be built: {str(error).strip() or type(error).__name__}") from error
+        raise UserError(f"{reference} cannot be built: {str(error).strip() or type(error).__name__}") from error
     return module
 
 
@@ -71,9 +72,9 @@ def _keywords(text: str) -> dict[str, Any]:
     for part in filter(None, map(str.strip, text.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key.isidentifier():
-            raise ValueError(f"a reference's keywords are written KEYWORD=VALUE, not {part}")
+            raise UserError(f"a reference's keywords are written KEYWORD=VALUE, not {part}")
         if key.startswith(_OF_WEIGHTS):
-            raise ValueError(f"a reference is built without trained weights, so it takes no {key}")
+            raise UserError(f"a reference is built without trained weights, so it takes no {key}")
         keywords[key] = _value(value)
     return keywords
 

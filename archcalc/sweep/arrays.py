@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy
 
+from archcalc.errors import UserError
 from archcalc.symbolic.polynomials import Atom, Function, Monomial, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard
 
@@ -32,14 +33,14 @@ class SymbolValues:
     def evaluate(self, polynomial: Polynomial, where: Array = True) -> Array:
         """The polynomial's values, exactly; an array that broadcasts to the block.
 
-        What stands outside of ``where`` means nothing. Raises `ValueError` where a value is not whole.
+        What stands outside of ``where`` means nothing. Raises `UserError` where a value is not whole.
         """
         scale = polynomial.scale
         total = self._value(polynomial.times(scale), exact=self._bound(polynomial) >= SAFE)
         if scale == 1:
             return total
         if numpy.any((total % scale != 0) & where):
-            raise ValueError("a quantity is not whole here")
+            raise UserError("a quantity is not whole here")
         return total // scale
 
     def holds(self, guard: Guard) -> Array:
@@ -123,7 +124,7 @@ class SymbolValues:
         result: Array = None
         for atom, power in monomial:
             if power < 0:
-                raise ValueError("a quantity is a quotient that is not whole by its form")
+                raise UserError("a quantity is a quotient that is not whole by its form")
             value = self._atom(atom, exact)
             for _ in range(power):
                 result = value if result is None else result * value
@@ -148,7 +149,7 @@ class SymbolValues:
             "gcd": numpy.frompyfunc(gcd, 2, 1) if exact else numpy.gcd,
         }
         if atom.name not in functions:
-            raise ValueError("a quantity is a quotient that is not whole by its form")
+            raise UserError("a quantity is a quotient that is not whole by its form")
         return functions[atom.name](*arguments)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy
 
+from archcalc.errors import UserError
 from archcalc.sweep.selection import ColumnArrays, cost_of, joined, taken
 
 POINTS_AT_ONCE = 1 << 20
@@ -18,7 +19,7 @@ def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POI
     """All points by a measure (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
 
     What is held in memory grows neither with the points nor with how many are equal; the rest waits in a temporary
-    folder. Raises `ValueError` where a number does not fit 64 bits.
+    folder. Raises `UserError` where a number does not fit 64 bits.
     """
     with tempfile.TemporaryDirectory(prefix="archcalc-") as folder:
         runs = [SortedRun(part, measure, Path(folder) / f"{at}.npy") for at, part in enumerate(parts)]
@@ -48,7 +49,7 @@ class SortedRun:
 
     def __init__(self, part: ColumnArrays, measure: str, path: Path) -> None:
         if any(values.dtype == object for values in part.values()):
-            raise ValueError("numbers here do not fit 64 bits: sort with --limit")
+            raise UserError("numbers here do not fit 64 bits: sort with --limit")
         self.names = list(part)
         self.path = path
         self.position = 0

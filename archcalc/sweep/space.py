@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy
 
-from archcalc.errors import SpecError
+from archcalc.errors import SpecError, UserError
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import SpecFamily, evaluate, free_names
 from archcalc.language.language import parse_setting
@@ -76,12 +76,12 @@ class SweepPlan:
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
         if not names:
-            raise ValueError("a sweep varies something: --over NAME=VALUES")
+            raise UserError("a sweep varies something: --over NAME=VALUES")
         if len(set(names)) < len(names):
-            raise ValueError("each name is varied once")
+            raise UserError("each name is varied once")
         for quantity in self.quantities:
             if quantity not in QUANTITIES:
-                raise ValueError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+                raise UserError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
 
     @property
     def points(self) -> int:

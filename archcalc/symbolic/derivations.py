@@ -10,7 +10,7 @@ from typing import Any
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES, way_of_counting
 from archcalc.arithmetic import ShapeError, product
-from archcalc.errors import Attempt
+from archcalc.errors import Attempt, UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
 from archcalc.ops.operator import Operator, Window
@@ -169,14 +169,14 @@ def explain(
 
     Who explains many layers hands in a `FieldPropagation`, once for all.
 
-    Raises `KeyError` for an unknown layer, `ValueError` for an unknown quantity, convention or dtype.
+    Raises `KeyError` for an unknown layer, `UserError` for an unknown quantity, convention or dtype.
     """
     way_of_counting(batch, dtype, convention)
     layer = network[name]
     found = []
     for quantity in quantities:
         if quantity not in QUANTITIES:
-            raise ValueError(f"there is no quantity '{quantity}'; possible: {', '.join(QUANTITIES)}")
+            raise UserError(f"there is no quantity '{quantity}'; possible: {', '.join(QUANTITIES)}")
         if quantity == "receptive":
             heading, lines = _receptive(viewer or FieldPropagation(network), layer)
         else:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.costs import analyze
 from archcalc.arithmetic import product
-from archcalc.errors import SpecError
+from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace, polynomial_of
@@ -85,7 +85,7 @@ def formulas(
 ) -> Formulas:
     """The closed forms of a family of networks.
 
-    Raises `ValueError` for an unknown quantity, `SpecError` where the network cannot be built.
+    Raises `UserError` for an unknown quantity, `SpecError` where the network cannot be built.
     """
     if not family.samples:
         raise SpecError("nothing is left open: say what varies with --let NAME=EXPRESSION, such as --let H=32*h")
@@ -112,10 +112,10 @@ def formulas(
 def measured(
     network: Network, quantities: Sequence[str], *, batch: int = 1, dtype: str = "float32", convention: str = "lecture"
 ) -> dict[str, Any]:
-    """Some quantities of a network; `ValueError` for an unknown one."""
+    """Some quantities of a network; `UserError` for an unknown one."""
     for quantity in quantities:
         if quantity not in QUANTITIES:
-            raise ValueError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+            raise UserError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
     analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
     last = analysis.rows[-1]
     found: dict[str, Any] = {name: getattr(analysis.totals, name) for name in TOTALS}
@@ -197,7 +197,7 @@ def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
         for atom, power in monomial:
             text = python_atom(atom, prefix)
             if power < 0:
-                raise ValueError("this closed form has a quotient that is not whole")
+                raise UserError("this closed form has a quotient that is not whole")
             top.append(text if power == 1 else f"{text}**{power}")
         parts.append("*".join(top))
     text = " + ".join(parts) or "0"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from archcalc.errors import UserError
 from archcalc.symbolic.polynomials import Exact, Polynomial, Symbol, apply, at_least, inverse, plain
 
 MOST_POWER = 50
@@ -142,7 +143,7 @@ class Traced:
     def __pow__(self, power: Any) -> Any:
         exponent = power.__index__()
         if abs(exponent) > MOST_POWER:
-            raise ValueError(f"a power of a symbol has an exponent of at most {MOST_POWER}")
+            raise UserError(f"a power of a symbol has an exponent of at most {MOST_POWER}")
         return self._new(Fraction(self.value) ** exponent, self.polynomial**exponent)
 
     def __rpow__(self, base: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
+from archcalc.errors import UserError
 from archcalc.render.drawing.colours import DARK_STYLE, LIGHT, THEMES
 from archcalc.render.drawing.dot import to_dot
 from archcalc.render.drawing.engine import lay_out
@@ -41,7 +42,7 @@ class DrawingOptions:
     """light, which as svg follows a reader's own choice of dark; or dark."""
 
 
-class TooLarge(ValueError):
+class TooLarge(UserError):
     """A drawing that no engine lays out in reasonable time; the message says what to do instead."""
 
 

@@ -8,6 +8,8 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from archcalc.errors import UserError
+
 PURE = "graphviz-pure"
 PURE_FORMATS = ("svg", "png")
 
@@ -15,12 +17,12 @@ PURE_FORMATS = ("svg", "png")
 def lay_out(dot: str, format: str) -> bytes:
     """The drawing as ``svg``, ``png`` or ``pdf``.
 
-    Raises `ValueError` where no engine is there that can write the format.
+    Raises `UserError` where no engine is there that can write the format.
     """
     program = shutil.which("dot")
     if program is None:
         if format not in PURE_FORMATS:
-            raise ValueError(
+            raise UserError(
                 f"{format} needs Graphviz itself (its program dot: https://graphviz.org/download), which is not "
                 f"installed; svg and png need nothing more"
             )
@@ -28,7 +30,7 @@ def lay_out(dot: str, format: str) -> bytes:
     ran = subprocess.run([program, f"-T{format}"], input=dot.encode(), capture_output=True, check=False)
     if ran.returncode != 0 or not ran.stdout:
         words = ran.stderr.decode(errors="replace").strip() or f"it ended with code {ran.returncode}"
-        raise ValueError(f"{Path(program).name} could not lay out the drawing: {words[:300]}")
+        raise UserError(f"{Path(program).name} could not lay out the drawing: {words[:300]}")
     return ran.stdout
 
 
@@ -36,7 +38,7 @@ def lay_out(dot: str, format: str) -> bytes:
 def pure_program() -> Path:
     """Where the `graphviz-pure` program is, on the path or not.
 
-    Raises `ValueError` where it is not installed.
+    Raises `UserError` where it is not installed.
     """
     try:
         files = metadata.files(PURE) or []
@@ -48,5 +50,5 @@ def pure_program() -> Path:
             return path.resolve()
     found = shutil.which(PURE)
     if found is None:
-        raise ValueError(f"a drawing needs Graphviz's program dot, or the package {PURE}: pip install {PURE}")
+        raise UserError(f"a drawing needs Graphviz's program dot, or the package {PURE}: pip install {PURE}")
     return Path(found)

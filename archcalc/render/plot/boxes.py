@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.network import Network
 from archcalc.receptive.boxes import Box, RegionInterval, RegionTracer
 from archcalc.render.plot.figure import COLOURS, label, new_figure
@@ -32,14 +33,14 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
 def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
     """A figure of the input with the box of each unit of a layer.
 
-    Raises `ValueError` for an input that is no line and no plane, or where nothing has a place.
+    Raises `UserError` for an input that is no line and no plane, or where nothing has a place.
     """
     if not units:
-        raise ValueError(f"no layer of {network.name} has a spatial path to draw")
+        raise UserError(f"no layer of {network.name} has a spatial path to draw")
     boxes = [(name, unit, tracer.boxes(name, unit)[0]) for name, unit in units]
     extents = [side.extent for side in boxes[0][2].sides]
     if len(extents) not in (1, 2):
-        raise ValueError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
+        raise UserError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
     flat = len(extents) == 1
     height, width = (len(boxes), extents[0]) if flat else extents
     figure = new_figure(7.5, 1.2 + 0.35 * len(boxes) if flat else 6.5)

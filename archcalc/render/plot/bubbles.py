@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archcalc.analysis import Analysis
+from archcalc.errors import UserError
 from archcalc.render.plot.accuracies import accuracies
 from archcalc.render.plot.figure import COLOURS, OUTLINES, label, new_figure
 from archcalc.units import COUNTS, in_words
@@ -38,15 +39,15 @@ class Bubble:
 def bubble(analysis: Analysis, family: str) -> Bubble:
     """A network with its accuracy.
 
-    Raises `ValueError` where no accuracy is known, or only one for another extent of the input.
+    Raises `UserError` where no accuracy is known, or only one for another extent of the input.
     """
     name = analysis.network.name
     known = accuracies().get(name)
     if known is None:
-        raise ValueError(f"no accuracy of {quote(name)} is known{did_you_mean(name, accuracies())}")
+        raise UserError(f"no accuracy of {quote(name)} is known{did_you_mean(name, accuracies())}")
     shape = next(iter(analysis.network.inputs.values()))
     if shape[1:] != (known.crop, known.crop):
-        raise ValueError(f"the accuracy of {name} is known at {known.crop}×{known.crop}, not at this input")
+        raise UserError(f"the accuracy of {name} is known at {known.crop}×{known.crop}, not at this input")
     return Bubble(
         name, family, analysis.totals.macs // analysis.batch, analysis.totals.params, known.top1, known.source
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from archcalc.errors import UserError
 from archcalc.render.plot.figure import COLOURS, label, new_figure, save
 from archcalc.render.points import shown
 from archcalc.sweep.space import SweepAxis
@@ -18,19 +19,19 @@ def plot_points(
 ) -> bytes:
     """The first quantity along the horizontal axis and the second along the vertical one, both logarithmic.
 
-    Raises `ValueError` for fewer than two quantities, no points, or more than can be told apart.
+    Raises `UserError` for fewer than two quantities, no points, or more than can be told apart.
     """
     if len(quantities) < 2:
-        raise ValueError("a chart shows two quantities: --of params,macs")
+        raise UserError("a chart shows two quantities: --of params,macs")
     columns: dict[str, list[Any]] = {}
     for part in parts:
         for name, values in shown(part, axes).items():
             columns.setdefault(name, []).extend(values)
         if len(columns[quantities[0]]) > MOST_POINTS:
-            raise ValueError(f"a chart shows at most {MOST_POINTS:,} points: keep fewer, or take a --sample")
+            raise UserError(f"a chart shows at most {MOST_POINTS:,} points: keep fewer, or take a --sample")
     across, up = quantities[:2]
     if not columns.get(across):
-        raise ValueError("there are no points to show")
+        raise UserError("there are no points to show")
     figure = new_figure(7, 5)
     chart = figure.add_subplot()
     first = axes[0].name

@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 import torch
 
 from archcalc.analysis import analyze
+from archcalc.errors import UserError
 from archcalc.network import Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
@@ -21,14 +22,14 @@ MOST_BYTES = 2**31
 def onnx_model(network: Network, batch: int | None = 1) -> bytes:
     """The built module, with random weights, as an ONNX model of inputs of ``batch`` samples; None leaves it open.
 
-    Raises `MissingExtra` where onnx is not installed, and `ValueError` where ONNX cannot say what the network does,
+    Raises `MissingExtra` where onnx is not installed, and `UserError` where ONNX cannot say what the network does,
     or its file would be too large.
     """
     need("onnx", "onnx")
     need("onnxscript", "onnx")
     bytes_needed = analyze(network).totals.params * 4
     if bytes_needed >= MOST_BYTES:
-        raise ValueError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
+        raise UserError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
     module = build_module(network).eval()
     samples = 2 if batch is None else batch  # one sample would be taken for a size that is always 1
     inputs = tuple(
@@ -51,7 +52,7 @@ def onnx_model(network: Network, batch: int | None = 1) -> bytes:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = str(error).strip().partition("\n")[0]
-            raise ValueError(f"{network.name} cannot be written as ONNX: {reason}") from error
+            raise UserError(f"{network.name} cannot be written as ONNX: {reason}") from error
     assert program is not None
     content: bytes = program.model_proto.SerializeToString()
     return content
