@@ -227,20 +227,21 @@ class InstanceNorm(_Normalization):
 
     def scratch(self) -> Workspaces:
         """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
-        return self._scratch(self.elements)
+        return self._scratch(self.elements, self.elements)
 
     def scratch_of(self, given: Given) -> Workspaces:
-        return self._scratch(self.elements if given.layouts[0].is_in_order else 2 * self.elements)
+        made = self.elements if given.layouts[0].is_in_order else 2 * self.elements
+        return self._scratch(made, self.elements * any(given.wanted))
 
-    def _scratch(self, made: Dim) -> Workspaces:
-        """``made`` are the elements of the output, and of the input's copy."""
+    def _scratch(self, made: Dim, returned: Dim) -> Workspaces:
+        """``made`` are the elements of output and input's copy, ``returned`` of the input's gradient."""
         channels = self.channels_in
         if not self.affine:
             return Workspaces(inference=(Workspace(made + 2 * channels),), training=(Workspace(made + 2 * channels),))
         return Workspaces(
             inference=(Workspace(made + 4 * channels),),
             training=(Workspace(made + 4 * channels),),
-            backward=(Workspace(self.elements + 2 * channels),),
+            backward=(Workspace(returned + 2 * channels),),
         )
 
     def torch(self) -> Torch:

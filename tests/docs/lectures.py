@@ -22,7 +22,7 @@ import yaml
 
 import archcalc
 from archcalc.budget.facts import UNITS, Facts
-from archcalc.homework.formulas import Formula, read_formula
+from archcalc.homework.formulas import read_formula
 from archcalc.homework.numbers import Unreadable, is_cut, read_number, rounds_to
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import Family, InlineSpec, SpecFamily
@@ -102,9 +102,9 @@ class Answer:
         except Unreadable:
             return "words"
         same = (
-            equal_where(self.query["divides"], read, self.value)
+            equal_where(self.query["divides"], read.polynomial, self.value)
             if "divides" in self.query
-            else Formula(read).equals(self.value)
+            else read.equals(self.value)
         )
         return "exact" if same else "differs"
 
