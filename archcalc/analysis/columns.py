@@ -9,7 +9,7 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.units import BYTES, COUNTS, Unit
 
 

@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archcalc.arithmetic import product
-from archcalc.ops.operator import PRIMITIVES, Backward, Operator
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import PRIMITIVES, Backward
 
 Rates = Mapping[str, int]
 _ALL = dict.fromkeys(PRIMITIVES, 1)

@@ -14,7 +14,7 @@ from archcalc.homework.equality import every, some
 from archcalc.homework.formulas import Formula, read_formula, without_floors
 from archcalc.homework.numbers import AnswerTolerance, DecimalStyle, Unreadable, WrittenNumber, read_number, tidy
 from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.symbolic.polynomials import Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Traced, polynomial_of
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, in_words

@@ -62,9 +62,7 @@ def keeping_output(change: Change) -> Change:
 
     def changed(op: Operator) -> Operator | None:
         other = change(op)
-        if other is not None:
-            other.output = op.output
-        return other
+        return other and other.with_shapes(other.inputs, op.output)
 
     return changed
 
@@ -74,7 +72,7 @@ def _rounded_the_other_way(op: Operator) -> Operator | None:
         return None
     inputs = tuple((shape[0], *map(RoundedUp, shape[1:])) for shape in op.inputs)
     other = type(op)(inputs, **op.given)
-    other.inputs, other.output = op.inputs, tuple(map(int, other.output))
+    other = other.with_shapes(op.inputs, tuple(map(int, other.output)))
     return None if other.output == op.output else other
 
 
@@ -90,9 +88,7 @@ def _without_the_one(op: Operator) -> Operator | None:
     """The number of a window's steps instead of its positions."""
     if not {"kernel", "stride"} <= set(op.arguments) or any(size < 2 for size in op.output[1:]):
         return None
-    other = _again(op)
-    other.output = (op.output[0], *(size - 1 for size in op.output[1:]))
-    return other
+    return op.with_shapes(op.inputs, (op.output[0], *(size - 1 for size in op.output[1:])))
 
 
 def _width_name(op: Operator) -> str | None:
@@ -116,9 +112,7 @@ def _input_size(op: Operator) -> Operator | None:
     (_, *before), (channels, *after) = op.x, op.output
     if before == after or len(before) != len(after):
         return None
-    other = _again(op)
-    other.output = (channels, *before)
-    return other
+    return op.with_shapes(op.inputs, (channels, *before))
 
 
 def _kernel_once(op: Operator) -> Operator | None:

@@ -21,7 +21,8 @@ from archcalc.language.library import loads
 from archcalc.network import Network
 from archcalc.ops import registry
 from archcalc.ops.arguments import BadArgument
-from archcalc.ops.operator import Operator, Window
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import Window
 from archcalc.symbolic.derivations import Explanation, explain
 from archcalc.words import did_you_mean, quote
 

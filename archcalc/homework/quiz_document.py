@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import ratio
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.formats import escape_latex
 from archcalc.render.mathematics import line_latex, line_text, number_text
 from archcalc.render.text import wrap

@@ -51,7 +51,7 @@ def rerun(
             changed = changed or mistaken is not None
             op = mistaken or op
             if output is not None and len(op.output) == len(output):
-                op = _giving(op, output)
+                op = op.with_shapes(op.inputs, output)
             copy = Layer(layer.name, op, layer.inputs)
             copy.shares = layer.shares
             layers.append(copy)
@@ -68,10 +68,3 @@ def rerun(
 def _applied(op: Operator, inputs: tuple[Shape, ...]) -> Operator:
     """The same operator on other inputs."""
     return op if inputs == op.inputs else type(op)(inputs, **op.given)
-
-
-def _giving(op: Operator, output: Shape) -> Operator:
-    """The operator with another output than its rule gives."""
-    other = type(op)(op.inputs, **op.given)
-    other.output = output
-    return other

@@ -24,7 +24,8 @@ from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput,
 from archcalc.language.values import ShapeValue, Unknown
 from archcalc.network import Layer
 from archcalc.ops import registry
-from archcalc.ops.operator import Operator, shape_text
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import shape_text
 from archcalc.words import did_you_mean, quote
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]

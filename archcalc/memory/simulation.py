@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from archcalc.analysis.costs import ITEM_SIZES, Analysis
 from archcalc.arithmetic import Shape, product
+from archcalc.errors import UserError
 from archcalc.memory.heap import Heap, Moment, Storage
 from archcalc.network import Layer, Network
 from archcalc.ops.layout import Given, Layout, Placed
-from archcalc.ops.operator import Workspace
+from archcalc.ops.vocabulary import Workspace
 
 INDEX_BYTES = 8
 """Bytes of a whole number that points into a table."""
@@ -67,10 +68,16 @@ def _pairs(layer: Layer) -> list[Layer]:
 
 
 class MemorySimulation:
-    """A network that runs: its tensors, by the names of the layers that make them."""
+    """A network that runs: its tensors, by the names of the layers that make them.
+
+    Raises `UserError` where an operator's memory is not modelled.
+    """
 
     def __init__(self, analysis: Analysis, training: bool = False) -> None:
         network = analysis.network
+        for layer in network.layers:
+            if not layer.op.models_memory():
+                raise UserError(f"memory of {layer.op.kind} is not modelled (layer {layer.name})")
         passed = _passed(network)
         self.layers: list[Layer] = []
         """Those of the analysis, in order; joins of several inputs as a row of pairs."""

@@ -17,7 +17,8 @@ from archcalc.memory.heap import Heap, Moment, Peak, Storage, peak_of
 from archcalc.memory.simulation import MemorySimulation, piece_of, shown
 from archcalc.network import Layer
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.operator import GRADIENT, Gradient, Operator, Returned, SavedTensors, Workspace
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import GRADIENT, Gradient, Returned, SavedTensors, Workspace
 
 
 class Optimizer(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
 from archcalc.ops.layout import Given, Order
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
     AxisAccess,
-    Operator,
     SavedTensors,
     Torch,
     Window,

@@ -13,10 +13,11 @@ plain arithmetic, and what cannot be decided is not refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from types import SimpleNamespace
+from typing import Annotated, Any, get_type_hints
 
 from archcalc.arithmetic import ShapeError, decided
 
@@ -294,12 +295,30 @@ def option(default: Any, doc: str) -> Any:
     return _Declared(default, doc)
 
 
-def declared(cls: type, take_over: Callable[[str], None]) -> list[Argument]:
-    """The arguments that ``cls`` itself declares, in order; ``take_over`` is called with each name."""
+def declared(cls: type) -> list[Argument]:
+    """The arguments that ``cls`` itself declares, in order; `TypeError` for a declaration without one of the types."""
+    annotations = cls.__annotations__
     found = []
-    for name, annotation in cls.__annotations__.items():
-        declaration = cls.__dict__.get(name)
-        if isinstance(declaration, _Declared):
-            take_over(name)
-            found.append(Argument(name, annotation.__metadata__[0], declaration.default, declaration.doc))
+    for name, declaration in cls.__dict__.items():
+        if not isinstance(declaration, _Declared):
+            continue
+        annotation = annotations.get(name)
+        if isinstance(annotation, str):  # its file begins with `from __future__ import annotations`
+            annotation = _resolved(cls, name, annotation)
+        metadata = getattr(annotation, "__metadata__", ())
+        if not metadata:
+            raise TypeError(
+                f"{cls.__module__}.{cls.__name__}.{name} is declared as an argument: annotate it with one of the types "
+                "of archcalc.ops.arguments, such as Extent"
+            )
+        found.append(Argument(name, metadata[0], declaration.default, declaration.doc))
     return found
+
+
+def _resolved(cls: type, name: str, annotation: str) -> Any:
+    """The type that an annotation names where its class is defined."""
+    holder = SimpleNamespace(__annotations__={name: annotation})
+    try:
+        return get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)[name]
+    except NameError as error:
+        raise TypeError(f"{cls.__module__}.{cls.__name__}.{name}: {error}; import it where the class is") from None

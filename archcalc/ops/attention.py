@@ -5,7 +5,8 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.layout import Given, Layout, Placed, elementwise
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     GLANCE,
     GRADIENT,
     SAME_POSITION,
@@ -13,7 +14,6 @@ from archcalc.ops.operator import (
     AxisAccess,
     Backward,
     Gradient,
-    Operator,
     Returned,
     SavedTensors,
     Torch,

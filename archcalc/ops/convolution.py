@@ -9,11 +9,11 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
 from archcalc.ops.layout import Given, Order
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     AxisAccess,
     Backward,
-    Operator,
     SavedTensors,
     Torch,
     Window,
@@ -121,12 +121,16 @@ class Conv(_Convolution):
             return {"bias": False}
         return {"bias": False, "padding": [size // 2 for size in kernel]}
 
+    def resolved(self) -> dict[str, Any]:
+        """`same` as the amounts that it means here."""
+        if self.padding != "same":
+            return {}
+        require(all(s == 1 for s in self.stride), lambda: "padding same needs stride 1, as in PyTorch")
+        return {"padding": same_padding(self.kernel, self.dilation)}
+
     def output_shape(self) -> Shape:
         self.need_spatial()
         check_groups(self.channels_in, self.channels, self.groups)
-        if self.padding == "same":
-            require(all(s == 1 for s in self.stride), lambda: "padding same needs stride 1, as in PyTorch")
-            self.padding = same_padding(self.kernel, self.dilation)
         sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
         return (self.channels, *sizes)
 

@@ -6,12 +6,12 @@ from typing import ClassVar
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, option
 from archcalc.ops.layout import Given, Layout, Order, elementwise
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     AxisAccess,
     Gradient,
-    Operator,
     Returned,
     SavedTensors,
     Torch,

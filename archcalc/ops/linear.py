@@ -6,12 +6,12 @@ from typing import Any
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.layout import Given, Layout
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     AxisAccess,
     Gradient,
-    Operator,
     Returned,
     SavedTensors,
     Torch,

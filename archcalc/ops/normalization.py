@@ -9,12 +9,12 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
 from archcalc.ops.layout import Given, Layout, Order
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
     AxisAccess,
     Gradient,
-    Operator,
     Returned,
     SavedTensors,
     Torch,

@@ -8,187 +8,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
-from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from copy import copy
+from typing import Any, ClassVar, NoReturn
 
 from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
+from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
 from archcalc.ops.layout import Given, Layout, Order, Placed
-
-Work = dict[str, Dim]
-"""Primitive operation to its count for one sample.
-
-A multiply-add with a weight is one `mac`, one of two computed tensors (attention's scores) one `matmul`; the first
-term of a sum counts like the others.
-"""
-
-PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
-
-
-class PaddingMode(Enum):
-    """What a window finds beyond the ends of an axis."""
-
-    NOTHING = "nothing, or a constant"
-    MIRRORED = "the axis again, backwards"
-    REPEATED = "its last position again"
-    WRAPPED = "the axis again, from its other end"
-
-    def inside(self, position: int, size: int) -> int | None:
-        """The position of the axis that is seen there; None where none is."""
-        if 0 <= position < size:
-            return position
-        if self is PaddingMode.MIRRORED:
-            return -position if position < 0 else 2 * (size - 1) - position
-        if self is PaddingMode.REPEATED:
-            return min(max(position, 0), size - 1)
-        return position % size if self is PaddingMode.WRAPPED else None
-
-
-class Window(NamedTuple):
-    """What one output position sees along one axis: input positions ``stride·i + first … stride·i + last``.
-
-    Bounds and stride may be fractions (upsampling); whole numbers between the bounds are seen.
-    """
-
-    stride: Any = 1
-    first: Any = 0
-    last: Any = 0
-    step: Any = None
-    """From one tap to the next, where whole numbers between taps are not seen."""
-    with_ends: bool = True
-    """Whether the bounds themselves are seen, where they are whole."""
-    edge: PaddingMode = PaddingMode.NOTHING
-
-    def positions(self, position: int) -> list[int]:
-        """The input positions that one output position looks at, those beyond the axis among them."""
-        first, last = self.stride * position + self.first, self.stride * position + self.last
-        if self.step is not None:
-            taps = [first + tap * self.step for tap in range((last - first) // self.step + 1)]
-            return [int(tap) for tap in taps if tap % 1 == 0]
-        if self.with_ends:
-            return list(range(-(-first // 1), last // 1 + 1))
-        return list(range(first // 1 + 1, -(-last // 1)))
-
-
-class AxisAccess(NamedTuple):
-    """How an operator looks along one axis beyond a `Window`."""
-
-    keeps_position: bool
-
-
-SAME_POSITION = Window()
-WHOLE_AXIS = AxisAccess(keeps_position=False)
-"""Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
-GLANCE = AxisAccess(keeps_position=True)
-"""Every output sees the whole axis, yet still stands at its own position (attention, group normalization)."""
-
-
-class SavedTensors(NamedTuple):
-    """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
-
-    inputs: bool | tuple[bool, ...] = False
-    """All of them or none; or of each, whether it is kept."""
-    output: bool = False
-    elements: Any = 0
-    """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
-    shared: Any = 0
-    """Elements of other tensors that a batch has once."""
-    index_bytes: Any = 0
-    """Bytes of whole numbers, per sample: where each window's largest element was."""
-    precise: Any = 0
-    """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
-
-    def input(self, at: int) -> bool:
-        """Whether input number ``at`` is kept."""
-        return self.inputs if isinstance(self.inputs, bool) else self.inputs[at]
-
-
-class Workspace(NamedTuple):
-    """Tensors that are there for a while."""
-
-    elements: Any = 0
-    """Elements, per sample."""
-    shared: Any = 0
-    """Elements that a batch has once."""
-    bytes: Any = 0
-    """Bytes of whole numbers and masks, per sample."""
-    shared_bytes: Any = 0
-    """The same, once for a batch."""
-    precise: Any = 0
-    """Elements, per sample, that take 4 bytes at least."""
-
-
-GRADIENT = -1
-"""The gradient of the output, beside the numbers of inputs."""
-
-
-class Workspaces(NamedTuple):
-    """Moments of one application's run, each with the tensors that it then has made and not yet given back.
-
-    All moments that may hold the most, whatever the batch is; inputs and weights are apart. None are given where a run
-    makes what it must and no more: at inference its output, in training its output and what autograd keeps, in the
-    backward pass the gradients of inputs and weights, after which all that it took is given back.
-    """
-
-    inference: tuple[Workspace, ...] = ()
-    training: tuple[Workspace, ...] = ()
-    backward: tuple[Workspace, ...] = ()
-    """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
-    frees: tuple[tuple[int, int], ...] = ()
-    """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
-    pass, if nothing else holds it."""
-
-
-class Gradient(Enum):
-    """What the gradient of an input is made of."""
-
-    NEW = "a tensor of its own"
-    SAME = "the gradient of the output"
-    PART = "a part of the gradient of the output, whose whole memory it holds"
-
-
-class Returned(NamedTuple):
-    """The gradient of one input, as the backward pass returns it."""
-
-    kind: Gradient
-    layout: Layout
-    is_view: bool = False
-    """Whether it is a view of what was computed: then PyTorch adds no other gradient to it in place."""
-
-
-class Backward(NamedTuple):
-    """Multiply-adds of the backward pass, per sample."""
-
-    weights: Any
-    """For the gradients of the weights."""
-    inputs: Any
-    """For the gradients of the inputs, which are only needed where something before is trained."""
-    inner: Any = 0
-    """For gradients that go on to weights further inside."""
-    groups: Any = 1
-
-
-class Example(NamedTuple):
-    """Arguments and input shapes that the conformance test runs an operator with."""
-
-    inputs: tuple[Shape, ...]
-    arguments: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Torch:
-    """What this application is in PyTorch, as data: `runtime` makes a module or a line of source of it.
-
-    ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.
-    A function gets its inputs first, as one list where ``listed``, then the arguments.
-    """
-
-    target: str
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] | None = None
-    listed: bool = False
+from archcalc.ops.vocabulary import (
+    AxisAccess,
+    Backward,
+    Example,
+    Gradient,
+    Returned,
+    SavedTensors,
+    Torch,
+    Window,
+    Work,
+    Workspaces,
+    same_axes,
+    shape_text,
+)
 
 
 class Operator(ABC):
@@ -223,21 +63,25 @@ class Operator(ABC):
 
     inputs: tuple[Shape, ...]
     output: Shape
+    given: Mapping[str, Any]
+    """The arguments as they were given, not normalized; the others have their defaults."""
     _defaults_by_rank: ClassVar[dict[int, dict[str, Any]]]
 
     def __init_subclass__(cls) -> None:
-        own = declared(cls, lambda name: delattr(cls, name))
+        own = declared(cls)
+        for argument in own:
+            delattr(cls, argument.name)
         known = {**cls.arguments, **{argument.name: argument for argument in own}}
         cls.arguments = dict(sorted(known.items(), key=lambda item: not item[1].required))  # those it must have first
         cls._defaults_by_rank = {}
 
     def __init__(self, inputs: Sequence[Shape], **given: Any) -> None:
-        self.inputs = tuple(inputs)
+        values = self.__dict__
+        values["inputs"] = tuple(inputs)
+        values["given"] = given
         self._check_arity()
-        self.given = given
         rank = self.rank
         known = self.arguments
-        values = self.__dict__
         values.update(self._defaults(rank))
         for name, value in given.items():
             try:
@@ -252,8 +96,21 @@ class Operator(ABC):
                 raise
         for name, argument in known.items():
             if name not in values:
-                self._fill(name, argument)
-        self.output = self.output_shape()
+                values[name] = self._default(argument)
+        values.update(self.resolved())
+        values["output"] = self.output_shape()
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"{self.kind} is bound to its inputs and arguments: make a new one to change {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        self.__setattr__(name, None)
+
+    def with_shapes(self, inputs: Sequence[Shape], output: Shape) -> Operator:
+        """Return a copy with other shapes, whatever the rule for them gives; its other rules then count with these."""
+        other = copy(self)
+        other.__dict__.update(inputs=tuple(inputs), output=output)
+        return other
 
     def _check_arity(self) -> None:
         count = len(self.inputs)
@@ -277,12 +134,13 @@ class Operator(ABC):
             }
         return cached
 
-    def _fill(self, name: str, argument: Argument) -> None:
+    def _default(self, argument: Argument) -> Any:
+        """The default that other arguments decide; `BadArgument` where there is none."""
         if argument.required:
-            error = BadArgument(f"{self.kind} needs {name}: {argument.doc}")
-            error.argument = name
+            error = BadArgument(f"{self.kind} needs {argument.name}: {argument.doc}")
+            error.argument = argument.name
             raise error
-        self.__dict__[name] = argument.default(self)
+        return argument.default(self)
 
     def _unknown(self, name: str) -> BadArgument:
         error = BadArgument(f"{self.kind} has no argument {name}")
@@ -349,6 +207,10 @@ class Operator(ABC):
         """
         return {}
 
+    def resolved(self) -> dict[str, Any]:
+        """Return the arguments whose value other arguments or the input decide (`padding: same`), as they then are."""
+        return {}
+
     @abstractmethod
     def output_shape(self) -> Shape:
         """The output's shape, per sample; raises `ShapeError` where the input or an argument does not fit."""
@@ -393,9 +255,12 @@ class Operator(ABC):
         """What is allowed but probably not meant; ``sides`` says which axes of the input are sides of an image."""
         return ""
 
-    @abstractmethod
     def keeps(self) -> SavedTensors:
-        """What autograd saves for the backward pass, in training."""
+        """What autograd saves for the backward pass, in training.
+
+        An operator that leaves this out leaves its memory unmodelled.
+        """
+        raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
 
     def scratch(self) -> Workspaces:
         """The moments at which it holds more than what it must make, on a CPU."""
@@ -426,6 +291,11 @@ class Operator(ABC):
         """
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
+
+    @classmethod
+    def models_memory(cls) -> bool:
+        """Whether it says what autograd saves; if not, only its output and its weights are known."""
+        return cls.keeps is not Operator.keeps
 
     @property
     def is_loose(self) -> bool:
@@ -478,19 +348,3 @@ class Operator(ABC):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)
         return f"{self.kind}({shown})"
-
-
-@cache
-def same_axes(count: int) -> tuple[tuple[int, ...], ...]:
-    """Every output axis is made of the input axis in its place."""
-    return tuple((axis,) for axis in range(count))
-
-
-def shape_text(shape: Shape) -> str:
-    """A shape as people write it: ``3×227×227``."""
-    return "×".join(str(size) for size in shape) or "1"
-
-
-def example(*inputs: Shape, **arguments: Any) -> Example:
-    """An `Example`, written as the operator would be called."""
-    return Example(inputs, arguments)

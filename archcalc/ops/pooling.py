@@ -6,11 +6,11 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, m
 from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, compact, window_count, window_sight
 from archcalc.ops.layout import Order
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     AxisAccess,
-    Operator,
     SavedTensors,
     Torch,
     Window,

@@ -3,11 +3,11 @@
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
 from archcalc.ops.layout import Given, Order, Placed
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     AxisAccess,
     Gradient,
-    Operator,
     SavedTensors,
     Torch,
     Window,

@@ -1,9 +1,8 @@
 """Operators that move, cut or repeat elements: nothing is computed, but for interpolation and averages."""
 
-import math
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, product, ratio, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import (
     Axes,
     AxisIndex,
@@ -11,22 +10,19 @@ from archcalc.ops.arguments import (
     Choice,
     Count,
     Margins,
-    OptionalExtent,
     OptionalIndex,
     RealNumber,
-    ScaleFactors,
     SizeList,
     option,
     required,
 )
-from archcalc.ops.convolution import compact
 from archcalc.ops.layout import Given, Layout, Order, Placed
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     AxisAccess,
     Gradient,
-    Operator,
     PaddingMode,
     Returned,
     SavedTensors,
@@ -173,17 +169,19 @@ class Permute(_Shaping):
     order: Axes = required("the input's axes in their new order, the batch not counted")
     examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))
 
+    def resolved(self) -> dict[str, Any]:
+        return {"order": tuple(map(self.axis_index, self.order))}
+
     def output_shape(self) -> Shape:
-        self._order = tuple(self.axis_index(axis) for axis in self.order)
         require(
-            sorted(self._order) == list(range(len(self.x))),
+            sorted(self.order) == list(range(len(self.x))),
             lambda: f"order must name each axis of {shape_text(self.x)} once",
         )
-        return tuple(self.x[axis] for axis in self._order)
+        return tuple(self.x[axis] for axis in self.order)
 
     def _with_batch(self) -> tuple[int, ...]:
         """The order with the batch before it, as PyTorch takes it."""
-        return (0, *(axis + 1 for axis in self._order))
+        return (0, *(axis + 1 for axis in self.order))
 
     def place(self, given: Given) -> Placed:
         return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
@@ -192,7 +190,7 @@ class Permute(_Shaping):
         return (Returned(Gradient.SAME, gradient.restored(self._with_batch()), is_view=True),)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in self._order)
+        return tuple((axis,) for axis in self.order)
 
     def torch(self) -> Torch:
         return Torch("torch.permute", (self._with_batch(),))
@@ -361,83 +359,6 @@ class Pad(_Shaping):
         return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
 
 
-def scaled(size: Dim, scale: float) -> Dim:
-    """``floor(size · scale)``, the product rounded to a double as PyTorch rounds it.
-
-    Over symbols only for scales that have few binary digits, whose product is exact.
-    """
-    top, bottom = scale.as_integer_ratio()
-    if bottom > 2**20:
-        return math.floor(float(size) * scale)
-    return size * top // bottom
-
-
-class Upsample(_Shaping):
-    """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
-
-    kind = "upsample"
-    memory_order = Order.IMAGE
-    synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
-    scale: ScaleFactors = option(None, "output size over input size")
-    size: OptionalExtent = option(None, "the output's size, instead of scale")
-    mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
-    align_corners: Bool = option(False, "let the corners' centres fall together (bilinear)")
-    examples = (
-        example((4, 5, 6), scale=2),
-        example((4, 5, 6), scale=2, mode="bilinear"),
-        example((4, 5, 6), scale=(0.5, 1 / 3)),
-        example((4, 5, 6), size=(7, 9), mode="bilinear", align_corners=True),
-        example((4, 5), scale=3),
-        example((2, 3, 4, 5), scale=(2, 1, 2), mode="bilinear"),
-    )
-
-    def output_shape(self) -> Shape:
-        self.need_spatial()
-        require(
-            (self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size, and not both"
-        )
-        if self.scale is None:
-            return (self.channels_in, *self.size)
-        sizes = tuple(map(scaled, self.x[1:], self.scale))
-        require(all(size > 0 for size in sizes), lambda: f"the output would be {shape_text(sizes)}")
-        return (self.channels_in, *sizes)
-
-    def work(self) -> Work:
-        """Linear: a weighted sum of 2 neighbours in each dimension; nearest: nothing."""
-        if self.mode == "nearest":
-            return {}
-        neighbours = 2**self.rank
-        return {"mul": neighbours * self.elements, "add": (neighbours - 1) * self.elements}
-
-    def further(self) -> Work:
-        """``scaled``: the output's elements as ptflops reckons them from a scale, before sizes are made whole."""
-        if self.scale is None:
-            return {"scaled": self.elements}
-        factor = product(self.scale)
-        return {"scaled": scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)}
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
-
-    def _window(self, n: int, m: int) -> Window:
-        """The hull, over all outputs, of the inputs that one of m outputs reads from n."""
-        if self.mode == "nearest":
-            return Window(ratio(n, m), -ratio(m - 1, m), 0)
-        if self.align_corners:
-            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
-        centre = ratio(n, 2 * m) - ratio(1, 2)
-        return Window(ratio(n, m), centre - 1, centre + 1, with_ends=False)
-
-    def torch(self) -> Torch:
-        mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
-        kwargs: dict[str, Any] = {"size": compact(self.output[1:])} if self.scale is None else {}
-        if self.scale is not None:
-            kwargs["scale_factor"] = compact(tuple(float(one) for one in self.scale))
-        if mode != "nearest":
-            kwargs |= {"mode": mode, "align_corners": self.align_corners}
-        return Torch("nn.Upsample", (), kwargs)
-
-
 class Mean(_Shaping):
     """The average over axes."""
 
@@ -448,24 +369,26 @@ class Mean(_Shaping):
     keep_dims: Bool = option(False, "leave the axes with size 1")
     examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
 
+    def resolved(self) -> dict[str, Any]:
+        return {"over": tuple(sorted(set(map(self.axis_index, self.over))))}
+
     def output_shape(self) -> Shape:
         require(len(self.over) > 0, lambda: "mean is over one axis or more")
-        self._axes = sorted({self.axis_index(axis) for axis in self.over})
         if self.keep_dims:
-            return tuple(1 if axis in self._axes else size for axis, size in enumerate(self.x))
-        return tuple(size for axis, size in enumerate(self.x) if axis not in self._axes)
+            return tuple(1 if axis in self.over else size for axis, size in enumerate(self.x))
+        return tuple(size for axis, size in enumerate(self.x) if axis not in self.over)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self._axes)
+        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self.over)
 
     def work(self) -> Work:
         return {"add": product(self.x) - self.elements, "div": self.elements}
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return tuple(WHOLE_AXIS if axis in self._axes else SAME_POSITION for axis in range(len(self.x)))
+        return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
 
     def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self._axes)}
+        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self.over)}
         if self.keep_dims:
             kwargs["keepdim"] = True
         return Torch("torch.mean", (), kwargs)

@@ -6,11 +6,11 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Count, option
 from archcalc.ops.layout import Given, Layout, Order, elementwise
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     SAME_POSITION,
     AxisAccess,
     Gradient,
-    Operator,
     Returned,
     SavedTensors,
     Torch,

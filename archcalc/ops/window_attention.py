@@ -6,12 +6,12 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.layout import Given
-from archcalc.ops.operator import (
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
     GRADIENT,
     WHOLE_AXIS,
     AxisAccess,
     Backward,
-    Operator,
     SavedTensors,
     Torch,
     Window,

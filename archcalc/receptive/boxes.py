@@ -15,7 +15,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import GLANCE, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
 from archcalc.receptive.fields import FieldPropagation
 
 Interval = tuple[int, int]

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from archcalc.collection import no_collection
 from archcalc.network import Network
-from archcalc.ops.operator import GLANCE, SAME_POSITION, AxisAccess, Operator, Window, same_axes
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, Window, same_axes
 
 
 class Span(NamedTuple):

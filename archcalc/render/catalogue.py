@@ -9,7 +9,7 @@ from archcalc.analysis import analyze
 from archcalc.analysis.depth import depth
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Network
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.receptive.fields import last_placed
 from archcalc.render.text import cells_wide, pad
 from archcalc.units import COUNTS, in_words

@@ -12,7 +12,7 @@ from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.errors import UserError
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.units import BYTES, LECTURE_BYTES, Unit, choose_unit
 
 

@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import Torch
+from archcalc.ops.vocabulary import Torch
 from archcalc.runtime import modules
 
 ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import AxisAccess
+from archcalc.ops.vocabulary import AxisAccess
 from archcalc.receptive.boxes import RegionTracer
 from archcalc.runtime.building import build_module
 

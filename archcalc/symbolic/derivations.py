@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,7 +13,8 @@ from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import Attempt, UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
-from archcalc.ops.operator import Operator, Window
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import Window
 from archcalc.receptive.fields import FieldPropagation, Span
 from archcalc.symbolic.polynomials import Symbol
 from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, TermBuilder, steps, with_numbers
@@ -59,7 +60,7 @@ class Explanation:
 class SymbolicLayer:
     """An application of an operator over symbols: sizes of the input, and arguments that were given."""
 
-    def __init__(self, kind: type[Operator], inputs: Sequence[Sequence[int]], given: dict[str, Any], trace: Trace):
+    def __init__(self, kind: type[Operator], inputs: Sequence[Sequence[int]], given: Mapping[str, Any], trace: Trace):
         self.trace = trace
         self.meaning: dict[str, str] = {}
         many = len(inputs) > 1
@@ -114,12 +115,13 @@ class SymbolicLayer:
 
     def name_output(self) -> None:
         """From here on, rules see the output's sizes as symbols: `C'·H'·W'`."""
-        self.op.output = tuple(
+        output = tuple(
             size
             if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
             else self.symbol(self.free(name), _OUTPUT + at, size.value, "of the output")
             for at, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
         )
+        self.op = self.op.with_shapes(self.op.inputs, output)
 
     def free(self, name: str) -> str:
         """The name, with more marks where an argument has it already."""

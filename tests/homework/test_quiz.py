@@ -9,7 +9,7 @@ import pytest
 import archcalc
 from archcalc.errors import SpecError
 from archcalc.homework.quiz import TRIES, find_topic, quiz, topic_names
-from archcalc.ops.operator import Window
+from archcalc.ops.vocabulary import Window
 
 EVERY = ("conv", "pool", "linear", "norm", "rf", "chain")
 

@@ -21,7 +21,8 @@ from archcalc.memory.inference import peak
 from archcalc.memory.training import training_peak
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.ops.operator import GLANCE, PRIMITIVES, WHOLE_AXIS, Operator, Window
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import GLANCE, PRIMITIVES, WHOLE_AXIS, Window
 from archcalc.runtime.building import build_module, is_module
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.flop_counter import counts_attention, torch_counter, torch_counter_of_unfused_attention

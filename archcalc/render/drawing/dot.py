@@ -7,7 +7,7 @@ from typing import Any
 
 import graphviz
 
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colours import ON_FILL, Surroundings, text_on
 from archcalc.render.drawing.paint import Paint

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colours import text_on
 from archcalc.render.drawing.paint import Paint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import LayerCosts
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode
 from archcalc.units import COUNTS, in_words
 

@@ -12,7 +12,7 @@ from archcalc.analysis.depth import depth
 from archcalc.memory.heap import by_layer
 from archcalc.memory.inference import timeline
 from archcalc.network import Layer, Network
-from archcalc.ops.operator import shape_text
+from archcalc.ops.vocabulary import shape_text
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.drawing.colours import FILLS, OTHER
 from archcalc.render.drawing.words import describe

@@ -1,0 +1,114 @@
+"""The base class of operators: what declaring one needs, and what a bound one promises."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from types import ModuleType
+
+import pytest
+
+from archcalc import analyze
+from archcalc.errors import UserError
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.ops.operator import Operator
+
+CASES = [
+    pytest.param(kind, example, id=f"{kind}-{number}")
+    for kind, operator in registry().items()
+    for number, example in enumerate(operator.examples)
+]
+
+SOURCE = """
+{future}
+from archcalc.ops.arguments import Count, Extent, option, required
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import SAME_POSITION, Torch, example
+
+
+class Repeat(Operator):
+    '''Each number, several times.'''
+
+    kind = "repeat_for_test"
+    category = "shape"
+    times: Count = required("how often")
+    examples = (example((3, 4, 5), times=2),)
+
+    def output_shape(self):
+        return (self.x[0] * self.times, *self.x[1:])
+
+    def work(self):
+        return {{}}
+
+    def sight(self):
+        return (SAME_POSITION,) * len(self.x)
+
+    def torch(self):
+        return Torch("torch.repeat_interleave", (self.times, 1))
+"""
+
+
+def defined(source: str, monkeypatch) -> ModuleType:
+    """The module of this source, as Python would import it."""
+    module = ModuleType("operator_for_test")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(source, module.__dict__)
+    return module
+
+
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_a_bound_operator_does_not_change(kind, example):
+    op = registry()[kind](example.inputs, **example.arguments)
+    before = dict(vars(op))
+    for name in (*before, *op.arguments, "new"):
+        with pytest.raises(AttributeError, match=f"{kind} is bound"):
+            setattr(op, name, None)
+        with pytest.raises(AttributeError, match=f"{kind} is bound"):
+            delattr(op, name)
+    op.work(), op.weights(), op.sights(), op.keeps(), op.scratch(), op.torch(), op.linearized(), op.facts(), repr(op)
+    assert vars(op) == before
+    assert vars(pickle.loads(pickle.dumps(op))) == before
+
+
+def test_a_copy_with_other_shapes_counts_with_them():
+    conv = registry()["conv"]([(3, 8, 8)], channels=4, kernel=3)
+    other = conv.with_shapes(conv.inputs, (4, 5, 5))
+    assert other.work()["mac"] == 4 * 5 * 5 * 3 * 9
+    assert conv.work()["mac"] == 4 * 6 * 6 * 3 * 9
+
+
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
+def test_shape_weights_work_sight_and_module_are_enough(future, monkeypatch):
+    """A new operator without a word on memory: everything but memory works, and memory says why it does not."""
+    repeat = defined(SOURCE.format(future=future), monkeypatch).Repeat
+    assert repeat.arguments["times"].required
+    op = repeat([(3, 4, 5)], times=2)
+    layer = Layer("twice", op, ("x",))
+    analysis = analyze(Network("n", {"x": (3, 4, 5)}, (layer,), ("twice",)))
+    assert analysis.rows[0].output_shape == (6, 4, 5)
+    assert "twice" in str(analysis)
+    for mode in ("inference", "training"):
+        with pytest.raises(UserError, match=r"memory of repeat_for_test is not modelled \(layer twice\)"):
+            analysis.memory(mode)
+    with pytest.raises(UserError, match="memory of repeat_for_test is not modelled"):
+        analysis.fit(10**9)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "message"),
+    [
+        ("times: int = required('how often')", "Repeat.times .* annotate it with one of the types"),
+        ("times = required('how often')", "Repeat.times .* annotate it with one of the types"),
+        ("times: 'Number' = required('how often')", "Repeat.times: name 'Number' is not defined"),
+    ],
+)
+def test_a_declaration_that_cannot_be_read_is_refused(declaration, message, monkeypatch):
+    source = SOURCE.format(future="").replace('times: Count = required("how often")', declaration)
+    with pytest.raises(TypeError, match=message):
+        defined(source, monkeypatch)
+
+
+def test_a_subclass_of_an_operator_keeps_its_arguments():
+    assert [*registry()["avg_pool"].arguments] == ["kernel", "stride", "padding", "ceil_mode", "count_include_pad"]
+    assert issubclass(registry()["avg_pool"], Operator)
