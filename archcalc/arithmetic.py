@@ -1,12 +1,13 @@
-"""The few operations that rules need beyond `+ - * // %`, over any number system.
+"""The operations that rules need beyond `+ - * // %`, over any number system.
 
-A rule is handed ``int``, ``Fraction``, SymPy expressions, NumPy arrays or traced terms and must not care which. Floor
-division is the `//` operator of every one of them; what has no operator stands here.
+A rule works on ``int``, ``Fraction`` and traced numbers alike and never asks which it got. Operations that Python has
+no operator for are functions here; a traced number brings its own as a method of the same name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import gcd
 from typing import Any
 
 from archcalc.errors import UserError
@@ -21,7 +22,7 @@ class ShapeError(UserError):
 
 
 def require(condition: Any, message: Callable[[], str]) -> None:
-    """Raise `ShapeError` if ``condition`` is false; do nothing where it cannot be decided (symbols, arrays)."""
+    """Raise `ShapeError` if ``condition`` is false; do nothing where it cannot be decided."""
     if condition is not True and decided(condition) is False:
         raise ShapeError(message())
 
@@ -58,29 +59,25 @@ def ceil_div(numerator: Any, denominator: Any) -> Any:
 
 
 def maximum(left: Any, right: Any) -> Any:
-    """The larger of two numbers; of two arrays, element by element."""
-    return _choose(left, right, "maximum", "Max")
+    """Return the larger of two numbers."""
+    return _method(left, right, "maximum", max)
 
 
 def minimum(left: Any, right: Any) -> Any:
-    """The smaller of two numbers; of two arrays, element by element."""
-    return _choose(left, right, "minimum", "Min")
+    """Return the smaller of two numbers."""
+    return _method(left, right, "minimum", min)
 
 
-def _choose(left: Any, right: Any, numpy_name: str, sympy_name: str) -> Any:
-    plain = isinstance(left, int) and isinstance(right, int)
-    for number, other in () if plain else ((left, right), (right, left)):
-        if hasattr(number, numpy_name):
-            return getattr(number, numpy_name)(other)
-        if hasattr(number, "free_symbols"):
-            import sympy
+def common_divisor(left: Any, right: Any) -> Any:
+    """Return the greatest common divisor of two integers."""
+    return _method(left, right, "common_divisor", gcd)
 
-            return getattr(sympy, sympy_name)(left, right)
-        if hasattr(number, "__array_ufunc__"):
-            import numpy
 
-            return getattr(numpy, numpy_name)(left, right)
-    return max(left, right) if sympy_name == "Max" else min(left, right)
+def _method(left: Any, right: Any, name: str, plain: Callable[[Any, Any], Any]) -> Any:
+    """Apply a symmetric function: the method of the number that has it, else the one for plain numbers."""
+    if hasattr(left, name):
+        return getattr(left, name)(right)
+    return getattr(right, name)(left) if hasattr(right, name) else plain(left, right)
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:
@@ -92,23 +89,3 @@ def ratio(numerator: Any, denominator: Any) -> Any:
 
         return Fraction(numerator, denominator)
     return numerator / denominator
-
-
-def common_divisor(left: Any, right: Any) -> Any:
-    """The greatest common divisor; of symbols, an unevaluated `gcd`."""
-    if isinstance(left, int) and isinstance(right, int):
-        import math
-
-        return math.gcd(left, right)
-    for number, other in ((left, right), (right, left)):
-        if hasattr(number, "common_divisor"):
-            return number.common_divisor(other)
-    if hasattr(left, "__array_ufunc__") or hasattr(right, "__array_ufunc__"):
-        import numpy
-
-        return numpy.gcd(left, right)
-    import sympy
-
-    if left % right == 0:
-        return right
-    return sympy.Function("gcd", integer=True, positive=True)(left, right)

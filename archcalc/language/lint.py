@@ -1,16 +1,23 @@
-"""Checking a spec with all its variants: what is wrong, and what is allowed but probably not meant."""
+"""Check a spec in all its variants: errors, and warnings of what is allowed but probably not meant."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from archcalc.errors import Diagnostic, SpecError
 from archcalc.language.library import open_spec
 from archcalc.network import Network
 
+OPEN_SIZE = 6720
+"""The size that the first open dimension is tried with, `H` of `input: [3, H, W]`; the second is twice as large, …
+
+It is 2⁶·3·5·7: above what kernels need, and divided by what strides, windows and groups usually are.
+"""
+
 
 def lint(path: Path) -> list[Diagnostic]:
-    """Every mistake and every warning of a spec and its variants; sizes that are left open are tried as symbols."""
+    """Return every error and every warning of a spec and its variants."""
     found: dict[Diagnostic, None] = {}
     try:
         spec = open_spec(path)
@@ -18,21 +25,20 @@ def lint(path: Path) -> list[Diagnostic]:
         return list(error.mistakes)
     variants: list[str | None] = [*spec.variants]
     for variant in variants or [None]:
-        open_sizes = spec.free_dimensions(variant)
-        settings = {}
-        if open_sizes:
-            import sympy
-
-            settings = {name: sympy.Symbol(name, integer=True, positive=True) for name in open_sizes}
+        settings = {name: OPEN_SIZE * number for number, name in enumerate(spec.free_dimensions(variant), 1)}
         try:
-            found.update(dict.fromkeys(warnings(spec.network(variant, settings))))
+            diagnostics = warnings(spec.network(variant, settings))
         except SpecError as error:
-            found.update(dict.fromkeys(error.mistakes))
+            diagnostics = list(error.mistakes)
+        tried = ", ".join(f"{name}={size}" for name, size in settings.items())
+        for diagnostic in diagnostics:
+            message = f"{diagnostic.message} (tried with {tried})" if tried else diagnostic.message
+            found[replace(diagnostic, message=message)] = None
     return list(found)
 
 
 def warnings(network: Network) -> list[Diagnostic]:
-    """What operators warn of, given which of their input's axes are sides of an image."""
+    """Return what operators warn of; they are told which axes of their input are sides of an image."""
     sides: dict[str, tuple[bool, ...]] = {
         name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
         for name, shape in network.inputs.items()
@@ -44,6 +50,6 @@ def warnings(network: Network) -> list[Diagnostic]:
         warning = layer.op.warning(given)
         if warning:
             found[Diagnostic(warning, layer.place, is_warning=True)] = None
-            made[-1] = False  # once is enough for all that follows from it
+            made[-1] = False  # one warning is enough for all that follows from it
         sides[layer.name] = tuple(made)
     return list(found)

@@ -230,25 +230,19 @@ def _ceil(value: Any) -> Any:
 
 
 def _round(value: Any) -> Any:
-    """To the nearest whole number, a half to the even one, as Python does."""
-    return _floor(value + ratio(1, 2)) if hasattr(value, "free_symbols") else round(number(value))
+    """Round to the nearest integer, a half to the even one, as Python does."""
+    return round(number(value))
 
 
 def _log2(value: Any) -> Any:
     if isinstance(value, int) and value > 0 and value & (value - 1) == 0:
         return value.bit_length() - 1
-    if hasattr(value, "free_symbols"):
-        import sympy
-
-        return sympy.log(value, 2)
     return math.log2(number(value))
 
 
 def _sqrt(value: Any) -> Any:
     if isinstance(value, int) and value >= 0 and math.isqrt(value) ** 2 == value:
         return math.isqrt(value)
-    if hasattr(value, "free_symbols"):
-        return value ** ratio(1, 2)
     return math.sqrt(number(value))
 
 
@@ -276,8 +270,6 @@ def round_to(value: Any, divisor: Any) -> Any:
     The rule by which MobileNet and its kin round their channels (`_make_divisible`).
     """
     rounded = maximum(divisor, (number(value) + ratio(divisor, 2)) // divisor * divisor)
-    if hasattr(rounded, "free_symbols"):
-        return rounded
     return rounded + divisor if rounded * 10 < value * 9 else rounded
 
 

@@ -7,8 +7,7 @@ An operator declares an argument as an annotated class attribute::
 
 and from that declaration come the checks, the messages, the schema and the reference table.
 
-Values that are not plain Python data (SymPy expressions, NumPy arrays, traced terms) pass every check: a rule is
-plain arithmetic, and what cannot be decided is not refused.
+Values that are not plain Python data, such as traced numbers, pass every check that cannot be decided.
 """
 
 from __future__ import annotations

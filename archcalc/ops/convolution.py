@@ -70,6 +70,11 @@ def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
         )
 
 
+def loose_groups(groups: Dim) -> dict[str, str]:
+    """Where the channels are in groups, `WHOLE_AXIS` says too much of them."""
+    return {"channels": "an output sees the channels of its group only"} if groups > 1 else {}
+
+
 def compact(values: tuple[Any, ...]) -> Any:
     """One value where all spatial dimensions have the same: what PyTorch's arguments and tables show."""
     return values[0] if len(set(values)) == 1 else values
@@ -78,6 +83,11 @@ def compact(values: tuple[Any, ...]) -> Any:
 class _Convolution(Operator):
     memory_order = Order.IMAGE
     kernel: Extent
+    groups: Count
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return loose_groups(self.groups)
 
     def copied_weights(self, given: Given) -> Any:
         """Where channels are last, they are so in the gradient of the window too."""

@@ -4,10 +4,12 @@ Batch normalization then uses stored statistics, folded into one multiplication 
 (Ioffe and Szegedy, *Batch Normalization*, 2015). The others take their statistics from the input itself.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
+from archcalc.ops.convolution import loose_groups
 from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -171,6 +173,10 @@ class GroupNorm(_Normalization):
             lambda: f"groups {self.groups} do not divide the {self.channels_in} channels",
         )
         return self.x
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return loose_groups(self.groups)
 
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return self.groups, self.elements // self.groups

@@ -243,6 +243,14 @@ class Operator(ABC):
         """How an output position looks along each axis of an only input (the channel axis included)."""
         raise NotImplementedError(f"{self.kind} must say what it sees")
 
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        """Where `sight` says more than is true, with the reason: along `channels` or `positions` it is a bound only.
+
+        Under `nan` the reason why a NaN in the input cannot show what is seen.
+        """
+        return {}
+
     def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         """The same for every input."""
         return (self.sight(),)

@@ -1,5 +1,6 @@
 """Operators that move, cut or repeat elements: nothing is computed, but for interpolation and averages."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from archcalc.arithmetic import Shape, product, require
@@ -302,6 +303,10 @@ class ChannelShuffle(_Shaping):
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return {"channels": "each channel is one of the input, at another place"}
 
     def torch(self) -> Torch:
         return Torch("nn.ChannelShuffle", (self.groups,))

@@ -1,6 +1,7 @@
 """Upsampling: a larger feature map, by repeating positions or by interpolating between them."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
@@ -69,6 +70,10 @@ class Upsample(Operator):
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return {"nan": "a neighbor of weight 0 passes NaN on"} if self.align_corners else {}
 
     def _window(self, n: int, m: int) -> Window:
         """The hull, over all outputs, of the inputs that one of m outputs reads from n."""

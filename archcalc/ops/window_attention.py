@@ -1,5 +1,6 @@
 """Attention in windows (Liu et al., *Swin Transformer*, 2021)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
@@ -86,6 +87,13 @@ class WindowAttention(Operator):
         # A hull: from any place in a window to any other, across the shift's seam only masked positions are seen.
         reach = Window(1, 1 - self.window, self.window - 1)
         return (reach, reach, WHOLE_AXIS)
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        bound = "a position sees its own window; the bound holds for every place in a window"
+        if self.shift:
+            return {"nan": "a mask hides what is across the shift's seam, but NaN passes it"}
+        return {"channels": bound, "positions": bound}
 
     def keeps(self) -> SavedTensors:
         """The windows, queries, keys, values, the heads' output, and the scores."""

@@ -17,6 +17,7 @@ from archcalc.analysis.costs import analyze
 from archcalc.arithmetic import product
 from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
+from archcalc.requirements import need
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace, polynomial_of
 from archcalc.words import did_you_mean
@@ -155,9 +156,8 @@ def _interpolated(values: Sequence[Polynomial], symbol: Symbol) -> Polynomial:
 
 
 def to_sympy(polynomial: Polynomial) -> sympy.Expr:
-    """The polynomial as a SymPy expression."""
-    import sympy
-
+    """Return the polynomial as a SymPy expression; `MissingExtra` if SymPy is not installed."""
+    sympy = need("sympy", "sympy")
     functions = {
         "floor": lambda top, bottom: sympy.floor(top / bottom),
         "min": sympy.Min,
@@ -216,7 +216,6 @@ def python_atom(atom: Symbol | Function, prefix: str = "") -> str:
 
 def ratio_of_formulas(one: Formulas, other: Formulas, quantity: str) -> Any:
     """The quotient of two closed forms, simplified, as a SymPy expression; None where the divisor is 0."""
-    import sympy
-
+    sympy = need("sympy", "sympy")
     divisor = other.sympy(quantity)
     return None if divisor == 0 else sympy.factor(sympy.cancel(one.sympy(quantity) / divisor))

@@ -36,3 +36,22 @@ def test_a_warning_is_shown_and_no_failure(cli, tmp_path):
     assert "w.yaml:2:10: warning: linear takes the 8 numbers of each row of the image 3×8×8" in result.out
     assert "1 spec without mistakes, 1 warning" in result.err
     assert [one.is_warning for one in lint(path)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("steps", "messages"),
+    [
+        ("[{conv: 64, kernel: 7, stride: 2}, {max_pool: 3, stride: 2}, global_avg_pool, flatten, {linear: 10}]", []),
+        ("[{conv: 4, kernel: 3, padding: 1, stride: 2}, {upsample: 2}, {add: [[], [relu]]}]", []),
+        ("[{adaptive_avg_pool: 7}, flatten, {linear: 10}]", []),
+        ("[{conv: 4, kernel: 3}, {linear: 10}]", ["linear takes the 13438 numbers of each row", "W=13440"]),
+        ("[{add: [[{conv: 3, kernel: 3}], []]}]", ["add cannot join", "(tried with H=6720, W=13440)"]),
+        ("[{add: [[{permute: [0, 2, 1]}], []]}]", ["add cannot join"]),
+    ],
+)
+def test_sizes_that_are_left_open_are_tried(steps, messages, tmp_path):
+    path = tmp_path / "open.yaml"
+    path.write_text(f"input: [3, H, W]\nlayers: {steps}\n")
+    found = [one.message for one in lint(path)]
+    assert len(found) == bool(messages)
+    assert all(message in found[0] for message in messages)

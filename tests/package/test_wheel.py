@@ -38,3 +38,11 @@ def test_the_core_has_no_torch_and_says_what_to_install(installed, tmp_path):
     code = "import archcalc; archcalc.build('alexnet')"
     result = run(installed / "python", "-c", code, cwd=tmp_path)
     assert "this needs torch, which is not installed: pip install 'archcalc[torch]'" in result.stderr
+
+
+def test_the_core_has_no_sympy_and_says_what_to_install(installed, tmp_path):
+    closed_form = run(installed / "archcalc", "formula", "conv 3x3 C->C", cwd=tmp_path)
+    assert closed_form.returncode == 0, closed_form.stderr
+    result = run(installed / "archcalc", "compare", "conv 3x3 C->C", "conv 5x5 C->C", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr == "error: this needs sympy, which is not installed: pip install 'archcalc[sympy]'\n"
