@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, Any
 from archcalc._version import __version__
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Analysis, analyze
+    from archcalc.analysis import Analysis
     from archcalc.errors import SpecError
     from archcalc.language.library import load, loads
-    from archcalc.methods import render
+    from archcalc.methods import analyze, render
     from archcalc.network import Network
     from archcalc.runtime import build
 
@@ -36,7 +36,7 @@ _HOMES = {
     "Analysis": "archcalc.analysis",
     "Network": "archcalc.network",
     "SpecError": "archcalc.errors",
-    "analyze": "archcalc.analysis",
+    "analyze": "archcalc.methods",
     "build": "archcalc.runtime",
     "load": "archcalc.language.library",
     "loads": "archcalc.language.library",

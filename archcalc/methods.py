@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.analysis import Analysis, analyze
+from archcalc.analysis import Analysis, Counting
+from archcalc.analysis import analyze as counted
 from archcalc.analysis.contract import as_dict
 from archcalc.memory.summary import Fit, Memory, fit, memory
 from archcalc.network import Network
 
 
-def _analyze(self: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
-    """Compute the costs and receptive fields of every layer for ``batch`` samples, counted by a named convention."""
-    return analyze(self, batch=batch, dtype=dtype, convention=convention)
+def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
+    """Compute the costs and receptive fields of every layer of a network.
+
+    Args:
+        network: the network to count.
+        batch: samples at once. Counts and bytes grow with it, parameters do not.
+        dtype: type of every element, for bytes.
+        convention: name of the rule for what counts as a FLOP.
+
+    Raises:
+        UserError: for an unknown dtype or convention, or a batch below 1.
+    """
+    return counted(network, Counting(batch, dtype, convention))
 
 
 def _memory(self: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
@@ -62,7 +73,7 @@ def _html_of_network(self: Network) -> str:
 
 
 _ATTACHED: dict[type, dict[str, Any]] = {
-    Network: {"analyze": _analyze, "_repr_html_": _html_of_network},
+    Network: {"analyze": analyze, "_repr_html_": _html_of_network},
     Analysis: {
         "memory": _memory,
         "fit": _fit,

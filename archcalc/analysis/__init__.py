@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.costs import Analysis, LayerCosts, Totals, analyze
+from archcalc.analysis.counting import Counting
 
-__all__ = ["CONVENTIONS", "Analysis", "Convention", "LayerCosts", "Totals", "analyze"]
+__all__ = ["CONVENTIONS", "Analysis", "Convention", "Counting", "LayerCosts", "Totals", "analyze"]

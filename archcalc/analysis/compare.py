@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.costs import Analysis, LayerCosts, analyze
+from archcalc.analysis.counting import Counting
 from archcalc.errors import UserError
 from archcalc.network import Network
 
@@ -93,18 +94,22 @@ def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[Comp
     return tuple(ComparisonRow(name, sums(quantity)) for name, quantity in PLACED.items())
 
 
-def by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
-    """The operations of every kind of operator under every convention, and their sums."""
-    analyses = [analyze(network, batch=batch, convention=name) for name in CONVENTIONS]
+CountsByOperator = tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]
+"""Names of the columns, and a row of counts for each kind of operator; the last row is the total."""
+
+
+def by_convention(network: Network, counting: Counting) -> CountsByOperator:
+    """The FLOPs of every kind of operator under every convention, whatever ``counting`` says, and their sums."""
+    analyses = [analyze(network, replace(counting, convention=name)) for name in CONVENTIONS]
     return tuple(CONVENTIONS), _by_operator([(analysis, "flops") for analysis in analyses])
 
 
-def steps_by_convention(network: Network, batch: int = 1) -> tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]:
+def steps_by_convention(network: Network, counting: Counting) -> CountsByOperator:
     """The same of a training step, forward, backward and both, under each convention that counts the backward pass."""
-    counting = [name for name, convention in CONVENTIONS.items() if convention.backward is not None]
-    analyses = [analyze(network, batch=batch, convention=name) for name in counting]
+    conventions = [name for name, convention in CONVENTIONS.items() if convention.backward is not None]
+    analyses = [analyze(network, replace(counting, convention=name)) for name in conventions]
     columns = [(one, quantity) for one in analyses for quantity in ("flops", "backward_flops", "step_flops")]
-    names = tuple(f"{name} {part}" for name in counting for part in ("forward", "backward", "step"))
+    names = tuple(f"{name} {part}" for name in conventions for part in ("forward", "backward", "step"))
     return names, _by_operator(columns)
 
 

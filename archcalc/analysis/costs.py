@@ -8,17 +8,14 @@ from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
-from archcalc.analysis.conventions import CONVENTIONS, Convention
+from archcalc.analysis.conventions import Convention
+from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.analysis.survival import survivals
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
-from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 from archcalc.receptive.fields import Fields, ReceptiveField
-from archcalc.words import did_you_mean, quote
-
-ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
 
 
 class LayerCosts(NamedTuple):
@@ -102,18 +99,31 @@ class Totals:
 
 @dataclass(frozen=True, repr=False)
 class Analysis:
-    """Every layer's costs under one convention, batch and dtype."""
+    """The costs of every layer, all counted in one way."""
 
     network: Network
-    batch: int
-    dtype: str
-    convention: Convention
+    counting: Counting
     rows: tuple[LayerCosts, ...]
     """Layers of the network that does inference."""
     apart: tuple[LayerCosts, ...]
     """Layers that are counted apart: side outputs, and what exists only in training."""
     fields: Fields
     """Receptive fields by layer."""
+
+    @property
+    def batch(self) -> int:
+        """Samples at once."""
+        return self.counting.batch
+
+    @property
+    def dtype(self) -> str:
+        """Type of every element."""
+        return self.counting.dtype
+
+    @property
+    def convention(self) -> Convention:
+        """The rule for what counts as a FLOP."""
+        return self.counting.rule
 
     @property
     def unaligned(self) -> tuple[str, ...]:
@@ -152,57 +162,31 @@ class Analysis:
     to_html: ClassVar[Callable[..., str]]
 
     def __repr__(self) -> str:
-        counting = f"batch {self.batch}, {self.dtype}, convention {self.convention.name}"
-        return f"<Analysis of {self.network.name}: {len(self.rows)} layers, {counting}>"
+        counted = f"batch {self.batch}, {self.dtype}, convention {self.convention.name}"
+        return f"<Analysis of {self.network.name}: {len(self.rows)} layers, {counted}>"
 
 
 @no_collection()
-def analyze(network: Network, *, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
-    """The costs of every layer of ``network``.
-
-    Args:
-        network: what to count.
-        batch: samples at once; counts and bytes grow with it, parameters do not.
-        dtype: the type of every number, for bytes.
-        convention: what is counted as an operation; a key of `CONVENTIONS`.
-
-    Raises `UserError` for an unknown dtype or convention, or a batch below 1.
-    """
-    rule, itemsize = way_of_counting(batch, dtype, convention)
+def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
+    """Compute the costs and receptive fields of every layer of ``network``."""
     fields = Fields(network)
     gradients: set[str] = set()  # layers whose outputs need a gradient: something at or before them is trained
     rows: list[LayerCosts] = []
     apart: list[LayerCosts] = []
     for layer in network.layers:
-        profile = _profile(layer.op, convention, batch, itemsize)
+        profile = _profile(layer.op, counting)
         enters = not gradients.isdisjoint(layer.inputs)
         if enters or profile.trained:
             gradients.add(layer.name)
         # What `_make` does, without counting the fields of every row.
         row = tuple.__new__(LayerCosts, (layer, fields, *profile.costs(layer.shares is None, enters)))
         (apart if layer.side or layer.train else rows).append(row)
-    return Analysis(network, batch, dtype, rule, tuple(rows), tuple(apart), fields)
-
-
-def way_of_counting(batch: int, dtype: str, convention: str) -> tuple[Convention, int]:
-    """The convention, and the bytes of a number; refuses what `analyze` refuses."""
-    rule: Convention = _known(CONVENTIONS, convention, "convention")
-    itemsize: int = _known(ITEM_SIZES, dtype, "dtype")
-    if batch < 1:
-        raise UserError(f"a batch has at least 1 sample, not {batch}")
-    return rule, itemsize
-
-
-def _known(table: dict[str, Any], name: str, what: str) -> Any:
-    try:
-        return table[name]
-    except KeyError:
-        raise UserError(f"there is no {what} {quote(name)}{did_you_mean(name, table)}") from None
+    return Analysis(network, counting, tuple(rows), tuple(apart), fields)
 
 
 @lru_cache(maxsize=8192)
-def _profile(op: Operator, convention: str, batch: int, itemsize: int) -> _Profile:
-    return _Profile(op, CONVENTIONS[convention], batch, itemsize)
+def _profile(op: Operator, counting: Counting) -> _Profile:
+    return _Profile(op, counting)
 
 
 class _Profile:
@@ -210,7 +194,8 @@ class _Profile:
 
     __slots__ = ("_backward", "_costs", "_forward", "_shapes", "_tensors", "trained")
 
-    def __init__(self, op: Operator, rule: Convention, batch: int, itemsize: int) -> None:
+    def __init__(self, op: Operator, counting: Counting) -> None:
+        rule, batch, itemsize = counting.rule, counting.batch, counting.itemsize
         weights = biases = 0
         tensors = op.weights()
         self.trained = bool(tensors)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archcalc.analysis.costs import ITEM_SIZES, Analysis, LayerCosts, Totals
+from archcalc.analysis.costs import Analysis, LayerCosts, Totals
 from archcalc.analysis.depth import depth
 from archcalc.arithmetic import Shape
 from archcalc.language.values import Record, ShapeValue
@@ -64,7 +64,7 @@ NETWORK_FACTS: Mapping[str, Fact] = {
         lambda analysis: peak(analysis).live_bytes,
     ),
     "weight_memory": Fact(
-        "bytes of the trained elements", lambda analysis: analysis.totals.params * ITEM_SIZES[analysis.dtype]
+        "bytes of the trained elements", lambda analysis: analysis.totals.params * analysis.counting.itemsize
     ),
     "training_memory": Fact(
         "bytes of weights, gradients and what backward keeps (plain SGD)",

@@ -116,7 +116,7 @@ def _profiles() -> Iterable[str]:
     return profile_names()
 
 
-_FORMS = Several(_named("analysis.formula", "QUANTITIES"))
+_FORMS = Several(_named("symbolic.formulas", "QUANTITIES"))
 COMPLETED: dict[str, click.types.StringParamType] = {
     "network": NetworkParam(),
     "networks": NetworkParam(),
@@ -124,13 +124,13 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "layer": LayerParam(),
     "names": OneOf(_operators),
     "convention": OneOf(_named("analysis.conventions", "CONVENTIONS")),
-    "dtype": OneOf(_named("analysis.costs", "ITEM_SIZES")),
-    "mode": OneOf(_named("analysis.memory", "MODES")),
-    "optimizer": OneOf(_named("analysis.training", "OPTIMIZERS")),
+    "dtype": OneOf(_named("analysis.counting", "ITEM_SIZES")),
+    "mode": OneOf(_named("memory.summary", "MODES")),
+    "optimizer": OneOf(_named("memory.training", "OPTIMIZERS")),
     "device": OneOf(lambda: ("cpu", "cuda", "mps")),
     "tolerance": OneOf(lambda: ("digits", "cut", "exact")),
-    "columns": Several(_named("render.columns", "COLUMNS")),
-    "quantity": Several(_named("analysis.explain", "QUANTITIES")),
+    "columns": Several(_named("analysis.columns", "COLUMNS")),
+    "quantity": Several(_named("symbolic.derivations", "QUANTITIES")),
     "metric": Several(_named("render.plot.bars", "METRICS")),
     "ask": Several(_named("homework.questions", "QUESTIONS")),
     "topic": Several(_topics),

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archcalc.cli._options import JOIN, counting_options, depth_option, network_options, open_family, open_network
+from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options
 from archcalc.errors import UserError
 from archcalc.words import quote
 
 if TYPE_CHECKING:
+    from archcalc.analysis import Counting
     from archcalc.homework.gradescope import GradescopeOptions
     from archcalc.homework.key import AnswerKey
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def key_options(function: F) -> F:
+def key_options(function: Callable[..., None]) -> Callable[..., None]:
     """What makes an answer key: the network, the way of counting, the questions and the rows."""
     for option in (
         click.option("--total", "with_total", is_flag=True, help="Ask for the sums of the columns too."),
@@ -86,8 +87,8 @@ def gradescope_style(per: str, visibility: str, out_of: str | None) -> Gradescop
     return GradescopeOptions(per == "cell", visibility, None if out_of is None else Fraction(out_of))
 
 
-def as_options(**values: Any) -> list[str]:
-    """Values of options as words of a command line; what is None, empty or not set is left out."""
+def as_options(values: Mapping[str, Any]) -> list[str]:
+    """Write values of options as words of a command line; one that is None, empty or not set is left out."""
     names = {"with_total": "total", "settings": "set", "inputs": "input", "lets": "let"}
     words: list[str] = []
     for name, value in values.items():
@@ -104,11 +105,8 @@ def as_options(**values: Any) -> list[str]:
 def open_key(
     network: str,
     *,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     ask: str | None,
     lets: tuple[str, ...],
     depth: int | None,
@@ -123,9 +121,7 @@ def open_key(
 
     questions = asked(ask if ask is not None else ",".join(USUAL))
     worth = points_of(points, questions)
-    counting = {"batch": batch, "dtype": dtype, "convention": convention}
     if lets or is_piece(network):
-        family = open_family(network, lets, settings, inputs)
-        return key_of(family, questions, worth, **counting, depth=depth, with_total=with_total)  # type: ignore[arg-type]
-    analysis = analyze(open_network(network, settings, inputs), **counting)  # type: ignore[arg-type]
-    return AnswerKey(analysis, questions, worth, depth, with_total)
+        family = overrides.open_family(network, lets)
+        return key_of(family, questions, worth, counting, depth=depth, with_total=with_total)
+    return AnswerKey(analyze(overrides.open(network), counting), questions, worth, depth, with_total)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +16,7 @@ from archcalc.words import quote
 
 if TYPE_CHECKING:
     from archcalc.language.family import Family
+    from archcalc.language.language import Spec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,9 +24,70 @@ JOIN = "Join what stands deeper than N names into its group."
 """What `--depth` means in a table."""
 
 
-def network_options(function: F) -> F:
-    """`--input` and `--set`: what changes the network itself."""
-    for option in (
+@dataclass(frozen=True)
+class Overrides:
+    """The values of `--set` and `--input`, which change a network before it is computed."""
+
+    settings: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+    def open(self, reference: str) -> Network:
+        """Return the network of a bundled name, a file, or FILE#VARIANT."""
+        from archcalc.language.library import find
+
+        spec, variant = find(reference)
+        return spec.network(variant, self._values(spec), self.input_shapes())
+
+    def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
+        """Return a spec with ``lets`` left open, or the networks of an inline spec."""
+        from archcalc.language.family import InlineSpec, SpecFamily, is_piece
+        from archcalc.language.library import find
+
+        if is_piece(reference):
+            if lets or self.settings or self.inputs:
+                raise SpecError("a piece has its numbers in its text: no --let, --set or --input")
+            return InlineSpec(reference)
+        parts = [let.partition("=") for let in lets]
+        for name, equals, text in parts:
+            if not equals or not name.strip() or not text.strip():
+                raise SpecError(f"--let takes NAME=EXPRESSION, not {quote(name + equals + text)}")
+        left_open = {name.strip(): text.strip() for name, _, text in parts}
+        spec, variant = find(reference)
+        return SpecFamily(spec, variant, self._values(spec), self.input_shapes(), left_open)
+
+    def input_shapes(self) -> dict[str, Shape] | None:
+        """Return the shape of each input that is set, per sample; None if there is none.
+
+            input = [NAME "="] SIZE {("," | "x" | "×") SIZE}
+
+        SIZE is an integer above 0; there are one to four.
+        """
+        shapes: dict[str, Shape] = {}
+        for text in self.inputs:
+            name, equals, sizes = text.rpartition("=")
+            parts = [part.strip() for part in sizes.replace("x", ",").replace("×", ",").split(",")]
+            if not 1 <= len(parts) <= 4 or not all(
+                part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
+            ):
+                raise SpecError(f"an input shape is C,H,W with sizes above 0, not {quote(text)}")
+            shapes[name if equals else "input"] = tuple(map(int, parts))
+        return shapes or None
+
+    def _values(self, spec: Spec) -> dict[str, Any]:
+        from archcalc.language.language import parse_setting
+
+        return dict(parse_setting(text, spec) for text in self.settings)
+
+
+def network_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--input` and `--set`; the command receives `overrides`, which opens networks."""
+
+    @wraps(function)
+    def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], **values: Any) -> None:
+        function(*args, overrides=Overrides(settings, inputs), **values)
+
+    return _with_options(
+        given,
         click.option(
             "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
         ),
@@ -34,14 +98,20 @@ def network_options(function: F) -> F:
             metavar="C,H,W",
             help="Input shape without the batch; NAME=C,H,W for one of several.",
         ),
-    ):
-        function = option(function)
-    return function
+    )
 
 
-def counting_options(function: F) -> F:
-    """`--batch`, `--dtype` and `--convention`: what changes the counts."""
-    for option in (
+def counting_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--batch`, `--dtype` and `--convention`; the command receives `counting`."""
+
+    @wraps(function)
+    def given(*args: Any, batch: int, dtype: str, convention: str, **values: Any) -> None:
+        from archcalc.analysis import Counting
+
+        function(*args, counting=Counting(batch, dtype, convention), **values)
+
+    return _with_options(
+        given,
         click.option(
             "--convention",
             default="lecture",
@@ -51,7 +121,12 @@ def counting_options(function: F) -> F:
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
         batch_option,
-    ):
+    )
+
+
+def _with_options(function: F, *options: Callable[[F], F]) -> F:
+    """Add options to a command, the last one first in its help."""
+    for option in options:
         function = option(function)
     return function
 
@@ -78,51 +153,6 @@ def device_option(function: F) -> F:
 def depth_option(meaning: str) -> Callable[[F], F]:
     """`--depth`: how deep in its names a network is shown; ``meaning`` says what becomes of the rest."""
     return click.option("--depth", type=click.IntRange(min=1), metavar="N", help=meaning)
-
-
-def open_network(reference: str, settings: tuple[str, ...], inputs: tuple[str, ...]) -> Network:
-    """The network that a command line means."""
-    from archcalc.language.language import parse_setting
-    from archcalc.language.library import find
-
-    spec, variant = find(reference)
-    values = dict(parse_setting(text, spec) for text in settings)
-    return spec.network(variant, values, input_shapes(inputs))
-
-
-def open_family(reference: str, lets: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> Family:
-    """The networks that a command line means: a spec with what ``lets`` leaves open, or a piece."""
-    from archcalc.language.family import InlineSpec, SpecFamily, is_piece
-    from archcalc.language.language import parse_setting
-    from archcalc.language.library import find
-
-    if is_piece(reference):
-        if lets or settings or inputs:
-            raise SpecError("a piece has its numbers in its text: no --let, --set or --input")
-        return InlineSpec(reference)
-    parts = [let.partition("=") for let in lets]
-    for name, equals, text in parts:
-        if not equals or not name.strip() or not text.strip():
-            raise SpecError(f"--let takes NAME=EXPRESSION, not {quote(name + equals + text)}")
-    spec, variant = find(reference)
-    values = dict(parse_setting(text, spec) for text in settings)
-    return SpecFamily(
-        spec, variant, values, input_shapes(inputs), {name.strip(): text.strip() for name, _, text in parts}
-    )
-
-
-def input_shapes(texts: tuple[str, ...]) -> Mapping[str, Shape] | None:
-    """`C,H,W`, or `NAME=C,H,W` for each of several inputs."""
-    shapes: dict[str, Shape] = {}
-    for text in texts:
-        name, equals, sizes = text.rpartition("=")
-        parts = [part.strip() for part in sizes.replace("x", ",").replace("×", ",").split(",")]
-        if not 1 <= len(parts) <= 4 or not all(
-            part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
-        ):
-            raise SpecError(f"an input shape is C,H,W with sizes above 0, not {quote(text)}")
-        shapes[name if equals else "input"] = tuple(map(int, parts))
-    return shapes or None
 
 
 def file_name(name: str) -> str:

@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import format_of, result_options
-from archcalc.cli._options import device_option, network_options, open_network
+from archcalc.cli._options import Overrides, device_option, network_options
 from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import UserError
 from archcalc.words import quote
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     networks: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
+    overrides: Overrides,
     device: str | None,
     dtype: str,
     batch: str,
@@ -65,7 +64,7 @@ def command(
     if not networks:
         raise click.UsageError("name a network: archcalc bench resnet50")
     batches = _batches(batch)
-    opened = [open_network(network, settings, inputs) for network in networks]
+    opened = [overrides.open(network) for network in networks]
     from archcalc.render.benchmarks import benchmarks_json, benchmarks_text
     from archcalc.runtime.device_profile import find_profile
 

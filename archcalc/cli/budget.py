@@ -9,11 +9,12 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import result_options
-from archcalc.cli._options import counting_options, network_options, open_network
+from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
+    from archcalc.analysis import Counting
     from archcalc.budget.assertions import Budget
 
 _COMPARES = re.compile(r"[<>=!]|\sin\s")
@@ -32,11 +33,8 @@ def command(
     context: click.Context,
     words: tuple[str, ...],
     file: str | None,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     format_: str,
     output: str | None,
 ) -> None:
@@ -58,8 +56,8 @@ def command(
         from archcalc.analysis import analyze
 
         try:
-            network = open_network(reference, settings, inputs)
-            analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
+            network = overrides.open(reference)
+            analysis = analyze(network, counting)
             return check_budget(reference, analysis, assertions)
         except SpecError as error:
             if len(networks) == 1 and format_ == "text":
@@ -67,8 +65,8 @@ def command(
             return Budget(reference, None, problem=str(error))
 
     if not assertions:
-        opened = [open_network(one, settings, inputs) for one in networks]
-        analyses = [analyze(one, batch=batch, dtype=dtype, convention=convention) for one in opened]
+        opened = [overrides.open(one) for one in networks]
+        analyses = [analyze(one, counting) for one in opened]
         if format_ == "junit":
             raise click.UsageError("JUnit's report is of assertions, and there are none")
         write(facts_json(analyses) if format_ == "json" else "\n".join(map(facts_text, analyses)), output)

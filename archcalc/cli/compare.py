@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import result_options
-from archcalc.cli._options import counting_options, network_options, open_family, open_network
+from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc compare alexnet vgg16")
@@ -22,11 +27,8 @@ def command(
     networks: tuple[str, ...],
     conventions: bool,
     backward: bool,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     format_: str,
     output: str | None,
 ) -> None:
@@ -45,7 +47,7 @@ def command(
         if len(networks) != 1:
             raise SpecError("--conventions compares the ways of counting for one network")
         count = steps_by_convention if backward else by_convention
-        names, rows = count(open_network(networks[0], settings, inputs), batch)
+        names, rows = count(overrides.open(networks[0]), counting)
         write(render_conventions(names, rows, format_, networks[0]), output)
         return
     if backward:
@@ -54,16 +56,11 @@ def command(
         raise SpecError("a comparison needs two networks or more, or --conventions")
     pieces = [is_piece(one) for one in networks]
     if all(pieces):
-        found = [
-            formulas(open_family(one, (), settings, inputs), ("params", "macs", "receptive"), convention=convention)
-            for one in networks
-        ]
-        write(render_pieces(found, convention, format_), output)
+        quantities = ("params", "macs", "receptive")
+        found = [formulas(overrides.open_family(one, ()), quantities, counting) for one in networks]
+        write(render_pieces(found, counting.convention, format_), output)
         return
     if any(pieces):
         raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
-    analyses = [
-        analyze(open_network(one, settings, inputs), batch=batch, dtype=dtype, convention=convention)
-        for one in networks
-    ]
+    analyses = [analyze(overrides.open(one), counting) for one in networks]
     write(render_comparison(compare(analyses), format_, analyses), output)

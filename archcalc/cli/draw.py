@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, SUFFIXES, result_options
 from archcalc.cli._options import (
+    Overrides,
     counting_options,
     depth_option,
     file_name,
     network_options,
-    open_network,
 )
 from archcalc.cli._streams import write
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc draw resnet50 -o r50.png --depth 2 --heat macs")
@@ -36,11 +41,8 @@ from archcalc.cli._streams import write
 @result_options(*DRAWINGS, "dot", "mermaid", default_file="NETWORK.svg")
 def command(
     network: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     depth: int | None,
     every_layer: bool,
     folded: bool | None,
@@ -58,6 +60,6 @@ def command(
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
     style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
-    opened = open_network(network, settings, inputs)
-    content = draw(analyze(opened, batch=batch, dtype=dtype, convention=convention), format_, style)
+    opened = overrides.open(network)
+    content = draw(analyze(opened, counting), format_, style)
     write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")

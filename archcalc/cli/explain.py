@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import result_options
-from archcalc.cli._options import counting_options, network_options, open_network
+from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
@@ -24,11 +29,8 @@ def command(
     network: str,
     layer: str | None,
     quantity: str | None,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     format_: str,
     output: str | None,
 ) -> None:
@@ -41,7 +43,7 @@ def command(
     from archcalc.symbolic.derivations import QUANTITIES, explain, explain_failure
 
     try:
-        opened = open_network(network, settings, inputs)
+        opened = overrides.open(network)
     except SpecError as error:
         attempts = [mistake.attempt for mistake in error.mistakes if mistake.attempt is not None]
         if not attempts:
@@ -52,9 +54,5 @@ def command(
     chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
     names = [layer] if layer else [one.name for one in opened.layers]
     viewer = FieldPropagation(opened)
-    found = [
-        one
-        for name in names
-        for one in explain(opened, name, chosen, batch=batch, dtype=dtype, convention=convention, viewer=viewer)
-    ]
+    found = [one for name in names for one in explain(opened, name, chosen, counting, viewer=viewer)]
     write(render_explanations(found, format_), output)

@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import SUFFIXES, result_options
-from archcalc.cli._options import file_name, network_options, open_network
+from archcalc.cli._options import Overrides, file_name, network_options
 from archcalc.cli._streams import write
 
 
@@ -41,8 +41,7 @@ class Batch(click.IntRange):
 )
 def command(
     network: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
+    overrides: Overrides,
     batch: int | str,
     format_: str,
     output: str | None,
@@ -58,7 +57,7 @@ def command(
 
     if format_ != "spec":
         need_torch()
-    opened = open_network(network, settings, inputs)
+    opened = overrides.open(network)
     if format_ == "spec":
         from archcalc.render.spec import network_spec
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import (
+    Overrides,
     counting_options,
     network_options,
-    open_family,
     quantities_option,
 )
 from archcalc.cli._streams import write
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc formula resnet50 --let H=32*h --let width=w --of params,macs")
@@ -26,11 +31,8 @@ def command(
     network: str,
     lets: tuple[str, ...],
     of: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     format_: str,
     output: str | None,
 ) -> None:
@@ -43,6 +45,6 @@ def command(
     from archcalc.render.mathematics import render_formulas
     from archcalc.symbolic.formulas import formulas
 
-    family = open_family(network, lets, settings, inputs)
-    found = formulas(family, of.split(","), batch=batch, dtype=dtype, convention=convention)
-    write(render_formulas(found, format_, convention), output)
+    family = overrides.open_family(network, lets)
+    found = formulas(family, of.split(","), counting)
+    write(render_formulas(found, format_, counting.convention), output)

@@ -11,9 +11,9 @@ from archcalc.analysis import Analysis
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
 from archcalc.cli._options import (
+    Overrides,
     batch_option,
     network_options,
-    open_network,
 )
 from archcalc.cli._streams import write
 from archcalc.errors import UserError
@@ -44,8 +44,7 @@ UNITS = {
 def command(
     context: click.Context,
     network: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
+    overrides: Overrides,
     batch: int,
     dtype: str,
     mode: str | None,
@@ -62,7 +61,7 @@ def command(
     Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
     if not even one sample fits; with --checkpoint, if no choice of blocks does.
     """
-    from archcalc.analysis import analyze
+    from archcalc.analysis import Counting, analyze
     from archcalc.memory.summary import memory
     from archcalc.render import memory as render
 
@@ -73,9 +72,9 @@ def command(
             raise click.UsageError("--chart shows one batch: no --fit")
         if room is not None:
             raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
-        analysis = analyze(open_network(network, settings, inputs), dtype=dtype)
+        analysis = analyze(overrides.open(network), Counting(dtype=dtype))
         context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
-    analysis = analyze(open_network(network, settings, inputs), batch=batch, dtype=dtype)
+    analysis = analyze(overrides.open(network), Counting(batch, dtype))
     if room is not None:
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training, and has no chart")

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, result_options
 from archcalc.cli._options import (
+    Overrides,
     counting_options,
     depth_option,
     network_options,
-    open_network,
 )
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 from archcalc.network import Network
 from archcalc.words import did_you_mean, quote
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc plot alexnet vgg16 --metric memory,params,flops -o compare.png")
@@ -40,11 +44,8 @@ from archcalc.words import did_you_mean, quote
 @result_options(*DRAWINGS, default_file="plot.svg")
 def command(
     networks: tuple[str, ...],
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     metric: str,
     depth: int | None,
     against: str,
@@ -64,22 +65,22 @@ def command(
         if key not in METRICS:
             raise SpecError(f"there is no metric {quote(key)}{did_you_mean(key, METRICS)}")
     if against == "accuracy":
-        figure = _accuracy(networks, settings, inputs)
+        figure = _accuracy(networks, overrides)
     elif networks:
-        opened = [open_network(name, settings, inputs) for name in networks]
-        figure = bars([analyze(one, batch=batch, dtype=dtype, convention=convention) for one in opened], metrics, depth)
+        opened = [overrides.open(name) for name in networks]
+        figure = bars([analyze(one, counting) for one in opened], metrics, depth)
     else:
         raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
     write(save(figure, format_), output or f"plot.{format_}")
 
 
-def _accuracy(networks: tuple[str, ...], settings: tuple[str, ...], inputs: tuple[str, ...]) -> object:
+def _accuracy(networks: tuple[str, ...], overrides: Overrides) -> object:
     """The chart of these networks, or of all whose accuracy is known."""
     from archcalc.analysis import analyze
     from archcalc.render.plot.accuracies import accuracies
     from archcalc.render.plot.bubbles import bubble, bubbles
 
-    opened = [open_network(name, settings, inputs) for name in networks or accuracies()]
+    opened = [overrides.open(name) for name in networks or accuracies()]
     return bubbles([bubble(analyze(one), _family(one)) for one in opened])
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import file_option
-from archcalc.cli._options import counting_options, file_name, network_options, open_network
+from archcalc.cli._options import Overrides, counting_options, file_name, network_options
 from archcalc.cli._streams import write
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc report resnet50 -o resnet50.html")
@@ -17,11 +22,8 @@ from archcalc.cli._streams import write
 @file_option("-o", "--output", formats=["html"], help="Where to; - for the terminal. [NETWORK.html]")
 def command(
     network: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     output: str | None,
 ) -> None:
     """Write all about NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
@@ -31,7 +33,7 @@ def command(
     from archcalc.analysis import analyze
     from archcalc.render.report.page import report
 
-    opened = open_network(network, settings, inputs)
-    page = report(analyze(opened, batch=batch, dtype=dtype, convention=convention))
+    opened = overrides.open(network)
+    page = report(analyze(opened, counting))
     # As bytes: the page says itself that it is in UTF-8.
     write(page.encode(), output or f"{file_name(opened.name)}.html")

@@ -6,7 +6,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
-from archcalc.cli._options import network_options, open_network
+from archcalc.cli._options import Overrides, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 from archcalc.words import quote
@@ -22,8 +22,7 @@ from archcalc.words import quote
 def command(
     network: str,
     layer: str | None,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
+    overrides: Overrides,
     unit: str | None,
     draw: str | None,
     format_: str,
@@ -39,7 +38,7 @@ def command(
 
     if unit is not None and layer is None:
         raise click.UsageError("--unit is a unit of a layer: archcalc rf NETWORK LAYER --unit Y,X")
-    opened = open_network(network, settings, inputs)
+    opened = overrides.open(network)
     tracer = RegionTracer(opened)
     if layer is None:
         report = Report(opened, tracer, opened.layers)

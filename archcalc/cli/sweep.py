@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, result_options
-from archcalc.cli._options import counting_options, input_shapes, network_options, quantities_option
+from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
 from archcalc.words import did_you_mean, quote
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 TEXT_ROWS = 100
 
@@ -51,11 +54,8 @@ def command(
     seed: int,
     jobs: int,
     dask: str | None,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     format_: str,
     output: str | None,
 ) -> None:
@@ -78,11 +78,9 @@ def command(
         axes,
         tuple(of.split(",")),
         keep,
-        settings,
-        input_shapes(inputs),
-        batch,
-        dtype,
-        convention,
+        overrides.settings,
+        overrides.input_shapes(),
+        counting,
         sample,
         seed,
     )

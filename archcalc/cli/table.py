@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,14 +13,17 @@ from archcalc.cli import Command
 from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import (
     JOIN,
+    Overrides,
     counting_options,
     depth_option,
     network_options,
-    open_network,
 )
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 from archcalc.words import did_you_mean, quote
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
 
 
 @click.command(cls=Command, example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf")
@@ -35,11 +39,8 @@ from archcalc.words import did_you_mean, quote
 @result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the table")
 def command(
     network: str,
-    settings: tuple[str, ...],
-    inputs: tuple[str, ...],
-    batch: int,
-    dtype: str,
-    convention: str,
+    overrides: Overrides,
+    counting: Counting,
     columns: str | None,
     backward: bool,
     every_layer: bool,
@@ -69,7 +70,7 @@ def command(
         if key not in COLUMNS:
             raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
-    analysis = analyze(open_network(network, settings, inputs), batch=batch, dtype=dtype, convention=convention)
+    analysis = analyze(overrides.open(network), counting)
     if format_ == "xlsx":
         from archcalc.render.records import table_records, workbook
 

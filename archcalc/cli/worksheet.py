@@ -21,6 +21,9 @@ from archcalc.cli._homework import (
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
 
+OWN = ("network", "columns", "autograder", "output", "format_")
+"""Parameters that `archcalc check` has not, or is given otherwise."""
+
 
 @click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
 @click.argument("network")
@@ -60,9 +63,9 @@ def command(
 
         AnswerTolerance.parse(tolerance)
         gradescope_style(per, visibility, out_of)
-        shown = {"per": per, "visibility": visibility, "out_of": out_of}
-        graded = {"points": points, "tolerance": tolerance, "reveal": reveal}
-        write_autograder(Path(autograder), network, key, as_options(**key_settings, **graded, **shown))
+        given = click.get_current_context().params
+        options = as_options({name: value for name, value in given.items() if name not in OWN})
+        write_autograder(Path(autograder), network, key, options)
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
         if output is None:
             return

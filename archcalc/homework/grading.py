@@ -106,9 +106,7 @@ class Grader:
             self.key.network,
             layer,
             [quantity],
-            batch=analysis.batch,
-            dtype=analysis.dtype,
-            convention=analysis.convention.name,
+            analysis.counting,
             viewer=self._viewer,
         )
         return tuple(found[0].lines)

@@ -8,7 +8,8 @@ from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archcalc.analysis import Analysis, analyze
+from archcalc.analysis import Analysis, Counting, analyze
+from archcalc.analysis.counting import DEFAULT
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.errors import SpecError
 from archcalc.homework.questions import QUESTIONS, Question
@@ -81,10 +82,8 @@ def key_of(
     family: Family,
     questions: tuple[Question, ...],
     points: Mapping[str, Fraction],
+    counting: Counting = DEFAULT,
     *,
-    batch: int = 1,
-    dtype: str = "float32",
-    convention: str = "lecture",
     depth: int | None = None,
     with_total: bool = False,
 ) -> AnswerKey:
@@ -96,7 +95,7 @@ def key_of(
     symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
     numbers = {name: trace.symbol(symbol, family.samples[name]) for name, symbol in symbols.items()}
     network = family.network(numbers)
-    analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
+    analysis = analyze(network, counting)
     for guard in trace.guards:
         for name, symbol in symbols.items():
             if guard.relation == "==" and guard.left == Polynomial.of(symbol) and guard.right.constant is not None:

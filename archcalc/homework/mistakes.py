@@ -7,13 +7,13 @@ which archcalc's own rules are run again; or another way of counting; or a slip 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import CONVENTIONS
-from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape, product
 from archcalc.homework.answers import Amount, Answer, WrittenSizes
@@ -175,7 +175,8 @@ class _Case:
 
     def value(self, change: Change | None = None, **counting: Any) -> Any:
         """What would come out with a mistake, or counted in another way; None where that cannot be."""
-        again = rerun(self.key.analysis, self.row, self.shapes, change, **counting)
+        analysis = self.key.analysis
+        again = rerun(analysis, self.row, self.shapes, change, counting=replace(analysis.counting, **counting))
         return None if again is None else self.question.value(again)
 
 
@@ -229,7 +230,7 @@ def _of_params(case: _Case) -> Found:
 
 
 def _of_memory(case: _Case) -> Found:
-    size = ITEM_SIZES[case.key.analysis.dtype]
+    size = case.key.analysis.counting.itemsize
     says = "This is the memory of the parameters, not of the output."
     yield Diagnosis("weights instead of output", says), case.base.costs.params * size
     yield Diagnosis("elements", "These are elements, not bytes."), case.amount * Fraction(1, size)

@@ -11,7 +11,6 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.columns import COLUMNS
-from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
 from archcalc.homework.numbers import Unreadable
@@ -198,7 +197,7 @@ def unit_of(question: Question, text: str, analysis: Analysis) -> UnitOf:
         return NO_UNIT
     if question.sort == "bytes":
         if text.lower() in _ELEMENTS:
-            return UnitOf(text, ITEM_SIZES[analysis.dtype])
+            return UnitOf(text, analysis.counting.itemsize)
         match = _BYTES.fullmatch(text)
         if match:
             power = _PREFIXES[match["prefix"].lower()]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from archcalc.analysis import Analysis, analyze
+from archcalc.analysis import Analysis, Counting, analyze
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
 from archcalc.network import Layer, Network
@@ -21,7 +20,7 @@ def rerun(
     shapes: Mapping[str, Shape],
     change: Change | None = None,
     output: Shape | None = None,
-    **counting: Any,
+    counting: Counting | None = None,
 ) -> TableRow | None:
     """The row as it would be, with its costs.
 
@@ -31,7 +30,7 @@ def rerun(
         shapes: what other layers give, where that is not what they truly give.
         change: a mistake, made of every layer of the row that allows it.
         output: what the row is said to give; its costs are counted with that.
-        counting: another batch, dtype or convention.
+        counting: another way of counting than the analysis has.
 
     None where the rules refuse it, or where no layer allows the mistake.
     """
@@ -58,8 +57,7 @@ def rerun(
             made[layer.name] = op.output
         if change is not None and not changed:
             return None
-        way = {"batch": analysis.batch, "dtype": analysis.dtype, "convention": analysis.convention.name, **counting}
-        again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), **way)
+        again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), counting or analysis.counting)
     except (ValueError, TypeError, LookupError, ArithmeticError):  # what a rule raises for what makes no sense
         return None
     return TableRow(row.name, list(again.rows), row.of_group)

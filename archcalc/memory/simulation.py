@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from archcalc.analysis.costs import ITEM_SIZES, Analysis
+from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import Shape, product
 from archcalc.errors import UserError
 from archcalc.memory.heap import Heap, Moment, Storage
@@ -89,7 +89,7 @@ class MemorySimulation:
             self.layers.extend(pairs)
         self.outputs = tuple(passed.get(name, name) for name in network.outputs)
         self.batch = analysis.batch
-        self.item = ITEM_SIZES[analysis.dtype]
+        self.item = analysis.counting.itemsize
         self.heap = Heap()
         self.piece: dict[str, Storage] = {}
         """Of each name, the memory that its tensor is in."""

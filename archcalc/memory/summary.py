@@ -8,11 +8,11 @@ between tensors, the kernels' own workspaces and a GPU's context come on top.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
-from archcalc.analysis.costs import ITEM_SIZES, Analysis, analyze
+from archcalc.analysis.costs import Analysis, analyze
 from archcalc.arithmetic import product
 from archcalc.errors import UserError
 from archcalc.memory.heap import Moment, Peak
@@ -75,8 +75,9 @@ def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd", 
         raise UserError(f"there is no optimizer {quote(optimizer)}{did_you_mean(optimizer, OPTIMIZERS)}")
     if in_place and mode == "training":
         raise UserError("activations in place are for inference: in training, autograd keeps what they would overwrite")
-    weights = analysis.totals.params * ITEM_SIZES[analysis.dtype]
-    buffers = sum(_buffer_bytes(row.layer, ITEM_SIZES[analysis.dtype]) for row in analysis.rows)
+    itemsize = analysis.counting.itemsize
+    weights = analysis.totals.params * itemsize
+    buffers = sum(_buffer_bytes(row.layer, itemsize) for row in analysis.rows)
     if mode == "inference":
         moments, highest = timeline(analysis, in_place), peak(analysis, in_place)
         return Memory(analysis, mode, "", weights, buffers, 0, 0, 0, tuple(moments), highest)
@@ -128,7 +129,7 @@ def fit(analysis: Analysis, budget: int, mode: str = "inference", optimizer: str
     """
 
     def analyzed(batch: int) -> Analysis:
-        return analyze(analysis.network, batch=batch, dtype=analysis.dtype, convention=analysis.convention.name)
+        return analyze(analysis.network, replace(analysis.counting, batch=batch))
 
     @cache
     def moments(batch: int) -> Sequence[Moment]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from archcalc.analysis.costs import ITEM_SIZES, Analysis
+from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import product
 from archcalc.memory.heap import Heap, Moment, Peak, Storage, peak_of
 from archcalc.memory.simulation import MemorySimulation, piece_of, shown
@@ -78,7 +78,7 @@ def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> l
 
 def training_memory(analysis: Analysis, optimizer: str = "sgd") -> TrainingMemory:
     """Weights, their gradients, the optimizer's state (a key of `OPTIMIZERS`) and what autograd saves."""
-    weights = analysis.totals.params * ITEM_SIZES[analysis.dtype]
+    weights = analysis.totals.params * analysis.counting.itemsize
     saved = sum(one.saved_bytes for one in saved_activations(analysis))
     return TrainingMemory(weights, weights, weights * OPTIMIZERS[optimizer].state, saved)
 

@@ -9,7 +9,6 @@ from typing import Any
 from archcalc.analysis import Analysis, Totals
 from archcalc.analysis.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, ShareColumn, heading
 from archcalc.analysis.conventions import CONVENTIONS
-from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.errors import UserError
 from archcalc.ops.vocabulary import shape_text
@@ -170,7 +169,7 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
         counted.append(f"{convention.name} flop: {convention.says}")
     if "memory" in shown:
         kilo = "" if view.exact else "; 1 KB = 1024 B (KiB)" if convention.name == "lecture" else ""
-        counted.append(f"memory: {convention.memory_says.format(itemsize=ITEM_SIZES[analysis.dtype])}{kilo}")
+        counted.append(f"memory: {convention.memory_says.format(itemsize=analysis.counting.itemsize)}{kilo}")
     if "params" in shown:
         counted.append("params: weights and biases")
     notes = [". ".join(counted) + "."] if counted else []

@@ -9,7 +9,6 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.columns import Column
-from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import WHAT, Alive, Moment
 from archcalc.memory.summary import Fit, Memory
@@ -122,7 +121,7 @@ def _title(memory: Memory) -> str:
 
 def _quantities(memory: Memory) -> TableGrid:
     """What stands, and the tensors at the peak, with their sum; then what is part of it."""
-    item = ITEM_SIZES[memory.analysis.dtype]
+    item = memory.analysis.counting.itemsize
     standing = [
         ("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
         ("buffers", memory.buffers, "running statistics and the like"),

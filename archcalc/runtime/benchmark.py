@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archcalc.analysis import analyze
+from archcalc.analysis import Counting, analyze
 from archcalc.network import Network
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.roofline import CONVENTION, Roofline, predict
@@ -34,5 +34,5 @@ class Benchmark:
 
 def predict_only(network: Network, batch: int, dtype: str, profile: DeviceProfile) -> Benchmark:
     """What the profile's device would take at least."""
-    analysis = analyze(network, batch=batch, dtype=dtype, convention=CONVENTION)
+    analysis = analyze(network, Counting(batch, dtype, CONVENTION))
     return Benchmark(network.name, batch, dtype, profile.peak(dtype), predict(analysis, profile))

@@ -17,7 +17,7 @@ from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from archcalc.analysis import Analysis, analyze
+from archcalc.analysis import Analysis, Counting, analyze
 from archcalc.network import Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
@@ -55,7 +55,7 @@ class VerificationTarget:
 
     def analyze(self, convention: str = "lecture") -> Analysis:
         """What archcalc says."""
-        return analyze(self.network, batch=self.batch, convention=convention)
+        return analyze(self.network, Counting(self.batch, convention=convention))
 
     @cached_property
     def module(self) -> nn.Module:

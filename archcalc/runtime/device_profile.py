@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from archcalc.analysis import analyze
+from archcalc.analysis import Counting, analyze
 from archcalc.memory.simulation import MemorySimulation
 from archcalc.network import Network
 
@@ -47,7 +47,7 @@ class Measured(NamedTuple):
 
     def run(self) -> MemorySimulation:
         """A training step of it: how its tensors lie, and which need a gradient."""
-        return MemorySimulation(analyze(self.network, batch=self.batch), training=True)
+        return MemorySimulation(analyze(self.network, Counting(self.batch)), training=True)
 
 
 class Exempt(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from archcalc.analysis import analyze
+from archcalc.analysis import Counting, analyze
 from archcalc.memory.inference import peak
 from archcalc.memory.summary import fit
 from archcalc.memory.training import training_memory, training_peak
@@ -120,10 +120,10 @@ def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[s
     Training is measured with two samples at least, which batch normalization asks for.
     """
     module, images = subject.module, subject.inputs()
-    inference = peak(analyze(subject.network, batch=settings.batch, dtype=settings.dtype)).live_bytes
+    inference = peak(analyze(subject.network, Counting(settings.batch, settings.dtype))).live_bytes
     several = max(2, settings.batch)
     samples = subject.inputs(batch=several)
-    analysis = analyze(subject.network, batch=several, dtype=settings.dtype)
+    analysis = analyze(subject.network, Counting(several, settings.dtype))
     saved, step = training_memory(analysis).saved, training_peak(analysis, "none").live_bytes
     measures: dict[str, tuple[int, int, Callable[[], int]]] = {
         "inference": (inference, settings.batch, lambda: inference_peak(module, images)),
@@ -184,5 +184,5 @@ def _out_of_memory(network: Network, settings: Settings) -> str:
     if settings.device.type != "cuda":
         return f"out of memory at batch {settings.batch}"
     free = torch.cuda.mem_get_info(settings.device)[0]
-    fits = fit(analyze(network, dtype=settings.dtype), free).batch
+    fits = fit(analyze(network, Counting(dtype=settings.dtype)), free).batch
     return f"out of memory at batch {settings.batch}; by archcalc's prediction a batch of {fits} fits"

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy
 
+from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.errors import SpecError, UserError
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import SpecFamily, evaluate, free_names
@@ -65,9 +66,7 @@ class SweepPlan:
     keep: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
     inputs: Mapping[str, tuple[int, ...]] | None = None
-    batch: int = 1
-    dtype: str = "float32"
-    convention: str = "lecture"
+    counting: Counting = DEFAULT
     sample: int | None = None
     """So many points at random, instead of all."""
     seed: int = 0
@@ -237,7 +236,7 @@ class Sweep:
                 [guard for guard in trace.guards if not guard.always], refusal=error.mistakes[0].message
             )
         plan = self.plan
-        sizes = measured(network, self.wanted, batch=plan.batch, dtype=plan.dtype, convention=plan.convention)
+        sizes = measured(network, self.wanted, plan.counting)
         guards = [guard for guard in trace.guards if not guard.always]
         keep = [_condition(text, trace, {**numbers, **sizes}) for text in plan.keep]
         return DecisionPath(guards, {name: polynomial_of(size) for name, size in sizes.items()}, keep)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from archcalc.analysis.conventions import CONVENTIONS
-from archcalc.analysis.costs import ITEM_SIZES, way_of_counting
+from archcalc.analysis.conventions import Convention
+from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import Attempt, UserError
 from archcalc.network import Layer, Network
@@ -161,19 +161,16 @@ def explain(
     network: Network,
     name: str,
     quantities: Sequence[str] = QUANTITIES,
+    counting: Counting = DEFAULT,
     *,
-    batch: int = 1,
-    dtype: str = "float32",
-    convention: str = "lecture",
     viewer: FieldPropagation | None = None,
 ) -> list[Explanation]:
-    """How the numbers of a layer come about, for one sample or ``batch`` of them.
+    """How the numbers of a layer come about, as ``counting`` counts them.
 
     Who explains many layers hands in a `FieldPropagation`, once for all.
 
-    Raises `KeyError` for an unknown layer, `UserError` for an unknown quantity, convention or dtype.
+    Raises `UnknownLayer` for an unknown layer, `UserError` for an unknown quantity.
     """
-    way_of_counting(batch, dtype, convention)
     layer = network[name]
     found = []
     for quantity in quantities:
@@ -182,28 +179,26 @@ def explain(
         if quantity == "receptive":
             heading, lines = _receptive(viewer or FieldPropagation(network), layer)
         else:
-            heading, lines = _derived(layer.op, layer.shares, quantity, batch, dtype, convention)
+            heading, lines = _derived(layer.op, layer.shares, quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
     return found
 
 
 @lru_cache(maxsize=4096)
-def _derived(
-    op: Operator, shares: str | None, quantity: str, batch: int, dtype: str, convention: str
-) -> tuple[str, list[Line]]:
+def _derived(op: Operator, shares: str | None, quantity: str, counting: Counting) -> tuple[str, list[Line]]:
     """What is the same for an application of an operator wherever it stands: heading and lines."""
     subject = _subject_of(op)
     if quantity == "output":
         return "output shape", _sizes(subject)
     subject.name_output()
-    samples = subject.symbol("N", -1, batch, "samples") if batch > 1 else 1
+    samples = subject.symbol("N", -1, counting.batch, "samples") if counting.batch > 1 else 1
     if quantity == "memory":
-        return _memory(op, subject, samples, dtype, convention)
+        return _memory(op, subject, samples, counting)
     if quantity == "params":
         return _params(shares, subject)
     if quantity == "macs":
         return _macs(subject, samples)
-    return _flops(subject, samples, convention)
+    return _flops(subject, samples, counting.rule)
 
 
 def _subject_of(op: Operator) -> SymbolicLayer:
@@ -224,12 +219,12 @@ def _sizes(subject: SymbolicLayer) -> list[Line]:
     return lines
 
 
-def _memory(op: Operator, subject: SymbolicLayer, samples: Any, dtype: str, convention: str) -> tuple[str, list[Line]]:
-    rule = CONVENTIONS[convention]
-    heading = f"memory of the output ({rule.name}, {dtype})"
+def _memory(op: Operator, subject: SymbolicLayer, samples: Any, counting: Counting) -> tuple[str, list[Line]]:
+    rule = counting.rule
+    heading = f"memory of the output ({rule.name}, {counting.dtype})"
     if op.category in rule.in_place:
         return heading, [Line("memory", (NumberTerm(0),), "B", f"{op.category} works in place")]
-    size = subject.symbol("B", _OTHER, ITEM_SIZES[dtype], "bytes of a number")
+    size = subject.symbol("B", _OTHER, counting.itemsize, "bytes of a number")
     total = samples * subject.op.elements * size
     line = subject.line("memory", total, "B")
     in_bytes = polynomial_of(total).evaluate(subject.trace.values)
@@ -251,8 +246,7 @@ def _macs(subject: SymbolicLayer, samples: Any) -> tuple[str, list[Line]]:
     return "multiply-adds", [subject.line("MACs", samples * (work.get("mac", 0) + work.get("matmul", 0)))]
 
 
-def _flops(subject: SymbolicLayer, samples: Any, convention: str) -> tuple[str, list[Line]]:
-    rule = CONVENTIONS[convention]
+def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str, list[Line]]:
     return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
 
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.costs import analyze
+from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import product
 from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
@@ -79,10 +80,7 @@ def holds(guard: Guard, values: Mapping[Symbol, Any]) -> bool:
 def formulas(
     family: Family,
     quantities: Sequence[str] = ("params", "macs"),
-    *,
-    batch: int = 1,
-    dtype: str = "float32",
-    convention: str = "lecture",
+    counting: Counting = DEFAULT,
 ) -> Formulas:
     """The closed forms of a family of networks.
 
@@ -96,7 +94,7 @@ def formulas(
         trace = Trace()
         numbers = {name: trace.symbol(symbol, values[name]) for name, symbol in symbols.items()}
         network = family.network(numbers)
-        sizes = measured(network, quantities, batch=batch, dtype=dtype, convention=convention)
+        sizes = measured(network, quantities, counting)
         forms = {name: polynomial_of(size) for name, size in sizes.items()}
         return forms, [guard for guard in trace.guards if not guard.always]
 
@@ -110,14 +108,12 @@ def formulas(
     return Formulas(family.name, forms, tuple(guards), tuple(symbols.values()))
 
 
-def measured(
-    network: Network, quantities: Sequence[str], *, batch: int = 1, dtype: str = "float32", convention: str = "lecture"
-) -> dict[str, Any]:
+def measured(network: Network, quantities: Sequence[str], counting: Counting) -> dict[str, Any]:
     """Some quantities of a network; `UserError` for an unknown one."""
     for quantity in quantities:
         if quantity not in QUANTITIES:
             raise UserError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
-    analysis = analyze(network, batch=batch, dtype=dtype, convention=convention)
+    analysis = analyze(network, counting)
     last = analysis.rows[-1]
     found: dict[str, Any] = {name: getattr(analysis.totals, name) for name in TOTALS}
     found["output"] = product(last.output_shape)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 import archcalc
 from archcalc import SpecError
+from archcalc.analysis import Counting
 from archcalc.language.family import SIZES, SpecFamily
 from archcalc.language.language import Spec
 from archcalc.language.source import Document
@@ -118,7 +119,7 @@ def check_formula(text: str, network: Network) -> None:
     spec = Spec(Document(text, "fuzz.yaml"), lambda *_: (_ for _ in ()).throw(SpecError("nothing to extend")))
     for size in SIZES[len(shape)]:
         try:
-            found = formulas(SpecFamily(spec, None, {}, None, {size: size}), QUANTITIES, convention="full")
+            found = formulas(SpecFamily(spec, None, {}, None, {size: size}), QUANTITIES, Counting(convention="full"))
         except SpecError:
             continue  # what the network is depends on the size
         own = shape[SIZES[len(shape)].index(size)]

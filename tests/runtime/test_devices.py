@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archcalc.analysis.costs import ITEM_SIZES
+from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.runtime import devices
 
 

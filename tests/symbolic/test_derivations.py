@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import archcalc
+from archcalc.analysis import Counting
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.render.mathematics import line_text
@@ -63,7 +64,7 @@ def test_every_operator_explains_itself(kind, example):
     costs = network.analyze(convention="full").rows[0]
     found = {
         one.quantity: one
-        for one in explain(network, "it", ["output", "memory", "params", "macs", "flops"], convention="full")
+        for one in explain(network, "it", ["output", "memory", "params", "macs", "flops"], Counting(convention="full"))
     }
     sizes = {line.symbol: line.terms[-1].value for line in found["output"].lines}
     assert sorted(sizes.values()) == sorted(op.output)
@@ -132,7 +133,7 @@ def test_more_of_the_lectures_derivations(network, layer, quantity, derivation):
 
 
 def test_a_batch_is_a_factor():
-    (found,) = explain(archcalc.load("alexnet"), "fc6", ["flops"], batch=32)
+    (found,) = explain(archcalc.load("alexnet"), "fc6", ["flops"], Counting(batch=32))
     assert line_text(found.lines[0]) == "flop = N·C'·C = 32·4,096·9,216 = 1,207,959,552"
 
 

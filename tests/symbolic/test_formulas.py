@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archcalc
+from archcalc.analysis import Counting
 from archcalc.errors import SpecError
 from archcalc.language.family import InlineSpec, SpecFamily
 from archcalc.language.library import bundled_networks, find, open_spec
@@ -88,7 +89,7 @@ def test_formulas_are_the_table_at_random_sizes(path, variant):
     if others or len(shape) != 3:
         pytest.skip("several inputs, or no image")
     family = SpecFamily(spec, variant, {}, None, {"H": "H"})
-    found = formulas(family, ["params", "macs", "flops", "memory", "output"], convention="full")
+    found = formulas(family, ["params", "macs", "flops", "memory", "output"], Counting(convention="full"))
     tried = 0
     sizes = random.Random(variant or path.stem).sample(range(shape[1] // 2, 4 * shape[1]), 6)
     for size in (shape[1], 2 * shape[1], *sizes):

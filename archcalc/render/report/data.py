@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts, analyze
 from archcalc.analysis.contract import number
-from archcalc.analysis.costs import ITEM_SIZES
 from archcalc.analysis.depth import depth
 from archcalc.memory.heap import by_layer
 from archcalc.memory.inference import timeline
@@ -33,13 +33,13 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     others = {
         name: analysis
         if name == analysis.convention.name
-        else analyze(network, batch=analysis.batch, dtype=analysis.dtype, convention=name)
+        else analyze(network, replace(analysis.counting, convention=name))
         for name in CONVENTIONS
     }
     counted = {name: {row.name: row for row in (*one.rows, *one.apart)} for name, one in others.items()}
     rows = counted[analysis.convention.name]
     sources = _Sources()
-    itemsize = ITEM_SIZES[analysis.dtype]
+    itemsize = analysis.counting.itemsize
     moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
     places = {layer.name: at for at, layer in enumerate(network.layers)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from archcalc.analysis import Analysis
 from archcalc.network import Layer
@@ -47,9 +48,7 @@ class Derivations:
             analysis.network,
             layer.name,
             quantities,
-            batch=analysis.batch,
-            dtype=analysis.dtype,
-            convention=convention,
+            replace(analysis.counting, convention=convention),
             viewer=self.viewer,
         )
         return [self._place((one.heading, _text(one), marked)) for one in explanations]
