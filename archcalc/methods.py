@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import Analysis, analyze
-from archcalc.analysis.contract import as_dict
 from archcalc.memory.summary import Fit, Memory, fit, memory
 from archcalc.network import Network
+from archcalc.quantities.contract import as_dict
 
 
 def _analyze(self: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:

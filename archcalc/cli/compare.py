@@ -36,8 +36,8 @@ def command(
     way; with --backward too, its training step is, by those that count it.
     """
     from archcalc.analysis import analyze
-    from archcalc.analysis.compare import by_convention, compare, steps_by_convention
     from archcalc.language.family import is_piece
+    from archcalc.quantities.compare import by_convention, compare, steps_by_convention
     from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
     from archcalc.symbolic.formulas import formulas
 
@@ -55,7 +55,7 @@ def command(
     pieces = [is_piece(one) for one in networks]
     if all(pieces):
         found = [
-            formulas(open_family(one, (), settings, inputs), ("params", "macs", "receptive"), convention=convention)
+            formulas(open_family(one, (), settings, inputs), ("params", "macs", "rf"), convention=convention)
             for one in networks
         ]
         write(render_pieces(found, convention, format_), output)

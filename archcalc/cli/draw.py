@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, SUFFIXES, result_options
+from archcalc.cli._formats import DRAWINGS, SUFFIXES, format_of, result_options
 from archcalc.cli._options import (
     counting_options,
     depth_option,
@@ -26,7 +26,7 @@ from archcalc.cli._streams import write
 @click.option(
     "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Which way the data flows. [TB]"
 )
-@click.option("--heat", type=click.Choice(["macs", "params", "memory", "rf"]), help="Colour by cost, with a legend.")
+@click.option("--heat", metavar="NAME", help="Colour by a quantity, with a legend; `--heat help` lists them.")
 @click.option(
     "--theme",
     type=click.Choice(["light", "dark"]),
@@ -55,8 +55,15 @@ def command(
     Nothing else need be installed for svg and png; Graphviz's `dot` does the layout where there is one.
     """
     from archcalc.analysis import analyze
+    from archcalc.quantities.table import HEAT, choose, meanings
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
+    if heat == "help":
+        format_of(output, None, ("text",))
+        write(meanings(HEAT), output)
+        return
+    if heat is not None:
+        choose([heat], HEAT)
     style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
     opened = open_network(network, settings, inputs)
     content = draw(analyze(opened, batch=batch, dtype=dtype, convention=convention), format_, style)

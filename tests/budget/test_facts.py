@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc.budget.facts import NETWORK_FACTS, Facts
+from archcalc.budget.facts import Facts
 from archcalc.language.expression import parse_expression
 from archcalc.language.values import ExpressionError
+from archcalc.quantities.table import FACTS
 
 
 def ask(network: str, expression: str, **counting):
@@ -51,8 +52,8 @@ def test_batch_and_dtype():
 
 def test_every_fact_has_a_value():
     facts = Facts(archcalc.load("googlenet").analyze())
-    assert all(facts[name] is not None for name in NETWORK_FACTS)
-    assert set(NETWORK_FACTS) < set(facts)
+    assert all(facts[name] is not None for name in FACTS)
+    assert set(FACTS) < set(facts)
 
 
 def test_without_positions():
@@ -60,7 +61,20 @@ def test_without_positions():
     network = archcalc.loads("name: n\ninput: [8]\nlayers:\n  - {linear: 2}\n")
     facts = Facts(network.analyze())
     assert facts["output"] == [2]
-    assert facts["rf"] in (None, 0)
+    assert facts["rf"] is None
+
+
+def test_a_peak_is_the_one_that_archcalc_memory_prints():
+    """VGG-16's is in the forward pass of the first ReLU: the image, and conv1_1's output before and after it."""
+    activations = 4 * 224 * 224 * (3 + 64 + 64)
+    assert ask("vgg16", "peak_activation_memory") == activations
+    assert ask("vgg16", "peak_memory") == 138_357_544 * 4 + activations
+    assert ask("lenet5", "training_peak_memory") == archcalc.load("lenet5").analyze().memory("training").peak
+
+
+def test_what_a_convention_does_not_count_is_no_number():
+    assert ask("lenet5", "backward_flops", convention="thop") is None
+    assert ask("lenet5", "step_flops", convention="torch") > ask("lenet5", "flops", convention="torch")
 
 
 @pytest.mark.parametrize(
