@@ -10,9 +10,9 @@ from typing import Any
 
 from archcalc.analysis import Analysis, Counting
 from archcalc.analysis import analyze as counted
-from archcalc.analysis.contract import as_dict
 from archcalc.memory.summary import Fit, Memory, fit, memory
 from archcalc.network import Network
+from archcalc.quantities.contract import as_dict
 
 
 def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:

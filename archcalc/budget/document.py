@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from archcalc.analysis.contract import number
+from archcalc.quantities.contract import number
+from archcalc.quantities.table import FACTS
 from archcalc.render.grid import title_of
 from archcalc.render.mathematics import number_text
 from archcalc.render.text import cells_wide, pad
@@ -164,13 +165,13 @@ def facts_json(analyses: Sequence[Analysis]) -> str:
 
 def _facts(analysis: Analysis) -> dict[str, tuple[Any, str]]:
     """Names of a network's facts to their values and meanings."""
-    from archcalc.budget.facts import NETWORK_FACTS, Facts
+    from archcalc.budget.facts import Facts
     from archcalc.language.values import ShapeValue
 
     facts = Facts(analysis)
-    values = {name: facts[name] for name in NETWORK_FACTS}
+    values = {name: facts[name] for name in FACTS}
     return {
-        name: (value.known() if isinstance(value, ShapeValue) else value, NETWORK_FACTS[name].says)
+        name: (value.known() if isinstance(value, ShapeValue) else value, FACTS[name].means)
         for name, value in values.items()
     }
 

@@ -116,7 +116,7 @@ def _profiles() -> Iterable[str]:
     return profile_names()
 
 
-_FORMS = Several(_named("symbolic.formulas", "QUANTITIES"))
+_FORMULAS = Several(_named("quantities.table", "FORMULAS"))
 COMPLETED: dict[str, click.types.StringParamType] = {
     "network": NetworkParam(),
     "networks": NetworkParam(),
@@ -129,15 +129,16 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "optimizer": OneOf(_named("memory.training", "OPTIMIZERS")),
     "device": OneOf(lambda: ("cpu", "cuda", "mps")),
     "tolerance": OneOf(lambda: ("digits", "cut", "exact")),
-    "columns": Several(_named("analysis.columns", "COLUMNS")),
-    "quantity": Several(_named("symbolic.derivations", "QUANTITIES")),
-    "metric": Several(_named("render.plot.bars", "METRICS")),
+    "columns": Several(_named("quantities.table", "COLUMNS")),
+    "quantity": Several(_named("symbolic.derivations", "DERIVED")),
+    "metric": Several(_named("quantities.table", "COSTS")),
+    "heat": OneOf(_named("quantities.table", "HEAT")),
     "ask": Several(_named("homework.questions", "QUESTIONS")),
     "topic": Several(_topics),
-    "of": _FORMS,
-    "pareto": _FORMS,
-    "best": _FORMS,
-    "sort": _FORMS,
+    "of": _FORMULAS,
+    "pareto": _FORMULAS,
+    "best": _FORMULAS,
+    "sort": _FORMULAS,
     "output": File(),
     "chart": File(),
     "draw": File(),

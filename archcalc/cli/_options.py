@@ -140,9 +140,9 @@ def batch_option(function: F) -> F:
 
 def quantities_option(function: F) -> F:
     """`--of`: quantities of a network."""
-    return click.option("--of", "of", default="params,macs", metavar="A,B,…", help="Quantities. [params,macs]")(
-        function
-    )
+    return click.option(
+        "--of", "of", default="params,macs", metavar="A,B,…", help="Quantities; `--of help` lists them. [params,macs]"
+    )(function)
 
 
 def device_option(function: F) -> F:

@@ -38,8 +38,8 @@ def command(
     way; with --backward too, its training step is, by those that count it.
     """
     from archcalc.analysis import analyze
-    from archcalc.analysis.compare import by_convention, compare, steps_by_convention
     from archcalc.language.family import is_piece
+    from archcalc.quantities.compare import by_convention, compare, steps_by_convention
     from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
     from archcalc.symbolic.formulas import formulas
 
@@ -56,7 +56,7 @@ def command(
         raise SpecError("a comparison needs two networks or more, or --conventions")
     pieces = [is_piece(one) for one in networks]
     if all(pieces):
-        quantities = ("params", "macs", "receptive")
+        quantities = ("params", "macs", "rf")
         found = [formulas(overrides.open_family(one, ()), quantities, counting) for one in networks]
         write(render_pieces(found, counting.convention, format_), output)
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, SUFFIXES, result_options
+from archcalc.cli._formats import DRAWINGS, SUFFIXES, format_of, result_options
 from archcalc.cli._options import (
     Overrides,
     counting_options,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Which way the data flows. [TB]"
 )
-@click.option("--heat", type=click.Choice(["macs", "params", "memory", "rf"]), help="Colour by cost, with a legend.")
+@click.option("--heat", metavar="NAME", help="Colour by a quantity, with a legend; `--heat help` lists them.")
 @click.option(
     "--theme",
     type=click.Choice(["light", "dark"]),
@@ -57,8 +57,15 @@ def command(
     Nothing else need be installed for svg and png; Graphviz's `dot` does the layout where there is one.
     """
     from archcalc.analysis import analyze
+    from archcalc.quantities.table import HEAT, choose, meanings
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
+    if heat == "help":
+        format_of(output, None, ("text",))
+        write(meanings(HEAT), output)
+        return
+    if heat is not None:
+        choose([heat], HEAT)
     style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
     opened = overrides.open(network)
     content = draw(analyze(opened, counting), format_, style)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
 @click.argument("network")
 @click.argument("layer", required=False)
-@click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, receptive. [all]")
+@click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, rf. [all]")
 @network_options
 @counting_options
 @result_options("text", "markdown", "latex", "html", what="Format of the derivation")
@@ -40,7 +40,7 @@ def command(
     """
     from archcalc.receptive.fields import FieldPropagation
     from archcalc.render.mathematics import render_explanations
-    from archcalc.symbolic.derivations import QUANTITIES, explain, explain_failure
+    from archcalc.symbolic.derivations import DERIVED, explain, explain_failure
 
     try:
         opened = overrides.open(network)
@@ -51,7 +51,7 @@ def command(
         remark(str(error))
         write(render_explanations([one for attempt in attempts for one in explain_failure(attempt)], format_), output)
         context.exit(2)
-    chosen = tuple(quantity.split(",")) if quantity else QUANTITIES
+    chosen = tuple(quantity.split(",")) if quantity else DERIVED
     names = [layer] if layer else [one.name for one in opened.layers]
     viewer = FieldPropagation(opened)
     found = [one for name in names for one in explain(opened, name, chosen, counting, viewer=viewer)]

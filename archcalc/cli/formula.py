@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import (
     Overrides,
     counting_options,
@@ -39,12 +39,16 @@ def command(
     """Write NETWORK's numbers as formulas in what is left open.
 
     NETWORK is a bundled name, a file, or a piece such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C", whose
-    names are open as they stand. Of params, weights, biases, buffers, macs, flops, memory (bytes), output (elements),
-    receptive.
+    names are open as they stand.
     """
+    from archcalc.quantities.table import FORMULAS, meanings
     from archcalc.render.mathematics import render_formulas
     from archcalc.symbolic.formulas import formulas
 
+    if of == "help":
+        format_of(output, None, ("text",))
+        write(meanings(FORMULAS), output)
+        return
     family = overrides.open_family(network, lets)
     found = formulas(family, of.split(","), counting)
     write(render_formulas(found, format_, counting.convention), output)

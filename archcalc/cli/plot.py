@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, result_options
+from archcalc.cli._formats import DRAWINGS, format_of, result_options
 from archcalc.cli._options import (
     Overrides,
     counting_options,
@@ -16,9 +16,7 @@ from archcalc.cli._options import (
     network_options,
 )
 from archcalc.cli._streams import write
-from archcalc.errors import SpecError
 from archcalc.network import Network
-from archcalc.words import did_you_mean, quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     "--metric",
     default="memory,params,flops",
     metavar="A,B,…",
-    help="memory, params, flops, macs. [memory,params,flops]",
+    help="What the bars show; `--metric help` lists it. [memory,params,flops]",
 )
 @depth_option("One bar for what stands deeper than N names.")
 @click.option(
@@ -57,13 +55,15 @@ def command(
     Needs matplotlib: pip install 'archcalc[plot]'.
     """
     from archcalc.analysis import analyze
-    from archcalc.render.plot.bars import METRICS, bars
+    from archcalc.quantities.table import COSTS, choose, meanings
+    from archcalc.render.plot.bars import bars
     from archcalc.render.plot.figure import save
 
-    metrics = tuple(metric.split(","))
-    for key in metrics:
-        if key not in METRICS:
-            raise SpecError(f"there is no metric {quote(key)}{did_you_mean(key, METRICS)}")
+    if metric == "help":
+        format_of(output, None, ("text",))
+        write(meanings(COSTS), output)
+        return
+    metrics = choose(metric, COSTS)
     if against == "accuracy":
         figure = _accuracy(networks, overrides)
     elif networks:

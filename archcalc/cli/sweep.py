@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, result_options
+from archcalc.cli._formats import DRAWINGS, format_of, result_options
 from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
@@ -66,12 +66,17 @@ def command(
     from archcalc.requirements import need
 
     need("numpy", "sweep")
+    from archcalc.quantities.table import FORMULAS, meanings
     from archcalc.render.points import csv_lines, text_points, write_csv, write_parquet
     from archcalc.sweep.selection import Best, First, Front
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
 
+    if of == "help":
+        format_of(output, None, ("text",))
+        write(meanings(FORMULAS), output)
+        return
     axes = tuple(map(parse_axis, over))
     plan = SweepPlan(
         network,

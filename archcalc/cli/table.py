@@ -19,8 +19,6 @@ from archcalc.cli._options import (
     network_options,
 )
 from archcalc.cli._streams import write
-from archcalc.errors import SpecError
-from archcalc.words import did_you_mean, quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -55,20 +53,17 @@ def command(
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
     from archcalc.analysis import analyze
-    from archcalc.analysis.columns import BACKWARD_COLUMNS, COLUMNS, LECTURE_COLUMNS
+    from archcalc.quantities.table import BACKWARD, COLUMNS, LECTURE, choose, meanings
     from archcalc.render.formats import render
     from archcalc.render.grid import TableOptions, lay_out
 
     if columns == "help":
         format_of(output, None, ("text",))
-        write("".join(f"{key:16}{column.heading}\n" for key, column in COLUMNS.items()), output)
+        write(meanings(COLUMNS), output)
         return
-    chosen = tuple(columns.split(",")) if columns else LECTURE_COLUMNS
+    chosen = choose(columns, COLUMNS) if columns else LECTURE
     if backward:
-        chosen = (*chosen, *(key for key in BACKWARD_COLUMNS if key not in chosen))
-    for key in chosen:
-        if key not in COLUMNS:
-            raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
+        chosen = (*chosen, *(key for key in BACKWARD if key not in chosen))
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
     if format_ == "xlsx":

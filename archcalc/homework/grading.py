@@ -92,11 +92,11 @@ class Grader:
 
     def _derive(self, row: TableRow, question: Question, write: FeedbackWriter) -> Iterator[str]:
         """The derivation of the row's first layer, and of those in the same row that have a part in its number."""
-        if row.of_group or not question.quantity or self.key.symbols:
+        if row.of_group or not question.derivation or self.key.symbols:
             return
         parts = [one for one in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [one]))]
         for costs in (row.head, *parts):
-            for line in map(write, self._lines(costs.name, question.quantity)):
+            for line in map(write, self._lines(costs.name, question.derivation)):
                 if line:
                     yield f"{costs.name}: {line}" if parts else line
 

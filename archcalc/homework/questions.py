@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.columns import COLUMNS
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
 from archcalc.homework.numbers import Unreadable
+from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shape
+from archcalc.quantities.table import ASKED
+from archcalc.symbolic.derivations import DERIVED
+from archcalc.units import BYTES
 from archcalc.words import did_you_mean, quote
 
 MOST_CHARACTERS = 60
@@ -26,137 +29,64 @@ CLOSE = 0.83
 class Question:
     """A quantity that is asked of every row."""
 
-    key: str
-    """As in `archcalc table --columns`."""
-    synonyms: tuple[str, ...]
-    value: Callable[[TableRow], Any]
-    """The answer: a number, a shape, a word, or None where the row has none."""
-    sort: str
-    """`count` or `bytes` of amounts; `shape`, `extent` or `size` of sizes; `field` of receptive fields."""
-    quantity: str
-    """What `archcalc explain` calls it."""
-    usual: int = 1
-    """The lectures' unit: a nought is an answer in digits up to it."""
-    parts: tuple[tuple[str, ...], ...] = ()
-    """Questions that may stand for it, in columns of their own."""
+    quantity: Quantity
+
+    @property
+    def key(self) -> str:
+        """As in `archcalc table --columns`."""
+        return self.quantity.key
 
     @property
     def heading(self) -> str:
         """What the table writes over it."""
-        return COLUMNS[self.key].heading if self.key in COLUMNS else self.synonyms[0]
+        return self.quantity.headed()
+
+    @property
+    def sort(self) -> str:
+        """`count` or `bytes` of amounts; `shape`, `extent` or `size` of sizes; `field` of receptive fields."""
+        if isinstance(self.quantity, Cost):
+            return "bytes" if self.quantity.units is BYTES else "count"
+        return next(sort for kind, sort in SORTS.items() if isinstance(self.quantity, kind))
+
+    @property
+    def derivation(self) -> str:
+        """What `archcalc explain` calls it; empty for what it does not derive."""
+        name = self.quantity.derivation or self.key
+        return name if name in DERIVED else ""
+
+    @property
+    def usual(self) -> int:
+        """The lectures' unit: a nought is an answer in digits up to it."""
+        return self.quantity.units[self.quantity.usual].size if isinstance(self.quantity, Cost) else 1
+
+    @property
+    def parts(self) -> tuple[tuple[str, ...], ...]:
+        """Questions that may stand for it, in columns of their own."""
+        return PARTS.get(self.key, ())
 
     @property
     def has_total(self) -> bool:
         """Whether it has a sum over the rows."""
-        return self.sort in ("count", "bytes")
+        return self.quantity.has_total
+
+    def value(self, row: TableRow) -> Any:
+        """The answer: a number, a shape, a word, or None where the row has none."""
+        return self.quantity.of_row(row)
 
 
-def _of(key: str) -> Callable[[TableRow], Any]:
-    return COLUMNS[key].value
-
-
-def _axis(at: int) -> Callable[[TableRow], Any]:
-    """One of the sizes of a map; None where there is no such axis."""
-    return lambda row: row.output_shape[at] if len(row.output_shape) == 3 else None
+SORTS: dict[type[Quantity], str] = {Shape: "shape", FieldSize: "field", Extent: "extent", Quantity: "size"}
+PARTS = {
+    "output": (("output_c", "output_hw"), ("output_c", "output_h", "output_w")),
+    "params": (("weights", "biases"),),
+}
+QUESTIONS = {key: Question(quantity) for key, quantity in ASKED.items()}
+USUAL = ("output", "memory", "params", "flops")
+"""What is asked where nothing is said."""
 
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split(", "))
 
-
-_ALL = (
-    Question(
-        "output",
-        _words(
-            "output, output shape, output size, output volume, output dimensions, output dims, out, "
-            "shape, out shape, activation shape, activation volume dimensions, feature map, output c h w"
-        ),
-        _of("output"),
-        "shape",
-        "output",
-        parts=(("output_c", "output_hw"), ("output_c", "output_h", "output_w")),
-    ),
-    Question(
-        "output_c",
-        _words("output c, out c, c out, output channels, out channels, channels out, output depth"),
-        _of("output_c"),
-        "size",
-        "output",
-    ),
-    Question(
-        "output_hw",
-        _words(
-            "output h/w, out hw, hw out, output hw, output h w, h/w, h w, h x w, hxw, hw, output spatial "
-            "size, output resolution"
-        ),
-        _of("output_hw"),
-        "extent",
-        "output",
-    ),
-    Question("output_h", _words("output h, out h, h out, output height"), _axis(1), "size", "output"),
-    Question("output_w", _words("output w, out w, w out, output width"), _axis(2), "size", "output"),
-    Question(
-        "memory",
-        _words("memory, mem, output memory, activation memory, memory of output, memory usage, memory size"),
-        _of("memory"),
-        "bytes",
-        "memory",
-        1024,
-    ),
-    Question(
-        "params",
-        _words(
-            "params, parameters, param, number of parameters, number of params, no of parameters, num "
-            "params, num parameters, n params, trainable params, trainable parameters, trainable, "
-            "learnable parameters, learnable params, parameter count, params count, total params"
-        ),
-        _of("params"),
-        "count",
-        "params",
-        1000,
-        parts=(("weights", "biases"),),
-    ),
-    Question(
-        "weights",
-        _words("weights, weight, number of weights, num weights, weight params, weight parameters"),
-        _of("weights"),
-        "count",
-        "params",
-        1000,
-    ),
-    Question(
-        "biases",
-        _words("biases, bias, number of biases, num biases, bias params, bias parameters"),
-        _of("biases"),
-        "count",
-        "params",
-        1000,
-    ),
-    Question("buffers", _words("buffers, non trainable, non trainable params"), _of("buffers"), "count", "", 1000),
-    Question(
-        "macs",
-        _words("macs, mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds"),
-        _of("macs"),
-        "count",
-        "macs",
-        10**6,
-    ),
-    Question(
-        "flops",
-        _words(
-            "flop, flops, operations, ops, flop count, number of flops, number of operations, floating "
-            "point operations, num flops"
-        ),
-        _of("flops"),
-        "count",
-        "flops",
-        10**6,
-    ),
-    Question("rf", _words("receptive field, rf, receptive field size, rf size"), _of("rf"), "field", "receptive"),
-)
-QUESTIONS = {question.key: question for question in _ALL}
-USUAL = _words("output, memory, params, flops")
-"""What is asked where nothing is said."""
 
 NAME = _words("layer, name, layer name, layer type, layers, node, block, module")
 GIVEN = _words(
@@ -300,7 +230,9 @@ def _with_unit(bare: str) -> list[tuple[str, str]]:
 def _known() -> Mapping[str, str]:
     known = {_plain(word): "given" for word in GIVEN}
     known |= {_plain(word): "name" for word in NAME}
-    known |= {_plain(word): question.key for question in _ALL for word in (question.key, *question.synonyms)}
+    for question in QUESTIONS.values():
+        words = (question.key, question.heading.lower(), *_words(question.quantity.words))
+        known |= {_plain(word): question.key for word in words}
     return known
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from archcalc.analysis import analyze
 from archcalc.analysis.costs import Analysis, LayerCosts
+from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape, ShapeError, product
 from archcalc.errors import SpecError
 from archcalc.language.library import loads
@@ -23,6 +24,7 @@ from archcalc.ops import registry
 from archcalc.ops.arguments import BadArgument
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
+from archcalc.quantities.table import COLUMNS
 from archcalc.symbolic.derivations import Explanation, explain
 from archcalc.words import did_you_mean, quote
 
@@ -193,15 +195,11 @@ def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     if layer is None:  # a sum comes about by its summands
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
     else:  # a receptive field comes about layer by layer
-        names = [one.name for one in network.layers] if quantity == "receptive" else [layer]
+        names = [one.name for one in network.layers] if quantity == "rf" else [layer]
     derivation = tuple(one for name in names for one in explain(network, name, (quantity,), viewer=viewer))
     if layer is None:
         return Ask(quantity, None, getattr(analysis.totals, quantity), derivation)
-    row = analysis[layer]
-    if quantity == "output":
-        return Ask(quantity, layer, row.output_shape, derivation)
-    answer = row.receptive_field.size[0] if quantity == "receptive" else getattr(row, quantity)
-    return Ask(quantity, layer, answer, derivation)
+    return Ask(quantity, layer, COLUMNS[quantity].of_rows(TableRow(layer, [analysis[layer]])), derivation)
 
 
 # -- layers
@@ -309,7 +307,7 @@ def _shrinking(category: str) -> tuple[type[Operator], ...]:
 def _receptive(draw: Draw) -> Drawn:
     """A stack whose last layer's receptive field is asked."""
     shape, layers = _stack(draw, ("convolution", "convolution", "pooling"), 3, 5)
-    return _spec(shape, layers), lambda analysis: [("receptive", analysis.rows[-1].name)]
+    return _spec(shape, layers), lambda analysis: [("rf", analysis.rows[-1].name)]
 
 
 def _chain(draw: Draw) -> Drawn:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import ratio
 from archcalc.ops.vocabulary import shape_text
+from archcalc.quantities.table import ASKED
 from archcalc.render.formats import escape_latex
 from archcalc.render.mathematics import line_latex, line_text, number_text
 from archcalc.render.text import wrap
@@ -16,14 +17,8 @@ if TYPE_CHECKING:
     from archcalc.homework.quiz import Ask, Exercise
     from archcalc.symbolic.derivations import Line
 
-WORDS = {
-    "output": "the output shape of {}",
-    "params": "the parameters of {}",
-    "macs": "the multiply-adds of {}",
-    "flops": "the operations of {}, K·K per output",
-    "memory": "the memory of the output of {}, in KiB",
-    "receptive": "the receptive field of {}",
-}
+BESIDE = {"flops": ", K·K per output", "memory": ", in KiB"}
+"""What must be said of how a quantity is counted."""
 NOTE = (
     "One sample, float32. A shape is channels×height×width. Parameters are weights and biases. Kernel, stride and "
     "padding hold for height and width; padding is on each side. Where nothing is said: dilation 1, 1 group."
@@ -32,7 +27,9 @@ NOTE = (
 
 def question(ask: Ask) -> str:
     """What is asked: `the parameters of conv1`."""
-    return WORDS[ask.quantity].format("the whole network" if ask.layer is None else ask.layer)
+    quantity = ASKED[ask.quantity]
+    whose = "the whole network" if ask.layer is None else ask.layer
+    return f"the {quantity.titled()} of {whose}{BESIDE.get(ask.quantity, '')}"
 
 
 def answer(ask: Ask) -> str:

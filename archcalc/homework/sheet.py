@@ -120,7 +120,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
     remarks += [
         f"the column {quote(column.heading)} is not asked"
         for name, column in columns.items()
-        if name in QUESTIONS and name not in used and QUESTIONS[name].quantity != "output"  # sizes may be given
+        if name in QUESTIONS and name not in used and QUESTIONS[name].derivation != "output"  # sizes may be given
     ]
     rows = table.grid[line + 1 :]
     name_at = columns["name"].at if "name" in columns else None

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.analysis.columns import COLUMNS, Column, Measure, heading
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
+from archcalc.quantities.quantity import Quantity, Shape
+from archcalc.quantities.table import COLUMNS
 from archcalc.render.formats import escape_markdown
 from archcalc.render.records import DIGITS, csv_text, workbook
 from archcalc.symbolic.traced import Traced
-from archcalc.units import BYTES, LECTURE_BYTES, choose_unit
 from archcalc.words import did_you_mean, quote
 
-DECLARED = ("name", "op", "filters", "kernel", "stride", "pad")
+DECLARED = ("name", "op", "filters", "kernel", "stride", "padding")
 """What a spec says of a layer, and every worksheet gives."""
 SIZES = ("input_c", "input_hw", "output_c", "output_hw")
 """What it gives beside that where no size is asked."""
@@ -36,7 +36,7 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
         columns: what is given, as `archcalc table --columns` names it; what the spec says of a layer if not given,
             with all sizes where none is asked.
     """
-    asks_sizes = any(question.quantity == "output" for question in key.questions)
+    asks_sizes = any(question.derivation == "output" for question in key.questions)
     given = list(columns or (*DECLARED, *(() if asks_sizes else SIZES)))
     for name in given:
         if name not in COLUMNS:
@@ -60,11 +60,8 @@ def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
     column = COLUMNS.get(name)
     if column is None:
         return asked[name].heading
-    unit = None
-    if isinstance(column, Measure) and not key.symbols:
-        units = LECTURE_BYTES if column.units is BYTES and key.analysis.convention.name == "lecture" else column.units
-        unit = choose_unit([column.value(row) for row in key.layers], units, column.preferred)
-    return heading(column, key.analysis, unit, column.heading)
+    unit = None if key.symbols else column.unit_for([column.of_row(row) for row in key.layers], key.analysis)
+    return column.headed(key.analysis.convention.name, unit)
 
 
 def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
@@ -81,14 +78,12 @@ def _cell(name: str, row: TableRow, asked: dict[str, Question], key: AnswerKey) 
         return "" if key.answer(row, asked[name]) is not None else NOT_ASKED
     if row.name == "total" and key.with_total and name != "name":
         return NOT_ASKED
-    return _given(COLUMNS[name], row, key)
+    return _given(COLUMNS[name], row)
 
 
-def _given(column: Column, row: TableRow, key: AnswerKey) -> str:
-    value = column.value(row)
-    if isinstance(column, Measure) and not key.symbols:
-        return str(value)
-    return _shape(value) if column.key in ("input", "output") else _text(value)
+def _given(column: Quantity, row: TableRow) -> str:
+    value = column.of_row(row)
+    return _shape(value) if isinstance(column, Shape) else _text(value)
 
 
 def _shape(shape: tuple[Any, ...]) -> str:

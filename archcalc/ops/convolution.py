@@ -208,7 +208,7 @@ class Conv(_Convolution):
             "filters": self.channels,
             "kernel": self.kernel,
             "stride": self.stride,
-            "pad": tuple(sides(pair) for pair in self.padding),
+            "padding": tuple(sides(pair) for pair in self.padding),
         }
 
 
@@ -302,4 +302,4 @@ class ConvTranspose(_Convolution):
         return Torch(f"nn.ConvTranspose{self.rank}d", (self.channels_in, self.channels), kwargs)
 
     def facts(self) -> dict[str, Any]:
-        return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "pad": self.padding}
+        return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "padding": self.padding}

@@ -350,7 +350,7 @@ class Operator(ABC):
         return self
 
     def facts(self) -> dict[str, Any]:
-        """What the table's columns filters, kernel, stride and pad show of it."""
+        """What the table's columns filters, kernel, stride and padding show of it."""
         return {}
 
     def __repr__(self) -> str:

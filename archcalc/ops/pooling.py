@@ -92,7 +92,7 @@ class _WindowPool(Operator):
         return kwargs
 
     def facts(self) -> dict[str, Any]:
-        return {"kernel": self.kernel, "stride": self.stride, "pad": self.padding}
+        return {"kernel": self.kernel, "stride": self.stride, "padding": self.padding}
 
 
 class MaxPool(_WindowPool):
@@ -211,7 +211,7 @@ class _AdaptivePool(Operator):
         if not divides:
             return {}
         steps = tuple(n // m for n, m in zip(self.x[1:], self.output[1:], strict=True))
-        return {"kernel": steps, "stride": steps, "pad": (0,) * self.rank}
+        return {"kernel": steps, "stride": steps, "padding": (0,) * self.rank}
 
 
 def adaptive_window(n: Dim, m: Dim) -> Window | AxisAccess:
@@ -283,7 +283,7 @@ class _GlobalPool(Operator):
         return (SAME_POSITION, *(WHOLE_AXIS,) * self.rank)
 
     def facts(self) -> dict[str, Any]:
-        return {"kernel": self.x[1:], "stride": (1,) * self.rank, "pad": (0,) * self.rank}
+        return {"kernel": self.x[1:], "stride": (1,) * self.rank, "padding": (0,) * self.rank}
 
 
 class GlobalAvgPool(_GlobalPool):

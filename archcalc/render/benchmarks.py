@@ -8,8 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archcalc._version import __version__
-from archcalc.analysis.columns import Column
-from archcalc.render.grid import Section, TableGrid
+from archcalc.render.grid import Column, Section, TableGrid
 from archcalc.render.text import text_table
 from archcalc.units import BYTES, COUNTS, in_words
 
@@ -110,7 +109,7 @@ def _grid(
     """A grid without the columns that no row has anything in."""
     shown = [at for at in range(len(headings)) if any(row[at] for row in rows)]
     names = [headings[at] for at in shown]
-    columns = tuple(Column(name, name, name, str, right=name not in ("network", "layer", "operator")) for name in names)
+    columns = tuple(Column(name, name, name, right=name not in ("network", "layer", "operator")) for name in names)
     parts = [[[row[at] for at in shown] for row in part] for part in (rows, totals)]
     return TableGrid(title, columns, names, names, [Section(*parts)], notes)
 

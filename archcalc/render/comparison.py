@@ -8,12 +8,11 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.columns import Column
-from archcalc.analysis.compare import Comparison, ComparisonRow
-from archcalc.analysis.contract import number
+from archcalc.quantities.compare import Comparison, ComparisonRow
+from archcalc.quantities.contract import number
 from archcalc.render.cells import Cells, table
 from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Section, TableGrid
+from archcalc.render.grid import Column, Section, TableGrid
 from archcalc.render.mathematics import heading_of, term_text
 from archcalc.render.records import Records, csv_text, workbook
 from archcalc.symbolic.formulas import Formulas, ratio_of_formulas
@@ -37,7 +36,12 @@ def comparison_cells(comparison: Comparison) -> tuple[Cells, Cells]:
     for at, name in enumerate(comparison.names):
         heading += [name] if at == 0 else [name, "ratio"]
     totals = [heading, *(_total(row) for row in comparison.totals)]
-    parts: Cells = [["map", *(f"{name} {row.name}" for name in comparison.names for row in comparison.places[0][1])]]
+    parts: Cells = [
+        [
+            "map",
+            *(f"{name} {row.quantity.headed()}" for name in comparison.names for row in comparison.places[0][1]),
+        ]
+    ]
     for place, rows in comparison.places:
         shares = [comparison.shares(row)[at] for at in range(len(comparison.names)) for row in rows]
         parts.append([place, *map(_percent, shares)])
@@ -45,7 +49,7 @@ def comparison_cells(comparison: Comparison) -> tuple[Cells, Cells]:
 
 
 def _total(row: ComparisonRow) -> list[str]:
-    cells = [row.name, f"{row.values[0]:,}"]
+    cells = [row.quantity.headed(), f"{row.values[0]:,}"]
     for value, ratio in zip(row.values[1:], row.ratios[1:], strict=True):
         cells += [f"{value:,}", ratio_text(ratio)]
     return cells
@@ -66,14 +70,17 @@ def render_comparison(comparison: Comparison, format: str, analyses: Sequence[An
                 "dtype": analyses[0].dtype,
                 "convention": convention,
                 "totals": {
-                    row.name: {"values": list(row.values), "ratios": list(map(number, row.ratios))}
+                    row.quantity.key: {"values": list(row.values), "ratios": list(map(number, row.ratios))}
                     for row in comparison.totals
                 },
                 "maps": [
                     {
                         "map": place,
                         **{
-                            row.name: {"values": list(row.values), "shares": list(map(number, comparison.shares(row)))}
+                            row.quantity.key: {
+                                "values": list(row.values),
+                                "shares": list(map(number, comparison.shares(row))),
+                            }
                             for row in rows
                         },
                     }
@@ -82,22 +89,27 @@ def render_comparison(comparison: Comparison, format: str, analyses: Sequence[An
             }
         )
     if format in ("csv", "xlsx"):
-        return _data(_comparison_records(comparison, convention), format, "comparison")
+        return _data(_comparison_records(comparison, analyses[0]), format, "comparison")
     note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {comparison.names[0]}."
     return _tables(comparison_cells(comparison), format, note)
 
 
-def _comparison_records(comparison: Comparison, convention: str) -> Records:
-    """A row for each total and for each measure of each map: the values, their ratios to the first, their shares."""
+def _comparison_records(comparison: Comparison, analysis: Analysis) -> Records:
+    """A row for each total and for each quantity of each map: the values, their ratios to the first, their shares."""
     names = comparison.names
-    heading = ["measure", "map", *names, *(f"ratio {name}" for name in names[1:]), *(f"share {name}" for name in names)]
+    heading = [
+        "quantity",
+        "map",
+        *names,
+        *(f"ratio {name}" for name in names[1:]),
+        *(f"share {name}" for name in names),
+    ]
     rows = [("", row) for row in comparison.totals]
     rows += [(place, row) for place, measures in comparison.places for row in measures]
-    measure = {"flop": f"flop ({convention})"}
     return [
         heading,
         *(
-            [measure.get(row.name, row.name), place, *row.values, *row.ratios[1:], *comparison.shares(row)]
+            [*row.quantity.data_keys(analysis), place, *row.values, *row.ratios[1:], *comparison.shares(row)]
             for place, row in rows
         ),
     ]
@@ -129,7 +141,7 @@ def render_pieces(pieces: Sequence[Formulas], convention: str, format: str) -> s
             if (ratio := str(ratio_of_formulas(pieces[0], one, quantity) or ""))
         ]
         for quantity in forms
-        if quantity != "receptive"
+        if quantity != "rf"
     }
     if format == "text":
         lines = []
@@ -160,7 +172,7 @@ def _tables(tables: Sequence[Cells], format: str, note: str = "") -> str:
     grids = []
     for cells in tables:
         heading, *rows = cells
-        columns = tuple(Column(name, name, name, str, right=at > 0) for at, name in enumerate(heading))
+        columns = tuple(Column(name, name, name, right=at > 0) for at, name in enumerate(heading))
         notes = [note] if note and cells is tables[-1] else []
         grids.append(TableGrid("", columns, heading, heading, [Section(rows, [])], notes))
     return "\n".join(map(GRIDS[format], grids))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archcalc.analysis import Analysis
-from archcalc.render.grid import LECTURE, TableGrid, TableOptions, lay_out, parts_of
+from archcalc.render.grid import LECTURE_TABLE, TableGrid, TableOptions, lay_out, parts_of
 from archcalc.words import printable
 
 
-def render(analysis: Analysis, format: str, view: TableOptions = LECTURE) -> str:
+def render(analysis: Analysis, format: str, view: TableOptions = LECTURE_TABLE) -> str:
     """The table in one of `FORMATS`, ending with a line's end."""
     if format in GRIDS:
         return GRIDS[format](lay_out(analysis, view))
@@ -116,7 +116,7 @@ def _csv(analysis: Analysis, view: TableOptions) -> str:
 def _json(analysis: Analysis, view: TableOptions) -> str:
     import json
 
-    from archcalc.analysis.contract import as_dict
+    from archcalc.quantities.contract import as_dict
 
     parts_of(analysis, view)  # refuses what no other format would show
     return json.dumps(as_dict(analysis), indent=1, ensure_ascii=False) + "\n"

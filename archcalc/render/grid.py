@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from archcalc.analysis import Analysis, Totals
-from archcalc.analysis.columns import COLUMNS, LECTURE_COLUMNS, Column, Measure, ShareColumn, heading
-from archcalc.analysis.conventions import CONVENTIONS
+from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
-from archcalc.errors import UserError
 from archcalc.ops.vocabulary import shape_text
-from archcalc.units import BYTES, LECTURE_BYTES, Unit, choose_unit
+from archcalc.quantities.quantity import refuse_uncounted
+from archcalc.quantities.table import COLUMNS, LECTURE
 
 
 @dataclass(frozen=True)
 class TableOptions:
     """How a table is to be shown."""
 
-    columns: tuple[str, ...] = LECTURE_COLUMNS
+    columns: tuple[str, ...] = LECTURE
     every_layer: bool = False
     """Show folded rows too."""
     depth: int | None = None
@@ -27,6 +23,17 @@ class TableOptions:
     """Show integers in full instead of in a unit."""
     channels_last: bool = False
     """Write shapes as H×W×C."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of texts."""
+
+    key: str
+    heading: str
+    short: str
+    right: bool = True
+    rank: int = 1
 
 
 @dataclass(frozen=True)
@@ -50,104 +57,52 @@ class TableGrid:
     notes: list[str]
 
 
-LECTURE = TableOptions()
+LECTURE_TABLE = TableOptions()
 """The lecture's table."""
 
 
-def lay_out(analysis: Analysis, view: TableOptions = LECTURE) -> TableGrid:
+def lay_out(analysis: Analysis, view: TableOptions = LECTURE_TABLE) -> TableGrid:
     """The table of an analysis, as a view wants it."""
-    columns = tuple(COLUMNS[key] for key in view.columns)
+    quantities = [COLUMNS[key] for key in view.columns]
     chosen = parts_of(analysis, view)
-    units = {
-        column.key: _unit(column, [row for rows, _, _ in chosen for row in rows], analysis, view) for column in columns
-    }
-    cells = _Cells(analysis, view, units)
+    shown = [row for rows, _ in chosen for row in rows]
+    units = [one.unit_for([one.of_row(row) for row in shown], analysis, view.exact) for one in quantities]
+    convention = analysis.convention.name
+
+    def line(row: TableRow, having: list[bool]) -> list[str]:
+        return [
+            one.text(one.of_row(row), analysis, unit, view.channels_last) if has else ""
+            for one, unit, has in zip(quantities, units, having, strict=True)
+        ]
+
+    totals = [one.has_total for one in quantities]
+    sections = []
+    for rows, whole in chosen:
+        total = line(whole, totals)
+        if not totals[0]:
+            total[0] = whole.name
+        sections.append(Section([line(row, [True] * len(quantities)) for row in rows], [total] if any(totals) else []))
     return TableGrid(
         title=title_of(analysis),
-        columns=columns,
-        headings=[heading(column, analysis, units[column.key], column.heading) for column in columns],
-        short_headings=[heading(column, analysis, units[column.key], column.short) for column in columns],
-        sections=[
-            Section([cells.row(row, columns) for row in rows], cells.total(totals, label, columns))
-            for rows, totals, label in chosen
-        ],
+        columns=tuple(Column(one.key, one.heading, one.short, one.right, one.rank) for one in quantities),
+        headings=[one.headed(convention, unit) for one, unit in zip(quantities, units, strict=True)],
+        short_headings=[one.shortly_headed(convention, unit) for one, unit in zip(quantities, units, strict=True)],
+        sections=sections,
         notes=_notes(analysis, view),
     )
 
 
-def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], Totals, str]]:
-    """The rows of the network that does inference with their sums, and what is counted apart.
+def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], TableRow]]:
+    """The rows of the network that does inference with their total, and what is counted apart.
 
     Raises `UserError` where the view asks for what the convention does not count.
     """
-    if analysis.convention.backward is None and not {"backward_flops", "step_flops"}.isdisjoint(view.columns):
-        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
-        raise UserError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
-    parts = [(analysis.rows, analysis.totals, "total")]
-    if analysis.apart:
-        parts.append((analysis.apart, analysis.totals_apart, "apart"))
+    refuse_uncounted([COLUMNS[key] for key in view.columns], analysis)
+    parts = [(analysis.rows, "total"), *([(analysis.apart, "apart")] if analysis.apart else [])]
     return [
-        (choose_rows(layers, fold=not view.every_layer, depth=view.depth), totals, label)
-        for layers, totals, label in parts
+        (choose_rows(layers, fold=not view.every_layer, depth=view.depth), TableRow(label, list(layers), of_group=True))
+        for layers, label in parts
     ]
-
-
-def _unit(column: Column, rows: Sequence[TableRow], analysis: Analysis, view: TableOptions) -> Unit | None:
-    if not isinstance(column, Measure):
-        return None
-    units = column.units
-    if units is BYTES and analysis.convention.name == "lecture":
-        units = LECTURE_BYTES
-    if view.exact:
-        return units[0]
-    return choose_unit([column.value(row) for row in rows], units, column.preferred)
-
-
-class _Cells:
-    """Writes values as cells."""
-
-    def __init__(self, analysis: Analysis, view: TableOptions, units: dict[str, Unit | None]) -> None:
-        self.analysis = analysis
-        self.view = view
-        self.units = units
-
-    def row(self, row: TableRow, columns: tuple[Column, ...]) -> list[str]:
-        return [self.cell(column, column.value(row)) for column in columns]
-
-    def total(self, totals: Totals, label: str, columns: tuple[Column, ...]) -> list[list[str]]:
-        if not any(isinstance(column, (Measure, ShareColumn)) for column in columns):
-            return []
-        cells = []
-        for column in columns:
-            if isinstance(column, Measure):
-                cells.append(self.cell(column, getattr(totals, column.total)))
-            elif isinstance(column, ShareColumn):
-                cells.append(self.cell(column, getattr(totals, column.of)))
-            else:
-                cells.append("")
-        if columns and not isinstance(columns[0], (Measure, ShareColumn)):
-            cells[0] = label
-        return [cells]
-
-    def cell(self, column: Column, value: Any) -> str:
-        if value is None:
-            return ""
-        unit = self.units.get(column.key)
-        if unit is not None:
-            return unit.text(value)
-        if isinstance(column, ShareColumn):
-            whole = getattr(self.analysis.totals, column.of)
-            return f"{100 * value / whole:.1f} %" if whole else "–"
-        if isinstance(value, tuple):
-            return self.shape(column, value)
-        return str(value)
-
-    def shape(self, column: Column, shape: tuple[Any, ...]) -> str:
-        if column.key in ("input", "output"):
-            if self.view.channels_last and len(shape) > 1:
-                shape = (*shape[1:], shape[0])
-            return shape_text(shape)
-        return str(shape[0]) if len(set(shape)) == 1 else shape_text(shape)
 
 
 def title_of(analysis: Analysis) -> str:

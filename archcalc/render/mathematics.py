@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from archcalc.quantities.quantity import Cost
+from archcalc.quantities.table import FORMULAS
 from archcalc.symbolic.derivations import Explanation, Line
 from archcalc.symbolic.formulas import Formulas, python_source
 from archcalc.symbolic.polynomials import Exact
@@ -184,8 +186,9 @@ FORMATS = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
 
 
 def heading_of(quantity: str, convention: str) -> str:
-    """What a quantity is called where its formula stands."""
-    return {"macs": "MACs", "flops": f"{convention} flop", "memory": "memory in bytes"}.get(quantity, quantity)
+    """What a quantity is called where its formula stands, which is in single bytes."""
+    chosen = FORMULAS[quantity]
+    return chosen.headed(convention, chosen.units[0] if isinstance(chosen, Cost) else None)
 
 
 def render_formulas(formulas: Formulas, format: str, convention: str) -> str:

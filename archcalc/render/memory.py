@@ -8,13 +8,12 @@ from itertools import pairwise
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.columns import Column
 from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import WHAT, Alive, Moment
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
 from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Section, TableGrid, title_of
+from archcalc.render.grid import Column, Section, TableGrid, title_of
 from archcalc.render.records import Records, csv_text, workbook
 from archcalc.render.text import pad, text_table
 from archcalc.units import BYTES, COUNTS, choose_unit
@@ -163,7 +162,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: list[str]) -> TableGrid:
-    columns = tuple(Column(name, name, name, str, right=name in _RIGHT) for name in headings)
+    columns = tuple(Column(name, name, name, right=name in _RIGHT) for name in headings)
     return TableGrid(title, columns, list(headings), list(headings), sections, notes)
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from archcalc.analysis.contract import number
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
+from archcalc.quantities.contract import number
 from archcalc.receptive.alignment import Misalignment, misalignments
 from archcalc.receptive.boxes import Box, Interval, RegionTracer
 from archcalc.receptive.fields import ReceptiveField, Span

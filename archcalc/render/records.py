@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.columns import COLUMNS, NO_PLACE, Column, Measure, ShareColumn
-from archcalc.analysis.rows import TableRow
-from archcalc.render.grid import LECTURE, TableOptions, parts_of
+from archcalc.quantities.quantity import plain_number
+from archcalc.quantities.table import COLUMNS
+from archcalc.render.grid import LECTURE_TABLE, TableOptions, parts_of
 from archcalc.words import printable
 
 Records = Sequence[Sequence[Any]]
@@ -31,7 +31,7 @@ def _csv_value(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Fraction):
-        return _decimal(value)
+        return plain_number(value)
     return csv_cell(value) if isinstance(value, str) else value
 
 
@@ -42,10 +42,6 @@ def csv_cell(text: str) -> str:
         return number
     text = printable(text).replace("×", "x")
     return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") else text
-
-
-def _decimal(value: Fraction) -> int | float:
-    return value.numerator if value.denominator == 1 else float(value)
 
 
 def workbook(records: Records, title: str) -> bytes:
@@ -60,7 +56,7 @@ def workbook(records: Records, title: str) -> bytes:
         for at, value in enumerate(row, 1):
             cell = sheet.cell(row=number, column=at)
             if isinstance(value, Fraction):
-                value = _decimal(value)
+                value = plain_number(value)
             if isinstance(value, int) and len(str(abs(value))) > DIGITS:
                 value = str(value)
             if isinstance(value, str) and value:
@@ -80,52 +76,17 @@ def workbook(records: Records, title: str) -> bytes:
     return stream.getvalue()
 
 
-def table_records(analysis: Analysis, view: TableOptions = LECTURE) -> list[list[Any]]:
-    """The table: a row for each of its lines, sums among them; whole numbers in full, shares as parts of 1."""
-    columns = [COLUMNS[key] for key in view.columns]
-    rows: list[list[Any]] = [[name for column in columns for name in _names(column, analysis)]]
-    for part, totals, label in parts_of(analysis, view):
-        rows += [[value for column in columns for value in _values(column, row, analysis)] for row in part]
-        if any(isinstance(column, (Measure, ShareColumn)) for column in columns):
-            sums = [value for column in columns for value in _sums(column, totals, analysis)]
-            rows.append([label, *sums[1:]] if sums[0] is None else sums)
+def table_records(analysis: Analysis, view: TableOptions = LECTURE_TABLE) -> list[list[Any]]:
+    """The table: a row for each of its lines, totals among them; whole numbers in full, shares as parts of 1."""
+    quantities = [COLUMNS[key] for key in view.columns]
+    rows: list[list[Any]] = [[key for one in quantities for key in one.data_keys(analysis)]]
+    for part, whole in parts_of(analysis, view):
+        rows += [[value for one in quantities for value in one.data(row, analysis)] for row in part]
+        if any(one.has_total for one in quantities):
+            total = [
+                value
+                for one in quantities
+                for value in (one.data(whole, analysis) if one.has_total else [None] * len(one.data_keys(analysis)))
+            ]
+            rows.append([whole.name, *total[1:]] if total[0] is None else total)
     return rows
-
-
-def _names(column: Column, analysis: Analysis) -> list[str]:
-    if column.key in ("flops", "backward_flops", "step_flops"):
-        return [f"{column.key}_{analysis.convention.name}"]
-    if column.key == "rf":
-        return ["rf", "rf_global"]
-    return ["memory_bytes" if column.key == "memory" else column.key]
-
-
-def _values(column: Column, row: TableRow, analysis: Analysis) -> list[Any]:
-    if column.key == "rf":
-        field = row.receptive_field
-        return [None if None in field.stride else _shape(field.size), field.sees_all]
-    value = column.value(row)
-    if isinstance(column, ShareColumn):
-        return [_share(value, column, analysis)]
-    if column.key in ("input", "output"):
-        return ["x".join(map(str, value))]
-    return [None if value == NO_PLACE else _shape(value) if isinstance(value, tuple) else value]
-
-
-def _sums(column: Column, totals: Any, analysis: Analysis) -> list[Any]:
-    if isinstance(column, Measure):
-        return [getattr(totals, column.total)]
-    if isinstance(column, ShareColumn):
-        return [_share(getattr(totals, column.of), column, analysis)]
-    return [None] * len(_names(column, analysis))
-
-
-def _share(value: int, column: ShareColumn, analysis: Analysis) -> float | None:
-    whole = getattr(analysis.totals, column.of)
-    return value / whole if whole else None
-
-
-def _shape(sizes: Sequence[Any]) -> Any:
-    """One number where the dimensions agree, else a text such as `3x5`."""
-    numbers = [_decimal(Fraction(size)) if isinstance(size, Fraction) else size for size in sizes]
-    return numbers[0] if len(set(numbers)) == 1 else "x".join(map(str, numbers))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from archcalc.analysis.columns import Column
-from archcalc.render.grid import TableGrid
+from archcalc.render.grid import Column, TableGrid
 from archcalc.words import printable
 
 GAP = "  "
@@ -67,7 +66,7 @@ def text_table(grid: TableGrid, width: int | None = None, bold: Callable[[str], 
         lines += [_line(row, widths, columns) for row in rows]
         for total in totals:
             lines += [rule, bold(_line(total, widths, columns))]
-    hidden = [column.heading for at, column in enumerate(grid.columns) if at not in shown]
+    hidden = [grid.headings[at] for at in range(len(grid.columns)) if at not in shown]
     notes = [*grid.notes, *([f"Too narrow for: {', '.join(hidden)} (see --columns)."] if hidden else [])]
     for note in notes:
         lines += wrap(printable(note), max(min(limit, 120), 60))

@@ -26,8 +26,9 @@ from archcalc.language.family import SpecFamily, evaluate, free_names
 from archcalc.language.language import parse_setting
 from archcalc.language.library import find
 from archcalc.language.values import ExpressionError
+from archcalc.quantities.table import FORMULAS, choose
 from archcalc.sweep.arrays import Array, SymbolValues
-from archcalc.symbolic.formulas import QUANTITIES, measured
+from archcalc.symbolic.formulas import measured
 from archcalc.symbolic.polynomials import Polynomial, Symbol
 from archcalc.symbolic.traced import NEGATED, Guard, Trace, polynomial_of
 from archcalc.words import did_you_mean, quote
@@ -78,9 +79,7 @@ class SweepPlan:
             raise UserError("a sweep varies something: --over NAME=VALUES")
         if len(set(names)) < len(names):
             raise UserError("each name is varied once")
-        for quantity in self.quantities:
-            if quantity not in QUANTITIES:
-                raise UserError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+        choose(self.quantities, FORMULAS)
 
     @property
     def points(self) -> int:
@@ -175,10 +174,10 @@ class Sweep:
             if axis.numeric
         }
         names = {name for text in plan.keep for side in _sides(text)[::2] for name in free_names(side)}
-        possible = (*QUANTITIES, *self.symbols)
+        possible = (*FORMULAS, *self.symbols)
         for name in names - set(possible):
             raise SpecError(f"there is nothing called {quote(name)} to keep points by{did_you_mean(name, possible)}")
-        self.wanted = tuple(dict.fromkeys([*plan.quantities, *(name for name in QUANTITIES if name in names)]))
+        self.wanted = tuple(dict.fromkeys([*plan.quantities, *(name for name in FORMULAS if name in names)]))
         self.families: dict[tuple[tuple[str, int], ...], SpecFamily] = {}
         self.paths: dict[tuple[tuple[str, int], ...], list[DecisionPath]] = {}
 

@@ -20,7 +20,7 @@ from archcalc.symbolic.polynomials import Symbol
 from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, TermBuilder, steps, with_numbers
 from archcalc.symbolic.traced import Guard, Trace, Traced, Undecided, polynomial_of
 
-QUANTITIES = ("output", "memory", "params", "macs", "flops", "receptive")
+DERIVED = ("output", "memory", "params", "macs", "flops", "rf")
 LETTERS = {
     "channels": "C'",
     "features": "C'",
@@ -160,7 +160,7 @@ def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
 def explain(
     network: Network,
     name: str,
-    quantities: Sequence[str] = QUANTITIES,
+    quantities: Sequence[str] = DERIVED,
     counting: Counting = DEFAULT,
     *,
     viewer: FieldPropagation | None = None,
@@ -174,9 +174,9 @@ def explain(
     layer = network[name]
     found = []
     for quantity in quantities:
-        if quantity not in QUANTITIES:
-            raise UserError(f"there is no quantity '{quantity}'; possible: {', '.join(QUANTITIES)}")
-        if quantity == "receptive":
+        if quantity not in DERIVED:
+            raise UserError(f"there is no quantity '{quantity}'; possible: {', '.join(DERIVED)}")
+        if quantity == "rf":
             heading, lines = _receptive(viewer or FieldPropagation(network), layer)
         else:
             heading, lines = _derived(layer.op, layer.shares, quantity, counting)

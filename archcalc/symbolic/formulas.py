@@ -15,22 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis.costs import analyze
 from archcalc.analysis.counting import DEFAULT, Counting
-from archcalc.arithmetic import product
 from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
+from archcalc.quantities.quantity import refuse_uncounted
+from archcalc.quantities.table import FORMULAS, choose
 from archcalc.requirements import need
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace, polynomial_of
-from archcalc.words import did_you_mean
 
 if TYPE_CHECKING:
     import sympy
 
     from archcalc.language.family import Family
 
-TOTALS = ("params", "weights", "biases", "buffers", "macs", "flops", "memory")
-QUANTITIES = (*TOTALS, "output", "receptive")
-"""What has a closed form; memory is in bytes, `output` the elements of the last layer's output."""
 DEGREE = 4
 """Sums over a count are looked for up to this power of it."""
 
@@ -109,16 +106,15 @@ def formulas(
 
 
 def measured(network: Network, quantities: Sequence[str], counting: Counting) -> dict[str, Any]:
-    """Some quantities of a network; `UserError` for an unknown one."""
-    for quantity in quantities:
-        if quantity not in QUANTITIES:
-            raise UserError(f"there is no quantity '{quantity}'{did_you_mean(quantity, QUANTITIES)}")
+    """Some quantities of a network; `UserError` for an unknown one, or one that the network does not have."""
+    chosen = choose(quantities, FORMULAS)
     analysis = analyze(network, counting)
-    last = analysis.rows[-1]
-    found: dict[str, Any] = {name: getattr(analysis.totals, name) for name in TOTALS}
-    found["output"] = product(last.output_shape)
-    found["receptive"] = last.receptive_field.size[-1] if last.receptive_field.size else 1
-    return {name: found[name] for name in quantities}
+    refuse_uncounted([FORMULAS[name] for name in chosen], analysis)
+    found = {name: FORMULAS[name].of_network(analysis) for name in chosen}
+    for name, value in found.items():
+        if value is None:
+            raise UserError(f"{network.name} has no {FORMULAS[name].heading}: no layer's positions have a place")
+    return found
 
 
 def _pins(guard: Guard, symbol: Symbol) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc.budget.facts import NETWORK_FACTS, Facts
+from archcalc.budget.facts import Facts
 from archcalc.language.expression import parse_expression
 from archcalc.language.values import ExpressionError
+from archcalc.quantities.table import FACTS
 
 
 def ask(network: str, expression: str, **counting):
@@ -62,18 +63,22 @@ def test_every_fact_of_a_small_network():
     weights, biases = 4 * 3 * 9 + 64 * 10, 4 + 10
     expected = {
         "params": weights + biases,
-        "trainable": weights + biases,
         "weights": weights,
         "biases": biases,
         "buffers": 0,
         "macs": macs,
         "flops": macs + 64 * 4,  # a pool's output times its window
         "memory": 4 * (256 + 64 + 64 + 10),  # as in the lecture: nothing for an activation, flatten has a row
-        "peak_memory": 4 * (192 + 256 + 256),  # the input, the convolution's output and the activation's
+        "backward_macs": 4 * 8 * 8 * 3 * 9 + 2 * 64 * 10,  # the image needs no gradient
+        "backward_flops": 4 * 8 * 8 * 3 * 9 + 2 * 64 * 10,
+        "step_flops": 2 * 4 * 8 * 8 * 3 * 9 + 3 * 64 * 10 + 64 * 4,
+        "bytes_read": 4 * (192 + 256 + 256 + 64 + 64 + weights + biases),
+        "bytes_written": 4 * (256 + 256 + 64 + 64 + 10),
+        "peak_activation_memory": 4 * (192 + 256 + 256),  # the input, the convolution's output and the activation's
+        "peak_memory": 4 * (192 + 256 + 256 + weights + biases),
         "weight_memory": 4 * (weights + biases),
-        # saved: the input, the activation's output (also the pool's input), where each maximum was, the pool's output
-        "training_memory": 2 * 4 * (weights + biases) + 4 * (192 + 256) + 8 * 64 + 4 * 64,
         "layers": 5,
+        "weight_layers": 2,
         "depth": 2,
         "rf": 4,  # 3 + (2 − 1)
         "rf_stride": 2,
@@ -81,10 +86,11 @@ def test_every_fact_of_a_small_network():
         "aligned": True,
         "input": [3, 8, 8],
         "output": [10],
+        "output_elements": 10,
         "outputs": 1,
         "batch": 1,
     }
-    assert {name: facts[name] for name in NETWORK_FACTS} == expected
+    assert {name: facts[name] for name in FACTS if name != "training_peak_memory"} == expected
 
 
 def test_without_positions():
@@ -93,6 +99,19 @@ def test_without_positions():
     facts = Facts(network.analyze())
     assert facts["output"] == [2]
     assert facts["rf"] is None
+
+
+def test_a_peak_is_the_one_that_archcalc_memory_prints():
+    """VGG-16's is in the forward pass of the first ReLU: the image, and conv1_1's output before and after it."""
+    activations = 4 * 224 * 224 * (3 + 64 + 64)
+    assert ask("vgg16", "peak_activation_memory") == activations
+    assert ask("vgg16", "peak_memory") == 138_357_544 * 4 + activations
+    assert ask("lenet5", "training_peak_memory") == archcalc.load("lenet5").analyze().memory("training").peak
+
+
+def test_what_a_convention_does_not_count_is_no_number():
+    assert ask("lenet5", "backward_flops", convention="thop") is None
+    assert ask("lenet5", "step_flops", convention="torch") > ask("lenet5", "flops", convention="torch")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ def test_alexnet_and_vgg16(cli):
     fc7 rows), parameters 2.3 times, operations 19.4 times as many; gold: 61,100,840 and 137.77 M parameters.
     """
     result = cli("compare", "alexnet", "vgg16_eecs498", "--format", "csv")
-    rows = {row["measure"]: row for row in csv.DictReader(io.StringIO(result.out)) if not row["map"]}
+    rows = {row["quantity"]: row for row in csv.DictReader(io.StringIO(result.out)) if not row["map"]}
     assert rows["params"]["alexnet"] == "61100840"
-    macs = {name: int(rows["MACs"][name]) for name in ("alexnet", "vgg16_eecs498")}
+    macs = {name: int(rows["macs"][name]) for name in ("alexnet", "vgg16_eecs498")}
     assert macs == {"alexnet": 716_767_232, "vgg16_eecs498": 13_620_576_256}
     text = cli("compare", "alexnet", "vgg16_eecs498").out
     assert "19.0×" in text  # 13,620,576,256 / 716,767,232; the slide divides rounded figures
@@ -27,7 +27,7 @@ def test_alexnet_and_vgg16(cli):
 def test_csv_and_json_hold_what_the_text_shows(cli):
     """Ratios and shares as numbers: AlexNet's 58,631,144 parameters of the linear layers are 95.96 % of 61,100,840."""
     rows = list(csv.DictReader(io.StringIO(cli("compare", "alexnet", "vgg16", "--format", "csv").out)))
-    head = next(row for row in rows if (row["measure"], row["map"]) == ("params", "head"))
+    head = next(row for row in rows if (row["quantity"], row["map"]) == ("params", "head"))
     assert head["alexnet"] == str(9216 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000)
     assert float(head["share alexnet"]) == pytest.approx(0.9596, abs=5e-5)
     data = json.loads(cli("compare", "alexnet", "vgg16", "--format", "json").out)

@@ -65,7 +65,7 @@ def test_completes(shell, line, offered):
         ("archcalc memory alexnet --optimizer a", ["adam"]),
         ("archcalc table alexnet --columns name,par", ["name,params"]),
         ("archcalc table alexnet --columns name,n", []),
-        ("archcalc explain alexnet conv1 --quantity rec", ["receptive"]),
+        ("archcalc explain alexnet conv1 --quantity r", ["rf"]),
         ("archcalc formula alexnet --of params,ma", ["params,macs"]),
         ("archcalc sweep resnet --over width=1,2 --pareto par", ["params"]),
         ("archcalc plot alexnet --metric mem", ["memory"]),

@@ -64,7 +64,7 @@ def test_a_folder_that_cannot_be_written(cli, tmp_path):
         (["alexnett"], "there is no network 'alexnett'; did you mean alexnet?"),
         (["nope.yaml"], "there is no file nope.yaml"),
         (["resnet50#resnet35"], "no variant 'resnet35'; did you mean resnet"),
-        (["alexnet", "--columns", "name,flop"], "there is no column 'flop'; did you mean flops?"),
+        (["alexnet", "--columns", "name,flop"], "there is no quantity 'flop'; did you mean flops?"),
         (["alexnet", "--set", "clases=3"], "no parameter 'clases'; did you mean classes?"),
         (["alexnet", "--set", "classes"], "a setting is NAME=VALUE"),
         (["alexnet", "--set", "classes=1/0"], "division by zero"),

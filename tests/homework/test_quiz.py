@@ -66,9 +66,9 @@ def test_the_key_derives_each_answer(exercises):
     key = json.loads(quiz_json(exercises, "t", key=True))
     for exercise, data in zip(exercises, key["exercises"], strict=True):
         for ask, shown in zip(exercise.asks, data["asks"], strict=True):
-            if isinstance(ask.answer, int) and ask.quantity != "receptive":
+            if isinstance(ask.answer, int) and ask.quantity != "rf":
                 assert shown["derivation"][-1].replace(" B", "").endswith(answer(ask))
-            if ask.quantity == "receptive":
+            if ask.quantity == "rf":
                 assert any(line.split(" = ")[-1] == str(ask.answer) for line in shown["derivation"][-2:])
     plain = quiz_text(exercises, "t", key=False)
     assert "=" not in plain

@@ -89,7 +89,7 @@ def test_what_is_asked_is_not_given(make_key, ask):
         heading = next(one for one in sheet[0] if QUESTIONS[name].heading in one and not one.startswith("input"))
         at = sheet[0].index(heading)
         assert {line[at] for line in sheet[1:] if line[0] != "input"} <= {"", NOT_ASKED}
-    if any(QUESTIONS[name].quantity == "output" for name in ask):
+    if any(QUESTIONS[name].derivation == "output" for name in ask):
         assert not {"input C", "input H/W", "output C", "output H/W"} & set(sheet[0]) - {
             QUESTIONS[name].heading for name in ask
         }

@@ -40,15 +40,15 @@ def test_recomputed_tables(file):
         for key, shape in (("out_hw", row.output_shape), ("in_hw", row.input_shapes[0])):
             if gold.get(key):
                 assert set(shape[1:]) == {int(gold[key])}
-        for key in ("filters", "kernel", "stride", "pad"):
+        for key, fact in (("filters",) * 2, ("kernel",) * 2, ("stride",) * 2, ("pad", "padding")):
             if gold.get(key):
-                value = facts[key]
+                value = facts[fact]
                 assert str(value[0] if isinstance(value, tuple) else value) == gold[key]
 
 
 def test_the_printed_alexnet_table(cli):
     """Every printed cell but the slip in conv4; the slide's fc rows are without bias, as in the column `weights`."""
-    shown = "name,input_c,input_hw,filters,kernel,stride,pad,output_c,output_hw,memory,params,flops,weights"
+    shown = "name,input_c,input_hw,filters,kernel,stride,padding,output_c,output_hw,memory,params,flops,weights"
     lines = cli("table", "alexnet", "--columns", shown, "--format", "markdown").out.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
     rows = {row[0]: row for row in cells}

@@ -39,7 +39,7 @@ LECTURE = [
     ("conv4", "flops", "flop = C'·H'·W'·C·K² = 256·13·13·384·3² = 149,520,384"),
     ("fc6", "params", "params = C'·C + C' = 4,096·9,216 + 4,096 = 37,748,736 + 4,096 = 37,752,832"),
     ("fc6", "flops", "flop = C'·C = 4,096·9,216 = 37,748,736"),
-    ("pool1", "receptive", "R' = R + J·(K − 1) = 11 + 4·(3 − 1) = 11 + 4·2 = 19"),
+    ("pool1", "rf", "R' = R + J·(K − 1) = 11 + 4·(3 − 1) = 11 + 4·2 = 19"),
 ]
 
 
@@ -79,7 +79,7 @@ def test_receptive_fields_are_the_tables(name):
     network = archcalc.load(name)
     analysis = network.analyze()
     for row in analysis.rows[::7]:
-        (found,) = explain(network, row.name, ["receptive"])
+        (found,) = explain(network, row.name, ["rf"])
         worked = [line for line in found.lines if line.symbol == "R'" and line.terms]
         if worked:
             assert worked[0].terms[-1].value == row.receptive_field.size[-1]

@@ -26,10 +26,10 @@ STATEMENTS = [
     ("conv(5, C->C)", "macs", 25 * C**2 * H * W),
     ("conv 3x3 C->C, conv 3x3 C->C", "params", 18 * C**2),
     ("conv 3x3 C->C, conv 3x3 C->C", "macs", 18 * C**2 * H * W),
-    ("conv 5x5 C->C", "receptive", sympy.Integer(5)),
-    ("conv 3x3 C->C, conv 3x3 C->C", "receptive", sympy.Integer(5)),
+    ("conv 5x5 C->C", "rf", sympy.Integer(5)),
+    ("conv 3x3 C->C, conv 3x3 C->C", "rf", sympy.Integer(5)),
     ("conv 1x5 C->C, conv 5x1 C->C", "params", 10 * C**2),
-    ("conv K C->C repeat=L", "receptive", 1 + L * (K - 1)),
+    ("conv K C->C repeat=L", "rf", 1 + L * (K - 1)),
     ("conv K C->C repeat=L", "params", L * K**2 * C**2),
     ("conv 3x3 256->256", "params", sympy.Integer(589_824)),
     ("conv 1x1 256->64, conv 3x3 64->64, conv 1x1 64->256", "params", sympy.Integer(69_632)),
@@ -89,7 +89,7 @@ def test_formulas_are_the_table_at_random_sizes(path, variant):
     if others or len(shape) != 3:
         pytest.skip("several inputs, or no image")
     family = SpecFamily(spec, variant, {}, None, {"H": "H"})
-    found = formulas(family, ["params", "macs", "flops", "memory", "output"], Counting(convention="full"))
+    found = formulas(family, ["params", "macs", "flops", "memory", "output_elements"], Counting(convention="full"))
     tried = 0
     sizes = random.Random(variant or path.stem).sample(range(shape[1] // 2, 4 * shape[1]), 6)
     for size in (shape[1], 2 * shape[1], *sizes):
@@ -128,7 +128,7 @@ def test_conditions_say_where_a_formula_holds():
 def test_sympy_handed_to_a_rule_gives_the_same():
     """The closed form of a convolution is what its rule says over SymPy's own symbols."""
     op = registry()["conv"]([(C, H, W)], channels=2 * C, kernel=3, stride=2, padding=1, bias=False)
-    piece = formulas(InlineSpec("conv 3x3 C->2*C stride=2 padding=1"), ["macs", "output"])
+    piece = formulas(InlineSpec("conv 3x3 C->2*C stride=2 padding=1"), ["macs", "output_elements"])
     for values in ({C: 5, H: 7, W: 9}, {C: 1, H: 8, W: 30}):
         assert op.work()["mac"].subs(values) == piece.sympy("macs").subs(values)
 

@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from archcalc.analysis import Analysis, Totals
+from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.quantities.quantity import Cost
+from archcalc.quantities.table import COSTS
 from archcalc.render.plot.figure import COLOURS, label, new_figure
-from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit, in_words
+from archcalc.units import in_words
 
 MOST_NAMES = 45
 """With more bars than this, only some are named."""
 NARROWEST, WIDEST = 4.0, 14.0
 """Inches of one chart."""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What bars show."""
-
-    heading: str
-    of: str
-    """Name of the quantity in `Totals`."""
-    units: tuple[Unit, ...]
-    preferred: int
-
-
-METRICS = {
-    "memory": Metric("memory", "memory", BYTES, 1),
-    "params": Metric("parameters", "params", COUNTS, 1),
-    "flops": Metric("flop", "flops", COUNTS, 2),
-    "macs": Metric("multiply-adds", "macs", COUNTS, 2),
-}
 
 
 def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None = None) -> Any:
@@ -46,20 +28,18 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
     figure = new_figure(sum(widths) + 0.8, 2.9 * len(metrics) + 0.6)
     grid = figure.subplots(len(metrics), len(analyses), squeeze=False, sharey="row", width_ratios=widths)
     for line, key in zip(grid, metrics, strict=True):
-        metric = METRICS[key]
-        units = LECTURE_BYTES if metric.units is BYTES and analyses[0].convention.name == "lecture" else metric.units
-        values = [[getattr(row.costs, metric.of) for row in rows] for rows in charts]
-        unit = choose_unit([value for column in values for value in column], units, metric.preferred)
+        metric = COSTS[key]
+        values = [[metric.of_row(row) for row in rows] for rows in charts]
+        unit = metric.unit_for([value for column in values for value in column], analyses[0])
         for axes, analysis, rows, heights, colour in zip(
             line, analyses, charts, values, _colours(len(analyses)), strict=True
         ):
             axes.bar(range(len(rows)), [height / unit.size for height in heights], color=colour)
             _name_bars(axes, rows)
-            axes.set_title(_title(analysis, metric, units), fontsize=10)
+            axes.set_title(_title(analysis, metric), fontsize=10)
             axes.spines[["top", "right"]].set_visible(False)
             axes.margins(x=0.01)
-        name = f"{analyses[0].convention.name} {metric.heading}" if key == "flops" else metric.heading
-        line[0].set_ylabel(f"{name} ({unit.symbol})" if unit.symbol else name)
+        line[0].set_ylabel(metric.titled(analyses[0].convention.name, unit))
     return figure
 
 
@@ -67,9 +47,9 @@ def _colours(count: int) -> list[str]:
     return [COLOURS[at % len(COLOURS)] for at in range(count)]
 
 
-def _title(analysis: Analysis, metric: Metric, units: tuple[Unit, ...]) -> str:
-    total: Totals = analysis.totals
-    return label(f"{analysis.network.name}: {in_words(getattr(total, metric.of), units)} {metric.heading}")
+def _title(analysis: Analysis, metric: Cost) -> str:
+    total = in_words(metric.of_network(analysis), metric.units_for(analysis))
+    return label(f"{analysis.network.name}: {total} {metric.titled(analysis.convention.name)}")
 
 
 def _name_bars(axes: Any, rows: Sequence[TableRow]) -> None:

@@ -7,16 +7,18 @@ from pathlib import PurePath
 from typing import Any
 
 from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts, analyze
-from archcalc.analysis.contract import number
 from archcalc.analysis.depth import depth
 from archcalc.memory.heap import by_layer
 from archcalc.memory.inference import timeline
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
+from archcalc.quantities.contract import number
+from archcalc.quantities.table import COSTS, REPORTED
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.drawing.colours import FILLS, OTHER
 from archcalc.render.drawing.words import describe
 from archcalc.render.report.derivations import Derivations
+from archcalc.units import BYTES
 from archcalc.words import printable
 
 LARGEST_STAGE = 0.9
@@ -27,7 +29,7 @@ MOST_STAGE_NAMES = 3
 def report_data(analysis: Analysis) -> dict[str, Any]:
     """The analysis as plain data. Layers stand in the order of execution; what is counted apart is marked so.
 
-    `flops` and `memory` of a layer are lists, a number for each of `conventions`.
+    What a convention counts in its own way is a list in a layer, a number for each of `conventions`.
     """
     network = analysis.network
     others = {
@@ -56,6 +58,15 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "conventions": [
             {"name": name, "says": one.convention.says, "memory": one.convention.memory_says.format(itemsize=itemsize)}
             for name, one in others.items()
+        ],
+        "metrics": [
+            {
+                "key": one.key,
+                "title": one.title,
+                "heading": one.headed(unit=one.units[0]),
+                "in_bytes": one.units is BYTES,
+            }
+            for one in (COSTS[key] for key in REPORTED)
         ],
         "depth": depth(analysis.rows),
         "unaligned": [printable(name) for name in analysis.unaligned],
@@ -111,12 +122,10 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
         "arguments": {name: printable(str(value)) for name, value in layer.op.given.items()},
         "tensors": {name or "(itself)": shape_text(shape) for name, shape in layer.op.weights().items()},
         "shares": printable(layer.shares or ""),
-        "params": row.params,
-        "macs": row.macs,
-        "flops": [one.flops for one in counted],
-        "memory": [one.memory for one in counted],
-        "read": row.bytes_read,
-        "written": row.bytes_written,
+        **{
+            key: list(map(COSTS[key].of_costs, counted)) if COSTS[key].by_convention else COSTS[key].of_costs(row)
+            for key in (*REPORTED, "bytes_read", "bytes_written")
+        },
         "rf": [number(size) for size in field.size],
         "rf_stride": [number(step) for step in field.stride],
         "rf_all": field.sees_all,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from archcalc.analysis import Analysis
 from archcalc.network import Layer
 from archcalc.render.mathematics import line_text
-from archcalc.symbolic.derivations import QUANTITIES, Explanation, explain
+from archcalc.symbolic.derivations import DERIVED, Explanation, explain
 
 COUNTED = ("memory", "flops")
 """Quantities that a convention decides."""
@@ -31,12 +31,12 @@ class Derivations:
         # The same application of an operator costs the same wherever it stands; what it sees depends on its inputs.
         alike = (id(layer.op), layer.shares)
         if alike not in self.alike:
-            fixed = tuple(one for one in QUANTITIES if one not in (*COUNTED, "receptive"))
+            fixed = tuple(one for one in DERIVED if one not in (*COUNTED, "rf"))
             found = self._places(layer, fixed, self.analysis.convention.name, "")
             for convention in self.conventions:
                 found += self._places(layer, COUNTED, convention, convention)
             self.alike[alike] = found
-        return self.alike[alike] + self._places(layer, ("receptive",), self.analysis.convention.name, "")
+        return self.alike[alike] + self._places(layer, ("rf",), self.analysis.convention.name, "")
 
     def entries(self) -> list[dict[str, str]]:
         """Every derivation, once."""

@@ -39,14 +39,13 @@
   const sum = (rows, value) => rows.reduce((total, row) => total + value(row), 0);
   const inference = layers.filter((layer) => !layer.apart);
 
-  const flops = (layer) => layer.flops[state.convention];
-  const memory = (layer) => layer.memory[state.convention];
-  const METRICS = {
-    flops: { name: () => `${data.conventions[state.convention].name} flop`, of: flops, text: count },
-    macs: { name: () => "multiply-adds", of: (layer) => layer.macs, text: count },
-    params: { name: () => "parameters", of: (layer) => layer.params, text: count },
-    memory: { name: () => "memory of outputs", of: memory, text: bytes },
-  };
+  const METRICS = Object.fromEntries(data.metrics.map(({ key, title, heading, in_bytes: inBytes }) => [key, {
+    name: () => title.replace("{convention}", data.conventions[state.convention].name),
+    bare: title.replace("{convention} ", ""),
+    heading,
+    of: (layer) => (Array.isArray(layer[key]) ? layer[key][state.convention] : layer[key]),
+    text: inBytes ? bytes : count,
+  }]));
   const field = (layer) => Math.max(...layer.rf, 0);
   const fieldText = (layer) => (layer.rf_stride.includes(null) ? "all" : [...new Set(layer.rf)].join("×") + (layer.rf_all ? " (all)" : ""));
 
@@ -54,14 +53,12 @@
 
   const peak = data.timeline.bytes.reduce((best, value, index, all) => (value > all[best] ? index : best), 0);
   const summarize = () => {
-    const params = sum(inference, (layer) => layer.params);
     const facts = [
       ["input", Object.values(data.inputs).join(", ")], ["layers", full(inference.length)],
-      ["depth", full(data.depth)], ["parameters", count(params)],
-      ["multiply-adds", count(sum(inference, (layer) => layer.macs))],
-      [METRICS.flops.name(), count(sum(inference, flops))],
-      ["weights", bytes(params * data.itemsize)], ["outputs", bytes(sum(inference, memory))],
-      ["peak of inference", data.timeline.bytes.length ? bytes(data.timeline.bytes[peak]) : "–"],
+      ["depth", full(data.depth)],
+      ...Object.values(METRICS).map((metric) => [metric.name(), metric.text(sum(inference, metric.of))]),
+      ["memory of the weights", bytes(sum(inference, METRICS.params.of) * data.itemsize)],
+      ["peak of the activations", data.timeline.bytes.length ? bytes(data.timeline.bytes[peak]) : "–"],
       ["batch, type", `${data.batch}, ${data.dtype}`],
     ];
     replace(at("summary"), ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
@@ -77,13 +74,10 @@
     { key: "says", name: "operator", of: (layer) => layer.says, words: true },
     { key: "output", name: "output", of: (layer) => layer.output.split("×").reduce((product, size) => product * size, 1),
       text: (layer) => layer.output },
-    { key: "params", name: "params", of: (layer) => layer.params },
-    { key: "macs", name: "MACs", of: (layer) => layer.macs },
-    { key: "flops", name: "flop", of: flops },
-    { key: "memory", name: "memory (B)", of: memory },
+    ...Object.entries(METRICS).map(([key, metric]) => ({ key, name: metric.heading, of: metric.of })),
     { key: "rf", name: "receptive field", of: field, text: fieldText },
   ];
-  const summed = new Set(["params", "macs", "flops", "memory"]);
+  const summed = new Set(Object.keys(METRICS));
   const cell = (column, layer) => (column.text ? column.text(layer) : column.words ? column.of(layer) : full(column.of(layer)));
   const rows = layers.map((layer, index) => {
     const row = make("tr", { tabindex: "-1", "data-layer": index });
@@ -155,8 +149,8 @@
       ...(layer.shares ? [["shares the weights of", layer.shares]] : []),
       ["parameters", full(layer.params)], ["multiply-adds", full(layer.macs)],
       ...data.conventions.map((one, index) => [`flop, ${one.name}`, full(layer.flops[index])]),
-      ["memory of the output", `${full(memory(layer))} B`],
-      ["read, written", `${bytes(layer.read)}, ${bytes(layer.written)}`],
+      ["memory of the output", `${full(METRICS.memory.of(layer))} B`],
+      ["read, written", `${bytes(layer.bytes_read)}, ${bytes(layer.bytes_written)}`],
       ["receptive field", fieldText(layer)], ["its stride", layer.rf_stride.map((step) => (step === null ? "–" : step)).join(", ")],
     ]));
     for (const derivation of layer.derivations.map((index) => data.derivations[index])) {
@@ -387,7 +381,7 @@
   replace(at("convention"), ...data.conventions.map((one, index) => make("option", { value: index }, one.name)));
   at("convention").value = state.convention;
   at("convention").addEventListener("change", () => { state.convention = Number(at("convention").value); recount(); });
-  replace(at("metric"), ...Object.entries(METRICS).map(([key]) => make("option", { value: key }, key === "flops" ? "flop" : METRICS[key].name())));
+  replace(at("metric"), ...Object.entries(METRICS).map(([key]) => make("option", { value: key }, METRICS[key].bare)));
   at("metric").addEventListener("change", () => { state.metric = at("metric").value; bars(); });
   replace(at("category"), make("option", { value: "" }, "all"),
     ...[...new Set(layers.map((layer) => layer.category))].sort().map((kind) => make("option", { value: kind }, kind)));

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -12,27 +12,15 @@ from archcalc.analysis.costs import Analysis, LayerCosts, analyze
 from archcalc.analysis.counting import Counting
 from archcalc.errors import UserError
 from archcalc.network import Network
-
-MEASURES: dict[str, Callable[[Analysis], int]] = {
-    "params": lambda analysis: analysis.totals.params,
-    "MACs": lambda analysis: analysis.totals.macs,
-    "flop": lambda analysis: analysis.totals.flops,
-    "memory": lambda analysis: analysis.totals.memory,
-    "layers": lambda analysis: len(analysis.rows),
-    "weight layers": lambda analysis: sum(1 for row in analysis.rows if row.weights and row.macs),
-}
-"""What is compared. Weight layers are what a network's name counts: convolution and linear layers with weights."""
-
-
-PLACED = {"params": "params", "MACs": "macs", "memory": "memory"}
-"""Measures that are told apart by the size of the map."""
+from archcalc.quantities.quantity import Cost, Quantity
+from archcalc.quantities.table import COMPARED, COSTS, PLACED, QUANTITIES
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A measure of every network; ``ratios`` are to the first (None where that is 0)."""
+    """A quantity of every network; ``ratios`` are to the first (None where that is 0)."""
 
-    name: str
+    quantity: Quantity
     values: tuple[int, ...]
 
     @property
@@ -52,8 +40,8 @@ class Comparison:
     """A resolution of the map, with the parameters, multiply-adds and memory of the layers that give it."""
 
     def shares(self, row: ComparisonRow) -> tuple[Fraction, ...]:
-        """The parts that a row's values are of the networks' totals of that measure."""
-        whole = next(total for total in self.totals if total.name == row.name)
+        """The parts that a row's values are of the networks' totals of that quantity."""
+        whole = next(total for total in self.totals if total.quantity is row.quantity)
         return tuple(
             Fraction(part, of) if of else Fraction(0) for part, of in zip(row.values, whole.values, strict=True)
         )
@@ -63,7 +51,8 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
     """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""
     if len(analyses) < 2:
         raise UserError("a comparison needs two networks or more")
-    totals = tuple(ComparisonRow(name, tuple(map(measure, analyses))) for name, measure in MEASURES.items())
+    compared = [QUANTITIES[key] for key in COMPARED]
+    totals = tuple(ComparisonRow(one, tuple(map(one.of_network, analyses))) for one in compared)
     places: dict[tuple[int, ...], None] = {}
     for analysis in analyses:
         places.update(dict.fromkeys(_place(row) for row in analysis.rows))
@@ -86,12 +75,10 @@ def _place_text(place: tuple[int, ...]) -> str:
 
 
 def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[ComparisonRow, ...]:
-    def sums(quantity: str) -> tuple[int, ...]:
-        return tuple(
-            sum(getattr(row, quantity) for row in analysis.rows if _place(row) == place) for analysis in analyses
-        )
+    def sums(cost: Cost) -> tuple[int, ...]:
+        return tuple(sum(cost.of_costs(row) for row in analysis.rows if _place(row) == place) for analysis in analyses)
 
-    return tuple(ComparisonRow(name, sums(quantity)) for name, quantity in PLACED.items())
+    return tuple(ComparisonRow(COSTS[key], sums(COSTS[key])) for key in PLACED)
 
 
 CountsByOperator = tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]

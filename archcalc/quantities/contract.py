@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archcalc.analysis import Analysis, LayerCosts, Totals
+from archcalc.quantities.table import COSTS
 from archcalc.receptive.fields import ReceptiveField
 
 
@@ -15,7 +16,6 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     `layers` and `totals` are the network that does inference; what is counted apart stands under `apart`. The backward
     pass is there where the convention counts it.
     """
-    counts_backward = analysis.convention.backward is not None
     network = analysis.network
     shapes = {name: list(shape) for name, shape in network.inputs.items()}
     result: dict[str, Any] = {
@@ -24,25 +24,25 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "convention": analysis.convention.name,
-        "layers": _layers(analysis.rows, counts_backward),
-        "totals": _costs(analysis.totals, counts_backward),
+        "layers": _layers(analysis.rows, analysis),
+        "totals": _costs(analysis.totals, analysis),
         "unaligned": list(analysis.unaligned),
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs
     if analysis.apart:
         result["apart"] = {
-            "layers": _layers(analysis.apart, counts_backward),
-            "totals": _costs(analysis.totals_apart, counts_backward),
+            "layers": _layers(analysis.apart, analysis),
+            "totals": _costs(analysis.totals_apart, analysis),
         }
     return result
 
 
-def _layers(rows: Iterable[LayerCosts], counts_backward: bool) -> list[dict[str, Any]]:
-    return [_layer(row, counts_backward) for row in rows]
+def _layers(rows: Iterable[LayerCosts], analysis: Analysis) -> list[dict[str, Any]]:
+    return [_layer(row, analysis) for row in rows]
 
 
-def _layer(row: LayerCosts, counts_backward: bool) -> dict[str, Any]:
+def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
     layer = row.layer
     data: dict[str, Any] = {
         "name": row.name,
@@ -51,7 +51,7 @@ def _layer(row: LayerCosts, counts_backward: bool) -> dict[str, Any]:
         "inputs": list(layer.inputs),
         "input_shapes": [list(shape) for shape in row.input_shapes],
         "output_shape": list(row.output_shape),
-        **_costs(row, counts_backward),
+        **_costs(row, analysis),
         "receptive_field": _field(row.receptive_field),
     }
     if layer.shares:
@@ -76,19 +76,5 @@ def number(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else float(value)
 
 
-def _costs(costs: LayerCosts | Totals, counts_backward: bool) -> dict[str, int]:
-    data = {
-        "params": costs.params,
-        "weights": costs.weights,
-        "biases": costs.biases,
-        "buffers": costs.buffers,
-        "macs": costs.macs,
-        "flops": costs.flops,
-        "memory_bytes": costs.memory,
-        "bytes_read": costs.bytes_read,
-        "bytes_written": costs.bytes_written,
-        "backward_macs": costs.backward_macs,
-    }
-    if counts_backward:
-        data |= {"backward_flops": costs.backward_flops, "step_flops": costs.step_flops}
-    return data
+def _costs(costs: LayerCosts | Totals, analysis: Analysis) -> dict[str, int]:
+    return {one.data_key: one.of_costs(costs) for one in COSTS.values() if one.is_counted(analysis)}

@@ -1,0 +1,328 @@
+"""Every quantity, once. One that is added here is a column, a fact for budgets, and what else its class says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from archcalc.analysis import Analysis
+from archcalc.analysis.counting import ITEM_SIZES
+from archcalc.analysis.depth import depth
+from archcalc.analysis.rows import TableRow
+from archcalc.arithmetic import product
+from archcalc.errors import UserError
+from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Quantity, Shape, Share, Sizes
+from archcalc.units import BYTES
+from archcalc.words import did_you_mean, quote
+
+
+def _declared(name: str) -> Callable[[TableRow], Any]:
+    """What the operator says of itself; a group says nothing."""
+    return lambda row: None if row.of_group else row.head.layer.op.facts().get(name)
+
+
+def _output_axis(at: int) -> Callable[[TableRow], Any]:
+    """One of the sizes of a map; None where there is no such axis."""
+    return lambda row: row.output_shape[at] if len(row.output_shape) == 3 else None
+
+
+# What is simulated is imported where it is asked for: no table needs it.
+
+
+def _peak_memory(mode: str) -> Callable[[Analysis], int]:
+    def peak(analysis: Analysis) -> int:
+        from archcalc.memory.summary import memory
+
+        return memory(analysis, mode).peak
+
+    return peak
+
+
+def _peak_activation_memory(analysis: Analysis) -> int:
+    from archcalc.memory.inference import peak
+
+    return peak(analysis).live_bytes
+
+
+_ALL: tuple[Quantity, ...] = (
+    Quantity("name", "layer", "The layer's full name, or its group's.", lambda row: row.name, right=False, rank=0),
+    Quantity(
+        "op",
+        "operator",
+        "The kind of operator.",
+        lambda row: "group" if row.of_group else row.head.layer.op.kind,
+        short="op",
+        right=False,
+    ),
+    Shape(
+        "input",
+        "input",
+        "The shape of the first input: input.channels, input == [3, 32, 32].",
+        lambda row: row.input_shapes[0],
+        lambda analysis: next(iter(analysis.network.inputs.values())),
+    ),
+    Quantity("input_c", "input C", "Channels of the input.", lambda row: row.input_shapes[0][0], short="in C", rank=3),
+    Extent(
+        "input_hw",
+        "input H/W",
+        "Height and width of the input.",
+        lambda row: row.input_shapes[0][1:] or None,
+        short="in HW",
+        rank=3,
+    ),
+    Quantity("filters", "filters", "Output channels, or features.", _declared("filters"), short="filt"),
+    Sizes("kernel", "kernel", "The size of the window.", _declared("kernel"), short="K"),
+    Sizes("stride", "stride", "The step of the window.", _declared("stride"), short="S"),
+    Sizes("padding", "pad", "Padding on each side.", _declared("padding"), short="P"),
+    Shape(
+        "output",
+        "output",
+        "The shape of the first output: output.features, output == [10].",
+        lambda row: row.output_shape,
+        lambda analysis: analysis.network.shape_of(analysis.network.outputs[0]),
+        title="output shape",
+        words="output shape, output size, output volume, output dimensions, output dims, out, shape, out shape, "
+        "activation shape, activation volume dimensions, feature map, output c h w",
+        rank=0,
+    ),
+    Quantity(
+        "output_c",
+        "output C",
+        "Channels of the output.",
+        lambda row: row.output_shape[0],
+        short="out C",
+        words="out c, c out, output channels, out channels, channels out, output depth",
+        derivation="output",
+        rank=0,
+    ),
+    Extent(
+        "output_hw",
+        "output H/W",
+        "Height and width of the output.",
+        lambda row: row.output_shape[1:] or None,
+        short="out HW",
+        words="output h/w, out hw, hw out, output h w, h/w, h w, h x w, hxw, hw, output spatial size, "
+        "output resolution",
+        derivation="output",
+        rank=0,
+    ),
+    Quantity(
+        "output_h",
+        "output H",
+        "Height of the output.",
+        _output_axis(1),
+        short="out H",
+        words="out h, h out, output height",
+        derivation="output",
+    ),
+    Quantity(
+        "output_w",
+        "output W",
+        "Width of the output.",
+        _output_axis(2),
+        short="out W",
+        words="out w, w out, output width",
+        derivation="output",
+    ),
+    Quantity(
+        "output_elements",
+        "output elements",
+        "Numbers of the last output, of one sample.",
+        lambda row: product(row.output_shape),
+        lambda analysis: product(analysis.rows[-1].output_shape),
+        short="elements",
+        has_formula=True,
+    ),
+    Cost(
+        "memory",
+        "memory",
+        "Bytes of the outputs that the convention counts, for the batch.",
+        units=BYTES,
+        short="mem",
+        by_convention=True,
+        title="memory of the output",
+        words="mem, output memory, activation memory, memory of output, memory usage, memory size",
+    ),
+    Cost(
+        "params",
+        "params",
+        "Trained elements: weights and biases.",
+        title="parameters",
+        words="parameters, param, number of parameters, number of params, no of parameters, num params, "
+        "num parameters, n params, trainable params, trainable parameters, trainable, learnable parameters, "
+        "learnable params, parameter count, params count, total params",
+        rank=0,
+    ),
+    Cost(
+        "weights",
+        "weights",
+        "Trained elements but for biases.",
+        words="weight, number of weights, num weights, weight params, weight parameters",
+        derivation="params",
+    ),
+    Cost(
+        "biases",
+        "biases",
+        "Trained elements that are added.",
+        words="bias, number of biases, num biases, bias params, bias parameters",
+        derivation="params",
+    ),
+    Cost(
+        "buffers",
+        "buffers",
+        "Stored elements that are not trained.",
+        short="buf",
+        words="non trainable, non trainable params",
+    ),
+    Cost(
+        "macs",
+        "MACs",
+        "Multiply-adds, for the batch.",
+        title="multiply-adds",
+        words="mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds",
+        usual=2,
+    ),
+    Cost(
+        "flops",
+        "{convention} flop",
+        "Operations that the convention counts, for the batch.",
+        by_convention=True,
+        title="{convention} operations",
+        words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
+        "num flops",
+        usual=2,
+        rank=0,
+    ),
+    Cost(
+        "backward_macs",
+        "backward MACs",
+        "Multiply-adds of the backward pass, for the batch.",
+        short="bwd MACs",
+        usual=2,
+    ),
+    Cost(
+        "backward_flops",
+        "backward {convention} flop",
+        "Operations of the backward pass, for the batch.",
+        short="bwd {convention} flop",
+        usual=2,
+        by_convention=True,
+        needs_backward=True,
+    ),
+    Cost(
+        "step_flops",
+        "step {convention} flop",
+        "Operations of a training step, forward and backward, for the batch.",
+        usual=2,
+        by_convention=True,
+        needs_backward=True,
+    ),
+    Cost("bytes_read", "read", "Bytes of inputs and weights that a layer reads, for the batch.", units=BYTES),
+    Cost("bytes_written", "written", "Bytes of the outputs that a layer writes, for the batch.", units=BYTES),
+    Share("share", "share of {convention} flop", "The part of all operations.", short="share", of="flops"),
+    Share("share_params", "share of params", "The part of all parameters.", short="share", of="params"),
+    Share("share_memory", "share of memory", "The part of the memory of all outputs.", short="share", of="memory"),
+    FieldSize(
+        "rf",
+        "receptive field",
+        "How much of the input a position sees; a network's is that of its last layer with positions.",
+        short="RF",
+        title="receptive field",
+        words="receptive field size, rf size",
+        rank=2,
+        has_formula=True,
+    ),
+    FieldPart("rf_stride", "RF stride", "Input positions between neighbours.", short="RF S", rank=2, part="stride"),
+    FieldPart(
+        "rf_padding", "RF padding", "How far position 0 looks out of the input.", short="RF P", rank=2, part="padding"
+    ),
+    Amount("layers", "layers", "Number of layers.", has_formula=True),
+    Amount(
+        "weight_layers",
+        "weight layers",
+        "Convolution and linear layers with weights: what a network's name counts.",
+        layers=lambda rows: sum(1 for row in rows if row.weights and row.macs),
+    ),
+    Amount("depth", "depth", "The most convolutions and linear layers on one path.", layers=depth),
+    Quantity(
+        "weight_memory",
+        "weight memory",
+        "Bytes of the trained elements.",
+        network=lambda analysis: analysis.totals.params * ITEM_SIZES[analysis.dtype],
+    ),
+    Quantity(
+        "peak_memory",
+        "peak memory",
+        "Bytes at the worst moment of inference, with the weights: the peak of archcalc memory.",
+        network=_peak_memory("inference"),
+    ),
+    Quantity(
+        "peak_activation_memory",
+        "peak activation memory",
+        "Bytes of the tensors alive at that moment, without the weights.",
+        network=_peak_activation_memory,
+    ),
+    Quantity(
+        "training_peak_memory",
+        "training peak memory",
+        "Bytes at the worst moment of a training step: the peak of archcalc memory --mode training.",
+        network=_peak_memory("training"),
+    ),
+    Quantity(
+        "aligned",
+        "aligned",
+        "Whether all paths have the same strides and centres.",
+        network=lambda analysis: not analysis.unaligned,
+    ),
+    Quantity("outputs", "outputs", "Number of outputs.", network=lambda analysis: len(analysis.network.outputs)),
+    Quantity("batch", "batch", "Samples at once.", network=lambda analysis: analysis.batch),
+)
+
+
+def _where(test: Callable[[Quantity], bool]) -> dict[str, Any]:
+    return {one.key: one for one in _ALL if test(one)}
+
+
+QUANTITIES: dict[str, Quantity] = _where(lambda one: True)
+COLUMNS: dict[str, Quantity] = _where(lambda one: bool(one.row) or isinstance(one, (Amount, FieldPart, Share)))
+"""What a table can show of a row."""
+FACTS: dict[str, Quantity] = _where(lambda one: bool(one.network) or isinstance(one, (Amount, FieldPart)))
+"""What can be asked of a whole network."""
+COSTS: dict[str, Cost] = _where(lambda one: isinstance(one, Cost))
+"""What is summed; bars show it."""
+FORMULAS: dict[str, Quantity] = _where(lambda one: one.has_formula)
+"""What has a closed form; sweeps compute it."""
+HEAT: dict[str, Cost | FieldSize] = _where(lambda one: isinstance(one, (Cost, FieldSize)))
+"""What a drawing can be coloured by."""
+ASKED: dict[str, Quantity] = _where(lambda one: bool(one.words))
+"""What a homework can ask."""
+
+LECTURE = (
+    *("name", "input_c", "input_hw", "filters", "kernel", "stride", "padding", "output_c", "output_hw"),
+    *("memory", "params", "flops", "rf"),
+)
+"""The lecture's table."""
+BACKWARD = ("backward_flops", "step_flops")
+"""What `table --backward` adds."""
+COMPARED = ("params", "macs", "flops", "memory", "layers", "weight_layers")
+"""What `compare` compares."""
+PLACED = ("params", "macs", "memory")
+"""What it tells apart by the size of the map."""
+REPORTED = ("params", "macs", "flops", "memory")
+"""What the bars of a report show."""
+
+
+def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys in `params,macs` or a sequence; `UserError` for one that is not known."""
+    keys = tuple(text.split(",") if isinstance(text, str) else text)
+    for key in keys:
+        if key not in known:
+            raise UserError(f"there is no quantity {quote(key)}{did_you_mean(key, known)}")
+    return keys
+
+
+def meanings(known: Mapping[str, Quantity]) -> str:
+    """A line for each quantity: its key, its heading, and what it is."""
+    shown = list(known.values())
+    widths = max(len(one.key) for one in shown), max(len(one.headed()) for one in shown)
+    return "".join(f"{one.key:{widths[0]}}  {one.headed():{widths[1]}}  {one.means}\n" for one in shown)
