@@ -14,6 +14,7 @@ from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
+    GRADIENT,
     SAME_POSITION,
     AxisAccess,
     Gradient,
@@ -262,6 +263,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    returns_in_parts = True
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -310,7 +312,9 @@ class LocalResponseNorm(Operator):
         elements = self.elements
         return Workspaces(
             inference=(Workspace(elements + self._padded()), Workspace(3 * elements)),
-            backward=(Workspace(4 * elements),),  # of a quotient, by both its sides
+            # of a quotient, by both its sides; then of the squares with their padding
+            backward=(Workspace(4 * elements), Workspace(self._padded())),
+            frees=((GRADIENT, 1),),
         )
 
     def torch(self) -> Torch:

@@ -7,9 +7,20 @@ from typing import Annotated, Any
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
 from archcalc.ops.convolution import compact
-from archcalc.ops.layout import Order
+from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, AxisAccess, SavedTensors, Torch, Window, Work, example, shape_text
+from archcalc.ops.shaping import like_gradient
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    AxisAccess,
+    Returned,
+    SavedTensors,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
 
 
 def scaled(size: Dim, scale: float) -> Dim:
@@ -86,6 +97,9 @@ class Upsample(Operator):
 
     def keeps(self) -> SavedTensors:
         return SavedTensors()
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return like_gradient(self, given, gradient)
 
     def torch(self) -> Torch:
         mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
