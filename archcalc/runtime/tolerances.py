@@ -1,4 +1,4 @@
-"""How far what is measured may be from what archcalc says: one table, which docs/memory.md shows."""
+"""How far a measured value may be from the prediction: one table; docs/explanation/how-it-is-verified.md shows it."""
 
 from __future__ import annotations
 

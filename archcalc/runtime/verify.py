@@ -130,9 +130,14 @@ def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[s
         "saved": (saved, several, lambda: saved_bytes(module, samples)),
         "training": (step, several, lambda: measured_training_peak(module, samples)),
     }
-    measured = Measured(subject.network, settings.device.type, settings.dtype, settings.channels_last)
+    device, dtype, channels_last = settings.device.type, settings.dtype, settings.channels_last
     return {
-        quantity: {"batch": batch, **_beside(predicted, measure, tolerance(quantity, measured))}
+        quantity: {
+            "batch": batch,
+            **_beside(
+                predicted, measure, tolerance(quantity, Measured(subject.network, device, dtype, batch, channels_last))
+            ),
+        }
         for quantity, (predicted, batch, measure) in measures.items()
     }
 

@@ -12,7 +12,7 @@ import archcalc
 
 # Araujo, Norris, Sim, Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, with the table of
 # their library (google-research/receptive_field, RECEPTIVE_FIELD_TABLE.md): network, end-point, ours, size, stride,
-# padding. docs/receptive-fields.md says why others differ in their padding.
+# padding. docs/explanation/receptive-fields.md says why others differ in their padding.
 PUBLISHED = [
     ("alexnet_v2", "conv1", "alexnet_2012", "conv1", 11, 4, 0),
     ("alexnet_v2", "pool1", "alexnet_2012", "pool1", 19, 8, 0),

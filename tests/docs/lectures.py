@@ -1,4 +1,4 @@
-"""The lectures' claims beside archcalc's numbers: `docs/lectures.md`, made from tests/data/gold.
+"""The lectures' claims beside archcalc's numbers: the page docs/explanation/lectures.md, made from tests/data/gold.
 
 claims.csv has what the slides print, and the same recomputed by hand; queries.yaml says what to ask archcalc. Every
 number on the page is computed here and now by archcalc, from specs, pieces and formulas.
@@ -166,7 +166,7 @@ class Networks(dict[str, Any]):
     """The variables of a query: units, and every network by its name."""
 
     def __missing__(self, name: str) -> Record:
-        self[name] = Record(name, Facts(network(name).analyze()))
+        self[name] = Record(name, Facts(archcalc.analyze(network(name))))
         return self[name]
 
 
@@ -315,36 +315,42 @@ def verdict_text(one: Answer) -> str:
     if one.value is None:
         return "–"
     if one.verdict == "differs":
-        return "**slip**" if one.claim.verdict == "erratum" else "other way of counting"
+        return "**slip**" if one.claim.verdict == "erratum" else "other convention"
     return {"words": "in words"}.get(one.verdict, one.verdict)
 
 
-KINDS = ("exact", "rounds", "cut", "**slip**", "other way of counting", "in words", "–")
+KINDS = ("exact", "rounds", "cut", "**slip**", "other convention", "in words", "–")
 
 
 INTRODUCTION = """\
-{count} claims of five decks of lectures on convolutional networks (numbered 000 to 004), each with the number that
-archcalc computes for it. Made by `pytest tests/docs --update-docs` from `tests/data/gold`, where `claims.csv` has what
-the slides print and `queries.yaml` what archcalc is asked; the tests compare every number with one recomputed by hand.
+The *lecture* is a set of five lecture decks on convolutional networks, numbered 000 to 004. This page lists {count} of
+their claims beside the numbers that archcalc computes. `pytest tests/docs --update-docs` makes it from
+`tests/data/gold`: `claims.csv` has what the slides print, `queries.yaml` what archcalc is asked. The tests compare
+each number with one recomputed by hand.
 
-`exact`: what is printed is archcalc's number. `rounds`: it is that number rounded to the digits printed. `cut`: digits
-are cut off. `slip`: the slide is wrong. `other way of counting`: the slide counts something else, and the remark says
-what. `in words`: no number is printed.
+| verdict | meaning |
+|---|---|
+| exact | The slide prints archcalc's number. |
+| rounds | The slide prints archcalc's number, rounded. |
+| cut | The slide prints archcalc's number with digits cut off. |
+| slip | The slide is wrong. |
+| other convention | The slide counts something else; the remark says what. |
+| in words | The slide prints no number. |
 
-A name before a point is a network of `archcalc list`, or one of the few at the end of this page; what follows it is
-what `archcalc budget NAME` lists: `archcalc budget alexnet "params == 61100840"`. What begins with a quantity and `of`
-is a piece: `archcalc formula "conv 5x5 C->C"`."""
+In the column "asked", `alexnet.params` is a quantity of a network. The network is bundled, or stands at the end of this
+page. To check it, run `archcalc budget alexnet "params == 61100840"`. "weights of conv 5x5 C->C" is a closed form. To
+get it, run `archcalc formula "conv 5x5 C->C" --of weights`."""
 
 
 def page() -> str:
     """The page."""
     every = answers()
     lines = [
-        "# The lectures' claims, recomputed",
+        "# The lectures' claims",
         "",
         *INTRODUCTION.format(count=len(every)).splitlines(),
         "",
-        "| deck | claims | " + " | ".join(KINDS[:-1]) + " | no number of archcalc's | external |",
+        "| deck | claims | " + " | ".join(KINDS[:-1]) + " | not computed | external |",
         "|---|" + "---:|" * (len(KINDS) + 2),
     ]
     for deck, group in groupby(every, key=lambda one: one.claim.deck):
@@ -363,7 +369,7 @@ def page() -> str:
         f"{name}: {yaml.safe_dump(data, default_flow_style=True, width=10**6).strip()}"
         for name, data in queries()[0].items()
     ]
-    return "\n".join([*lines, "```"]) + "\n"
+    return "\n".join([*lines, "```", "", "Terms: [glossary](../reference/glossary.md).", ""])
 
 
 def summary_row(deck: str, every: list[Answer]) -> str:
@@ -386,5 +392,5 @@ def section_lines(every: list[Answer]) -> list[str]:
         lines.append("")
     for reason, claims_ in without.items():
         told = [cell(f"{one.subject}, {one.quantity}: {one.stated}") for one in claims_]
-        lines.append(f"- No number of archcalc's ({reason}): {'; '.join(told)}.")
+        lines.append(f"- Not computed ({reason}): {'; '.join(told)}.")
     return lines

@@ -1,4 +1,4 @@
-"""Every command in README.md and docs/ prints what is written under it.
+"""Every command in README.md and docs/ prints what is written under it, and what is made from code is current.
 
 A block ```yaml or ```csv that begins with a comment `# FILE` is that file; a block ```console runs the lines that begin
 with `$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands print now.
@@ -12,10 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs import made
+
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 BLOCK = re.compile(r"^```(yaml|csv|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SLOW = ("archcalc verify", "archcalc bench")
+ROOMS = re.compile(r"(?<=<!-- rooms -->\n).*?(?=<!-- end of rooms -->)", re.DOTALL)
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 def run_block(text: str, cli, folder: Path) -> str:
@@ -37,12 +45,18 @@ def run_block(text: str, cli, folder: Path) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def check_page(page: Path, now: str, request) -> None:
+    """Compare a page with what it should be, or write it."""
+    if request.config.getoption("--update-docs"):
+        page.write_text(now, encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == now
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_print_what_is_written(page: Path, cli, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("COLUMNS", raising=False)
     (tmp_path / "specs").symlink_to(ROOT / "specs")
-    text = page.read_text(encoding="utf-8")
 
     def check(match: re.Match[str]) -> str:
         language, body = match.groups()
@@ -53,24 +67,25 @@ def test_commands_print_what_is_written(page: Path, cli, tmp_path, monkeypatch, 
             return match.group(0)
         return f"```console\n{run_block(body, cli, tmp_path)}```"
 
-    now = BLOCK.sub(check, text)
-    if request.config.getoption("--update-docs"):
-        page.write_text(now, encoding="utf-8")
-    assert now == text
+    check_page(page, BLOCK.sub(check, page.read_text(encoding="utf-8")), request)
 
 
-MADE = {"networks.md": ("list", "--format", "markdown"), "operators.md": ("operators", "--format", "markdown")}
+MADE = {
+    "cli.md": made.cli_page,
+    "python.md": lambda _: made.python_page(),
+    "networks.md": lambda cli: cli("list", "--format", "markdown").out,
+    "operators.md": lambda cli: cli("operators", "--format", "markdown").out,
+}
 
 
-@pytest.mark.parametrize("page", MADE)
-def test_pages_made_by_a_command_are_current(page: str, cli, request):
-    made = cli(*MADE[page]).out
-    if request.config.getoption("--update-docs"):
-        (ROOT / "docs" / page).write_text(made, encoding="utf-8")
-    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made
+@pytest.mark.parametrize("name", MADE)
+def test_pages_made_from_code_are_current(name: str, cli, request, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    check_page(DOCS / "reference" / name, f"{MADE[name](cli)}\n{made.TERMS}\n", request)
 
 
-def test_pages_are_linked():
-    """Every page of docs/ is named in README.md."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if f"docs/{page.name}" not in readme] == []
+def test_the_picture_of_the_rooms_is_current(request):
+    page = DOCS / "architecture.md"
+    text = page.read_text(encoding="utf-8")
+    assert ROOMS.search(text)
+    check_page(page, ROOMS.sub(lambda _: made.fenced(made.rooms()), text), request)

@@ -1,28 +1,17 @@
-"""docs/lectures.md: archcalc's numbers for the lectures' claims, against the same recomputed by hand."""
+"""docs/explanation/lectures.md: archcalc's numbers for the lectures' claims, against the same recomputed by hand."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).resolve().parent
-_spec = importlib.util.spec_from_file_location("lectures", HERE / "lectures.py")
-lectures = importlib.util.module_from_spec(_spec)
-sys.modules["lectures"] = lectures
-_spec.loader.exec_module(lectures)
-
-PAGE = HERE.parents[1] / "docs" / "lectures.md"
+from tests.docs import lectures
+from tests.docs.test_docs import DOCS, check_page
 
 
 def test_the_page_is_current(request):
-    made = lectures.page()
-    if request.config.getoption("--update-docs"):
-        PAGE.write_text(made, encoding="utf-8")
-    assert PAGE.read_text(encoding="utf-8") == made
+    check_page(DOCS / "explanation" / "lectures.md", lectures.page(), request)
 
 
 def test_the_numbers_are_those_recomputed_by_hand():

@@ -37,7 +37,7 @@ TOKEN = re.compile(r"[A-Za-z_]+|[0-9]+|\s+|[^\sA-Za-z_0-9]")
 
 def seeds() -> list[str]:
     """Texts to break: the examples of the documentation, and beginnings and pieces of the bundled specs."""
-    page = (ROOT / "docs" / "spec-language.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "reference" / "spec-language.md").read_text(encoding="utf-8")
     examples = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     bundled = [path.read_text(encoding="utf-8") for path in sorted(bundled_folder().glob("*.yaml"))]
     return examples * 8 + bundled

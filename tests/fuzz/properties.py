@@ -32,7 +32,7 @@ REFUSED = (
     "eps must be positive",  # in training, by some versions
     "view size is not compatible",  # local_response_norm of what does not lie in order
 )
-"""What PyTorch refuses as it runs, and docs/memory.md lists."""
+"""What PyTorch refuses as it runs, and docs/explanation/how-it-is-verified.md lists."""
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], int]
 QUANTITIES = ("params", "macs", "flops", "memory")
 
@@ -59,7 +59,7 @@ def check_tools(network: Network) -> None:
 
 
 def check_memory(network: Network) -> None:
-    """The peaks of inference and of a training step, and what autograd saves, where docs/memory.md says to the byte."""
+    """Peaks and saved tensors, to the byte but for the tolerances of docs/explanation/how-it-is-verified.md."""
     for batch in (1, BATCH):
         subject = VerificationTarget(network, torch.device("cpu"), torch.float32, batch)
         if runs(subject):

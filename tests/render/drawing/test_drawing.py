@@ -115,7 +115,7 @@ def test_an_svg_follows_its_reader_into_the_dark():
 
 
 def test_the_drawing_in_the_docs_is_of_today():
-    docs = Path(__file__).resolve().parents[3] / "docs"
+    docs = Path(__file__).resolve().parents[3] / "docs" / "images"
     for name, style in (
         ("googlenet", DrawingOptions()),
         ("resnet50", DrawingOptions(depth=2, direction="LR", heat="macs")),
