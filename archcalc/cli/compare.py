@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._documents import show
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import counting_options, network_options, open_family, open_network
-from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 
 
@@ -38,7 +38,7 @@ def command(
     from archcalc.analysis import analyze
     from archcalc.language.family import is_piece
     from archcalc.quantities.compare import by_convention, compare, steps_by_convention
-    from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
+    from archcalc.render.comparison import comparison_document, conventions_document, pieces_document
     from archcalc.symbolic.formulas import formulas
 
     if conventions:
@@ -46,7 +46,7 @@ def command(
             raise SpecError("--conventions compares the ways of counting for one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(open_network(networks[0], settings, inputs), batch)
-        write(render_conventions(names, rows, format_, networks[0]), output)
+        show(conventions_document(names, rows, networks[0]), format_, output)
         return
     if backward:
         raise SpecError("--backward of a comparison needs --conventions")
@@ -58,7 +58,7 @@ def command(
             formulas(open_family(one, (), settings, inputs), ("params", "macs", "rf"), convention=convention)
             for one in networks
         ]
-        write(render_pieces(found, convention, format_), output)
+        show(pieces_document(found, convention), format_, output)
         return
     if any(pieces):
         raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
@@ -66,4 +66,4 @@ def command(
         analyze(open_network(one, settings, inputs), batch=batch, dtype=dtype, convention=convention)
         for one in networks
     ]
-    write(render_comparison(compare(analyses), format_, analyses), output)
+    show(comparison_document(compare(analyses), analyses), format_, output)
