@@ -42,9 +42,12 @@ def _fit(self: Analysis, budget: int, mode: str = "inference", optimizer: str = 
 
 def render(analysis: Analysis, format: str = "text") -> str:
     """Write the table of an analysis as text, markdown, latex, html, csv or json."""
-    from archcalc.render.formats import render as write
+    from archcalc.render.table import table_document
+    from archcalc.render.writers import write_document
 
-    return write(analysis, format)
+    written = write_document(table_document(analysis), format)
+    assert isinstance(written, str)
+    return written
 
 
 def _render_as(format: str) -> Any:
@@ -63,9 +66,10 @@ def _memory_dict(self: Memory) -> dict[str, Any]:
 
 
 def _memory_text(self: Memory) -> str:
-    from archcalc.render.memory import memory_text
+    from archcalc.render.memory import memory_document
+    from archcalc.render.writers import text
 
-    return memory_text(self)
+    return text.write(memory_document(self))
 
 
 def _html_of_network(self: Network) -> str:

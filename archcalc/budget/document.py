@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from archcalc.quantities.contract import number
 from archcalc.quantities.table import FACTS
-from archcalc.render.grid import title_of
 from archcalc.render.mathematics import number_text
+from archcalc.render.table import title_of
 from archcalc.render.text import cells_wide, pad
 from archcalc.words import printable
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._documents import show
 from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import Overrides, device_option, network_options
 from archcalc.cli._streams import progress, remark, write
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     help="Time nothing: predict for a device that is not here, such as h100.",
 )
 @click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
-@result_options("text", "json")
+@result_options("text", "markdown", "json", "latex", "html")
 @click.pass_context
 def command(
     context: click.Context,
@@ -65,7 +66,7 @@ def command(
         raise click.UsageError("name a network: archcalc bench resnet50")
     batches = _batches(batch)
     opened = [overrides.open(network) for network in networks]
-    from archcalc.render.benchmarks import benchmarks_json, benchmarks_text
+    from archcalc.render.benchmarks import benchmarks_document
     from archcalc.runtime.device_profile import find_profile
 
     if reference is not None:
@@ -87,7 +88,7 @@ def command(
         results, interrupted = _each(
             opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile, channels_last)
         )
-    write((benchmarks_json if format_ == "json" else benchmarks_text)(results, profile), output)
+    show(benchmarks_document(results, profile), format_, output)
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)

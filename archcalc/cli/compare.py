@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._documents import show
 from archcalc.cli._formats import result_options
 from archcalc.cli._options import Overrides, counting_options, network_options
-from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(
     from archcalc.analysis import analyze
     from archcalc.language.family import is_piece
     from archcalc.quantities.compare import by_convention, compare, steps_by_convention
-    from archcalc.render.comparison import render_comparison, render_conventions, render_pieces
+    from archcalc.render.comparison import comparison_document, conventions_document, pieces_document
     from archcalc.symbolic.formulas import formulas
 
     if conventions:
@@ -48,7 +48,7 @@ def command(
             raise SpecError("--conventions compares the ways of counting for one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(overrides.open(networks[0]), counting)
-        write(render_conventions(names, rows, format_, networks[0]), output)
+        show(conventions_document(names, rows, networks[0]), format_, output)
         return
     if backward:
         raise SpecError("--backward of a comparison needs --conventions")
@@ -58,9 +58,9 @@ def command(
     if all(pieces):
         quantities = ("params", "macs", "rf")
         found = [formulas(overrides.open_family(one, ()), quantities, counting) for one in networks]
-        write(render_pieces(found, counting.convention, format_), output)
+        show(pieces_document(found, counting.convention), format_, output)
         return
     if any(pieces):
         raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
     analyses = [analyze(overrides.open(one), counting) for one in networks]
-    write(render_comparison(compare(analyses), format_, analyses), output)
+    show(comparison_document(compare(analyses), analyses), format_, output)

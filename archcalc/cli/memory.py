@@ -9,6 +9,7 @@ import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
+from archcalc.cli._documents import show
 from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
 from archcalc.cli._options import (
     Overrides,
@@ -39,7 +40,7 @@ UNITS = {
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
 )
 @file_option("--chart", formats=DRAWINGS, help="Draw the timeline: a file .svg, .png or .pdf.")
-@result_options("text", "markdown", "csv", "json", "xlsx")
+@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx")
 @click.pass_context
 def command(
     context: click.Context,
@@ -63,7 +64,7 @@ def command(
     """
     from archcalc.analysis import Counting, analyze
     from archcalc.memory.summary import memory
-    from archcalc.render import memory as render
+    from archcalc.render.memory import memory_document
 
     if in_place and (budget is not None or room is not None):
         raise click.UsageError("--in-place is for one batch: no --fit, no --checkpoint")
@@ -85,26 +86,26 @@ def command(
         from archcalc.render.plot.memory import memory_chart
 
         write(save(memory_chart(result), format_of(chart, None, DRAWINGS) or "svg"), chart)
-    write(getattr(render, f"memory_{format_}")(result), output)
+    show(memory_document(result), format_, output)
 
 
 def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:
     """Write the largest batches; the exit code says whether there are any."""
     from archcalc.memory.summary import MODES, fit
-    from archcalc.render import memory as render
+    from archcalc.render.memory import fits_document
 
     fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
-    write(getattr(render, f"fits_{format_}")(analysis, budget, fits), output)
+    show(fits_document(analysis, budget, fits), format_, output)
     return 0 if all(one.batch for one in fits) else 1
 
 
 def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:
     """Write which blocks to recompute; the exit code says whether that fits."""
     from archcalc.memory.checkpointing import choose
-    from archcalc.render import memory as render
+    from archcalc.render.memory import plan_document
 
     plan = choose(analysis, room, optimizer)
-    write(getattr(render, f"plan_{format_}")(plan), output)
+    show(plan_document(plan), format_, output)
     return 0 if plan.fits else 1
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._documents import show
 from archcalc.cli._formats import format_of, result_options
 from archcalc.cli._options import (
     JOIN,
@@ -34,6 +32,8 @@ if TYPE_CHECKING:
 @depth_option(JOIN)
 @click.option("--exact", is_flag=True, help="Print whole numbers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
+@click.option("--caption", default="", metavar="TEXT", help="Title of the table. [what was analyzed]")
+@click.option("--label", default="", metavar="NAME", help="With latex: what \\ref refers to.")
 @result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the table")
 def command(
     network: str,
@@ -45,6 +45,8 @@ def command(
     depth: int | None,
     exact: bool,
     layout: str,
+    caption: str,
+    label: str,
     format_: str,
     output: str | None,
 ) -> None:
@@ -54,8 +56,7 @@ def command(
     """
     from archcalc.analysis import analyze
     from archcalc.quantities.table import BACKWARD, COLUMNS, LECTURE, choose, meanings
-    from archcalc.render.formats import render
-    from archcalc.render.grid import TableOptions, lay_out
+    from archcalc.render.table import TableOptions, table_document
 
     if columns == "help":
         format_of(output, None, ("text",))
@@ -66,27 +67,4 @@ def command(
         chosen = (*chosen, *(key for key in BACKWARD if key not in chosen))
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
-    if format_ == "xlsx":
-        from archcalc.render.records import table_records, workbook
-
-        write(workbook(table_records(analysis, view), analysis.network.name), output)
-        return
-    if format_ != "text":
-        write(render(analysis, format_, view), output)
-        return
-    from archcalc.render.text import text_table
-
-    styled = output is None and sys.stdout.isatty()
-    bold = _bold if styled and not os.environ.get("NO_COLOR") else str
-    write(text_table(lay_out(analysis, view), _width(styled), bold), output)
-
-
-def _width(on_terminal: bool) -> int | None:
-    """The width to fit: the terminal's, or what COLUMNS says; None for a file or a pipe."""
-    if on_terminal or os.environ.get("COLUMNS", "").isdigit():
-        return shutil.get_terminal_size().columns
-    return None
-
-
-def _bold(text: str) -> str:
-    return click.style(text, bold=True)
+    show(table_document(analysis, view, caption, label), format_, output)

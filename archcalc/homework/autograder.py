@@ -25,7 +25,7 @@ from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
 from archcalc.language.library import SUFFIXES, bundled_folder, find
 from archcalc.language.source import Scalar, parse, read_document
-from archcalc.render.records import csv_cell
+from archcalc.render.writers.csv import csv_cell
 from archcalc.words import quote
 
 SETUP = """\

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict, number
 from archcalc.homework.questions import QUESTIONS
-from archcalc.render.formats import escape_markdown
-from archcalc.render.records import csv_cell
 from archcalc.render.text import cells_wide, fit, pad, wrap
+from archcalc.render.writers.csv import csv_cell
+from archcalc.render.writers.markdown import escape_markdown
 from archcalc.words import printable
 
 WIDTH = 110

@@ -20,7 +20,7 @@ from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
 from archcalc.homework.grades_document import points_text
 from archcalc.homework.grading import Grader
 from archcalc.homework.questions import QUESTIONS
-from archcalc.render.formats import escape_markdown
+from archcalc.render.writers.markdown import escape_markdown
 from archcalc.words import printable, quote
 
 VISIBILITIES = ("visible", "after_due_date", "after_published", "hidden")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from archcalc.arithmetic import ratio
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.table import ASKED
-from archcalc.render.formats import escape_latex
 from archcalc.render.mathematics import line_latex, line_text, number_text
 from archcalc.render.text import wrap
+from archcalc.render.writers.latex import escape_latex
 
 if TYPE_CHECKING:
     from archcalc.homework.quiz import Ask, Exercise

@@ -11,8 +11,9 @@ from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
 from archcalc.quantities.quantity import Quantity, Shape
 from archcalc.quantities.table import COLUMNS
-from archcalc.render.formats import escape_markdown
-from archcalc.render.records import DIGITS, csv_text, workbook
+from archcalc.render.writers.csv import csv_text
+from archcalc.render.writers.markdown import escape_markdown
+from archcalc.render.writers.xlsx import DIGITS, workbook
 from archcalc.symbolic.traced import Traced
 from archcalc.words import did_you_mean, quote
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from archcalc._version import __version__
-from archcalc.render.grid import Column, Section, TableGrid
-from archcalc.render.text import text_table
+from archcalc.render.document import Document, Table, table_of_texts
 from archcalc.units import BYTES, COUNTS, in_words
 
 if TYPE_CHECKING:
@@ -21,25 +19,21 @@ SUMMARY = ("network", "batch", "ms", "spread", "images/s", "FLOP/s", "of peak", 
 LAYERS = ("layer", "operator", "flop", "read", "written", "flop/B", "bound", "predicted ms", "measured ms")
 
 
-def benchmarks_text(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> str:
+def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Document:
     """A line for each network and batch, then a table of the layers of each."""
-    if not benchmarks:
-        return ""
-    tables = [_summary(benchmarks, profile), *(_layers(one) for one in benchmarks)]
-    return "\n".join(text_table(table) for table in tables)
+    tables = (_summary(benchmarks, profile), *map(_layers, benchmarks)) if benchmarks else ()
+    return Document(
+        "bench",
+        tables,
+        lambda: {
+            "archcalc": __version__,
+            "profile": asdict(profile),
+            "benchmarks": [_as_dict(one) for one in benchmarks],
+        },
+    )
 
 
-def benchmarks_json(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> str:
-    """Every number in full, in seconds, bytes and operations."""
-    data = {
-        "archcalc": __version__,
-        "profile": asdict(profile),
-        "benchmarks": [_as_dict(one) for one in benchmarks],
-    }
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-
-
-def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> TableGrid:
+def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Table:
     first = benchmarks[0]
     rates = f"peak {_rate(first.peak, 'FLOP/s')}, memory {_rate(profile.bandwidth, 'B/s')}"
     overhead = f", {profile.overhead * 1e6:.1f} µs per operation" if profile.overhead else ""
@@ -73,7 +67,7 @@ def _summary_row(one: Benchmark) -> list[str]:
     ]
 
 
-def _layers(one: Benchmark) -> TableGrid:
+def _layers(one: Benchmark) -> Table:
     measured = one.layer_seconds or {}
     total = one.roofline.total
     alone = sum(measured.values()) if measured else None
@@ -105,13 +99,13 @@ def _layer_row(layer: Prediction, measured: float | None) -> list[str]:
 
 def _grid(
     title: str, headings: Sequence[str], rows: list[list[str]], totals: list[list[str]], notes: list[str]
-) -> TableGrid:
+) -> Table:
     """A grid without the columns that no row has anything in."""
     shown = [at for at in range(len(headings)) if any(row[at] for row in rows)]
-    names = [headings[at] for at in shown]
-    columns = tuple(Column(name, name, name, right=name not in ("network", "layer", "operator")) for name in names)
-    parts = [[[row[at] for at in shown] for row in part] for part in (rows, totals)]
-    return TableGrid(title, columns, names, names, [Section(*parts)], notes)
+    cells = [[row[at] for at in shown] for row in rows]
+    total = [totals[0][at] for at in shown] if totals else None
+    left = ("network", "layer", "operator")
+    return table_of_texts(title, [headings[at] for at in shown], [(cells, total)], notes, left, ("network", "layer"))
 
 
 def _milliseconds(seconds: float) -> str:

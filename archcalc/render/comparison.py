@@ -1,23 +1,18 @@
-"""Comparisons in every format: what people read as tables of texts, what programs read as numbers."""
+"""Comparisons as documents: networks, ways of counting, and pieces by their formulas."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.analysis import Analysis
 from archcalc.quantities.compare import Comparison, ComparisonRow
 from archcalc.quantities.contract import number
-from archcalc.render.cells import Cells, table
-from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Column, Section, TableGrid
+from archcalc.render.document import Column, Document, Records, Section, Table, table_of_texts
 from archcalc.render.mathematics import heading_of, term_text
-from archcalc.render.records import Records, csv_text, workbook
 from archcalc.symbolic.formulas import Formulas, ratio_of_formulas
 from archcalc.symbolic.terms import TermBuilder
-from archcalc.words import printable
 
 
 def ratio_text(ratio: Fraction | None) -> str:
@@ -30,108 +25,122 @@ def ratio_text(ratio: Fraction | None) -> str:
     return f"{text}×"
 
 
-def comparison_cells(comparison: Comparison) -> tuple[Cells, Cells]:
-    """The totals with ratios to the first network, and each place's share of each total."""
-    heading = [""]
-    for at, name in enumerate(comparison.names):
-        heading += [name] if at == 0 else [name, "ratio"]
-    totals = [heading, *(_total(row) for row in comparison.totals)]
-    parts: Cells = [
-        [
-            "map",
-            *(f"{name} {row.quantity.headed()}" for name in comparison.names for row in comparison.places[0][1]),
-        ]
-    ]
-    for place, rows in comparison.places:
-        shares = [comparison.shares(row)[at] for at in range(len(comparison.names)) for row in rows]
-        parts.append([place, *map(_percent, shares)])
-    return totals, parts
-
-
-def _total(row: ComparisonRow) -> list[str]:
-    cells = [row.quantity.headed(), f"{row.values[0]:,}"]
-    for value, ratio in zip(row.values[1:], row.ratios[1:], strict=True):
-        cells += [f"{value:,}", ratio_text(ratio)]
-    return cells
-
-
 def _percent(share: Fraction) -> str:
     return f"{(share * 2000 + 1) // 2 / 10:.1f} %" if share else ""
 
 
-def render_comparison(comparison: Comparison, format: str, analyses: Sequence[Analysis]) -> str | bytes:
-    """The comparison in `text`, `markdown`, `latex`, `html`, `csv`, `json` or `xlsx`."""
+class _PlaceRow(NamedTuple):
+    """A quantity of a size of map, with its part of each network's total."""
+
+    place: str
+    row: ComparisonRow
+    shares: tuple[Fraction, ...]
+    shown_place: str
+    """The place, in the first of its rows only."""
+
+
+def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) -> Document:
+    """The totals with ratios to the first network, and each map's share of them."""
+    names = comparison.names
     convention = analyses[0].convention.name
-    if format == "json":
-        return _json(
-            {
-                "networks": list(comparison.names),
-                "batch": analyses[0].batch,
-                "dtype": analyses[0].dtype,
-                "convention": convention,
-                "totals": {
-                    row.quantity.key: {"values": list(row.values), "ratios": list(map(number, row.ratios))}
-                    for row in comparison.totals
-                },
-                "maps": [
-                    {
-                        "map": place,
-                        **{
-                            row.quantity.key: {
-                                "values": list(row.values),
-                                "shares": list(map(number, comparison.shares(row))),
-                            }
-                            for row in rows
-                        },
-                    }
-                    for place, rows in comparison.places
-                ],
-            }
-        )
-    if format in ("csv", "xlsx"):
-        return _data(_comparison_records(comparison, analyses[0]), format, "comparison")
-    note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {comparison.names[0]}."
-    return _tables(comparison_cells(comparison), format, note)
+    totals = [_name_column("", lambda row: row.quantity.headed())]
+    for at, name in enumerate(names):
+        totals.append(_value_column(name, at))
+        if at:
+            totals.append(_ratio_column(at))
+    shares = [
+        _name_column("map", lambda one: one.shown_place),
+        _name_column("share of", lambda one: one.row.quantity.headed()),
+        *(_share_column(name, at) for at, name in enumerate(names)),
+    ]
+    places = [
+        _PlaceRow(place, row, comparison.shares(row), place if row is rows[0] else "")
+        for place, rows in comparison.places
+        for row in rows
+    ]
+    note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {names[0]}."
+    return Document(
+        "comparison",
+        (
+            Table("", tuple(totals), (Section(comparison.totals),)),
+            Table("", tuple(shares), (Section(places),), (note,)),
+        ),
+        lambda: _data(comparison, places, analyses[0]),
+        lambda: _records(comparison, places, analyses[0]),
+    )
 
 
-def _comparison_records(comparison: Comparison, analysis: Analysis) -> Records:
+def _name_column(heading: str, text: Callable[[Any], str]) -> Column:
+    return Column(heading, text, right=False, rank=0, is_name=True)
+
+
+def _value_column(name: str, at: int) -> Column:
+    return Column(name, lambda row: f"{row.values[at]:,}", rank=0)
+
+
+def _ratio_column(at: int) -> Column:
+    return Column("ratio", lambda row: ratio_text(row.ratios[at]), rank=0)
+
+
+def _share_column(name: str, at: int) -> Column:
+    return Column(name, lambda one: _percent(one.shares[at]), rank=0)
+
+
+def _data(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysis) -> dict[str, Any]:
+    maps: dict[str, dict[str, Any]] = {}
+    for place, row, shares, _ in places:
+        maps.setdefault(place, {"map": place})[row.quantity.key] = {
+            "values": list(row.values),
+            "shares": list(map(number, shares)),
+        }
+    return {
+        "networks": list(comparison.names),
+        "batch": analysis.batch,
+        "dtype": analysis.dtype,
+        "convention": analysis.convention.name,
+        "totals": {
+            row.quantity.key: {"values": list(row.values), "ratios": list(map(number, row.ratios))}
+            for row in comparison.totals
+        },
+        "maps": list(maps.values()),
+    }
+
+
+def _records(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysis) -> Records:
     """A row for each total and for each quantity of each map: the values, their ratios to the first, their shares."""
     names = comparison.names
-    heading = [
-        "quantity",
-        "map",
-        *names,
-        *(f"ratio {name}" for name in names[1:]),
-        *(f"share {name}" for name in names),
-    ]
-    rows = [("", row) for row in comparison.totals]
-    rows += [(place, row) for place, measures in comparison.places for row in measures]
     return [
-        heading,
+        ["quantity", "map", *names, *(f"ratio {name}" for name in names[1:]), *(f"share {name}" for name in names)],
         *(
-            [*row.quantity.data_keys(analysis), place, *row.values, *row.ratios[1:], *comparison.shares(row)]
-            for place, row in rows
+            [*row.quantity.data_keys(analysis), place, *row.values, *row.ratios[1:], *shares]
+            for place, row, shares, _ in (
+                *(_PlaceRow("", row, comparison.shares(row), "") for row in comparison.totals),
+                *places,
+            )
         ),
     ]
 
 
-def render_conventions(
-    names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], format: str, network: str
-) -> str | bytes:
-    """Operations by kind of operator, a column for each convention, in the formats of `render_comparison`."""
-    if format == "json":
+def conventions_document(names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], network: str) -> Document:
+    """Operations by kind of operator, a column for each convention; the last row is the total."""
+
+    def data() -> dict[str, Any]:
         counts = {kind: dict(zip(names, values, strict=True)) for kind, values in rows}
         total = counts.pop("total")
-        return _json({"network": network, "operators": counts, "total": total})
-    if format in ("csv", "xlsx"):
-        return _data([["operator", *names], *([kind, *values] for kind, values in rows)], format, network)
-    return _tables(
-        [[["operator", *names], *([kind, *(f"{value:,}" for value in values)] for kind, values in rows)]], format
-    )
+        return {"network": network, "operators": counts, "total": total}
+
+    def column(at: int, name: str) -> Column:
+        return Column(name, lambda row: f"{row[1][at]:,}", (name,), lambda row: (row[1][at],), rank=0)
+
+    columns = [
+        Column("operator", lambda row: row[0], ("operator",), lambda row: row[:1], right=False, rank=0, is_name=True),
+        *(column(at, name) for at, name in enumerate(names)),
+    ]
+    return Document(network, (Table("", tuple(columns), (Section(rows[:-1], rows[-1]),)),), data)
 
 
-def render_pieces(pieces: Sequence[Formulas], convention: str, format: str) -> str | bytes:
-    """Closed forms side by side, and the ratio of the first to each other, in the formats of `render_comparison`."""
+def pieces_document(pieces: Sequence[Formulas], convention: str) -> Document:
+    """Closed forms side by side, and the ratio of the first to each other."""
     writer = TermBuilder()
     forms = {quantity: [term_text(writer.write(one.forms[quantity])) for one in pieces] for quantity in pieces[0].forms}
     ratios = {
@@ -143,44 +152,22 @@ def render_pieces(pieces: Sequence[Formulas], convention: str, format: str) -> s
         for quantity in forms
         if quantity != "rf"
     }
-    if format == "text":
-        lines = []
-        for quantity, texts in forms.items():
-            lines.append(heading_of(quantity, convention))
-            lines += [f"  {printable(one.name)}: {text}" for one, text in zip(pieces, texts, strict=True)]
-            lines += [f"  ratio: {ratio}" for ratio in ratios.get(quantity, ())]
-        return "\n".join(lines) + "\n"
     names = [one.name for one in pieces]
-    if format == "json":
-        quantities = {name: {"forms": forms[name], "ratios": ratios.get(name, [])} for name in forms}
-        return _json({"pieces": names, "convention": convention, **quantities})
-    heading = ["", *names, *(f"ratio to {name}" for name in names[1:])]
-    cells = [heading]
+    rows = []
     for quantity, texts in forms.items():
-        own = ratios.get(quantity, [])
-        cells.append(
-            [heading_of(quantity, convention), *texts, *own, *[""] * (len(heading) - 1 - len(texts) - len(own))]
-        )
-    return _data(cells, format, "pieces") if format in ("csv", "xlsx") else _tables([cells], format)
-
-
-def _tables(tables: Sequence[Cells], format: str, note: str = "") -> str:
-    """Tables for people, one after the other, and what needs saying of them."""
-    if format in ("text", "markdown"):
-        text = "\n".join(table(cells, format) for cells in tables)
-        return text + (("\n" if format == "markdown" else "") + note + "\n" if note else "")
-    grids = []
-    for cells in tables:
-        heading, *rows = cells
-        columns = tuple(Column(name, name, name, right=at > 0) for at, name in enumerate(heading))
-        notes = [note] if note and cells is tables[-1] else []
-        grids.append(TableGrid("", columns, heading, heading, [Section(rows, [])], notes))
-    return "\n".join(map(GRIDS[format], grids))
-
-
-def _data(records: Records, format: str, title: str) -> str | bytes:
-    return workbook(records, title) if format == "xlsx" else csv_text(records)
-
-
-def _json(data: dict[str, Any]) -> str:
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+        heading = heading_of(quantity, convention)
+        rows += [[heading if name == names[0] else "", name, text] for name, text in zip(names, texts, strict=True)]
+        rows += [
+            ["", f"{names[0]} ÷ {name}", ratio]
+            for name, ratio in zip(names[1:], ratios.get(quantity, ()), strict=False)
+        ]
+    headings = ("quantity", "piece", "formula")
+    return Document(
+        "pieces",
+        (table_of_texts("", headings, [(rows, None)], left=headings, names=headings[:2]),),
+        lambda: {
+            "pieces": names,
+            "convention": convention,
+            **{name: {"forms": forms[name], "ratios": ratios.get(name, [])} for name in forms},
+        },
+    )

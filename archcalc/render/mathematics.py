@@ -115,7 +115,7 @@ def line_text(line: Line) -> str:
 
 def line_latex(line: Line) -> str:
     """The same in LaTeX, as the inside of a formula."""
-    from archcalc.render.formats import escape_latex
+    from archcalc.render.writers.latex import escape_latex
 
     unit = rf"\,\mathrm{{{line.unit}}}" if line.unit else ""
     parts = [name_latex(line.symbol)] if line.symbol else []
@@ -140,7 +140,7 @@ def _text(explanations: Sequence[Explanation]) -> str:
 
 
 def _markdown(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.formats import escape_markdown
+    from archcalc.render.writers.markdown import escape_markdown
 
     blocks = [
         "\n".join(
@@ -156,7 +156,7 @@ def _markdown(explanations: Sequence[Explanation]) -> str:
 
 
 def _latex(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.formats import escape_latex
+    from archcalc.render.writers.latex import escape_latex
 
     blocks = []
     for one in explanations:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -12,10 +11,9 @@ from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import WHAT, Alive, Moment
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
-from archcalc.render.formats import GRIDS
-from archcalc.render.grid import Column, Section, TableGrid, title_of
-from archcalc.render.records import Records, csv_text, workbook
-from archcalc.render.text import pad, text_table
+from archcalc.render.document import Chart, Document, Records, Table, table_of_texts
+from archcalc.render.table import title_of
+from archcalc.render.text import pad
 from archcalc.units import BYTES, COUNTS, choose_unit
 
 MOST_ALIVE = 12
@@ -25,24 +23,17 @@ _SAVED = "what autograd keeps at the end of the forward pass"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
-def memory_text(memory: Memory) -> str:
-    """The quantities with their sum, the timeline as a chart, and what is alive at the peak."""
-    return "\n".join((text_table(_quantities(memory)), _chart(memory), text_table(_alive(memory))))
+def memory_document(memory: Memory) -> Document:
+    """The quantities with their sum, the timeline as a chart, and what is alive at the peak.
 
-
-def memory_markdown(memory: Memory) -> str:
-    """The quantities with their sum, and what is alive at the peak."""
-    return "\n".join((GRIDS["markdown"](_quantities(memory)), GRIDS["markdown"](_alive(memory))))
-
-
-def memory_csv(memory: Memory) -> str:
-    """The timeline: a row for each moment, bytes in full."""
-    return csv_text(_timeline(memory))
-
-
-def memory_xlsx(memory: Memory) -> bytes:
-    """The same rows as a workbook."""
-    return workbook(_timeline(memory), memory.analysis.network.name)
+    Its records are the timeline: a row for each moment, bytes in full.
+    """
+    return Document(
+        memory.analysis.network.name,
+        (_quantities(memory), Chart(_chart(memory)), _alive(memory)),
+        lambda: memory_dict(memory),
+        lambda: _timeline(memory),
+    )
 
 
 def _timeline(memory: Memory) -> Records:
@@ -51,11 +42,6 @@ def _timeline(memory: Memory) -> Records:
         heading,
         *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.moments),
     ]
-
-
-def memory_json(memory: Memory) -> str:
-    """Everything, bytes in full."""
-    return json.dumps(memory_dict(memory), indent=1, ensure_ascii=False) + "\n"
 
 
 def memory_dict(memory: Memory) -> dict[str, Any]:
@@ -118,7 +104,7 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
 
 
-def _quantities(memory: Memory) -> TableGrid:
+def _quantities(memory: Memory) -> Table:
     """What stands, and the tensors at the peak, with their sum; then what is part of it."""
     item = memory.analysis.counting.itemsize
     standing = [
@@ -136,13 +122,13 @@ def _quantities(memory: Memory) -> TableGrid:
     standing.append(("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
     unit = choose_unit([*(value for _, value, _ in (*standing, *parts)), memory.peak], BYTES, 2)
     rows = [[name, unit.text(value), says] for name, value, says in standing]
-    sections = [Section(rows, [["peak", unit.text(memory.peak), "the sum"]])]
+    sections: list[tuple[list[list[str]], list[str] | None]] = [(rows, ["peak", unit.text(memory.peak), "the sum"])]
     if parts:
-        sections.append(Section([[name, unit.text(value), says] for name, value, says in parts], []))
-    return _grid(_title(memory), ("memory", unit.symbol, "what it is"), sections, [])
+        sections.append(([[name, unit.text(value), says] for name, value, says in parts], None))
+    return table_of_texts(_title(memory), ("memory", unit.symbol, "what it is"), sections, left=_WORDS, names=_NAMES)
 
 
-def _alive(memory: Memory) -> TableGrid:
+def _alive(memory: Memory) -> Table:
     """The largest tensors at the peak, and the sum of all."""
     alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
     shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
@@ -154,29 +140,17 @@ def _alive(memory: Memory) -> TableGrid:
         rows.append([f"{len(others)} others", "", unit.text(rest), _share(rest, whole)])
     title = f"alive at the peak, {moment_in_words(memory.highest.moment)}"
     total = ["total", "", unit.text(whole), _share(whole, whole)]
-    return _grid(title, ("layer", "what", unit.symbol, "share"), [Section(rows, [total])], [])
+    return table_of_texts(title, ("layer", "what", unit.symbol, "share"), [(rows, total)], left=_WORDS, names=_NAMES)
 
 
 def _share(part: int, whole: int) -> str:
     return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %" if whole else "–"
 
 
-def _grid(title: str, headings: Sequence[str], sections: list[Section], notes: list[str]) -> TableGrid:
-    columns = tuple(Column(name, name, name, right=name in _RIGHT) for name in headings)
-    return TableGrid(title, columns, list(headings), list(headings), sections, notes)
-
-
-_RIGHT = frozenset(
-    (
-        *(unit.symbol for unit in BYTES),
-        "share",
-        "batch",
-        "takes (B)",
-        "one more takes (B)",
-        "all saved",
-        "some recomputed",
-    )
-)
+_WORDS = ("memory", "layer", "what", "run", "", "what it is")
+"""Headings of columns of words."""
+_NAMES = ("memory", "layer", "run", "")
+"""Headings of what names a row."""
 
 
 def _chart(memory: Memory) -> str:
@@ -216,24 +190,20 @@ def _plain(what: str) -> str:
 # -- the largest batch
 
 
-def fits_text(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
-    """A line for each mode."""
-    return text_table(_fits(analysis, budget, fits))
+def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Document:
+    """A row for each mode; its records have bytes in full."""
 
+    def data() -> dict[str, Any]:
+        found = _of(analysis)
+        del found["batch"]
+        return {
+            **found,
+            "budget_bytes": budget,
+            "fits": [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits],
+        }
 
-def fits_markdown(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
-    """The same table."""
-    return GRIDS["markdown"](_fits(analysis, budget, fits))
-
-
-def fits_csv(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
-    """A row for each mode, bytes in full."""
-    return csv_text(_fit_records(budget, fits))
-
-
-def fits_xlsx(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> bytes:
-    """The same rows as a workbook."""
-    return workbook(_fit_records(budget, fits), analysis.network.name)
+    table = _fits(analysis, budget, fits)
+    return Document(analysis.network.name, (table,), data, lambda: _fit_records(budget, fits))
 
 
 def _fit_records(budget: int, fits: Sequence[Fit]) -> Records:
@@ -241,46 +211,24 @@ def _fit_records(budget: int, fits: Sequence[Fit]) -> Records:
     return [heading, *([one.mode, one.optimizer, budget, one.batch, one.bytes, one.next_bytes] for one in fits)]
 
 
-def fits_json(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> str:
-    """Everything, bytes in full."""
-    data = _of(analysis)
-    del data["batch"]
-    data["budget_bytes"] = budget
-    data["fits"] = [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits]
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
-
-
-def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> TableGrid:
+def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Table:
     rows = []
     for one in fits:
         mode = f"{one.mode} with {one.optimizer}" if one.optimizer else one.mode
         rows.append([mode, f"{one.batch:,}", f"{one.bytes:,}" if one.batch else "", f"{one.next_bytes:,}"])
     title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
     notes = [f"Not even one sample fits: {one.mode}." for one in fits if not one.batch]
-    return _grid(title, ("run", "batch", "takes (B)", "one more takes (B)"), [Section(rows, [])], notes)
+    return table_of_texts(
+        title, ("run", "batch", "takes (B)", "one more takes (B)"), [(rows, None)], notes, _WORDS, _NAMES
+    )
 
 
 # -- what to recompute
 
 
-def plan_text(plan: CheckpointPlan) -> str:
-    """What recomputing comes to, and of which blocks."""
-    return text_table(_plan(plan))
-
-
-def plan_markdown(plan: CheckpointPlan) -> str:
-    """The same table."""
-    return GRIDS["markdown"](_plan(plan))
-
-
-def plan_csv(plan: CheckpointPlan) -> str:
-    """A row for each block that could be recomputed."""
-    return csv_text(_blocks(plan))
-
-
-def plan_xlsx(plan: CheckpointPlan) -> bytes:
-    """The same rows as a workbook."""
-    return workbook(_blocks(plan), plan.without.analysis.network.name)
+def plan_document(plan: CheckpointPlan) -> Document:
+    """What recomputing comes to; its records are the blocks that could be recomputed."""
+    return Document(plan.without.analysis.network.name, (_plan(plan),), lambda: _plan_data(plan), lambda: _blocks(plan))
 
 
 def _blocks(plan: CheckpointPlan) -> Records:
@@ -288,10 +236,10 @@ def _blocks(plan: CheckpointPlan) -> Records:
     return [["block", "recomputed"], *([name, int(name in chosen)] for name in plan.candidates)]
 
 
-def plan_json(plan: CheckpointPlan) -> str:
-    """Everything, bytes and multiply-adds in full."""
+def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
+    """Bytes and multiply-adds in full."""
     analysis = plan.without.analysis
-    data = {
+    return {
         **_of(analysis),
         "optimizer": plan.without.optimizer,
         "budget_bytes": plan.budget,
@@ -306,10 +254,9 @@ def plan_json(plan: CheckpointPlan) -> str:
         "extra_macs_above_least": plan.above_least,
         "least_peak_bytes": None if plan.fits else plan.least,
     }
-    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def _plan(plan: CheckpointPlan) -> TableGrid:
+def _plan(plan: CheckpointPlan) -> Table:
     analysis, without = plan.without.analysis, plan.without
     unit = choose_unit([plan.peak, without.peak], BYTES, 2)
     macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
@@ -328,7 +275,7 @@ def _plan(plan: CheckpointPlan) -> TableGrid:
         notes = [f"No choice of blocks fits: the least that recomputing reaches is {plan.least:,} B."]
     title = f"{_title(without)} · to fit {plan.budget:,} B"
     headings = ("", "all saved", "some recomputed", "what it is")
-    return _grid(title, headings, [Section(rows, [])], notes)
+    return table_of_texts(title, headings, [(rows, None)], notes, _WORDS, _NAMES)
 
 
 def _runs(plan: CheckpointPlan) -> list[str]:

@@ -15,8 +15,9 @@ from archcalc.receptive.alignment import Misalignment, misalignments
 from archcalc.receptive.boxes import Box, Interval, RegionTracer
 from archcalc.receptive.fields import ReceptiveField, Span
 from archcalc.render.cells import Cells, table
-from archcalc.render.records import csv_text, workbook
 from archcalc.render.text import wrap
+from archcalc.render.writers.csv import csv_text
+from archcalc.render.writers.xlsx import workbook
 from archcalc.words import printable
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}

@@ -1,15 +1,9 @@
-"""A grid as aligned text that fits a width."""
+"""Texts on a terminal: how wide they are, cut, padded and wrapped."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
-
-from archcalc.render.grid import Column, TableGrid
-from archcalc.words import printable
-
-GAP = "  "
-SHORTEST_NAME = 21
+from collections.abc import Sequence
 
 
 def cells_wide(text: str) -> int:
@@ -45,77 +39,19 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def text_table(grid: TableGrid, width: int | None = None, bold: Callable[[str], str] = str) -> str:
-    """The table as text. ``width`` is the terminal's, None for as wide as it needs; ``bold`` styles what stands out."""
-    headings, shown = _columns_that_fit(grid, width)
-    columns = [grid.columns[at] for at in shown]
-    body = [
-        [[[printable(row[at]) for at in shown] for row in rows] for rows in (section.rows, section.totals)]
-        for section in grid.sections
-    ]
-    widths = _widths(columns, headings, [row for part in body for rows in part for row in rows])
-    if width is not None and columns and columns[0].key == "name":
-        room = width - sum(widths[1:]) - len(GAP) * (len(widths) - 1)
-        widths[0] = max(min(widths[0], room), min(widths[0], SHORTEST_NAME))
-    limit = sum(widths) + len(GAP) * (len(widths) - 1)
-    lines = [bold(line) for line in wrap(printable(grid.title), max(limit, 60))]
-    lines += [bold(line) for line in _heading_lines(headings, widths, columns)]
-    rule = "─" * limit
-    for rows, totals in body:
-        lines.append(rule)
-        lines += [_line(row, widths, columns) for row in rows]
-        for total in totals:
-            lines += [rule, bold(_line(total, widths, columns))]
-    hidden = [grid.headings[at] for at in range(len(grid.columns)) if at not in shown]
-    notes = [*grid.notes, *([f"Too narrow for: {', '.join(hidden)} (see --columns)."] if hidden else [])]
-    for note in notes:
-        lines += wrap(printable(note), max(min(limit, 120), 60))
-    return "\n".join(lines) + "\n"
-
-
-def _columns_that_fit(grid: TableGrid, width: int | None) -> tuple[list[str], list[int]]:
-    """Headings and indexes of the columns: short headings, then fewer columns, where room is short."""
-    everything = list(range(len(grid.columns)))
-    if width is None or _needed(grid, grid.headings, everything) <= width:
-        return grid.headings, everything
-    shown = everything
-    while _needed(grid, grid.short_headings, shown) > width:
-        least = max((grid.columns[at].rank for at in shown), default=0)
-        if least == 0:
-            break
-        shown = [at for at in shown if grid.columns[at].rank < least]
-    return [grid.short_headings[at] for at in shown], shown
-
-
-def _needed(grid: TableGrid, headings: Sequence[str], shown: Sequence[int]) -> int:
-    columns = [grid.columns[at] for at in shown]
-    rows = [[row[at] for at in shown] for section in grid.sections for row in (*section.rows, *section.totals)]
-    chosen = [headings[at] for at in shown]
-    widths = _widths(columns, chosen, rows)
-    if columns and columns[0].key == "name":
-        widths[0] = min(widths[0], SHORTEST_NAME)
-    return sum(widths) + len(GAP) * (len(widths) - 1)
-
-
-def _widths(columns: Sequence[Column], headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+def column_widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The width of each column: that of its longest cell, or of the longest word of its heading."""
     return [
         max(
-            max((cells_wide(word) for word in headings[at].split()), default=0),
+            max((cells_wide(word) for word in heading.split()), default=0),
             max((cells_wide(row[at]) for row in rows), default=0),
         )
-        for at in range(len(columns))
+        for at, heading in enumerate(headings)
     ]
 
 
-def _heading_lines(headings: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> list[str]:
+def heading_lines(headings: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
+    """Headings over columns of these widths, in as many lines as they take; a short one stands in the last."""
     wrapped = [wrap(text, width) for text, width in zip(headings, widths, strict=True)]
     height = max(map(len, wrapped), default=0)
-    wrapped = [[""] * (height - len(lines)) + lines for lines in wrapped]
-    return [_line([lines[at] for lines in wrapped], widths, columns) for at in range(height)]
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column]) -> str:
-    parts = [
-        pad(fit(cell, width), width, column.right) for cell, width, column in zip(cells, widths, columns, strict=True)
-    ]
-    return GAP.join(parts).rstrip()
+    return [[lines[at - height] if len(lines) >= height - at else "" for lines in wrapped] for at in range(height)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -56,14 +57,25 @@ def test_every_comparison_has_every_format(cli, arguments):
 def test_pieces(cli):
     """Deck 001: 25C² against 18C² at the same receptive field."""
     out = cli("compare", "conv 5x5 C->C", "conv 3x3 C->C, conv 3x3 C->C").out
-    assert "conv 5x5 C->C: 25C²\n" in out
-    assert "conv 3x3 C->C, conv 3x3 C->C: 18C²\n" in out
-    assert "ratio: 25/18\n" in out
+    lines = [re.split(r"  +", line.strip()) for line in out.splitlines()]
+    assert ["params", "conv 5x5 C->C", "25C²"] in lines
+    assert ["conv 3x3 C->C, conv 3x3 C->C", "18C²"] in lines
+    assert ["conv 5x5 C->C ÷ conv 3x3 C->C, conv 3x3 C->C", "25/18"] in lines
 
 
 def test_depthwise_separable(cli):
     out = cli("compare", "conv 3x3 C->C", "conv 3x3 C->C groups=C, conv 1x1 C->C").out
-    assert "ratio: 9·C/(C + 9)\n" in out
+    assert "  9·C/(C + 9)\n" in out
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_text_fits_the_terminal(cli, monkeypatch, width):
+    """Five networks, and one in eight ways of counting: what does not fit stands below, with the first column again."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    for arguments in (["alexnet", "vgg16", "resnet50", "googlenet", "mobilenet_v2"], ["resnet50", "--conventions"]):
+        out = cli("compare", *arguments).out
+        assert max(map(len, out.splitlines())) <= width
+        assert "4,089,184,256" in out if "vgg16" in arguments else "4,087,136,256" in out
 
 
 def test_conventions(cli):

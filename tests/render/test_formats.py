@@ -6,15 +6,22 @@ import csv
 import io
 import json
 import re
+import shutil
+import subprocess
 
 import pytest
 
 import archcalc
-from archcalc.render.formats import FORMATS, render
-from archcalc.render.grid import TableOptions, lay_out
-from archcalc.render.text import cells_wide, text_table
+from archcalc.errors import UserError
+from archcalc.render.table import LECTURE_TABLE, TableOptions, table_document
+from archcalc.render.text import cells_wide
+from archcalc.render.writers import formats, text, write_document
 
 HOSTILE = ["=1+1", "+x", "-x", "@SUM(A1)", "<script>alert(1)</script>", "a|b", r"\input{x}", "50%_$#&{}~^", "日本語"]
+
+
+def render(analysis, format, view=LECTURE_TABLE, **names):
+    return write_document(table_document(analysis, view, **names), format)
 
 
 @pytest.fixture(scope="module")
@@ -97,12 +104,12 @@ def test_json_is_the_contract(name):
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 @pytest.mark.parametrize("name", ["alexnet", "resnet50", "nasnet_a_large"])
 def test_text_fits_the_width(name, width):
-    text = text_table(lay_out(archcalc.load(name).analyze()), width)
-    assert max(map(cells_wide, text.splitlines())) <= width
+    shown = text.write(table_document(archcalc.load(name).analyze()), width)
+    assert max(map(cells_wide, shown.splitlines())) <= width
 
 
 def test_text_stays_aligned_with_wide_characters(hostile):
-    lines = text_table(lay_out(hostile, EVERY)).splitlines()
+    lines = render(hostile, "text", EVERY).splitlines()
     ends = {cells_wide(line) for line in lines if "×8×8" in line}
     assert len(ends) == 1
 
@@ -110,19 +117,52 @@ def test_text_stays_aligned_with_wide_characters(hostile):
 def test_shapes_in_either_order():
     analysis = archcalc.load("alexnet").analyze()
     first, last = TableOptions(columns=("name", "output")), TableOptions(columns=("name", "output"), channels_last=True)
-    assert lay_out(analysis, first).sections[0].rows[0] == ["conv1", "64×56×56"]
-    assert lay_out(analysis, last).sections[0].rows[0] == ["conv1", "56×56×64"]
+    for view, shape in ((first, "64×56×56"), (last, "56×56×64")):
+        rows, _ = table_document(analysis, view).tables[0].texts()[0]
+        assert rows[0] == ["conv1", shape]
 
 
 def test_operations_are_never_named_without_their_convention():
     for convention in ("lecture", "full", "fvcore", "torch"):
         for format in ("text", "markdown", "latex", "html", "csv"):
-            text = render(archcalc.load("alexnet").analyze(convention=convention), format)
-            assert convention in text
-            assert not re.search(r"(?<!lecture )(?<!full )(?<!fvcore )(?<!torch )\bflop \(", text)
+            shown = render(archcalc.load("alexnet").analyze(convention=convention), format)
+            assert convention in shown
+            assert not re.search(r"(?<!lecture )(?<!full )(?<!fvcore )(?<!torch )\bflop \(", shown)
 
 
 def test_a_notebook_shows_a_table():
     assert archcalc.load("lenet5").analyze()._repr_html_().startswith("<table")
     assert archcalc.load("lenet5")._repr_html_() == render(archcalc.load("lenet5").analyze(), "html")
-    assert set(FORMATS) == {"text", "markdown", "csv", "json", "latex", "html"}
+    assert set(formats()) == {"text", "markdown", "csv", "json", "latex", "html", "xlsx"}
+
+
+PREAMBLE = r"\documentclass{article}\usepackage{booktabs,longtable}\begin{document}Table~\ref{tab:it}."
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+@pytest.mark.parametrize("name", ["resnet152", "vgg16", "hostile"])
+def test_latex_compiles_and_fits_the_page(name, tmp_path):
+    """ResNet-152's 211 rows run over pages; no line stands out of the margin, and the label is found."""
+    if name == "hostile":  # in letters that pdfTeX's own fonts have
+        network = archcalc.loads("input: [3]\nlayers:\n  - {relu, name: 'a|b_%$#&~^\\input'}\n")
+    else:
+        network = archcalc.load(name)
+    body = render(network.analyze(), "latex", TableOptions(every_layer=True), caption="A & B", label="tab:it")
+    (tmp_path / "it.tex").write_text(f"{PREAMBLE}\n{body}\\end{{document}}\n", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "it.tex"]
+    for _ in range(3):  # longtable and references settle
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout.decode(errors="replace")[-2000:]
+    log = (tmp_path / "it.log").read_text(encoding="utf-8", errors="replace")
+    assert "in alignment" not in log
+    assert "undefined" not in log
+
+
+def test_only_what_does_not_fit_a_page_runs_over_several():
+    assert r"\begin{tabular}" in render(archcalc.load("alexnet").analyze(), "latex")
+    assert r"\begin{longtable}" in render(archcalc.load("resnet152").analyze(), "latex")
+
+
+def test_a_label_is_no_code(hostile):
+    with pytest.raises(UserError, match="a label has letters"):
+        render(hostile, "latex", label=r"}\input{x}")

@@ -8,7 +8,8 @@ import pytest
 
 import archcalc
 from archcalc.memory.checkpointing import choose
-from archcalc.render.memory import BARS, memory_text, plan_text
+from archcalc.render.memory import BARS, memory_document, plan_document
+from archcalc.render.writers import text
 
 FULL = BARS[-1]
 
@@ -22,7 +23,7 @@ def chart_of(text: str) -> list[str]:
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_a_column_is_as_high_as_its_highest_moment(name, mode):
     memory = archcalc.load(name).analyze(batch=4).memory(mode)
-    lines = chart_of(memory_text(memory))
+    lines = chart_of(text.write(memory_document(memory)))
     width = max(map(len, lines))
     assert width == min(72, len(memory.moments))
     heights = [sum(BARS.index(line[at]) for line in lines if at < len(line)) for at in range(width)]
@@ -35,7 +36,7 @@ def test_a_column_is_as_high_as_its_highest_moment(name, mode):
 
 def test_what_is_alive_sums_up():
     memory = archcalc.load("resnet50").analyze(batch=32).memory("training")
-    table = memory_text(memory).partition("alive at the peak")[2]
+    table = text.write(memory_document(memory)).partition("alive at the peak")[2]
     shown = [float(one.replace(",", "")) for one in re.findall(r"([\d,]+\.\d) +[\d.]+ %", table)]
     *parts, whole = shown
     assert len(parts) == 13  # the largest, and all others in one line
@@ -45,6 +46,6 @@ def test_what_is_alive_sums_up():
 
 def test_blocks_in_a_row_are_written_as_a_run():
     analysis = archcalc.load("densenet121").analyze(batch=32)
-    text = plan_text(choose(analysis, 2 * 2**30))
-    assert "features.denseblock1.denselayer1 …" in text
-    assert "features.denseblock1.denselayer3" not in text
+    shown = text.write(plan_document(choose(analysis, 2 * 2**30)))
+    assert "features.denseblock1.denselayer1 …" in shown
+    assert "features.denseblock1.denselayer3" not in shown

@@ -1,4 +1,4 @@
-"""A table as a grid of texts: laid out once, then written in any format."""
+"""The table of an analysis as a document."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.ops.vocabulary import shape_text
-from archcalc.quantities.quantity import refuse_uncounted
+from archcalc.quantities.contract import as_dict
+from archcalc.quantities.quantity import Quantity, refuse_uncounted
 from archcalc.quantities.table import COLUMNS, LECTURE
+from archcalc.render.document import Column, Document, Section, Table
 
 
 @dataclass(frozen=True)
@@ -25,79 +27,49 @@ class TableOptions:
     """Write shapes as H×W×C."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of texts."""
-
-    key: str
-    heading: str
-    short: str
-    right: bool = True
-    rank: int = 1
-
-
-@dataclass(frozen=True)
-class Section:
-    """Rows with their sum."""
-
-    rows: list[list[str]]
-    totals: list[list[str]]
-    """One row; none where no column has a sum."""
-
-
-@dataclass(frozen=True)
-class TableGrid:
-    """A table, laid out."""
-
-    title: str
-    columns: tuple[Column, ...]
-    headings: list[str]
-    short_headings: list[str]
-    sections: list[Section]
-    notes: list[str]
-
-
 LECTURE_TABLE = TableOptions()
 """The lecture's table."""
 
 
-def lay_out(analysis: Analysis, view: TableOptions = LECTURE_TABLE) -> TableGrid:
-    """The table of an analysis, as a view wants it."""
+def table_document(
+    analysis: Analysis, view: TableOptions = LECTURE_TABLE, caption: str = "", label: str = ""
+) -> Document:
+    """The table of an analysis, as a view wants it; its data is the whole analysis.
+
+    Raises `UserError` where the view asks for what the convention does not count.
+    """
     quantities = [COLUMNS[key] for key in view.columns]
-    chosen = parts_of(analysis, view)
-    shown = [row for rows, _ in chosen for row in rows]
-    units = [one.unit_for([one.of_row(row) for row in shown], analysis, view.exact) for one in quantities]
+    refuse_uncounted(quantities, analysis)
+    parts = parts_of(analysis, view)
+    shown = [row for rows, _ in parts for row in rows]
+    has_total = any(one.has_total for one in quantities)
+    table = Table(
+        caption or title_of(analysis),
+        tuple(_column(one, shown, analysis, view) for one in quantities),
+        tuple(Section(rows, whole if has_total else None, whole.name) for rows, whole in parts),
+        tuple(_notes(analysis, view)),
+    )
+    return Document(analysis.network.name, (table,), lambda: as_dict(analysis), label=label)
+
+
+def _column(one: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
+    unit = one.unit_for([one.of_row(row) for row in shown], analysis, view.exact)
     convention = analysis.convention.name
-
-    def line(row: TableRow, having: list[bool]) -> list[str]:
-        return [
-            one.text(one.of_row(row), analysis, unit, view.channels_last) if has else ""
-            for one, unit, has in zip(quantities, units, having, strict=True)
-        ]
-
-    totals = [one.has_total for one in quantities]
-    sections = []
-    for rows, whole in chosen:
-        total = line(whole, totals)
-        if not totals[0]:
-            total[0] = whole.name
-        sections.append(Section([line(row, [True] * len(quantities)) for row in rows], [total] if any(totals) else []))
-    return TableGrid(
-        title=title_of(analysis),
-        columns=tuple(Column(one.key, one.heading, one.short, one.right, one.rank) for one in quantities),
-        headings=[one.headed(convention, unit) for one, unit in zip(quantities, units, strict=True)],
-        short_headings=[one.shortly_headed(convention, unit) for one, unit in zip(quantities, units, strict=True)],
-        sections=sections,
-        notes=_notes(analysis, view),
+    return Column(
+        heading=one.headed(convention, unit),
+        text=lambda row: one.text(one.of_row(row), analysis, unit, view.channels_last),
+        keys=tuple(one.data_keys(analysis)),
+        values=lambda row: one.data(row, analysis),
+        short=one.shortly_headed(convention, unit),
+        right=one.right,
+        rank=one.rank,
+        is_name=one.key == "name",
+        has_total=one.has_total,
     )
 
 
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], TableRow]]:
-    """The rows of the network that does inference with their total, and what is counted apart.
-
-    Raises `UserError` where the view asks for what the convention does not count.
-    """
-    refuse_uncounted([COLUMNS[key] for key in view.columns], analysis)
+    """The rows of the network that does inference with their total, and what is counted apart."""
     parts = [(analysis.rows, "total"), *([(analysis.apart, "apart")] if analysis.apart else [])]
     return [
         (choose_rows(layers, fold=not view.every_layer, depth=view.depth), TableRow(label, list(layers), of_group=True))
