@@ -121,7 +121,7 @@ class _Parts(Mapping[str, Record]):
     """Layers and groups by name."""
 
     def __init__(self, analysis: Analysis) -> None:
-        self.rows = {row.name: row for row in (*analysis.rows, *analysis.apart)}
+        self.rows = {row.name: row for row in (*analysis.rows, *analysis.auxiliary)}
         self.groups = analysis.network.groups
 
     def __getitem__(self, name: str) -> Record:

@@ -77,7 +77,7 @@ def lay_out(analysis: Analysis, view: TableOptions = LECTURE) -> TableGrid:
 
 
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], Totals, str]]:
-    """The rows of the network that does inference with their sums, and what is counted apart.
+    """The rows of the network that does inference with their sums, and the auxiliary layers.
 
     Raises `UserError` where the view asks for what the convention does not count.
     """
@@ -85,8 +85,8 @@ def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow
         able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
         raise UserError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
     parts = [(analysis.rows, analysis.totals, "total")]
-    if analysis.apart:
-        parts.append((analysis.apart, analysis.totals_apart, "apart"))
+    if analysis.auxiliary:
+        parts.append((analysis.auxiliary, analysis.auxiliary_totals, "auxiliary"))
     return [
         (choose_rows(layers, fold=not view.every_layer, depth=view.depth), totals, label)
         for layers, totals, label in parts
@@ -180,15 +180,15 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
             f"Receptive fields are not aligned from {analysis.unaligned[0]} on"
             f" ({count} join{'s' if count > 1 else ''}): the paths that meet there have other centres or strides."
         )
-    if analysis.apart:
-        notes.append("Apart: side outputs and layers that exist only in training, not in the total.")
+    if analysis.auxiliary:
+        notes.append("Auxiliary: side outputs and layers that exist only in training, not in the total.")
     expected = analysis.expected_training_macs
     if expected is not None:
         notes.append(
             f"Stochastic depth: a forward pass in training computes {round(expected):,} of {analysis.totals.macs:,}"
             f" multiply-adds on average ({100 * expected / analysis.totals.macs:.1f} %)."
         )
-    shared = [row.layer for row in (*analysis.rows, *analysis.apart) if row.layer.shares]
+    shared = [row.layer for row in (*analysis.rows, *analysis.auxiliary) if row.layer.shares]
     if shared:
         names = ", ".join(f"{layer.name} = {layer.shares}" for layer in shared[:4])
         notes.append(f"Shared weights are counted once: {names}{', …' if len(shared) > 4 else ''}.")
