@@ -46,9 +46,9 @@ class Layer:
         """Names of the layers, or of the network's inputs, whose outputs it takes."""
         self.origin = origin
         self.side = side
-        """Whether it stands off the main path (an auxiliary classifier)."""
+        """True if it belongs to a side output, such as an auxiliary classifier."""
         self.train = train
-        """Whether it exists only in training."""
+        """True if it exists only in training."""
         self.shares: str | None = None
         """The layer whose weights it uses, if they are not its own."""
 
@@ -73,8 +73,8 @@ class Layer:
         return {f"{self.name}.{name}" if name else self.name: shape for name, shape in shapes.items()}
 
     @property
-    def apart(self) -> bool:
-        """Whether it is counted apart from the network that does inference."""
+    def auxiliary(self) -> bool:
+        """True for a side output, or a layer that exists only in training: outside the totals."""
         return self.side or self.train
 
     def __repr__(self) -> str:

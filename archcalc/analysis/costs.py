@@ -105,8 +105,8 @@ class Analysis:
     counting: Counting
     rows: tuple[LayerCosts, ...]
     """Layers of the network that does inference."""
-    apart: tuple[LayerCosts, ...]
-    """Layers that are counted apart: side outputs, and what exists only in training."""
+    auxiliary: tuple[LayerCosts, ...]
+    """Layers outside the totals: side outputs, and those that exist only in training."""
     fields: Fields
     """Receptive fields by layer."""
 
@@ -136,9 +136,9 @@ class Analysis:
         return Totals.of(self.rows)
 
     @cached_property
-    def totals_apart(self) -> Totals:
-        """The sums of the rows that are counted apart."""
-        return Totals.of(self.apart)
+    def auxiliary_totals(self) -> Totals:
+        """The sums of the auxiliary layers."""
+        return Totals.of(self.auxiliary)
 
     @cached_property
     def expected_training_macs(self) -> float | None:
@@ -149,7 +149,7 @@ class Analysis:
     def __getitem__(self, name: str) -> LayerCosts:
         """The costs of the layer of that name."""
         layer = self.network[name]
-        return next(row for row in (*self.rows, *self.apart) if row.layer is layer)
+        return next(row for row in (*self.rows, *self.auxiliary) if row.layer is layer)
 
     # Attached by `archcalc.methods`, for memory and rendering are above this package.
     memory: ClassVar[Callable[..., Any]]
@@ -172,7 +172,7 @@ def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
     fields = Fields(network)
     gradients: set[str] = set()  # layers whose outputs need a gradient: something at or before them is trained
     rows: list[LayerCosts] = []
-    apart: list[LayerCosts] = []
+    auxiliary: list[LayerCosts] = []
     for layer in network.layers:
         profile = _profile(layer.op, counting)
         enters = not gradients.isdisjoint(layer.inputs)
@@ -180,8 +180,8 @@ def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
             gradients.add(layer.name)
         # What `_make` does, without counting the fields of every row.
         row = tuple.__new__(LayerCosts, (layer, fields, *profile.costs(layer.shares is None, enters)))
-        (apart if layer.side or layer.train else rows).append(row)
-    return Analysis(network, counting, tuple(rows), tuple(apart), fields)
+        (auxiliary if layer.auxiliary else rows).append(row)
+    return Analysis(network, counting, tuple(rows), tuple(auxiliary), fields)
 
 
 @lru_cache(maxsize=8192)

@@ -58,7 +58,7 @@ class _Parts(Mapping[str, Record]):
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
-        self.rows = {row.name: row for row in (*analysis.rows, *analysis.apart)}
+        self.rows = {row.name: row for row in (*analysis.rows, *analysis.auxiliary)}
         self.groups = analysis.network.groups
 
     def __getitem__(self, name: str) -> Record:

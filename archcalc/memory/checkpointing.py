@@ -82,7 +82,7 @@ def blocks_of(network: Network) -> list[Segment]:
 
     A kind of block that is nothing but a row of other blocks (a stage) is taken apart.
     """
-    layers = [layer for layer in network.layers if not layer.apart]
+    layers = [layer for layer in network.layers if not layer.auxiliary]
     where = _ranges(network, [layer.name for layer in layers])
     stages = _stages(network, where)
     blocks: list[Segment] = []

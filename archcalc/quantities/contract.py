@@ -13,7 +13,7 @@ from archcalc.receptive.fields import ReceptiveField
 def as_dict(analysis: Analysis) -> dict[str, Any]:
     """An analysis as plain data. Shapes are per sample, counts and bytes for the batch.
 
-    `layers` and `totals` are the network that does inference; what is counted apart stands under `apart`. The backward
+    `layers` and `totals` are the network that does inference; auxiliary layers stand under `auxiliary`. The backward
     pass is there where the convention counts it.
     """
     network = analysis.network
@@ -30,10 +30,10 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs
-    if analysis.apart:
-        result["apart"] = {
-            "layers": _layers(analysis.apart, analysis),
-            "totals": _costs(analysis.totals_apart, analysis),
+    if analysis.auxiliary:
+        result["auxiliary"] = {
+            "layers": _layers(analysis.auxiliary, analysis),
+            "totals": _costs(analysis.auxiliary_totals, analysis),
         }
     return result
 

@@ -70,7 +70,7 @@ def _column(one: Quantity, shown: list[TableRow], analysis: Analysis, view: Tabl
 
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], TableRow]]:
     """The rows of the network that does inference with their total, and what is counted apart."""
-    parts = [(analysis.rows, "total"), *([(analysis.apart, "apart")] if analysis.apart else [])]
+    parts = [(analysis.rows, "total"), *([(analysis.auxiliary, "auxiliary")] if analysis.auxiliary else [])]
     return [
         (choose_rows(layers, fold=not view.every_layer, depth=view.depth), TableRow(label, list(layers), of_group=True))
         for layers, label in parts
@@ -106,15 +106,15 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
             f"Receptive fields are not aligned from {analysis.unaligned[0]} on"
             f" ({count} join{'s' if count > 1 else ''}): the paths that meet there have other centres or strides."
         )
-    if analysis.apart:
-        notes.append("Apart: side outputs and layers that exist only in training, not in the total.")
+    if analysis.auxiliary:
+        notes.append("Auxiliary: side outputs and layers that exist only in training, not in the total.")
     expected = analysis.expected_training_macs
     if expected is not None:
         notes.append(
             f"Stochastic depth: a forward pass in training computes {round(expected):,} of {analysis.totals.macs:,}"
             f" multiply-adds on average ({100 * expected / analysis.totals.macs:.1f} %)."
         )
-    shared = [row.layer for row in (*analysis.rows, *analysis.apart) if row.layer.shares]
+    shared = [row.layer for row in (*analysis.rows, *analysis.auxiliary) if row.layer.shares]
     if shared:
         names = ", ".join(f"{layer.name} = {layer.shares}" for layer in shared[:4])
         notes.append(f"Shared weights are counted once: {names}{', …' if len(shared) > 4 else ''}.")

@@ -30,7 +30,7 @@ def build_checkpointed(network: Network, blocks: Sequence[range]) -> nn.Module:
     It is `archcalc.build`, cut into pieces: its parameters are the same, under other names.
     """
     module = build_module(network)
-    order = [layer.name for layer in network.layers if not layer.apart]
+    order = [layer.name for layer in network.layers if not layer.auxiliary]
     part_of = {order[at]: number for number, block in enumerate(blocks) for at in block}
     parts: list[int | None] = []  # of each piece, the block that it is, if any
     numbers: dict[fx.Node, int] = {}

@@ -119,7 +119,10 @@ def check_tensors(subject: VerificationTarget) -> Check:
     """Every parameter and buffer, and their sums."""
     state = {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
     mine = {
-        name: shape for layer in subject.network.layers if not layer.apart for name, shape in layer.tensors().items()
+        name: shape
+        for layer in subject.network.layers
+        if not layer.auxiliary
+        for name, shape in layer.tensors().items()
     }
     differing = [
         f"{name}: archcalc {mine.get(name, 'has none')}, torch {state.get(name, 'has none')}"
@@ -209,7 +212,7 @@ def check_reference(subject: VerificationTarget) -> Check:
     exact = torch.float32 if subject.device.type == "mps" else torch.float64
     reference = reference_module(name).eval().to(subject.device, exact)
     mine = build_module(subject.network).eval().to(subject.device, exact)
-    apart = tuple(f"{layer.name}." for layer in subject.network.layers if layer.apart)
+    apart = tuple(f"{layer.name}." for layer in subject.network.layers if layer.auxiliary)
     weights = {key: tensor for key, tensor in reference.state_dict().items() if not key.startswith(apart or ("\0",))}
     state = mine.state_dict()
     differing = [

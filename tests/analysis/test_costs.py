@@ -16,7 +16,7 @@ NETWORKS = [pytest.param(path, variant, id=variant or path.stem) for path, varia
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_totals_are_the_sums_of_the_rows_in_every_view(path, variant):
-    analysis = SPECS[path].network(variant).analyze(convention="full")
+    analysis = archcalc.analyze(SPECS[path].network(variant), convention="full")
     for fold in (True, False):
         for depth in (None, 1, 2):
             rows = choose_rows(analysis.rows, fold=fold, depth=depth)
@@ -65,9 +65,9 @@ def test_a_shared_layer_is_counted_once_and_works_each_time():
 
 def test_what_exists_only_in_training_is_counted_apart():
     analysis = archcalc.load("googlenet").analyze()
-    assert {row.name.split(".")[0] for row in analysis.apart} == {"aux1", "aux2"}
-    assert analysis.totals_apart.params > 0
-    assert all(not row.layer.apart for row in analysis.rows)
+    assert {row.name.split(".")[0] for row in analysis.auxiliary} == {"aux1", "aux2"}
+    assert analysis.auxiliary_totals.params > 0
+    assert all(not row.layer.auxiliary for row in analysis.rows)
 
 
 def test_the_lookup_of_a_layer_names_the_nearest():

@@ -122,7 +122,7 @@ class Author(Drawing):
         """Layers before, and inputs, that give this shape."""
         network = self.network
         assert network is not None
-        sources = [layer.name for layer in network.layers if not layer.apart]
+        sources = [layer.name for layer in network.layers if not layer.auxiliary]
         return [name for name in (*network.inputs, *sources) if shape is None or network.shape_of(name) == shape]
 
     def join(self, shape: Shape) -> Any:
@@ -142,7 +142,7 @@ class Author(Drawing):
     def again(self, shape: Shape) -> Any:
         """An earlier step with the same weights."""
         assert self.network is not None
-        weighty = [layer.name for layer in self.network.layers if layer.op.weights() and not layer.apart]
+        weighty = [layer.name for layer in self.network.layers if layer.op.weights() and not layer.auxiliary]
         if not weighty:
             return None
         fitting = [name for name in weighty if self.network[name].op.x == shape]

@@ -133,7 +133,7 @@ def test_every_network(name):
     [(channels, *extents)] = network.inputs.values()
     for axis in (0, 1):
         long = field.size[axis] + 3 * field.stride[axis]
-        sided = any(layer.apart for layer in network)  # auxiliary classifiers ask for the size they are made for
+        sided = any(layer.auxiliary for layer in network)  # auxiliary classifiers ask for the size they are made for
         sizes = [extent if sided else min(extent, 160) for extent in extents]
         sizes[axis] = max(extents[axis], -(-long // 32) * 32 + extents[axis] % 32)
         large = archcalc.load(name, input=(channels, *sizes))

@@ -36,7 +36,8 @@ def subject(text: str = SMALL) -> VerificationTarget:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_a_right_network_passes(check):
-    assert check(subject()).passed in (True, None)
+    applies = check.__name__ != "check_reference"  # this spec names none
+    assert check(subject()).passed is (True if applies else None)
 
 
 def test_a_wrong_shape_is_named():

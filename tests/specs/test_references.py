@@ -131,7 +131,7 @@ def test_outputs_are_those_of_the_reference(name):
     shape = other_size(name) if canonical[1] > 224 else canonical
     network = archcalc.load(name, input=shape or canonical)
     module = archcalc.build(network).eval().double()
-    apart = tuple(f"{layer.name}." for layer in network.layers if layer.apart)
+    apart = tuple(f"{layer.name}." for layer in network.layers if layer.auxiliary)
     weights = {key: value for key, value in reference.state_dict().items() if not key.startswith(apart or ("\0",))}
     module.load_state_dict(weights, strict=True)
     x = torch.randn(2, *(shape or canonical), dtype=torch.float64)

@@ -96,9 +96,9 @@ class _DotWriter:
         self._fill(graph, self.picture.root, "")
         labelled: set[DrawingNode | str] = set()
         for edge in self.picture.edges:
-            settings = {"style": "dashed"} if edge.target.apart else {}
+            settings = {"style": "dashed"} if edge.target.auxiliary else {}
             label = words.carried(edge)
-            if label and edge.source not in labelled and not edge.target.apart:
+            if label and edge.source not in labelled and not edge.target.auxiliary:
                 labelled.add(edge.source)
                 settings["label"] = f"<{_text(' ' + label)}>"
             graph.edge(self.ids[edge.source], self.ids[edge.target], **settings)
@@ -132,7 +132,7 @@ class _DotWriter:
                 label=f"<{_text(label, 11, self.look.ink)}>",
                 labelloc="t",
                 labeljust="l",
-                style="rounded,dashed" if first.apart else "rounded",
+                style="rounded,dashed" if first.auxiliary else "rounded",
                 color=self.look.faint,
                 margin="7",
                 tooltip=_plain(cluster.path),
@@ -143,7 +143,7 @@ class _DotWriter:
         fill = self.paint.fill(node)
         colour = text_on(fill)
         settings = {"fillcolor": fill, "fontcolor": colour, "id": self.ids[node], "tooltip": _plain(node.name)}
-        if node.apart:
+        if node.auxiliary:
             settings["style"] = "filled,rounded,dashed"
         if any(row.name in self.outputs for row in node.layers):
             settings["penwidth"] = "2.2"

@@ -36,7 +36,7 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
 
     fill(picture.root, "", "  ")
     for edge in picture.edges:
-        arrow = "-.->" if edge.target.apart else "-->"
+        arrow = "-.->" if edge.target.auxiliary else "-->"
         label = words.carried(edge)
         lines.append(f"  {ids[edge.source]} {arrow}{f'|{label}|' if label else ''} {ids[edge.target]}")
     fills = dict.fromkeys(paint.fill(node) for node in picture.root.nodes())

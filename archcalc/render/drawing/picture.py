@@ -55,9 +55,9 @@ class DrawingNode:
         return self.layers[-1].output_shape
 
     @property
-    def apart(self) -> bool:
+    def auxiliary(self) -> bool:
         """Whether it stands off the network that does inference."""
-        return self.main.layer.apart
+        return self.main.layer.auxiliary
 
     def everything(self) -> Iterator[DrawingNode]:
         """It, and every node that it stands for."""
@@ -169,7 +169,7 @@ class _Maker:
         self.network = analysis.network
         self.depth = depth
         self.every_layer = every_layer
-        self.costs = {row.name: row for row in (*analysis.rows, *analysis.apart)}
+        self.costs = {row.name: row for row in (*analysis.rows, *analysis.auxiliary)}
         self.nodes: list[DrawingNode] = []
         self.node_of: dict[str, DrawingNode] = {}
         self.groups: dict[str, DrawingNode] = {}
@@ -231,7 +231,7 @@ class _Maker:
         if self.every_layer or len(row.layer.inputs) != 1 or self.uses[row.layer.inputs[0]] != 1:
             return None
         node = self.node_of.get(row.layer.inputs[0])
-        if node is None or node.group or node.apart != row.layer.apart:
+        if node is None or node.group or node.auxiliary != row.layer.auxiliary:
             return None
         scope = self._scope(row.name)
         if self._small(row):

@@ -83,7 +83,7 @@ class _Folder:
         return [
             (
                 node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",
-                node.apart,
+                node.auxiliary,
                 [_layer_form(row.layer.op) for row in node.layers],
                 node.output_shape[1:],
                 [

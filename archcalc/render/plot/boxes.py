@@ -22,7 +22,7 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
     chosen: dict[Any, str] = {}
     for layer in network.layers:
         view = tracer.viewer.views[layer.name]
-        if not layer.apart and len(tracer.axes(layer)) == len(tracer.viewer.extents) == len(view.spans):
+        if not layer.auxiliary and len(tracer.axes(layer)) == len(tracer.viewer.extents) == len(view.spans):
             chosen.setdefault(tracer.viewer.field(view).size, layer.name)
     names = list(chosen.values())
     count = min(len(names), MOST_BOXES)

@@ -38,7 +38,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         else analyze(network, replace(analysis.counting, convention=name))
         for name in CONVENTIONS
     }
-    counted = {name: {row.name: row for row in (*one.rows, *one.apart)} for name, one in others.items()}
+    counted = {name: {row.name: row for row in (*one.rows, *one.auxiliary)} for name, one in others.items()}
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = analysis.counting.itemsize
@@ -129,7 +129,7 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
         "rf": [number(size) for size in field.size],
         "rf_stride": [number(step) for step in field.stride],
         "rf_all": field.sees_all,
-        "apart": layer.apart,
+        "apart": layer.auxiliary,
         "place": sources.place(row),
     }
 

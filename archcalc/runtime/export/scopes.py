@@ -58,7 +58,7 @@ def scopes_of(network: Network) -> ModuleScope:
 class _Divider:
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.layers = [layer for layer in network.layers if not layer.apart]
+        self.layers = [layer for layer in network.layers if not layer.auxiliary]
         self.same: dict[str, str] = {}
         """A layer that exists only in training, to what it passes on."""
         for layer in network.layers:
