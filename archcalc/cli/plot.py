@@ -63,7 +63,7 @@ def command(
     metrics = tuple(metric.split(","))
     for key in metrics:
         if key not in METRICS:
-            raise SpecError(f"there is no metric {quote(key)}{did_you_mean(key, METRICS)}")
+            raise SpecError(f"unknown metric {quote(key)}{did_you_mean(key, METRICS)}")
     if against == "accuracy":
         figure = _accuracy(networks, overrides)
     elif networks:

@@ -68,7 +68,9 @@ def command(
         chosen = (*chosen, *(key for key in BACKWARD_COLUMNS if key not in chosen))
     for key in chosen:
         if key not in COLUMNS:
-            raise SpecError(f"there is no column {quote(key)}{did_you_mean(key, COLUMNS)}")
+            raise SpecError(
+                f"unknown column {quote(key)}{did_you_mean(key, COLUMNS) or '; list them with --columns help'}"
+            )
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
     if format_ == "xlsx":

@@ -1,4 +1,4 @@
-"""What a homework can ask: each question with the headings that students write over it, and its units."""
+"""The questions of a homework, each with the headings that students write for it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Any
 
-from archcalc.analysis import Analysis
 from archcalc.analysis.columns import COLUMNS
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
-from archcalc.homework.numbers import Unreadable
+from archcalc.homework.answers import Answer
+from archcalc.homework.kinds import CHANNELS, COUNT, EXTENT, FIELD, HEIGHT, MEMORY, SHAPE, WIDTH, AnswerKind
+from archcalc.homework.numbers import AnswerTolerance
 from archcalc.words import did_you_mean, quote
 
 MOST_CHARACTERS = 60
-"""What is longer is no heading."""
+"""The longest text that is read as a heading."""
 CLOSE = 0.83
-"""How alike a heading must be to one that is known: a slip of the pen, no other word."""
+"""How similar a heading must be to a known one to be taken for its misspelling."""
 
 
 @dataclass(frozen=True)
@@ -31,24 +32,28 @@ class Question:
     synonyms: tuple[str, ...]
     value: Callable[[TableRow], Any]
     """The answer: a number, a shape, a word, or None where the row has none."""
-    sort: str
-    """`count` or `bytes` of amounts; `shape`, `extent` or `size` of sizes; `field` of receptive fields."""
+    kind: AnswerKind
+    """How its answers are read, compared and shown."""
     quantity: str
     """What `archcalc explain` calls it."""
     usual: int = 1
-    """The lectures' unit: a nought is an answer in digits up to it."""
+    """The lecture's unit. A rounded 0 is an answer in units up to it."""
     parts: tuple[tuple[str, ...], ...] = ()
-    """Questions that may stand for it, in columns of their own."""
+    """Questions that together replace it, each in a column of its own."""
 
     @property
     def heading(self) -> str:
-        """What the table writes over it."""
+        """The heading of its column in `archcalc table`."""
         return COLUMNS[self.key].heading if self.key in COLUMNS else self.synonyms[0]
 
     @property
     def has_total(self) -> bool:
-        """Whether it has a sum over the rows."""
-        return self.sort in ("count", "bytes")
+        """True if its answers are summed over the rows."""
+        return self.kind.has_total
+
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance) -> bool | None:
+        """Return whether an answer is right; None if that is undecided."""
+        return self.kind.fits(answer, truth, tolerance, self.usual)
 
 
 def _of(key: str) -> Callable[[TableRow], Any]:
@@ -56,7 +61,7 @@ def _of(key: str) -> Callable[[TableRow], Any]:
 
 
 def _axis(at: int) -> Callable[[TableRow], Any]:
-    """One of the sizes of a map; None where there is no such axis."""
+    """Return one size of a feature map; None if it has no such axis."""
     return lambda row: row.output_shape[at] if len(row.output_shape) == 3 else None
 
 
@@ -72,7 +77,7 @@ _ALL = (
             "shape, out shape, activation shape, activation volume dimensions, feature map, output c h w"
         ),
         _of("output"),
-        "shape",
+        SHAPE,
         "output",
         parts=(("output_c", "output_hw"), ("output_c", "output_h", "output_w")),
     ),
@@ -80,7 +85,7 @@ _ALL = (
         "output_c",
         _words("output c, out c, c out, output channels, out channels, channels out, output depth"),
         _of("output_c"),
-        "size",
+        CHANNELS,
         "output",
     ),
     Question(
@@ -90,16 +95,16 @@ _ALL = (
             "size, output resolution"
         ),
         _of("output_hw"),
-        "extent",
+        EXTENT,
         "output",
     ),
-    Question("output_h", _words("output h, out h, h out, output height"), _axis(1), "size", "output"),
-    Question("output_w", _words("output w, out w, w out, output width"), _axis(2), "size", "output"),
+    Question("output_h", _words("output h, out h, h out, output height"), _axis(1), HEIGHT, "output"),
+    Question("output_w", _words("output w, out w, w out, output width"), _axis(2), WIDTH, "output"),
     Question(
         "memory",
         _words("memory, mem, output memory, activation memory, memory of output, memory usage, memory size"),
         _of("memory"),
-        "bytes",
+        MEMORY,
         "memory",
         1024,
     ),
@@ -111,7 +116,7 @@ _ALL = (
             "learnable parameters, learnable params, parameter count, params count, total params"
         ),
         _of("params"),
-        "count",
+        COUNT,
         "params",
         1000,
         parts=(("weights", "biases"),),
@@ -120,7 +125,7 @@ _ALL = (
         "weights",
         _words("weights, weight, number of weights, num weights, weight params, weight parameters"),
         _of("weights"),
-        "count",
+        COUNT,
         "params",
         1000,
     ),
@@ -128,16 +133,16 @@ _ALL = (
         "biases",
         _words("biases, bias, number of biases, num biases, bias params, bias parameters"),
         _of("biases"),
-        "count",
+        COUNT,
         "params",
         1000,
     ),
-    Question("buffers", _words("buffers, non trainable, non trainable params"), _of("buffers"), "count", "", 1000),
+    Question("buffers", _words("buffers, non trainable, non trainable params"), _of("buffers"), COUNT, "", 1000),
     Question(
         "macs",
         _words("macs, mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds"),
         _of("macs"),
-        "count",
+        COUNT,
         "macs",
         10**6,
     ),
@@ -148,15 +153,15 @@ _ALL = (
             "point operations, num flops"
         ),
         _of("flops"),
-        "count",
+        COUNT,
         "flops",
         10**6,
     ),
-    Question("rf", _words("receptive field, rf, receptive field size, rf size"), _of("rf"), "field", "receptive"),
+    Question("rf", _words("receptive field, rf, receptive field size, rf size"), _of("rf"), FIELD, "receptive"),
 )
 QUESTIONS = {question.key: question for question in _ALL}
 USUAL = _words("output, memory, params, flops")
-"""What is asked where nothing is said."""
+"""The questions that are asked by default."""
 
 NAME = _words("layer, name, layer name, layer type, layers, node, block, module")
 GIVEN = _words(
@@ -165,78 +170,41 @@ GIVEN = _words(
     "input width, channels in, filters, number of filters, kernel, kernel size, filter size, k, "
     "f, stride, s, pad, padding, p, op, operator, type, groups, dilation, activation, inputs, besides"
 )
-"""Headings of what a worksheet gives."""
-
-_PREFIXES = {"": 0, "k": 1, "thousand": 1, "m": 2, "million": 2, "mio": 2, "g": 3, "bn": 3, "billion": 3, "t": 4}
-_NOUNS = r"(?:(?:mult(?:iply)?[- ]?adds?|madds?|macs?|flops?|ops?|operations?|param(?:eter)?s?|weights?|bias(?:es)?))?"
-_COUNT = re.compile(rf"(?P<prefix>thousand|million|mio|billion|bn|[kmgt]?)\.?\s*{_NOUNS}", re.IGNORECASE)
-_BYTES = re.compile(r"(?P<prefix>[kmgt]?)(?P<binary>i?)(?:b|bytes?)?", re.IGNORECASE)
-_ELEMENTS = frozenset({"elements", "values", "numbers", "floats", "activations", "units", "neurons"})
-
-
-@dataclass(frozen=True)
-class UnitOf:
-    """A unit that a student wrote."""
-
-    symbol: str
-    size: int
-    power: int = 0
-    """How many thousands (or 1024s) it is."""
-
-
-NO_UNIT = UnitOf("", 1)
-
-
-def unit_of(question: Question, text: str, analysis: Analysis) -> UnitOf:
-    """The unit that a text is, for the answers to a question; `Unreadable` if it is none of its units.
-
-    The lectures' KB is 1024 bytes, however it is spelled. In every other convention KB is 1000 bytes and KiB 1024.
-    """
-    text = text.strip().rstrip(".")
-    if not text:
-        return NO_UNIT
-    if question.sort == "bytes":
-        if text.lower() in _ELEMENTS:
-            return UnitOf(text, analysis.counting.itemsize)
-        match = _BYTES.fullmatch(text)
-        if match:
-            power = _PREFIXES[match["prefix"].lower()]
-            binary = bool(match["binary"]) or analysis.convention.name == "lecture"
-            return UnitOf(text, (1024 if binary else 1000) ** power, power)
-    elif question.sort == "count":
-        match = _COUNT.fullmatch(text)
-        if match:
-            power = _PREFIXES[match["prefix"].lower()]
-            return UnitOf(text, 1000**power, power)
-    elif text.lower() in ("px", "pixel", "pixels"):
-        return NO_UNIT
-    raise Unreadable(f"{quote(text)} is no unit of {question.heading}")
+"""Headings of columns that a worksheet fills in."""
 
 
 def asked(text: str) -> tuple[Question, ...]:
-    """The questions in `output,params,…`; `SpecError` for an unknown one."""
+    """Return the questions of `--ask`; raises `SpecError` for an unknown one.
+
+    ask = KEY {"," KEY}
+    """
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            raise SpecError(f"{quote(key)} cannot be asked{did_you_mean(key, QUESTIONS)}")
+            raise SpecError(
+                f"unknown question {quote(key)}{did_you_mean(key, QUESTIONS) or '; --ask takes ' + ', '.join(QUESTIONS)}"
+            )
         if keys.count(key) > 1:
-            raise SpecError(f"{quote(key)} is asked twice")
+            raise SpecError(f"--ask has {quote(key)} twice")
     if not keys:
-        raise SpecError("nothing is asked")
+        raise SpecError("--ask is empty; name the questions, for example --ask output,params")
     return tuple(QUESTIONS[key] for key in keys)
 
 
 def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]:
-    """Points of a cell of each question: 1, or what `params=2,flops=0.5` says."""
+    """Return the points of a cell of each question, 1 by default; raises `SpecError` for anything else.
+
+    points = KEY "=" NUMBER {"," KEY "=" NUMBER}
+    """
     points = {question.key: Fraction(1) for question in questions}
     for part in text.split(","):
         key, equals, value = (one.strip() for one in part.partition("="))
         if not part.strip():
             continue
         if key not in points:
-            raise SpecError(f"{quote(key)} is not asked, and has no points{did_you_mean(key, points)}")
+            raise SpecError(f"--points has {quote(key)}, which is not asked{did_you_mean(key, points)}")
         if not equals or not re.fullmatch(r"\d{1,4}(\.\d{1,4})?", value, re.ASCII):
-            raise SpecError(f"points are NAME=NUMBER, not {quote(part)}")
+            raise SpecError(f"--points takes NAME=NUMBER, got {quote(part)}")
         points[key] = Fraction(value)
     return points
 
@@ -246,16 +214,16 @@ def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]
 
 @dataclass(frozen=True)
 class Heading:
-    """What a column of a student's sheet is."""
+    """The meaning of a column of a submission."""
 
     key: str
-    """A question's key, `name`, `given` for what a worksheet gives; empty for what is not known."""
+    """A question's key, `name`, or `given` for a column that a worksheet fills in; empty if it is unknown."""
     unit: str = ""
-    """The unit in the heading; read when it is known what is asked."""
+    """The unit in the heading, as written."""
 
 
 def read_heading(text: str, convention: str) -> Heading:
-    """What a heading says: `#params`, `Params (K)`, `memory_kb`, `output H/W`, `lecture flop (M)`."""
+    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture flop (M)`."""
     bare, unit = _bare(text, convention)
     for words, rest in ((bare, unit), *_with_unit(bare)):
         key = _KNOWN.get(words)
@@ -265,7 +233,7 @@ def read_heading(text: str, convention: str) -> Heading:
 
 
 def read_misspelt_heading(text: str, convention: str) -> Heading:
-    """The same, with a slip of the pen forgiven: `paramters`."""
+    """Read a heading that may be misspelt: `paramters`."""
     heading = read_heading(text, convention)
     if heading.key:
         return heading
@@ -280,7 +248,7 @@ def read_misspelt_heading(text: str, convention: str) -> Heading:
 
 
 def _bare(text: str, convention: str) -> tuple[str, str]:
-    """The words of a heading, and what stands in brackets after them."""
+    """Return the words of a heading, and the text in brackets after them."""
     unit = ""
     bare = text.strip().strip("*`_ ").lower()[:MOST_CHARACTERS]
     match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", bare)
@@ -292,7 +260,7 @@ def _bare(text: str, convention: str) -> tuple[str, str]:
 
 
 def _with_unit(bare: str) -> list[tuple[str, str]]:
-    """A heading whose last word is a unit: `memory kb`, `params in k`."""
+    """Split a heading whose last word is a unit: `memory kb`, `params in k`."""
     match = re.fullmatch(r"(.+?)(?: in)? (\w+)", bare)
     return [(match[1], match[2])] if match else []
 
