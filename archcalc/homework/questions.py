@@ -181,9 +181,8 @@ def asked(text: str) -> tuple[Question, ...]:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            raise SpecError(
-                f"unknown question {quote(key)}{did_you_mean(key, QUESTIONS) or '; --ask takes ' + ', '.join(QUESTIONS)}"
-            )
+            hint = did_you_mean(key, QUESTIONS) or f"; --ask takes {', '.join(QUESTIONS)}"
+            raise SpecError(f"unknown question {quote(key)}{hint}")
         if keys.count(key) > 1:
             raise SpecError(f"--ask has {quote(key)} twice")
     if not keys:
