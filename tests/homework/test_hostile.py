@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import sys
@@ -166,7 +167,7 @@ def test_a_broken_file_is_listed_and_the_others_are_graded(cli, tmp_path):
     files = sorted(tmp_path.iterdir())
     result = cli("check", "alexnet", *files, "--ask", "params", "--summary", tmp_path / "grades.csv")
     assert (result.code, "Traceback" in result.err) == (1, False)
-    rows = [line.split(",") for line in (tmp_path / "grades.csv").read_text().splitlines()[1:]]
+    rows = list(csv.reader((tmp_path / "grades.csv").read_text().splitlines()[1:]))
     found = {row[0].rpartition("/")[2]: (row[1], row[-1]) for row in rows}
     assert found["a.csv"] == found["z.csv"] == ("1", "")
     for name in ("index.xlsx", "nan.xlsx", "digits.xlsx", "points.xlsx"):

@@ -260,7 +260,7 @@ def test_columns_that_are_not_asked_doubled_or_unknown(grade):
     assert sheet.rows[0].cells[0].verdict is Verdict.UNREADABLE
     assert "Keep one of them" in sheet.rows[0].cells[0].feedback
     assert set(sheet.remarks) >= {
-        "the columns 'params' and '#params' are the same",
+        "the columns 'params' and '#params' answer the same question",
         "ignored the unknown column 'mood'",
         "ignored the column 'macs': it is not asked",
     }
