@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -62,25 +60,6 @@ def cli():
 
     With ``stdout``, a file that is open, the output goes there.
     """
-    import contextlib
-    import sys
-    from unittest.mock import patch
-
-    from archcalc.cli import main
-
-    def run(*arguments: str, stdout: io.TextIOWrapper | None = None) -> SimpleNamespace:
-        printed, err = io.BytesIO(), io.StringIO()
-        out = stdout or io.TextIOWrapper(printed, encoding="utf-8", write_through=True)
-        code: object = 0
-        with (
-            patch.object(sys, "argv", ["archcalc", *map(str, arguments)]),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-        return SimpleNamespace(code=code, out=printed.getvalue().decode(errors="replace"), err=err.getvalue())
+    from tests.command_line import run
 
     return run

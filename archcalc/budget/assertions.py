@@ -30,16 +30,16 @@ class Assertion:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an assertion."""
+    """The result of checking an assertion."""
 
     assertion: Assertion
     passed: bool
     actual: Mapping[str, Any]
-    """What it measures, as it is written there, to the value: plain numbers, lists, words."""
+    """Each measured part of it, as written, with its value."""
     margin: int | Fraction | float | None
-    """How much is left to the limit, below 0 where it is crossed; None where it is no limit between numbers."""
+    """The distance to the limit, negative beyond it; None if the assertion does not compare numbers by order."""
     limit: int | Fraction | float | None
-    """The limit that the margin is counted to."""
+    """The limit of the margin; None if there is none."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,24 @@ class Budget:
     """The assertions about one network, checked."""
 
     reference: str
-    """What the user called the network."""
+    """The network, as the user named it."""
     analysis: Analysis | None
     outcomes: tuple[Outcome, ...] = ()
     problem: str = ""
-    """Why nothing could be checked: a mistake in the spec or in an assertion."""
+    """Why nothing was checked: the error in the spec or in an assertion; empty if there is none."""
 
     @property
     def passed(self) -> bool:
-        """Whether every assertion holds."""
+        """True if every assertion holds."""
         return not self.problem and all(outcome.passed for outcome in self.outcomes)
 
 
 def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Assertion]:
-    """The assertions of a command line and of a file with one on each line, `#` before a remark.
+    """Read the assertions of a command line and of a file.
 
-    Raises `SpecError` with the place for what is no expression.
+        file = {[EXPRESSION] ["#" COMMENT] "\n"}
+
+    Raises `SpecError` with the place of an invalid expression.
     """
     documents = [Document("\n".join(text.replace("\n", " ") for text in texts), "assertion")] if texts else []
     if file is not None:
@@ -78,12 +80,12 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
             _parse(assertion)
             found.append(assertion)
             if len(found) > MOST_ASSERTIONS:
-                raise SpecError(f"there are more than {MOST_ASSERTIONS:,} assertions", assertion.place)
+                raise SpecError(f"more than {MOST_ASSERTIONS:,} assertions", assertion.place)
     return found
 
 
 def check_budget(reference: str, analysis: Analysis, assertions: Sequence[Assertion]) -> Budget:
-    """Check the assertions; `SpecError` with the place for one that cannot be decided."""
+    """Check the assertions; raises `SpecError` with the place of one that cannot be evaluated."""
     facts = Facts(analysis)
     return Budget(reference, analysis, tuple(_check(assertion, facts) for assertion in assertions))
 
@@ -91,7 +93,10 @@ def check_budget(reference: str, analysis: Analysis, assertions: Sequence[Assert
 def _check(assertion: Assertion, facts: Facts) -> Outcome:
     passed = _evaluate(assertion, assertion.text, 0, facts)
     if not isinstance(passed, bool):
-        raise SpecError(f"{quote(assertion.text)} is no assertion: compare it to something", assertion.place)
+        raise SpecError(
+            f"{quote(assertion.text)} is not an assertion; compare it with a value, for example params <= 5e6",
+            assertion.place,
+        )
     tree = ast.parse(assertion.text, mode="eval").body
     actual = {}
     for node in _measured(tree):
@@ -99,14 +104,14 @@ def _check(assertion: Assertion, facts: Facts) -> Outcome:
         value = _evaluate(assertion, text, offset, facts)
         if isinstance(value, Record):
             place = assertion.place.shifted(offset, len(text))
-            raise SpecError(f"{quote(text)} is no number: ask for something of it, such as {text}.params", place)
+            raise SpecError(f"{quote(text)} is not a number; name a quantity of it, for example {text}.params", place)
         actual[text] = list(value.known()) if isinstance(value, ShapeValue) else value
     margin, limit = _margin(assertion, tree, facts)
     return Outcome(assertion, passed, actual, margin, limit)
 
 
 def _measured(tree: ast.AST) -> list[ast.expr]:
-    """The sides of comparisons that are not plain numbers, else all of it."""
+    """Return the sides of comparisons that name a quantity; the whole expression if there is no comparison."""
     sides = [
         side
         for node in ast.walk(tree)
@@ -118,12 +123,12 @@ def _measured(tree: ast.AST) -> list[ast.expr]:
 
 
 def _names(node: ast.AST) -> bool:
-    """Whether it asks anything of the network."""
+    """True if it names a quantity of the network."""
     return any(isinstance(one, ast.Name) and one.id not in UNITS for one in ast.walk(node))
 
 
 def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any]:
-    """What is left to the nearest limit of an assertion that is one chain of `<`, `<=`, `>` and `>=`."""
+    """Return the distance to the nearest limit, and the limit, of one chain of `<`, `<=`, `>` and `>=`."""
     if not isinstance(tree, ast.Compare):
         return None, None
     nodes = [tree.left, *tree.comparators]
@@ -141,7 +146,7 @@ def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any
 
 
 def _source(assertion: Assertion, node: ast.expr) -> tuple[str, int]:
-    """A part of an assertion as it is written, and how far from its start."""
+    """Return a part of an assertion as written, and its offset."""
     text = ast.get_source_segment(assertion.text, node) or assertion.text
     return text, len(assertion.text.encode()[: node.col_offset].decode(errors="ignore"))
 

@@ -51,8 +51,8 @@ class Commands(Helped, click.Group):
             from archcalc.words import did_you_mean, printable
 
             word = printable(args[0]) if args else ""
-            hint = did_you_mean(word, self.list_commands(context))
-            raise click.UsageError(f"there is no command '{word}'{hint}", context) from error
+            hint = did_you_mean(word, self.list_commands(context)) or "; list them with: archcalc --help"
+            raise click.UsageError(f"unknown command '{word}'{hint}", context) from error
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command; an interrupt is told in one line."""

@@ -1,4 +1,4 @@
-"""In which format a result is written: one place decides, before anything is computed, for all commands."""
+"""Decide the format of a result, for all commands, before anything is computed."""
 
 from __future__ import annotations
 
@@ -41,11 +41,9 @@ BINARY = frozenset({"xlsx", "parquet", "png", "pdf", "onnx"})
 
 
 def format_of(file: str | None, chosen: str | None, formats: Sequence[str], option: str = "") -> str | None:
-    """The format to write: the ``chosen`` one, else what the file's suffix says; None where nothing says it.
+    """Return the ``chosen`` format, else that of the file's suffix; None if there is neither.
 
-    A name without a suffix, such as `-` or `/dev/stdout`, says nothing.
-
-    Raises `UserError` for a suffix that is none of the ``formats``, or is that of another format than the chosen one.
+    Raises `UserError` for a suffix of none of the ``formats``, or of another format than the chosen one.
     """
     suffix = Path(file or "").suffix.lower()
     named = [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
@@ -56,13 +54,13 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
     possible = [name for name in named if name in formats]
     if suffix and not possible:
         known = ", ".join(one for name in formats for one in SUFFIXES[name])
-        hint = f"; or use {option}" if option else ""
-        raise UserError(f"{quote(suffix)} is no format that can be written: {known}{hint}")
+        hint = f", or choose the format with {option}" if option else ""
+        raise UserError(f"cannot write {quote(suffix)}; use one of {known}{hint}")
     return possible[0] if possible else None
 
 
 def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callable[[F], F]:
-    """An option that takes a file to write, whose name has to say one of ``formats`` if it says any."""
+    """Add an option that takes a file to write. Its suffix, if it has one, must be that of one of ``formats``."""
 
     def checked(context: click.Context, parameter: click.Parameter, file: str | None) -> str | None:
         format_of(file, None, formats)
@@ -74,14 +72,14 @@ def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callabl
 def result_options(
     *formats: str, what: str = "Format", default_file: str = "", option: str = "--format", unsaid: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """`-o` and `--format`: where the result goes, and in which of ``formats``; the command is given both.
+    """Add `-o` and `--format`; the command receives `output` and `format_`.
 
     Args:
-        formats: what the command can write; the first is meant where nothing says it.
-        what: of what it is the format.
-        default_file: the file that is written where none is given; the result goes to the terminal without it.
-        option: what `--format` is called here.
-        unsaid: what to say where nothing says the format and there is no first to be meant.
+        formats: what the command can write; the first is the default.
+        what: the subject of the help of `--format`.
+        default_file: the file that is written by default; without it, the result goes to the terminal.
+        option: the name of `--format` in this command.
+        unsaid: the error if neither option says the format; without it, the first format is the default.
     """
     first = "" if unsaid else f", else {formats[0]}"
     where = f"Where to; - for the terminal. [{default_file}]" if default_file else "Write to a file, not the terminal."

@@ -1,4 +1,4 @@
-"""Options that the homework commands share: what is asked of which network, and what it is worth."""
+"""Options that the homework commands share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def key_options(function: Callable[..., None]) -> Callable[..., None]:
-    """What makes an answer key: the network, the way of counting, the questions and the rows."""
+    """Add the options of an answer key: network, counting, questions and rows."""
     for option in (
         click.option("--total", "with_total", is_flag=True, help="Ask for the sums of the columns too."),
         depth_option(JOIN),
@@ -42,7 +42,7 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def grading_options(function: F) -> F:
-    """How answers are graded."""
+    """Add the options of grading."""
     for option in (
         click.option(
             "--reveal/--no-reveal",
@@ -57,7 +57,7 @@ def grading_options(function: F) -> F:
 
 
 def gradescope_options(function: F) -> F:
-    """What Gradescope shows."""
+    """Add the options of what Gradescope shows."""
     for option in (
         click.option(
             "--visibility",
@@ -77,13 +77,13 @@ def gradescope_options(function: F) -> F:
 
 
 def gradescope_style(per: str, visibility: str, out_of: str | None) -> GradescopeOptions:
-    """What the options of `gradescope_options` mean."""
+    """Return the values of `gradescope_options` as an object."""
     from fractions import Fraction
 
     from archcalc.homework.gradescope import GradescopeOptions
 
     if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
-        raise UserError(f"--out-of takes points above 0, in hundredths at the finest, not {quote(out_of)}")
+        raise UserError(f"--out-of takes points above 0 with at most two decimals, got {quote(out_of)}")
     return GradescopeOptions(per == "cell", visibility, None if out_of is None else Fraction(out_of))
 
 
@@ -113,7 +113,7 @@ def open_key(
     with_total: bool,
     points: str = "",
 ) -> AnswerKey:
-    """The answer key that a command line means."""
+    """Return the answer key of a command line."""
     from archcalc.analysis import analyze
     from archcalc.homework.key import AnswerKey, key_of
     from archcalc.homework.questions import USUAL, asked, points_of

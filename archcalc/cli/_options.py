@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they mean."""
+"""Options that several commands share, and the objects that they are made into."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 JOIN = "Join what stands deeper than N names into its group."
-"""What `--depth` means in a table."""
+"""The help of `--depth` for tables."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Overrides:
 
         if is_piece(reference):
             if lets or self.settings or self.inputs:
-                raise SpecError("a piece has its numbers in its text: no --let, --set or --input")
+                raise SpecError("an inline spec has its numbers in its text; leave out --let, --set and --input")
             return InlineSpec(reference)
         parts = [let.partition("=") for let in lets]
         for name, equals, text in parts:
             if not equals or not name.strip() or not text.strip():
-                raise SpecError(f"--let takes NAME=EXPRESSION, not {quote(name + equals + text)}")
+                raise SpecError(f"--let takes NAME=EXPRESSION, got {quote(name + equals + text)}")
         left_open = {name.strip(): text.strip() for name, _, text in parts}
         spec, variant = find(reference)
         return SpecFamily(spec, variant, self._values(spec), self.input_shapes(), left_open)
@@ -69,7 +69,7 @@ class Overrides:
             if not 1 <= len(parts) <= 4 or not all(
                 part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
             ):
-                raise SpecError(f"an input shape is C,H,W with sizes above 0, not {quote(text)}")
+                raise SpecError(f"--input takes C,H,W with integers above 0, got {quote(text)}")
             shapes[name if equals else "input"] = tuple(map(int, parts))
         return shapes or None
 
@@ -116,8 +116,8 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
             "--convention",
             default="lecture",
             metavar="NAME",
-            help="Way of counting: lecture, full, or a tool's: fvcore, torch, torchinfo, ptflops, ptflops-aten, thop. "
-            "[lecture]",
+            help="Counting convention: lecture, full, or that of a tool: fvcore, torch, torchinfo, ptflops, "
+            "ptflops-aten, thop. [lecture]",
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
         batch_option,
@@ -132,29 +132,29 @@ def _with_options(function: F, *options: Callable[[F], F]) -> F:
 
 
 def batch_option(function: F) -> F:
-    """`--batch`: samples at once."""
+    """Add `--batch`."""
     return click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")(
         function
     )
 
 
 def quantities_option(function: F) -> F:
-    """`--of`: quantities of a network."""
+    """Add `--of`."""
     return click.option(
         "--of", "of", default="params,macs", metavar="A,B,…", help="Quantities; `--of help` lists them. [params,macs]"
     )(function)
 
 
 def device_option(function: F) -> F:
-    """`--device`: what PyTorch runs on."""
+    """Add `--device`."""
     return click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")(function)
 
 
 def depth_option(meaning: str) -> Callable[[F], F]:
-    """`--depth`: how deep in its names a network is shown; ``meaning`` says what becomes of the rest."""
+    """Add `--depth`, with ``meaning`` as its help."""
     return click.option("--depth", type=click.IntRange(min=1), metavar="N", help=meaning)
 
 
 def file_name(name: str) -> str:
-    """A network's name as the name of a file in this folder."""
+    """Return a network's name as a file name without folders."""
     return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"

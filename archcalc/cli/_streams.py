@@ -1,4 +1,4 @@
-"""Where the results and the remarks of a command go: the terminal, a pipe, a file."""
+"""Write results and status messages to the terminal, a pipe or a file."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from archcalc.cli._characters import spelled
 
 
 def prepare() -> None:
-    """Make standard output and errors fit to write to, whatever they were called with.
+    """Prepare standard output and standard error, however archcalc was started.
 
-    A closed stream (`>&-`) is one that cannot be written to: its number would go to the next file that is opened.
-    What is printed by others than `write` and `remark` is escaped where the stream's encoding lacks it.
+    A closed stream (`>&-`) is replaced, because the next file that is opened would get its number. Characters that the
+    encoding lacks are escaped in whatever `write` and `remark` do not print.
     """
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
@@ -30,7 +30,7 @@ def prepare() -> None:
 
 
 def write(result: str | bytes, output: str | None) -> None:
-    """Give the result to the terminal, or to a file, which appears whole or not at all."""
+    """Write the result to the terminal, or to a file, which appears whole or not at all."""
     if output is not None and output != "-":
         write_file(result, output)
         remark(f"wrote {output}")
@@ -42,7 +42,7 @@ def write(result: str | bytes, output: str | None) -> None:
             sys.stdout.buffer.write(result)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader has gone (`archcalc table vgg16 | head`): what is left is for nobody.
+        # The reader has closed the pipe (`archcalc table vgg16 | head`).
         drop_output()
     except OSError as error:
         raise OSError(error.errno, error.strerror, "standard output") from error
@@ -57,7 +57,7 @@ def write_file(result: str | bytes, output: str) -> None:
 
 
 def remark(text: str) -> None:
-    """Say something beside the result, which is no worse where it cannot be said."""
+    """Print a status message to standard error. Errors while printing are ignored."""
     try:
         sys.stderr.write(spelled(text, sys.stderr.encoding) + "\n")
         sys.stderr.flush()
@@ -67,7 +67,7 @@ def remark(text: str) -> None:
 
 @contextmanager
 def progress(length: int, label: str) -> Iterator[Any]:
-    """A progress bar, where somebody sees it: `bar.update(1)`, `bar.label`."""
+    """Show a progress bar on a terminal: `bar.update(1)`, `bar.label`."""
     with open(os.devnull, "w") as nowhere:
         stream = sys.stderr if sys.stderr.isatty() else nowhere
         with click.progressbar(length=length, label=label, file=stream) as bar:
@@ -75,7 +75,7 @@ def progress(length: int, label: str) -> Iterator[Any]:
 
 
 def drop_output() -> None:
-    """Let what standard output still holds go nowhere, so that nothing more is said of it when Python ends."""
+    """Discard the buffered output, so that Python reports no error about it when it ends."""
     _to_nowhere(sys.stdout)
 
 

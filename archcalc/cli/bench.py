@@ -109,7 +109,7 @@ def _calibration(device: str | None) -> str:
 def _batches(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
-        raise UserError(f"--batch is one or more whole numbers above 0, such as 1,8,64, not {quote(text)}")
+        raise UserError(f"--batch takes integers above 0, such as 1,8,64, got {quote(text)}")
     return [int(part) for part in parts]
 
 

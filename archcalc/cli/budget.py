@@ -50,7 +50,7 @@ def command(
     networks = [word for word in words if not _COMPARES.search(word)]
     assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
     if not networks:
-        raise SpecError("there is no network to check: archcalc budget NETWORK ASSERTION")
+        raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
 
     def check(reference: str) -> Budget:
         from archcalc.analysis import analyze

@@ -45,15 +45,15 @@ def command(
 
     if conventions:
         if len(networks) != 1:
-            raise SpecError("--conventions compares the ways of counting for one network")
+            raise SpecError("--conventions takes one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(overrides.open(networks[0]), counting)
         show(conventions_document(names, rows, networks[0]), format_, output)
         return
     if backward:
-        raise SpecError("--backward of a comparison needs --conventions")
+        raise SpecError("--backward needs --conventions")
     if len(networks) < 2:
-        raise SpecError("a comparison needs two networks or more, or --conventions")
+        raise SpecError("expected two networks or more, or one with --conventions")
     pieces = [is_piece(one) for one in networks]
     if all(pieces):
         quantities = ("params", "macs", "rf")
@@ -61,6 +61,6 @@ def command(
         show(pieces_document(found, counting.convention), format_, output)
         return
     if any(pieces):
-        raise SpecError("a piece has no sizes of its own, and cannot be compared to a network")
+        raise SpecError("cannot compare an inline spec with a network, because its sizes are open")
     analyses = [analyze(overrides.open(one), counting) for one in networks]
     show(comparison_document(compare(analyses), analyses), format_, output)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 @counting_options
 @depth_option("Draw what stands deeper than N names as one box.")
 @click.option("--all", "every_layer", is_flag=True, help="Give activations, normalization and dropout their own boxes.")
-@click.option("--fold/--no-fold", "folded", default=None, help="Draw equal blocks once, with × N. [if long]")
+@click.option(
+    "--fold/--no-fold", "folded", default=None, help="Collapse runs of identical blocks into one, marked × N. [if long]"
+)
 @click.option(
     "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Which way the data flows. [TB]"
 )

@@ -110,18 +110,17 @@ def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, outp
 
 
 def parse_bytes(text: str) -> int:
-    """A number of bytes with its unit: `24GB` is 24 · 1000³, `24GiB` is 24 · 1024³. A part of a byte is dropped.
+    """Read a number of bytes, rounded down; raises `UserError` for anything else.
 
-    Raises `UserError` for anything else.
+    size = NUMBER [" "] ("B" | "kB" | "MB" | "GB" | "TB" | "KiB" | "MiB" | "GiB" | "TiB")
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]{1,3})", text.strip())
     if match is None:
-        raise UserError(f"a size is a number and a unit, such as 24GB or 512MiB, not {quote(text)}")
+        raise UserError(f"expected a size such as 24GB or 512MiB, got {quote(text)}")
     number, unit = match.groups()
     if unit not in UNITS:
-        hint = did_you_mean(unit, UNITS)
-        raise UserError(f"there is no unit {quote(unit)}{hint}: {', '.join(UNITS)} (kB is 1000 B, KiB 1024 B)")
+        raise UserError(f"unknown unit {quote(unit)}{did_you_mean(unit, UNITS)} (kB is 1000 B, KiB is 1024 B)")
     size = int(Fraction(number) * UNITS[unit])
     if not size:
-        raise UserError(f"a size is above 0, not {quote(text)}")
+        raise UserError(f"expected a size above 0, got {quote(text)}")
     return size

@@ -57,8 +57,8 @@ def command(
 
 
 def _unit(text: str) -> tuple[int, ...]:
-    """`Y,X`: a position for each spatial axis."""
+    """Read a position: INTEGER {"," INTEGER}, one for each spatial dimension."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
-        raise SpecError(f"a unit is Y,X, whole numbers from 0, not {quote(text)}")
+        raise SpecError(f"--unit takes Y,X, integers from 0, got {quote(text)}")
     return tuple(map(int, parts))

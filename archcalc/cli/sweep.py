@@ -92,9 +92,9 @@ def command(
     known = [*(axis.name for axis in axes), *plan.quantities]
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):
         if name.removeprefix("-") not in known:
-            raise SpecError(f"there is no column {quote(name)}{did_you_mean(name, known)}")
+            raise SpecError(f"unknown column {quote(name)}{did_you_mean(name, known)}")
     if per and not best:
-        raise SpecError("--per goes with --best")
+        raise SpecError("--per needs --best")
     selections: list[Any] = []
     if pareto:
         selections.append(Front(_names(pareto)))

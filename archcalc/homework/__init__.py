@@ -1,1 +1,1 @@
-"""Worksheets for a class, and grading that says what went wrong."""
+"""Worksheets for a class, and grading with diagnosis of mistakes."""

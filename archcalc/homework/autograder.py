@@ -1,7 +1,7 @@
-"""A folder that Gradescope takes as an autograder: zip what is in it.
+"""A folder with an autograder for Gradescope: zip its content and upload it.
 
-It holds this very archcalc as a wheel, so what grades is what made the worksheet; the spec, if it is no bundled one;
-the key, for the teaching assistants' eyes; and the two scripts that Gradescope runs.
+It holds the running version of archcalc as a wheel, so the same version makes the worksheet and grades it; the spec, if
+it is not bundled; the answer key, for teaching assistants; and the two scripts that Gradescope runs.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from importlib import metadata
 from pathlib import Path
 
 from archcalc._version import __version__
+from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError, UserError
 from archcalc.files import whole_folder
-from archcalc.homework.answers import show
 from archcalc.homework.key import AnswerKey
+from archcalc.homework.questions import Question
 from archcalc.language.library import SUFFIXES, bundled_folder, find
 from archcalc.language.source import Scalar, parse, read_document
 from archcalc.render.writers.csv import csv_cell
@@ -70,7 +71,7 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
     Raises `UserError` for a folder with something in it.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"{quote(str(folder))} exists: an autograder needs a new or an empty folder")
+        raise UserError(f"{quote(str(folder))} is not an empty folder; name a new or an empty one")
     with whole_folder(folder) as temporary:
         network = _copy_spec(reference, temporary)
         script = RUN.format(network=shlex.quote(network), options=shlex.join(options))
@@ -88,14 +89,15 @@ def key_csv(key: AnswerKey) -> str:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["layer", *(question.key for question in key.questions)])
     for row in key.rows:
-        answers = [(question, key.answer(row, question)) for question in key.questions]
-        texts = ["" if answer is None else _plain(show(question, answer, key.analysis)) for question, answer in answers]
+        texts = [_answer(key, row, question) for question in key.questions]
         writer.writerow([csv_cell(row.name), *map(csv_cell, texts)])
     return stream.getvalue()
 
 
-def _plain(shown: str) -> str:
-    """An answer without what stands in brackets for the reader: `72,855,552 (72.9 M)`; no thousands marks."""
+def _answer(key: AnswerKey, row: TableRow, question: Question) -> str:
+    """The right answer without thousands marks and without its rounding in brackets; empty if nothing is asked."""
+    answer = key.answer(row, question)
+    shown = "" if answer is None else question.kind.show(answer, key.analysis)
     return re.sub(r" \([\d.,]+ \w+\)$", "", shown).replace(",", "")
 
 
@@ -142,7 +144,7 @@ def _write_wheel(folder: Path) -> None:
     except metadata.PackageNotFoundError:
         about = None
     if about is None:
-        raise SpecError("archcalc is not installed as a package here: pip install it to make an autograder")
+        raise SpecError("archcalc is not installed as a package; to make an autograder, install it with pip")
     version = __version__
     inside = f"archcalc-{version}.dist-info"
     package = Path(__file__).resolve().parents[1]

@@ -1,4 +1,4 @@
-"""The cells of a submission, and how many of them are read."""
+"""The cells of a submission, and the limits on their number and length."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MOST_CHARACTERS = 1_000
 
 
 class UnreadableSubmission(UserError):
-    """A submission that is no table; the message says why."""
+    """A submission that cannot be read as a table; the message says why."""
 
 
 class Cell(NamedTuple):
-    """What stands in a cell."""
+    """The content of a cell."""
 
     text: str
     is_number: bool = False
-    """Whether the file itself says that it is a number: its point is a decimal point."""
+    """True if the file stores it as a number; its point is then a decimal point."""
 
 
 EMPTY = Cell("")
@@ -29,7 +29,7 @@ CellGrid = list[list[Cell]]
 
 
 def bounded(rows: Iterable[Sequence[Cell]]) -> CellGrid:
-    """The rows, none of them larger than it may be; trailing empty cells are dropped, empty rows left out."""
+    """Return the rows without empty rows and trailing empty cells; raises `UnreadableSubmission` above a limit."""
     grid: CellGrid = []
     for row in rows:
         cells = list(row[: MOST_COLUMNS + 1])
@@ -38,9 +38,9 @@ def bounded(rows: Iterable[Sequence[Cell]]) -> CellGrid:
         if not cells:
             continue
         if len(cells) > MOST_COLUMNS:
-            raise UnreadableSubmission(f"it has more than {MOST_COLUMNS} columns")
+            raise UnreadableSubmission(f"the table has more than {MOST_COLUMNS} columns")
         if len(grid) == MOST_ROWS:
-            raise UnreadableSubmission(f"it has more than {MOST_ROWS:,} rows")
+            raise UnreadableSubmission(f"the table has more than {MOST_ROWS:,} rows")
         grid.append([_short(cell) for cell in cells])
     return grid
 

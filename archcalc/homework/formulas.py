@@ -36,40 +36,45 @@ _TIMES = ("*", "·", "×")
 
 @dataclass(frozen=True)
 class Formula:
-    """A formula that was written."""
+    """A formula that a student wrote."""
 
     polynomial: Polynomial
     guards: tuple[Guard, ...] = ()
-    """What holds of the symbols: that 4 divides C, where a layer has C/4 channels."""
+    """Conditions on the symbols: 4 divides C, if a layer has C/4 channels."""
     numbers: frozenset[int] = frozenset()
-    """The whole numbers in its text."""
+    """The integers in its text."""
 
     def times(self, number: Exact) -> Formula:
-        """The formula times a number."""
+        """Return the formula times a number."""
         return replace(self, polynomial=self.polynomial.times(number))
 
     def equals(self, other: Polynomial) -> bool | None:
-        """Whether it is equal to another wherever the guards hold; None where that is not decided."""
+        """Return whether it equals another wherever the guards hold; None if undecided."""
         return equal(self.polynomial, other, self.guards, self.numbers)
 
 
 def read_formula(text: str, symbols: Mapping[str, Symbol], guards: tuple[Guard, ...] = ()) -> Formula:
-    """The formula that a text is; `Unreadable` says what cannot be read.
+    """Read a formula; raises `Unreadable`, which says what cannot be read.
 
-    A run of letters is split into the symbols: `HWC` is `H·W·C`, the longest name first.
+        sum     = [SIGN] product {("+" | "-") product}
+        product = power {["*" | "·" | "×" | "/"] power}
+        power   = atom ["^" INTEGER | "**" INTEGER | SUPERSCRIPTS]
+        atom    = NUMBER | SYMBOL | "(" sum ")"
+
+    A run of letters is split into symbols, the longest first: `HWC` is `H·W·C`.
     """
     if len(text) > MOST_CHARACTERS:
-        raise Unreadable(f"{quote(text)} is too long for a formula")
+        raise Unreadable(f"{quote(text)} is too long: a formula has at most {MOST_CHARACTERS} characters")
     reader = _Reader(text, symbols)
     numbers = frozenset(int(token) for token in reader.tokens if token.isdigit())
     polynomial = reader.sum()
     if reader.tokens:
-        raise Unreadable(f"{quote(text)}: '{reader.tokens[0]}' is not expected there")
+        raise Unreadable(f"{quote(text)}: '{reader.tokens[0]}' is unexpected there")
     return Formula(polynomial, guards, numbers)
 
 
 class _Reader:
-    """Reads by recursive descent, every result bounded."""
+    """A recursive-descent parser whose results are bounded in size."""
 
     def __init__(self, text: str, symbols: Mapping[str, Symbol]) -> None:
         self.text = text
@@ -80,7 +85,7 @@ class _Reader:
         while at < len(text):
             match = _TOKEN.match(text, at)
             if match is None:
-                raise Unreadable(f"{quote(text)}: '{text[at]}' has no meaning in a formula")
+                raise Unreadable(f"{quote(text)}: unexpected '{text[at]}' in a formula")
             at = match.end()
             if match["name"]:
                 self.tokens += self.split(match["name"])
@@ -89,7 +94,7 @@ class _Reader:
             else:
                 self.tokens.append((match["number"] or match["sign"]).replace("−", "-").replace("**", "^"))
         if not self.tokens:
-            raise Unreadable("a formula is missing")
+            raise Unreadable("the formula is empty")
 
     def split(self, word: str) -> list[str]:
         """The symbols in a run of letters."""
@@ -100,7 +105,9 @@ class _Reader:
         while rest:
             name = next((one for one in known if rest.startswith(one)), None)
             if name is None:
-                raise Unreadable(f"{quote(self.text)}: there is no {quote(rest)} here; known are {', '.join(known)}")
+                raise Unreadable(
+                    f"{quote(self.text)}: unknown symbol {quote(rest)}; the symbols are {', '.join(known)}"
+                )
             parts.append(name)
             rest = rest[len(name) :]
         return parts
@@ -120,7 +127,7 @@ class _Reader:
             or any(_bits(factor) > MOST_BITS for factor in formula.terms.values())
             or any(sum(abs(power) for _, power in monomial) > MOST_DEGREE for monomial in formula.terms)
         ):
-            raise Unreadable(f"{quote(self.text)} is too large when written out")
+            raise Unreadable(f"{quote(self.text)} has too many terms when expanded")
         return formula
 
     def sum(self) -> Polynomial:
@@ -150,7 +157,7 @@ class _Reader:
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         if len(left.terms) * len(right.terms) > MOST_TERMS:
-            raise Unreadable(f"{quote(self.text)} is too large when written out")
+            raise Unreadable(f"{quote(self.text)} has too many terms when expanded")
         return self.bounded(left * right)
 
     def power(self) -> Polynomial:
@@ -160,7 +167,7 @@ class _Reader:
         self.take()
         exponent = self.take()
         if not exponent.isdigit() or len(exponent) > 3 or int(exponent) > MOST_POWER:
-            raise Unreadable(f"{quote(self.text)}: a power is a whole number up to {MOST_POWER}")
+            raise Unreadable(f"{quote(self.text)}: a power is an integer up to {MOST_POWER}")
         result = ONE
         for _ in range(int(exponent)):
             result = self.times(result, base)
@@ -184,7 +191,7 @@ class _Reader:
             inside = self.sum()
             self.take(")")
             return inside
-        raise Unreadable(f"{quote(self.text)}: {quote(token)} is not expected there")
+        raise Unreadable(f"{quote(self.text)}: {quote(token)} is unexpected there")
 
     def rounded(self, bracket: str, end: str) -> Polynomial:
         inside = self.sum()

@@ -1,4 +1,4 @@
-"""What a graded sheet is: rows of cells, each with its verdict, its points and what a student should know of it."""
+"""A graded submission: rows of cells, each with its verdict, points and feedback."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 
 
 class Verdict(str, Enum):
-    """What was found of one cell."""
+    """The result of grading one cell."""
 
     RIGHT = "right"
-    CARRIED = "carried"
-    """Right for the student's own earlier numbers, which are wrong: it has its points."""
+    CARRIED_FORWARD = "carried forward"
+    """Right for the student's own earlier numbers, which are wrong. The cell has its points."""
     WRONG = "wrong"
     MISSING = "missing"
-    """Left empty, or its row or column is not in the sheet."""
+    """The cell is empty, or its row or column is not in the submission."""
     UNDECIDED = "undecided"
-    """A formula that is neither proved to be right nor shown to be wrong: a person has to decide."""
+    """A formula that is neither verified nor refuted. A person has to decide."""
     UNREADABLE = "unreadable"
-    """Something stands there that cannot be read as an answer."""
+    """The cell holds something that cannot be read as an answer."""
 
     @property
     def has_points(self) -> bool:
-        """Whether the cell is worth its points."""
-        return self in (Verdict.RIGHT, Verdict.CARRIED)
+        """True if the cell earns its points."""
+        return self in (Verdict.RIGHT, Verdict.CARRIED_FORWARD)
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A usual mistake that gives just the number that was written."""
+    """A common mistake that gives the number that was written."""
 
     mistake: str
     """Its short name, the same in every sheet: `bias forgotten`."""
@@ -41,27 +41,27 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class GradedCell:
-    """One answer. Texts are as the student wrote them: who shows them escapes them."""
+    """One answer. Strings are exactly as the student wrote them; renderers must escape them."""
 
     column: str
     """Key of the question: `output`, `memory`, `params`, …"""
     verdict: Verdict
-    most: Fraction
-    """Points that it can have."""
+    max_points: Fraction
+    """Points that the cell can earn."""
     written: str
-    """What stands in the sheet, shortened if it is long; empty where nothing does."""
+    """The text of the cell, shortened if it is long; empty if there is none."""
     expected: str | None
-    """The right answer with its unit; None where it is not revealed, and always where the student gave none."""
+    """The right answer with its unit; None if it is not revealed, and always None if the student gave no answer."""
     feedback: str = ""
     """One or two sentences for the student; empty for a right cell."""
     derivation: tuple[str, ...] = ()
-    """Of a wrong cell, the lines of `archcalc explain`; without the numbers where they may give something away."""
+    """For a wrong cell, the lines of `archcalc explain`, without numbers if they could reveal other answers."""
     diagnosis: Diagnosis | None = None
 
     @property
     def points(self) -> Fraction:
-        """Points that it has."""
-        return self.most if self.verdict.has_points else Fraction(0)
+        """Points that the cell earns."""
+        return self.max_points if self.verdict.has_points else Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -74,26 +74,26 @@ class GradedRow:
 
     @property
     def points(self) -> Fraction:
-        """Points that its cells have."""
+        """Points that the row earns."""
         return sum((cell.points for cell in self.cells), Fraction(0))
 
     @property
-    def most(self) -> Fraction:
-        """Points that its cells can have: the same in every sheet of one homework."""
-        return sum((cell.most for cell in self.cells), Fraction(0))
+    def max_points(self) -> Fraction:
+        """Points that the row can earn: the same in every submission of a homework."""
+        return sum((cell.max_points for cell in self.cells), Fraction(0))
 
 
 @dataclass(frozen=True)
 class GradedSheet:
-    """One submission. A file that cannot be read has a problem, and every cell of it is missing."""
+    """One graded submission. A file that cannot be read has a problem, and all its cells are missing."""
 
     source: str
-    """The file's name, as it was given."""
+    """The file's name, as on the command line."""
     network: str
     convention: str
     rows: tuple[GradedRow, ...]
     remarks: tuple[str, ...] = ()
-    """What else was noticed: columns and rows that are not asked, rows matched by their place."""
+    """Other observations: columns and rows that are not asked, rows matched by position."""
     problem: str | None = None
 
     @property
@@ -103,39 +103,39 @@ class GradedSheet:
 
     @property
     def points(self) -> Fraction:
-        """Points that the sheet has."""
+        """Points that the submission earns."""
         return sum((row.points for row in self.rows), Fraction(0))
 
     @property
-    def most(self) -> Fraction:
-        """Points that it can have."""
-        return sum((row.most for row in self.rows), Fraction(0))
+    def max_points(self) -> Fraction:
+        """Points that the submission can earn."""
+        return sum((row.max_points for row in self.rows), Fraction(0))
 
     @property
     def verdicts(self) -> Counter[Verdict]:
-        """How many cells have each verdict."""
+        """The number of cells with each verdict."""
         return Counter(cell.verdict for cell in self.cells)
 
     @property
     def is_right(self) -> bool:
-        """Whether every cell is right, in itself."""
+        """True if every cell is right in itself, not carried forward."""
         return self.problem is None and all(cell.verdict is Verdict.RIGHT for cell in self.cells)
 
     def to_dict(self) -> dict[str, Any]:
-        """The sheet as plain data; points are numbers that JSON has."""
+        """Return the submission as plain data for JSON."""
         return {
             "source": self.source,
             "network": self.network,
             "convention": self.convention,
             "points": number(self.points),
-            "most": number(self.most),
+            "max_points": number(self.max_points),
             "problem": self.problem,
             "remarks": list(self.remarks),
             "rows": [
                 {
                     "name": row.name,
                     "points": number(row.points),
-                    "most": number(row.most),
+                    "max_points": number(row.max_points),
                     "cells": [_cell(cell) for cell in row.cells],
                 }
                 for row in self.rows
@@ -144,7 +144,7 @@ class GradedSheet:
 
 
 def number(points: Fraction) -> int | float:
-    """Points as a number that JSON has: whole, or rounded to four decimals."""
+    """Return points as an integer if they are one, else rounded to four decimals."""
     return points.numerator if points.denominator == 1 else round(float(points), 4)
 
 
@@ -153,7 +153,7 @@ def _cell(cell: GradedCell) -> dict[str, Any]:
         "column": cell.column,
         "verdict": cell.verdict.value,
         "points": number(cell.points),
-        "most": number(cell.most),
+        "max_points": number(cell.max_points),
         "written": cell.written,
         "expected": cell.expected,
         "feedback": cell.feedback,

@@ -47,7 +47,7 @@ def points_text(points: Fraction) -> str:
 
 
 def _head(sheet: GradedSheet) -> str:
-    points = f"{points_text(sheet.points)} of {points_text(sheet.most)} points"
+    points = f"{points_text(sheet.points)} of {points_text(sheet.max_points)} points"
     return f"{sheet.source} · {sheet.network} · {sheet.convention} · {points}"
 
 
@@ -59,7 +59,7 @@ def counts_text(verdicts: Counter[Verdict]) -> str:
 def _findings(sheet: GradedSheet) -> list[tuple[str, GradedCell]]:
     """The cells of which something is to be said one by one."""
     absent = {row.name for row in _absent(sheet)}
-    quiet = (Verdict.RIGHT, Verdict.CARRIED)
+    quiet = (Verdict.RIGHT, Verdict.CARRIED_FORWARD)
     return [
         (row.name, cell)
         for row in sheet.rows
@@ -80,13 +80,13 @@ def _notes(sheet: GradedSheet) -> list[str]:
         f"{row.name} {QUESTIONS[cell.column].heading}"
         for row in sheet.rows
         for cell in row.cells
-        if cell.verdict is Verdict.CARRIED
+        if cell.verdict is Verdict.CARRIED_FORWARD
     ]
     notes = []
     if carried:
-        notes.append(f"Right for your own earlier numbers, and with points: {', '.join(carried)}.")
+        notes.append(f"Right for your own earlier numbers, with points: {', '.join(carried)}.")
     if absent := _absent(sheet):
-        notes.append(f"Without any answer: {', '.join(row.name for row in absent)}.")
+        notes.append(f"No answer in: {', '.join(row.name for row in absent)}.")
     if sheet.remarks:
         notes.append(f"Noticed: {'; '.join(sheet.remarks)}.")
     return notes
@@ -136,7 +136,7 @@ def _class_rows(sheets: Sequence[GradedSheet]) -> list[list[str]]:
             [
                 printable(sheet.source),
                 points_text(sheet.points),
-                points_text(sheet.most),
+                points_text(sheet.max_points),
                 *(str(counts[verdict]) if sheet.problem is None else "" for verdict in shown),
                 printable(f"not read: {sheet.problem}") if sheet.problem is not None else "",
             ]
@@ -160,12 +160,12 @@ def _common(sheets: Sequence[GradedSheet]) -> list[str]:
 def _ends(sheets: Sequence[GradedSheet]) -> list[str]:
     broken = sum(sheet.problem is not None for sheet in sheets)
     read = [sheet for sheet in sheets if sheet.problem is None]
-    text = f"{len(sheets)} sheets, {broken} not read"
+    text = f"{len(sheets)} submissions, {broken} not read"
     if read:
         mean = sum((sheet.points for sheet in read), Fraction(0)) / len(read)
-        text += f"; {float(mean):.1f} of {points_text(read[0].most)} points on average"
+        text += f"; {float(mean):.1f} of {points_text(read[0].max_points)} points on average"
     common = _common(sheets)
-    return [text, *(["sheets with a mistake: " + "; ".join(common)] if common else [])]
+    return [text, *(["submissions with a mistake: " + "; ".join(common)] if common else [])]
 
 
 def _class_text(sheets: Sequence[GradedSheet]) -> str:
@@ -201,7 +201,7 @@ def summary_csv(sheets: Sequence[GradedSheet], columns: Sequence[str]) -> str:
     verdicts = [verdict.value for verdict in Verdict]
     writer.writerow(["sheet", "points", "of", "percent", *columns, *verdicts, "problem"])
     for sheet in sheets:
-        share = 100 * sheet.points / sheet.most if sheet.most else Fraction(0)
+        share = 100 * sheet.points / sheet.max_points if sheet.max_points else Fraction(0)
         by_question = [
             sum((cell.points for cell in sheet.cells if _question_of(cell.column, columns) == column), Fraction(0))
             for column in columns
@@ -211,7 +211,7 @@ def summary_csv(sheets: Sequence[GradedSheet], columns: Sequence[str]) -> str:
             [
                 csv_cell(sheet.source),
                 points_text(sheet.points),
-                points_text(sheet.most),
+                points_text(sheet.max_points),
                 f"{float(share):.1f}",
                 *map(points_text, by_question),
                 *(counts[verdict] for verdict in Verdict),

@@ -68,10 +68,10 @@ def _files(folder: Path) -> list[Path]:
 def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
     """The content of results.json. Raises `UserError` for an assignment that is worth nothing."""
     groups = list(_groups(sheet, style.by_cell))
-    worth = [sum((cell.most for cell in group.cells), Fraction(0)) for group in groups]
+    worth = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
     total = sum(worth, Fraction(0))
     if not total:
-        raise UserError("there is nothing to have points for")
+        raise UserError("no cell has points; give points to at least one question with --points")
     scale = Fraction(1) if style.out_of is None else style.out_of / total
     most = hundredths([one * scale for one in worth])
     tests = [_test(group, points, one, scale) for group, points, one in zip(groups, most, worth, strict=True)]
@@ -138,7 +138,7 @@ def _output(cell: GradedCell) -> str:
     """What a student reads of a cell, in Markdown; a derivation stands as code, where nothing has a meaning."""
     heading = QUESTIONS[cell.column].heading
     written = f" {escape_markdown(cell.written)}" if cell.written else ""
-    points = f"{points_text(cell.points)} of {points_text(cell.most)}"
+    points = f"{points_text(cell.points)} of {points_text(cell.max_points)}"
     lines = [f"**{heading}**{written}: {cell.verdict.value} ({points})"]
     if cell.verdict is not Verdict.RIGHT:
         answer = f" It is {cell.expected}." if cell.expected is not None and not cell.verdict.has_points else ""

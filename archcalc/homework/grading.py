@@ -1,8 +1,7 @@
-"""Grading: every cell of a sheet against the key, and what went wrong where it is not right.
+"""Grade every cell of a submission against the key, and diagnose wrong ones.
 
-A cell is right for the truth. Failing that it is *carried* if it is right for the student's own earlier numbers: the
-rules are run again on the sizes that the student wrote for the layers before. So an error costs points where it was
-made, and nowhere after it.
+A cell is *carried forward* if it is wrong, but right for the student's own earlier numbers: the rules run again on the
+sizes that the student wrote for the layers before. So an error costs points only in the cell where it was made.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any
 
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
-from archcalc.homework.answers import Amount, Answer, AnswerParser, WrittenSizes, show
+from archcalc.homework.answers import NO_UNIT, Answer, ReadingContext, UnitOf
 from archcalc.homework.cells import UnreadableSubmission
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
 from archcalc.homework.mistakes import candidates, diagnose
 from archcalc.homework.numbers import DIGITS, AnswerTolerance, Unreadable, WrittenNumber
-from archcalc.homework.questions import NO_UNIT, Question, UnitOf, unit_of
+from archcalc.homework.questions import Question
 from archcalc.homework.rerun import rerun
 from archcalc.homework.sheet import Submission, read_sheet
 from archcalc.receptive.fields import FieldPropagation
@@ -30,18 +29,18 @@ from archcalc.render.mathematics import line_text, term_text
 from archcalc.symbolic.derivations import Explanation, Line, explain
 from archcalc.words import quote
 
-FAULT = "archcalc itself fails on it: please report this"
+FAULT = "archcalc failed on this file, which is a fault of archcalc; please report it"
 FeedbackWriter = Callable[[Line], str]
-"""How a line of a derivation is written."""
+"""Write a line of a derivation."""
 
 
 class Grader:
-    """Grades sheets by one key; what they have in common is computed once.
+    """Grades submissions by one key; whatever they have in common is computed once.
 
     Args:
-        key: what is asked, and what is right.
-        tolerance: when a number is right.
-        reveal: whether feedback may give the right answer beside a wrong one; otherwise it hints.
+        key: the questions and the right answers.
+        tolerance: the rule by which a number is right.
+        reveal: True to show the right answer of a wrong cell; otherwise feedback only hints.
     """
 
     def __init__(self, key: AnswerKey, tolerance: AnswerTolerance = DIGITS, reveal: bool = False) -> None:
@@ -53,23 +52,23 @@ class Grader:
         self._derivations: dict[tuple[str, str, FeedbackWriter], tuple[str, ...]] = {}
 
     def grade_all(self, paths: Iterable[Path]) -> Iterator[GradedSheet]:
-        """Every file, graded one after the other; one that is broken does not stop the rest."""
+        """Grade files one after the other; a broken one does not stop the rest."""
         return map(self.grade, paths)
 
     def grade(self, path: Path) -> GradedSheet:
-        """A file, graded. One that cannot be read has a problem, and no points."""
+        """Grade a file. One that cannot be read has a problem, and no points."""
         try:
             sheet = read_sheet(path, self.key)
             rows = tuple(_Marking(self, sheet).rows())
             remarks = (*sheet.remarks, *_unread_units(sheet, self.key))
         except UnreadableSubmission as error:
             return self.unread(path, str(error))
-        except Exception as error:  # a fault of ours: one file must not cost a class its grades
+        except Exception as error:  # our fault: one file must not cost a class its grades
             return self.unread(path, f"{FAULT} ({type(error).__name__})")
         return GradedSheet(str(path), *self._names, rows, remarks)
 
     def unread(self, path: Path, problem: str) -> GradedSheet:
-        """What stands for a submission that cannot be read: every cell is missing, and the problem says why."""
+        """Return the grade of a submission that cannot be read: every cell is missing, and the problem says why."""
         return GradedSheet(str(path), *self._names, tuple(_Marking(self, None).rows()), problem=problem)
 
     @property
@@ -77,21 +76,21 @@ class Grader:
         return self.key.network.name, self.key.analysis.convention.name
 
     def possible(self, row: TableRow, question: Question) -> list[tuple[Diagnosis, Any]]:
-        """What the usual mistakes would give, on the true sizes."""
+        """Return the answers that common mistakes give on the true sizes."""
         at = (row.name, question.key)
         if at not in self._possible:
             self._possible[at] = candidates(self.key, row, question, {})
         return self._possible[at]
 
     def derivation(self, row: TableRow, question: Question, write: FeedbackWriter) -> tuple[str, ...]:
-        """The lines of `archcalc explain`, as they are written: `line_text` with the numbers, `hint` without them."""
+        """Return the lines of `archcalc explain`; `line_text` writes them with numbers, `hint` without."""
         at = (row.name, question.key, write)
         if at not in self._derivations:
             self._derivations[at] = tuple(self._derive(row, question, write))
         return self._derivations[at]
 
     def _derive(self, row: TableRow, question: Question, write: FeedbackWriter) -> Iterator[str]:
-        """The derivation of the row's first layer, and of those in the same row that have a part in its number."""
+        """Yield the derivation of the row's first layer, and of its other layers that contribute to the number."""
         if row.of_group or not question.derivation or self.key.symbols:
             return
         parts = [one for one in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [one]))]
@@ -113,30 +112,30 @@ class Grader:
 
 
 def hint(line: Line) -> str:
-    """A line's formula without its numbers; empty where it has none."""
+    """Return a line's formula without its numbers; empty if it has none."""
     formula = term_text(line.terms[0]) if len(line.terms) > 1 else ""
     return f"{line.symbol} = {formula}" if _is_rule(formula) else ""
 
 
 def _unread_units(sheet: Submission, key: AnswerKey) -> Iterator[str]:
-    """Words in the headings' brackets that are no units."""
+    """Yield a remark for each heading whose unit is not one."""
     for parts in sheet.questions.values():
         for question in parts:
             column = sheet.columns.get(question.key)
-            if column is not None and question.has_total and _heading_unit(question, column.unit, key) is None:
-                yield f"{quote(column.unit)} in the heading {quote(column.heading)} is no unit, and was not read"
+            if column is not None and _heading_unit(question, column.unit, key) is None:
+                yield f"ignored {quote(column.unit)} in the heading {quote(column.heading)}: it is not a unit"
 
 
 def _heading_unit(question: Question, text: str, key: AnswerKey) -> UnitOf | None:
     try:
-        return unit_of(question, text, key.analysis)
+        return question.kind.unit(text, key.analysis)
     except Unreadable:
         return None
 
 
 @dataclass
 class _Read:
-    """A cell with its answer, or with why it has none."""
+    """A cell with its answer, or the reason why it has none."""
 
     question: Question
     worth: Fraction
@@ -147,21 +146,21 @@ class _Read:
 
 
 class _Marking:
-    """One sheet being graded, row by row; remembers the sizes that the student has instead of the true ones."""
+    """Grades one submission row by row, and remembers the student's own sizes where they are wrong."""
 
     def __init__(self, grader: Grader, sheet: Submission | None) -> None:
         self.grader = grader
         self.key = grader.key
         self.sheet = sheet
         self.own: dict[str, Shape] = {}
-        """What layers give by the student, where that is not what they give."""
+        """Output shapes of layers by the student, where they are wrong."""
         self.sums: dict[str, Fraction] = {}
-        """The student's own sums of the columns, and below how far they are off by rounding."""
+        """The sum of what the student wrote in each column; ``slack`` is its largest rounding error."""
         self.slack: dict[str, Fraction] = {}
         self.complete = True
-        """Whether every cell has an answer so far. Where one has none, a derivation's numbers could give it away."""
-        self.reader = (
-            AnswerParser(self.key.analysis, self.key.symbols, self.key.guards, sheet.style)
+        """True if every cell so far has an answer. Otherwise a derivation's numbers could reveal a missing one."""
+        self.context = (
+            ReadingContext(self.key.analysis, self.key.symbols, self.key.guards, sheet.style)
             if sheet is not None
             else None
         )
@@ -187,7 +186,7 @@ class _Marking:
 
     def _read(self, row: TableRow, question: Question, worth: Fraction) -> _Read:
         sheet = self.sheet
-        if sheet is None or self.reader is None:
+        if sheet is None or self.context is None:
             return _Read(question, worth, "", None, Verdict.MISSING, "The file could not be read.")
         column = sheet.columns.get(question.key)
         entry = sheet.entry(row.name, question.key)
@@ -198,16 +197,16 @@ class _Marking:
             return _Read(question, worth, "", None, Verdict.MISSING, why)
         written = entry.text
         if question.key in sheet.doubled:
-            why = f"Two columns are headed {question.heading}: which of them is meant cannot be known."
+            why = f"Two columns have the heading {question.heading}. Keep one of them."
             return _Read(question, worth, written, None, Verdict.UNREADABLE, why)
         if row.name in sheet.overfull:
-            why = "This row has more cells than there are headings: put numbers with commas in quotes."
+            why = "This row has more cells than headings. Write numbers with commas in quotes."
             return _Read(question, worth, written, None, Verdict.UNREADABLE, why)
         if written.strip() in ("", "-", "–", "—", "?"):
-            return _Read(question, worth, "", None, Verdict.MISSING, "Nothing is written here.")
-        unit = _heading_unit(question, column.unit, self.key) if question.has_total else None
+            return _Read(question, worth, "", None, Verdict.MISSING, "This cell is empty.")
+        unit = _heading_unit(question, column.unit, self.key) or NO_UNIT
         try:
-            answer = self.reader.read(question, entry, unit or NO_UNIT, self.key.answer(row, question))
+            answer = question.kind.read(entry, unit, self.key.answer(row, question), self.context)
         except Unreadable as error:
             return _Read(question, worth, written, None, Verdict.UNREADABLE, f"{_sentence(str(error))}")
         return _Read(question, worth, written, answer, Verdict.WRONG)
@@ -215,15 +214,15 @@ class _Marking:
     # -- the student's own numbers
 
     def _own_output(self, row: TableRow, reads: list[_Read], fed: Mapping[str, Shape]) -> Shape | None:
-        """What the row gives by the student, if that is not the truth: as written, else as follows from before."""
+        """Return the student's output shape of the row, as written or as earlier rows imply; None if it is right."""
         if row.of_group and row.name == TOTAL:
             return None
         again = rerun(self.key.analysis, row, fed) if fed else row
         following = again.output_shape if again is not None else row.output_shape
         written: list[Any] = list(following)
         for read in reads:
-            if isinstance(read.answer, WrittenSizes):
-                _put(written, read.question, read.answer, row.output_shape)
+            if read.answer is not None:
+                read.question.kind.put(written, read.answer, row.output_shape)
         shape = tuple(written)
         plain = all(isinstance(size, int) and size > 0 for size in shape)
         return shape if plain and shape != row.output_shape else None
@@ -234,7 +233,7 @@ class _Marking:
                 self.own[costs.name] = mine
         for read in reads:
             truth = self.key.answer(row, read.question)
-            number = read.answer.number if isinstance(read.answer, Amount) else None
+            number = read.answer.number if read.answer is not None else None
             if read.question.has_total and isinstance(truth, (int, Fraction)):
                 value = number.value if number is not None else Fraction(truth)
                 self.sums[read.question.key] = self.sums.get(read.question.key, Fraction(0)) + value
@@ -248,13 +247,13 @@ class _Marking:
         verdict, feedback, diagnosis = read.verdict, read.why, None
         if read.answer is not None:
             verdict = self._verdict(row, read, truth, fed, mine)
-            if verdict is Verdict.CARRIED:
-                feedback = "It is right for your own earlier numbers: the error before it is the only one that counts."
+            if verdict is Verdict.CARRIED_FORWARD:
+                feedback = "This is right for your own earlier numbers. Only the earlier error costs points."
             elif verdict is Verdict.WRONG:
                 diagnosis = self._diagnosis(row, read, truth, fed)
-                feedback = diagnosis.says if diagnosis is not None else "No usual mistake gives this number."
+                feedback = diagnosis.says if diagnosis is not None else "No common mistake gives this number."
             elif verdict is Verdict.UNDECIDED:
-                feedback = "Whether it is equal to the right formula was not decided: a person will look at it."
+                feedback = "archcalc could not decide whether this equals the right formula. A person will check it."
             else:
                 feedback = ""
         reveal = self.grader.reveal and read.answer is not None
@@ -262,9 +261,9 @@ class _Marking:
         return GradedCell(
             column=read.question.key,
             verdict=verdict,
-            most=read.worth,
+            max_points=read.worth,
             written=read.written if len(read.written) <= 60 else read.written[:59] + "…",
-            expected=show(read.question, truth, self.key.analysis, self.key.guards) if reveal else None,
+            expected=read.question.kind.show(truth, self.key.analysis, self.key.guards) if reveal else None,
             feedback=feedback,
             derivation=self.grader.derivation(row, read.question, write) if verdict is Verdict.WRONG else (),
             diagnosis=diagnosis,
@@ -273,21 +272,22 @@ class _Marking:
     def _verdict(self, row: TableRow, read: _Read, truth: Any, fed: Mapping[str, Shape], mine: Shape | None) -> Verdict:
         question, answer, tolerance = read.question, read.answer, self.grader.tolerance
         assert answer is not None
-        fits = answer.fits(truth, question, tolerance)
+        fits = question.fits(answer, truth, tolerance)
         if fits is not False:
             return Verdict.RIGHT if fits else Verdict.UNDECIDED
         if row.of_group and row.name == TOTAL:
-            return Verdict.CARRIED if self._is_own_sum(question, answer) else Verdict.WRONG
-        is_size = isinstance(answer, WrittenSizes)
-        if not fed and (is_size or mine is None):
+            return Verdict.CARRIED_FORWARD if self._is_own_sum(question, answer) else Verdict.WRONG
+        # An amount may also follow from the row's own output, if that is wrong.
+        output = mine if question.has_total else None
+        if not question.kind.is_local or (not fed and output is None):
             return Verdict.WRONG
-        again = rerun(self.key.analysis, row, fed, output=None if is_size or row.of_group else mine)
-        own = question.value(again) if again is not None and question.sort != "field" else None
-        return Verdict.CARRIED if own is not None and answer.fits(own, question, tolerance) else Verdict.WRONG
+        again = rerun(self.key.analysis, row, fed, output=None if row.of_group else output)
+        own = question.value(again) if again is not None else None
+        return Verdict.CARRIED_FORWARD if own is not None and question.fits(answer, own, tolerance) else Verdict.WRONG
 
     def _is_own_sum(self, question: Question, answer: Answer) -> bool:
-        """Whether a total is the sum of the rows as they were written, whose rounding must leave something of it."""
-        number = answer.number if isinstance(answer, Amount) else None
+        """True if a total is the sum of the rows as written, within their rounding (at most a twentieth of it)."""
+        number = answer.number
         if number is None or question.key not in self.sums:
             return False
         total = self.sums[question.key]
@@ -303,32 +303,18 @@ class _Marking:
 
 
 def _sources(row: TableRow) -> set[str]:
-    """The layers before a row that feed it."""
+    """Return the layers whose outputs are inputs of a row."""
     inside = {costs.name for costs in row.layers}
     return {source for costs in row.layers for source in costs.layer.inputs} - inside
 
 
-def _put(shape: list[Any], question: Question, answer: WrittenSizes, truth: Shape) -> None:
-    """Write the sizes of an answer into a shape."""
-    if question.sort == "shape":
-        written = answer.as_shape(truth)
-        if written is not None:
-            shape[:] = written
-    elif question.key == "output_c":
-        shape[0] = answer.sizes[0]
-    elif question.sort == "extent" and len(answer.sizes) in (1, len(shape) - 1):
-        shape[1:] = answer.sizes if len(answer.sizes) > 1 else answer.sizes * (len(shape) - 1)
-    elif question.key in ("output_h", "output_w") and len(shape) == 3:
-        shape[1 if question.key == "output_h" else 2] = answer.sizes[0]
-
-
 def _half(number: WrittenNumber) -> Fraction:
-    """How far a number may be off by rounding; one that is written to the last digit is not."""
+    """Return the largest rounding error of a number; 0 if it is written to the last digit."""
     return number.place / 2 if number.place > 1 else Fraction(0)
 
 
 def _is_rule(text: str) -> bool:
-    """Whether a term has symbols, and no number but the small ones of a rule: in `768L'·B` there is a size."""
+    """True if a term has symbols and only the small numbers of a rule: `768L'·B` has a size in it."""
     return not re.search(r"\d\d", text) and any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
 
 

@@ -1,4 +1,4 @@
-"""The answer key of a homework: which rows, which questions, what is right and what it is worth."""
+"""The answer key of a homework: its rows and questions, the right answers and their points."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ TOTAL = "total"
 
 @dataclass(frozen=True, eq=False)
 class AnswerKey:
-    """What a homework asks of one network, and the answers. Numbers may be formulas: then ``symbols`` are open."""
+    """The questions about one network, and the answers. If ``symbols`` are left open, the answers are formulas."""
 
     analysis: Analysis
     questions: tuple[Question, ...]
     points: Mapping[str, Fraction]
-    """Points of one cell of each question."""
+    """Points of one cell, by the question's key."""
     depth: int | None = None
-    """How many names of a path have a row of their own, as in `archcalc table --depth`."""
+    """Layers below this level are joined, as by `archcalc table --depth`; None joins none."""
     with_total: bool = False
     symbols: Mapping[str, Symbol] = field(default_factory=dict)
     guards: tuple[Guard, ...] = ()
-    """What must hold of the symbols for the formulas to be true."""
+    """Conditions on the symbols under which the formulas hold."""
 
     @property
     def network(self) -> Network:
-        """The network that is asked about."""
+        """The network of the homework."""
         return self.analysis.network
 
     @cached_property
     def layers(self) -> tuple[TableRow, ...]:
-        """Rows of the table; activations, normalization and dropout stand in the row before them."""
+        """Rows of the table. Activations, normalization and dropout are in the row of the layer before them."""
         return tuple(choose_rows(self.analysis.rows, fold=True, depth=self.depth))
 
     @cached_property
     def rows(self) -> tuple[TableRow, ...]:
-        """The same, and the total where it is asked."""
+        """The rows, and the total if it is asked."""
         total = TableRow(TOTAL, list(self.analysis.rows), of_group=True)
         return (*self.layers, total) if self.with_total else self.layers
 
     def answer(self, row: TableRow, question: Question) -> Any:
-        """The right answer; None where nothing is asked."""
+        """Return the right answer; None if the row has none to the question."""
         if row.name == TOTAL and self.with_total and not question.has_total:
             return None
         return question.value(row)
 
     def worth(self, row: TableRow, question: Question, parts: Sequence[Question]) -> dict[Question, Fraction]:
-        """Points of each part of a question in a row: equal shares of the question's, for parts that have an answer."""
+        """Return the points of each part of a question in a row: equal shares, for parts that have an answer."""
         if self.answer(row, question) is None:
             return {}
         asked = [part for part in parts if self.answer(row, part) is not None]
@@ -69,7 +69,7 @@ class AnswerKey:
 
 
 def parts_of(question: Question, present: Mapping[str, Any]) -> tuple[Question, ...]:
-    """The questions that stand for a question in a sheet with these columns: itself, or its parts in columns apart."""
+    """Return the questions that a submission with these columns answers: the question, or its parts."""
     if question.key in present:
         return (question,)
     best = max(question.parts, key=lambda parts: sum(key in present for key in parts), default=())
@@ -87,9 +87,9 @@ def key_of(
     depth: int | None = None,
     with_total: bool = False,
 ) -> AnswerKey:
-    """The key of a network with numbers left open: its answers are formulas.
+    """Return the answer key of a network with numbers left open: its answers are formulas.
 
-    Raises `SpecError` where a number decides how many layers there are.
+    Raises `SpecError` if an open number changes how many layers there are.
     """
     trace = Trace()
     symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
@@ -99,6 +99,8 @@ def key_of(
     for guard in trace.guards:
         for name, symbol in symbols.items():
             if guard.relation == "==" and guard.left == Polynomial.of(symbol) and guard.right.constant is not None:
-                raise SpecError(f"{name} decides what the network is made of: a table can only have it as a number")
+                raise SpecError(
+                    f"{name} changes the network's layers, so it cannot be left open; set it with --set {name}=NUMBER"
+                )
     guards = tuple(guard for guard in trace.guards if not guard.always)
     return AnswerKey(analysis, questions, points, depth, with_total, symbols, guards)

@@ -1,8 +1,7 @@
 """Numbers as students write them, with the digits that they kept, and when such a number is right.
 
 A number is right if the true one rounds to the digits written: 72.9 M, 73 M and 72,855,552 are all right for
-72,855,552. A tie may go either way (spreadsheets and Python round it to the even digit). Cutting digits off is another
-thing, which `--tolerance cut` allows.
+72,855,552. A tie may go either way, because spreadsheets and Python differ. Truncation is allowed by `--tolerance cut`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ MOST_EXPONENT = 60
 
 
 class Unreadable(UserError):
-    """A cell that is no answer; the message says why, in words for the student."""
+    """A cell that cannot be read as an answer; the message tells the student why."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class WrittenNumber:
 
     value: Fraction
     place: Fraction
-    """What its last digit is worth: 0.1 for 72.9, 100,000 for 72.9 M."""
+    """The value of a 1 in its last digit: 0.1 for 72.9, 100,000 for 72.9 M."""
     digits: str
     """Its digits without leading zeros, point and unit: `729`."""
 
     def in_units_of(self, size: int | Fraction) -> WrittenNumber:
-        """The number that it is in a unit."""
+        """Return the number times the size of a unit."""
         return WrittenNumber(self.value * size, self.place * size, self.digits)
 
 
@@ -45,7 +44,7 @@ class DecimalStyle(Enum):
     POINT = "point"
     COMMA = "comma"
     OPEN = "open"
-    """Nothing in the sheet tells: `23,296` may be either."""
+    """The sheet does not tell: `23,296` may be either."""
 
 
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
@@ -63,26 +62,34 @@ _GROUPED = re.compile(r"[1-9]\d{0,2}(?:([ '_.,])\d{3})(?:\1\d{3})*", re.ASCII)
 
 
 def tidy(text: str) -> str:
-    """The text with plain spaces and signs, without marks for `about`."""
+    """Return the text with ASCII spaces and signs, without a leading `~`, `≈` or `=`."""
     return text.translate(_SPACES).translate(_SIGNS).strip().lstrip("~≈=").strip()
 
 
 def read_number(text: str, style: DecimalStyle = DecimalStyle.POINT) -> tuple[WrittenNumber, str]:
-    """The number that a text begins with, and what follows it: its unit.
+    """Read the number that a text begins with, and return it with the rest, its unit.
 
-    Raises `Unreadable` for anything else, and for a comma or point that may mean two things.
+        number   = [SIGN] mantissa [exponent] [unit]
+        mantissa = DIGITS [mark DIGITS] | mark DIGITS
+        exponent = ("e" | "E") [SIGN] DIGITS | times "10" (("^" | "**") [SIGN] DIGITS | SUPERSCRIPTS)
+        times    = "x" | "×" | "*" | "·"
+
+    DIGITS before the mark may be in groups of three, with spaces, `'`, `_`, `,` or `.` between them. The mark is a
+    point or a comma. The unit is any text.
+
+    Raises `Unreadable` for anything else, and for a comma or point that can mean two things.
     """
     if len(text) > MOST_CHARACTERS:
-        raise Unreadable(f"{quote(text)} is too long for a number")
+        raise Unreadable(f"{quote(text)} is too long: a number has at most {MOST_CHARACTERS} characters")
     if text.lstrip()[:1] in ("=", "@"):
-        raise Unreadable(f"{quote(text)} is a formula of a spreadsheet: write its value")
+        raise Unreadable(f"{quote(text)} is a spreadsheet formula; write its value")
     match = _NUMBER.fullmatch(tidy(text))
     if match is None:
-        raise Unreadable(f"{quote(text)} is no number")
+        raise Unreadable(f"cannot read {quote(text)} as a number")
     whole, decimals = _parts(match["mantissa"].strip(), style)
     exponent = int(match["exponent"] or match["power"] or (match["raised"] or "0").translate(_SUPERSCRIPTS))
     if abs(exponent) > MOST_EXPONENT:
-        raise Unreadable(f"{quote(text)} is out of range")
+        raise Unreadable(f"{quote(text)} is out of range: exponents go from -{MOST_EXPONENT} to {MOST_EXPONENT}")
     place = Fraction(10) ** (exponent - len(decimals))
     digits = (whole + decimals).lstrip("0")
     value = int(digits or "0") * place
@@ -90,12 +97,12 @@ def read_number(text: str, style: DecimalStyle = DecimalStyle.POINT) -> tuple[Wr
 
 
 def _parts(mantissa: str, style: DecimalStyle) -> tuple[str, str]:
-    """Digits before and after the decimal mark."""
+    """Return the digits before and after the decimal mark."""
     if _may_be_either(mantissa):
         if style is DecimalStyle.OPEN:
             plain = mantissa.replace(",", "").replace(".", "")
             raise Unreadable(
-                f"'{mantissa}' may be {plain} or {mantissa.replace(',', '.')}: write it without thousands marks"
+                f"'{mantissa}' may mean {plain} or {mantissa.replace(',', '.')}; write it without thousands separators"
             )
         mark = "." if style is DecimalStyle.POINT else ","
     else:
@@ -103,20 +110,20 @@ def _parts(mantissa: str, style: DecimalStyle) -> tuple[str, str]:
     whole, _, decimals = mantissa.partition(mark) if mark else (mantissa, "", "")
     if not whole.isdigit() and whole:
         if not _GROUPED.fullmatch(whole):
-            raise Unreadable(f"'{mantissa}' has its thousands marks in places where they have no meaning")
+            raise Unreadable(f"'{mantissa}' has thousands separators in the wrong places; write it without them")
         whole = re.sub(r"\D", "", whole)
     if decimals and not decimals.isdigit():
-        raise Unreadable(f"'{mantissa}' has two decimal marks")
+        raise Unreadable(f"'{mantissa}' has two decimal points; write it with one")
     return whole, decimals
 
 
 def _may_be_either(mantissa: str) -> bool:
-    """Whether one mark stands before three digits, as in `23,296`."""
+    """True if one mark is before exactly three digits, as in `23,296`."""
     return re.fullmatch(r"[1-9]\d{0,2}[.,]\d{3}", mantissa, re.ASCII) is not None
 
 
 def _mark(mantissa: str) -> str:
-    """The decimal mark of a number that can be read in one way only; empty where it has none."""
+    """Return the decimal mark of an unambiguous number; empty if it has none."""
     points, commas = mantissa.count("."), mantissa.count(",")
     if points and commas:
         return max(".,", key=mantissa.rfind)
@@ -126,10 +133,10 @@ def _mark(mantissa: str) -> str:
 
 
 def style_of(texts: Iterable[str], suspicious: bool) -> DecimalStyle:
-    """What comma and point mean in a sheet, by the numbers in it that can be read in one way only.
+    """Return what comma and point mean in a sheet, from the unambiguous numbers in it.
 
-    ``suspicious`` is whether the file is of a kind that countries with decimal commas write (semicolons between its
-    cells): then nothing is taken for granted. Where both kinds stand beside each other, neither is.
+    ``suspicious`` is True for files with semicolons between cells, as countries with decimal commas write them: then a
+    point is not assumed. If both styles occur, the result is OPEN.
     """
     found: set[DecimalStyle] = set()
     for text in texts:
@@ -150,27 +157,31 @@ def style_of(texts: Iterable[str], suspicious: bool) -> DecimalStyle:
 
 @dataclass(frozen=True)
 class AnswerTolerance:
-    """When a number is right."""
+    """The rule by which a number is right."""
 
     rule: str = "digits"
-    """`digits`: the true number rounds to it; `cut`: or is cut to it; `exact`: it is the true number; `percent`."""
+    """`digits`: the true number rounds to it. `cut`: or is truncated to it. `exact`: they are equal. `percent`: they
+    differ by at most ``share`` of the true number."""
     share: Fraction = Fraction(0)
 
     @classmethod
     def parse(cls, text: str) -> AnswerTolerance:
-        """`digits`, `cut`, `exact` or a percentage such as `2%`; `UserError` for anything else."""
+        """Read a tolerance; raises `UserError` for anything else.
+
+        tolerance = "digits" | "cut" | "exact" | NUMBER "%"
+        """
         if text in ("digits", "cut", "exact"):
             return cls(text)
         match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", text.strip(), re.ASCII)
         if match is None:
-            raise UserError(f"a tolerance is digits, cut, exact, or a percentage such as 2%, not {quote(text)}")
+            raise UserError(f"--tolerance takes digits, cut, exact, or a percentage such as 2%, got {quote(text)}")
         return cls("percent", Fraction(match[1]) / 100)
 
     def accepts(self, number: WrittenNumber, truth: int | Fraction, coarsest: int = 1) -> bool:
-        """Whether the number is right for ``truth``.
+        """Return True if the number is right for ``truth``.
 
-        A nought for what is not nought says nothing, but in digits up to ``coarsest``: `0 M` for 419,904 is what the
-        lectures print, `0 T` would be right for everything.
+        A rounded 0 is right only in units up to ``coarsest``: 419,904 is 0 M in the lecture's unit, but in a coarser
+        one (`0 T`) every value would be 0.
         """
         if number.value == truth:
             return True
@@ -186,10 +197,10 @@ DIGITS = AnswerTolerance()
 
 
 def rounds_to(truth: int | Fraction, number: WrittenNumber) -> bool:
-    """Whether the true number, rounded to the digits written, is the number."""
+    """Return True if ``truth``, rounded to the digits written, is the number."""
     return 2 * abs(number.value - truth) <= number.place
 
 
 def is_cut(truth: int | Fraction, number: WrittenNumber) -> bool:
-    """Whether the true number without the digits after those written is the number."""
+    """Return True if ``truth``, truncated to the digits written, is the number."""
     return 0 <= truth - number.value < number.place

@@ -1,4 +1,4 @@
-"""What a homework can ask: each question with the headings that students write over it, and its units."""
+"""The questions of a homework, each with the headings that students write for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Any
 
-from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
-from archcalc.homework.numbers import Unreadable
+from archcalc.homework.answers import Answer
+from archcalc.homework.kinds import CHANNELS, COUNT, EXTENT, FIELD, HEIGHT, MEMORY, SHAPE, WIDTH, AnswerKind
+from archcalc.homework.numbers import AnswerTolerance
 from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shape
 from archcalc.quantities.table import ASKED
 from archcalc.symbolic.derivations import DERIVED
@@ -20,9 +21,9 @@ from archcalc.units import BYTES
 from archcalc.words import did_you_mean, quote
 
 MOST_CHARACTERS = 60
-"""What is longer is no heading."""
+"""The longest text that is read as a heading."""
 CLOSE = 0.83
-"""How alike a heading must be to one that is known: a slip of the pen, no other word."""
+"""How similar a heading must be to a known one to be taken for its misspelling."""
 
 
 @dataclass(frozen=True)
@@ -33,55 +34,61 @@ class Question:
 
     @property
     def key(self) -> str:
-        """As in `archcalc table --columns`."""
+        """The quantity's key, as in `archcalc table --columns`."""
         return self.quantity.key
 
     @property
     def heading(self) -> str:
-        """What the table writes over it."""
+        """The heading of its column in `archcalc table`."""
         return self.quantity.headed()
 
     @property
-    def sort(self) -> str:
-        """`count` or `bytes` of amounts; `shape`, `extent` or `size` of sizes; `field` of receptive fields."""
+    def kind(self) -> AnswerKind:
+        """How its answers are read, compared and shown."""
         if isinstance(self.quantity, Cost):
-            return "bytes" if self.quantity.units is BYTES else "count"
-        return next(sort for kind, sort in SORTS.items() if isinstance(self.quantity, kind))
+            return MEMORY if self.quantity.units is BYTES else COUNT
+        return AXES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
 
     @property
     def derivation(self) -> str:
-        """What `archcalc explain` calls it; empty for what it does not derive."""
+        """What `archcalc explain` calls it; empty if it is not derived."""
         name = self.quantity.derivation or self.key
         return name if name in DERIVED else ""
 
     @property
     def usual(self) -> int:
-        """The lectures' unit: a nought is an answer in digits up to it."""
+        """The lecture's unit. A rounded 0 is an answer in units up to it."""
         return self.quantity.units[self.quantity.usual].size if isinstance(self.quantity, Cost) else 1
 
     @property
     def parts(self) -> tuple[tuple[str, ...], ...]:
-        """Questions that may stand for it, in columns of their own."""
+        """Questions that together replace it, each in a column of its own."""
         return PARTS.get(self.key, ())
 
     @property
     def has_total(self) -> bool:
-        """Whether it has a sum over the rows."""
+        """True if its answers are summed over the rows."""
         return self.quantity.has_total
 
     def value(self, row: TableRow) -> Any:
         """The answer: a number, a shape, a word, or None where the row has none."""
         return self.quantity.of_row(row)
 
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance) -> bool | None:
+        """Return whether an answer is right; None if that is undecided."""
+        return self.kind.fits(answer, truth, tolerance, self.usual)
 
-SORTS: dict[type[Quantity], str] = {Shape: "shape", FieldSize: "field", Extent: "extent", Quantity: "size"}
+
+KINDS: dict[type[Quantity], AnswerKind] = {Shape: SHAPE, FieldSize: FIELD, Extent: EXTENT}
+AXES: dict[str, AnswerKind] = {"output_c": CHANNELS, "output_h": HEIGHT, "output_w": WIDTH}
+"""Quantities that are one size of the output."""
 PARTS = {
     "output": (("output_c", "output_hw"), ("output_c", "output_h", "output_w")),
     "params": (("weights", "biases"),),
 }
 QUESTIONS = {key: Question(quantity) for key, quantity in ASKED.items()}
 USUAL = ("output", "memory", "params", "flops")
-"""What is asked where nothing is said."""
+"""The questions that are asked by default."""
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -95,78 +102,40 @@ GIVEN = _words(
     "input width, channels in, filters, number of filters, kernel, kernel size, filter size, k, "
     "f, stride, s, pad, padding, p, op, operator, type, groups, dilation, activation, inputs, besides"
 )
-"""Headings of what a worksheet gives."""
-
-_PREFIXES = {"": 0, "k": 1, "thousand": 1, "m": 2, "million": 2, "mio": 2, "g": 3, "bn": 3, "billion": 3, "t": 4}
-_NOUNS = r"(?:(?:mult(?:iply)?[- ]?adds?|madds?|macs?|flops?|ops?|operations?|param(?:eter)?s?|weights?|bias(?:es)?))?"
-_COUNT = re.compile(rf"(?P<prefix>thousand|million|mio|billion|bn|[kmgt]?)\.?\s*{_NOUNS}", re.IGNORECASE)
-_BYTES = re.compile(r"(?P<prefix>[kmgt]?)(?P<binary>i?)(?:b|bytes?)?", re.IGNORECASE)
-_ELEMENTS = frozenset({"elements", "values", "numbers", "floats", "activations", "units", "neurons"})
-
-
-@dataclass(frozen=True)
-class UnitOf:
-    """A unit that a student wrote."""
-
-    symbol: str
-    size: int
-    power: int = 0
-    """How many thousands (or 1024s) it is."""
-
-
-NO_UNIT = UnitOf("", 1)
-
-
-def unit_of(question: Question, text: str, analysis: Analysis) -> UnitOf:
-    """The unit that a text is, for the answers to a question; `Unreadable` if it is none of its units.
-
-    The lectures' KB is 1024 bytes, however it is spelled. In every other convention KB is 1000 bytes and KiB 1024.
-    """
-    text = text.strip().rstrip(".")
-    if not text:
-        return NO_UNIT
-    if question.sort == "bytes":
-        if text.lower() in _ELEMENTS:
-            return UnitOf(text, analysis.counting.itemsize)
-        match = _BYTES.fullmatch(text)
-        if match:
-            power = _PREFIXES[match["prefix"].lower()]
-            binary = bool(match["binary"]) or analysis.convention.name == "lecture"
-            return UnitOf(text, (1024 if binary else 1000) ** power, power)
-    elif question.sort == "count":
-        match = _COUNT.fullmatch(text)
-        if match:
-            power = _PREFIXES[match["prefix"].lower()]
-            return UnitOf(text, 1000**power, power)
-    elif text.lower() in ("px", "pixel", "pixels"):
-        return NO_UNIT
-    raise Unreadable(f"{quote(text)} is no unit of {question.heading}")
+"""Headings of columns that a worksheet fills in."""
 
 
 def asked(text: str) -> tuple[Question, ...]:
-    """The questions in `output,params,…`; `SpecError` for an unknown one."""
+    """Return the questions of `--ask`; raises `SpecError` for an unknown one.
+
+    ask = KEY {"," KEY}
+    """
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            raise SpecError(f"{quote(key)} cannot be asked{did_you_mean(key, QUESTIONS)}")
+            hint = did_you_mean(key, QUESTIONS) or f"; --ask takes {', '.join(QUESTIONS)}"
+            raise SpecError(f"unknown question {quote(key)}{hint}")
         if keys.count(key) > 1:
-            raise SpecError(f"{quote(key)} is asked twice")
+            raise SpecError(f"--ask has {quote(key)} twice")
     if not keys:
-        raise SpecError("nothing is asked")
+        raise SpecError("--ask is empty; name the questions, for example --ask output,params")
     return tuple(QUESTIONS[key] for key in keys)
 
 
 def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]:
-    """Points of a cell of each question: 1, or what `params=2,flops=0.5` says."""
+    """Return the points of a cell of each question, 1 by default; raises `SpecError` for anything else.
+
+    points = KEY "=" NUMBER {"," KEY "=" NUMBER}
+    """
     points = {question.key: Fraction(1) for question in questions}
     for part in text.split(","):
         key, equals, value = (one.strip() for one in part.partition("="))
         if not part.strip():
             continue
         if key not in points:
-            raise SpecError(f"{quote(key)} is not asked, and has no points{did_you_mean(key, points)}")
+            raise SpecError(f"--points has {quote(key)}, which is not asked{did_you_mean(key, points)}")
         if not equals or not re.fullmatch(r"\d{1,4}(\.\d{1,4})?", value, re.ASCII):
-            raise SpecError(f"points are NAME=NUMBER, not {quote(part)}")
+            raise SpecError(f"--points takes NAME=NUMBER, got {quote(part)}")
         points[key] = Fraction(value)
     return points
 
@@ -176,16 +145,16 @@ def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]
 
 @dataclass(frozen=True)
 class Heading:
-    """What a column of a student's sheet is."""
+    """The meaning of a column of a submission."""
 
     key: str
-    """A question's key, `name`, `given` for what a worksheet gives; empty for what is not known."""
+    """A question's key, `name`, or `given` for a column that a worksheet fills in; empty if it is unknown."""
     unit: str = ""
-    """The unit in the heading; read when it is known what is asked."""
+    """The unit in the heading, as written."""
 
 
 def read_heading(text: str, convention: str) -> Heading:
-    """What a heading says: `#params`, `Params (K)`, `memory_kb`, `output H/W`, `lecture flop (M)`."""
+    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture flop (M)`."""
     bare, unit = _bare(text, convention)
     for words, rest in ((bare, unit), *_with_unit(bare)):
         key = _KNOWN.get(words)
@@ -195,7 +164,7 @@ def read_heading(text: str, convention: str) -> Heading:
 
 
 def read_misspelt_heading(text: str, convention: str) -> Heading:
-    """The same, with a slip of the pen forgiven: `paramters`."""
+    """Read a heading that may be misspelt: `paramters`."""
     heading = read_heading(text, convention)
     if heading.key:
         return heading
@@ -210,7 +179,7 @@ def read_misspelt_heading(text: str, convention: str) -> Heading:
 
 
 def _bare(text: str, convention: str) -> tuple[str, str]:
-    """The words of a heading, and what stands in brackets after them."""
+    """Return the words of a heading, and the text in brackets after them."""
     unit = ""
     bare = text.strip().strip("*`_ ").lower()[:MOST_CHARACTERS]
     match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", bare)
@@ -222,7 +191,7 @@ def _bare(text: str, convention: str) -> tuple[str, str]:
 
 
 def _with_unit(bare: str) -> list[tuple[str, str]]:
-    """A heading whose last word is a unit: `memory kb`, `params in k`."""
+    """Split a heading whose last word is a unit: `memory kb`, `params in k`."""
     match = re.fullmatch(r"(.+?)(?: in)? (\w+)", bare)
     return [(match[1], match[2])] if match else []
 

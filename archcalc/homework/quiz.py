@@ -57,45 +57,45 @@ ARGUMENTS: Mapping[str, Mapping[str, Sequence[Any]]] = {
 """What arguments are drawn from, by name: the category's own values before those for all."""
 
 UNSAID = ("dilation", "groups")
-"""What an exercise does not mention where it is as by default."""
+"""Arguments that an exercise does not mention at their defaults."""
 
 
 @dataclass(frozen=True)
 class Ask:
-    """One number to find, with its answer."""
+    """A quantity to compute by hand, with its right answer."""
 
     quantity: str
     """`output`, `params`, `macs`, `flops`, `memory` or `receptive`."""
     layer: str | None
-    """The layer whose number it is; None for the sum over all."""
+    """The layer of the quantity; None for the sum over all layers."""
     answer: Shape | int
-    """A shape or a number; memory in bytes."""
+    """A shape per sample, or a number for one sample; memory in bytes."""
     derivation: tuple[Explanation, ...]
 
 
 @dataclass(frozen=True)
 class Exercise:
-    """A network to look at, and what to find."""
+    """A small network, and the quantities to compute."""
 
     number: int
     topic: str
     spec: str
-    """The network in the spec language: `archcalc table` shows it."""
+    """The network as a spec."""
     network: Network
     asks: tuple[Ask, ...]
 
 
 @dataclass(frozen=True)
 class Topic:
-    """What exercises are about."""
+    """A subject of exercises."""
 
     name: str
     make: Callable[[Draw], Drawn]
-    """Draws a spec, and what to ask of it."""
+    """Draw a spec and its questions."""
 
 
 class Draw:
-    """Chance, the same for a seed everywhere."""
+    """A random generator that gives the same sequence for a seed on every platform and Python version."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed).random
@@ -134,7 +134,7 @@ def quiz(seed: int, count: int, topics: Sequence[str] = ("conv", "pool", "linear
     receptive field of a stack of layers, or `chain` for the totals of one. Raises `SpecError` for another.
     """
     if not 1 <= count <= MOST_EXERCISES:
-        raise SpecError(f"a quiz has 1 to {MOST_EXERCISES} exercises, not {count}")
+        raise SpecError(f"--count takes 1 to {MOST_EXERCISES} exercises, got {count}")
     chosen = [find_topic(name) for name in topics]
     draw = Draw(seed)
     return [_exercise(at + 1, chosen[at % len(chosen)], draw) for at in range(count)]
@@ -149,7 +149,7 @@ def find_topic(name: str) -> Topic:
     if not able:
         known = topic_names()
         hint = did_you_mean(name, known) or f"; possible: {', '.join(known)}"
-        raise SpecError(f"there are no exercises on {quote(name)}{hint}")
+        raise SpecError(f"unknown topic {quote(name)}{hint}")
     return Topic(name, lambda draw: _one_layer(draw, able))
 
 
@@ -261,7 +261,7 @@ def _fitting(draw: Draw, kind: type[Operator], inputs: Callable[[Draw], Shape]) 
         given = _draw_layer(draw, kind, shape)
         if given is not None:
             return shape, given
-    raise SpecError(f"no sensible {kind.kind} came up in {TRIES} tries")
+    raise SpecError(f"found no {kind.kind} exercise in {TRIES} tries; use another --seed")
 
 
 def _stack(
@@ -284,7 +284,7 @@ def _stack(
             shape = kind([shape], **given).output
         if len(layers) == count and (largest is None or product(shape) <= largest):
             return start, layers
-    raise SpecError(f"no sensible stack came up in {TRIES} tries")
+    raise SpecError(f"found no chain of layers in {TRIES} tries; use another --seed")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A row of the table once more, on other inputs or with a mistake applied: archcalc's own rules, run again."""
+"""Recompute a row of the table on other inputs or with a mistake, by archcalc's own rules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 
 Change = Callable[[Operator], Operator | None]
-"""An application of an operator with a mistake in it; None where the mistake cannot be made of it."""
+"""Return an operator with a mistake in it; None if the mistake cannot be made."""
 
 
 def rerun(
@@ -22,17 +22,15 @@ def rerun(
     output: Shape | None = None,
     counting: Counting | None = None,
 ) -> TableRow | None:
-    """The row as it would be, with its costs.
+    """Return the row as it would be, with its costs; None if a rule refuses it or no layer allows the mistake.
 
     Args:
-        analysis: the row's own.
-        row: what to run again.
-        shapes: what other layers give, where that is not what they truly give.
-        change: a mistake, made of every layer of the row that allows it.
-        output: what the row is said to give; its costs are counted with that.
-        counting: another way of counting than the analysis has.
-
-    None where the rules refuse it, or where no layer allows the mistake.
+        analysis: the analysis that the row is from.
+        row: the row to recompute.
+        shapes: output shapes of other layers, per sample, where they differ from the true ones.
+        change: a mistake, applied to every layer of the row that allows it.
+        output: the output shape to count costs with, instead of the one that the rule gives.
+        counting: the way of counting; None for the analysis' own.
     """
     network = analysis.network
     given: dict[str, Shape] = {}
@@ -64,5 +62,5 @@ def rerun(
 
 
 def _applied(op: Operator, inputs: tuple[Shape, ...]) -> Operator:
-    """The same operator on other inputs."""
+    """Return the operator on other inputs."""
     return op if inputs == op.inputs else type(op)(inputs, **op.given)

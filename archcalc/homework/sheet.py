@@ -1,4 +1,4 @@
-"""From a table of texts to a sheet of answers: which column answers which question, which row is which layer."""
+"""Match a table to an answer key: columns to questions, rows to layers."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from archcalc.homework.tables import Table, read_tables
 from archcalc.words import quote
 
 HEADING_WITHIN = 40
-"""Headings stand in one of the first rows; a title, a name and an address may stand above them."""
+"""Headings are in one of the first rows, perhaps below a title, a name and an address."""
 CLOSE = 0.75
-"""How alike a row's name must be to a layer's."""
+"""How similar a row's name must be to a layer's."""
 MOST_SLIPS = 400
-"""How many rows may be searched for names with a slip, and how many layers for each."""
+"""The number of rows that are searched for misspelt names, and of layers for each."""
 MOST_REMARKS = 20
 TOTALS = frozenset({TOTAL, "totals", "sum"})
 PASSED = TOTALS | {"input", "image", "data"}
 
 
 class ColumnOfSheet(NamedTuple):
-    """Where the answers to a question stand."""
+    """The column with the answers to a question."""
 
     at: int
     heading: str
     unit: str
-    """The unit in the heading, not yet read."""
+    """The unit in the heading, as written."""
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class Submission:
     """A student's answers, by row and question."""
 
     questions: Mapping[Question, tuple[Question, ...]]
-    """Each question that is asked, with the questions whose columns answer it."""
+    """Each question of the key, with the questions whose columns answer it."""
     columns: Mapping[str, ColumnOfSheet]
     doubled: frozenset[str]
-    """Questions that two columns claim to answer."""
+    """Questions with two columns."""
     answers: Mapping[str, Sequence[Cell]]
-    """The cells of each row of the key, by its name; rows that are not in the sheet are missing."""
+    """The cells of each row of the key, by its name, without rows that the student left out."""
     overfull: frozenset[str]
-    """Rows with more cells than there are headings in a file whose cells are parted by commas: in which of them a
-    number was cut up cannot be known."""
+    """Rows of a comma-separated file with more cells than headings: a number with commas was split, and it is unknown
+    which."""
     style: DecimalStyle
     remarks: tuple[str, ...]
 
     def entry(self, row: str, question: str) -> Cell | None:
-        """What stands in a cell; None where the sheet has no such row or column."""
+        """Return the cell of a row and a question; None if the submission has no such row or column."""
         column = self.columns.get(question)
         cells = self.answers.get(row)
         if column is None or cells is None:
@@ -66,7 +66,7 @@ class Submission:
 
 
 def read_sheet(path: Path, key: AnswerKey) -> Submission:
-    """The answers in a file; `UnreadableSubmission` where it holds no table with a column that is asked."""
+    """Read the answers in a file; raises `UnreadableSubmission` if no table in it has a column that is asked."""
     best: tuple[int, Table, int] | None = None
     problem: UnreadableSubmission | None = None
     try:
@@ -78,14 +78,14 @@ def read_sheet(path: Path, key: AnswerKey) -> Submission:
         problem = error
     if best is None:
         asked = ", ".join(question.heading for question in key.questions)
-        raise problem or UnreadableSubmission(f"no line of it has headings for what is asked: {asked}")
+        raise problem or UnreadableSubmission(f"the file has no line with the headings that are asked: {asked}")
     return _understand(best[1], best[2], key)
 
 
 def _headings(grid: CellGrid, key: AnswerKey) -> tuple[int, int]:
-    """How many columns that answer something the best line of headings has, and which line it is.
+    """Return the number of asked columns in the best line of headings, and that line's index.
 
-    Where no line has any, the first that has more cells than one may have them misspelt.
+    If no line has any, the first line with several cells is read as misspelt headings.
     """
     wanted = {key for question in key.questions for parts in ((question.key,), *question.parts) for key in parts}
     convention = key.analysis.convention.name
@@ -109,16 +109,18 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
         heading = read_misspelt_heading(cell.text, key.analysis.convention.name)
         if heading.key in ("", "given"):
             if heading.key == "" and cell.text:
-                remarks.append(f"the column {quote(cell.text)} is not known, and was not read")
+                remarks.append(f"ignored the unknown column {quote(cell.text)}")
         elif heading.key in columns:
             doubled.add(heading.key)
-            remarks.append(f"the columns {quote(columns[heading.key].heading)} and {quote(cell.text)} are the same")
+            remarks.append(
+                f"the columns {quote(columns[heading.key].heading)} and {quote(cell.text)} answer the same question"
+            )
         else:
             columns[heading.key] = ColumnOfSheet(at, cell.text, heading.unit)
     questions = {question: parts_of(question, columns) for question in key.questions}
     used = {part.key for parts in questions.values() for part in parts}
     remarks += [
-        f"the column {quote(column.heading)} is not asked"
+        f"ignored the column {quote(column.heading)}: it is not asked"
         for name, column in columns.items()
         if name in QUESTIONS and name not in used and QUESTIONS[name].derivation != "output"  # sizes may be given
     ]
@@ -127,7 +129,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
     answers, more = match_rows(rows, name_at, key.rows, tuple(key.network.inputs))
     remarks += more
     if len(remarks) > MOST_REMARKS:
-        remarks = [*remarks[:MOST_REMARKS], f"and {len(remarks) - MOST_REMARKS:,} remarks more"]
+        remarks = [*remarks[:MOST_REMARKS], f"and {len(remarks) - MOST_REMARKS:,} more remarks"]
     ats = [column.at for name, column in columns.items() if name in QUESTIONS and QUESTIONS[name].has_total]
     texts = [cells[at].text for cells in answers.values() for at in ats if at < len(cells) and not cells[at].is_number]
     style = style_of(texts, suspicious=table.delimiter == ";")
@@ -142,17 +144,21 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
 def match_rows(
     rows: Sequence[Sequence[Cell]], name_at: int | None, wanted: Sequence[TableRow], inputs: Sequence[str]
 ) -> tuple[dict[str, Sequence[Cell]], list[str]]:
-    """The cells of each row of the key, and what is to be said.
+    """Return the cells of each row of the key, and remarks.
 
-    A row is the layer of its name, small slips forgiven; what is left between two rows so found is taken by its place
-    if there are as many rows as layers. Rows for the network's inputs, which a worksheet gives, are passed over, and so
-    is a total that is not asked.
+    1. A row is matched to the layer of its name; small misspellings are accepted.
+    2. Between two matched rows, the others are matched by position if there are as many rows as layers.
+    3. Rows for the network's inputs, and a total that is not asked, are ignored.
     """
     layers = {_plain(row.name) for row in wanted}
     passed = {*map(_plain, inputs), *PASSED} - layers
     shown = [row[name_at or 0].text if len(row) > (name_at or 0) else "" for row in rows]
     plain = [_plain(name) if name_at is not None else "" for name in shown]
-    remarks = [f"the row {quote(shown[at])} is not asked" for at in range(len(rows)) if plain[at] in passed & TOTALS]
+    remarks = [
+        f"ignored the row {quote(shown[at])}: it is not asked"
+        for at in range(len(rows))
+        if plain[at] in passed & TOTALS
+    ]
     keep = [at for at in range(len(rows)) if plain[at] not in passed]
     names = [plain[at] for at in keep]
     places = _by_name(names, [row.name for row in wanted])
@@ -161,14 +167,14 @@ def match_rows(
     for place, at in enumerate(keep):
         name = wanted[places[place]].name if place in places else ""
         if not name:
-            remarks.append(f"the row {quote(shown[at])} is none of the table's, and was not read")
+            remarks.append(f"ignored the row {quote(shown[at])}: no layer has this name")
         elif names[place] and not _alike(names[place], name):
-            remarks.append(f"the row {quote(shown[at])} was taken for {name} by its place")
+            remarks.append(f"read the row {quote(shown[at])} as {name}, by its position")
     return {wanted[layer].name: rows[keep[place]] for place, layer in places.items()}, remarks
 
 
 def _plain(name: str) -> str:
-    """A name without capitals and marks: `Max Pool_1` and `maxpool1` are one."""
+    """Return a name without capitals and marks: `Max Pool_1` becomes `maxpool1`."""
     return re.sub(r"[^\w.]|_", "", name.casefold())
 
 
@@ -177,7 +183,7 @@ def _digits(name: str) -> tuple[str, ...]:
 
 
 def _alike(name: str, layer: str) -> bool:
-    """Whether a name is a layer's, its last part, or that with a slip; its numbers must be the same."""
+    """True if a name is a layer's or its last part, perhaps misspelt, with the same numbers."""
     layer = _plain(layer)
     if name in (layer, layer.rsplit(".", 1)[-1]):
         return True
@@ -188,7 +194,7 @@ def _alike(name: str, layer: str) -> bool:
 
 
 def _by_name(names: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
-    """Places of rows to places of layers, for names that mean one layer and stand once."""
+    """Return the layer's index by the row's, for names that occur once and mean one layer."""
     plain = [_plain(layer) for layer in layers]
     pools = _single(plain), _single([layer.rsplit(".", 1)[-1] for layer in plain])
     once = {name: place for name, place in _single(names).items() if name}
@@ -208,13 +214,13 @@ def _by_name(names: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
 
 
 def _single(names: Sequence[str]) -> dict[str, int]:
-    """The names that stand once, with their places."""
+    """Return the index of every name that occurs once."""
     counts = Counter(names)
     return {name: place for place, name in enumerate(names) if counts[name] == 1}
 
 
 def _by_place(rows: int, layers: int, found: Mapping[int, int]) -> dict[int, int]:
-    """What is left between rows that were found, where as many rows as layers are left."""
+    """Return the layer's index by the row's between matched rows, where as many rows as layers are left."""
     places: dict[int, int] = {}
     anchors = [(-1, -1), *sorted(found.items()), (rows, layers)]
     for (row, layer), (next_row, next_layer) in pairwise(anchors):

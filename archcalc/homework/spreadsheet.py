@@ -1,4 +1,4 @@
-"""Workbooks of spreadsheets, read by openpyxl, within bounds and without evaluating anything."""
+"""Read workbooks with openpyxl, within limits, without evaluating anything."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from archcalc.homework.cells import EMPTY, MOST_COLUMNS, MOST_ROWS, Cell, CellGr
 from archcalc.requirements import need
 
 MOST_UNPACKED = 6_000_000
-"""Bytes of all XML: more than 100,000 cells. openpyxl makes a hundred bytes of one."""
+"""Bytes of all XML, enough for 100,000 cells. openpyxl needs a hundred times as much memory."""
 MOST_BESIDE = 1_000_000
-"""Bytes of an XML file that holds no cells, such as the styles."""
+"""Bytes of an XML file without cells, such as the styles."""
 CELLS = ("xl/worksheets/", "xl/sharedStrings")
 PIECE = 1 << 16
 MOST_MEMBERS = 500
 MOST_SHEETS = 10
 FORMULA = "="
-"""How the text of a formula begins, which is not read as an answer."""
+"""The first character of a formula, which is not read as an answer."""
 
 
 def read_workbook(content: bytes) -> list[CellGrid]:
-    """The rows of each sheet. A formula is its text: what it would give is not known without a spreadsheet."""
+    """Return the rows of each sheet. A formula is returned as its text, because its value needs a spreadsheet."""
     openpyxl = need("openpyxl", "homework")
     try:
         with warnings.catch_warnings():
@@ -35,49 +35,55 @@ def read_workbook(content: bytes) -> list[CellGrid]:
     except UnreadableSubmission:
         raise
     except Exception as error:  # whatever a damaged workbook makes zipfile and openpyxl raise
-        raise UnreadableSubmission(f"it is no workbook that can be read ({type(error).__name__})") from None
+        raise UnreadableSubmission(
+            f"the workbook is damaged ({type(error).__name__}); save it again as .xlsx or CSV"
+        ) from None
 
 
 def _unpacked(content: bytes) -> io.BytesIO:
-    """The archive's XML without compression: what was looked through, and nothing else, is what openpyxl is given.
+    """Return the archive's XML, checked and uncompressed: openpyxl sees nothing else.
 
-    It is unpacked piece by piece, since what an archive says of its sizes is not to be trusted either.
+    It is unpacked in small parts, because the sizes that an archive declares may be false.
     """
     clean = io.BytesIO()
     room = MOST_UNPACKED
     with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(clean, "w") as copy:
         members = archive.infolist()
         if len(members) > MOST_MEMBERS:
-            raise UnreadableSubmission(f"it has more than {MOST_MEMBERS} files in it")
+            raise UnreadableSubmission(f"the workbook holds more than {MOST_MEMBERS} files")
         for member in members:
             if not member.filename.endswith((".xml", ".rels")):
                 continue
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise UnreadableSubmission("it is packed in a way that no spreadsheet uses")
+                raise UnreadableSubmission(
+                    "the workbook uses a compression that spreadsheets do not use; save it again as .xlsx"
+                )
             unpacked = bytearray()
             with archive.open(member) as stream:
                 while piece := stream.read(PIECE):
                     unpacked += piece
                     room -= len(piece)
                     if room < 0 or (len(unpacked) > MOST_BESIDE and not member.filename.startswith(CELLS)):
-                        raise UnreadableSubmission("it unpacks to more than a table may have")
+                        raise UnreadableSubmission(f"the workbook unpacks to more than {MOST_UNPACKED:,} bytes")
             if b"<!" in _ascii(unpacked):
-                raise UnreadableSubmission("its XML has declarations, which no spreadsheet writes")
+                raise UnreadableSubmission(
+                    "the workbook's XML has declarations, which spreadsheets do not write; save it again as .xlsx"
+                )
             copy.writestr(member.filename, unpacked)
     return clean
 
 
 def _ascii(xml: bytearray) -> bytearray:
-    """XML without what UTF-16 puts between its letters, and without comments' and data's marks."""
+    """Return XML without the zero bytes of UTF-16 and without the marks of comments and CDATA."""
     return xml.replace(b"\0", b"").replace(b"<!--", b"").replace(b"<![CDATA[", b"")
 
 
 def _rows(sheet: Any) -> Iterator[list[Cell]]:
-    """The rows, empty ones too, of which a sheet may have some more than a table."""
-    sheet.reset_dimensions()  # what a file says of its size is not to be trusted
+    """Yield the rows. Empty ones count too, so a sheet may have more rows than a table."""
+    sheet.reset_dimensions()  # the size that a file declares may be false
     for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS + 1), 1):
         if number > 4 * MOST_ROWS:
-            raise UnreadableSubmission(f"it has more than {MOST_ROWS:,} rows")
+            raise UnreadableSubmission(f"the table has more than {MOST_ROWS:,} rows")
         yield [_entry(cell) for cell in row]
 
 
@@ -86,7 +92,7 @@ def _entry(cell: Any) -> Cell:
     if value is None:
         return EMPTY
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        # A whole number has no point, and a large one no exponent: its digits are those that a spreadsheet keeps.
+        # An integer has no point, and a large one no exponent: its digits are those that a spreadsheet keeps.
         is_whole = abs(value) < 1e15 and float(value).is_integer()
         return Cell(str(int(value)) if is_whole else repr(value), is_number=True)
     if cell.data_type == "f":

@@ -1,7 +1,7 @@
-"""Files of students to tables of texts: CSV, XLSX, Markdown and JSON, whatever the file's name says.
+"""Read submissions into tables of strings: CSV, XLSX, Markdown and JSON, detected from the content.
 
-Every file is hostile: only plain files are opened (no links, pipes, devices), and bytes, rows, columns and the length
-of a cell are bounded before anything is made of them.
+No file is trusted. Only regular files are opened (no links, pipes or devices). Bytes, rows, columns and the length of a
+cell are bounded before anything else is computed.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ from archcalc.words import quote
 MOST_BYTES = 4_000_000
 DELIMITERS = ",;\t|:"
 FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
-"""How a submission is opened: no link is followed and no pipe waited for, where the system knows of such things."""
+"""Flags that follow no link and wait for no pipe, on systems that have them."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """One way of reading a file: rows of cells, not yet understood."""
+    """Rows of cells: one way to read a file."""
 
     grid: CellGrid
     delimiter: str = ""
-    """What parts the cells of a CSV file."""
+    """The character between the cells of a CSV file; empty for other formats."""
 
 
 def read_tables(path: Path) -> list[Table]:
-    """The tables that a file may hold, the likeliest first; `UnreadableSubmission` if there is none with rows."""
+    """Return the tables that a file may hold, the likeliest first; raises `UnreadableSubmission` if none has rows."""
     tables = [table for table in _tables(read_bytes(path)) if table.grid]
     if not tables:
-        raise UnreadableSubmission("it has no rows")
+        raise UnreadableSubmission("the file has no rows")
     return tables
 
 
@@ -56,10 +56,10 @@ def _tables(content: bytes) -> list[Table]:
     if content[:4] == b"PK\x03\x04":
         return list(map(Table, read_workbook(content)))
     if content[:4] == b"\xd0\xcf\x11\xe0":
-        raise UnreadableSubmission("it is an old Excel file (.xls): save it as .xlsx or CSV")
+        raise UnreadableSubmission("the file is an old Excel file (.xls); save it as .xlsx or CSV")
     text = decode(content)
     if not text.strip():
-        raise UnreadableSubmission("it is empty")
+        raise UnreadableSubmission("the file is empty")
     if text.lstrip()[:1] in ("{", "["):
         return [Table(bounded(_json_rows(text)))]
     tables = [Table(bounded(map(_markdown_row, rows))) for rows in _markdown_tables(text.splitlines())]
@@ -67,24 +67,26 @@ def _tables(content: bytes) -> list[Table]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The content of a plain file; of nothing else, and without waiting for anybody."""
+    """Return the content of a regular file. Nothing else is opened, so reading never blocks."""
     try:
         handle = os.open(path, FLAGS)
     except OSError as error:
-        why = "it is a symbolic link" if path.is_symlink() else error.strerror or "it cannot be opened"
+        why = "the file is a symbolic link" if path.is_symlink() else error.strerror or "the file cannot be opened"
         raise UnreadableSubmission(why) from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise UnreadableSubmission("it is no plain file")
+        raise UnreadableSubmission(
+            "expected a regular file, got a directory, link, pipe or device; submit the file itself"
+        )
     with os.fdopen(handle, "rb") as stream:
         content = stream.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise UnreadableSubmission(f"it has more than {MOST_BYTES:,} bytes")
+        raise UnreadableSubmission(f"the file has more than {MOST_BYTES:,} bytes")
     return content
 
 
 def decode(content: bytes) -> str:
-    """Text in UTF-8, UTF-16 (as Excel writes Unicode text) or, as a last resort, Windows' Western letters."""
+    """Decode UTF-8, UTF-16 (Excel's Unicode text) or, if neither fits, Windows-1252."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         encodings = ["utf-16"]
     elif content[1:2] == b"\0" or content[:1] == b"\0":
@@ -99,14 +101,14 @@ def decode(content: bytes) -> str:
         if "\0" in text:
             break
         return text
-    raise UnreadableSubmission("it is no text")
+    raise UnreadableSubmission("the file is not text in UTF-8, UTF-16 or Windows-1252; save it as CSV (UTF-8) or XLSX")
 
 
 # -- CSV
 
 
 def _delimiters(text: str) -> list[str]:
-    """What may part the cells, the likeliest first: what stands most evenly in the lines."""
+    """Return the possible delimiters, the likeliest first: the one that occurs in the most lines."""
     first = text.split("\n", 1)[0].strip()
     if re.fullmatch(r'"?sep=(.)"?', first):  # Excel's own mark
         return [first.strip('"')[-1]]
@@ -127,7 +129,7 @@ def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[list[Cell]]:
         for row in reader:
             yield [Cell(cell.strip()) for cell in row[: MOST_COLUMNS + 1]]
     except csv.Error as error:
-        raise UnreadableSubmission(f"line {reader.line_num:,} is no CSV: {error}") from None
+        raise UnreadableSubmission(f"line {reader.line_num:,} is not valid CSV: {error}") from None
 
 
 # -- Markdown
@@ -137,7 +139,12 @@ _MARKS = ("**", "__", "`", "$", "*")
 
 
 def _markdown_tables(lines: Sequence[str]) -> Iterator[list[str]]:
-    """The lines of every table: of headings, then, below a rule of dashes, of cells."""
+    """Yield the lines of every table: the headings, then the rows below the rule of dashes.
+
+    table = row "\n" rule "\n" {row "\n"}
+    row   = ["|"] CELL {"|" CELL} ["|"]
+    rule  = ["|"] [":"] DASHES [":"] {"|" [":"] DASHES [":"]} ["|"]
+    """
     at = 1
     while at < len(lines):
         end = at + 1
@@ -149,7 +156,7 @@ def _markdown_tables(lines: Sequence[str]) -> Iterator[list[str]]:
 
 
 def _is_rule(line: str) -> bool:
-    """Whether a line is the rule below a table's headings, such as `|:---|---:|`."""
+    """True if a line is the rule below a table's headings, such as `|:---|---:|`."""
     cells = [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
     dashes = [cell.removeprefix(":").removesuffix(":") for cell in cells]
     return len(cells) > 1 and len(dashes[0]) > 1 and all(one and not one.strip("-") for one in dashes)
@@ -163,7 +170,7 @@ def _markdown_row(line: str) -> list[Cell]:
 
 
 def _markdown_text(cell: str) -> str:
-    """A cell without the marks around it, such as `**`."""
+    """Return a cell without the marks around it, such as `**`."""
     start, end = 0, len(cell)
     while True:
         while start < end and cell[start].isspace():
@@ -181,13 +188,13 @@ def _markdown_text(cell: str) -> str:
 
 
 class _JsonNumber(str):
-    """A number of a JSON text, with the digits that it was written with."""
+    """A number of a JSON text, with its digits as written."""
 
     __slots__ = ()
 
 
 def _json_rows(text: str) -> Iterator[list[Cell]]:
-    """Rows of a list of objects, of an object of rows by name, or of a list of lists."""
+    """Yield the rows of a list of objects, an object of rows by name, or a list of lists."""
     try:
         data = json.loads(
             text,
@@ -197,16 +204,16 @@ def _json_rows(text: str) -> Iterator[list[Cell]]:
             object_pairs_hook=_without_doubles,
         )
     except RecursionError:
-        raise UnreadableSubmission("its JSON is nested too deep") from None
+        raise UnreadableSubmission("the JSON is nested too deep") from None
     except ValueError as error:
-        raise UnreadableSubmission(f"it is no JSON: {error}") from None
+        raise UnreadableSubmission(f"the file is not valid JSON: {error}") from None
     if isinstance(data, dict):
         inner = (data.get(key) for key in ("rows", "layers", "answers"))
         data = next((one for one in inner if isinstance(one, (list, dict))), data)
     if isinstance(data, dict):
         data = [{"name": name, **row} for name, row in data.items() if isinstance(row, dict)]
     if not isinstance(data, list):
-        raise UnreadableSubmission("its JSON has no rows")
+        raise UnreadableSubmission("the JSON has no rows; write a list of objects, one per layer")
     if all(isinstance(row, list) for row in data):
         yield from ([_json_entry(value) for value in row[: MOST_COLUMNS + 1]] for row in data)
         return
@@ -215,7 +222,7 @@ def _json_rows(text: str) -> Iterator[list[Cell]]:
     for row in rows:
         headings.update(dict.fromkeys(row))
         if len(headings) > MOST_COLUMNS:
-            raise UnreadableSubmission(f"it has more than {MOST_COLUMNS} columns")
+            raise UnreadableSubmission(f"the table has more than {MOST_COLUMNS} columns")
     yield [Cell(heading) for heading in headings]
     yield from ([_json_entry(row.get(heading)) for heading in headings] for row in rows)
 
@@ -224,13 +231,13 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"{quote(key)} stands twice in one object")
+            raise ValueError(f"{quote(key)} occurs twice in one object")
         found[key] = value
     return found
 
 
 def _json_entry(value: Any) -> Cell:
-    """A cell; a list of sizes as a shape."""
+    """Return a value as a cell, a list of sizes as a shape."""
     if value is None:
         return EMPTY
     if isinstance(value, _JsonNumber):

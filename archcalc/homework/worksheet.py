@@ -41,7 +41,8 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
     given = list(columns or (*DECLARED, *(() if asks_sizes else SIZES)))
     for name in given:
         if name not in COLUMNS:
-            raise SpecError(f"there is no column {quote(name)}{did_you_mean(name, COLUMNS)}")
+            hint = did_you_mean(name, COLUMNS) or "; list them with: archcalc table --columns help"
+            raise SpecError(f"unknown column {quote(name)}{hint}")
     asked = {question.key: question for question in key.questions}
     order = [*given, *(name for name in asked if name not in given)]
     sheet = [[_heading(name, asked, key) for name in order]]

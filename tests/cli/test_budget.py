@@ -54,7 +54,7 @@ def test_counting_and_settings_change_what_is_checked(cli):
         ("params <= ", "is no expression", "^"),
         ("1 / 0 < params", "division by zero", "^~~~~"),
         ("rf < 'many'", "cannot be computed", "^" + "~" * 10),
-        ("layer['conv1'] == 3", "is no number: ask for something of it", "^" + "~" * 13),
+        ("layer['conv1'] == 3", "is not a number; name a quantity of it", "^" + "~" * 13),
         ("params == __import__('os')", "there is no function", "^"),
         ("2 ** 10 ** 10 < params", "too large", "^"),
     ],
@@ -70,7 +70,7 @@ def test_mistakes_have_a_place(cli, assertion, message, marked):
 
 def test_an_assertion_must_be_true_or_false(cli, spec_file):
     file = spec_file("params\n", "budget.txt")
-    assert "is no assertion" in cli("budget", "alexnet", "--from", file).err
+    assert "is not an assertion" in cli("budget", "alexnet", "--from", file).err
 
 
 def test_assertions_from_a_file(cli, spec_file):
@@ -135,4 +135,4 @@ def test_without_assertions_the_names_are_shown(cli):
 def test_no_network(cli):
     result = cli("budget", "params < 3")
     assert result.code == 2
-    assert "there is no network to check" in result.err
+    assert "no network to check" in result.err

@@ -90,7 +90,7 @@ def test_a_class(cli, answers, right, tmp_path):
     assert result.code == 1
     assert "5 sheets, 2 not read; 47.3 of 48 points on average" in result.out
     assert "bias forgotten (params): 2" in result.out
-    assert "not read: no line of it has headings" in result.out
+    assert "not read: the file has no line with the headings" in result.out
     rows = list(csv.DictReader(io.StringIO((tmp_path / "grades.csv").read_text())))
     assert [row["points"] for row in rows] == ["48", "47", "0", "47", "0"]
     assert {row["of"] for row in rows} == {"48"}
@@ -120,8 +120,8 @@ def test_formulas(cli, answers):
     ("arguments", "said"),
     [
         (["--ask", "parms"], "did you mean params"),
-        (["--points", "mood=1"], "is not asked"),
-        (["--tolerance", "loose"], "a tolerance is"),
+        (["--points", "mood=1"], "which is not asked"),
+        (["--tolerance", "loose"], "--tolerance takes"),
         (["--convention", "lectur"], "did you mean lecture"),
         (["--let", "depth=n"], "no parameter or size"),
     ],

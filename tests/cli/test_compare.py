@@ -112,7 +112,7 @@ def test_conventions_of_a_training_step(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["alexnet"], "needs two networks"),
+        (["alexnet"], "expected two networks"),
         (["alexnet", "conv 3x3 C->C"], "cannot be compared to a network"),
         (["alexnet", "vgg16", "--conventions"], "for one network"),
         (["alexnet", "vgg16", "--backward"], "needs --conventions"),

@@ -14,6 +14,7 @@ import yaml
 
 import archcalc
 from archcalc.cli import Commands
+from archcalc.cli._completion import COMPLETED, OneOf
 
 ARCHCALC = [sys.executable, "-c", "import sys; sys.argv[0] = 'archcalc'; from archcalc.cli import main; main()"]
 
@@ -105,6 +106,13 @@ def test_every_option_has_a_completion_or_takes_what_nobody_can_list():
         for parameter in commands.get_command(None, name).params:
             plain = type(parameter.type) is click.types.StringParamType
             assert not plain or parameter.name in free, f"{name}: {parameter.name}"
+
+
+@pytest.mark.parametrize("name", [name for name, type_ in COMPLETED.items() if isinstance(type_, OneOf)])
+def test_every_list_is_there(name):
+    """The lists are named by their modules, which nothing else checks."""
+    assert all(isinstance(word, str) and word for word in COMPLETED[name].words())
+    assert list(COMPLETED[name].words())
 
 
 def test_files_of_this_folder(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ def test_the_file_says_the_format(cli, tmp_path, file, start):
     ("arguments", "message"),
     [
         ([], "name the networks to plot"),
-        (["alexnet", "-o", "a.xlsx"], "'.xlsx' is no format"),
+        (["alexnet", "-o", "a.xlsx"], "cannot write '.xlsx'"),
         (["alexnett"], "did you mean alexnet?"),
         (["alexnet", "--metric", "flop"], "there is no quantity 'flop'; did you mean flops?"),
         (["alexnet", "--against", "accuracy"], "no accuracy of 'alexnet' is known"),

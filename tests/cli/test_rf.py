@@ -128,10 +128,10 @@ def test_markdown(cli):
     [
         (("lenet5", "conv1", "--unit", "28,0"), "conv1 has positions 0 to 27, and no 28"),
         (("lenet5", "conv1", "--unit", "1"), "has 2 spatial positions, not 1"),
-        (("lenet5", "conv1", "--unit", "-1,0"), "a unit is Y,X, whole numbers from 0, not '-1,0'"),
+        (("lenet5", "conv1", "--unit", "-1,0"), "--unit takes Y,X, integers from 0, got '-1,0'"),
         (("lenet5", "fc6", "--unit", "0,0"), "did you mean"),
         (("lenet5", "--unit", "0,0"), "--unit is a unit of a layer"),
-        (("lenet5", "conv1", "--draw", "box.gif"), "'.gif' is no format that can be written"),
+        (("lenet5", "conv1", "--draw", "box.gif"), "cannot write '.gif'"),
     ],
 )
 def test_mistakes(arguments, message, cli, tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def test_a_folder_that_cannot_be_written(cli, tmp_path):
         (["alexnet", "--set", "clases=3"], "no parameter 'clases'; did you mean classes?"),
         (["alexnet", "--set", "classes"], "a setting is NAME=VALUE"),
         (["alexnet", "--set", "classes=1/0"], "division by zero"),
-        (["alexnet", "--input", "3,abc"], "an input shape is C,H,W"),
+        (["alexnet", "--input", "3,abc"], "--input takes C,H,W"),
         (["alexnet", "--input", "3,4,4"], "the kernel spans 11"),
         (["alexnet", "--convention", "fvcor"], "did you mean fvcore?"),
         (["alexnet", "--dtype", "f"], "there is no dtype 'f'"),

@@ -9,7 +9,7 @@ import warnings
 
 
 def main() -> int:
-    """Run one of the two fuzzers; 1 if it found something."""
+    """Run the fuzzers that are asked for; 1 if one found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument(
         "--examples", type=int, default=0, metavar="N", help="random valid specs, against the real tools"
@@ -27,10 +27,13 @@ def main() -> int:
     parser.add_argument(
         "--refusals", type=int, default=0, metavar="N", help="random operators: what is refused, PyTorch refuses"
     )
+    parser.add_argument(
+        "--commands", type=int, default=0, metavar="N", help="random command lines: a user's mistake is told in words"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
     options = parser.parse_args()
-    if not any((options.examples, options.hostile, options.memory, options.refusals)):
-        parser.error("say how many: --examples N, --memory N, --refusals N or --hostile N")
+    if not any((options.examples, options.hostile, options.memory, options.refusals, options.commands)):
+        parser.error("say how many: --examples N, --memory N, --refusals N, --hostile N or --commands N")
     warnings.simplefilter("ignore")
     start = time.monotonic()
     found = 0
@@ -42,6 +45,8 @@ def main() -> int:
         found += refusals(options.refusals, options.seed)
     if options.hostile:
         found += hostile(options.hostile, options.seed)
+    if options.commands:
+        found += commands(options.commands, options.seed)
     print(f"{time.monotonic() - start:.0f} s")
     return 1 if found else 0
 
@@ -146,6 +151,30 @@ def hostile(inputs: int, seed: int) -> int:
         f"{inputs:,} inputs: {watch.networks:,} networks, {watch.refused:,} refused, {found} faults; the slowest took "
         f"{watch.slowest:.2f} s of CPU, and the most memory was {watch.most_memory / 2**20:.0f} MiB"
     )
+    return found
+
+
+def commands(count: int, seed: int) -> int:
+    """Random command lines in a temporary folder; every one that ends in a fault is printed."""
+    import os
+    import shlex
+    import tempfile
+    from pathlib import Path
+
+    from tests.fuzz.commands import complaint, lines, prepare
+
+    found = 0
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        before = os.getcwd()
+        os.chdir(folder)
+        for words in lines(count, seed):
+            complained = complaint(words)
+            if complained:
+                found += 1
+                print(f"archcalc {shlex.join(words)}\n{complained}\n", flush=True)
+        os.chdir(before)
+    print(f"{count:,} command lines, {found} faults")
     return found
 
 

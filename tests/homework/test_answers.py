@@ -20,6 +20,7 @@ from archcalc.homework.grades_document import render_class, render_sheet, summar
 from archcalc.homework.gradescope import GradescopeOptions, results_json
 from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.key import key_of
+from archcalc.homework.kinds import COUNT, MEMORY
 from archcalc.homework.questions import QUESTIONS, asked, points_of
 from archcalc.language.family import InlineSpec
 
@@ -70,9 +71,9 @@ def decimal(value: Fraction, digits: int) -> tuple[str, Fraction]:
 @st.composite
 def amounts(draw, truth: int, question, off: bool):
     """A spelling of an amount; if `off`, of one that is beside the truth by more than its rounding."""
-    unit, size = draw(st.sampled_from(sorted((BYTES if question.sort == "bytes" else UNITS).items())))
+    unit, size = draw(st.sampled_from(sorted((BYTES if question.kind is MEMORY else UNITS).items())))
     digits = draw(st.integers(0, 8)) if size > 1 else 0
-    if 0 < truth * 10**digits < size:  # it would be a nought, which says nothing in a coarse unit
+    if 0 < truth * 10**digits < size:  # it would be 0, which says nothing in a coarse unit
         unit, size, digits = "", 1, 0
     value = Fraction(truth, size)
     if off:
@@ -84,7 +85,7 @@ def amounts(draw, truth: int, question, off: bool):
         assume(2 * abs(rounded * size - truth) > place)
     if draw(st.booleans()) and "." not in text and not unit.strip() and abs(rounded) >= 10**6:
         text = f"{int(text):,}"
-    if draw(st.booleans()) and question.sort == "count" and not unit:
+    if draw(st.booleans()) and question.kind is COUNT and not unit:
         text = f"{text}e0"
     return draw(st.sampled_from(["", "~", " "])) + text + unit
 
@@ -199,13 +200,13 @@ def test_what_is_undecided_is_left_to_a_person(grade, block):
     sheet = grade("layer,params\nconv2,9/16 C^2 + floor(1/(C + H))\n", key=block)
     cell = sheet.rows[1].cells[0]
     assert (cell.verdict, cell.points) == (Verdict.UNDECIDED, 0)
-    assert "a person will look at it" in cell.feedback
+    assert "A person will check it" in cell.feedback
     assert "1 undecided" in render_sheet(sheet, "text")
     assert "conv2 · params, 9/16 C^2 + floor(1/(C + H)): undecided" in render_sheet(sheet, "text")
     assert "undecided" in summary_csv([sheet], ["params"]).splitlines()[0].split(",")
     tests = json.loads(results_json(sheet, GradescopeOptions()))["tests"]
     assert (tests[1]["score"], tests[1]["status"]) == (0, "failed")
-    assert "a person will look at it" in tests[1]["output"]
+    assert "A person will check it" in tests[1]["output"]
 
 
 # -- nothing is given away
@@ -249,7 +250,7 @@ def test_no_answer_is_given_away_where_none_was_given(grade, key, reveal, data):
         for one in graded.cells:
             answer = Grader(key, reveal=True).key.answer(row, QUESTIONS[one.column])
             text = f"{answer:,}" if isinstance(answer, int) else "×".join(map(str, answer))
-            is_given = one.verdict in (Verdict.RIGHT, Verdict.CARRIED, Verdict.WRONG)
+            is_given = one.verdict in (Verdict.RIGHT, Verdict.CARRIED_FORWARD, Verdict.WRONG)
             (known if reveal and is_given else secrets).add(text)
             assert is_given or (one.expected is None and one.derivation == ())
     secrets = {one for one in secrets - known if "," in one or "×" in one}
@@ -355,6 +356,6 @@ def test_whatever_is_handed_in_ends_no_run(grade, key, content):
     sheet = grade(content, "answers.xlsx", key=key, reveal=True)
     assert FAULT not in (sheet.problem or "")
     assert sheet.problem != ""
-    assert sheet.most == 48
+    assert sheet.max_points == 48
     shown_in(sheet)
     assert summary_csv([sheet], ["params"]).count("\n") == 2

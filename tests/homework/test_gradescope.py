@@ -123,7 +123,7 @@ CELLS = st.builds(
     GradedCell,
     column=st.sampled_from(["output", "params", "flops"]),
     verdict=st.sampled_from(Verdict),
-    most=st.integers(1, 3000).map(lambda parts: Fraction(parts, 60)),
+    max_points=st.integers(1, 3000).map(lambda parts: Fraction(parts, 60)),
     written=st.text(max_size=60),
     expected=st.none() | st.text(max_size=20),
     feedback=st.text(max_size=80),
@@ -142,7 +142,7 @@ def test_any_sheet(rows, by_cell, out_of):
     """Points add up, nothing is worth more than it may, and no control character or tag of a student's gets through."""
     sheet = GradedSheet("hw1.csv", "net", "lecture", rows)
     data = json.loads(results_json(sheet, GradescopeOptions(by_cell, "visible", out_of)))
-    worth = sheet.most if out_of is None else out_of
+    worth = sheet.max_points if out_of is None else out_of
     assert abs(total(data) - worth) <= Fraction(1, 200)
     assert all(0 <= test["score"] <= test["max_score"] for test in data["tests"])
     right = all(cell.verdict.has_points for row in rows for cell in row.cells)

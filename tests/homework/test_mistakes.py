@@ -1,4 +1,4 @@
-"""The usual mistakes, made by hand here with plain arithmetic: each is found and named."""
+"""Common mistakes, made by hand here with plain arithmetic: each is found and named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 import archcalc
 from archcalc.homework.grade import Verdict
-from archcalc.homework.mistakes import MISTAKES, transposed
+from archcalc.homework.kinds import transposed
+from archcalc.homework.mistakes import MISTAKES
 
 CONV1 = 64 * 56 * 56 * 3 * 11 * 11  # multiply-adds of AlexNet's first layer: 227, kernel 11, stride 4, padding 2
 
@@ -46,8 +47,8 @@ MADE = [
     ("conv1", "output", "64x65x65", "transposed digits"),
     ("conv1", "flops", "72.8M", "cut off"),
     ("conv1", "flops", "73000000", "rounded"),
-    ("conv1", "params", "0", "nought"),
-    ("conv1", "flops", "0 T", "nought"),
+    ("conv1", "params", "0", "zero"),
+    ("conv1", "flops", "0 T", "zero"),
     ("conv1", "params", "12345", None),
     ("conv1", "output", "64x57x57", None),
 ]
@@ -58,7 +59,7 @@ def test_named(one, layer, question, written, mistake):
     cell = one(question, written, layer=layer)
     assert cell.verdict is Verdict.WRONG
     assert (cell.diagnosis.mistake if cell.diagnosis else None) == mistake
-    assert cell.feedback == (cell.diagnosis.says if cell.diagnosis else "No usual mistake gives this number.")
+    assert cell.feedback == (cell.diagnosis.says if cell.diagnosis else "No common mistake gives this number.")
 
 
 def test_groups_ignored(one):
@@ -80,7 +81,7 @@ def test_mistakes_of_counting(one):
     assert one("flops", CONV1, convention="torch").diagnosis.mistake == "counted once"
     assert one("flops", CONV1, batch=2).diagnosis.mistake == "batch ignored"
     pool = one("flops", 0, layer="pool1", convention="full")
-    assert pool.diagnosis.mistake == "nought"
+    assert pool.diagnosis.mistake == "zero"
 
 
 def test_dilation_ignored(one, spec_file):

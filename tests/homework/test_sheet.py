@@ -177,7 +177,7 @@ def test_the_truth_in_any_way_has_full_marks(grade, make_key, way):
         (row.name, cell.column, cell.written, cell.feedback)
         for row in sheet.rows
         for cell in row.cells
-        if cell.points != cell.most
+        if cell.points != cell.max_points
     ]
     # Where marks of thousands and of decimals may be confused, a cell is called unreadable, never read wrongly.
     if way["thousands"] or way["comma"]:
@@ -185,7 +185,7 @@ def test_the_truth_in_any_way_has_full_marks(grade, make_key, way):
         if way["comma"] is False and way["delimiter"] != ";":
             assert sheet.is_right
     assert wrong == []
-    assert sheet.most == 5 * len(key.rows)
+    assert sheet.max_points == 5 * len(key.rows)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -216,8 +216,8 @@ def test_every_single_altered_cell_is_found(grade, make_key, way, data):
     sheet = grade(content, name, key=key)
     lost = [(row.name, cell.column) for row in sheet.rows for cell in row.cells if not cell.verdict.has_points]
     assert lost == [(key.rows[at[0] - 1].name, lost[0][1] if lost else "nothing was found")]
-    assert sheet.points == sheet.most - next(
-        cell.most for row in sheet.rows for cell in row.cells if cell.verdict is Verdict.WRONG
+    assert sheet.points == sheet.max_points - next(
+        cell.max_points for row in sheet.rows for cell in row.cells if cell.verdict is Verdict.WRONG
     )
 
 
@@ -232,7 +232,7 @@ def test_rows_by_name_in_any_order_and_by_place(grade):
     assert sheet.verdicts[Verdict.MISSING] == 10
     sheet = grade("layer,params\nConv 1,23296\nmaxpool,0\ncovn2,307392\n", ask="params")
     assert sheet.verdicts[Verdict.RIGHT] == 3
-    assert sheet.remarks == ("the row 'maxpool' was taken for pool1 by its place",)
+    assert sheet.remarks == ("read the row 'maxpool' as pool1, by its position",)
 
 
 def test_an_extra_row_is_said_and_disturbs_nothing(grade):
@@ -240,9 +240,9 @@ def test_an_extra_row_is_said_and_disturbs_nothing(grade):
     assert sheet.verdicts[Verdict.RIGHT] == 2
     assert sheet.verdicts[Verdict.WRONG] == 0
     assert sheet.remarks == (
-        "the row 'total' is not asked",
-        "the row 'relu1' is none of the table's, and was not read",
-        "the row 'norm1' is none of the table's, and was not read",
+        "ignored the row 'total': it is not asked",
+        "ignored the row 'relu1': no layer has this name",
+        "ignored the row 'norm1': no layer has this name",
     )
 
 
@@ -252,31 +252,31 @@ def test_a_name_with_another_number_is_another_layer(grade):
     sheet = grade("layer,params\n" + "\n".join(lines) + "\n", ask="params")
     found = {row.name: row.cells[0].verdict for row in sheet.rows}
     assert found["conv5"] is Verdict.MISSING
-    assert "the row 'conv6' is none of the table's, and was not read" in sheet.remarks
+    assert "ignored the row 'conv6': no layer has this name" in sheet.remarks
 
 
 def test_columns_that_are_not_asked_doubled_or_unknown(grade):
     sheet = grade("layer,params,#params,mood,macs\nconv1,23296,23296,good,1\n", ask="params")
     assert sheet.rows[0].cells[0].verdict is Verdict.UNREADABLE
-    assert "which of them is meant" in sheet.rows[0].cells[0].feedback
+    assert "Keep one of them" in sheet.rows[0].cells[0].feedback
     assert set(sheet.remarks) >= {
-        "the columns 'params' and '#params' are the same",
-        "the column 'mood' is not known, and was not read",
-        "the column 'macs' is not asked",
+        "the columns 'params' and '#params' answer the same question",
+        "ignored the unknown column 'mood'",
+        "ignored the column 'macs': it is not asked",
     }
 
 
 def test_a_number_that_was_cut_up_by_a_comma_is_not_guessed(grade):
     sheet = grade("layer,params,flops\nconv1,23,296,72855552\npool1,0,419904\n", ask="params,flops")
     assert [cell.verdict for cell in sheet.rows[0].cells] == [Verdict.UNREADABLE] * 2
-    assert "put numbers with commas in quotes" in sheet.rows[0].cells[0].feedback
+    assert "Write numbers with commas in quotes" in sheet.rows[0].cells[0].feedback
     assert [cell.verdict for cell in sheet.rows[1].cells] == [Verdict.RIGHT] * 2
 
 
 def test_a_word_in_the_headings_brackets_that_is_no_unit_is_said(grade):
     sheet = grade("layer,params (learnable)\nconv1,23296\n", ask="params")
     assert sheet.rows[0].cells[0].verdict is Verdict.RIGHT
-    assert "'learnable' in the heading 'params (learnable)' is no unit, and was not read" in sheet.remarks
+    assert "ignored 'learnable' in the heading 'params (learnable)': it is not a unit" in sheet.remarks
 
 
 @pytest.mark.parametrize(

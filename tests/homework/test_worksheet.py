@@ -140,7 +140,7 @@ def test_names_from_specs_are_no_formulas(make_key, spec_file):
 def test_unknown_questions_and_points():
     with pytest.raises(SpecError, match="did you mean params"):
         asked("parms")
-    with pytest.raises(SpecError, match="asked twice"):
+    with pytest.raises(SpecError, match="--ask has 'params' twice"):
         asked("params,params")
     for text in ("params", "params=x", "params=-1", "flops=1", "params=1e9"):
         with pytest.raises(SpecError):

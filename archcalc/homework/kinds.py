@@ -1,0 +1,350 @@
+"""The kinds of answers, one class each: how one is read, compared and shown, its units and its common mistakes.
+
+A new kind is a subclass of `AnswerKind` here; a question names its kind (`homework.questions`).
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from archcalc.analysis import Analysis
+from archcalc.homework.answers import (
+    NO_UNIT,
+    Amount,
+    Answer,
+    ReadingContext,
+    UnitOf,
+    WrittenSizes,
+    all_same,
+    formula_text,
+    orders,
+    same,
+)
+from archcalc.homework.cells import Cell
+from archcalc.homework.equality import every, some
+from archcalc.homework.formulas import Formula
+from archcalc.homework.grade import Diagnosis
+from archcalc.homework.numbers import (
+    AnswerTolerance,
+    DecimalStyle,
+    Unreadable,
+    WrittenNumber,
+    is_cut,
+    read_number,
+    tidy,
+)
+from archcalc.ops.vocabulary import shape_text
+from archcalc.symbolic.polynomials import Polynomial
+from archcalc.symbolic.traced import Guard, Traced, polynomial_of
+from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, in_words
+from archcalc.words import quote
+
+LARGEST = 10**9
+"""The largest size that can be written."""
+_PREFIXES = {"": 0, "k": 1, "thousand": 1, "m": 2, "million": 2, "mio": 2, "g": 3, "bn": 3, "billion": 3, "t": 4}
+_NOUNS = r"(?:(?:mult(?:iply)?[- ]?adds?|madds?|macs?|flops?|ops?|operations?|param(?:eter)?s?|weights?|bias(?:es)?))?"
+_COUNT = re.compile(rf"(?P<prefix>thousand|million|mio|billion|bn|[kmgt]?)\.?\s*{_NOUNS}", re.IGNORECASE)
+_BYTES = re.compile(r"(?P<prefix>[kmgt]?)(?P<binary>i?)(?:b|bytes?)?", re.IGNORECASE)
+_ELEMENTS = frozenset({"elements", "values", "numbers", "floats", "activations", "units", "neurons"})
+_GLOBAL = frozenset({"all", "global", "everything", "whole image", "whole input"})
+Found = Iterator[tuple[Diagnosis, Any]]
+"""Mistakes, each with the answer that it gives."""
+
+
+class AnswerKind(ABC):
+    """A kind of answers."""
+
+    has_total = False
+    """True if the answers of all rows can be summed."""
+    is_local = True
+    """True if the layer's own rule gives the answer from its inputs' shapes."""
+
+    @abstractmethod
+    def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> Answer:
+        """Return the answer in a cell. Only the rank of ``truth`` is used.
+
+        Raises `Unreadable`, which says why there is none.
+        """
+
+    @abstractmethod
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> bool | None:
+        """Return whether an answer is right, None if undecided. A 0 may be rounded in units up to ``coarsest``."""
+
+    def show(self, truth: Any, analysis: Analysis, guards: tuple[Guard, ...] = ()) -> str:
+        """Write the right answer with its unit: `72,855,552 (72.9 M)`, `64×56×56`, or a formula."""
+        if any(isinstance(size, Traced) for size in (truth if isinstance(truth, tuple) else (truth,))):
+            return formula_text(truth, guards)
+        return self._shown(truth, analysis)
+
+    def _shown(self, truth: Any, analysis: Analysis) -> str:
+        return shape_text(truth) if isinstance(truth, tuple) else str(truth)
+
+    def unit(self, text: str, analysis: Analysis) -> UnitOf:
+        """Return the unit that a text names; raises `Unreadable` if it names none of this kind."""
+        return NO_UNIT
+
+    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+        """Write the sizes that an answer has into a shape; ``truth`` is the true one."""
+        return
+
+    def unit_mistakes(self, amount: Any) -> Found:
+        """Yield the mistakes of unit, each with what it makes of the right amount."""
+        return iter(())
+
+    @abstractmethod
+    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+        """Return the slip in writing that explains an answer, if one does."""
+
+
+class _AmountKind(AnswerKind):
+    """Numbers with a unit, rounded to any number of digits, or formulas."""
+
+    has_total = True
+    units: str
+    """Examples of its units."""
+
+    def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> Amount:
+        try:
+            number, rest = read_number(cell.text, DecimalStyle.POINT if cell.is_number else context.style)
+            unit = self.unit(rest, context.analysis) if rest else heading_unit
+        except Unreadable:
+            if not context.symbols:
+                raise
+            return Amount(None, context.formula(cell.text).times(heading_unit.size), heading_unit)
+        if context.symbols:
+            return Amount(None, Formula(Polynomial.of(number.value * unit.size), context.guards), unit)
+        return Amount(number.in_units_of(unit.size), None, unit)
+
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> bool | None:
+        if isinstance(answer, Amount) and answer.formula is not None:
+            return answer.formula.equals(polynomial_of(truth))
+        if answer.number is None or isinstance(truth, Traced):
+            return False
+        return tolerance.accepts(answer.number, truth, coarsest)
+
+    def unit(self, text: str, analysis: Analysis) -> UnitOf:
+        text = text.strip().rstrip(".")
+        unit = self._unit(text, analysis) if text else NO_UNIT
+        if unit is None:
+            raise Unreadable(f"{quote(text)} is not a unit here; write {self.units}")
+        return unit
+
+    @abstractmethod
+    def _unit(self, text: str, analysis: Analysis) -> UnitOf | None:
+        """Return the unit that a text names, if it names one."""
+
+    def unit_confusions(self, unit: UnitOf) -> Iterator[tuple[Fraction, Diagnosis]]:
+        """Yield the factors by which a confused unit changes an answer that has its unit."""
+        return iter(())
+
+    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+        number = answer.number
+        if not isinstance(answer, Amount) or number is None or not isinstance(truth, (int, Fraction)):
+            return None
+        if is_cut(truth, number):
+            return Diagnosis("cut off", "The digits are cut off, not rounded.")
+        for factor, diagnosis in self.unit_confusions(answer.unit):
+            if tolerance.accepts(number, truth * factor, coarsest):
+                return diagnosis
+        if rounded_more(number, truth):
+            return Diagnosis("rounded", "The number is rounded, but its zeros look exact. Write a unit, as in 73M.")
+        rounded = (2 * truth + number.place) // (2 * number.place)
+        return TRANSPOSED if transposed(number.digits, str(rounded)) else None
+
+
+class Count(_AmountKind):
+    """A number of elements or operations, in thousands, millions, …"""
+
+    units = "k, M or G"
+
+    def _unit(self, text: str, analysis: Analysis) -> UnitOf | None:
+        match = _COUNT.fullmatch(text)
+        power = _PREFIXES[match["prefix"].lower()] if match else 0
+        return UnitOf(text, 1000**power, power) if match else None
+
+    def _shown(self, truth: Any, analysis: Analysis) -> str:
+        if isinstance(truth, Fraction):
+            return str(truth)
+        return f"{truth:,}" if truth < 1000 else f"{truth:,} ({in_words(truth, COUNTS)})"
+
+    def unit_mistakes(self, amount: Any) -> Found:
+        for power in (1, 2, 3):
+            found = Diagnosis("unit", f"The number is off by a factor of {1000**power:,}. Check the unit.")
+            yield found, amount * 1000**power
+            yield found, amount * Fraction(1, 1000**power)
+
+
+class Bytes(_AmountKind):
+    """Memory. In the lecture's convention KB is 1024 bytes however it is spelled; in others KB is 1000 and KiB 1024."""
+
+    units = "B, KB, MB, KiB, MiB or elements"
+
+    def _unit(self, text: str, analysis: Analysis) -> UnitOf | None:
+        if text.lower() in _ELEMENTS:
+            return UnitOf(text, analysis.counting.itemsize)
+        match = _BYTES.fullmatch(text)
+        if match is None:
+            return None
+        power = _PREFIXES[match["prefix"].lower()]
+        binary = bool(match["binary"]) or analysis.convention.name == "lecture"
+        return UnitOf(text, (1024 if binary else 1000) ** power, power)
+
+    def _shown(self, truth: Any, analysis: Analysis) -> str:
+        if isinstance(truth, Fraction):
+            return str(truth)
+        units = LECTURE_BYTES if analysis.convention.name == "lecture" else BYTES
+        return in_words(truth, units) if truth < 1024 else f"{truth:,} B ({in_words(truth, units)})"
+
+    def unit_mistakes(self, amount: Any) -> Found:
+        found = Diagnosis("unit", "The unit is wrong. Check the heading and the unit that you wrote.")
+        for size in (1024, 1000, 1024**2, 1000**2):
+            yield found, amount * size
+            yield found, amount * Fraction(1, size)
+        yield Diagnosis("bits", "The number is in bits, not in bytes."), amount * 8
+
+    def unit_confusions(self, unit: UnitOf) -> Iterator[tuple[Fraction, Diagnosis]]:
+        for power in range(1, unit.power + 1):
+            yield Fraction(1024, 1000) ** power, Diagnosis("KB = 1000", "A KB is taken as 1000 bytes; here it is 1024.")
+            yield Fraction(1000, 1024) ** power, Diagnosis("KB = 1024", "A kB is taken as 1024 bytes; here it is 1000.")
+
+
+class _SizesKind(AnswerKind):
+    """Sizes of a tensor, exact.
+
+        sizes = SIZE {("x" | "×" | "*" | "," | ";" | "@" | "by" | " ") SIZE} ["px"]
+
+    Brackets around them are ignored; before a shape of two sizes or more, the batch is too.
+    """
+
+    def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> WrittenSizes:
+        text, rank = cell.text, len(truth) if isinstance(truth, tuple) else 1
+        bare = _without_pixels(text)
+        if context.symbols:
+            whole = re.fullmatch(r"[\[(]([^\[\]()]*)[\])]", tidy(text))  # brackets around all of it
+            parts = re.split(r"[x×,;@]", whole[1] if whole else tidy(text))
+            return WrittenSizes(tuple(_size(part.strip(), text, context) for part in parts))
+        if rank == 1 and re.fullmatch(r"\d{1,3}([ ,.']\d{3})+", bare, re.ASCII):
+            bare = re.sub(r"\D", "", bare)
+        parts = re.split(r"\s*[x×*,;@]\s*|\s+(?:by\s+)?", bare, flags=re.IGNORECASE)
+        batch = str(context.analysis.batch)
+        if len(parts) == rank + 1 and rank > 1 and parts[0].lower() in ("-1", "n", "b", "none", "?", batch):
+            del parts[0]
+        return WrittenSizes(tuple(_size(part, text, context) for part in parts))
+
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> bool | None:
+        truth = truth if isinstance(truth, tuple) else (truth,)
+        return isinstance(answer, WrittenSizes) and self._fits(answer, truth)
+
+    def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
+        """Return whether sizes are the true ones, None if undecided."""
+        return all_same(answer.sizes, truth)
+
+    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+        truth = truth if isinstance(truth, tuple) else (truth,)
+        shape = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
+        if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):
+            return None
+        wrong = [(one, other) for one, other in zip(shape, truth, strict=True) if one != other]
+        return TRANSPOSED if wrong and all(transposed(str(one), str(other)) for one, other in wrong) else None
+
+
+class ShapeKind(_SizesKind):
+    """A whole shape, channels first or last."""
+
+    def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
+        return some(all_same(answer.sizes, order) for order in orders(truth))
+
+    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+        written = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
+        if written is not None:
+            shape[:] = written
+
+
+class Extent(_SizesKind):
+    """The height and width of a feature map; one number if they are equal."""
+
+    def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
+        if len(answer.sizes) == 1:
+            return every(same(answer.sizes[0], size) for size in truth)
+        return all_same(answer.sizes, truth)
+
+    def _shown(self, truth: Any, analysis: Analysis) -> str:
+        return str(truth[0]) if isinstance(truth, tuple) and len(set(truth)) == 1 else super()._shown(truth, analysis)
+
+    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+        if isinstance(answer, WrittenSizes) and len(answer.sizes) in (1, len(shape) - 1):
+            shape[1:] = answer.sizes if len(answer.sizes) > 1 else answer.sizes * (len(shape) - 1)
+
+
+class Size(_SizesKind):
+    """The size of one axis of a feature map."""
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+        if isinstance(answer, WrittenSizes) and (self.axis == 0 or len(shape) == 3):
+            shape[self.axis] = answer.sizes[0]
+
+
+class FieldSize(_SizesKind):
+    """The size of a receptive field: of each dimension, one number if they are equal, or `all`."""
+
+    is_local = False
+
+    def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> WrittenSizes:
+        if _without_pixels(cell.text).lower() in _GLOBAL:
+            return WrittenSizes((), is_global=True)
+        return super().read(cell, heading_unit, truth, context)
+
+    def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> bool | None:
+        if not isinstance(answer, WrittenSizes):
+            return False
+        if answer.is_global:
+            return isinstance(truth, str) and "all" in truth
+        if isinstance(truth, str):
+            return shape_text(answer.sizes) == truth.partition(" ")[0]
+        return all_same(answer.sizes * len(truth) if len(answer.sizes) == 1 else answer.sizes, truth)
+
+
+COUNT = Count()
+MEMORY = Bytes()
+SHAPE = ShapeKind()
+EXTENT = Extent()
+CHANNELS, HEIGHT, WIDTH = (Size(axis) for axis in range(3))
+FIELD = FieldSize()
+
+TRANSPOSED = Diagnosis("transposed digits", "Two neighboring digits are swapped.")
+
+
+def _without_pixels(text: str) -> str:
+    """The text without brackets around it and `px` after it."""
+    return re.sub(r"(?:pixels?|px)$", "", tidy(text).strip("()[]{} "), flags=re.IGNORECASE).rstrip()
+
+
+def _size(part: str, text: str, context: ReadingContext) -> Any:
+    if context.symbols and not part.isdigit():
+        return context.formula(part)
+    match = re.fullmatch(r"(\d{1,10})(?:\.0+)?", part, re.ASCII)
+    if match is None or int(match[1]) > LARGEST:
+        raise Unreadable(f"cannot read {quote(text)} as a size or a shape; write it as 64 or 64x56x56")
+    return int(match[1])
+
+
+def rounded_more(number: WrittenNumber, truth: int | Fraction) -> bool:
+    """Return True if the number is right once its last zeros are taken for rounding."""
+    zeros = len(number.digits) - len(number.digits.rstrip("0"))
+    coarse = WrittenNumber(number.value, number.place * 10**zeros, number.digits)
+    return zeros > 0 and 2 * abs(coarse.value - truth) <= coarse.place
+
+
+def transposed(written: str, right: str) -> bool:
+    """Return True if two neighboring digits are swapped."""
+    if len(written) != len(right) or written == right:
+        return False
+    at = next(at for at, (one, other) in enumerate(zip(written, right, strict=True)) if one != other)
+    return written[at : at + 2] == right[at : at + 2][::-1] and written[at + 2 :] == right[at + 2 :]
