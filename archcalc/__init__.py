@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from archcalc.analysis import Analysis
     from archcalc.errors import SpecError
     from archcalc.language.library import load, loads
-    from archcalc.methods import analyze, render
+    from archcalc.methods import analyze
     from archcalc.network import Network
     from archcalc.runtime import build
 
@@ -40,9 +40,8 @@ _HOMES = {
     "build": "archcalc.runtime",
     "load": "archcalc.language.library",
     "loads": "archcalc.language.library",
-    "render": "archcalc.methods",
 }
-__all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads", "render"]
+__all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads"]
 
 
 def __getattr__(name: str) -> Any:

@@ -40,7 +40,7 @@ def _fit(self: Analysis, budget: int, mode: str = "inference", optimizer: str = 
     return fit(self, budget, mode, optimizer)
 
 
-def render(analysis: Analysis, format: str = "text") -> str:
+def _render(analysis: Analysis, format: str = "text") -> str:
     """Write the table of an analysis as text, markdown, latex, html, csv or json."""
     from archcalc.render.table import table_document
     from archcalc.render.writers import write_document
@@ -52,7 +52,7 @@ def render(analysis: Analysis, format: str = "text") -> str:
 
 def _render_as(format: str) -> Any:
     def method(self: Analysis) -> str:
-        return render(self, format)
+        return _render(self, format)
 
     method.__doc__ = f"Write the table as {format}."
     return method
@@ -73,7 +73,7 @@ def _memory_text(self: Memory) -> str:
 
 
 def _html_of_network(self: Network) -> str:
-    return render(analyze(self), "html")
+    return _render(analyze(self), "html")
 
 
 _ATTACHED: dict[type, dict[str, Any]] = {

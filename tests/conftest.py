@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from archcalc.methods import attach
+
 ROOT = Path(__file__).resolve().parent.parent
+attach()  # as `archcalc.load` and all other public names do
 
 
 # Examples share two cores with other tests: how long one takes says nothing. The gate tries the same examples every

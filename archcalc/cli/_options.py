@@ -103,6 +103,7 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
 
 def counting_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--batch`, `--dtype` and `--convention`; the command receives `counting`."""
+    from archcalc.analysis.conventions import CONVENTIONS
 
     @wraps(function)
     def given(*args: Any, batch: int, dtype: str, convention: str, **values: Any) -> None:
@@ -116,8 +117,7 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
             "--convention",
             default="lecture",
             metavar="NAME",
-            help="Counting convention: lecture, full, or that of a tool: fvcore, torch, torchinfo, ptflops, "
-            "ptflops-aten, thop. [lecture]",
+            help=f"Counting convention: {', '.join(CONVENTIONS)}. [lecture]",
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
         batch_option,

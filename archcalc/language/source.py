@@ -195,7 +195,7 @@ _CLOSES = {"}": "{", "]": "["}
 
 def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | None:
     """The brace or bracket that is not closed, of those from this one on; None if it is closed, or is none."""
-    if lines[line][column : column + 1] not in ("{", "["):
+    if line >= len(lines) or lines[line][column : column + 1] not in ("{", "["):
         return None
     opened: list[tuple[int, int]] = []
     quoted = ""

@@ -84,8 +84,7 @@ def _sections(name: str) -> Iterator[str]:
     if name == "__version__":
         yield f"## archcalc.{name}\n\nThe version, a string."
         return
-    # Not `getattr`: the package `archcalc.render`, once it is imported, hides the function of that name.
-    found = archcalc.__getattr__(name)
+    found = getattr(archcalc, name)
     if not inspect.isclass(found):
         yield f"## archcalc.{name}\n\n{_described(found, f'archcalc.{name}')}"
     else:
