@@ -53,7 +53,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that is wrong."""
+    """One problem in a spec: its message and place, and the operator call if a shape rule failed."""
 
     message: str
     place: Place | None = None

@@ -56,7 +56,7 @@ class Evaluation:
                 raise step.loop[name].node.error(f"for takes a list for {name}")
         if len({len(values) for values in lists.values()}) > 1:
             lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
-            raise step.node.error(f"the lists of a for must be of one length: {lengths}")
+            raise step.node.error(f"the lists of a for must have the same length: {lengths}")
         for index, values in enumerate(zip(*lists.values(), strict=True)):
             yield self.more(variables, {"i": index} | dict(zip(lists, values, strict=True)))
 

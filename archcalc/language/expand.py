@@ -302,7 +302,7 @@ class Expansion:
         """Expand a block."""
         if block.name in self.inside:
             circle = " → ".join([*self.inside[self.inside.index(block.name) :], block.name])
-            raise step.node.error(f"the block {block.name} is made of itself: {circle}")
+            raise step.node.error(f"the block {block.name} contains itself: {circle}")
         if len(flows) != len(block.inputs):
             need = ", ".join(block.inputs)
             raise step.node.error(

@@ -73,9 +73,9 @@ def parse_expression(text: str) -> Expression:
             tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         at = min(max((error.offset or 1) - 1, 0), len(text) - 1)
-        raise ExpressionError(f"{quote(text)} is no expression: {error.msg}{_cut(text)}", at) from None
+        raise ExpressionError(f"invalid expression {quote(text)}: {error.msg}{_cut(text)}", at) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ExpressionError(f"{quote(text)} is no expression") from None
+        raise ExpressionError(f"invalid expression {quote(text)}") from None
     compiler = _Compiler(text.strip())
     code = compiler.compile(tree.body)
     constant = code({}) if isinstance(tree.body, ast.Constant) or text.strip() in CONSTANTS else None
@@ -180,7 +180,7 @@ class _Compiler:
             if isinstance(value, Record):
                 return _located(self, node, lambda: value.get(name))
             if not isinstance(value, ShapeValue):
-                raise self.error(node, f"{quote(self.source(node.value))} is no shape, and has no {name}")
+                raise self.error(node, f"{quote(self.source(node.value))} is not a shape and has no {name}")
             try:
                 return value.attribute(name)
             except KeyError:

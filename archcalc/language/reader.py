@@ -280,6 +280,6 @@ class StepParser:
 def _takes_no_value(operator: type[Operator]) -> str:
     """That an operator has no value of its own, and what can be written instead."""
     if not operator.arguments:
-        return f"{operator.kind} takes no value: write it as a word of its own"
+        return f"{operator.kind} takes no value; write - {operator.kind}"
     named = f"{{{operator.kind}, {next(iter(operator.arguments))}: …}}"
     return f"{operator.kind} takes no value, its sizes are its input's: write {operator.kind}, or {named}"

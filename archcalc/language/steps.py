@@ -28,7 +28,7 @@ class Value:
     def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
         self.may_be_text = in_list and isinstance(node, Scalar) and node.quoted
-        """Whether it stands in quotes in a list: it is a text where it is no expression over what is known."""
+        """Whether it stands in quotes in a list: it is a string unless it is an expression over known names."""
         self.expression: Expression | None = None
         self.weight = 1
         """A bound of the cost of evaluating it, once it is parsed."""
@@ -69,7 +69,7 @@ class Value:
         return self.expression
 
     def _is_text(self) -> bool:
-        """Whether it is no expression, and may be a text; then that is its value."""
+        """True if it is not an expression and may be a string; then the string is its value."""
         if self.may_be_text and self.expression is None:
             try:
                 parse_expression(self.text)
@@ -238,7 +238,7 @@ class Apply(Step):
         given: dict[str, Value] = {}
         if self.principal is not None:
             if principal is None:
-                raise self.keys[""].error(f"{head} takes no value: write it as a word of its own")
+                raise self.keys[""].error(f"{head} takes no value; write its name alone")
             given[principal] = self.principal
         for argument, value in self.arguments.items():
             if argument not in possible:

@@ -136,14 +136,14 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether it is ordinary data: a number, a text, a shape, or a list of such; no symbol, no array."""
+    """Whether it is ordinary data: a number, a string, a shape, or a list of such; not a traced number."""
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
     return isinstance(value, (int, str, float, type(None))) or type(value).__name__ == "Fraction"
 
 
 def number(value: Any) -> Any:
-    """The value itself; `TypeError` for what is no number."""
+    """Return the value; `TypeError` if it is not a number."""
     if isinstance(value, (str, list, tuple, ShapeValue, type(None))):
         raise TypeError
     return value
@@ -267,7 +267,7 @@ def _len(values: Any) -> int:
 def round_to(value: Any, divisor: Any) -> Any:
     """The nearest multiple of ``divisor``, not below it, and never under nine tenths of ``value``.
 
-    The rule by which MobileNet and its kin round their channels (`_make_divisible`).
+    The rule by which MobileNets round their channels (`_make_divisible`).
     """
     rounded = maximum(divisor, (number(value) + ratio(divisor, 2)) // divisor * divisor)
     return rounded + divisor if rounded * 10 < value * 9 else rounded

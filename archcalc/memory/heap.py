@@ -13,7 +13,7 @@ WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient
 
 
 class Storage(NamedTuple):
-    """One piece of memory: whose it is, and what."""
+    """One storage: the layer or input that it belongs to, and what it is used for."""
 
     layer: str
     """The layer, or input of the network, whose tensor this is."""
@@ -107,7 +107,7 @@ class Heap:
     def moment(self, phase: str, layer: str, scratch: int = 0) -> Moment:
         """The memory now, with ``scratch`` bytes that a layer has on its way.
 
-        Below 0 they are what it has given back of what was saved for it.
+        A negative value is memory that the layer freed early from what was saved for it of what was saved for it.
         """
         parts = {**self._parts, "scratch": max(scratch, 0)}
         parts["saved"] += min(scratch, 0)

@@ -50,12 +50,12 @@ class Memory:
 
     @property
     def standing(self) -> int:
-        """What is there all the time: weights, buffers, the optimizer's state."""
+        """Persistent memory in bytes: parameters, buffers and optimizer state."""
         return self.weights + self.buffers + self.state
 
     @property
     def peak(self) -> int:
-        """The most that is there at once, with all that stands."""
+        """Peak memory in bytes: persistent memory and the most live tensors."""
         return self.standing + self.highest.live_bytes
 
     to_dict: ClassVar[Callable[..., Any]]

@@ -47,7 +47,7 @@ class Whole:
     least: int = 0
 
     def check(self, value: Any, rank: int) -> Any:
-        """The value itself; `BadArgument` if it is no whole number or too small."""
+        """The value itself; `BadArgument` if it is not an integer or too small."""
         if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
             raise BadArgument(f"must be {self.phrase}, not {show(value)}")
         if decided(value >= self.least) is False:

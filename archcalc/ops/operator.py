@@ -170,14 +170,14 @@ class Operator(ABC):
         return len(self.inputs[0]) - 1
 
     def need_axis(self) -> None:
-        """State that the input is no single number."""
-        require(len(self.x) > 0, lambda: f"{self.kind} needs an input with an axis, and is given a single number")
+        """Raise `ShapeError` if the input is a single number."""
+        require(len(self.x) > 0, lambda: f"{self.kind} needs an input with an axis, got a single number")
 
     def need_spatial(self) -> None:
-        """State that this operator needs an input of one to three spatial dimensions."""
+        """Raise `ShapeError` unless the input has one to three spatial dimensions."""
         require(
             1 <= self.rank <= 3,
-            lambda: f"{self.kind} needs an input [C, L], [C, H, W] or [C, D, H, W], and is given {shape_text(self.x)}",
+            lambda: f"{self.kind} needs an input [C, L], [C, H, W] or [C, D, H, W], got {shape_text(self.x)}",
         )
 
     @property
@@ -347,9 +347,9 @@ class Operator(ABC):
         """The PyTorch module or function that this is."""
 
     def linearized(self) -> Operator | None:
-        """A linear operator that sees the same positions: what stands for it where gradients measure what is seen.
+        """Return a linear operator with the same receptive field, for the gradient check; None if the identity has it.
 
-        None where the input itself does. What an operator glances at is left out.
+        Dependence on a whole axis (`GLANCE`) is ignored.
         """
         return self
 

@@ -24,8 +24,8 @@ from archcalc.ops.vocabulary import (
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
     """Number of pooling windows along one dimension.
 
-    With ``ceil_mode`` a window counts too that is only partly inside, the first one among them, but not a last one that
-    would start in the padding after the input: PyTorch's ``pooling_output_shape``.
+    With ``ceil_mode``, a window that is only partly inside counts, except a last window that would start in the padding
+    after the input: PyTorch's ``pooling_output_shape``.
     """
     if not ceil_mode:
         return window_count(n, k, stride, (padding, padding), dilation)
@@ -69,7 +69,7 @@ class _WindowPool(Operator):
     def output_shape(self) -> Shape:
         self.need_spatial()
         for k, p in zip(self.kernel, self.padding, strict=True):
-            require(  # whatever the dilation, as PyTorch has it
+            require(  # whatever the dilation, as in PyTorch
                 2 * p <= k,
                 lambda p=p, k=k: f"padding {p} is more than half the kernel {k}",  # type: ignore[misc]
             )

@@ -76,11 +76,11 @@ SAME_POSITION = Window()
 WHOLE_AXIS = AxisAccess(keeps_position=False)
 """Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
 GLANCE = AxisAccess(keeps_position=True)
-"""Every output sees the whole axis, yet still stands at its own position (attention, group normalization)."""
+"""Every output depends on the whole axis but keeps its own position along it (attention, group normalization)."""
 
 
 class SavedTensors(NamedTuple):
-    """What autograd keeps of one application for the backward pass, weights and buffers apart, on a CPU."""
+    """Tensors that autograd saves for the backward pass of one layer on a CPU, without weights and buffers."""
 
     inputs: bool | tuple[bool, ...] = False
     """All of them or none; or of each, whether it is kept."""
@@ -94,13 +94,13 @@ class SavedTensors(NamedTuple):
     precise: Any = 0
     """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
 
-    def input(self, at: int) -> bool:
-        """Whether input number ``at`` is kept."""
-        return self.inputs if isinstance(self.inputs, bool) else self.inputs[at]
+    def input(self, number: int) -> bool:
+        """True if input ``number`` is saved."""
+        return self.inputs if isinstance(self.inputs, bool) else self.inputs[number]
 
 
 class Workspace(NamedTuple):
-    """Tensors that are there for a while."""
+    """Memory that an operator uses while it runs and then frees."""
 
     elements: Any = 0
     """Elements, per sample."""
@@ -119,17 +119,17 @@ GRADIENT = -1
 
 
 class Workspaces(NamedTuple):
-    """Moments of one application's run, each with the tensors that it then has made and not yet given back.
+    """Temporary tensors that are alive while the operator runs, one entry per point in time.
 
-    All moments that may hold the most, whatever the batch is; inputs and weights are apart. None are given where a run
-    makes what it must and no more: at inference its output, in training its output and what autograd keeps, in the
-    backward pass the gradients of inputs and weights, after which all that it took is given back.
+    Lists every point that can be the peak for some batch size; inputs and weights are not included. Empty where a run
+    makes no more than it must: at inference its output, in training its output and the saved tensors, in the backward
+    pass the gradients of inputs and weights.
     """
 
     inference: tuple[Workspace, ...] = ()
     training: tuple[Workspace, ...] = ()
     backward: tuple[Workspace, ...] = ()
-    """Of what was saved for the backward pass, what it gives back before such a moment is taken off."""
+    """Saved tensors that are freed before such a point are subtracted."""
     frees: tuple[tuple[int, int], ...] = ()
     """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
     pass, if nothing else holds it."""

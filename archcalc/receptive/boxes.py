@@ -169,7 +169,9 @@ class RegionTracer:
         for position, (axis, dimensions) in zip(unit, axes.items(), strict=True):
             size = layer.output_shape[axis]
             if not 0 <= position < size:
-                raise UserError(f"{layer.name} has positions 0 to {size - 1}, and no {position}")
+                raise UserError(
+                    f"{layer.name} has no position {position} along this axis; positions run from 0 to {size - 1}"
+                )
             for dimension in dimensions & self.viewer.views[layer.name].spans.keys():
                 glimpses[dimension] = _Glimpse(position, position, 1 << position)
         return glimpses

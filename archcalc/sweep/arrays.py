@@ -40,7 +40,7 @@ class SymbolValues:
         if scale == 1:
             return total
         if numpy.any((total % scale != 0) & where):
-            raise UserError("a quantity is not whole here")
+            raise UserError("this quantity is not an integer at every point of the sweep")
         return total // scale
 
     def holds(self, guard: Guard) -> Array:

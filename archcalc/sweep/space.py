@@ -219,7 +219,10 @@ class Sweep:
     def _trace(self, piece: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
         """The way through the network at the first point that is left."""
         if len(self.paths[piece.fixed]) >= MOST_PATHS:
-            raise SpecError(f"this network decides differently at more than {MOST_PATHS:,} kinds of points")
+            raise SpecError(
+                f"the sweep needs more than {MOST_PATHS:,} different closed forms (the network's structure depends on "
+                "the swept values): sweep fewer values, or use --sample"
+            )
         where = numpy.unravel_index(int(numpy.argmax(numpy.broadcast_to(left, block.shape))), block.shape)
         trace = Trace()
         numbers = {}

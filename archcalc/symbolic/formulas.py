@@ -131,7 +131,7 @@ def _summed(run: Any, samples: Mapping[str, int], symbol: Symbol) -> tuple[dict[
         form = _interpolated(values[: DEGREE + 1], symbol)
         for point, value in zip(points, values, strict=True):
             if form.replaced({symbol: Polynomial.of(point)}) != value:
-                raise SpecError(f"{quantity} is no polynomial in the count {symbol.name} (up to the power {DEGREE})")
+                raise SpecError(f"{quantity} is not a polynomial in the count {symbol.name} (up to the power {DEGREE})")
         forms[quantity] = form
     guards = dict.fromkeys(guard for one in runs for guard in one[1] if symbol not in guard.difference.symbols)
     return forms, list(guards)
@@ -189,7 +189,9 @@ def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
         for atom, power in monomial:
             text = python_atom(atom, prefix)
             if power < 0:
-                raise UserError("this closed form has a quotient that is not whole")
+                raise UserError(
+                    "this closed form has a quotient that is not always an integer, so it cannot be written in Python"
+                )
             top.append(text if power == 1 else f"{text}**{power}")
         parts.append("*".join(top))
     text = " + ".join(parts) or "0"

@@ -1,4 +1,4 @@
-"""Polynomials over symbols, floors and the few other functions that rules use: what a traced number remembers.
+"""Polynomials over symbols, floors and the few other functions that rules use: how a traced number was computed.
 
 A polynomial is kept in one normal form, so equal sizes that were computed in two ways are one object's worth of
 terms: a floor keeps only what does not divide, and floors of floors become one.

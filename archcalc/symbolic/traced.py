@@ -1,7 +1,7 @@
-"""Traced numbers: each has a value, remembers how it was made, and writes down every decision taken on it.
+"""Traced numbers: each has a value and records how it was computed, and every comparison made with it.
 
-Run over them, a rule gives the number of the table and the formula that it came from. What was decided on the way
-(``channels % groups == 0``, ``padded >= extent``) is kept as *guards*: wherever they hold, the formula is the table.
+A rule that runs over them gives the number of the table and its closed form. The comparisons on the way
+(``channels % groups == 0``, ``padded >= extent``) are kept as *guards*: where they hold, the closed form is the table.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Trace:
 
 
 class UndecidedGuard:
-    """A condition that nobody can decide."""
+    """A comparison without an outcome: its truth value is a `TypeError`."""
 
     def __bool__(self) -> bool:
         raise TypeError("a comparison of symbols cannot be decided")
@@ -88,7 +88,11 @@ class Undecided(Trace):
 
 
 class Traced:
-    """A number of a `Trace`. It behaves as its value does, and is unequal to nothing that it equals."""
+    """A number that records how it was computed.
+
+    It compares, divides and rounds like its value; every comparison whose outcome depends on a symbol is recorded as a
+    guard. Its hash is that of its polynomial, so numbers that are equal only in this run hash differently.
+    """
 
     __slots__ = ("polynomial", "trace", "value")
 
@@ -216,7 +220,7 @@ class Traced:
         return bool(self != 0)
 
     def __hash__(self) -> int:
-        """By how it was made, so that numbers that are equal only here are never taken for one another."""
+        """Hash the polynomial: numbers that are equal only in this run are not taken for one another."""
         return hash(self.polynomial)
 
     @property
@@ -234,7 +238,7 @@ class Traced:
     def __index__(self) -> int:
         value = self._pinned()
         if not isinstance(value, int):
-            raise TypeError(f"{value} is no whole number")
+            raise TypeError(f"{value} is not an integer")
         return value
 
     def __float__(self) -> float:

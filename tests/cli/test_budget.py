@@ -51,7 +51,7 @@ def test_counting_and_settings_change_what_is_checked(cli):
     [
         ("parms <= 5", "there is no 'parms' here; did you mean params?", "^~~~~"),
         ("layer['conv11'].params < 1", "alexnet has no 'conv11'; did you mean conv1?", "^" + "~" * 14),
-        ("params <= ", "is no expression", "^"),
+        ("params <= ", "invalid expression", "^"),
         ("1 / 0 < params", "division by zero", "^~~~~"),
         ("rf < 'many'", "cannot be computed", "^" + "~" * 10),
         ("layer['conv1'] == 3", "is not a number; name a quantity of it", "^" + "~" * 13),

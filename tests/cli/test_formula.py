@@ -22,7 +22,7 @@ def test_python(cli):
     [
         (["resnet50"], "nothing is left open"),
         (["resnet50", "--let", "H"], "--let takes NAME=EXPRESSION"),
-        (["resnet50", "--let", "H=32*"], "is no expression"),
+        (["resnet50", "--let", "H=32*"], "invalid expression"),
         (["resnet50", "--let", "H=h", "--of", "parms"], "did you mean params"),
         (["conv 3x3 C->C", "--let", "C=3"], "an inline spec has its numbers in its text"),
     ],

@@ -126,7 +126,7 @@ def test_markdown(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("lenet5", "conv1", "--unit", "28,0"), "conv1 has positions 0 to 27, and no 28"),
+        (("lenet5", "conv1", "--unit", "28,0"), "conv1 has no position 28 along this axis; positions run from 0 to 27"),
         (("lenet5", "conv1", "--unit", "1"), "has 2 spatial positions, not 1"),
         (("lenet5", "conv1", "--unit", "-1,0"), "--unit takes Y,X, integers from 0, got '-1,0'"),
         (("lenet5", "fc6", "--unit", "0,0"), "did you mean"),

@@ -51,7 +51,7 @@ STEPS = {
     "- {conv: 9**9**9, kernel: 3}": ("4:10", "this power is too large"),
     "- {relu, repeat: 10**12}": ("4:18", "limit of steps"),
     "- !!python/object:os.system [relu]": ("4:3", "tags such as"),
-    "- {dropout: .nan}": ("4:13", "no expression"),
+    "- {dropout: .nan}": ("4:13", "invalid expression"),
     "- {conv: 8, kernel: 3": ("4:3", "this is not YAML: this { is never closed"),
     "\t- relu": ("4:1", "indented by spaces"),
     "- {lstm: 256, layers: 2}": ("4:4", "there is no operator or block 'lstm'"),
@@ -124,7 +124,7 @@ def test_a_mistake_in_what_is_never_expanded_is_found():
 
 def test_blocks_cannot_be_made_of_themselves():
     text = "blocks:\n  a: {layers: [b]}\n  b: {layers: [a]}\n" + HEAD + "  - a\n"
-    assert "the block a is made of itself: a → b → a" in mistakes(text)[0].message
+    assert "the block a contains itself: a → b → a" in mistakes(text)[0].message
 
 
 def test_a_block_whose_form_is_wrong_is_one_mistake_where_it_is_used_too():

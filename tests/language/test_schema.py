@@ -272,7 +272,7 @@ NOT_FORM = (
     "is not before",
     "there is no '",
     "nothing takes",
-    "no expression",
+    "invalid expression",
     "needs a value for",
     "or -1 once",
     "cannot join shapes",

@@ -53,7 +53,7 @@ def test_dilation_leaves_gaps():
 
 def test_units_that_there_are_not():
     tracer = RegionTracer(archcalc.load("lenet5"))
-    with pytest.raises(ValueError, match=r"conv1 has positions 0 to 27, and no 28"):
+    with pytest.raises(ValueError, match=r"conv1 has no position 28 along this axis; positions run from 0 to 27"):
         tracer.boxes("conv1", (28, 0))
     with pytest.raises(ValueError, match=r"conv1 \(output 6×28×28\) has 2 spatial positions, not 1"):
         tracer.boxes("conv1", (28,))
