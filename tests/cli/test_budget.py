@@ -87,7 +87,7 @@ def test_assertions_from_a_file(cli, spec_file):
 def test_a_million_assertions(cli, spec_file):
     result = cli("budget", "lenet5", "--from", spec_file("1<2\n" * 200_000, "budget.txt"))
     assert result.code == 2
-    assert "budget.txt:1001:1: error: there are more than 1,000 assertions" in result.err
+    assert "budget.txt:1001:1: error: more than 1,000 assertions" in result.err
 
 
 def test_several_networks_as_json(cli, spec_file):

@@ -113,8 +113,8 @@ def test_conventions_of_a_training_step(cli):
     ("arguments", "message"),
     [
         (["alexnet"], "expected two networks"),
-        (["alexnet", "conv 3x3 C->C"], "cannot be compared to a network"),
-        (["alexnet", "vgg16", "--conventions"], "for one network"),
+        (["alexnet", "conv 3x3 C->C"], "cannot compare an inline spec"),
+        (["alexnet", "vgg16", "--conventions"], "--conventions takes one network"),
         (["alexnet", "vgg16", "--backward"], "needs --conventions"),
     ],
 )
