@@ -199,6 +199,19 @@ def test_a_hint_is_the_formula_without_its_numbers(one):
     assert hint.feedback == "The padding is left out."
 
 
+def test_a_derivation_has_numbers_only_below_what_is_answered(grade):
+    """That of the operations holds the output's sizes, which must not stand beside an output that is left blank."""
+    lines = "layer,output,flops\nconv1,{},1\npool1,64x27x27,1\n"
+    asked_for = {"ask": "output,flops", "reveal": True}
+    blank = cells(grade(lines.format(""), **asked_for))
+    assert blank["conv1", "flops"].derivation == ("flop = C'·H'·W'·C·K²",)
+    assert blank["conv1", "flops"].expected == "72,855,552 (72.9 M)"
+    assert blank["conv1", "output"].expected is None
+    assert not any("56" in line for cell in blank.values() for line in cell.derivation)
+    full = cells(grade(lines.format("64x55x55"), **asked_for))
+    assert full["conv1", "flops"].derivation == ("flop = C'·H'·W'·C·K² = 64·56·56·3·11² = 72,855,552",)
+
+
 def piece(text, ask, total=False):
     questions = asked(ask)
     return key_of(Piece(text), questions, points_of("", questions), with_total=total)
