@@ -96,5 +96,14 @@ def named_loop(author: Author, shape: Shape) -> Said | None:
     )
 
 
+def rounded_up(author: Author, shape: Shape) -> Said | None:
+    """A pooling whose last window may be only partly inside."""
+    made = author.application([shape], ["max_pool", "avg_pool"], keep=False)
+    if made is None:
+        return None
+    step = {**made[0], "ceil_mode": True, "name": author.name("r")}
+    return Said(step, step)
+
+
 Form = Callable[["Author", Shape], "Said | None"]
-FORMS: tuple[Form, ...] = (fan, left_out, named_loop)
+FORMS: tuple[Form, ...] = (fan, left_out, named_loop, rounded_up)
