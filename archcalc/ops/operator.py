@@ -413,6 +413,11 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether its output may lie in more memory than it fills."""
+        return False
+
     def widens_halves(self, given: Given) -> bool:
         """Whether it computes numbers of 2 bytes in tensors of 4."""
         return False

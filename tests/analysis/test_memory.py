@@ -110,7 +110,7 @@ def test_attention_beside_a_shortcut(text):
     assert predicted.live_bytes == training_peak_measured(subject.module, subject.inputs())
 
 
-# Bytes of inference, of what autograd saves, and of a training step, for two samples, as PyTorch 2.14.1 and 2.15 hold them.
+# For two samples, as PyTorch 2.14.1 and 2.15 hold them: bytes of inference, of what autograd saves, of a training step.
 CASES = {
     "weights that are used twice": (
         "input: [512]\nlayers: [{linear: 512, name: fc}, relu, {share: fc, name: again}]",
