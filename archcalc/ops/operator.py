@@ -427,7 +427,7 @@ class Operator(ABC):
         return 0
 
     def is_nearly(self, given: Given) -> bool:
-        """Whether the peak of its backward pass is not to the byte."""
+        """Whether its peaks are not to the byte."""
         return False
 
     def copies_gradient(self, given: Given, gradient: Layout) -> bool:

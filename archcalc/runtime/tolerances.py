@@ -41,11 +41,12 @@ class Measured(NamedTuple):
     device: str = "cpu"
     """The kind of device: `cpu`, `cuda`, `mps`."""
     dtype: str = "float32"
+    batch: int = 2
     channels_last: bool = False
 
     def run(self) -> Run:
         """A training step of it: how its tensors lie, and which need a gradient."""
-        return Run(self.network.analyze(batch=2), training=True)
+        return Run(self.network.analyze(batch=self.batch), training=True)
 
 
 class Exempt(NamedTuple):
@@ -99,9 +100,9 @@ EXEMPT = (
         Tolerance(0.5, 1.0, why="some gradients are computed in float32"),
     ),
     Exempt(
-        ("training",),
+        ("inference", "training"),
         _has_nearly,
-        Tolerance(0.1, 0.1, why="window attention of few windows, or before which nothing is trained"),
+        Tolerance(0.25, 0.25, why="attention of a single sample, row or window: PyTorch leaves out some copies"),
     ),
 )
 """The first that applies holds."""
