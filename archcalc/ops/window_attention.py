@@ -140,7 +140,7 @@ class WindowAttention(Operator):
         return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
 
     def is_nearly(self, given: Given) -> bool:
-        """Of a single sample, with a single row of windows or windows of one position, PyTorch leaves out some copies."""
+        """Of one sample, one row of windows or windows of one position, PyTorch leaves out some copies."""
         return given.layouts[0].sizes[0] == 1 or self.window == 1 or 1 in self._counts() or not any(given.wanted)
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
