@@ -58,6 +58,12 @@ def _batch_second(layout: Layout) -> Layout:
     return layout.permuted((1, 0, 2))
 
 
+def _has_rows(layout: Layout) -> bool:
+    """Whether there is more than one row of all samples: what is packed for one row is in order as it is."""
+    rows: int = product(layout.sizes[:2])
+    return rows > 1
+
+
 class ScaledDotProductAttention(Operator):
     """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
 
@@ -311,6 +317,10 @@ class MultiHeadAttention(Operator):
         kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
         return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
 
+    def is_nearly(self, given: Given) -> bool:
+        """Of a single row, PyTorch leaves out some copies in the backward pass."""
+        return any(1 in layout.sizes[:2] for layout in given.layouts)
+
     def scratch_of(self, given: Given) -> Scratch:
         """Each input is copied into another order and projected; then come the heads, and their output's projection.
 
@@ -328,9 +338,10 @@ class MultiHeadAttention(Operator):
     def _scratch_of_one(self, given: Given) -> Scratch:
         q, _, weights, _, rows = self._sizes()
         (copied,) = self._copied(given)
+        packed = 3 * q * _has_rows(given.layouts[0])
         return Scratch(
-            inference=(Held(6 * q),),
-            training=(Held((6 + copied) * q),),
+            inference=(Held(3 * q + packed), Held(4 * q, precise=rows)),
+            training=(Held((3 + copied) * q + packed),),
             backward=(
                 Held(4 * q, shared=weights),
                 Held((given.wanted[0] - 1) * q, shared=4 * weights, precise=-rows),
@@ -340,12 +351,13 @@ class MultiHeadAttention(Operator):
 
     def _scratch_of_two(self, given: Given) -> Scratch:
         q, k, weights, bias, rows = self._sizes()
+        packed = 2 * k * _has_rows(given.layouts[1])
         copied_q, copied_k = (size * copy for size, copy in zip((q, k), self._copied(given), strict=True))
         for_q, for_k, _ = given.wanted
         inputs = for_q * q + for_k * k
         return Scratch(
-            inference=(Held(q + 4 * k), Held(2 * q + 2 * k, precise=rows)),
-            training=(Held(q + copied_q + 4 * k + copied_k),),
+            inference=(Held(q + 2 * k + packed), Held(2 * q + 2 * k, precise=rows)),
+            training=(Held(q + copied_q + 2 * k + packed + copied_k),),
             backward=(
                 Held(q, shared=weights),
                 Held(2 * q + 2 * k, shared=weights),

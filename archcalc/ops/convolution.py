@@ -249,6 +249,11 @@ class ConvTranspose(_Convolution):
             "add": self.elements if self.bias else 0,
         }
 
+    @property
+    def is_loose(self) -> bool:
+        """In three dimensions PyTorch computes it in memory of the input's size, if that is larger."""
+        return self.rank == 3 and self.groups == 1 and self.elements < product(self.x)
+
     def further(self) -> Work:
         """``gathered``: a window for every output element, as if it were a plain convolution."""
         return {"gathered": self.elements * (self.channels_in // self.groups) * product(self.kernel)}

@@ -227,20 +227,21 @@ class InstanceNorm(_Normalization):
 
     def scratch(self) -> Scratch:
         """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
-        return self._scratch(self.elements)
+        return self._scratch(self.elements, self.elements)
 
     def scratch_of(self, given: Given) -> Scratch:
-        return self._scratch(self.elements if given.layouts[0].is_in_order else 2 * self.elements)
+        made = self.elements if given.layouts[0].is_in_order else 2 * self.elements
+        return self._scratch(made, self.elements * any(given.wanted))
 
-    def _scratch(self, made: Dim) -> Scratch:
-        """``made`` are the elements of the output, and of the input's copy."""
+    def _scratch(self, made: Dim, returned: Dim) -> Scratch:
+        """``made`` are the elements of output and input's copy, ``returned`` of the input's gradient."""
         channels = self.channels_in
         if not self.affine:
             return Scratch(inference=(Held(made + 2 * channels),), training=(Held(made + 2 * channels),))
         return Scratch(
             inference=(Held(made + 4 * channels),),
             training=(Held(made + 4 * channels),),
-            backward=(Held(self.elements + 2 * channels),),
+            backward=(Held(returned + 2 * channels),),
         )
 
     def torch(self) -> Torch:

@@ -427,6 +427,11 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
+    @property
+    def is_loose(self) -> bool:
+        """Whether its output may lie in more memory than it fills."""
+        return False
+
     def widens_halves(self, given: Given) -> bool:
         """Whether it computes numbers of 2 bytes in tensors of 4."""
         return False
@@ -436,7 +441,7 @@ class Operator(ABC):
         return 0
 
     def is_nearly(self, given: Given) -> bool:
-        """Whether the peak of its backward pass is not to the byte."""
+        """Whether its peaks are not to the byte."""
         return False
 
     def copies_gradient(self, given: Given, gradient: Layout) -> bool:

@@ -198,9 +198,9 @@ class Permute(_Shaping):
         return Torch("torch.permute", (self._with_batch(),))
 
 
-def _gradient_of_part(op: Operator) -> tuple[Gradient, ...]:
+def _gradient_of_part(op: Operator, step: int = 1) -> tuple[Gradient, ...]:
     """The whole axis, with zeros where nothing was taken; where all of it is, PyTorch takes no part."""
-    return (Gradient.SAME if op.output == op.x else Gradient.NEW,)
+    return (Gradient.SAME if op.output == op.x and step == 1 else Gradient.NEW,)
 
 
 class Slice(_Shaping):
@@ -239,7 +239,7 @@ class Slice(_Shaping):
         return Placed(given.layouts[0].part(axis + 1, self.output[axis], self.step), is_view=True)
 
     def gradients(self) -> tuple[Gradient, ...]:
-        return _gradient_of_part(self)
+        return _gradient_of_part(self, self.step)
 
     def sight(self) -> tuple[Window | Sight, ...]:
         start, _, step = self._bounds()

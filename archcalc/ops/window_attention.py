@@ -140,9 +140,8 @@ class WindowAttention(Operator):
         return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
 
     def is_nearly(self, given: Given) -> bool:
-        """In windows of one position, on a map that a window covers in one direction, and where nothing before it is
-        trained, other views need a copy."""
-        return self.window == 1 or 1 in self._counts() or not any(given.wanted)
+        """Of one sample, one row of windows or windows of one position, PyTorch leaves out some copies."""
+        return given.layouts[0].sizes[0] == 1 or self.window == 1 or 1 in self._counts() or not any(given.wanted)
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
         """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""

@@ -41,11 +41,12 @@ class Measured(NamedTuple):
     device: str = "cpu"
     """The kind of device: `cpu`, `cuda`, `mps`."""
     dtype: str = "float32"
+    batch: int = 2
     channels_last: bool = False
 
     def run(self) -> Run:
         """A training step of it: how its tensors lie, and which need a gradient."""
-        return Run(self.network.analyze(batch=2), training=True)
+        return Run(self.network.analyze(batch=self.batch), training=True)
 
 
 class Exempt(NamedTuple):
@@ -59,6 +60,10 @@ class Exempt(NamedTuple):
 def _has_nearly(measured: Measured) -> bool:
     run = measured.run()
     return any(layer.op.is_nearly(given) for layer, given in zip(run.layers, run.given, strict=True))
+
+
+def _has_loose(measured: Measured) -> bool:
+    return any(layer.op.is_loose for layer in measured.network.layers)
 
 
 def _computes_in_float32(measured: Measured) -> bool:
@@ -85,14 +90,19 @@ EXEMPT = (
         Tolerance(0.5, 1.0, why="attention without its fused kernel is computed in float32"),
     ),
     Exempt(
+        MEMORY,
+        _has_loose,
+        Tolerance(0.0, 2.0, why="a transposed convolution in three dimensions may hold its input's size"),
+    ),
+    Exempt(
         ("training",),
         lambda measured: measured.dtype in HALVES,
         Tolerance(0.5, 1.0, why="some gradients are computed in float32"),
     ),
     Exempt(
-        ("training",),
+        ("inference", "training"),
         _has_nearly,
-        Tolerance(0.1, 0.1, why="window attention of few windows, or before which nothing is trained"),
+        Tolerance(0.25, 0.25, why="attention of a single sample, row or window: PyTorch leaves out some copies"),
     ),
 )
 """The first that applies holds."""

@@ -136,7 +136,7 @@ def test_what_autograd_keeps_is_what_it_saves(kind, example):
         inputs = [tensor.requires_grad_() for tensor in inputs]
     keeps = op.keeps()
     expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.index_bytes
-    expected += sum(tensor.nbytes for tensor in inputs) if keeps.inputs else 0
+    expected += sum(tensor.nbytes for at, tensor in enumerate(inputs) if keeps.input(at))
     expected += 4 * BATCH * math.prod(op.output) if keeps.output else 0
     assert expected == saved_bytes(module, tuple(inputs))
 
