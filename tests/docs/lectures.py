@@ -26,7 +26,7 @@ from archcalc.analysis.facts import UNITS, Facts
 from archcalc.analysis.formula import formulas
 from archcalc.analysis.terms import Writer
 from archcalc.analysis.traced import Trace, polynomial_of
-from archcalc.homework.formulas import Formula, read_formula
+from archcalc.homework.formulas import read_formula
 from archcalc.homework.numbers import Unreadable, is_cut, read_number, rounds_to
 from archcalc.render.mathematics import number_text, term_text
 from archcalc.spec.expression import parse_expression
@@ -102,9 +102,9 @@ class Answer:
         except Unreadable:
             return "words"
         same = (
-            equal_where(self.query["divides"], read, self.value)
+            equal_where(self.query["divides"], read.polynomial, self.value)
             if "divides" in self.query
-            else Formula(read).equals(self.value)
+            else read.equals(self.value)
         )
         return "exact" if same else "differs"
 
