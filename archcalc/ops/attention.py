@@ -212,6 +212,7 @@ class MultiHeadAttention(Operator):
 
     kind = "multi_head_attention"
     category = "attention"
+    weights_in_parts = True
     least_inputs = 1
     most_inputs = 3
     heads: Count = required("number of heads")

@@ -210,6 +210,10 @@ class Operator(ABC):
     """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
     weights_by_views: ClassVar[bool] = False
     """Whether the gradients of its weights come as views (`Returned.is_view`)."""
+    returns_in_parts: ClassVar[bool] = False
+    """Whether its input's gradient comes in several parts, each added to what is there."""
+    weights_in_parts: ClassVar[bool] = False
+    """Whether it has several products with weights, whose gradients come one after another."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     least_inputs: ClassVar[int] = 1

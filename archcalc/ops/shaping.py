@@ -130,7 +130,10 @@ class Reshape(_Shaping):
         known = product(size for size in self.shape if size != -1)
         blanks = len([size for size in self.shape if size == -1])
         require(blanks <= 1, lambda: "only one size may be -1")
-        require(known > 0, lambda: f"sizes must be above 0, or -1 once: {shape_text(self.shape)}")
+        require(
+            all(size > 0 or size == -1 for size in self.shape),
+            lambda: f"sizes must be above 0, or -1 once: {shape_text(self.shape)}",
+        )
         fits = total % known == 0 if blanks else total == known
         require(fits, lambda: f"{shape_text(self.x)} has {total} elements, which do not fit {shape_text(self.shape)}")
         return tuple(total // known if size == -1 else size for size in self.shape)
