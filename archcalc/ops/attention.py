@@ -334,6 +334,13 @@ class MultiHeadAttention(Operator):
         bias = self.x[1] if self.bias else 0
         return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
 
+    def _freed(self, given: Given, last: int) -> list[tuple[int, int]]:
+        """Inputs that are kept themselves, and the moment that begins when their projection's backward pass has ended.
+
+        The queries' projection, the first, is the last of them.
+        """
+        return [(at, last - at) for at, copied in enumerate(self._copied(given)) if not copied]
+
     def _scratch_of_one(self, given: Given) -> Scratch:
         q, _, weights, _, rows = self._sizes()
         (copied,) = self._copied(given)
@@ -365,7 +372,7 @@ class MultiHeadAttention(Operator):
                 Held(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
                 Held(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
             ),
-            frees=((GRADIENT, 1),),
+            frees=((GRADIENT, 1), *self._freed(given, 5)),
         )
 
     def _scratch_of_three(self, given: Given) -> Scratch:
@@ -390,7 +397,7 @@ class MultiHeadAttention(Operator):
                     precise=-rows,
                 ),
             ),
-            frees=((GRADIENT, 1),),
+            frees=((GRADIENT, 1), *self._freed(given, 5)),
         )
 
     def torch(self) -> Torch:
