@@ -299,7 +299,9 @@ class Step:
         for source, one in delivered:
             yield from self._meet(source, one, at)
         copied = int(op.copied_weights(given)) * self.run.item
-        yield self.run.moment("backward", at, max(copied, self._adding(at, weights) if added else 0))
+        on_the_way = max(copied, self._adding(at, weights) if added else 0)
+        if on_the_way:
+            yield self.run.moment("backward", at, on_the_way)
         for source, one in made:
             if one.is_view:
                 yield from self._meet(source, one, at)

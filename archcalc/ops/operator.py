@@ -419,7 +419,7 @@ class Operator(ABC):
 
     @property
     def is_loose(self) -> bool:
-        """Whether its output may lie in more memory than it fills."""
+        """Whether it may take more memory than is said."""
         return False
 
     def widens_halves(self, given: Given) -> bool:

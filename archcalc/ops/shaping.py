@@ -284,10 +284,16 @@ class Chunk(_Shaping):
         return Torch("archcalc.Slice", (axis + 1, self.index * size, (self.index + 1) * size, 1))
 
 
+def _like_gradient(op: Operator, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    """In the order of the output's gradient, whatever the input's is."""
+    return (Returned(Gradient.NEW, op.memory_order.of([gradient], given.layouts[0].sizes)),)
+
+
 class ChannelShuffle(_Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
+    memory_order = Order.IMAGE
     groups: Count = required("number of groups")
     examples = (example((12, 5, 6), groups=3),)
 
@@ -301,6 +307,9 @@ class ChannelShuffle(_Shaping):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like_gradient(self, given, gradient)
 
     def torch(self) -> Torch:
         return Torch("nn.ChannelShuffle", (self.groups,))
@@ -349,6 +358,11 @@ class Pad(_Shaping):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=self.mode in ("reflect", "replicate"))
+
+    @property
+    def is_loose(self) -> bool:
+        """The wrapped sides are copied one by one, forward and backward."""
+        return self.mode == "circular"
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
@@ -422,6 +436,9 @@ class Upsample(_Shaping):
             return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
         centre = ratio(n, 2 * m) - ratio(1, 2)
         return Window(ratio(n, m), centre - 1, centre + 1, with_ends=False)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like_gradient(self, given, gradient)
 
     def torch(self) -> Torch:
         mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
