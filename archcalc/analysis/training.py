@@ -294,10 +294,17 @@ class Step:
         if not inside:
             yield self.run.moment("backward", at, size if added else 0)
         self._drop([*saved, gradient.piece])
-        copied = int(op.copied_weights(given)) * self.run.item
-        yield self.run.moment("backward", at, max(copied, self._adding(at, weights) if added else 0))
-        for source, one in made:
+        yield self.run.moment("backward", at)
+        delivered = [one for one in made if not one[1].is_view]  # a view's own node comes after the weights
+        for source, one in delivered:
             yield from self._meet(source, one, at)
+        copied = int(op.copied_weights(given)) * self.run.item
+        on_the_way = max(copied, self._adding(at, weights) if added else 0)
+        if on_the_way:
+            yield self.run.moment("backward", at, on_the_way)
+        for source, one in made:
+            if one.is_view:
+                yield from self._meet(source, one, at)
 
     def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Piece:
         return gradient.piece if number == GRADIENT else self.run.piece[layer.inputs[number]]

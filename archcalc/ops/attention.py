@@ -214,6 +214,7 @@ class MultiHeadAttention(Operator):
     kind = "multi_head_attention"
     synonyms = "mha multiheadattention multihead_attention attention self_attention selfattention attn"
     category = "attention"
+    weights_in_parts = True
     least_inputs = 1
     most_inputs = 3
     heads: Count = required("number of heads")
@@ -335,6 +336,13 @@ class MultiHeadAttention(Operator):
         bias = self.x[1] if self.bias else 0
         return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
 
+    def _freed(self, given: Given, last: int) -> list[tuple[int, int]]:
+        """Inputs that are kept themselves, and the moment that begins when their projection's backward pass has ended.
+
+        The queries' projection, the first, is the last of them.
+        """
+        return [(at, last - at) for at, copied in enumerate(self._copied(given)) if not copied]
+
     def _scratch_of_one(self, given: Given) -> Scratch:
         q, _, weights, _, rows = self._sizes()
         (copied,) = self._copied(given)
@@ -366,7 +374,7 @@ class MultiHeadAttention(Operator):
                 Held(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
                 Held(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
             ),
-            frees=((GRADIENT, 1),),
+            frees=((GRADIENT, 1), *self._freed(given, 5)),
         )
 
     def _scratch_of_three(self, given: Given) -> Scratch:
@@ -391,7 +399,7 @@ class MultiHeadAttention(Operator):
                     precise=-rows,
                 ),
             ),
-            frees=((GRADIENT, 1),),
+            frees=((GRADIENT, 1), *self._freed(given, 5)),
         )
 
     def torch(self) -> Torch:

@@ -11,6 +11,7 @@ from archcalc.ops.arguments import Bool, Count, Number, Positive, option, requir
 from archcalc.ops.layout import Given, Layout, Order
 from archcalc.ops.operator import (
     GLANCE,
+    GRADIENT,
     SAME_POSITION,
     Gradient,
     Held,
@@ -256,6 +257,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    returns_in_parts = True
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -304,7 +306,9 @@ class LocalResponseNorm(Operator):
         elements = self.elements
         return Scratch(
             inference=(Held(elements + self._padded()), Held(3 * elements)),
-            backward=(Held(4 * elements),),  # of a quotient, by both its sides
+            # of a quotient, by both its sides; then of the squares with their padding
+            backward=(Held(4 * elements), Held(self._padded())),
+            frees=((GRADIENT, 1),),
         )
 
     def torch(self) -> Torch:

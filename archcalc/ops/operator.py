@@ -212,6 +212,10 @@ class Operator(ABC):
     """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
     weights_by_views: ClassVar[bool] = False
     """Whether the gradients of its weights come as views (`Returned.is_view`)."""
+    returns_in_parts: ClassVar[bool] = False
+    """Whether its input's gradient comes in several parts, each added to what is there."""
+    weights_in_parts: ClassVar[bool] = False
+    """Whether it has several products with weights, whose gradients come one after another."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     takes_value: ClassVar[bool] = True
@@ -429,7 +433,7 @@ class Operator(ABC):
 
     @property
     def is_loose(self) -> bool:
-        """Whether its output may lie in more memory than it fills."""
+        """Whether it may take more memory than is said."""
         return False
 
     def widens_halves(self, given: Given) -> bool:

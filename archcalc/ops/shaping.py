@@ -132,7 +132,10 @@ class Reshape(_Shaping):
         known = product(size for size in self.shape if size != -1)
         blanks = len([size for size in self.shape if size == -1])
         require(blanks <= 1, lambda: "only one size may be -1")
-        require(known > 0, lambda: f"sizes must be above 0, or -1 once: {shape_text(self.shape)}")
+        require(
+            all(size > 0 or size == -1 for size in self.shape),
+            lambda: f"sizes must be above 0, or -1 once: {shape_text(self.shape)}",
+        )
         fits = total % known == 0 if blanks else total == known
         require(fits, lambda: f"{shape_text(self.x)} has {total} elements, which do not fit {shape_text(self.shape)}")
         return tuple(total // known if size == -1 else size for size in self.shape)
@@ -286,11 +289,17 @@ class Chunk(_Shaping):
         return Torch("archcalc.Slice", (axis + 1, self.index * size, (self.index + 1) * size, 1))
 
 
+def _like_gradient(op: Operator, given: Given, gradient: Layout) -> tuple[Returned, ...]:
+    """In the order of the output's gradient, whatever the input's is."""
+    return (Returned(Gradient.NEW, op.memory_order.of([gradient], given.layouts[0].sizes)),)
+
+
 class ChannelShuffle(_Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
     synonyms = "shuffle channelshuffle"
+    memory_order = Order.IMAGE
     groups: Count = required("number of groups")
     examples = (example((12, 5, 6), groups=3),)
 
@@ -304,6 +313,9 @@ class ChannelShuffle(_Shaping):
 
     def sight(self) -> tuple[Window | Sight, ...]:
         return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like_gradient(self, given, gradient)
 
     def torch(self) -> Torch:
         return Torch("nn.ChannelShuffle", (self.groups,))
@@ -353,6 +365,11 @@ class Pad(_Shaping):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=self.mode in ("reflect", "replicate"))
+
+    @property
+    def is_loose(self) -> bool:
+        """The wrapped sides are copied one by one, forward and backward."""
+        return self.mode == "circular"
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
@@ -427,6 +444,9 @@ class Upsample(_Shaping):
             return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
         centre = ratio(n, 2 * m) - ratio(1, 2)
         return Window(ratio(n, m), centre - 1, centre + 1, with_ends=False)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return _like_gradient(self, given, gradient)
 
     def torch(self) -> Torch:
         mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]

@@ -31,6 +31,7 @@ class WindowAttention(Operator):
 
     kind = "window_attention"
     category = "attention"
+    weights_in_parts = True
     whole_numbers = ("relative_position_index",)
     heads: Count = required("number of heads")
     window: Count = required("size of a window")
