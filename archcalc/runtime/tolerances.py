@@ -107,7 +107,7 @@ EXEMPT = (
         Tolerance(0.5, 1.0, why="some gradients are computed in float32"),
     ),
     Exempt(
-        ("inference", "training"),
+        MEMORY,
         _has_nearly,
         Tolerance(0.25, 0.25, why="attention of one sample, row or window, or with shared weights; gradients in parts"),
     ),
