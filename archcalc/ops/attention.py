@@ -216,7 +216,6 @@ class MultiHeadAttention(Operator):
 
     kind = "multi_head_attention"
     category = "attention"
-    weights_in_parts = True
     least_inputs = 1
     most_inputs = 3
     heads: Count = required("number of heads")
@@ -319,6 +318,9 @@ class MultiHeadAttention(Operator):
         copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
         kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
         return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
+
+    def gives_weights_in_parts(self, given: Given) -> bool:
+        return True
 
     def is_nearly(self, given: Given) -> bool:
         """Of a single row, PyTorch leaves out some copies in the backward pass."""
