@@ -111,12 +111,13 @@ class Run:
     def _place(self, inputs: Mapping[str, Shape], training: bool) -> None:
         """Lay every tensor out in memory."""
         layouts = {name: Layout.in_order((self.batch, *shape)) for name, shape in inputs.items()}
-        tensors = {name: name for name in inputs}  # of a name, the first that is the same tensor
-        for layer in self.layers:
+        tensors: dict[str, str] = {}  # of a layer that gives the very tensor it takes, what that is called
+        for at, unresolved in enumerate(self.layers):
+            layer = self.layers[at] = _fed(unresolved, tensors)
             sources = layer.inputs
             given = Given(
                 tuple(layouts[name] for name in sources),
-                tuple(tensors[name] for name in sources),
+                sources,
                 tuple(name in self.differentiable for name in sources),
                 training,
             )
@@ -125,7 +126,9 @@ class Run:
             self.placed.append(placed)
             layouts[layer.name] = placed.layout
             self.shapes[layer.name] = layer.op.output
-            tensors[layer.name] = given.tensors[0] if placed.is_same else layer.name
+            if placed.is_same:
+                tensors[layer.name] = sources[0]
+        self.outputs = tuple(tensors.get(name, name) for name in self.outputs)
 
     def _ends(self, outputs: Sequence[str]) -> list[list[str]]:
         """For each layer, the names that nothing takes after it. The network's outputs stay, and its inputs."""

@@ -285,7 +285,7 @@ class Step:
             given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
             freed = sum(heap.size(piece) for piece in given_back if heap.is_held_once(piece))
             yield self.run.moment("backward", at, self.run.bytes_of(held) - freed)
-        made = [(source, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
+        made = [(source, returned, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")
         size = sum(map(product, op.weights().values())) * self.run.item
         added = heap.has(weights)  # shared weights: added to what is there
@@ -295,15 +295,15 @@ class Step:
             yield self.run.moment("backward", at, size if added else 0)
         self._drop([*saved, gradient.piece])
         yield self.run.moment("backward", at)
-        delivered = [one for one in made if not one[1].is_view]  # a view's own node comes after the weights
-        for source, one in delivered:
-            yield from self._meet(source, one, at)
+        for source, returned, one in made:
+            if not returned.is_view:
+                yield from self._meet(source, one, at)
         copied = int(op.copied_weights(given)) * self.run.item
         on_the_way = max(copied, self._adding(at, weights) if added else 0)
         if on_the_way:
             yield self.run.moment("backward", at, on_the_way)
-        for source, one in made:
-            if one.is_view:
+        for source, returned, one in made:
+            if returned.is_view:  # the view's own node comes after the weights
                 yield from self._meet(source, one, at)
 
     def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Piece:

@@ -171,6 +171,10 @@ class ScaledDotProductAttention(Operator):
         sizes = gradient.sizes
         return not self._runs_fused(given) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
+    def is_nearly(self, given: Given) -> bool:
+        """Of rows with one number, PyTorch asks for the stride of an axis that has none."""
+        return self.x[-1] == 1
+
     def _backward(self, given: Given, copied: Dim) -> tuple[Held, ...]:
         """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
         q, k, v = map(product, self.inputs)
@@ -214,7 +218,6 @@ class MultiHeadAttention(Operator):
     kind = "multi_head_attention"
     synonyms = "mha multiheadattention multihead_attention attention self_attention selfattention attn"
     category = "attention"
-    weights_in_parts = True
     least_inputs = 1
     most_inputs = 3
     heads: Count = required("number of heads")
@@ -317,6 +320,9 @@ class MultiHeadAttention(Operator):
         copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
         kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
         return Keeps(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
+
+    def gives_weights_in_parts(self, given: Given) -> bool:
+        return True
 
     def is_nearly(self, given: Given) -> bool:
         """Of a single row, PyTorch leaves out some copies in the backward pass."""

@@ -78,6 +78,10 @@ class Linear(Operator):
     def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
         return (Returned(Gradient.NEW, Layout.in_order(given.layouts[0].sizes), is_view=len(self.x) > 1),)
 
+    def gives_weights_in_parts(self, given: Given) -> bool:
+        """Where rows do not lie in order, the bias is added by itself."""
+        return len(self.x) > 1 and not given.layouts[0].is_in_order
+
     def keeps_of(self, given: Given) -> Keeps:
         return Keeps(elements=product(self.x)) if self._copies(given) else self.keeps()
 

@@ -214,8 +214,6 @@ class Operator(ABC):
     """Whether the gradients of its weights come as views (`Returned.is_view`)."""
     returns_in_parts: ClassVar[bool] = False
     """Whether its input's gradient comes in several parts, each added to what is there."""
-    weights_in_parts: ClassVar[bool] = False
-    """Whether it has several products with weights, whose gradients come one after another."""
     can_overwrite: ClassVar[bool] = False
     """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
     takes_value: ClassVar[bool] = True
@@ -434,6 +432,10 @@ class Operator(ABC):
     @property
     def is_loose(self) -> bool:
         """Whether it may take more memory than is said."""
+        return False
+
+    def gives_weights_in_parts(self, given: Given) -> bool:
+        """Whether the gradients of its weights come one after another: shared ones are then added on the way."""
         return False
 
     def widens_halves(self, given: Given) -> bool:

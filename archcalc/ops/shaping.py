@@ -20,7 +20,7 @@ from archcalc.ops.arguments import (
     required,
 )
 from archcalc.ops.convolution import compact
-from archcalc.ops.layout import Given, Layout, Order, Placed
+from archcalc.ops.layout import Given, Layout, Order, Placed, elementwise
 from archcalc.ops.operator import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -365,6 +365,15 @@ class Pad(_Shaping):
 
     def keeps(self) -> Keeps:
         return Keeps(inputs=self.mode in ("reflect", "replicate"))
+
+    def place(self, given: Given) -> Placed:
+        """What is only cut, or not even that, is a copy in the same order."""
+        if self.mode == "constant" and all(side <= 0 for pair in self.padding for side in pair):
+            cut = given.layouts[0]
+            for axis, size in enumerate(self.output[1:], 2):
+                cut = cut.part(axis, size)
+            return Placed(elementwise([cut]))
+        return super().place(given)
 
     @property
     def is_loose(self) -> bool:

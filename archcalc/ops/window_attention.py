@@ -31,7 +31,6 @@ class WindowAttention(Operator):
 
     kind = "window_attention"
     category = "attention"
-    weights_in_parts = True
     whole_numbers = ("relative_position_index",)
     heads: Count = required("number of heads")
     window: Count = required("size of a window")
@@ -139,6 +138,9 @@ class WindowAttention(Operator):
             return scratch
         *others, last = scratch.backward
         return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
+
+    def gives_weights_in_parts(self, given: Given) -> bool:
+        return True
 
     def is_nearly(self, given: Given) -> bool:
         """Of one sample, one row of windows or windows of one position, PyTorch leaves out some copies."""

@@ -60,10 +60,15 @@ class Exempt(NamedTuple):
 
 def _has_nearly(measured: Measured) -> bool:
     run = measured.run()
+    in_parts = {
+        layer.shares or layer.name
+        for layer, given in zip(run.layers, run.given, strict=True)
+        if layer.op.gives_weights_in_parts(given)
+    }
     uses = Counter(name for layer in run.layers for name in layer.inputs)
     return any(
         layer.op.is_nearly(given)
-        or (layer.op.weights_in_parts and layer.shares is not None)
+        or (layer.shares in in_parts)
         or (layer.op.returns_in_parts and uses[layer.inputs[0]] > 1)
         for layer, given in zip(run.layers, run.given, strict=True)
     )
@@ -107,7 +112,7 @@ EXEMPT = (
         Tolerance(0.5, 1.0, why="some gradients are computed in float32"),
     ),
     Exempt(
-        ("inference", "training"),
+        MEMORY,
         _has_nearly,
         Tolerance(0.25, 0.25, why="attention of one sample, row or window, or with shared weights; gradients in parts"),
     ),
