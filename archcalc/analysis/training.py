@@ -283,7 +283,8 @@ class Step:
         inside = scratch.backward
         for number, held in enumerate(inside):
             given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
-            freed = sum(heap.size(piece) for piece in given_back if heap.is_held_once(piece))
+            kept = given_back & {*saved, gradient.piece}
+            freed = sum(heap.size(piece) for piece in kept if heap.is_held_once(piece))
             yield self.run.moment("backward", at, self.run.bytes_of(held) - freed)
         made = [(source, returned, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Piece(layer.shares or layer.name, "weights' gradient")

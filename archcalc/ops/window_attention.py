@@ -143,8 +143,9 @@ class WindowAttention(Operator):
         return True
 
     def is_nearly(self, given: Given) -> bool:
-        """Of one sample, one row of windows or windows of one position, PyTorch leaves out some copies."""
-        return given.layouts[0].sizes[0] == 1 or self.window == 1 or 1 in self._counts() or not any(given.wanted)
+        """Of one sample, one row of windows, windows of one position or heads of one number, some copies are none."""
+        ones = (given.layouts[0].sizes[0], self.window, *self._counts(), self.x[2] // self.heads)
+        return 1 in ones or not any(given.wanted)
 
     def _masking(self, others: Dim) -> tuple[Held, ...]:
         """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""

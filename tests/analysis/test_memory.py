@@ -155,6 +155,17 @@ def test_cases_that_were_wrong(what):
     assert tuple(measure(subject.module, subject.inputs()) for measure in measures) == expected
 
 
+def test_values_that_are_copied_for_unfused_attention_are_gone_in_its_backward_pass():
+    """What the copy was made of is then nobody's."""
+    text = (
+        "input: [8, 6]\nlayers: [{multi_head_attention: 6}, {reshape: [8, 3, 1, 2], name: r}, "
+        "{scaled_dot_product_attention, from: [r, r, r]}]"
+    )
+    subject = subject_of(archcalc.loads(text))
+    predicted = training_peak(subject.analyze(), "none").live_bytes
+    assert predicted == training_peak_measured(subject.module, subject.inputs())
+
+
 def test_what_exists_only_in_training_passes_its_input():
     """The network that is measured leaves it out."""
     analysis = archcalc.loads("input: [4]\nlayers: [relu, {dropout: 0.5, train: true}, {linear: 2}]").analyze()
