@@ -8,7 +8,6 @@ The tree is made from YAML's events with a stack of our own, so that no input, h
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,9 +182,11 @@ def _hint(line: str, column: int) -> str:
     """What was probably overlooked in a line, whose fault was seen at that column."""
     if "\t" in line:
         return "; YAML is indented by spaces, and this line has a tab"
-    before = re.search(r"[\w.]+$", line[:column])
-    if line[column : column + 1] == "[" and before:
-        expression = before.group() + line[column:].partition("]")[0][:60] + "]"
+    start = column
+    while start > 0 and (line[start - 1].isalnum() or line[start - 1] in "_."):
+        start -= 1
+    if line[column : column + 1] == "[" and start < column:
+        expression = line[start:column] + line[column:].partition("]")[0][:60] + "]"
         return f'; inside braces an expression with brackets stands in quotes: "{expression}"'
     return ""
 
