@@ -10,7 +10,6 @@ from itertools import pairwise
 import pytest
 
 import archcalc
-from archcalc.analysis.costs import analyze
 from archcalc.render.report.page import report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -302,7 +301,7 @@ def test_the_numbers_are_those_of_the_analyses(name):
     data = embedded(report(network.analyze(batch=2, dtype="float16")))
     layers = [layer for layer in data["layers"] if not layer["apart"]]
     for at, convention in enumerate(data["conventions"]):
-        totals = analyze(network, batch=2, dtype="float16", convention=convention["name"]).totals
+        totals = network.analyze(batch=2, dtype="float16", convention=convention["name"]).totals
         assert sum(layer["flops"][at] for layer in layers) == totals.flops
         assert sum(layer["memory"][at] for layer in layers) == totals.memory
         assert sum(layer["params"] for layer in layers) == totals.params
