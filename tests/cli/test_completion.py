@@ -100,6 +100,8 @@ def test_every_option_has_a_completion_or_takes_what_nobody_can_list():
         "budget": "a size",
         "room": "a size",
         "batch": "numbers",
+        "caption": "a text",
+        "label": "a word",
     }
     commands = Commands()
     for name in commands.list_commands(None):
