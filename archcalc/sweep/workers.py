@@ -45,12 +45,14 @@ def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator
         pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
         try:
             yield from _streamed(pool, plan, AHEAD * jobs)
-        except BaseException:  # an interrupt too: what is under way is for nobody
-            for child in multiprocessing.active_children():
-                child.terminate()
+        except KeyboardInterrupt:
+            # The process ends now, and its workers with it. Waiting for workers that are ended could take forever.
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
-        finally:
+        except BaseException:
             pool.shutdown(cancel_futures=True)
+            raise
+        pool.shutdown()
     else:
         sweep = Sweep(plan)
         yield from map(sweep.compute, plan.pieces())

@@ -49,7 +49,7 @@ finally:
 """Interrupts its own process at one of its calls and returns."""
 
 
-MILLIONS = ["--over", "H=32:40000:16", "--over", "W=32:40000:16"]
+MILLIONS = ["--over", "H=32:40000:4", "--over", "W=32:40000:4"]
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:

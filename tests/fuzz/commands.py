@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from archcalc.analysis.columns import COLUMNS
 
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.counting import ITEM_SIZES
@@ -21,7 +20,7 @@ from archcalc.cli import Commands
 from archcalc.cli._formats import SUFFIXES
 from archcalc.homework.questions import QUESTIONS
 from archcalc.ops import registry
-from archcalc.symbolic.formulas import QUANTITIES
+from archcalc.quantities.table import COLUMNS, FORMULAS
 from tests.command_line import run
 
 MOST_SECONDS = 60
@@ -78,7 +77,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "dtype": tuple(ITEM_SIZES),
     "columns": ("help", "name,output,params", ",".join(COLUMNS)),
     "quantity": ("output", "params,macs", "receptive", "memory,flops"),
-    "of": ("params,macs", "memory", "output,receptive", ",".join(QUANTITIES)),
+    "of": ("params,macs", "memory", "output_elements,rf", ",".join(FORMULAS)),
     "pareto": ("params,-macs", "params"),
     "best": ("params", "-macs"),
     "sort": ("params", "-macs"),
