@@ -43,6 +43,8 @@ def reference_module(reference: str) -> nn.Module:
     keywords = _keywords(text or "")
     try:
         module: nn.Module = _torchvision(name, keywords) if package == "torchvision" else _timm(name, keywords)
+    except NotImplementedError:  # the device cannot do it, not the reference: some builders compute with tensors
+        raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{reference} cannot be built: {str(error).strip() or type(error).__name__}") from error
     return module
