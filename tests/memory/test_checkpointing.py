@@ -9,7 +9,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
-from archcalc.analysis import checkpoint
+from archcalc.memory import checkpointing
 from archcalc.memory.checkpointing import CheckpointPlan, Segment, blocks_of, choose
 from archcalc.memory.training import saved_activations, training_peak
 from archcalc.runtime.checkpointing import build_checkpointed
@@ -75,7 +75,7 @@ def all_choices(analysis) -> list[tuple[int, int]]:
         for some in combinations(blocks, count):
             ranges = [block.layers for block in some]
             peak = training_peak(analysis, "none", ranges).live_bytes
-            result.append((peak, sum(checkpoint.repeated_macs(rows, layers) for layers in ranges)))
+            result.append((peak, sum(checkpointing.repeated_macs(rows, layers) for layers in ranges)))
     return result
 
 
@@ -100,7 +100,7 @@ def test_thinning_says_how_far_from_the_least_it_may_be(monkeypatch):
     analysis = of_network("mobilenet_v2", 96, 16)
     full = choose(analysis, 10**15)
     exact = choose(analysis, full.peak * 55 // 100)
-    monkeypatch.setattr(checkpoint, "MOST_STATES", 4)
+    monkeypatch.setattr(checkpointing, "MOST_STATES", 4)
     thinned = choose(analysis, full.peak * 55 // 100)
     assert thinned.fits
     assert exact.macs <= thinned.macs <= exact.macs + thinned.above_least
@@ -147,7 +147,7 @@ layers: [{conv: 6, kernel: 1, name: stem}, {two, name: a}, {two, name: b}, globa
 """
     network = archcalc.loads(text)
     ranges = [block.layers for block in blocks_of(network)]
-    repeated = sum(checkpoint.repeated_macs(network.analyze().rows, layers) for layers in ranges)
+    repeated = sum(checkpointing.repeated_macs(network.analyze().rows, layers) for layers in ranges)
     assert repeated == 16 * 16 * 9 * (6 * 8 + 4 * 8)
     subject = VerificationTarget(network, torch.device("cpu"), torch.float32, 1)
     plain = measured_macs(subject.module.train(), subject.inputs())
@@ -165,7 +165,7 @@ def test_torch_saves_and_repeats_what_is_said_of_attention(name):
     saved = sum(one.saved_bytes for one in saved_activations(analysis, ranges))
     assert saved_bytes(module, subject.inputs()) == saved
     plain = measured_macs(subject.module.train(), subject.inputs())
-    repeated = sum(checkpoint.repeated_macs(analysis.rows, layers) for layers in ranges)
+    repeated = sum(checkpointing.repeated_macs(analysis.rows, layers) for layers in ranges)
     assert measured_macs(module.train(), subject.inputs()) - plain == repeated
 
 
