@@ -130,7 +130,7 @@ class InlineSpec:
 
     def __post_init__(self) -> None:
         self.name = self.text
-        self.steps = [_read(part) for part in _split(self.text)]
+        self.steps = [_read(part.strip()) for part in split_at_commas(self.text) if part.strip()]
         first = next((step.channels[0] for step in self.steps if step.channels), "C")
         self.start = first
         texts = [first, *(text for step in self.steps for text in step.expressions())]
@@ -213,8 +213,8 @@ def is_piece(text: str) -> bool:
     return "->" in text or "→" in text
 
 
-def _split(text: str) -> list[str]:
-    """The steps: what commas separate, outside parentheses."""
+def split_at_commas(text: str) -> list[str]:
+    """Split a text at its commas, except those inside brackets."""
     parts, depth = [""], 0
     for one in text:
         depth += (one in "([") - (one in ")]")
@@ -222,7 +222,7 @@ def _split(text: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += one
-    return [part.strip() for part in parts if part.strip()]
+    return parts
 
 
 SHORT = {"s": "stride", "p": "padding", "d": "dilation", "g": "groups"}

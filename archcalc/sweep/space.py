@@ -22,7 +22,7 @@ import numpy
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.errors import SpecError, UserError
 from archcalc.language.expression import parse_expression
-from archcalc.language.family import SpecFamily, evaluate, free_names
+from archcalc.language.family import SpecFamily, evaluate, free_names, split_at_commas
 from archcalc.language.language import parse_setting
 from archcalc.language.library import find
 from archcalc.language.values import ExpressionError
@@ -336,22 +336,10 @@ def parse_axis(text: str) -> SweepAxis:
             raise SpecError(f"{quote(text)} has {count:,} values: at most 10,000,000")
         return SweepAxis(name.strip(), tuple(_whole(start + step * at) for at in range(int(count))))
     parsed = []
-    for part in _split(values):
+    for part in split_at_commas(values):
         names = free_names(part)
         parsed.append(evaluate(part, {word: word for word in names}))
     return SweepAxis(name.strip(), tuple(dict.fromkeys(tuple(one) if isinstance(one, list) else one for one in parsed)))
-
-
-def _split(text: str) -> list[str]:
-    """Values between commas that are not inside brackets."""
-    parts, depth = [""], 0
-    for one in text:
-        depth += (one in "([") - (one in ")]")
-        if one == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += one
-    return parts
 
 
 def _number(text: str, whole: str) -> Any:
