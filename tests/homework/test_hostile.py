@@ -136,6 +136,15 @@ def test_a_bomb_that_python_unpacks_at_once(grade, method):
     assert "a compression that" in grade(stream.getvalue(), "a.xlsx", ask="params").problem
 
 
+def test_a_workbook_without_openpyxl_is_listed_with_what_to_install(grade, monkeypatch):
+    """As with the core alone: that is neither archcalc's fault nor the end of the run."""
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    stream = io.BytesIO()
+    openpyxl.Workbook().save(stream)
+    problem = grade(stream.getvalue()).problem
+    assert problem == "this needs openpyxl, which is not installed: pip install 'archcalc[homework]'"
+
+
 def test_sheets_without_a_table_are_passed_over(grade):
     book = openpyxl.load_workbook(io.BytesIO(workbook([["layer", "params"], ["conv1", 23296]])))
     book.create_sheet("Sheet2", 0)
