@@ -83,12 +83,14 @@ def memory(examples: int, seed: int) -> int:
     from hypothesis import seed as seeded
 
     import archcalc
+    from archcalc.runtime.tolerances import EXACT, MEMORY, Measured, tolerance
     from tests.fuzz.properties import check_memory
     from tests.fuzz.specs import specs
 
     torch.set_num_threads(1)
     seen: set[str] = set()
     found = 0
+    exempt = 0
 
     @seeded(seed)
     @settings(
@@ -100,18 +102,23 @@ def memory(examples: int, seed: int) -> int:
     )
     @given(specs())
     def run(text: str) -> None:
-        nonlocal found
+        nonlocal found, exempt
         if text in seen:
             return
         seen.add(text)
         try:
-            check_memory(archcalc.loads(text))
+            network = archcalc.loads(text)
+            exempt += any(tolerance(quantity, Measured(network)) != EXACT for quantity in MEMORY)
+            check_memory(network)
         except Exception as difference:
             found += 1
             print(f"{type(difference).__name__} {str(difference).splitlines()[0]}\n{text}", flush=True)
 
     run()
-    print(f"{len(seen):,} networks, {found} that take other memory in PyTorch {torch.__version__} than is said")
+    print(
+        f"{len(seen):,} networks, {found} that take other memory in PyTorch {torch.__version__} than is said; "
+        f"{exempt:,} have a layer whose memory is only nearly known"
+    )
     return found
 
 
