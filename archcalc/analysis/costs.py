@@ -99,7 +99,16 @@ class Totals:
 
 @dataclass(frozen=True, repr=False)
 class Analysis:
-    """The costs of every layer, all counted in one way."""
+    """The costs of every layer under one convention, for a whole batch.
+
+    Examples:
+        >>> import archcalc
+        >>> analysis = archcalc.load("alexnet").analyze(batch=32)
+        >>> analysis["conv1"].output_shape
+        (64, 56, 56)
+        >>> analysis.totals.params
+        61100840
+    """
 
     network: Network
     counting: Counting

@@ -26,7 +26,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.quantities.table import COLUMNS
 from archcalc.symbolic.derivations import Explanation, explain
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 T = TypeVar("T")
 Wanted = list[tuple[str, str | None]]
@@ -148,7 +148,7 @@ def find_topic(name: str) -> Topic:
     able = [kind for kind in kinds if _can_be_drawn(kind)]
     if not able:
         known = topic_names()
-        hint = did_you_mean(name, known) or f"; possible: {', '.join(known)}"
+        hint = did_you_mean(name, known) or help_line(f"use one of: {', '.join(known)}")
         raise SpecError(f"unknown topic {quote(name)}{hint}")
     return Topic(name, lambda draw: _one_layer(draw, able))
 

@@ -119,10 +119,10 @@ def test_formulas(cli, answers):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--ask", "parms"], "did you mean params"),
+        (["--ask", "parms"], "did you mean 'params"),
         (["--points", "mood=1"], "which is not asked"),
         (["--tolerance", "loose"], "--tolerance takes"),
-        (["--convention", "lectur"], "did you mean lecture"),
+        (["--convention", "lectur"], "did you mean 'lecture"),
         (["--let", "depth=n"], "no parameter or size"),
     ],
 )

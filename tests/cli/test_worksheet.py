@@ -31,7 +31,7 @@ def test_a_workbook_has_numbers_as_numbers(cli, tmp_path):
 
 
 def test_what_cannot_be_asked(cli, tmp_path):
-    assert "did you mean params" in cli("worksheet", "alexnet", "--ask", "parms").err
+    assert "did you mean 'params" in cli("worksheet", "alexnet", "--ask", "parms").err
     assert cli("worksheet", "alexnet", "-o", tmp_path / "hw.docx").code == 2
     assert "needs a file" in cli("worksheet", "alexnet", "--format", "xlsx").err
     assert cli("worksheet", "alexnet", "--columns", "name,kernl").code == 2

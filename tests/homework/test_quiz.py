@@ -119,7 +119,7 @@ def test_refused(count, topics):
 def test_mistakes_on_the_command_line(cli):
     result = cli("quiz", "--topic", "cnv")
     assert result.code == 2
-    assert "did you mean conv?" in result.err
+    assert "did you mean 'conv'?" in result.err
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "latex", "json"])

@@ -339,9 +339,9 @@ def test_what_stands_may_alone_be_too_much():
 
 
 def test_words():
-    with pytest.raises(ValueError, match="did you mean training"):
+    with pytest.raises(ValueError, match="did you mean 'training"):
         memory(archcalc.load("lenet5").analyze(), "trainin")
-    with pytest.raises(ValueError, match="did you mean momentum"):
+    with pytest.raises(ValueError, match="did you mean 'momentum"):
         archcalc.load("lenet5").analyze().memory("training", "momentun")
     with pytest.raises(ValueError, match="for inference"):
         archcalc.load("lenet5").analyze().memory("training", in_place=True)

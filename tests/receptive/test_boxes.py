@@ -57,7 +57,7 @@ def test_units_that_there_are_not():
         tracer.boxes("conv1", (28, 0))
     with pytest.raises(ValueError, match=r"conv1 \(output 6×28×28\) has 2 spatial positions, not 1"):
         tracer.boxes("conv1", (28,))
-    with pytest.raises(KeyError, match="did you mean conv1"):
+    with pytest.raises(KeyError, match="did you mean 'conv1"):
         tracer.boxes("cnov1", (0, 0))
 
 
