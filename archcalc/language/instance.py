@@ -154,7 +154,7 @@ class Instance:
         shape = []
         for item in node.items:
             if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
-                raise item.error(f"{item.text} needs a value{help_line(f'--set {item.text}=224')}")
+                raise item.error(f"{item.text} needs a value{help_line(f'set it with --set {item.text}=224')}")
             size = Value(item).evaluate(known)
             if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
                 raise item.error(f"a size must be an integer above 0, got {size}")

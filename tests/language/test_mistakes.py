@@ -162,7 +162,7 @@ def test_parameters_of_blocks():
         ("name: t\ninput: [3, 8, 8]\nlayerz: [relu]\n", "a spec needs layers"),
         ("layers: [relu]\n", "a spec needs the shape of its input\nhelp: input: [channels, height, width]"),
         ("input: [3, 0, 8]\nlayers: [relu]\n", "a size must be an integer above 0, got 0"),
-        ("input: [3, H, 8]\nlayers: [relu]\n", "H needs a value\nhelp: --set H=224"),
+        ("input: [3, H, 8]\nlayers: [relu]\n", "H needs a value\nhelp: set it with --set H=224"),
         ("input: [3, 8, 8]\nlayers: [relu]\nreplace: {a: relu}\n", "replace needs extends"),
         (
             "extends: alexnet\nreplace: {fc9: {linear: 10}}\n",
