@@ -6,6 +6,7 @@ never expanded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from typing import Any
 
@@ -63,13 +64,18 @@ class StepParser:
         if not isinstance(node, Sequence):
             raise node.error("expected a list of steps" + help_line("write each step on its own line, after `- `"))
         if id(node) not in self._read:
-            self._read[id(node)] = result = []
-            for item in node.items:
-                try:
-                    result.append(self.step(item))
-                except SpecError as error:
-                    self.mistakes.append(error)
+            self._read[id(node)] = self._each(node, self.step)
         return self._read[id(node)]
+
+    def _each(self, node: Sequence, read: Callable[[AnyNode], Step]) -> list[Step]:
+        """Read each item; keep the errors and leave out their items."""
+        found = []
+        for item in node.items:
+            try:
+                found.append(read(item))
+            except SpecError as error:
+                self.mistakes.append(error)
+        return found
 
     def step(self, node: AnyNode) -> Step:
         """Read one step."""
@@ -226,16 +232,10 @@ class StepParser:
             raise node.error(
                 "expected a list of branches" + help_line("write each as a list of steps, or as []: the input itself")
             )
-        branches: list[Step] = []
-        for item in node.items:
-            try:
-                if isinstance(item, Sequence):
-                    branches.append(Group(item, steps=self.steps(item, item)))
-                else:
-                    branches.append(self.step(item))
-            except SpecError as error:
-                self.mistakes.append(error)
-        return branches
+        return self._each(node, self._branch)
+
+    def _branch(self, node: AnyNode) -> Step:
+        return Group(node, steps=self.steps(node, node)) if isinstance(node, Sequence) else self.step(node)
 
     def flag(self, node: Mapping, key: str) -> bool:
         """True if the key is there and true."""

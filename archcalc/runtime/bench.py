@@ -34,8 +34,7 @@ def bench(
     The result has a ``failure`` if the device runs out of memory or does not support an operation.
     """
     predicted = predict_only(network, batch, dtype, profile)
-    subject = VerificationTarget(network, device, torch_dtype(dtype), batch)
-    subject.channels_last = channels_last
+    subject = VerificationTarget(network, device, torch_dtype(dtype), batch, channels_last)
     try:
         timing, layers = _measured(subject, dtype)
     except (RuntimeError, MemoryError) as error:

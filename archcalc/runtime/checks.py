@@ -46,12 +46,14 @@ class Check:
 class VerificationTarget:
     """A network on a device, with its built module."""
 
-    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype, batch: int) -> None:
+    def __init__(
+        self, network: Network, device: torch.device, dtype: torch.dtype, batch: int, channels_last: bool = False
+    ) -> None:
         self.network = network
         self.device = device
         self.dtype = dtype
         self.batch = batch
-        self.channels_last = False
+        self.channels_last = channels_last
 
     def analyze(self, convention: str = "lecture") -> Analysis:
         """Return archcalc's analysis."""

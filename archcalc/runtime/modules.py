@@ -13,37 +13,27 @@ def _padding_amounts(padding: tuple[tuple[int, int], ...]) -> list[int]:
     return [side for pair in reversed(padding) for side in pair]
 
 
-class PaddedConv1d(nn.Conv1d):
-    """A convolution with different padding before and after each dimension."""
+class PaddedConv(nn.Module):
+    """The part that padded convolutions share: different padding before and after each dimension."""
 
     def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sides = _padding_amounts(padding)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         return super().forward(nn.functional.pad(input, self.sides))
 
 
-class PaddedConv2d(nn.Conv2d):
-    """A convolution with different padding before and after each dimension."""
-
-    def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = _padding_amounts(padding)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(input, self.sides))
+class PaddedConv1d(PaddedConv, nn.Conv1d):
+    """A convolution over one dimension with different padding before and after it."""
 
 
-class PaddedConv3d(nn.Conv3d):
-    """A convolution with different padding before and after each dimension."""
+class PaddedConv2d(PaddedConv, nn.Conv2d):
+    """A convolution over two dimensions with different padding before and after each."""
 
-    def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = _padding_amounts(padding)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(input, self.sides))
+class PaddedConv3d(PaddedConv, nn.Conv3d):
+    """A convolution over three dimensions with different padding before and after each."""
 
 
 class Reshape(nn.Module):

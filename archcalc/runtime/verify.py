@@ -108,8 +108,8 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     for check in CHECKS:
         result.checks.append(check(counted))
     del counted
-    subject = VerificationTarget(network, settings.device, torch_dtype(settings.dtype), settings.batch)
-    subject.channels_last = settings.channels_last
+    dtype = torch_dtype(settings.dtype)
+    subject = VerificationTarget(network, settings.device, dtype, settings.batch, settings.channels_last)
     result.memory = _memory(subject, settings)
     result.timing = _timing(subject, settings, device_peak)
 

@@ -94,7 +94,7 @@ def test_extends_reaches_nothing_outside_its_folder(target, tmp_path):
     (folder / "below").mkdir(parents=True)
     (folder / "link.yaml").symlink_to(tmp_path / "secret.yaml")
     (folder / "net.yaml").write_text(f"extends: {target}\n")
-    with pytest.raises(SpecError, match="only specs beside this one"):
+    with pytest.raises(SpecError, match="only specs in the same folder or below"):
         open_spec(folder / "net.yaml")
 
 

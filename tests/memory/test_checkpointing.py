@@ -12,10 +12,10 @@ import archcalc
 from archcalc.memory import checkpointing
 from archcalc.memory.checkpointing import CheckpointPlan, Segment, blocks_of, choose
 from archcalc.memory.training import saved_activations, training_peak
-from archcalc.runtime.checkpointing import build_checkpointed
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.memory import saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
+from tests.memory.recomputing import build_checkpointed
 
 # Blocks whose tensors others take: the first's output is read by all later ones.
 ENTANGLED = """

@@ -20,7 +20,7 @@ from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.receptive.boxes import RegionTracer
 from archcalc.receptive.fields import last_placed
-from archcalc.runtime.probe import seen_positions
+from tests.runtime.probe import seen_positions
 
 
 def assert_box(network: Network, name: str, unit: tuple[int, ...], filled: bool = True) -> None:

@@ -156,7 +156,7 @@ def _needed_helpers(text: str, helpers: dict[str, str]) -> list[str]:
     needed: dict[str, None] = {}
     open_texts = [text]
     while open_texts:
-        words = {*re.findall(r"\b\w+(?=\()", open_texts.pop())}
+        words = {*re.findall(r"\b\w+(?=[(,])", open_texts.pop())}
         for name in helpers:
             if name in words and name not in needed:
                 needed[name] = None
