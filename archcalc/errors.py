@@ -1,4 +1,4 @@
-"""What is wrong with a spec, where, and what was probably meant."""
+"""Errors of the user, and diagnostics of a spec: what is wrong and where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archcalc.words import printable
 
 @dataclass(frozen=True)
 class Place:
-    """A stretch of one line of a document. Lines and columns count from 0."""
+    """A part of one line of a document. Lines and columns count from 0."""
 
     file: str
     lines: Sequence[str] = field(compare=False, repr=False)
@@ -20,14 +20,14 @@ class Place:
     length: int = 1
 
     def shifted(self, offset: int, length: int) -> Place:
-        """A stretch inside this one."""
+        """Return a part of this place."""
         return Place(self.file, self.lines, self.line, self.column + offset, max(length, 1))
 
     def __str__(self) -> str:
         return f"{printable(self.file)}:{self.line + 1}:{self.column + 1}"
 
     def picture(self) -> str:
-        """The line, cut to what fits, with carets under the stretch."""
+        """Return the line, shortened to fit, with carets under the place."""
         if not 0 <= self.line < len(self.lines):
             return ""
         text = self.lines[self.line].rstrip("\r\n")
@@ -40,8 +40,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """An application of an operator that a rule refused."""
+class OperatorCall:
+    """A use of an operator that a shape rule refused."""
 
     layer: str
     kind: type
@@ -49,6 +49,7 @@ class Attempt:
     inputs: tuple[tuple[int, ...], ...]
     """Shapes of its inputs, per sample."""
     given: dict[str, Any]
+    """Its arguments as the spec has them."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,9 @@ class Diagnostic:
 
     message: str
     place: Place | None = None
-    attempt: Attempt | None = field(default=None, compare=False, repr=False)
-    """The application of an operator that a rule refused, if it is that."""
+    call: OperatorCall | None = field(default=None, compare=False, repr=False)
     is_warning: bool = False
-    """Whether it is allowed, and only probably not what was meant."""
+    """True for something allowed that is probably a mistake."""
 
     def __str__(self) -> str:
         message = f"{'warning' if self.is_warning else 'error'}: {printable(self.message, keep=chr(10))}"
@@ -71,7 +71,7 @@ class Diagnostic:
 
 
 class UserError(ValueError):
-    """What a user did or asked for cannot be done; the message says what, where and how to mend it.
+    """An error in what the user did or asked for; the message says what, where and how to fix it.
 
     Every other exception that reaches the command line is a fault of archcalc.
     """
@@ -82,7 +82,7 @@ class UserError(ValueError):
         return str(self.args[0]) if self.args else ""
 
     def report(self) -> str:
-        """What the command line prints of it."""
+        """Return what the command line prints of the error."""
         return f"error: {printable(str(self))}"
 
 
@@ -91,41 +91,56 @@ class UnknownLayer(UserError, KeyError):
 
 
 class SpecError(UserError):
-    """A spec that is not right: all its mistakes, in the order of the text."""
+    """An invalid spec, with all its diagnostics in the order of the text.
 
-    def __init__(self, mistakes: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
-        if isinstance(mistakes, str):
-            mistakes = [Diagnostic(mistakes, place)]
-        self.mistakes = tuple(mistakes)
-        super().__init__(self.mistakes)
+    >>> import archcalc
+    >>> try:
+    ...     archcalc.loads("name: n\\ninput: [3, 8, 8]\\nlayers: [{conv: 4, kernal: 3}]")
+    ... except archcalc.SpecError as error:
+    ...     error.diagnostics[0].message
+    "conv has no argument 'kernal'; did you mean kernel?"
+    """
 
-    def after(self, attempt: Attempt) -> SpecError:
-        """The same error, with the application that was refused."""
-        return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
+    def __init__(self, diagnostics: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
+        if isinstance(diagnostics, str):
+            diagnostics = [Diagnostic(diagnostics, place)]
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def with_call(self, call: OperatorCall) -> SpecError:
+        """Return the same error with the operator call that was refused."""
+        return SpecError([replace(diagnostic, call=call) for diagnostic in self.diagnostics])
 
     def moved(self, place: Place, reason: str) -> SpecError:
-        """The same error at another place, after the reason why it is there; what is there already stays as it is."""
+        """Return the same error at another place, with ``reason`` before each message.
+
+        Diagnostics that are at that place already do not change.
+        """
         return SpecError(
-            mistake
-            if mistake.place is None or mistake.place == place
-            else replace(mistake, message=f"{reason} (line {mistake.place.line + 1}): {mistake.message}", place=place)
-            for mistake in self.mistakes
+            diagnostic
+            if diagnostic.place is None or diagnostic.place == place
+            else replace(
+                diagnostic,
+                message=f"{reason} (line {diagnostic.place.line + 1}): {diagnostic.message}",
+                place=place,
+            )
+            for diagnostic in self.diagnostics
         )
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.mistakes))
+        return "\n".join(map(str, self.diagnostics))
 
     def report(self) -> str:
-        """Every mistake with its place and its line."""
+        """Return every diagnostic with its place and its line."""
         return str(self)
 
 
 class TooMany(Exception):
-    """So many mistakes that more would not help."""
+    """There are so many diagnostics that more would not help."""
 
 
 class Overflow(Exception):
-    """A limit is crossed that ends the expansion; holds the error."""
+    """A limit that ends the expansion is exceeded; holds the error."""
 
     def __init__(self, error: SpecError) -> None:
         super().__init__(error)

@@ -3,7 +3,7 @@
 A table gives, for an operator, the worth of each of its quantities. A key with a rank (`adaptive_avg_pool2d`) goes
 before one without. Tools that know modules by their type have a table of modules instead: `nn.Conv` stands for
 `nn.Conv1d` to `nn.Conv3d`, `nn.Upsample:bilinear` for that mode. Quantities are the primitive operations of
-`Operator.work`, those of `Operator.further`, and
+`Operator.work`, those of `Operator.extra_work`, and
 
 * ``output``: elements of the output, ``input``: elements of the first input
 * ``weighted``: elements of the output if the operator has weights, else 0
@@ -79,7 +79,7 @@ def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
         tensors = [shape for name, shape in op.weights().items() if name.endswith(("weight", "bias"))]
         count: int = sum(map(product, tensors))
         return count * product(op.output[1:]) if quantity == "params_everywhere" else count
-    return op.further().get(quantity, 0)
+    return op.extra_work().get(quantity, 0)
 
 
 _EVERY_OUTPUT = "output elements × {itemsize} B, for every layer"

@@ -128,7 +128,7 @@ class Analysis:
     @property
     def unaligned(self) -> tuple[str, ...]:
         """Joins whose paths disagree in stride or centre."""
-        return tuple(self.fields.viewer.unaligned)
+        return tuple(self.fields.propagation.unaligned)
 
     @cached_property
     def totals(self) -> Totals:

@@ -12,7 +12,7 @@ from itertools import count, repeat
 from typing import Any
 
 from archcalc.arithmetic import ShapeError
-from archcalc.errors import Attempt, Diagnostic, Overflow, SpecError, TooMany
+from archcalc.errors import Diagnostic, OperatorCall, Overflow, SpecError, TooMany
 from archcalc.language.application import applied
 from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Made, Named
 from archcalc.language.evaluation import Evaluation
@@ -105,7 +105,7 @@ class Expansion:
     def note(self, error: SpecError) -> None:
         """Keep mistakes, each once; with very many, stop."""
         error = self.where_shared(error)
-        self.mistakes.update(dict.fromkeys(error.mistakes))
+        self.mistakes.update(dict.fromkeys(error.diagnostics))
         self.failures += 1
         if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
             raise TooMany
@@ -261,7 +261,7 @@ class Expansion:
             reason = "" if culprit else disagreement(self.draft, flows)
             mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}{reason}")
             arguments = dict(zip(names, given, strict=True))
-            raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
+            raise mistake.with_call(OperatorCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))

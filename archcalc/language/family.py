@@ -119,7 +119,7 @@ class InlineSpec:
 
     A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, or short: `s2` is
     a stride of 2, `p` padding, `d` dilation, `g` groups. `repeat=L` takes it L times. What a step leaves out is what
-    its operator says (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input is
+    its operator says (`Operator.inline_defaults`): a convolution keeps the size and has no bias. The input is
     `[C, H, W]`, C being what the first step takes.
     """
 
@@ -205,7 +205,7 @@ class PieceStep:
             if name != "repeat":
                 words = kind.arguments[name].words if name in kind.arguments else ()
                 given[name] = text if text in words else evaluate(text, numbers)
-        return {**kind.left_out_of_piece(given, len(shape) - 1), **given}
+        return {**kind.inline_defaults(given, len(shape) - 1), **given}
 
 
 def is_piece(text: str) -> bool:

@@ -58,13 +58,13 @@ class Instance:
     def network(self) -> Network:
         """The network; raises `SpecError` with every mistake of the spec's form and of its expansion."""
         spec = self.spec
-        mistakes: dict[Diagnostic, None] = {mistake: None for error in spec.mistakes for mistake in error.mistakes}
+        mistakes: dict[Diagnostic, None] = {mistake: None for error in spec.mistakes for mistake in error.diagnostics}
         try:
             self._check_settings()
             variables = self._variables()
             shapes = self._input_shapes(variables)
         except SpecError as error:
-            raise SpecError([*mistakes, *error.mistakes]) from None
+            raise SpecError([*mistakes, *error.diagnostics]) from None
         replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
         plain = is_plain([*self.settings.values(), *shapes.values()])
         expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
@@ -182,7 +182,7 @@ class Instance:
         except TooMany:
             pass
         except Overflow as overflow:
-            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+            expansion.mistakes.update(dict.fromkeys(overflow.error.diagnostics))
         return outputs
 
     def _numbered(self) -> bool:

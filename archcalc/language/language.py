@@ -115,9 +115,9 @@ class Spec:
         try:
             self.base, variant = find(node.text, self.document)
         except SpecError as error:
-            if any(mistake.place for mistake in error.mistakes):
+            if any(mistake.place for mistake in error.diagnostics):
                 raise
-            raise node.error(str(error.mistakes[0].message)) from None
+            raise node.error(str(error.diagnostics[0].message)) from None
         if variant is not None:
             self._base_variant = self.base.variants[variant]
         if self.root.get("layers") is not None:

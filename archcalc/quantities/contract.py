@@ -66,7 +66,7 @@ def _field(field: ReceptiveField) -> dict[str, Any]:
         "size": [number(value) for value in field.size],
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
-        "global": field.sees_all,
+        "global": field.is_global,
         "aligned": field.aligned,
     }
 

@@ -173,7 +173,7 @@ class FieldSize(FieldPart):
         field = row.receptive_field
         if None in field.stride:
             return "all"
-        if not field.sees_all:
+        if not field.is_global:
             return field.size
         size = str(field.size[0]) if len(set(field.size)) == 1 else shape_text(field.size)
         return f"{size} (all)"
@@ -181,7 +181,7 @@ class FieldSize(FieldPart):
     def extent(self, row: TableRow) -> int | None:
         """One number for a drawing's colour: the larger side; None where a position sees the whole input."""
         field = row.receptive_field
-        return None if field.sees_all else int(max(field.size, default=0))
+        return None if field.is_global else int(max(field.size, default=0))
 
     def data_keys(self, analysis: Analysis) -> list[str]:
         """The size, and whether a position sees the whole input."""
@@ -190,7 +190,7 @@ class FieldSize(FieldPart):
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
         """The size along the spatial path, where there is one, and true or false."""
         field = row.receptive_field
-        return [None if None in field.stride else plain_sizes(field.size), field.sees_all]
+        return [None if None in field.stride else plain_sizes(field.size), field.is_global]
 
 
 @dataclass(frozen=True, eq=False)

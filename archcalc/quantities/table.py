@@ -18,7 +18,7 @@ from archcalc.words import did_you_mean, quote
 
 def _declared(name: str) -> Callable[[TableRow], Any]:
     """What the operator says of itself; a group says nothing."""
-    return lambda row: None if row.of_group else row.head.layer.op.facts().get(name)
+    return lambda row: None if row.of_group else row.head.layer.op.hyperparameters().get(name)
 
 
 def _output_axis(at: int) -> Callable[[TableRow], Any]:

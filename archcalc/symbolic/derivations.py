@@ -10,7 +10,7 @@ from typing import Any
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
-from archcalc.errors import Attempt, UserError
+from archcalc.errors import OperatorCall, UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
 from archcalc.ops.operator import Operator
@@ -163,7 +163,7 @@ def explain(
     quantities: Sequence[str] = DERIVED,
     counting: Counting = DEFAULT,
     *,
-    viewer: FieldPropagation | None = None,
+    propagation: FieldPropagation | None = None,
 ) -> list[Explanation]:
     """How the numbers of a layer come about, as ``counting`` counts them.
 
@@ -177,7 +177,7 @@ def explain(
         if quantity not in DERIVED:
             raise UserError(f"there is no quantity '{quantity}'; possible: {', '.join(DERIVED)}")
         if quantity == "rf":
-            heading, lines = _receptive(viewer or FieldPropagation(network), layer)
+            heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
             heading, lines = _derived(layer.op, layer.shares, quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
@@ -251,29 +251,29 @@ def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str,
 
 
 @lru_cache(maxsize=512)
-def _sights_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
+def _accesses_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
     """How an application looks at each input, over symbols; what is seen before is named anew for every layer."""
     subject = _subject_of(op)
     subject.name_output()
-    return subject, subject.op.sights()
+    return subject, subject.op.accesses()
 
 
-def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
+def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
     heading = "receptive field"
-    views = [viewer.views[source] for source in layer.inputs]
-    view = viewer.views[layer.name]
+    views = [propagation.states[source] for source in layer.inputs]
+    view = propagation.states[layer.name]
     if not view.spans:
         return heading, [Line("R'", remark="every position sees the whole input")]
     dimension = max(view.spans)
-    subject, sights = _sights_of(layer.op)
+    subject, accesses = _accesses_of(layer.op)
     after = []
-    for number, (before, sight) in enumerate(zip(views, sights, strict=True), 1):
+    for number, (before, access) in enumerate(zip(views, accesses, strict=True), 1):
         suffix = str(number) if len(views) > 1 else ""
         axis = next((at for at, axes in enumerate(before.axes) if dimension in axes), None)
         span = before.spans.get(dimension)
         if span is None or axis is None:
             continue
-        look = sight[axis]
+        look = access[axis]
         jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbours before")
         size = subject.symbol(f"R{suffix}", _INPUT + 7, span.last - span.first + 1, "receptive field before")
         start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position seen before")
@@ -288,22 +288,22 @@ def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]
     return heading, lines
 
 
-def explain_failure(attempt: Attempt) -> list[Explanation]:
+def explain_failure(call: OperatorCall) -> list[Explanation]:
     """Why an operator refuses what it is given: the condition that fails, and the sizes that would come out."""
     trace = Trace()
     lines: list[Line] = []
     try:
-        SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, trace)
+        SymbolicLayer(call.kind, call.inputs, call.given, trace)
     except ShapeError as error:
         lines.append(Line("", remark=str(error)))
         if trace.guards:
             lines += _failing(list(trace.guards)[-1], trace)
     try:
-        subject = SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, Undecided())
+        subject = SymbolicLayer(call.kind, call.inputs, call.given, Undecided())
     except (TypeError, ValueError):
-        return [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    found = [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    return [*found, Explanation(attempt.layer, "output", "output shape, had it gone on", tuple(_sizes(subject)))]
+        return [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    found = [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    return [*found, Explanation(call.layer, "output", "output shape, had it gone on", tuple(_sizes(subject)))]
 
 
 def _failing(guard: Guard, trace: Trace) -> list[Line]:
