@@ -1,7 +1,7 @@
 """Methods of `Network`, `Analysis` and `Memory` whose work is done in packages above them.
 
-`network.analyze()` and `analysis.to_latex()` read well, but a network knows nothing of costs, and an analysis nothing
-of LaTeX. They are attached here, at the top, before `archcalc` hands out its first public name.
+`network.analyze()` and `analysis.to_latex()` read well, but a network knows nothing of costs, and an analysis knows
+nothing of LaTeX. So the methods are attached here, before `archcalc` returns its first public name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import Analysis, Counting
-from archcalc.analysis import analyze as counted
+from archcalc.analysis import analyze as count
 from archcalc.memory.summary import Fit, Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
@@ -21,13 +21,20 @@ def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention
     Args:
         network: the network to count.
         batch: samples at once. Counts and bytes grow with it, parameters do not.
-        dtype: type of every element, for bytes.
+        dtype: element type, for bytes.
         convention: name of the rule for what counts as a FLOP.
+
+    Returns:
+        The costs of each layer and their sums, for the whole batch.
 
     Raises:
         UserError: for an unknown dtype or convention, or a batch below 1.
+
+    >>> import archcalc
+    >>> archcalc.analyze(archcalc.load("resnet50")).totals.macs
+    4089184256
     """
-    return counted(network, Counting(batch, dtype, convention))
+    return count(network, Counting(batch, dtype, convention))
 
 
 def _memory(self: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:

@@ -1,4 +1,4 @@
-"""The network: a flat, validated graph of layers, each an operator bound to the shapes that it is given."""
+"""The network: a flat, validated graph of layers, each an operator bound to its input shapes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Origin(Protocol):
-    """What a layer was made of: a step of a spec."""
+    """The step of a spec that a layer comes from."""
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """Its place in the spec."""
 
 
 class Layer:
-    """One application of an operator in a network."""
+    """One use of an operator in a network."""
 
     __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "train")
 
@@ -40,21 +40,21 @@ class Layer:
         train: bool = False,
     ) -> None:
         self.name = name
-        """The path of its names: `layer1.0.conv1`."""
+        """Its full name: the path `layer1.0.conv1`."""
         self.op = op
         self.inputs = inputs
-        """Names of the layers, or of the network's inputs, whose outputs it takes."""
+        """Names of the layers, or network inputs, whose outputs it takes."""
         self.origin = origin
         self.side = side
         """True if it belongs to a side output, such as an auxiliary classifier."""
         self.train = train
         """True if it exists only in training."""
         self.shares: str | None = None
-        """The layer whose weights it uses, if they are not its own."""
+        """The layer whose weights it uses; None if they are its own."""
 
     @property
     def place(self) -> Place | None:
-        """Where the spec says it."""
+        """Its place in the spec; None if it does not come from a spec."""
         return self.origin.place if self.origin is not None else None
 
     @property
@@ -63,9 +63,9 @@ class Layer:
         return self.op.output
 
     def tensors(self) -> dict[str, Shape]:
-        """Name in a state dict to shape of its own weights and buffers; none where the weights are another layer's.
+        """Return the shapes of its own weights and buffers by their names in a state dict; none if they are shared.
 
-        A weight without a name is called as its layer.
+        A weight without a name has the name of its layer.
         """
         if self.shares is not None:
             return {}
@@ -74,7 +74,7 @@ class Layer:
 
     @property
     def auxiliary(self) -> bool:
-        """True for a side output, or a layer that exists only in training: outside the totals."""
+        """True for a side output or a layer that exists only in training; it is outside the totals."""
         return self.side or self.train
 
     def __repr__(self) -> str:
@@ -83,19 +83,19 @@ class Layer:
 
 @dataclass(frozen=True)
 class About:
-    """What a spec says of itself."""
+    """Title, source and notes of a spec."""
 
     title: str = ""
     source: str = ""
     year: int | None = None
     reference: str = ""
-    """The implementation that it equals: `torchvision:resnet50`."""
+    """The reference implementation: `torchvision:resnet50`; empty if there is none."""
     notes: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Network:
-    """A network, expanded. Layers stand in the order of execution; every input stands before its layer.
+    """An expanded network: its layers in the order of execution.
 
     >>> import archcalc
     >>> network = archcalc.load("alexnet")
@@ -107,13 +107,13 @@ class Network:
     inputs: Mapping[str, Shape]
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
-    """Names of the layers whose outputs are the network's."""
+    """Names of the layers whose outputs are those of the network."""
     sides: Mapping[str, str] = field(default_factory=dict)
-    """Path of every side step to the layer, or the network's input, whose output it ends with."""
+    """Path of every side step to the layer, or network input, that is its side output."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """The spec's parameters with the values in force."""
+    """The spec parameters with their values."""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """Path of every group and block to what it is: the block's name, or `""` for a plain group."""
+    """Path of every group and block to the block's name, or to `""` for a plain group."""
     about: About = About()
 
     analyze: ClassVar[Callable[..., Any]]
@@ -121,12 +121,12 @@ class Network:
 
     @property
     def indices(self) -> frozenset[str]:
-        """Inputs that are indices, of which each says a row of an embedding's table."""
+        """Names of inputs that are indices, for an embedding."""
         return frozenset(layer.inputs[0] for layer in self.layers if layer.op.takes_indices)
 
     @property
     def side_outputs(self) -> tuple[str, ...]:
-        """What the side steps end with."""
+        """Names of the layers, or network inputs, that are side outputs."""
         return tuple(self.sides.values())
 
     @cached_property
@@ -134,13 +134,13 @@ class Network:
         return {layer.name: layer for layer in self.layers}
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of that name; `UnknownLayer`, a `KeyError`, with the nearest name if there is none."""
+        """Return the layer of that name. Raises `UnknownLayer`, a `KeyError`, if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
             from archcalc.words import did_you_mean, quote
 
-            inside = [one for one in self._by_name if one.startswith(f"{name}.")] if name in self.groups else []
+            inside = [layer for layer in self._by_name if layer.startswith(f"{name}.")] if name in self.groups else []
             hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)
             raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
 
@@ -151,7 +151,7 @@ class Network:
         return len(self.layers)
 
     def shape_of(self, source: str) -> Shape:
-        """Shape of what a layer or an input of the network gives, per sample."""
+        """Return the shape of a layer's output or of a network input, per sample."""
         return self.inputs[source] if source in self.inputs else self[source].output_shape
 
     @cached_property

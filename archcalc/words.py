@@ -1,4 +1,4 @@
-"""The words of messages: what was probably meant, what a user wrote, and text that is safe to print."""
+"""Text for messages: suggestions, quotes of the user's words, and text that is safe to print."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, possible: Iterable[str]) -> str | None:
-    """The word that was probably meant, if any is close enough."""
-    # Only now: difflib is of no use to a spec without mistakes.
+    """Return the possible word that is most like ``word``; None if none is close."""
+    # Imported here, because a spec without mistakes does not need it.
     from difflib import get_close_matches
 
     by_lower = {option.lower(): option for option in possible}
@@ -17,7 +17,7 @@ def nearest(word: str, possible: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, possible: Iterable[str]) -> str:
-    """`; did you mean X?`, or the list of what is possible if it is short."""
+    """Return `; did you mean X?`, or the list of possible words if it is short, else nothing."""
     possible = sorted(set(possible))
     guess = nearest(word, possible)
     if guess is not None:
@@ -28,24 +28,19 @@ def did_you_mean(word: str, possible: Iterable[str]) -> str:
 
 
 def quote(text: str) -> str:
-    """A word of the user's in a message: in quotes, and cut if it is long."""
+    """Return the user's words for a message: in quotes, and shortened if they are long."""
     return f"'{text if len(text) <= 60 else text[:57] + '…'}'"
 
 
-_HARMLESS = "\t"
-
-
 def printable(text: str, keep: str = "") -> str:
-    """The text with everything that could steer a terminal (escapes, direction marks) spelled out."""
+    """Return the text with control characters and direction marks escaped, except those in ``keep``."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(
-        one
-        if one in keep or (unicodedata.category(one)[0] != "C" and one not in "\u2028\u2029")
-        else " "
-        if one in _HARMLESS
-        else f"\\x{ord(one):02x}"
-        if ord(one) < 256
-        else f"\\u{ord(one):04x}"
-        for one in text
-    )
+    return "".join(character if character in keep else _printable(character) for character in text)
+
+
+def _printable(character: str) -> str:
+    if unicodedata.category(character)[0] != "C" and character not in "\u2028\u2029":
+        return character
+    code = ord(character)
+    return " " if character == "\t" else f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

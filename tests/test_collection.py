@@ -4,7 +4,7 @@ import gc
 
 import pytest
 
-from archcalc.collection import VERY_MANY, no_collection
+from archcalc.collection import MANY_OBJECTS, no_collection
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_who_has_it_off_keeps_it_off():
     assert not gc.isenabled()
 
 
-@pytest.mark.parametrize(("count", "is_old"), [(10, False), (VERY_MANY + 1000, True)])
+@pytest.mark.parametrize(("count", "is_old"), [(10, False), (MANY_OBJECTS + 1000, True)])
 def test_very_many_are_old_at_once(count, is_old):
     gc.collect()
     with no_collection():
@@ -48,6 +48,6 @@ def test_what_others_have_frozen_stays_frozen():
     gc.freeze()
     before = gc.get_freeze_count()
     with no_collection():
-        made = [[] for _ in range(VERY_MANY + 1000)]
+        made = [[] for _ in range(MANY_OBJECTS + 1000)]
     assert len(made) > 0
     assert gc.get_freeze_count() == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.draft import Flow, GraphBuilder
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.steps import Step, Value
@@ -66,7 +66,7 @@ class Evaluation:
             yield variables
             return
         given = self.value(step.repeat, flow, variables)
-        count = counted(given)
+        count = as_index(given)
         if count is None or count < 0:
             raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {given}")
         if count > limit("steps"):

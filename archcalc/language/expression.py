@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
 from archcalc.language.values import (
     BINARY,
@@ -200,7 +200,7 @@ class _Compiler:
             value, place = owner(variables), index(variables)
             if isinstance(value, Record) and isinstance(place, str):
                 return _located(self, node, lambda: value.get(place))
-            at = counted(place)
+            at = as_index(place)
             if isinstance(value, ShapeValue):
                 value = value.known()
             if not isinstance(value, (list, tuple)) or at is None:

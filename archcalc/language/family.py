@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from archcalc.arithmetic import Shape, ShapeError, counted
+from archcalc.arithmetic import Shape, ShapeError, as_index
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
 from archcalc.language.language import Spec
@@ -181,7 +181,7 @@ class PieceStep:
     def repeat(self, numbers: Mapping[str, Any]) -> int:
         """How often it is taken."""
         value = evaluate(self.arguments.get("repeat", "1"), numbers)
-        count = counted(value)
+        count = as_index(value)
         if count is None or not 0 <= count <= 1000:
             raise SpecError(f"repeat takes a whole number from 0 to 1000, not {value}")
         return count

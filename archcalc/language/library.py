@@ -147,6 +147,10 @@ def load(
 
 
 def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:
-    """The network that a text describes."""
+    """The network that a text describes.
+
+    >>> loads("name: n\\ninput: [3, 8, 8]\\nlayers: [{conv: 4, kernel: 3}]")["conv1"].output_shape
+    (4, 6, 6)
+    """
     document = Document(text, name)
     return Spec(document, lambda name, document: _extended(name, document, 1)).network(None, settings)

@@ -76,7 +76,7 @@ def memory(analysis: Analysis, mode: str = "inference", optimizer: str = "sgd", 
     """
     for what, name, known in (("mode", mode, MODES), ("optimizer", optimizer, OPTIMIZERS)):
         if name not in known:
-            raise UserError(f"there is no {what} {quote(name)}{did_you_mean(name, known)}")
+            raise UserError(f"unknown {what} {quote(name)}{did_you_mean(name, known)}")
     training = mode == "training"
     if in_place and training:
         raise UserError("activations in place are for inference: in training, autograd keeps what they would overwrite")

@@ -16,6 +16,10 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
     ``network`` may be a name or a path, as for `archcalc.load`, with the same settings.
 
     Raises `MissingExtra` where torch is not installed.
+
+    >>> import archcalc
+    >>> archcalc.build("lenet5").conv1
+    Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1))
     """
     from archcalc.requirements import need_torch
 

@@ -12,7 +12,7 @@ from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import OperatorCall, UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
+from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.receptive.fields import FieldPropagation, Span
@@ -145,7 +145,7 @@ def is_size(type_: Any) -> bool:
         return is_size(type_.item) or not isinstance(type_.item, Real)
     if isinstance(type_, Or):
         return is_size(type_.other)
-    return isinstance(type_, Whole) and not isinstance(type_, ListOf)
+    return isinstance(type_, Integer) and type_.least is not None
 
 
 def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
