@@ -55,7 +55,7 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
     if len(analyses) < 2:
         raise UserError("a comparison needs at least two networks")
     compared = [QUANTITIES[key] for key in COMPARED]
-    totals = tuple(ComparisonRow(one, tuple(map(one.of_network, analyses))) for one in compared)
+    totals = tuple(ComparisonRow(quantity, tuple(map(quantity.of_network, analyses))) for quantity in compared)
     places: dict[tuple[int, ...], None] = {}
     for analysis in analyses:
         places.update(dict.fromkeys(_place(row) for row in analysis.rows))

@@ -77,4 +77,4 @@ def number(value: Any) -> Any:
 
 
 def _costs(costs: LayerCosts | Totals, analysis: Analysis) -> dict[str, int]:
-    return {one.data_key: one.of_costs(costs) for one in COSTS.values() if one.is_counted(analysis)}
+    return {quantity.data_key: quantity.of_costs(costs) for quantity in COSTS.values() if quantity.is_counted(analysis)}

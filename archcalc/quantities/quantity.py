@@ -313,6 +313,6 @@ def plain_number(value: Fraction) -> int | float:
 
 def refuse_uncounted(quantities: Sequence[Quantity], analysis: Analysis) -> None:
     """Raise `UserError` if the convention of an analysis does not count one of the quantities."""
-    if not all(one.is_counted(analysis) for one in quantities):
-        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
+    if not all(quantity.is_counted(analysis) for quantity in quantities):
+        able = " or ".join(name for name, convention in CONVENTIONS.items() if convention.backward is not None)
         raise UserError(f"the convention {analysis.convention.name} does not count the backward pass; use {able}")

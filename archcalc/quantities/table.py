@@ -292,21 +292,25 @@ _ALL: tuple[Quantity, ...] = (
 
 
 def _where(test: Callable[[Quantity], bool]) -> dict[str, Any]:
-    return {one.key: one for one in _ALL if test(one)}
+    return {quantity.key: quantity for quantity in _ALL if test(quantity)}
 
 
-QUANTITIES: dict[str, Quantity] = _where(lambda one: True)
-COLUMNS: dict[str, Quantity] = _where(lambda one: bool(one.row) or isinstance(one, (Amount, FieldPart, Share)))
+QUANTITIES: dict[str, Quantity] = _where(lambda quantity: True)
+COLUMNS: dict[str, Quantity] = _where(
+    lambda quantity: bool(quantity.row) or isinstance(quantity, (Amount, FieldPart, Share))
+)
 """The columns of a table."""
-FACTS: dict[str, Quantity] = _where(lambda one: bool(one.network) or isinstance(one, (Amount, FieldPart)))
+FACTS: dict[str, Quantity] = _where(
+    lambda quantity: bool(quantity.network) or isinstance(quantity, (Amount, FieldPart))
+)
 """The quantities of a whole network: the names in assertions."""
-COSTS: dict[str, Cost] = _where(lambda one: isinstance(one, Cost))
+COSTS: dict[str, Cost] = _where(lambda quantity: isinstance(quantity, Cost))
 """The quantities that are summed; bars show them."""
-FORMULAS: dict[str, Quantity] = _where(lambda one: one.has_formula)
+FORMULAS: dict[str, Quantity] = _where(lambda quantity: quantity.has_formula)
 """The quantities with a closed form; sweeps compute them."""
-HEAT: dict[str, Cost | FieldSize] = _where(lambda one: isinstance(one, (Cost, FieldSize)))
+HEAT: dict[str, Cost | FieldSize] = _where(lambda quantity: isinstance(quantity, (Cost, FieldSize)))
 """The quantities that can color a drawing."""
-ASKED: dict[str, Quantity] = _where(lambda one: bool(one.words))
+ASKED: dict[str, Quantity] = _where(lambda quantity: bool(quantity.words))
 """The quantities that homework can ask for."""
 
 LECTURE = (
@@ -336,5 +340,7 @@ def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ..
 def meanings(known: Mapping[str, Quantity]) -> str:
     """Return a line for each quantity: its key, its heading, and its definition."""
     shown = list(known.values())
-    widths = max(len(one.key) for one in shown), max(len(one.headed()) for one in shown)
-    return "".join(f"{one.key:{widths[0]}}  {one.headed():{widths[1]}}  {one.means}\n" for one in shown)
+    widths = max(len(quantity.key) for quantity in shown), max(len(quantity.headed()) for quantity in shown)
+    return "".join(
+        f"{quantity.key:{widths[0]}}  {quantity.headed():{widths[1]}}  {quantity.means}\n" for quantity in shown
+    )
