@@ -57,11 +57,6 @@ class Peak(NamedTuple):
         """Bytes of all live tensors."""
         return self.point.live_bytes
 
-    @property
-    def layer(self) -> str:
-        """The layer that runs."""
-        return self.point.layer
-
 
 class Heap:
     """The live storages, with the number of owners that hold each."""

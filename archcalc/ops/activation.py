@@ -33,7 +33,7 @@ class _Elementwise(Operator):
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
-    saved: ClassVar[SavedTensors] = SavedTensors(inputs=True)
+    saved = SavedTensors(inputs=True)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -44,9 +44,6 @@ class _Elementwise(Operator):
 
     def access(self) -> Access:
         return (SAME_POSITION,) * len(self.x)
-
-    def saved_tensors(self) -> SavedTensors:
-        return self.saved
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
@@ -256,6 +253,7 @@ class Softmax(Operator):
     kind = "softmax"
     synonyms = "soft_max"
     category = "activation"
+    saved = SavedTensors(output=True)
     axis: AxisIndex = option(-1, "the axis whose numbers sum to 1, the batch not counted")
     examples = (example((10,)), example((4, 5, 6), axis=0))
 
@@ -274,9 +272,6 @@ class Softmax(Operator):
 
     def linearized(self) -> None:
         return None
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(output=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

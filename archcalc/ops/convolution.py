@@ -212,6 +212,7 @@ class ConvTranspose(_Convolution):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    saved = SavedTensors(inputs=True)
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
         "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
@@ -273,9 +274,6 @@ class ConvTranspose(_Convolution):
                 for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
             ),
         )
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         kwargs = {

@@ -29,6 +29,7 @@ class _Arithmetic(Operator):
 
     category = "merge"
     memory_order = Order.INPUTS
+    saved = SavedTensors()
     joins = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
@@ -71,9 +72,6 @@ class _Arithmetic(Operator):
             tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(shape, self.output, strict=True))
             for shape in self.inputs
         )
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """In the layout of the output's gradient; a repeated input's gradient is a sum, and contiguous."""
@@ -161,6 +159,7 @@ class Concat(Operator):
     kind = "concat"
     synonyms = "cat concatenate merge route"
     category = "merge"
+    saved = SavedTensors()
     joins = True
     least_inputs = 1
     most_inputs = None
@@ -203,9 +202,6 @@ class Concat(Operator):
             result.append(tuple(shift if number == axis else SAME_POSITION for number in range(len(shape))))
             before = before + shape[axis]
         return tuple(result)
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

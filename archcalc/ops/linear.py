@@ -29,6 +29,7 @@ class Linear(Operator):
     kind = "linear"
     synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
+    saved = SavedTensors(inputs=True)
     weight_gradients_are_views = True
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")
@@ -61,9 +62,6 @@ class Linear(Operator):
             f"linear takes the {self.x[-1]} numbers of each row of the image {shape_text(self.x)} "
             "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def _copies(self, tensors: InputTensors) -> bool:
         """Return True if the rows cannot be viewed as one matrix, so that the matrix product copies them."""
@@ -108,6 +106,7 @@ class Embedding(Operator):
     synonyms = "embed lookup token_embedding"
     category = "linear"
     takes_indices = True
+    saved = SavedTensors(inputs=True)
     features: Count = required("size of a row")
     entries: Count = required("number of rows")
     examples = (example((7,), features=16, entries=100), example((3, 5), features=4, entries=10))
@@ -127,9 +126,6 @@ class Embedding(Operator):
 
     def access(self) -> Access:
         return (SAME_POSITION,) * len(self.x)
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

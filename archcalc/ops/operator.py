@@ -53,6 +53,8 @@ class Operator(ABC):
     """True if the gradients of its weights are views of computed tensors (`InputGradient.is_view`)."""
     input_gradient_in_parts: ClassVar[bool] = False
     """True if its input's gradient comes in several parts, each added to what is there."""
+    saved: ClassVar[SavedTensors | None] = None
+    """What autograd saves, if it does not depend on arguments; see `saved_tensors`."""
     can_overwrite: ClassVar[bool] = False
     """True if its module can write its output over its input (PyTorch's `inplace=True`)."""
     takes_value: ClassVar[bool] = True
@@ -296,16 +298,18 @@ class Operator(ABC):
         """Return what the table's columns filters, kernel, stride and padding show."""
         return {}
 
-    # -- memory; an operator without `saved_tensors` is not modelled
+    # -- memory; an operator without `saved` or `saved_tensors` is not modelled
 
     @classmethod
     def models_memory(cls) -> bool:
         """Return True if the operator says what autograd saves; if not, only its output and weights are known."""
-        return cls.saved_tensors is not Operator.saved_tensors
+        return cls.saved is not None or cls.saved_tensors is not Operator.saved_tensors
 
     def saved_tensors(self) -> SavedTensors:
         """Return what autograd saves for the backward pass, in training."""
-        raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
+        if self.saved is None:
+            raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
+        return self.saved
 
     def workspaces(self) -> Workspaces:
         """Return the memory that it uses while it runs on a CPU, beside its results."""

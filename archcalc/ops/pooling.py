@@ -139,6 +139,7 @@ class AvgPool(_WindowPool):
 
     kind = "avg_pool"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
+    saved = SavedTensors(inputs=True)
     count_include_pad: Bool = option(True, "let padding zeros take part in the average")
     examples = (
         example((6, 28, 28), kernel=2),
@@ -166,9 +167,6 @@ class AvgPool(_WindowPool):
 
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AvgPool{self.rank}d", (), self._torch_arguments() | self.changed("count_include_pad"))
@@ -281,13 +279,11 @@ class GlobalAvgPool(_GlobalPool):
 
     kind = "global_avg_pool"
     synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
+    saved = SavedTensors()
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
@@ -322,6 +318,7 @@ class Mean(Operator):
     kind = "mean"
     synonyms = "reduce_mean average"
     category = "pooling"
+    saved = SavedTensors()
     over: Axes = option((-2, -1), "the axes, the batch not counted")
     keep_dims: Bool = option(False, "leave the axes with size 1")
     examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
@@ -343,9 +340,6 @@ class Mean(Operator):
 
     def access(self) -> Access:
         return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self.over)}

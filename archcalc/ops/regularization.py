@@ -97,14 +97,12 @@ class Identity(_TrainingOnly):
     kind = "identity"
     synonyms = "noop no_op pass"
     category = "shape"
+    saved = SavedTensors()
     examples = (example((4, 5, 6)),)
 
     @property
     def is_view_in_training(self) -> bool:
         return True
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("nn.Identity")

@@ -25,6 +25,7 @@ class Shaping(Operator):
     """Base of operators that move, cut or repeat elements."""
 
     category = "shape"
+    saved = SavedTensors()  # the backward pass needs only the shapes
 
     def work(self) -> Work:
         """Moving elements is not arithmetic."""
@@ -32,10 +33,6 @@ class Shaping(Operator):
 
     def access(self) -> Access:
         return (SAME_POSITION,) * len(self.x)
-
-    def saved_tensors(self) -> SavedTensors:
-        """The backward pass needs only the shapes."""
-        return SavedTensors()
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME if self.is_view else GradientKind.NEW,)

@@ -28,6 +28,7 @@ class LayerScale(Operator):
     kind = "layer_scale"
     category = "normalization"
     memory_order = Order.INPUTS
+    saved = SavedTensors(inputs=True)
     weight_gradients_are_views = True
     axis: AxisIndex = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
@@ -45,9 +46,6 @@ class LayerScale(Operator):
 
     def access(self) -> Access:
         return (SAME_POSITION,) * len(self.x)
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The gradient of the factors is computed at the input's size, then summed."""
@@ -68,6 +66,7 @@ class PositionEmbedding(Operator):
     kind = "position_embedding"
     memory_order = Order.INPUTS
     category = "linear"
+    saved = SavedTensors()
     examples = (example((7, 12)),)
 
     def output_shape(self) -> Shape:
@@ -85,9 +84,6 @@ class PositionEmbedding(Operator):
     def access(self) -> Access:
         return (SAME_POSITION,) * len(self.x)
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
-
     def torch(self) -> Torch:
         return Torch("operator.add")
 
@@ -97,6 +93,7 @@ class ClassToken(Operator):
 
     kind = "class_token"
     category = "shape"
+    saved = SavedTensors()
     count: Count = option(1, "number of tokens")
     examples = (example((7, 12)), example((7, 12), count=2))
 
@@ -117,9 +114,6 @@ class ClassToken(Operator):
 
     def access(self) -> Access:
         return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")

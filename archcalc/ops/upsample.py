@@ -40,6 +40,7 @@ class Upsample(Operator):
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
+    saved = SavedTensors()
     scale: ScaleFactors = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
@@ -94,9 +95,6 @@ class Upsample(Operator):
             return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
         center = ratio(n, 2 * m) - ratio(1, 2)
         return Window(ratio(n, m), center - 1, center + 1, with_ends=False)
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors()
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)

@@ -105,7 +105,7 @@ def test_attention_beside_a_shortcut(text):
     """The shortcut holds the gradient of the attention's output too, through the attention's whole backward pass."""
     subject = subject_of(archcalc.loads(text))
     predicted = training_peak(subject.analyze(), "none")
-    assert predicted.layer.startswith(("multi_head", "window"))
+    assert predicted.point.layer.startswith(("multi_head", "window"))
     assert predicted.live_bytes == training_peak_measured(subject.module, subject.inputs())
 
 
