@@ -40,7 +40,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class OperatorCall:
     """An operator call that a shape rule refused."""
 
     layer: str
@@ -58,7 +58,7 @@ class Diagnostic:
 
     message: str
     place: Place | None = None
-    attempt: Attempt | None = field(default=None, compare=False, repr=False)
+    call: OperatorCall | None = field(default=None, compare=False, repr=False)
     """The operator call that was refused; None for every other problem."""
     is_warning: bool = False
     """True if the spec is valid, but probably not what was meant."""
@@ -109,27 +109,29 @@ class SpecError(UserError):
         help: did you mean 'kernel'?
     """
 
-    def __init__(self, mistakes: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
-        if isinstance(mistakes, str):
-            mistakes = [Diagnostic(mistakes, place)]
-        self.mistakes = tuple(mistakes)
-        super().__init__(self.mistakes)
+    def __init__(self, diagnostics: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
+        if isinstance(diagnostics, str):
+            diagnostics = [Diagnostic(diagnostics, place)]
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
 
-    def after(self, attempt: Attempt) -> SpecError:
+    def with_call(self, call: OperatorCall) -> SpecError:
         """Return the same error with the operator call that was refused."""
-        return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
+        return SpecError([replace(diagnostic, call=call) for diagnostic in self.diagnostics])
 
     def moved(self, place: Place, reason: str) -> SpecError:
         """Return the same error at another place, with the reason; diagnostics already at that place are unchanged."""
         return SpecError(
-            mistake
-            if mistake.place is None or mistake.place == place
-            else replace(mistake, message=f"{reason} (line {mistake.place.line + 1}): {mistake.message}", place=place)
-            for mistake in self.mistakes
+            diagnostic
+            if diagnostic.place is None or diagnostic.place == place
+            else replace(
+                diagnostic, message=f"{reason} (line {diagnostic.place.line + 1}): {diagnostic.message}", place=place
+            )
+            for diagnostic in self.diagnostics
         )
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.mistakes))
+        return "\n".join(map(str, self.diagnostics))
 
     def report(self) -> str:
         """Return every diagnostic with its place and its line."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import Analysis, Counting
-from archcalc.analysis import analyze as counted
-from archcalc.memory.summary import Fit, Memory, fit, memory
+from archcalc.analysis import analyze as count
+from archcalc.memory.summary import Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
 
@@ -36,17 +36,7 @@ def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention
         >>> analysis.totals.params, analysis.totals.macs
         (61100840, 1433534464)
     """
-    return counted(network, Counting(batch, dtype, convention))
-
-
-def _memory(self: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
-    """Compute the memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
-    return memory(self, mode, optimizer, in_place)
-
-
-def _fit(self: Analysis, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
-    """Find the largest batch whose peak memory is at most ``budget`` bytes."""
-    return fit(self, budget, mode, optimizer)
+    return count(network, Counting(batch, dtype, convention))
 
 
 def _render(analysis: Analysis, format: str = "text") -> str:
@@ -88,8 +78,8 @@ def _html_of_network(self: Network) -> str:
 _ATTACHED: dict[type, dict[str, Any]] = {
     Network: {"analyze": analyze, "_repr_html_": _html_of_network},
     Analysis: {
-        "memory": _memory,
-        "fit": _fit,
+        "memory": memory,
+        "fit": fit,
         "to_dict": as_dict,
         **{f"to_{format}": _render_as(format) for format in ("json", "csv", "markdown", "latex", "html")},
         "__str__": _render_as("text"),

@@ -75,7 +75,7 @@ class Layer:
 
     @property
     def auxiliary(self) -> bool:
-        """True for a side output, or a layer that exists only in training: outside the totals."""
+        """True for a side output or a layer that exists only in training; it is outside the totals."""
         return self.side or self.train
 
     def __repr__(self) -> str:

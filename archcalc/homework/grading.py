@@ -47,7 +47,7 @@ class Grader:
         self.key = key
         self.tolerance = tolerance
         self.reveal = reveal
-        self._viewer = None if key.symbols else FieldPropagation(key.network)
+        self._propagation = None if key.symbols else FieldPropagation(key.network)
         self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
         self._derivations: dict[tuple[str, str, FeedbackWriter], tuple[str, ...]] = {}
 
@@ -106,7 +106,7 @@ class Grader:
             layer,
             [quantity],
             analysis.counting,
-            viewer=self._viewer,
+            propagation=self._propagation,
         )
         return tuple(found[0].lines)
 

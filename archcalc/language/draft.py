@@ -1,4 +1,4 @@
-"""What an expansion has made so far: the layers, and what names mean."""
+"""The state of an expansion: the layers so far, and the steps that names mean."""
 
 from __future__ import annotations
 

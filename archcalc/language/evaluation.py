@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.draft import Flow, GraphBuilder
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.steps import Step, Value
@@ -35,7 +35,7 @@ class Evaluation:
         result = self.value(value, flow, variables)
         if result.__class__ is int:  # most are
             return result
-        if any(isinstance(one, ShapeValue) for one in leaves(result)):
+        if any(isinstance(leaf, ShapeValue) for leaf in leaves(result)):
             raise value.node.error("expected a number, got a shape" + help_line("name a part, such as input.channels"))
         return result
 
@@ -67,7 +67,7 @@ class Evaluation:
             yield variables
             return
         given = self.value(step.repeat, flow, variables)
-        count = counted(given)
+        count = as_index(given)
         if count is None or count < 0:
             raise step.repeat.node.error(f"repeat must be an integer of at least 0, got {given}")
         if count > limit("steps"):

@@ -12,7 +12,7 @@ from itertools import count, repeat
 from typing import Any
 
 from archcalc.arithmetic import ShapeError
-from archcalc.errors import Attempt, Diagnostic, Overflow, SpecError, TooMany
+from archcalc.errors import Diagnostic, OperatorCall, Overflow, SpecError, TooMany
 from archcalc.language.application import applied
 from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Named
 from archcalc.language.evaluation import Evaluation
@@ -35,7 +35,7 @@ Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
 class Expansion:
     """The state of one expansion."""
 
-    MOST_MISTAKES, MOST_FAILURES = 50, 1000
+    MAX_ERRORS, MAX_FAILURES = 50, 1000
     """It stops after this many different errors, or this many failed attempts to take a step."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Expansion:
         self.draft = GraphBuilder()
         self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
-        self.mistakes: dict[Diagnostic, None] = {}
+        self.diagnostics: dict[Diagnostic, None] = {}
         self.failures = 0
         self.inside: list[str] = []
         self.nesting = 0
@@ -104,9 +104,9 @@ class Expansion:
     def note(self, error: SpecError) -> None:
         """Keep each error once; raise `TooMany` after very many."""
         error = self.where_shared(error)
-        self.mistakes.update(dict.fromkeys(error.mistakes))
+        self.diagnostics.update(dict.fromkeys(error.diagnostics))
         self.failures += 1
-        if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
+        if len(self.diagnostics) >= self.MAX_ERRORS or self.failures >= self.MAX_FAILURES:
             raise TooMany
 
     def chain(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -259,9 +259,9 @@ class Expansion:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = f"{path}: " if scope.path else ""
             message = str(error) if culprit else explained(str(error), self.draft, flows)
-            mistake = (culprit.node if culprit else step.node).error(prefix + message)
+            refused = (culprit.node if culprit else step.node).error(prefix + message)
             arguments = dict(zip(names, given, strict=True))
-            raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
+            raise refused.with_call(OperatorCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))

@@ -26,7 +26,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
 from archcalc.language.values import (
     BINARY,
@@ -213,7 +213,7 @@ class _Compiler:
             value, key = owner(variables), index(variables)
             if isinstance(value, Record) and isinstance(key, str):
                 return _located(self, node, lambda: value.get(key))
-            position = counted(key)
+            position = as_index(key)
             if isinstance(value, ShapeValue):
                 value = value.known()
             if not isinstance(value, (list, tuple)) or position is None:

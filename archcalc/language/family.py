@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from archcalc.arithmetic import Shape, ShapeError, counted
+from archcalc.arithmetic import Shape, ShapeError, as_index
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
 from archcalc.language.language import Spec
@@ -132,7 +132,7 @@ class InlineSpec:
         short    = ("s" | "p" | "d" | "g") digits
 
     `s2` is a stride of 2; `p` is padding, `d` dilation, `g` groups. `repeat=L` takes the step L times. The operator
-    supplies missing arguments (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input
+    supplies missing arguments (`Operator.inline_defaults`): a convolution keeps the size and has no bias. The input
     is `[C, H, W]`, where C are the input channels of the first step.
     """
 
@@ -194,7 +194,7 @@ class InlineStep:
     def repeat(self, numbers: Mapping[str, Any]) -> int:
         """Return how often the step is taken."""
         value = evaluate(self.arguments.get("repeat", "1"), numbers)
-        count = counted(value)
+        count = as_index(value)
         if count is None or not 0 <= count <= 1000:
             raise SpecError(f"repeat must be an integer from 0 to 1000, got {value}")
         return count
@@ -218,7 +218,7 @@ class InlineStep:
             if name != "repeat":
                 words = kind.arguments[name].words if name in kind.arguments else ()
                 given[name] = text if text in words else evaluate(text, numbers)
-        return {**kind.left_out_of_piece(given, len(shape) - 1), **given}
+        return {**kind.inline_defaults(given, len(shape) - 1), **given}
 
 
 def is_piece(text: str) -> bool:

@@ -30,7 +30,7 @@ class SpecParts(Protocol):
     step_names: Any
     replacements: dict[str, tuple[AnyNode, list[Step]]]
     words: dict[str, str]
-    mistakes: list[SpecError]
+    errors: list[SpecError]
 
     @property
     def name(self) -> str:
@@ -58,20 +58,22 @@ class Instance:
     def network(self) -> Network:
         """Return the network; raise `SpecError` with every error of form and of expansion."""
         spec = self.spec
-        mistakes: dict[Diagnostic, None] = {mistake: None for error in spec.mistakes for mistake in error.mistakes}
+        diagnostics: dict[Diagnostic, None] = {
+            diagnostic: None for error in spec.errors for diagnostic in error.diagnostics
+        }
         try:
             self._check_settings()
             variables = self._variables()
             shapes = self._input_shapes(variables)
         except SpecError as error:
-            raise SpecError([*mistakes, *error.mistakes]) from None
+            raise SpecError([*diagnostics, *error.diagnostics]) from None
         replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
         plain = is_plain([*self.settings.values(), *shapes.values()])
         expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
-        expansion.mistakes = mistakes
+        expansion.diagnostics = diagnostics
         outputs = self._expand(expansion, shapes, variables)
-        if expansion.mistakes:
-            raise SpecError(sorted(expansion.mistakes, key=_position))
+        if expansion.diagnostics:
+            raise SpecError(sorted(expansion.diagnostics, key=_position))
         return Network(
             name=self.variant.name,
             inputs=shapes,
@@ -174,14 +176,14 @@ class Instance:
         try:
             end = expansion.run(self.spec.steps, start, scope, variables)
             outputs = self._outputs(expansion, end, shapes)
-            if not expansion.mistakes:
+            if not expansion.diagnostics:
                 self._check_replacements(expansion)
                 self._check_dangling(expansion, outputs)
                 self._check_indices(expansion, shapes)
         except TooMany:
             pass
         except Overflow as overflow:
-            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+            expansion.diagnostics.update(dict.fromkeys(overflow.error.diagnostics))
         return outputs
 
     def _numbered(self) -> bool:
@@ -193,7 +195,7 @@ class Instance:
         if node is None:
             return (end.source,)
         names = node.items if isinstance(node, Sequence) else [node]
-        whole = not expansion.mistakes
+        whole = not expansion.diagnostics
         found = []
         for item in names:
             name = Template(item).fill({})
@@ -239,6 +241,6 @@ class Instance:
                 expansion.note(SpecError(message, layer.place))
 
 
-def _position(mistake: Diagnostic) -> tuple[str, int, int]:
-    place = mistake.place
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
+    place = diagnostic.place
     return (place.file, place.line, place.column) if place else ("", -1, -1)

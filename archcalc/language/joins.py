@@ -16,7 +16,7 @@ def explained(message: str, draft: GraphBuilder, flows: Sequence[Flow]) -> str:
     statement, fix = split_help(message)
     layers = {layer.name: layer for layer in draft.layers}
     sources = " and ".join(_producer(flow, layers) for flow in flows)
-    return f"{statement}, given by {sources}{help_line(_fix(flows, layers) or fix)}"
+    return f"{statement}, from {sources}{help_line(_fix(flows, layers) or fix)}"
 
 
 def _producer(flow: Flow, layers: dict[str, Layer]) -> str:
@@ -55,6 +55,6 @@ def _strides(flows: Sequence[Flow], layers: dict[str, Layer]) -> tuple[bool, int
         op = layers[name].op
         grows = len(op.x) == len(op.output) and any(m > n for n, m in zip(op.x[1:], op.output[1:], strict=True))
         upsampled = upsampled or grows
-        step = 1 if grows else max(op.facts().get("stride", (1,)))
+        step = 1 if grows else max(op.hyperparameters().get("stride", (1,)))
         strides[name] = step * max((strides.get(source, 1) for source in layers[name].inputs), default=1)
     return upsampled, max(strides.values(), default=1)

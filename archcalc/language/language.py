@@ -46,14 +46,14 @@ Find = Callable[[str, Document], "tuple[Spec, str | None]"]
 class Spec:
     """A spec, parsed but not expanded.
 
-    Every error of form is in ``mistakes``; `network` raises them together with the errors of expansion.
+    Every error of form is in ``errors``; `network` raises them together with the errors of expansion.
     """
 
     @no_collection()
     def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
         self.document = document
         self.root = parse(document)
-        self.mistakes: list[SpecError] = []
+        self.errors: list[SpecError] = []
         self._check_keys(self.root, KEYS, "a spec")
         self.base: Spec | None = None
         self._base_variant: MappingNode | None = None
@@ -100,13 +100,13 @@ class Spec:
         for key, _ in node:
             if key.text not in possible:
                 hint = did_you_mean(key.text, possible)
-                self.mistakes.append(key.error(f"{what} has no key {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{what} has no key {quote(key.text)}{hint}"))
 
     def _extend(self, find: Find, depth: int) -> None:
         node = self.root.get("extends")
         if node is None:
             if self.root.get("replace") is not None:
-                self.mistakes.append(
+                self.errors.append(
                     self.root.pairs["replace"][0].error("replace needs extends, the spec whose steps it replaces")
                 )
             return
@@ -117,9 +117,9 @@ class Spec:
         try:
             self.base, variant = find(node.text, self.document)
         except SpecError as error:
-            if any(mistake.place for mistake in error.mistakes):
+            if any(diagnostic.place for diagnostic in error.diagnostics):
                 raise
-            raise node.error(str(error.mistakes[0].message)) from None
+            raise node.error(str(error.diagnostics[0].message)) from None
         if variant is not None:
             self._base_variant = self.base.variants[variant]
         if self.root.get("layers") is not None:
@@ -158,7 +158,7 @@ class Spec:
         try:
             value.check()
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
         return value
 
     def _own_variants(self) -> dict[str, MappingNode]:
@@ -182,7 +182,7 @@ class Spec:
         reader = StepParser(block_nodes)
         for name, node in block_nodes.items():
             if name in reader.operators:
-                self.mistakes.append(
+                self.errors.append(
                     node.error(f"the block {name} has the name of an operator{help_line('use another name')}")
                 )
             params = node.get("params") if isinstance(node, MappingNode) else None
@@ -192,7 +192,7 @@ class Spec:
             try:
                 self.blocks[name] = self._block(name, node, reader)
             except SpecError as error:
-                self.mistakes.append(error)
+                self.errors.append(error)
         self.steps: list[Step] = []
         layers = self.get("layers")
         try:
@@ -200,13 +200,13 @@ class Spec:
                 raise self.root.error("a spec needs layers, the list of its steps")
             self.steps = reader.steps(layers, self.root)
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
         self.replacements: dict[str, tuple[AnyNode, list[Step]]] = {}
         for spec in specs:
             for key, node in spec._mapping("replace") or ():
                 self.replacements.setdefault(key.text, (key, self._replacement(node, reader)))
         self.step_names = reader.names
-        self.mistakes += reader.mistakes
+        self.errors += reader.errors
 
     def _lineage(self) -> Iterator[Spec]:
         spec: Spec | None = self
@@ -222,7 +222,7 @@ class Spec:
         try:
             return [reader.step(node)]
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
             return []
 
     def _block(self, name: str, node: AnyNode, reader: StepParser) -> Block:

@@ -23,14 +23,14 @@ def lint(path: Path) -> list[Diagnostic]:
     try:
         spec = open_spec(path)
     except SpecError as error:
-        return list(error.mistakes)
+        return list(error.diagnostics)
     variants: list[str | None] = [*spec.variants]
     for variant in variants or [None]:
         settings = {name: OPEN_SIZE * number for number, name in enumerate(spec.free_dimensions(variant), 1)}
         try:
             diagnostics = warnings(spec.network(variant, settings))
         except SpecError as error:
-            diagnostics = list(error.mistakes)
+            diagnostics = list(error.diagnostics)
         tried = ", ".join(f"{name}={size}" for name, size in settings.items())
         for diagnostic in diagnostics:
             if tried:

@@ -65,7 +65,7 @@ class Names:
         """Return the flow that `from` names."""
         self.draft.work += EDGE_WORK + template.weight
         variables["input"] = ShapeValue(flow.shape)
-        name, scopes = scope.seen(template.fill(variables))
+        name, scopes = scope.lookup_order(template.fill(variables))
         for each in scopes:
             if name in each.given:
                 return each.given[name]
@@ -73,7 +73,7 @@ class Names:
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
         """Return the earlier step that a name means in a scope; raise `SpecError` if there is none."""
-        name, scopes = scope.seen(template.fill(variables))
+        name, scopes = scope.lookup_order(template.fill(variables))
         for each in scopes:
             found = self.draft.named.get(each.path + name)
             if found is not None:

@@ -32,7 +32,7 @@ from archcalc.words import help_line, quote
 
 
 class StepParser:
-    """Reads steps, and collects their errors of form in ``mistakes``.
+    """Reads steps, and collects their errors of form in ``errors``.
 
     Grammar, over YAML nodes; ``…`` is a list, ``{}`` a mapping::
 
@@ -53,7 +53,7 @@ class StepParser:
         self.operators = registry()
         self.blocks: dict[str, list[str]] = {}
         self.block_names = block_names
-        self.mistakes: list[SpecError] = []
+        self.errors: list[SpecError] = []
         self.names: set[str] = set()
         self._read: dict[int, list[Step]] = {}
 
@@ -74,7 +74,7 @@ class StepParser:
             try:
                 found.append(read(item))
             except SpecError as error:
-                self.mistakes.append(error)
+                self.errors.append(error)
         return found
 
     def step(self, node: AnyNode) -> Step:
@@ -207,7 +207,7 @@ class StepParser:
                 continue
             if step.use is None and key.text not in possible:
                 hint = argument_hint(key.text, [*possible, *MODIFIERS])
-                self.mistakes.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
                 step.broken = True
                 continue
             step.keys[key.text] = key
@@ -225,7 +225,7 @@ class StepParser:
             if value.text not in words:
                 value.check()
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
 
     def _branches(self, node: AnyNode) -> list[Step]:
         if not isinstance(node, Sequence):
@@ -271,7 +271,7 @@ class StepParser:
             elif not isinstance(step, Apply):
                 possible = [*MODIFIERS, *sorted(others - {head})]
                 hint = argument_hint(key.text, possible) or help_line(f"its keys are {', '.join(possible)}")
-                self.mistakes.append(key.error(f"{head} cannot have the key {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{head} cannot have the key {quote(key.text)}{hint}"))
 
     def _name(self, step: Step, value: AnyNode) -> Template:
         if step.name is not None:

@@ -35,7 +35,7 @@ class Scope:
             yield scope
             scope = scope.around
 
-    def seen(self, name: str) -> tuple[str, list[Scope]]:
+    def lookup_order(self, name: str) -> tuple[str, list[Scope]]:
         """Return a name without its leading dot, and the scopes in which it is looked up, in order.
 
         With a leading dot that is only the outermost scope: the block, or the network.

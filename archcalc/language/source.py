@@ -205,7 +205,7 @@ def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | Non
     for number in range(line, len(lines)):
         start = column if number == line else 0
         before = " "
-        for at, character in enumerate(lines[number][start:], start):
+        for position, character in enumerate(lines[number][start:], start):
             if quoted:
                 quoted = "" if character == quoted else quoted
             elif character == "#" and before == " ":
@@ -213,7 +213,7 @@ def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | Non
             elif character in "'\"" and before in " {[,:":
                 quoted = character
             elif character in "{[":
-                opened.append((number, at))
+                opened.append((number, position))
             elif character in _CLOSES:
                 last, place = opened.pop()
                 if lines[last][place] != _CLOSES[character]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
-from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
+from archcalc.arithmetic import Shape, as_index, ceil_div, maximum, minimum, ratio
 from archcalc.errors import UserError
 from archcalc.language.limits import exceeded, limit
 from archcalc.words import did_you_mean, quote
@@ -167,7 +167,7 @@ def _plus(left: Any, right: Any) -> Any:
 
 
 def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, list) and (times := counted(right)) is not None:
+    if isinstance(left, list) and (times := as_index(right)) is not None:
         if len(left) * times > MAX_LIST:
             raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
         return left * times

@@ -63,26 +63,26 @@ def _has_nearly(measured: Measured) -> bool:
     run = measured.run()
     in_parts = {
         layer.shares or layer.name
-        for layer, given in zip(run.layers, run.given, strict=True)
-        if layer.op.gives_weights_in_parts(given)
+        for layer, tensors in zip(run.layers, run.tensors, strict=True)
+        if layer.op.weight_gradients_in_parts(tensors)
     }
     uses = Counter(name for layer in run.layers for name in layer.inputs)
     return any(
-        layer.op.is_nearly(given)
+        layer.op.is_approximate(tensors)
         or (layer.shares in in_parts)
-        or (layer.op.returns_in_parts and uses[layer.inputs[0]] > 1)
-        for layer, given in zip(run.layers, run.given, strict=True)
+        or (layer.op.input_gradient_in_parts and uses[layer.inputs[0]] > 1)
+        for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )
 
 
 def _has_loose(measured: Measured) -> bool:
-    return any(layer.op.is_loose for layer in measured.network.layers)
+    return any(layer.op.may_use_more_memory for layer in measured.network.layers)
 
 
 def _computes_in_float32(measured: Measured) -> bool:
     run = measured.run()
     return measured.dtype in HALVES and any(
-        layer.op.widens_halves(given) for layer, given in zip(run.layers, run.given, strict=True)
+        layer.op.computes_in_float32(tensors) for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )
 
 

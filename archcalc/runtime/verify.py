@@ -14,7 +14,7 @@ import torch
 from archcalc.analysis import Counting, analyze
 from archcalc.memory.inference import peak
 from archcalc.memory.summary import fit
-from archcalc.memory.training import training_memory, training_peak
+from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, VerificationTarget
@@ -124,7 +124,7 @@ def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[s
     several = max(2, settings.batch)
     samples = subject.inputs(batch=several)
     analysis = analyze(subject.network, Counting(several, settings.dtype))
-    saved, step = training_memory(analysis).saved, training_peak(analysis, "none").live_bytes
+    saved, step = saved_tensor_bytes(analysis), training_peak(analysis, "none").live_bytes
     measures: dict[str, tuple[int, int, Callable[[], int]]] = {
         "inference": (inference, settings.batch, lambda: inference_peak(module, images)),
         "saved": (saved, several, lambda: saved_bytes(module, samples)),

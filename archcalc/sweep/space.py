@@ -235,7 +235,7 @@ class Sweep:
             network = family.network(numbers)
         except SpecError as error:
             return DecisionPath(
-                [guard for guard in trace.guards if not guard.always], refusal=in_one_line(error.mistakes[0].message)
+                [guard for guard in trace.guards if not guard.always], refusal=in_one_line(error.diagnostics[0].message)
             )
         plan = self.plan
         sizes = measured(network, self.wanted, plan.counting)

@@ -10,9 +10,9 @@ from typing import Any
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
-from archcalc.errors import Attempt, UserError
+from archcalc.errors import OperatorCall, UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
+from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.receptive.fields import FieldPropagation, Span
@@ -67,16 +67,16 @@ class SymbolicLayer:
         many = len(inputs) > 1
         shapes: list[tuple[Any, ...]] = [
             tuple(
-                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + at, size, "of the input")
-                for at, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
+                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + axis, size, "of the input")
+                for axis, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
             )
             for number, shape in enumerate(inputs)
         ]
         # Where the input has more axes than one, a linear layer's features are not the first of the output's.
         letters = LETTERS if len(shapes[0]) == 1 else {**LETTERS, "features": "F"}
         arguments = {
-            name: self.argument(kind.arguments[name], value, at, letters)
-            for at, (name, value) in enumerate(given.items())
+            name: self.argument(kind.arguments[name], value, position, letters)
+            for position, (name, value) in enumerate(given.items())
             if name in kind.arguments
         }
         self.op = kind(shapes, **arguments)
@@ -90,7 +90,7 @@ class SymbolicLayer:
         self.meaning[name] = meaning
         return self.trace.symbol(Symbol(name, least=0, place=place), value)
 
-    def argument(self, argument: Argument, value: Any, at: int, letters: dict[str, str]) -> Any:
+    def argument(self, argument: Argument, value: Any, position: int, letters: dict[str, str]) -> Any:
         """Return an argument with symbols for its sizes; equal sizes in all dimensions are one symbol.
 
         An argument at its default (stride 1, one group) stays a number.
@@ -98,14 +98,14 @@ class SymbolicLayer:
         if not is_size(argument.type) or value == argument.default:
             return value
         order = list(LETTERS)
-        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + at)
+        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + position)
         letter = letters.get(argument.name, argument.name)
 
         def traced(part: Any, suffix: str) -> Any:
             if isinstance(part, (list, tuple)):
-                if len({str(one) for one in part}) == 1 and not isinstance(part[0], (list, tuple)):
+                if len({str(item) for item in part}) == 1 and not isinstance(part[0], (list, tuple)):
                     return [traced(part[0], suffix)] * len(part)
-                return [traced(one, f"{suffix}_{number + 1}") for number, one in enumerate(part)]
+                return [traced(item, f"{suffix}_{number + 1}") for number, item in enumerate(part)]
             if isinstance(part, bool) or not isinstance(part, int):
                 return part
             if letter == "C'":
@@ -119,8 +119,8 @@ class SymbolicLayer:
         output = tuple(
             size
             if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
-            else self.symbol(self.free(name), _OUTPUT + at, size.value, "of the output")
-            for at, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
+            else self.symbol(self.free(name), _OUTPUT + axis, size.value, "of the output")
+            for axis, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
         )
         self.op = self.op.with_shapes(self.op.inputs, output)
 
@@ -137,7 +137,7 @@ class SymbolicLayer:
 
 def axis_names(count: int) -> tuple[str, ...]:
     """Return the letters of the axes of a shape."""
-    return AXES.get(count) or tuple(f"N{at}" for at in range(count))
+    return AXES.get(count) or tuple(f"N{axis}" for axis in range(count))
 
 
 def is_size(type_: Any) -> bool:
@@ -146,7 +146,7 @@ def is_size(type_: Any) -> bool:
         return is_size(type_.item) or not isinstance(type_.item, Real)
     if isinstance(type_, Or):
         return is_size(type_.other)
-    return isinstance(type_, Whole) and not isinstance(type_, ListOf)
+    return isinstance(type_, Integer) and type_.least is not None
 
 
 def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
@@ -164,7 +164,7 @@ def explain(
     quantities: Sequence[str] = DERIVED,
     counting: Counting = DEFAULT,
     *,
-    viewer: FieldPropagation | None = None,
+    propagation: FieldPropagation | None = None,
 ) -> list[Explanation]:
     """Return the derivations of a layer's quantities, in the order asked.
 
@@ -173,7 +173,7 @@ def explain(
         name: full name of the layer.
         quantities: keys out of `DERIVED`.
         counting: batch, dtype and convention; counts are for the whole batch, memory is in bytes.
-        viewer: receptive fields of the network, to reuse for many layers.
+        propagation: receptive fields of the network, to reuse for many layers.
 
     Raises:
         UnknownLayer: for an unknown layer.
@@ -185,7 +185,7 @@ def explain(
         if quantity not in DERIVED:
             raise UserError(f"there is no quantity {quote(quantity)}{did_you_mean(quantity, DERIVED)}")
         if quantity == "rf":
-            heading, lines = _receptive(viewer or FieldPropagation(network), layer)
+            heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
             heading, lines = _derived(layer.op, layer.shares, quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
@@ -259,29 +259,29 @@ def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str,
 
 
 @lru_cache(maxsize=512)
-def _sights_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
+def _accesses_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
     """Return an operator call over symbols, and how it accesses each input."""
     subject = _subject_of(op)
     subject.name_output()
-    return subject, subject.op.sights()
+    return subject, subject.op.accesses()
 
 
-def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
+def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
     heading = "receptive field"
-    views = [viewer.views[source] for source in layer.inputs]
-    view = viewer.views[layer.name]
+    views = [propagation.states[source] for source in layer.inputs]
+    view = propagation.states[layer.name]
     if not view.spans:
         return heading, [Line("R'", remark="every position sees the whole input")]
     dimension = max(view.spans)
-    subject, sights = _sights_of(layer.op)
+    subject, accesses = _accesses_of(layer.op)
     after = []
-    for number, (before, sight) in enumerate(zip(views, sights, strict=True), 1):
+    for number, (before, access) in enumerate(zip(views, accesses, strict=True), 1):
         suffix = str(number) if len(views) > 1 else ""
-        axis = next((at for at, axes in enumerate(before.axes) if dimension in axes), None)
+        axis = next((axis for axis, dimensions in enumerate(before.axes) if dimension in dimensions), None)
         span = before.spans.get(dimension)
         if span is None or axis is None:
             continue
-        look = sight[axis]
+        look = access[axis]
         jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbors before")
         size = subject.symbol(f"R{suffix}", _INPUT + 7, span.last - span.first + 1, "receptive field before")
         start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position before")
@@ -296,22 +296,22 @@ def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]
     return heading, lines
 
 
-def explain_failure(attempt: Attempt) -> list[Explanation]:
+def explain_failure(call: OperatorCall) -> list[Explanation]:
     """Return the condition that an operator call fails, and the output sizes that the rule would give."""
     trace = Trace()
     lines: list[Line] = []
     try:
-        SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, trace)
+        SymbolicLayer(call.kind, call.inputs, call.given, trace)
     except ShapeError as error:
         lines.append(Line("", remark=in_one_line(str(error))))
         if trace.guards:
             lines += _failing(list(trace.guards)[-1], trace)
     try:
-        subject = SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, Undecided())
+        subject = SymbolicLayer(call.kind, call.inputs, call.given, Undecided())
     except (TypeError, ValueError):
-        return [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    found = [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    return [*found, Explanation(attempt.layer, "output", "output shape without this condition", tuple(_sizes(subject)))]
+        return [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    found = [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    return [*found, Explanation(call.layer, "output", "output shape without this condition", tuple(_sizes(subject)))]
 
 
 def _failing(guard: Guard, trace: Trace) -> list[Line]:

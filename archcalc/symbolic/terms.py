@@ -205,7 +205,7 @@ def value(term: Term) -> Exact:
     if isinstance(term, SymbolTerm):
         raise ValueError(f"{term.name} has no value")
     if isinstance(term, Sum):
-        result = sum((sign * value(one) for sign, one in term.terms), 0)
+        result = sum((sign * value(part) for sign, part in term.terms), 0)
     elif isinstance(term, Product):
         result = product(value(factor) for factor in term.factors)
     elif isinstance(term, Power):

@@ -39,8 +39,8 @@ def test_memory_follows_the_type():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dtype": "float31"}, "no dtype 'float31'\nhelp: did you mean 'float32"),
-        ({"convention": "lectur"}, "no convention 'lectur'\nhelp: did you mean 'lecture"),
+        ({"dtype": "float31"}, "unknown dtype 'float31'\nhelp: did you mean 'float32"),
+        ({"convention": "lectur"}, "unknown convention 'lectur'\nhelp: did you mean 'lecture"),
         ({"batch": 0}, "at least 1 sample"),
     ],
 )

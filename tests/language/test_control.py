@@ -174,6 +174,6 @@ def test_a_wrong_share_is_shown_where_it_is_shared():
 def test_an_input_of_another_rank_is_a_mistake_of_the_option():
     with pytest.raises(SpecError) as caught:
         archcalc.load("alexnet", input=(224,))
-    [found] = caught.value.mistakes
+    [found] = caught.value.diagnostics
     assert found.place is None
     assert found.message == "the input of alexnet has 3 sizes, 3,227,227; got 1: 224"

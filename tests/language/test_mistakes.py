@@ -15,15 +15,15 @@ STEPS = {
     "- {cnv: 64, kernel: 3}": ("4:4", "unknown operator or block 'cnv'\nhelp: did you mean 'conv'?"),
     "- {conv: 64, kernal: 3}": ("4:14", "conv has no argument 'kernal'\nhelp: did you mean 'kernel'?"),
     "- {conv: 64}": ("4:3", "conv needs kernel"),
-    "- {conv: 64, kernel: 2.5}": ("4:22", "kernel must be a whole number above 0"),
-    "- {conv: 64, kernel: 3, padding: -1}": ("4:34", "padding must be a whole number not below 0"),
-    "- {conv: 64, kernel: 3, bias: 1}": ("4:31", "bias must be true or false, not 1"),
+    "- {conv: 64, kernel: 2.5}": ("4:22", "kernel must be an integer above 0"),
+    "- {conv: 64, kernel: 3, padding: -1}": ("4:34", "padding must be an integer not below 0"),
+    "- {conv: 64, kernel: 3, bias: 1}": ("4:31", "bias must be true or false, got 1"),
     "- {conv: 64, kernel: [3, 3, 3]}": ("4:22", "kernel has 3 values, but the input has 2 spatial dimensions"),
     "- {pad: 1, mode: mirror}": ("4:18", "unknown name 'mirror'"),
     "- {conv: widht * 2, kernel: 3}": ("4:10", "unknown name 'widht'"),
     "- {conv: 64, max_pool: 3}": ("4:14", "expected one operator, block or group in a step, got 'conv' and 'max_pool'"),
     "- {conv: 64, kernel: 3, groups: 2}": ("4:3", "groups 2 do not divide the 3 input channels"),
-    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "shapes 8×32×32 and 8×30×30"),
+    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "got 8×32×32 and 8×30×30, from conv1 (line 4)"),
     "- {conv: 8, kernel: 40}": ("4:3", "the kernel spans 40 but the padded input only 32"),
     "- {relu, from: later}\n- {relu, name: later}": (
         "4:16",
@@ -48,7 +48,7 @@ STEPS = {
     "- name: lonely": ("4:3", "a step needs an operator, a block or a group"),
     "- [relu]": ("4:3", "expected an operator, a block or a group, got a list"),
     "- {add: []}": ("4:3", "add has no branches"),
-    "- add": ("4:3", "add takes at least 2 inputs, and is given 1"),
+    "- add": ("4:3", "add needs at least 2 inputs, got 1"),
     "- {max_pool: 3, padding: 2}": ("4:3", "padding 2 is more than half the kernel 3"),
     "- {share: nothing}": ("4:11", "unknown step 'nothing'"),
     "- {linear: 10, channels: 3}": ("4:16", "linear has no argument 'channels'"),
@@ -88,7 +88,7 @@ STEPS = {
     "- {conv: 8, kernel: 3\n- relu": ("4:3", "this { is never closed"),
     "- {conv: 4, kernel: 1, name: a}\n- {add, from: [a, input]}": (
         "5:3",
-        "by a (line 4) and input\nhelp: a conv",
+        "from a (line 4) and input\nhelp: a conv",
     ),
 }
 
@@ -106,8 +106,9 @@ def test_a_join_after_odd_sizes_names_who_gives_what_and_a_way_out():
     steps = "".join(f"  - {{conv: 4, kernel: 3, stride: 2, padding: 1, name: p{at}}}\n" for at in range(5))
     text = f"input: [3, 416, 400]\nlayers:\n{steps}  - {{upsample: 2, name: up}}\n  - {{concat, from: [up, p3]}}\n"
     assert mistakes(text)[0].message == (
-        "concat cannot join shapes 4×26×26 and 4×26×25, given by up (line 8) and p3 (line 6)\nhelp: an odd size "
-        "that is halved is not restored by doubling: use input sides that are multiples of 32, or give upsample a size"
+        "concat along axis 0 needs inputs that agree in every other axis, got 4×26×26 and 4×26×25, "
+        "from up (line 8) and p3 (line 6)\nhelp: an odd size that is halved is not restored by doubling: "
+        "use input sides that are multiples of 32, or give upsample a size"
     )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, fx
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import AxisAccess
-from archcalc.receptive.boxes import RegionTracer
+from archcalc.receptive.regions import RegionTracer
 from archcalc.runtime.building import build_module
 
 NOISE = 1e-9
@@ -36,8 +36,8 @@ def linear_network(network: Network, name: str, tracer: RegionTracer, gates: boo
             continue
         sources = [alias[source] for source in layer.inputs]
         if not gates:
-            for number, (source, sight) in enumerate(zip(layer.inputs, layer.op.sights(), strict=True)):
-                if _loses_place(sight, tracer.viewer.views[source].axes):
+            for number, (source, access) in enumerate(zip(layer.inputs, layer.op.accesses(), strict=True)):
+                if _loses_place(access, tracer.propagation.states[source].axes):
                     sources[number] = f"cut {len(inputs)}"
                     inputs[sources[number]] = network.shape_of(source)
         op = layer.op.linearized()
@@ -57,9 +57,9 @@ def _ancestors(network: Network, name: str) -> set[str]:
     return wanted
 
 
-def _loses_place(sight: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
+def _loses_place(access: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
     """True if an operator loses every spatial position of this input."""
-    looks = [look for look, dimensions in zip(sight, axes, strict=True) if dimensions]
+    looks = [look for look, dimensions in zip(access, axes, strict=True) if dimensions]
     return bool(looks) and all(isinstance(look, AxisAccess) and not look.keeps_position for look in looks)
 
 

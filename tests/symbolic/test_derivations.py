@@ -84,7 +84,7 @@ def test_receptive_fields_are_the_tables(name):
         if worked:
             assert worked[0].terms[-1].value == row.receptive_field.size[-1]
         else:
-            assert row.receptive_field.sees_all
+            assert row.receptive_field.is_global
 
 
 GOLD = Path(__file__).parents[1] / "data" / "gold"

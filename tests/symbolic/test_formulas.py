@@ -159,7 +159,7 @@ def test_text():
         ("conv 3x3 64->32, conv 3x3 64->64", "takes 64 channels, got 32"),
         ("conv 3x3 C->C groups=5", "groups 5 do not divide"),
         ("conv C->C stride=2", "conv needs kernel"),
-        ("conv null C->C stride=2", "kernel must be a whole number above 0"),
+        ("conv null C->C stride=2", "kernel must be an integer above 0"),
     ],
 )
 def test_wrong_pieces_are_refused(piece, message):

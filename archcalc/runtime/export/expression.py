@@ -82,14 +82,11 @@ class SourceWriter:
 
     def __init__(self, signatures: dict[str, Signature]) -> None:
         self.signatures = signatures
-        self.ordered = False
-        """Whether an OrderedDict was written."""
 
     def text(self, node: Any, indent: int, before: int = 0) -> str:
         """Return the source of an expression in a line indented by ``indent``, after ``before`` more characters."""
         if isinstance(node, Chain):
             plain = node.names == tuple(map(str, range(len(node.names))))
-            self.ordered = self.ordered or not plain
             head, tail = (f"{node.target}(", ")") if plain else (f"{node.target}(OrderedDict([", "]))")
             runs = _runs(None if plain else node.names, node.modules)
             return _wrapped(head, lambda inner: [self._run(run, inner) for run in runs], tail, indent, before)

@@ -64,7 +64,7 @@ class _Forward:
         return lines
 
     def _name(self, value: str, step: ForwardCall) -> str:
-        live = {name for one, name in self.names.items() if self.left[one] > 0}
+        live = {name for known, name in self.names.items() if self.left[known] > 0}
         before = self.names[step.inputs[0]]
         own = step.path[-1]
         if len({*step.inputs}) > 1 and "x" not in live:
