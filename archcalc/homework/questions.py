@@ -154,7 +154,7 @@ class Heading:
 
 
 def read_heading(text: str, convention: str) -> Heading:
-    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture flop (M)`."""
+    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture FLOPs (M)`."""
     bare, unit = _bare(text, convention)
     for words, rest in ((bare, unit), *_with_unit(bare)):
         key = _KNOWN.get(words)

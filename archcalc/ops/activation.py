@@ -42,9 +42,6 @@ class _Elementwise(Operator):
         elements = self.elements
         return {primitive: count * elements for primitive, count in self.per_element.items()}
 
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
-
     def torch(self) -> Torch:
         return Torch(self.torch_name)
 

@@ -124,8 +124,5 @@ class Embedding(Operator):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return (*((axis,) for axis in range(len(self.x))), ())
 
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
-
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

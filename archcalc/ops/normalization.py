@@ -99,9 +99,6 @@ class BatchNorm(_Normalization):
     def work(self) -> Work:
         return {"mul": self.elements, "add": self.elements}
 
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
-
     def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, shared=2 * self.channels_in)
 

@@ -16,6 +16,7 @@ from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.vocabulary import (
+    SAME_POSITION,
     Access,
     Backward,
     Example,
@@ -260,8 +261,11 @@ class Operator(ABC):
         return {}
 
     def access(self) -> Access:
-        """Return how an output position reads each axis (channels included) of the only input."""
-        raise NotImplementedError(f"{self.kind} must define access")
+        """Return how an output position reads each axis (channels included) of the only input.
+
+        By default it reads its own position along every axis.
+        """
+        return (SAME_POSITION,) * len(self.x)
 
     @property
     def overestimates(self) -> Mapping[str, str]:

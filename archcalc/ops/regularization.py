@@ -5,8 +5,6 @@ from archcalc.ops.arguments import Bool, Rate, option, required
 from archcalc.ops.layout import InputTensors, Order, Placement
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    Access,
     GradientKind,
     SavedTensors,
     Torch,
@@ -21,6 +19,7 @@ class _TrainingOnly(Operator):
     category = "regularization"
     memory_order = Order.INPUTS
     is_view = True
+    p: Rate
 
     def output_shape(self) -> Shape:
         return self.x
@@ -28,8 +27,6 @@ class _TrainingOnly(Operator):
     def work(self) -> Work:
         """Nothing at inference."""
         return {}
-
-    p: Rate
 
     @property
     def is_view_in_training(self) -> bool:
@@ -42,9 +39,6 @@ class _TrainingOnly(Operator):
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME if self.is_view_in_training else GradientKind.NEW,)
-
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
 
 
 class Dropout(_TrainingOnly):

@@ -31,9 +31,6 @@ class Shaping(Operator):
         """Moving elements is not arithmetic."""
         return {}
 
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
-
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME if self.is_view else GradientKind.NEW,)
 

@@ -44,9 +44,6 @@ class LayerScale(Operator):
     def work(self) -> Work:
         return {"mul": self.elements}
 
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
-
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The gradient of the factors is computed at the input's size, then summed."""
         products = 2 if any(tensors.needs_gradient) else 1
@@ -80,9 +77,6 @@ class PositionEmbedding(Operator):
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME,)
-
-    def access(self) -> Access:
-        return (SAME_POSITION,) * len(self.x)
 
     def torch(self) -> Torch:
         return Torch("operator.add")

@@ -184,10 +184,10 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "flops",
-        "{convention} flop",
-        "Operations that the convention counts, for the batch.",
+        "{convention} FLOPs",
+        "Operations as the convention counts them, for the batch.",
         by_convention=True,
-        title="{convention} operations",
+        title="{convention} FLOPs",
         words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
         "num flops",
         usual=2,
@@ -202,16 +202,16 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "backward_flops",
-        "backward {convention} flop",
+        "backward {convention} FLOPs",
         "Operations of the backward pass, for the batch.",
-        short="bwd {convention} flop",
+        short="bwd {convention} FLOPs",
         usual=2,
         by_convention=True,
         needs_backward=True,
     ),
     Cost(
         "step_flops",
-        "step {convention} flop",
+        "step {convention} FLOPs",
         "Operations of a training step, forward and backward, for the batch.",
         usual=2,
         by_convention=True,
@@ -219,7 +219,7 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost("bytes_read", "read", "Bytes of inputs and weights that a layer reads, for the batch.", units=BYTES),
     Cost("bytes_written", "written", "Bytes of the outputs that a layer writes, for the batch.", units=BYTES),
-    Share("share", "share of {convention} flop", "The share of all FLOPs.", short="share", of="flops"),
+    Share("share", "share of {convention} FLOPs", "The share of all FLOPs.", short="share", of="flops"),
     Share("share_params", "share of params", "The share of all parameters.", short="share", of="params"),
     Share("share_memory", "share of memory", "The share of the memory of all outputs.", short="share", of="memory"),
     FieldSize(

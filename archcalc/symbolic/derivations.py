@@ -255,7 +255,7 @@ def _macs(subject: SymbolicLayer, samples: Any) -> tuple[str, list[Line]]:
 
 
 def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str, list[Line]]:
-    return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
+    return f"{rule.name} FLOPs", [subject.line("FLOPs", samples * rule.flops(subject.op, subject.op.work()))]
 
 
 @lru_cache(maxsize=512)

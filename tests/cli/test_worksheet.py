@@ -12,7 +12,7 @@ import pytest
 def test_the_table_with_blanks(cli):
     result = cli("worksheet", "alexnet", "--ask", "output,memory,params,flops")
     rows = list(csv.reader(io.StringIO(result.out)))
-    assert rows[0][-4:] == ["output", "memory (KB)", "params (k)", "lecture flop (M)"]
+    assert rows[0][-4:] == ["output", "memory (KB)", "params (k)", "lecture FLOPs (M)"]
     assert rows[2] == ["conv1", "conv", "64", "11", "4", "2", "relu", "", "", "", ""]
     assert result.code == 0
 
