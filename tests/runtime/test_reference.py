@@ -65,7 +65,7 @@ def test_keywords_are_those_of_the_builder():
         ),
         ("torchvision:fcn_resnet50(weights_backbone=DEFAULT)", "unsupported keyword 'weights_backbone'"),
         ("timm:resnet18(pretrained=true)", "unsupported keyword 'pretrained'"),
-        ("timm:resnet18(checkpoint_path=model.pth)", "so it takes no checkpoint_path"),
+        ("timm:resnet18(checkpoint_path=model.pth)", "unsupported keyword 'checkpoint_path'"),
         ("torchvision:no_such_network", "torchvision:no_such_network cannot be built: Unknown model no_such_network"),
         ("timm:no_such_network", "timm:no_such_network cannot be built"),
         ("torchvision:resnet18(depth=5)", "torchvision:resnet18(depth=5) cannot be built"),
