@@ -6,14 +6,13 @@ from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
-from archcalc.ops.convolution import compact
-from archcalc.ops.layout import Given, Layout, Order
-from archcalc.ops.operator import Operator
+from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.operator import Operator, compact
 from archcalc.ops.shaping import like_gradient
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
-    AxisAccess,
-    Returned,
+    Access,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -24,9 +23,9 @@ from archcalc.ops.vocabulary import (
 
 
 def scaled(size: Dim, scale: float) -> Dim:
-    """``floor(size · scale)``, the product rounded to a double as PyTorch rounds it.
+    """Return ``floor(size · scale)``, with the product rounded to a double as in PyTorch.
 
-    Over symbols only for scales that have few binary digits, whose product is exact.
+    Symbols need a scale with few binary digits, for which the product is exact.
     """
     top, bottom = scale.as_integer_ratio()
     if bottom > 2**20:
@@ -35,16 +34,17 @@ def scaled(size: Dim, scale: float) -> Dim:
 
 
 class Upsample(Operator):
-    """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
+    """A larger map: each position repeated (nearest), or interpolated between its neighbors (linear)."""
 
     kind = "upsample"
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
+    saved = SavedTensors()
     scale: ScaleFactors = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
-    align_corners: Bool = option(False, "let the corners' centres fall together (bilinear)")
+    align_corners: Bool = option(False, "align the centers of the corner positions (bilinear)")
     examples = (
         example((4, 5, 6), scale=2),
         example((4, 5, 6), scale=2, mode="bilinear"),
@@ -56,56 +56,54 @@ class Upsample(Operator):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
-        require(
-            (self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size, and not both"
-        )
+        require((self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size")
         if self.scale is None:
             return (self.channels_in, *self.size)
         sizes = tuple(map(scaled, self.x[1:], self.scale))
-        require(all(size > 0 for size in sizes), lambda: f"the output would be {shape_text(sizes)}")
+        require(
+            all(size > 0 for size in sizes),
+            lambda: f"the scale leaves no output: its size would be {shape_text(sizes)}",
+        )
         return (self.channels_in, *sizes)
 
     def work(self) -> Work:
-        """Linear: a weighted sum of 2 neighbours in each dimension; nearest: nothing."""
+        """Linear: a weighted sum of 2 neighbors in each dimension; nearest: nothing."""
         if self.mode == "nearest":
             return {}
-        neighbours = 2**self.rank
-        return {"mul": neighbours * self.elements, "add": (neighbours - 1) * self.elements}
+        neighbors = 2**self.rank
+        return {"mul": neighbors * self.elements, "add": (neighbors - 1) * self.elements}
 
-    def further(self) -> Work:
-        """``scaled``: the output's elements as ptflops reckons them from a scale, before sizes are made whole."""
+    def extra_work(self) -> Work:
+        """``scaled``: the output's elements as ptflops computes them from a scale, before sizes are rounded."""
         if self.scale is None:
             return {"scaled": self.elements}
         factor = product(self.scale)
         return {"scaled": scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return {"nan": "a neighbor of weight 0 passes NaN on"} if self.align_corners else {}
 
     def _window(self, n: int, m: int) -> Window:
-        """The hull, over all outputs, of the inputs that one of m outputs reads from n."""
+        """Return the hull, over all m outputs, of the positions that an output reads from n inputs."""
         if self.mode == "nearest":
             return Window(ratio(n, m), -ratio(m - 1, m), 0)
         if self.align_corners:
             return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
-        centre = ratio(n, 2 * m) - ratio(1, 2)
-        return Window(ratio(n, m), centre - 1, centre + 1, with_ends=False)
+        center = ratio(n, 2 * m) - ratio(1, 2)
+        return Window(ratio(n, m), center - 1, center + 1, with_ends=False)
 
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return like_gradient(self, given, gradient)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return like_gradient(self, tensors, gradient)
 
     def torch(self) -> Torch:
         mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
         kwargs: dict[str, Any] = {"size": compact(self.output[1:])} if self.scale is None else {}
         if self.scale is not None:
-            kwargs["scale_factor"] = compact(tuple(float(one) for one in self.scale))
+            kwargs["scale_factor"] = compact(tuple(map(float, self.scale)))
         if mode != "nearest":
             kwargs |= {"mode": mode, "align_corners": self.align_corners}
         return Torch("nn.Upsample", (), kwargs)

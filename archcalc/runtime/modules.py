@@ -1,4 +1,4 @@
-"""Modules that torch.nn does not have. Parameters are named as in the torch.nn modules that they extend."""
+"""Modules that torch.nn does not have. Parameters have the names of the torch.nn modules that they extend."""
 
 from __future__ import annotations
 
@@ -9,45 +9,35 @@ from torch import Tensor, nn
 
 
 def _padding_amounts(padding: tuple[tuple[int, int], ...]) -> list[int]:
-    """Pairs per dimension, in the order of `torch.nn.functional.pad`: the last dimension first."""
+    """Return pairs per dimension in the order of `torch.nn.functional.pad`: the last dimension first."""
     return [side for pair in reversed(padding) for side in pair]
 
 
-class PaddedConv1d(nn.Conv1d):
-    """A convolution with its own padding before and after each dimension."""
+class PaddedConv(nn.Module):
+    """The part that padded convolutions share: different padding before and after each dimension."""
 
     def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sides = _padding_amounts(padding)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Any:
         return super().forward(nn.functional.pad(input, self.sides))
 
 
-class PaddedConv2d(nn.Conv2d):
-    """A convolution with its own padding before and after each dimension."""
-
-    def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = _padding_amounts(padding)
-
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(input, self.sides))
+class PaddedConv1d(PaddedConv, nn.Conv1d):
+    """A convolution over one dimension with different padding before and after it."""
 
 
-class PaddedConv3d(nn.Conv3d):
-    """A convolution with its own padding before and after each dimension."""
+class PaddedConv2d(PaddedConv, nn.Conv2d):
+    """A convolution over two dimensions with different padding before and after each."""
 
-    def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.sides = _padding_amounts(padding)
 
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(input, self.sides))
+class PaddedConv3d(PaddedConv, nn.Conv3d):
+    """A convolution over three dimensions with different padding before and after each."""
 
 
 class Reshape(nn.Module):
-    """Another shape, the batch kept."""
+    """A new shape for every sample."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
@@ -75,7 +65,7 @@ class Slice(nn.Module):
 
 
 class Scale(nn.Module):
-    """Every element times a constant."""
+    """A multiplication by a constant."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -107,7 +97,7 @@ class StochasticDepth(nn.Module):
 
 
 class MultiheadAttention(nn.MultiheadAttention):
-    """Attention of one input to itself, or of queries to keys and values; the batch comes first."""
+    """Self-attention of one input, or attention of queries to keys and values; batch first."""
 
     def __init__(self, width: int, heads: int, bias: bool = True) -> None:
         super().__init__(width, heads, bias=bias, batch_first=True)
@@ -118,7 +108,7 @@ class MultiheadAttention(nn.MultiheadAttention):
 
 
 def prepend(input: Tensor, tokens: Tensor) -> Tensor:
-    """Tokens before each sample's own."""
+    """Return each sample with tokens before its own."""
     return torch.cat((tokens.expand(input.shape[0], *tokens.shape[1:]), input), dim=1)
 
 
@@ -136,8 +126,8 @@ class WindowAttention(nn.Module):
         self.relative_position_bias_table = nn.Parameter(torch.zeros(span * span, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         place = torch.arange(window)
-        apart = place[:, None] - place[None, :] + window - 1
-        index = apart[:, None, :, None] * span + apart[None, :, None, :]  # row, column against row, column
+        distance = place[:, None] - place[None, :] + window - 1
+        index = distance[:, None, :, None] * span + distance[None, :, None, :]  # row, column by row, column
         self.register_buffer("relative_position_index", index.flatten())
 
     def forward(self, input: Tensor) -> Tensor:
@@ -150,7 +140,7 @@ class WindowAttention(nn.Module):
         if any(shifts):
             x = torch.roll(x, [-shift for shift in shifts], (1, 2))
         x = self._windows(x, rows, columns)
-        # Copied here: left to the products, whether they copy would depend on the numbers of samples and of windows.
+        # Copied here, because whether a product copies depends on the numbers of samples and windows.
         parts = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
         q, k, v = map(torch.Tensor.contiguous, parts)
         del parts
@@ -168,12 +158,12 @@ class WindowAttention(nn.Module):
         return x[:, :height, :breadth].contiguous()
 
     def _windows(self, x: Tensor, rows: int, columns: int) -> Tensor:
-        """[batch, windows, tokens, channels]"""
+        """Return windows: [batch, windows, tokens, channels]."""
         x = x.reshape(x.shape[0], rows, self.window, columns, self.window, -1)
         return x.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
 
     def _seams(self, x: Tensor, rows: int, columns: int, shifts: list[int]) -> Tensor:
-        """−100 between tokens that only the roll made neighbours, else 0: [windows, 1, tokens, tokens]"""
+        """Return −100 between tokens that are neighbors only after the roll, else 0: [windows, 1, tokens, tokens]."""
         region = x.new_zeros(1, rows * self.window, columns * self.window, 1)
         for axis, shift in ((1, shifts[0]), (2, shifts[1])):
             if shift:
@@ -181,7 +171,7 @@ class WindowAttention(nn.Module):
                 part = torch.zeros(size, device=x.device, dtype=x.dtype)
                 part[size - self.window :] = 1
                 part[size - shift :] = 2
-                region = region * 3 + part.view([size if at == axis else 1 for at in range(4)])
+                region = region * 3 + part.view([size if dimension == axis else 1 for dimension in range(4)])
         region = self._windows(region, rows, columns)[0, :, :, 0]
-        apart = region[:, None, :] != region[:, :, None]
-        return torch.zeros_like(apart, dtype=x.dtype).masked_fill(apart, -100.0)[:, None]
+        differs = region[:, None, :] != region[:, :, None]
+        return torch.zeros_like(differs, dtype=x.dtype).masked_fill(differs, -100.0)[:, None]
