@@ -35,7 +35,7 @@ def registry() -> dict[str, type[Operator]]:
         pending.extend(cls.__subclasses__())
         kind = cls.__dict__.get("kind")
         if kind is not None:
-            if kind in found:
+            if found.get(kind, cls) is not cls:
                 raise TypeError(f"{cls.__module__} and {found[kind].__module__} both define the operator {kind}")
             found[kind] = cls
     return found

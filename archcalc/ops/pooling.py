@@ -5,13 +5,14 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
 from archcalc.ops.arguments import Axes, Bool, Extent, Offsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, window_access, window_count
-from archcalc.ops.layout import Order
+from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator, compact
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
     AxisAccess,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -55,6 +56,14 @@ def index_workspaces(windows: Dim) -> Workspaces:
 def average_work(windows: Dim, taps: Dim) -> Work:
     """Return the work of averaging ``taps`` numbers for each window."""
     return {"add": windows * (taps - 1), "div": windows}
+
+
+class _ComputedIn2d(Operator):
+    """A pool that PyTorch computes with two spatial dimensions if there is only one."""
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        found = super().input_gradients(tensors, gradient)
+        return tuple(one and one._replace(is_view=self.rank == 1) for one in found)
 
 
 class _WindowPool(Operator):
@@ -134,7 +143,7 @@ class MaxPool(_WindowPool):
         return Torch(f"nn.MaxPool{self.rank}d", (), self._torch_arguments() | self.changed("dilation"))
 
 
-class AvgPool(_WindowPool):
+class AvgPool(_WindowPool, _ComputedIn2d):
     """The average of each window."""
 
     kind = "avg_pool"
@@ -172,7 +181,7 @@ class AvgPool(_WindowPool):
         return Torch(f"nn.AvgPool{self.rank}d", (), self._torch_arguments() | self.changed("count_include_pad"))
 
 
-class _AdaptivePool(Operator):
+class _AdaptivePool(_ComputedIn2d):
     """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
 
     category = "pooling"
@@ -258,7 +267,7 @@ class AdaptiveMaxPool(_AdaptivePool):
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))
 
 
-class _GlobalPool(Operator):
+class _GlobalPool(_ComputedIn2d):
     """One number for each channel: `[C, H, W]` becomes `[C, 1, 1]`."""
 
     category = "pooling"

@@ -130,6 +130,7 @@ class WindowAttention(Operator):
             ),
             training=(Workspace((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
             backward=(
+                Workspace(2 * padded, projection),
                 Workspace(padded + scores, projection),
                 Workspace(2 * scores - padded, projection),
                 Workspace(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),

@@ -132,6 +132,15 @@ CASES = {
         "layers: [{scaled_dot_product_attention, from: [q, k, v]}]",
         (655_360, 0, 655_360),
     ),
+    "a pool of a difference, in one dimension": (
+        "input: [7, 12]\nlayers: [{layer_scale, name: it}, {sub: null, from: [it, it]}, global_max_pool]",
+        (2_016, 1_456, 2_800),
+    ),
+    "window attention whose output's gradient is held elsewhere": (
+        "input: [4, 5, 6]\n"
+        "layers: [batch_norm, {add: [[{window_attention: 1, window: 2, bias: false}], [softmax]]}]",
+        (9_984, 8_480, 12_848),
+    ),
     "a side of a product that needs no gradient": (
         "input: [4, 7, 4]\nlayers: [{mul: [[], {conv: 4, kernel: 1}]}]",
         (2_688, 896, 3_664),
