@@ -159,8 +159,8 @@ class AvgPool(_WindowPool):
                 require(
                     size >= kernel,
                     lambda size=size, kernel=kernel: (  # type: ignore[misc]
-                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input without padding, "
-                        f"{size}, as in PyTorch"
+                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input, {size}, "
+                        "without its padding, as in PyTorch"
                     ),
                 )
         return super().output_shape()

@@ -23,7 +23,7 @@ STEPS = {
     "- {conv: widht * 2, kernel: 3}": ("4:10", "there is no 'widht' here"),
     "- {conv: 64, max_pool: 3}": ("4:14", "one operator, block or group, and this has 'conv' and 'max_pool'"),
     "- {conv: 64, kernel: 3, groups: 2}": ("4:3", "groups 2 do not divide the 3 input channels"),
-    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "shapes 8×32×32 and 8×30×30"),
+    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "got 8×32×32 and 8×30×30"),
     "- {conv: 8, kernel: 40}": ("4:3", "the kernel spans 40 but the padded input only 32"),
     "- {relu, from: later}\n- {relu, name: later}": ("4:16", "the step 'later' is not before this one"),
     "- {relu, name: stem}\n- {relu, from: sten}": ("5:16", "no step 'sten' before this one; did you mean stem?"),
@@ -42,7 +42,7 @@ STEPS = {
     "- name: lonely": ("4:3", "a step needs an operator, a block or a group"),
     "- [relu]": ("4:3", "this is a list"),
     "- {add: []}": ("4:3", "add has no branches"),
-    "- add": ("4:3", "add takes at least 2 inputs, and is given 1"),
+    "- add": ("4:3", "add needs at least 2 inputs, got 1"),
     "- {max_pool: 3, padding: 2}": ("4:3", "padding 2 is more than half the kernel 3"),
     "- {share: nothing}": ("4:11", "there is no step 'nothing'"),
     "- {linear: 10, channels: 3}": ("4:16", "linear has no argument 'channels'"),
@@ -94,7 +94,8 @@ def test_a_join_after_odd_sizes_names_who_gives_what_and_a_way_out():
     steps = "".join(f"  - {{conv: 4, kernel: 3, stride: 2, padding: 1, name: p{at}}}\n" for at in range(5))
     text = f"input: [3, 416, 400]\nlayers:\n{steps}  - {{upsample: 2, name: up}}\n  - {{concat, from: [up, p3]}}\n"
     assert mistakes(text)[0].message == (
-        "concat cannot join shapes 4×26×26 and 4×26×25, given by up (line 8) and p3 (line 6); an odd size that is "
+        "concat along axis 0 needs inputs that agree in every other axis, got 4×26×26 and 4×26×25, "
+        "given by up (line 8) and p3 (line 6); an odd size that is "
         "halved is not restored by doubling: use input sides that are multiples of 32, or give upsample a size"
     )
 
