@@ -63,7 +63,7 @@ class Layer:
         return self.op.output
 
     def tensors(self) -> dict[str, Shape]:
-        """Return the shapes of its own weights and buffers by their names in a state dict; none if they are shared.
+        """Return the shapes of its own weights and buffers by state dict name; none if they are shared.
 
         A weight without a name has the name of its layer.
         """

@@ -48,7 +48,7 @@ def largest_work(windows: Dim, taps: Dim) -> Work:
 
 
 def index_workspaces(windows: Dim) -> Workspaces:
-    """Return the workspaces of max pooling, which computes the index of each largest element, needed or not."""
+    """Return the workspaces of max pooling, which always computes the index of each largest element."""
     return Workspaces(inference=(Workspace(elements=windows, bytes=8 * windows),))
 
 

@@ -1,4 +1,4 @@
-"""Every quantity. One that is added here becomes a column, a name in assertions, and all else that its class allows."""
+"""Every quantity; a new one becomes a column, a name in assertions, and what else its class allows."""
 
 from __future__ import annotations
 
