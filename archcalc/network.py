@@ -141,7 +141,10 @@ class Network:
             from archcalc.words import did_you_mean, quote
 
             inside = [layer for layer in self._by_name if layer.startswith(f"{name}.")] if name in self.groups else []
-            hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)
+            if inside:
+                hint = f": it is a group, which ends with {inside[-1]}"
+            else:
+                hint = did_you_mean(name, self._by_name) or "; list the layers with: archcalc table --all"
             raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
 
     def __iter__(self) -> Iterator[Layer]:

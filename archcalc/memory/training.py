@@ -30,12 +30,7 @@ class Optimizer(NamedTuple):
     """Elements that the update of all weights at once needs (PyTorch's `foreach`, its default on a GPU)."""
 
 
-OPTIMIZERS = {
-    "none": Optimizer(0, 0),
-    "sgd": Optimizer(0, 0),
-    "momentum": Optimizer(1, 0),
-    "adam": Optimizer(2, 1),
-}
+OPTIMIZERS = {"none": Optimizer(0, 0), "sgd": Optimizer(0, 0), "momentum": Optimizer(1, 0), "adam": Optimizer(2, 1)}
 
 
 def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> int:

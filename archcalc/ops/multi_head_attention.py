@@ -45,10 +45,7 @@ class MultiHeadAttention(Operator):
     most_inputs = 3
     heads: Count = required("number of heads")
     bias: Bool = option(True, "add a bias to every projection")
-    examples = (
-        example((7, 12), heads=3),
-        example((7, 12), (9, 12), (9, 12), heads=4, bias=False),
-    )
+    examples = (example((7, 12), heads=3), example((7, 12), (9, 12), (9, 12), heads=4, bias=False))
 
     def output_shape(self) -> Shape:
         require(len(self.inputs) != 2, lambda: "multi_head_attention needs 1 or 3 inputs, got 2")

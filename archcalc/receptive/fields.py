@@ -36,9 +36,7 @@ class Span(NamedTuple):
     def through(self, window: Window) -> Span:
         """Return the span after a window over positions that have this span."""
         return Span(
-            self.stride * window.stride,
-            self.first + self.stride * window.first,
-            self.last + self.stride * window.last,
+            self.stride * window.stride, self.first + self.stride * window.first, self.last + self.stride * window.last
         )
 
     def hull(self, other: Span) -> Span:
