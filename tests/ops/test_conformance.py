@@ -147,7 +147,7 @@ def test_rules_hold_over_traced_numbers(kind, example):
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
-def test_what_autograd_keeps_is_what_it_saves(kind, example):
+def test_saved_tensors_are_what_autograd_saves(kind, example):
     """The distinct storages that autograd saves in training, without weights and buffers, to the byte."""
     op = apply_with_memory(kind, example)
     module = build_module(network_of(op))
@@ -217,7 +217,7 @@ def seen_by_nan(op: Operator, number: int, axis: int, output_axis: int) -> list[
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_access_is_where_nan_comes_from(kind, example):
-    """A NaN at an input position reaches exactly the outputs that read it, or some of them where `overestimates` says so."""
+    """A NaN at an input position reaches exactly the outputs that read it; with `overestimates`, at most these."""
     op = apply(kind, example)
     if op.takes_indices:
         pytest.skip("an index cannot be NaN")
