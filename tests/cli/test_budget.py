@@ -128,7 +128,7 @@ def test_junit(cli):
 def test_without_assertions_the_names_are_shown(cli):
     result = cli("budget", "alexnet")
     assert result.code == 0
-    assert "61,100,840  Trained elements" in result.out
+    assert "61,100,840  Trainable elements" in result.out
     assert "layer['conv1'].params" in result.out
 
 
