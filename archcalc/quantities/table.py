@@ -1,4 +1,4 @@
-"""Every quantity. One that is added here becomes a column, a name in assertions, and all else that its class allows."""
+"""Every quantity; a new one becomes a column, a name in assertions, and what else its class allows."""
 
 from __future__ import annotations
 
@@ -333,7 +333,8 @@ def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ..
     keys = tuple(text.split(",") if isinstance(text, str) else text)
     for key in keys:
         if key not in known:
-            raise UserError(f"unknown quantity {quote(key)}{did_you_mean(key, known)}")
+            hint = did_you_mean(key, known) or f"; possible: {', '.join(known)}"
+            raise UserError(f"unknown quantity {quote(key)}{hint}")
     return keys
 
 

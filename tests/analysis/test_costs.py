@@ -1,4 +1,4 @@
-"""Laws that hold for every network, and the counting of batches and types."""
+"""Properties of every network's costs, and their dependence on batch and dtype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training computes of branches that are dropped at random."""
+"""The probability that training computes a layer of a branch that may be dropped."""
 
 import pytest
 

@@ -24,9 +24,9 @@ ON_PURPOSE = {
     "there is no chunk": "Python counts from the end",
     "divide an axis of": "torch.chunk makes a last part that is smaller",
     "needs indices [L]": "a table of tables is no sequence",
-    "cannot join queries, keys and values": "of inputs with one axis, PyTorch takes the batch for tokens",
+    "attention needs queries": "of inputs with one axis, PyTorch takes the batch for tokens",
     "circular cannot cut": "PyTorch cuts first, and wraps what is left",
-    "mean is over one axis or more": "PyTorch takes no axis for all of them, the batch too",
+    "is over one axis or more": "PyTorch takes no axis for all of them, the batch too",
     "padding same needs stride 1": "PyTorch says so, but has it already been made numbers",
 }
 """A part of the message, and why it is refused though PyTorch might run it."""

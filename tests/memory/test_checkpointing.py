@@ -1,4 +1,4 @@
-"""Which blocks to recompute: against all choices there are, and against `torch.utils.checkpoint` itself."""
+"""Blocks to recompute, against every possible choice and against `torch.utils.checkpoint`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ layers:
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small networks on a busy machine: more threads would only wait for each other."""
+    """One thread: for small networks, more threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -67,7 +67,7 @@ CASES = {
 
 
 def all_choices(analysis) -> list[tuple[int, int]]:
-    """Peak and repeated multiply-adds of every choice of blocks, from a run of each."""
+    """Peak and repeated MACs of every choice of blocks, from a simulation of each."""
     blocks = blocks_of(analysis.network)
     rows = analysis.rows
     result = []
@@ -108,7 +108,7 @@ def test_thinning_says_how_far_from_the_least_it_may_be(monkeypatch):
 
 
 def measured_macs(module, inputs) -> int:
-    """Multiply-adds of a forward and a backward pass, as torch counts operations: 2 for each."""
+    """MACs of a forward and a backward pass, as torch counts them: 2 operations for each."""
     with FlopCounterMode(display=False) as counter:
         output = module(*inputs)
         output.backward(torch.ones_like(output))
@@ -123,7 +123,7 @@ SLOW = [
 
 @pytest.mark.parametrize(("name", "size"), [("resnet18", 64), ("mobilenet_v2", 32), *SLOW])
 def test_torch_saves_and_repeats_what_is_said(name, size):
-    """The plan's blocks under `torch.utils.checkpoint`, for a budget half-way down to the least."""
+    """The plan's blocks under `torch.utils.checkpoint`, for a budget halfway down to the lowest peak."""
     subject = VerificationTarget(of_network(name, size, 1).network, torch.device("cpu"), torch.float32, 4)
     analysis = subject.analyze()
     nothing = choose(analysis, 1, "none")
@@ -138,7 +138,7 @@ def test_torch_saves_and_repeats_what_is_said(name, size):
 
 
 def test_a_last_convolution_is_not_computed_again():
-    """It saves what it is given: PyTorch stops before it."""
+    """A last layer that saves only its inputs is not recomputed: PyTorch stops before it."""
     text = """
 input: [3, 16, 16]
 blocks:
@@ -157,7 +157,7 @@ layers: [{conv: 6, kernel: 1, name: stem}, {two, name: a}, {two, name: b}, globa
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit_b_32", "swin_t"])
 def test_torch_saves_and_repeats_what_is_said_of_attention(name):
-    """Every third block: at a small input these are nearly all weights, and there is little to choose."""
+    """Every third block: at a small input, memory is nearly all weights, and few choices differ."""
     subject = VerificationTarget(of_network(name, 64, 1).network, torch.device("cpu"), torch.float32, 4)
     analysis = subject.analyze()
     ranges = tuple(block.layers for block in blocks_of(analysis.network)[::3])

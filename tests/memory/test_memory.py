@@ -1,4 +1,4 @@
-"""Memory of inference and of training: against what PyTorch really holds, tensor by tensor, to the byte."""
+"""Memory of inference and of training against the tensors that PyTorch holds, to the byte."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ QUICK = {
     "vit_b_32": 64,
 }
 SIDES = (32, 64, 75, 96, 128, 139, 160)
-"""Of the input in the long proof: the first that a network can be made for, else its own."""
+"""Input sizes of the long test: the first at which the network can be built, else its own."""
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """Small networks on a busy machine: more threads would only wait for each other."""
+    """One thread: for small networks, more threads only wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -164,7 +164,7 @@ def test_cases_that_were_wrong(what):
 
 
 def test_values_that_are_copied_for_unfused_attention_are_gone_in_its_backward_pass():
-    """What the copy was made of is then nobody's."""
+    """The source of the copy is then freed."""
     text = (
         "input: [8, 6]\nlayers: [{multi_head_attention: 6}, {reshape: [8, 3, 1, 2], name: r}, "
         "{scaled_dot_product_attention, from: [r, r, r]}]"
@@ -175,14 +175,14 @@ def test_values_that_are_copied_for_unfused_attention_are_gone_in_its_backward_p
 
 
 def test_what_exists_only_in_training_passes_its_input():
-    """The network that is measured leaves it out."""
+    """The measured network does not have the layer."""
     analysis = archcalc.loads("input: [4]\nlayers: [relu, {dropout: 0.5, train: true}, {linear: 2}]").analyze()
     assert peak(analysis).live_bytes == 4 * (4 + 4 + 2)
 
 
 @pytest.mark.parametrize("measure", [inference_peak, saved_bytes, training_peak_measured])
 def test_what_is_measured_is_freed(measure):
-    """Else all networks' weights would be held at once where one after another is measured."""
+    """Without it, the weights of all measured networks would be held at once."""
     subject = subject_of(archcalc.load("lenet5"))
     weights = subject.module.get_parameter("conv1.weight").detach().numpy()
     subject.module.get_parameter("conv1.weight").data = torch.from_numpy(weights)
@@ -209,7 +209,7 @@ def test_every_bundled_network(path, variant):
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "float16"])
 @pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "swin_t"])
 def test_in_other_types(name, dtype):
-    """Indices stay whole numbers, and attention's sums float32: half the bytes is not half of everything."""
+    """Indices stay integers, and sums of attention float32, so that half the bytes is not half of everything."""
     subject = subject_of(archcalc.load(name, input=(3, 32, 32)), dtype)
     analysis = subject.network.analyze(batch=BATCH, dtype=dtype)
     assert peak(analysis).live_bytes == inference_peak(subject.module, subject.inputs())
@@ -244,7 +244,7 @@ layers:
 
 
 def alive(analysis) -> list[str]:
-    """Whose tensors are there at the peak."""
+    """The layers whose tensors are live at the peak."""
     return [one.storage.layer for one in peak(analysis).alive]
 
 
@@ -341,7 +341,7 @@ def test_the_largest_batch_fits_and_the_next_does_not(name, mode, optimizer, dty
 
 
 def test_what_stands_may_alone_be_too_much():
-    """The update's moment does not grow with the batch: no batch is small enough."""
+    """The update's memory does not depend on the batch, so that no batch is small enough."""
     analysis = archcalc.load("vgg16").analyze()
     assert fit(analysis, 2 * 4 * 138_357_544, "training", "adam").batch == 0
 

@@ -63,7 +63,7 @@ def random_inputs(op: Operator, device: str = "cpu") -> list[torch.Tensor]:
 
 @pytest.mark.parametrize("kind", registry())
 def test_is_complete(kind):
-    """It says what it is, has examples, and every argument says what it is for."""
+    """It has a docstring and examples, and every argument has a description."""
     operator = registry()[kind]
     assert operator.examples
     assert operator.category
@@ -73,7 +73,7 @@ def test_is_complete(kind):
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_shape_and_weights_are_those_of_torch(kind, example):
-    """On the meta device: nothing is computed, but PyTorch's own shapes come out."""
+    """On the meta device, PyTorch computes the shapes only."""
     op = apply(kind, example)
     with torch.device("meta"):
         module = build_module(network_of(op))
@@ -116,13 +116,13 @@ def test_work_is_of_known_primitives_and_never_negative(kind, example):
 
 
 def resized(example, axis: int, size) -> list[tuple]:
-    """The example's inputs with another size along an axis, in every input that has the first one's size there."""
+    """The example's inputs with another size along an axis, in every input of the same size there."""
     old = example.inputs[0][axis]
     return [tuple(size if at == axis and n == old else n for at, n in enumerate(shape)) for shape in example.inputs]
 
 
 def numbers_of(op: Operator) -> dict[str, object]:
-    """Every number that its rules give."""
+    """Every number that the operator's rules compute."""
     return {
         **{f"output {axis}": size for axis, size in enumerate(op.output)},
         **{f"work {name}": count for name, count in op.work().items()},
@@ -133,7 +133,7 @@ def numbers_of(op: Operator) -> dict[str, object]:
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_rules_hold_over_traced_numbers(kind, example):
-    """Handed a traced size, the rules give closed forms that equal the table wherever their conditions hold."""
+    """With a traced size, the rules give closed forms that equal the table wherever their guards hold."""
     table = numbers_of(apply(kind, example))
     for axis, value in enumerate(example.inputs[0]):
         trace, symbol = Trace(), Symbol("n")
@@ -147,8 +147,8 @@ def test_rules_hold_over_traced_numbers(kind, example):
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
-def test_what_autograd_keeps_is_what_it_saves(kind, example):
-    """Distinct storages that autograd saves in training, weights and buffers apart, to the byte."""
+def test_saved_tensors_are_what_autograd_saves(kind, example):
+    """The distinct storages that autograd saves in training, without weights and buffers, to the byte."""
     op = apply_with_memory(kind, example)
     module = build_module(network_of(op))
     inputs = random_inputs(op)
@@ -162,7 +162,7 @@ def test_what_autograd_keeps_is_what_it_saves(kind, example):
 
 
 def between_others(op: Operator) -> Network:
-    """A network that gives the operator computed inputs, and takes its output: it holds neither of them itself."""
+    """A network in which the operator's inputs are computed and its output is used, so that nothing else holds them."""
     layers, names = [], []
     for number, shape in enumerate(op.inputs):
         shift = registry()["position_embedding"]([shape])
@@ -176,7 +176,7 @@ def between_others(op: Operator) -> Network:
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_peak_of_inference_is_what_the_module_makes(kind, example):
-    """With every tensor on its way, for several batches, to the byte."""
+    """With every temporary tensor, for several batches, to the byte."""
     op = apply_with_memory(kind, example)
     network = network_of(op) if op.takes_indices else between_others(op)
     for batch in (2, 3, 5):
@@ -187,7 +187,7 @@ def test_peak_of_inference_is_what_the_module_makes(kind, example):
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_peak_of_a_training_step_is_what_the_module_makes(kind, example):
-    """Forward and backward pass, with the gradients of inputs and weights; and where nothing is trained."""
+    """Forward and backward pass, with gradients of inputs and weights; and without trained layers before it."""
     op = apply_with_memory(kind, example)
     networks = [network_of(op) if op.takes_indices else between_others(op)]
     if not op.weights():
@@ -216,8 +216,8 @@ def seen_by_nan(op: Operator, number: int, axis: int, output_axis: int) -> list[
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
-def test_sight_is_where_nan_reaches_from(kind, example):
-    """A NaN at an input position reaches exactly the outputs that see it; or, where an operator says so, at most."""
+def test_access_is_where_nan_comes_from(kind, example):
+    """A NaN at an input position reaches exactly the outputs that read it; with `overestimates`, at most these."""
     op = apply(kind, example)
     if op.takes_indices:
         pytest.skip("an index cannot be NaN")

@@ -1,4 +1,4 @@
-"""How tensors lie in memory: PyTorch's own strides, for random views, sums and elementwise functions."""
+"""Layouts against PyTorch's strides, for random views, sums and elementwise functions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def layout_of(tensor: torch.Tensor) -> Layout:
 
 
 def same(layout: Layout, tensor: torch.Tensor) -> bool:
-    """Strides of an axis with one position say nothing."""
+    """The stride of an axis of size 1 is arbitrary."""
     strides = zip(layout.sizes, layout.strides, tensor.stride(), strict=True)
     return layout.sizes == tensor.shape and all(size == 1 or mine == theirs for size, mine, theirs in strides)
 
 
 @st.composite
 def tensors(draw, sizes: list[int]) -> torch.Tensor:
-    """A tensor of these sizes, its axes in any order, maybe a part of a larger one."""
+    """A tensor of these sizes, with its axes in any order, perhaps a part of a larger tensor."""
     order = draw(st.permutations(range(len(sizes))))
     margins = [draw(st.sampled_from((0, 0, 2))) for _ in sizes]
     whole = torch.zeros([sizes[axis] + margins[axis] for axis in order])

@@ -1,4 +1,4 @@
-"""The base class of operators: what declaring one needs, and what a bound one promises."""
+"""The base class of operators: what a declaration needs, and that a bound operator does not change."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Repeat(Operator):
 
 
 def defined(source: str, monkeypatch) -> ModuleType:
-    """The module of this source, as Python would import it."""
+    """A module made of this source, as if imported."""
     module = ModuleType("operator_for_test")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(source, module.__dict__)
@@ -81,7 +81,7 @@ def test_a_copy_with_other_shapes_counts_with_them():
 
 @pytest.mark.parametrize("future", ["", "from __future__ import annotations"])
 def test_shape_weights_work_sight_and_module_are_enough(future, monkeypatch):
-    """A new operator without a word on memory: everything but memory works, and memory says why it does not."""
+    """For an operator without a memory model, everything else works, and memory says why it does not."""
     repeat = defined(SOURCE.format(future=future), monkeypatch).Repeat
     assert repeat.arguments["times"].required
     op = repeat([(3, 4, 5)], times=2)

@@ -1,4 +1,4 @@
-"""How many windows a pooling has, against PyTorch."""
+"""The number of pooling windows against PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZES, KERNELS, STRIDES, PADDINGS, DILATIONS = range(1, 9), (1, 2, 3, 5), (1, 2,
 
 
 def torchs(name: str, shape: tuple[int, ...], **arguments) -> tuple[int, ...] | None:
-    """The shape that PyTorch gives; None where it refuses."""
+    """PyTorch's output shape; None if it raises an error."""
     try:
         return tuple(getattr(torch.nn, name)(**arguments)(torch.zeros(1, *shape)).shape[1:])
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""Receptive fields against published figures, and against the definition itself."""
+"""Receptive fields against published figures and the article's formulas."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_linear_layer_over_channels_sees_only_its_position():
 
 
 def test_nothing_is_followed_before_a_field_is_asked_for():
-    """Who wants the counts alone does not wait for the receptive fields."""
+    """Counts alone do not compute receptive fields."""
     analysis = archcalc.load("alexnet").analyze()
     assert analysis.totals.params
     assert "propagation" not in vars(analysis.fields)

@@ -22,12 +22,12 @@ def test_alexnet_beside_vgg16():
     analyses = [archcalc.load(name).analyze() for name in ("alexnet", "vgg16")]
     figure = bars(analyses, ["memory", "params", "flops"])
     grid = [figure.axes[at : at + 2] for at in (0, 2, 4)]
-    # The lectures' table of AlexNet: conv1 has 784 KB, 23 k parameters and 73 M flop.
+    # The lectures' table of AlexNet: conv1 has 784 KB, 23 k parameters and 73 M FLOPs.
     assert [heights(line[0])[0] for line in grid] == [784, pytest.approx(23.296), pytest.approx(72.855552)]
     assert [line[0].get_ylabel() for line in grid] == [
         "memory of the output (KB)",
         "parameters (k)",
-        "lecture operations (M)",
+        "lecture FLOPs (M)",
     ]
     # One scale along a line: VGG-16's largest layer, 112·112·… = 1,849,688,064, beside AlexNet's.
     assert [axes.get_ylim() for axes in grid[2]] == [grid[2][1].get_ylim()] * 2
