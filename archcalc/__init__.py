@@ -1,4 +1,4 @@
-"""archcalc: shapes, costs and receptive fields of neural networks, by formula and without running them.
+"""Shapes, costs and receptive fields of neural networks, by formula and without running them.
 
 A network comes from a bundled spec, a file, or text; an analysis has the costs of every layer:
 

@@ -1,4 +1,4 @@
-"""`archcalc` and `python -m archcalc`: the command line, which ends with one line on an interrupt, even in imports."""
+"""`archcalc` and `python -m archcalc`: the command line; an interrupt, even in imports, is one line."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Unwind a command, so that it leaves no unfinished output; end at once before it, after it, or during imports.
+    """Unwind a command, so that it leaves no unfinished output; outside of it, end at once.
 
-    An exception in an import could be taken for a missing library, or end the process with a traceback.
+    Imports end at once too: an exception there could be taken for a missing library, or end with a traceback.
     """
     global _interrupts
     _interrupts += 1

@@ -23,7 +23,7 @@ class MissingExtra(UserError):
 
 
 def need(package: str, extra: str) -> ModuleType:
-    """Import and return a package. Raises `MissingExtra` if it is not installed; ``extra`` is the extra that has it."""
+    """Import and return a package. Raises `MissingExtra` with the extra that has it if it is missing."""
     try:
         with warnings.catch_warnings():
             # fvcore scripts a function when it is imported; the user can do nothing about this warning of torch.

@@ -28,7 +28,7 @@ LECTURE_BYTES = tuple(Unit(unit.symbol.replace("i", ""), unit.size) for unit in 
 
 
 def choose_unit(values: Sequence[int], units: Sequence[Unit], preferred: int) -> Unit:
-    """Return the unit for a column: the preferred one, a larger one for long numbers, a smaller for tiny ones.
+    """Return the unit for a column: the preferred, a larger for long numbers, a smaller for tiny ones.
 
     ``preferred`` is the number of the lectures' unit: thousands of parameters, millions of operations, KB of memory.
     """

@@ -1,4 +1,4 @@
-"""The rows of a table: layers, layers with the activation and normalization that follow them, or groups."""
+"""The rows of a table: layers, layers with what follows them folded in, or groups."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from archcalc.network import Layer
 
 
 def survivals(layers: Iterable[Layer]) -> dict[str, float]:
-    """Return the probability that training computes a layer, for the layers inside a branch that may be dropped."""
+    """Return the probability that training computes each layer of a branch that may be dropped."""
     layers = list(layers)
     ends = [layer for layer in layers if layer.op.survival != 1]
     if not ends:

@@ -1,7 +1,7 @@
 """Which blocks to recompute in the backward pass, so that a training step fits into a budget.
 
-`torch.utils.checkpoint` saves only a block's inputs, and computes the rest again when the backward pass comes to the
-block (Chen, Xu, Zhang, Guestrin, *Training Deep Nets with Sublinear Memory Cost*, 2016). Among all choices of a
+`torch.utils.checkpoint` saves only a block's inputs. It computes the rest again when the backward pass comes to the
+block (Chen et al., *Training Deep Nets with Sublinear Memory Cost*, 2016). Among all choices of a
 network's blocks whose peak is within the budget, `choose` finds one that computes the fewest MACs again.
 
 The search takes the blocks in order. While a block runs, the live memory has two parts: what earlier blocks saved, and
@@ -134,7 +134,7 @@ def repeated_macs(rows: Sequence[LayerCosts], layers: range) -> int:
 
 
 def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> CheckpointPlan:
-    """Return the blocks to recompute so that a training step takes at most ``budget`` bytes, at the fewest MACs.
+    """Return the blocks to recompute for a training step within ``budget`` bytes, at the fewest MACs.
 
     If no choice fits, the plan recomputes nothing, `fits` is False, and `least` is the lowest peak of any choice.
 
@@ -288,7 +288,7 @@ class _Search:
     # -- the search
 
     def run(self, target: int, keep: Callable[[list[_Choice]], list[_Choice]] | None = None) -> _Choice | None:
-        """Return the choice of least work whose live tensors never exceed ``target`` bytes; None if there is none."""
+        """Return the choice of least work with at most ``target`` live bytes; None if there is none."""
         if self.update > target:
             return None
         states: dict[OpenTensors, list[_Choice]] = {frozenset(): [_Choice(0, 0, None, None)]}

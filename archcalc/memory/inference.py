@@ -15,9 +15,9 @@ from archcalc.memory.simulation import MemorySimulation
 
 
 def timeline(analysis: Analysis, in_place: bool = False) -> list[TimelinePoint]:
-    """Return the live tensors while each layer runs, in bytes for the whole batch; a layer's last point is its end.
+    """Return the live tensors while each layer runs, in bytes for the whole batch.
 
-    ``in_place``: activations overwrite their input where they can (`overwrites`).
+    A layer's last point is its end. ``in_place``: activations overwrite their input where they can (`overwrites`).
     """
     return list(_start(analysis, in_place)[1])
 
@@ -28,7 +28,7 @@ def peak(analysis: Analysis, in_place: bool = False) -> Peak:
 
 
 def overwrites(analysis: Analysis) -> set[str]:
-    """Return the layers that can overwrite their input: no later layer takes it, and the caller does not hold it."""
+    """Return the layers that can overwrite their input: neither a later layer nor the caller needs it."""
     run = MemorySimulation(analysis)
     found = set()
     for number, layer in enumerate(run.layers):

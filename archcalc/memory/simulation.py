@@ -20,7 +20,7 @@ MIN_STATISTIC_BYTES = 4
 
 
 def _bypassed(network: Network) -> dict[str, str]:
-    """Return each layer that exists only in training, with the name of the tensor that inference uses instead."""
+    """Return each layer that exists only in training, with the tensor that inference uses instead."""
     bypassed: dict[str, str] = {}
     for layer in network.layers:
         if layer.train:

@@ -1,4 +1,4 @@
-"""The memory of a network at inference and in a training step, and the largest batch that fits into a budget.
+"""The memory of inference and of a training step, and the largest batch that fits into a budget.
 
 Everything has the dtype of the analysis: weights, gradients, optimizer state and activations, as after
 `module.to(dtype)`. Bytes are those of the tensors, as PyTorch requests them. The allocator's rounding and reserve, the

@@ -30,12 +30,7 @@ class Optimizer(NamedTuple):
     """Elements that the update of all weights at once needs (PyTorch's `foreach`, its default on a GPU)."""
 
 
-OPTIMIZERS = {
-    "none": Optimizer(0, 0),
-    "sgd": Optimizer(0, 0),
-    "momentum": Optimizer(1, 0),
-    "adam": Optimizer(2, 1),
-}
+OPTIMIZERS = {"none": Optimizer(0, 0), "sgd": Optimizer(0, 0), "momentum": Optimizer(1, 0), "adam": Optimizer(2, 1)}
 
 
 def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> int:
@@ -66,7 +61,7 @@ def training_peak(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequen
 
 
 def last_saving(layers: Sequence[Layer], block: range) -> int | None:
-    """Return the number of a block's last layer for which autograd saves anything: recomputation ends there."""
+    """Return the last layer of a block for which autograd saves anything: recomputation ends there."""
     return next((number for number in reversed(block) if any(layers[number].op.saved_tensors())), None)
 
 
@@ -123,7 +118,7 @@ class TrainingSimulation:
         return self.run.heap.point("update", "", optimizer.workspace * self.weights)
 
     def waiting(self, row: int) -> list[str]:
-        """Return the layers before layer ``row`` of the analysis whose outputs that layer or a later one takes."""
+        """Return the layers before layer ``row`` of the analysis whose outputs it or a later layer takes."""
         number = self.run.rows[row].start
         before = {layer.name for layer in self.run.layers[:number]}
         return [name for names in self.run.last_uses[number:] for name in names if name in before]

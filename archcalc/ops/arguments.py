@@ -1,4 +1,4 @@
-"""The types of operator arguments: which values they allow, how these are normalized, and their JSON Schema.
+"""The types of operator arguments: the values they allow, normalization, and JSON Schema.
 
 An operator declares an argument as an annotated class attribute::
 
@@ -289,12 +289,12 @@ def required(doc: str) -> Any:
 
 
 def option(default: Any, doc: str) -> Any:
-    """Declare an argument with a default. A callable default is called with the operator, once the rest is set."""
+    """Declare an argument with a default; a callable is called with the operator, after the others."""
     return _Declared(default, doc)
 
 
 def declared(cls: type) -> list[Argument]:
-    """Return the arguments that ``cls`` itself declares, in order. Raises `TypeError` for one without a type."""
+    """Return the arguments that ``cls`` itself declares. Raises `TypeError` for one without a type."""
     annotations = cls.__annotations__
     found = []
     for name, declaration in cls.__dict__.items():

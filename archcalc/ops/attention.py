@@ -43,7 +43,7 @@ def _transposed(layout: Layout) -> Layout:
 
 
 def rows_outside(sizes: tuple[int, ...]) -> Layout:
-    """Return the layout in which rows are outside of heads, or outside of samples where there are no heads."""
+    """Return the layout with rows outside of heads, or outside of samples if there are no heads."""
     *front, heads, rows, width = sizes
     order = (*range(len(front)), len(front) + 1, len(front), len(front) + 2)
     return Layout.in_order((*front, rows, heads, width)).permuted(order)
@@ -91,7 +91,7 @@ class ScaledDotProductAttention(Operator):
         return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
 
     def _is_fused(self) -> bool:
-        """Return True if a fused kernel takes these shapes: at most three axes, queries and values of one width."""
+        """Return True if a fused kernel takes the shapes: at most 3 axes, queries and values of one width."""
         q, _, v = self.inputs
         return len(q) <= 3 and q[-1] == v[-1]
 
@@ -100,7 +100,7 @@ class ScaledDotProductAttention(Operator):
         return scores
 
     def saved_tensors(self) -> SavedTensors:
-        """The fused kernel saves its inputs, its output and a number per row; without it, the scores are saved."""
+        """The fused kernel saves inputs, output and a number per row; without it, the scores are saved."""
         q, k, _ = map(product, self.inputs)
         if self._is_fused():
             return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
@@ -165,7 +165,7 @@ class ScaledDotProductAttention(Operator):
         return self.x[-1] == 1
 
     def _backward(self, tensors: InputTensors, copied: Dim) -> tuple[Workspace, ...]:
-        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
+        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, queries."""
         q, k, v = map(product, self.inputs)
         for_q, for_k, for_v = tensors.needs_gradient
         scores, values = self._scores(), for_v * v

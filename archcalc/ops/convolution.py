@@ -26,7 +26,7 @@ from archcalc.ops.vocabulary import (
 
 
 def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim) -> Dim:
-    """Return how many positions a window has along one dimension: the output size of convolution and pooling.
+    """Return how many positions a window has along one dimension: the output size.
 
     ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
     """
@@ -57,7 +57,7 @@ def window_access(
 
 
 def same_padding(kernel: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Return the padding that keeps the size at stride 1; the larger part of an odd amount is after, as in PyTorch."""
+    """Return the padding that keeps the size at stride 1; an odd amount has the larger part after."""
     totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
@@ -72,7 +72,7 @@ def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
 
 
 def grouped_overestimates(groups: Dim) -> dict[str, str]:
-    """Return `Operator.overestimates` for channels in groups, of which `WHOLE_AXIS` is only an upper bound."""
+    """Return `Operator.overestimates` for channels in groups, for which `WHOLE_AXIS` is a bound."""
     return {"channels": "an output depends on the channels of its group only"} if groups > 1 else {}
 
 
@@ -133,7 +133,7 @@ class Conv(_Convolution):
 
     @classmethod
     def inline_defaults(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
-        """No bias, and padding that keeps the size, as in the lectures' formulas; half the kernel with a stride."""
+        """No bias, and padding that keeps the size, or half the kernel with a stride, as in the lectures."""
         if "stride" not in given:
             return {"bias": False, "padding": "same"}
         try:

@@ -61,7 +61,7 @@ class _Arithmetic(Operator):
 
     def _mismatch(self) -> str:
         shapes = " and ".join(map(shape_text, self.inputs))
-        return f"{self.kind} needs inputs of one shape, or of size 1 where they differ, got {shapes}"
+        return f"{self.kind} needs inputs of one shape, got {shapes}"
 
     def work(self) -> Work:
         return {self.primitive: (len(self.inputs) - 1) * self.elements}

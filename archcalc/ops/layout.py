@@ -1,6 +1,7 @@
-"""The layout of a tensor in memory: sizes and strides in elements, the batch first, and PyTorch's rules for them.
+"""The layout of a tensor in memory: sizes and strides in elements, and PyTorch's rules for them.
 
-A view is another layout of the same storage. The output of an operator is dense: contiguous, or in its inputs' order.
+The batch is the first axis. A view is another layout of the same storage. The output of an operator is dense:
+contiguous, or in its inputs' order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Multi-head attention (Vaswani et al., *Attention Is All You Need*, 2017), as PyTorch's `nn.MultiheadAttention`."""
+"""Multi-head attention, as PyTorch's `nn.MultiheadAttention`.
+
+Vaswani et al., *Attention Is All You Need*, 2017.
+"""
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
@@ -42,10 +45,7 @@ class MultiHeadAttention(Operator):
     most_inputs = 3
     heads: Count = required("number of heads")
     bias: Bool = option(True, "add a bias to every projection")
-    examples = (
-        example((7, 12), heads=3),
-        example((7, 12), (9, 12), (9, 12), heads=4, bias=False),
-    )
+    examples = (example((7, 12), heads=3), example((7, 12), (9, 12), (9, 12), heads=4, bias=False))
 
     def output_shape(self) -> Shape:
         require(len(self.inputs) != 2, lambda: "multi_head_attention needs 1 or 3 inputs, got 2")
@@ -148,7 +148,7 @@ class MultiHeadAttention(Operator):
         return any(1 in layout.sizes[:2] for layout in tensors.layouts)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """Each input is copied into another order and projected; then come the heads, and their output's projection.
+        """Each input is reordered and projected; then come the heads, and the projection of their output.
 
         The result of a projection to keys and values, or to all three, is copied again. The gradients of the
         projections' weights are parts, which are joined at the end.
@@ -157,7 +157,7 @@ class MultiHeadAttention(Operator):
         return cases[self._projected(tensors) - 1](tensors)
 
     def _sizes(self) -> tuple[Dim, Dim, Dim, Dim, Dim]:
-        """Return the elements of queries, keys, a projection's weights with bias, its bias, and a number per row."""
+        """Return elements: queries, keys, a projection's weights with bias, its bias, a number per row."""
         bias = self.x[1] if self.bias else 0
         return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
 
@@ -170,7 +170,7 @@ class MultiHeadAttention(Operator):
 
     @staticmethod
     def _packs(layout: Layout) -> bool:
-        """Return True if the result of a joint projection is copied: not for a single row, which is contiguous."""
+        """Return True if a joint projection's result is copied: not for a single, contiguous row."""
         rows: int = product(layout.sizes[:2])
         return rows > 1
 

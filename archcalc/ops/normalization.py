@@ -226,7 +226,7 @@ class InstanceNorm(_Normalization):
         return self._workspaces(made, self.elements * any(tensors.needs_gradient))
 
     def _workspaces(self, made: Dim, returned: Dim) -> Workspaces:
-        """``made`` are the elements of the output and the input's copy, ``returned`` those of the input's gradient."""
+        """``made``: elements of the output and the input's copy; ``returned``: of the input's gradient."""
         channels = self.channels_in
         forward = (Workspace(made + (4 if self.affine else 2) * channels),)
         backward = (Workspace(returned + 2 * channels),) if self.affine else ()

@@ -1,4 +1,4 @@
-"""The base class of operators: each holds everything known of one operator, as rules over any number system.
+"""The base class of operators: all that is known of one operator, as rules over any number system.
 
 An instance is one use of the operator: its checked and normalized arguments, bound to the shapes of its inputs. Shapes
 are per sample, without the batch: `[C, H, W]` for an image, `[C]` for a vector.
@@ -32,7 +32,7 @@ from archcalc.ops.vocabulary import (
 
 
 class Operator(ABC):
-    """Base of all operators. A subclass declares `kind`, `category`, `examples`, its arguments and its rules."""
+    """Base of all operators; a subclass declares `kind`, `category`, `examples`, arguments and rules."""
 
     kind: ClassVar[str]
     """The operator's name in a spec."""
@@ -205,7 +205,7 @@ class Operator(ABC):
 
     @property
     def is_view_in_training(self) -> bool:
-        """True if its output in training is a view of its input: not for dropout, which then makes a new tensor."""
+        """True if its output in training is a view of its input; dropout then makes a new tensor."""
         return self.is_view
 
     @property
@@ -269,7 +269,7 @@ class Operator(ABC):
 
     @property
     def overestimates(self) -> Mapping[str, str]:
-        """The axes, `channels` or `positions`, for which `access` is only an upper bound, each with the reason.
+        """The axes (`channels`, `positions`) for which `access` is only an upper bound, with the reasons.
 
         Under `nan`, the reason why a NaN in the input does not show what is read.
         """
@@ -284,7 +284,7 @@ class Operator(ABC):
         return same_axes(len(self.output))
 
     def warning(self, sides: Sequence[bool]) -> str:
-        """Return a warning about a probable mistake, or nothing; ``sides`` says which input axes are an image's."""
+        """Return a warning about a probable mistake, or nothing; ``sides`` marks an image's input axes."""
         return ""
 
     @abstractmethod
@@ -292,9 +292,9 @@ class Operator(ABC):
         """Return the PyTorch module or function that this operator is."""
 
     def linearized(self) -> Operator | None:
-        """Return a linear operator with the same receptive field, for the gradient check; None if the identity has it.
+        """Return a linear operator with the same receptive field, for the gradient check.
 
-        Dependence on a whole axis (`GLANCE`) is ignored.
+        None if the identity has it. Dependence on a whole axis (`GLANCE`) is ignored.
         """
         return self
 
@@ -359,11 +359,11 @@ class Operator(ABC):
         return False
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
-        """Return True if the gradients of its weights come one after another, so that shared ones are added early."""
+        """Return True if its weights' gradients come one after another: shared ones are added early."""
         return False
 
     def copied_weight_gradients(self, tensors: InputTensors) -> Any:
-        """Return the elements of weight gradients that are copied, because their layout is not that of the weights."""
+        """Return the elements of weight gradients that are copied into the layout of the weights."""
         return 0
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:

@@ -48,7 +48,7 @@ def largest_work(windows: Dim, taps: Dim) -> Work:
 
 
 def index_workspaces(windows: Dim) -> Workspaces:
-    """Return the workspaces of max pooling, which computes the index of each largest element, needed or not."""
+    """Return the workspaces of max pooling, which always computes the index of each largest element."""
     return Workspaces(inference=(Workspace(elements=windows, bytes=8 * windows),))
 
 
@@ -159,8 +159,8 @@ class AvgPool(_WindowPool):
                 require(
                     size >= kernel,
                     lambda size=size, kernel=kernel: (  # type: ignore[misc]
-                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input without padding, "
-                        f"{size}, as in PyTorch"
+                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input, {size}, "
+                        "without its padding, as in PyTorch"
                     ),
                 )
         return super().output_shape()

@@ -4,15 +4,7 @@ from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
 from archcalc.ops.layout import InputTensors, Order, Placement
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import (
-    GradientKind,
-    SavedTensors,
-    Torch,
-    Work,
-    Workspace,
-    Workspaces,
-    example,
-)
+from archcalc.ops.vocabulary import GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 
 class _TrainingOnly(Operator):

@@ -41,7 +41,7 @@ class PaddingMode(Enum):
 
 
 class Window(NamedTuple):
-    """The input positions that output position i reads along one axis: ``stride·i + first … stride·i + last``.
+    """The input positions read along one axis by position i: ``stride·i + first … stride·i + last``.
 
     Bounds and stride may be fractions (upsampling); the integers between the bounds are read.
     """
@@ -83,7 +83,7 @@ Access = tuple[Window | AxisAccess, ...]
 
 
 class SavedTensors(NamedTuple):
-    """Tensors that autograd saves for the backward pass of one layer on a CPU, without weights and buffers."""
+    """Tensors that autograd saves for a layer's backward pass on a CPU, without weights and buffers."""
 
     inputs: bool | tuple[bool, ...] = False
     """True if all inputs are saved; or whether each is."""
@@ -125,8 +125,8 @@ class Workspaces(NamedTuple):
     """Temporary tensors that are alive while the operator runs, one entry per point in time.
 
     Lists every point that can be the peak for some batch size; inputs and weights are not included. Empty if a run
-    allocates only its results: at inference the output, in training the output and the saved tensors, in the backward
-    pass the gradients of inputs and weights.
+    allocates only its results. These are the output, in training also the saved tensors, and in the backward pass the
+    gradients of inputs and weights.
     """
 
     inference: tuple[Workspace, ...] = ()

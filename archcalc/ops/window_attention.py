@@ -24,7 +24,7 @@ from archcalc.ops.vocabulary import (
 
 
 class WindowAttention(Operator):
-    """Attention inside windows of `[H, W, C]`, moved by ``shift``, with a trained bias for each relative position.
+    """Attention inside windows of `[H, W, C]`, moved by ``shift``, with a relative position bias.
 
     The feature map is padded to full windows. Along a dimension that one window covers, nothing is shifted.
     """
@@ -112,7 +112,7 @@ class WindowAttention(Operator):
         return scores
 
     def workspaces(self) -> Workspaces:
-        """Copies of queries, keys and values; then the scores before and after adding biases and mask, and softmax.
+        """Copies of queries, keys and values; then the scores before and after biases, mask and softmax.
 
         In training also the saved tensors, and a copy of the result in the feature map's order. A single column of
         windows does not need that copy.
@@ -150,12 +150,12 @@ class WindowAttention(Operator):
         return True
 
     def is_approximate(self, tensors: InputTensors) -> bool:
-        """True for one sample, one row of windows, windows of one position or heads of one number: fewer copies."""
+        """True if a size is 1 (samples, rows or columns of windows, window, head): then fewer copies."""
         ones = (tensors.layouts[0].sizes[0], self.window, *self._counts(), self.x[2] // self.heads)
         return 1 in ones or not any(tensors.needs_gradient)
 
     def _masking(self, others: Dim) -> tuple[Workspace, ...]:
-        """Making the mask between tokens that the shift made neighbors, the same for each sample; and adding it."""
+        """Making the mask between tokens that the shift made neighbors, once per batch; and adding it."""
         rows, columns = self._counts()
         if not self.shift or rows == columns == 1:
             return ()

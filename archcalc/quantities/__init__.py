@@ -1,4 +1,4 @@
-"""Quantities: the numbers computed per layer and network, which are shown, summed, asked, compared and plotted.
+"""Quantities: the numbers computed per layer and network, shown, summed, compared and plotted.
 
 `quantity` defines what a quantity is, `table` lists every one, and `compare` compares networks by them.
 """

@@ -1,4 +1,4 @@
-"""Comparison of networks: totals, ratios, cost per spatial size, and one network under every convention."""
+"""Comparison of networks: totals, ratios, cost per spatial size; and of conventions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every quantity. One that is added here becomes a column, a name in assertions, and all else that its class allows."""
+"""Every quantity; a new one becomes a column, a name in assertions, and what else its class allows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archcalc.arithmetic import product
 from archcalc.errors import UserError
 from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Quantity, Shape, Share, Sizes
 from archcalc.units import BYTES
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 
 def _hyperparameter(name: str) -> Callable[[TableRow], Any]:
@@ -333,7 +333,8 @@ def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ..
     keys = tuple(text.split(",") if isinstance(text, str) else text)
     for key in keys:
         if key not in known:
-            raise UserError(f"unknown quantity {quote(key)}{did_you_mean(key, known)}")
+            hint = did_you_mean(key, known) or help_line(f"use one of: {', '.join(known)}")
+            raise UserError(f"unknown quantity {quote(key)}{hint}")
     return keys
 
 

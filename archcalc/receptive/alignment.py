@@ -74,7 +74,7 @@ def _disagreement(left: Mapping[int, Span], right: Mapping[int, Span]) -> int | 
 
 
 def _windows_between(network: Network, fork: str, source: str, after: set[str]) -> tuple[str, ...]:
-    """Return the windows on a path from the fork to a layer; ``after`` are the fork and all that comes of it."""
+    """Return the windows on a path from the fork to a layer; ``after`` has the fork and its descendants."""
     names: list[str] = []
     while source != fork and source not in network.inputs:
         layer = network[source]

@@ -4,8 +4,8 @@ Along each spatial dimension of the input it is an interval. Position i of a lay
 ``stride·i + first`` to ``stride·i + last``. A window widens the interval, and a join takes the hull. Positions count
 from 0.
 
-The terms are those of Araujo, Norris and Sim, *Computing Receptive Fields of Convolutional Neural Networks*, Distill,
-2019: size ``last − first + 1``, effective stride, effective padding ``−first``.
+The terms are size ``last − first + 1``, effective stride, and effective padding ``−first``. They are those of Araujo,
+Norris and Sim, *Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ class Span(NamedTuple):
     def through(self, window: Window) -> Span:
         """Return the span after a window over positions that have this span."""
         return Span(
-            self.stride * window.stride,
-            self.first + self.stride * window.first,
-            self.last + self.stride * window.last,
+            self.stride * window.stride, self.first + self.stride * window.first, self.last + self.stride * window.last
         )
 
     def hull(self, other: Span) -> Span:
@@ -106,7 +104,7 @@ access_summary = lru_cache(maxsize=8192)(AccessSummary)
 
 
 def without_axis(axes: tuple[frozenset[int], ...], origin: tuple[tuple[int, ...], ...]) -> frozenset[int]:
-    """Return the dimensions that lose their own axis when each output axis is made of the axes in ``origin``."""
+    """Return the dimensions that lose their own axis if output axes are made of those in ``origin``."""
     uses = Counter(axis for made in origin for axis in made)
     return frozenset(
         dimension for made in origin for axis in made if len(made) > 1 or uses[axis] > 1 for dimension in axes[axis]

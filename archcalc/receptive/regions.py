@@ -1,7 +1,7 @@
 """Regions: which input positions one output unit depends on, traced back layer by layer.
 
-Along each dimension it is a set of positions. The trace begins with one unit, takes the positions that it reads in its
-layer's input, then those that these read, and so on to the network's input. Positions count from 0.
+Along each dimension it is a set of positions. The trace begins with one unit and takes the positions that it reads in
+its layer's input. Then it takes those that these read, down to the network's input. Positions count from 0.
 
 The *unclipped* interval counts padding as if it were part of the input, as the formulas of Araujo, Norris and Sim
 (Distill, 2019) do. The *seen* positions are those that a gradient reaches. A position outside any layer's input is
@@ -103,7 +103,7 @@ def _sees_nothing(traces: Traces) -> bool:
 
 
 def _union(left: Traces, right: Traces) -> Traces:
-    """Return what two paths see together. A path that sees nothing (of a part of a concatenation) adds nothing."""
+    """Return what two paths see together; a path that sees nothing (in a concatenation) adds nothing."""
     if not left or not right:
         return left or right
     if _sees_nothing(left) != _sees_nothing(right):

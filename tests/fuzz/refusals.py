@@ -22,10 +22,10 @@ BATCH = 2
 ON_PURPOSE = {
     "needs an input [C, L], [C, H, W] or [C, D, H, W]": "PyTorch would take the batch for channels",
     "are not inside an axis": "Python's slices are empty there, or cut",
-    "cannot join shapes": "PyTorch repeats axes of size 1 in front, where samples are",
+    "needs inputs of one shape": "PyTorch repeats axes of size 1 in front, where samples are",
     "there is no chunk": "Python counts from the end",
     "divide an axis of": "torch.chunk makes a last part that is smaller",
-    "takes 1 or 3 inputs": "the module is archcalc's",
+    "needs 1 or 3 inputs": "the module is archcalc's",
     "needs indices [L]": "a table of tables is no sequence",
     "local_response_norm needs [C, L]": "PyTorch would normalize over samples",
     "needs [H, W, C]": "the module is archcalc's",

@@ -275,7 +275,7 @@ NOT_FORM = (
     "invalid expression",
     "needs a value for",
     "or -1 once",
-    "cannot join shapes",
+    "needs inputs",
 )
 
 
