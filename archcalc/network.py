@@ -147,8 +147,8 @@ class Network:
 
             inside = [path for path in self._by_name if path.startswith(f"{name}.")] if name in self.groups else []
             fix = f"{name} is a group; its last layer is {inside[-1]}" if inside else ""
-            list_them = "list the layers with: archcalc table --all"
-            hint = help_line(fix) or did_you_mean(name, self._by_name) or help_line(list_them)
+            hint = help_line(fix) or did_you_mean(name, self._by_name)
+            hint = hint or help_line("list the layers with: archcalc table --all")
             raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
 
     def __iter__(self) -> Iterator[Layer]:

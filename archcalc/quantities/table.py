@@ -13,7 +13,7 @@ from archcalc.arithmetic import product
 from archcalc.errors import UserError
 from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Quantity, Shape, Share, Sizes
 from archcalc.units import BYTES
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 
 def _hyperparameter(name: str) -> Callable[[TableRow], Any]:
@@ -333,7 +333,7 @@ def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ..
     keys = tuple(text.split(",") if isinstance(text, str) else text)
     for key in keys:
         if key not in known:
-            hint = did_you_mean(key, known) or f"; possible: {', '.join(known)}"
+            hint = did_you_mean(key, known) or help_line(f"use one of: {', '.join(known)}")
             raise UserError(f"unknown quantity {quote(key)}{hint}")
     return keys
 

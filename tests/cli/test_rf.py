@@ -153,4 +153,4 @@ def test_it_draws(suffix, cli, tmp_path):
 def test_the_name_of_a_group(cli):
     result = cli("rf", "googlenet", "inception3a")
     assert result.code == 2
-    assert "it is a group, which ends with inception3a.concat1" in result.err
+    assert "inception3a is a group; its last layer is inception3a.concat1" in result.err

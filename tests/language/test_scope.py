@@ -21,7 +21,7 @@ layers:
 def test_a_name_means_the_nearest_step_and_after_a_dot_the_networks_own():
     assert archcalc.loads(SHADOWED % ".first")["group.sum"].inputs == ("group.second", "first")
     assert archcalc.loads(SHADOWED % ".group.second")["group.sum"].inputs == ("group.second", "group.second")
-    with pytest.raises(SpecError, match="got 4×8×8 and 6×8×8"):
+    with pytest.raises(SpecError, match="needs inputs of one shape, got 4×8×8 and 6×8×8"):
         archcalc.loads(SHADOWED % "first")
     with pytest.raises(SpecError, match="the step 'second' comes after this one, or is inside another"):
         archcalc.loads(SHADOWED % ".second")

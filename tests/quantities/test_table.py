@@ -38,5 +38,5 @@ def test_columns_of_vgg11():
 
 def test_keys_are_chosen_by_name():
     assert choose("params,macs", QUANTITIES) == ("params", "macs")
-    with pytest.raises(ValueError, match="unknown quantity 'parms'; did you mean params"):
+    with pytest.raises(ValueError, match="unknown quantity 'parms'\nhelp: did you mean 'params"):
         choose(["parms"], QUANTITIES)
