@@ -28,7 +28,7 @@ SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
 HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
 
 
-class _Elementwise(Operator):
+class Elementwise(Operator):
     """A function of every element on its own."""
 
     category = "activation"
@@ -57,7 +57,7 @@ class _Elementwise(Operator):
         return None
 
 
-class Relu(_Elementwise):
+class Relu(Elementwise):
     """``max(x, 0)``"""
 
     kind = "relu"
@@ -68,7 +68,7 @@ class Relu(_Elementwise):
     examples = (example((4, 5, 6)), example((7,)))
 
 
-class Relu6(_Elementwise):
+class Relu6(Elementwise):
     """``min(max(x, 0), 6)``"""
 
     kind = "relu6"
@@ -78,7 +78,7 @@ class Relu6(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class LeakyRelu(_Elementwise):
+class LeakyRelu(Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
@@ -92,7 +92,7 @@ class LeakyRelu(_Elementwise):
         return Torch("nn.LeakyReLU", (float(self.slope),))
 
 
-class Prelu(_Elementwise):
+class Prelu(Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
@@ -118,7 +118,7 @@ class Prelu(_Elementwise):
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
 
 
-class Elu(_Elementwise):
+class Elu(Elementwise):
     """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
 
     kind = "elu"
@@ -131,7 +131,7 @@ class Elu(_Elementwise):
         return Torch("nn.ELU", (float(self.alpha),))
 
 
-class Gelu(_Elementwise):
+class Gelu(Elementwise):
     """``x·Φ(x)``, Φ by the error function or its tanh approximation."""
 
     kind = "gelu"
@@ -148,7 +148,7 @@ class Gelu(_Elementwise):
         return Torch("nn.GELU", (), {"approximate": "tanh"} if self.approximate == "tanh" else {})
 
 
-class Silu(_Elementwise):
+class Silu(Elementwise):
     """``x·sigmoid(x)``, also called swish."""
 
     kind = "silu"
@@ -159,7 +159,7 @@ class Silu(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(Elementwise):
     """``1 / (1 + exp(−x))``"""
 
     kind = "sigmoid"
@@ -170,7 +170,7 @@ class Sigmoid(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Tanh(_Elementwise):
+class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
@@ -180,7 +180,7 @@ class Tanh(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardsigmoid(_Elementwise):
+class Hardsigmoid(Elementwise):
     """``x/6 + 1/2`` cut to 0 … 1."""
 
     kind = "hardsigmoid"
@@ -191,7 +191,7 @@ class Hardsigmoid(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardswish(_Elementwise):
+class Hardswish(Elementwise):
     """``x·hardsigmoid(x)``"""
 
     kind = "hardswish"
@@ -202,7 +202,7 @@ class Hardswish(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardtanh(_Elementwise):
+class Hardtanh(Elementwise):
     """``x`` cut to an interval."""
 
     kind = "hardtanh"
@@ -220,7 +220,7 @@ class Hardtanh(_Elementwise):
         return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
 
 
-class Softplus(_Elementwise):
+class Softplus(Elementwise):
     """``log(1 + exp(x))``"""
 
     kind = "softplus"
@@ -229,7 +229,7 @@ class Softplus(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Mish(_Elementwise):
+class Mish(Elementwise):
     """``x·tanh(softplus(x))``"""
 
     kind = "mish"
@@ -239,7 +239,7 @@ class Mish(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Scale(_Elementwise):
+class Scale(Elementwise):
     """Every element times a constant."""
 
     kind = "scale"

@@ -63,6 +63,22 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Amount:
+    """A whole number not below 0, also written as `5e6`."""
+
+    phrase = "a whole number not below 0"
+
+    def check(self, value: Any, rank: int) -> Any:
+        """The number as an integer; `BadArgument` if it is not whole, or below 0."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return Whole(0).check(value, rank)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0, "multipleOf": 1}
+
+
+@dataclass(frozen=True)
 class AnyWhole:
     """A whole number of either sign, such as an axis or an offset."""
 
@@ -230,6 +246,7 @@ def _is_broken(value: Any) -> bool:
 _POSITIVE = Whole(1)
 Count = Annotated[int, _POSITIVE]
 Natural = Annotated[int, Whole(0)]
+WholeAmount = Annotated[int, Amount()]
 AxisIndex = Annotated[int, AnyWhole()]
 Axes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
 RealNumber = Annotated[float, Real()]
@@ -238,12 +255,14 @@ Positive = Annotated[float, Real(0)]
 Bool = Annotated[bool, Flag()]
 Extent = Annotated[tuple[int, ...], PerDimension(_POSITIVE)]
 Offsets = Annotated[tuple[int, ...], PerDimension(Whole(0))]
-Padding = Annotated[Any, Or("same", PerDimension(Sides(Whole(0))))]
+Padding = Annotated[Any, Or("same", Or("valid", PerDimension(Sides(Whole(0)))))]
+SameOffsets = Annotated[Any, Or("same", Or("valid", PerDimension(Whole(0))))]
 Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(AnyWhole()))]
 OptionalExtent = Annotated[Any, Or(None, PerDimension(_POSITIVE))]
 ScaleFactors = Annotated[Any, Or(None, PerDimension(Real(0)))]
 TargetSize = Annotated[tuple[Any, ...], PerDimension(Or(None, _POSITIVE))]
 OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
+OptionalPositive = Annotated[Any, Or(None, Real(0))]
 OptionalIndex = Annotated[Any, Or(None, AnyWhole())]
 SizeList = Annotated[tuple[int, ...], ListOf(AnyWhole())]
 

@@ -1,9 +1,10 @@
 """Attention (Vaswani et al., *Attention Is All You Need*, 2017)."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape, product, require
-from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.arithmetic import Dim, Shape, decided, product, require
+from archcalc.ops.arguments import Bool, Count, OptionalPositive, option, required
 from archcalc.ops.layout import Given, Layout, Placed, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -65,30 +66,59 @@ def _has_rows(layout: Layout) -> bool:
 
 
 class ScaledDotProductAttention(Operator):
-    """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
+    """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`.
+
+    Keys and values may have fewer heads than queries, `[heads, L, d]` and `[kv_heads, S, d]`: each is then used by as
+    many heads of queries (grouped queries, Ainslie et al., 2023). A fourth input `[…, L, S]` is added to the scores.
+    Products with positions that ``causal`` hides are counted like the others, as every tool does.
+    """
 
     kind = "scaled_dot_product_attention"
     synonyms = "sdpa dot_product_attention attention"
     category = "attention"
+    takes_value = False
     least_inputs = 3
-    most_inputs = 3
-    examples = (example((4, 7, 8), (4, 9, 8), (4, 9, 8)), example((2, 7, 8), (2, 7, 8), (2, 7, 6)))
+    most_inputs = 4
+    causal: Bool = option(False, "a query sees no key behind its own position")
+    scale: OptionalPositive = option(None, "what scores are multiplied by; 1/√d if not given")
+    examples = (
+        example((4, 7, 8), (4, 9, 8), (4, 9, 8)),
+        example((2, 7, 8), (2, 7, 8), (2, 7, 6)),
+        example((2, 7, 8), (2, 7, 8), (2, 7, 8), causal=True, scale=0.5),
+        example((6, 7, 8), (2, 9, 8), (2, 9, 8)),
+        example((4, 7, 8), (4, 9, 8), (4, 9, 8), (1, 7, 9)),
+    )
 
     def output_shape(self) -> Shape:
-        q, k, v = self.inputs
-        fits = 2 <= len(q) == len(k) == len(v) and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+        q, k, v, *masks = self.inputs
+        fits = 2 <= len(q) == len(k) == len(v) and k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+        fits = fits and (q[:-2] == k[:-2] or (len(q) > 2 and q[:-3] == k[:-3] and q[-3] % k[-3] == 0))
         require(
             fits, lambda: f"attention cannot join queries, keys and values {', '.join(map(shape_text, self.inputs))}"
         )
+        require(not (masks and self.causal), lambda: "attention takes a mask, or is causal, not both")
+        scores = (*q[:-1], k[-2])
+        for mask in masks:
+            fits = len(mask) == len(scores) and all(size in (1, n) for size, n in zip(mask, scores, strict=True))
+            require(
+                fits,
+                lambda mask=mask: f"attention cannot add {shape_text(mask)} to scores {shape_text(scores)}",  # type: ignore[misc]
+            )
         return (*q[:-1], v[-1])
 
+    def models_memory(self) -> bool:
+        """Grouped queries and masks are not modelled."""
+        return self.x[:-2] == self.inputs[1][:-2] and len(self.inputs) == 3
+
     def work(self) -> Work:
-        q, k, v = self.inputs
-        return attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
+        q, k, v, *masks = self.inputs
+        work = attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
+        work["add"] += len(masks) * self._scores()
+        return work
 
     def backward(self) -> Backward:
         """Two gradients for each product; a fused kernel, which keeps no scores, computes them once more."""
-        q, k, _ = self.inputs
+        q, k, *_ = self.inputs
         again = product(q) * k[-2] if self._is_fused() else 0
         return Backward(weights=0, inputs=2 * self.work()["matmul"] + again)
 
@@ -99,11 +129,23 @@ class ScaledDotProductAttention(Operator):
     def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
         front: tuple[Window | AxisAccess, ...] = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
-        return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
+        heads = front if self.x[:-2] == self.inputs[1][:-2] else (*front[:-1], WHOLE_AXIS)
+        masks = (*front, SAME_POSITION, WHOLE_AXIS)
+        seen = queries, (*heads, GLANCE, WHOLE_AXIS), (*heads, GLANCE, SAME_POSITION), masks
+        return seen[: len(self.inputs)]
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        is_plain = not self.causal and self.models_memory()
+        return (
+            {}
+            if is_plain
+            else dict.fromkeys(("channels", "positions"), "a head sees its group; a query what is not hidden")
+        )
 
     def _is_fused(self) -> bool:
         """Whether one kernel does it all: for `[L, d]` and `[heads, L, d]`, where queries and values have one width."""
-        q, _, v = self.inputs
+        q, _, v, *_ = self.inputs
         return len(q) <= 3 and q[-1] == v[-1]
 
     def _scores(self) -> Dim:
@@ -206,13 +248,19 @@ class ScaledDotProductAttention(Operator):
         )
 
     def torch(self) -> Torch:
-        return Torch("nn.functional.scaled_dot_product_attention")
+        kwargs: dict[str, Any] = {"is_causal": True} if self.causal else {}
+        if self.scale is not None:
+            kwargs["scale"] = float(self.scale)
+        if self.x[:-2] != self.inputs[1][:-2]:
+            kwargs["enable_gqa"] = True
+        return Torch("nn.functional.scaled_dot_product_attention", (), kwargs)
 
 
 class MultiHeadAttention(Operator):
     """Projections to queries, keys and values, attention in every head, and a projection of the result.
 
-    One input attends to itself; three are queries `[L, E]`, keys and values `[S, E]`.
+    One input attends to itself; three are queries `[L, E]`, keys `[S, K]` and values `[S, V]`, which are projected to
+    the queries' width. Products with positions that ``causal`` hides are counted like the others.
     """
 
     kind = "multi_head_attention"
@@ -222,15 +270,18 @@ class MultiHeadAttention(Operator):
     most_inputs = 3
     heads: Count = required("number of heads")
     bias: Bool = option(True, "add a bias to every projection")
+    causal: Bool = option(False, "a query sees no key behind its own position")
     examples = (
         example((7, 12), heads=3),
         example((7, 12), (9, 12), (9, 12), heads=4, bias=False),
+        example((7, 12), heads=3, causal=True),
+        example((7, 12), (9, 10), (9, 6), heads=4),
     )
 
     def output_shape(self) -> Shape:
         require(len(self.inputs) != 2, lambda: "multi_head_attention takes 1 or 3 inputs, and is given 2")
         q, k, v = self._qkv()
-        fits = len(q) == len(k) == len(v) == 2 and q[1] == k[1] == v[1] and k[0] == v[0]
+        fits = len(q) == len(k) == len(v) == 2 and k[0] == v[0]
         require(fits, lambda: f"attention needs [L, E], and is given {', '.join(map(shape_text, self.inputs))}")
         require(q[1] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {q[1]}")
         return q
@@ -240,8 +291,11 @@ class MultiHeadAttention(Operator):
         return q, k, v
 
     def weights(self) -> dict[str, Shape]:
-        width = self.x[1]
+        q, k, v = self._qkv()
+        width = q[1]
         shapes: dict[str, Shape] = {"in_proj_weight": (3 * width, width)}
+        if not self._is_of_one_width():
+            shapes = {f"{name}_proj_weight": (width, shape[1]) for name, shape in zip("qkv", (q, k, v), strict=True)}
         if self.bias:
             shapes["in_proj_bias"] = (3 * width,)
         shapes["out_proj.weight"] = (width, width)
@@ -249,15 +303,27 @@ class MultiHeadAttention(Operator):
             shapes["out_proj.bias"] = (width,)
         return shapes
 
+    def _is_of_one_width(self) -> bool:
+        q, k, v = self._qkv()
+        return decided(q[1] == k[1]) is not False and decided(q[1] == v[1]) is not False
+
+    def models_memory(self) -> bool:
+        """Of one width and without a mask."""
+        return self._is_of_one_width() and not self.causal
+
     def work(self) -> Work:
-        q, k, _ = self._qkv()
+        q, k, v = self._qkv()
         width = q[1]
         work = attention_work(self.heads, q[0], k[0], width // self.heads, width // self.heads)
-        rows = 2 * q[0] + 2 * k[0]  # queries, keys, values, and the projection at the end
-        work["mac"] = rows * width * width
+        work["mac"] = width * self._projected_elements() + q[0] * width * width
         if self.bias:
-            work["add"] += rows * width
+            work["add"] += self.further()["projection_add"]
         return work
+
+    def _projected_elements(self) -> Dim:
+        """Elements of queries, keys and values before their projections."""
+        elements: Dim = sum(map(product, self._qkv()))
+        return elements
 
     def backward(self) -> Backward:
         """The projections before the attention give the inputs' gradients; what is behind them is the way there.
@@ -268,7 +334,7 @@ class MultiHeadAttention(Operator):
         width, work = q[1], self.work()
         scores = self.heads * q[0] * k[0] * (width // self.heads)
         inner = q[0] * width * width + 2 * work["matmul"] + scores
-        return Backward(weights=work["mac"], inputs=(q[0] + 2 * k[0]) * width * width, inner=inner)
+        return Backward(weights=work["mac"], inputs=width * self._projected_elements(), inner=inner)
 
     def further(self) -> Work:
         """``projection_add``: the additions of the projections' biases."""
@@ -279,6 +345,10 @@ class MultiHeadAttention(Operator):
         if len(self.inputs) == 1:
             return ((GLANCE, WHOLE_AXIS),)
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return {"channels": "a query sees what is not hidden"} if self.causal else {}
 
     def place(self, given: Given) -> Placed:
         return Placed(_heads_inside(given.sizes(self.output)))
@@ -410,4 +480,9 @@ class MultiHeadAttention(Operator):
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {} if self.bias else {"bias": False}
+        if self.causal:
+            kwargs["causal"] = True
+        if not self._is_of_one_width():
+            _, k, v = self._qkv()
+            kwargs |= {"kdim": k[1], "vdim": v[1]}
         return Torch("archcalc.MultiheadAttention", (self.x[1], self.heads), kwargs)

@@ -4,16 +4,28 @@ Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, product, ratio, require
-from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
+from archcalc.arithmetic import Dim, Shape, ceil_div, maximum, product, ratio, require
+from archcalc.ops.arguments import (
+    BadArgument,
+    Bool,
+    Choice,
+    Count,
+    Extent,
+    Offsets,
+    Padding,
+    SameOffsets,
+    option,
+    required,
+)
 from archcalc.ops.layout import Given, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     AxisAccess,
     Backward,
+    PaddingMode,
     SavedTensors,
     Torch,
     Window,
@@ -55,9 +67,15 @@ def window_sight(
     )
 
 
-def same_padding(kernel: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Padding that keeps the size at stride 1; an odd amount puts the larger part after, as PyTorch does."""
-    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
+    """Padding that gives ``ceil(size / stride)`` windows, as TensorFlow's `SAME`; an odd amount has the larger part after.
+
+    At stride 1 it keeps the size, as PyTorch's `padding="same"`.
+    """
+    totals = []
+    for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+        extent = d * (k - 1) + 1
+        totals.append(extent - 1 if s == 1 else maximum((ceil_div(n, s) - 1) * s + extent - n, 0))
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
@@ -78,6 +96,10 @@ def loose_groups(groups: Dim) -> dict[str, str]:
 def compact(values: tuple[Any, ...]) -> Any:
     """One value where all spatial dimensions have the same: what PyTorch's arguments and tables show."""
     return values[0] if len(set(values)) == 1 else values
+
+
+EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
+"""What a window finds in padding of that name."""
 
 
 class _Convolution(Operator):
@@ -106,16 +128,26 @@ class Conv(_Convolution):
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between windows")
-    padding: Padding = option(0, "zeros around the input: a number, one per dimension, [before, after] pairs, or same")
+    padding: Padding = option(
+        0, "zeros around the input: a number, one per dimension, [before, after] pairs, same (TensorFlow's) or valid"
+    )
     dilation: Extent = option(1, "step between the window's taps")
     groups: Count = option(1, "groups of channels that do not see each other")
     bias: Bool = option(True, "add a bias per output channel")
+    padding_mode: Annotated[str, Choice(("zeros", "reflect", "replicate", "circular"))] = option(
+        "zeros", "what the padding holds"
+    )
+    standardized: Bool = option(False, "bring each filter to mean 0 and variance 1 first (Qiao et al., 2019)")
     examples = (
         example((3, 227, 227), channels=64, kernel=11, stride=4, padding=2),
         example((8, 13, 10), channels=12, kernel=(1, 7), padding=(0, 3), groups=4, bias=False),
         example((6, 16, 15), channels=6, kernel=3, stride=2, dilation=2, groups=6),
         example((4, 9, 9), channels=5, kernel=(4, 3), padding=((1, 2), (0, 1))),
         example((4, 9, 8), channels=5, kernel=(4, 3), dilation=(1, 2), padding="same"),
+        example((4, 9, 8), channels=5, kernel=3, stride=2, padding="same"),
+        example((4, 9, 8), channels=5, kernel=3, padding=1, padding_mode="reflect"),
+        example((4, 9, 8), channels=6, kernel=3, padding=(1, 2), padding_mode="circular", groups=2),
+        example((4, 9, 8), channels=5, kernel=3, stride=2, padding=1, standardized=True),
         example((4, 31), channels=8, kernel=5, stride=2, padding=1),
         example((2, 7, 8, 9), channels=4, kernel=(3, 2, 1), stride=(2, 1, 1), padding=1),
     )
@@ -132,15 +164,23 @@ class Conv(_Convolution):
         return {"bias": False, "padding": [size // 2 for size in kernel]}
 
     def resolved(self) -> dict[str, Any]:
-        """`same` as the amounts that it means here."""
+        """`same` and `valid` as the amounts that they mean here."""
+        if self.padding == "valid":
+            return {"padding": ((0, 0),) * self.rank}
         if self.padding != "same":
             return {}
-        require(all(s == 1 for s in self.stride), lambda: "padding same needs stride 1, as in PyTorch")
-        return {"padding": same_padding(self.kernel, self.dilation)}
+        self.need_spatial()
+        return {"padding": same_padding(self.x[1:], self.kernel, self.stride, self.dilation)}
 
     def output_shape(self) -> Shape:
         self.need_spatial()
         check_groups(self.channels_in, self.channels, self.groups)
+        for n, pair in zip(self.x[1:], self.padding, strict=True):
+            most = {"reflect": n - 1, "circular": n}.get(self.padding_mode)
+            require(
+                most is None or ((pair[0] <= most) & (pair[1] <= most)),
+                lambda n=n: f"padding_mode {self.padding_mode} cannot add more than there is: the input has {n}",  # type: ignore[misc]
+            )
         sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
         return (self.channels, *sizes)
 
@@ -151,7 +191,10 @@ class Conv(_Convolution):
         return shapes
 
     def work(self) -> Work:
-        """Multiply-adds: a window of each group's channels for every output element."""
+        """Multiply-adds: a window of each group's channels for every output element.
+
+        Standardizing the filters is work that a batch has once; it is not counted.
+        """
         elements = self.elements
         return {
             "mac": elements * (self.channels_in // self.groups) * product(self.kernel),
@@ -162,8 +205,13 @@ class Conv(_Convolution):
         macs = self.work()["mac"]
         return Backward(weights=macs, inputs=macs, groups=self.groups)
 
+    def models_memory(self) -> bool:
+        return super().models_memory() and not self.standardized and self.padding_mode == "zeros"
+
     def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (WHOLE_AXIS, *window_sight(self.kernel, self.stride, self.padding, self.dilation))
+        edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
+        windows = window_sight(self.kernel, self.stride, self.padding, self.dilation)
+        return (WHOLE_AXIS, *(window._replace(edge=edge) for window in windows))
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
@@ -200,6 +248,10 @@ class Conv(_Convolution):
             kwargs["groups"] = self.groups
         if not self.bias:
             kwargs["bias"] = False
+        if self.padding_mode != "zeros":
+            kwargs["padding_mode"] = self.padding_mode
+        if self.standardized:
+            return Torch(f"archcalc.StandardizedConv{self.rank}d", (self.channels_in, self.channels), kwargs)
         name = f"nn.Conv{self.rank}d" if symmetric else f"archcalc.PaddedConv{self.rank}d"
         return Torch(name, (self.channels_in, self.channels), kwargs)
 
@@ -225,7 +277,9 @@ class ConvTranspose(_Convolution):
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between the outputs of neighbouring inputs")
-    padding: Offsets = option(0, "rows and columns taken off each side of the output")
+    padding: SameOffsets = option(
+        0, "rows and columns taken off each side of the output; same: the output is stride times the input"
+    )
     output_padding: Offsets = option(0, "rows and columns added to the output's end")
     dilation: Extent = option(1, "step between the window's taps")
     groups: Count = option(1, "groups of channels that do not see each other")
@@ -235,7 +289,24 @@ class ConvTranspose(_Convolution):
         example((8, 7, 5), channels=4, kernel=(3, 4), stride=2, padding=1, output_padding=(1, 0), groups=2),
         example((6, 9), channels=6, kernel=3, stride=3, groups=6, output_padding=1, bias=False),
         example((2, 4, 4, 4), channels=3, kernel=3, dilation=2),
+        example((4, 5, 6), channels=3, kernel=(3, 2), stride=(2, 3), padding="same"),
     )
+
+    def resolved(self) -> dict[str, Any]:
+        """`same` as the amounts that it means: what a window is longer than its stride is cut, what it is shorter added.
+
+        Of an odd amount the larger part is cut in front, as `output_padding` does it.
+        """
+        if self.padding == "valid":
+            return {"padding": (0,) * self.rank}
+        if self.padding != "same":
+            return {}
+        cut = []
+        for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True):
+            more = d * (k - 1) + 1 - s
+            half = maximum(ceil_div(more, 2), 0)
+            cut.append((half, 2 * half - more))
+        return {"padding": tuple(half for half, _ in cut), "output_padding": tuple(extra for _, extra in cut)}
 
     def output_shape(self) -> Shape:
         self.need_spatial()

@@ -323,3 +323,33 @@ class LocalResponseNorm(Operator):
             (self.size,),
             {"alpha": float(self.alpha), "beta": float(self.beta), "k": float(self.k)},
         )
+
+
+class RmsNorm(_Normalization):
+    """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
+
+    kind = "rms_norm"
+    synonyms = "rmsnorm rms_layer_norm"
+    eps: Positive = option(1e-6, "added to the mean of squares")
+    examples = (example((7, 12)), example((4, 5, 6), affine=False))
+    keeps = Operator.keeps
+
+    def affine_shape(self) -> Shape:
+        self.need_axis()
+        return (self.x[-1],)
+
+    def weights(self) -> dict[str, Shape]:
+        return {"weight": self.affine_shape()} if self.affine else {}
+
+    def work(self) -> Work:
+        """Squares and their mean, a root and a reciprocal for each row; a factor for each element."""
+        elements, rows = self.elements, self.elements // self.x[-1]
+        scaled = elements if self.affine else 0
+        return {"mul": 2 * elements + scaled, "add": elements, "div": 2 * rows, "sqrt": rows}
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
+
+    def torch(self) -> Torch:
+        kwargs = {} if self.affine else {"elementwise_affine": False}
+        return Torch("nn.RMSNorm", (self.x[-1],), {"eps": float(self.eps), **kwargs})

@@ -46,6 +46,8 @@ class Operator(ABC):
     """Whether its input is whole numbers that point at something, not numbers to compute with."""
     whole_numbers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
+    is_opaque: ClassVar[bool] = False
+    """Whether its numbers are given by the spec, not known by a rule."""
     is_view: ClassVar[bool] = False
     """Whether its output is its input's memory, seen otherwise, at inference."""
     memory_order: ClassVar[Order] = Order.OWN
@@ -302,10 +304,9 @@ class Operator(ABC):
         scratch = self.scratch()
         return scratch if any(given.wanted) else scratch._replace(backward=())
 
-    @classmethod
-    def models_memory(cls) -> bool:
+    def models_memory(self) -> bool:
         """Whether it says what autograd saves; if not, only its output and its weights are known."""
-        return cls.keeps is not Operator.keeps
+        return type(self).keeps is not Operator.keeps
 
     @property
     def is_loose(self) -> bool:

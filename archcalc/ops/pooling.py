@@ -3,8 +3,8 @@
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
-from archcalc.ops.arguments import Bool, Extent, Offsets, TargetSize, option, required
-from archcalc.ops.convolution import Conv, compact, window_count, window_sight
+from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
+from archcalc.ops.convolution import Conv, compact, same_padding, sides, window_count, window_sight
 from archcalc.ops.layout import Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -62,9 +62,38 @@ class _WindowPool(Operator):
     category = "pooling"
     kernel: Extent = required("size of the window")
     stride: Extent = option(lambda op: op.kernel, "step between windows; the kernel's size if not given")
-    padding: Offsets = option(0, "rows and columns around the input, at most half the kernel")
+    padding: SameOffsets = option(
+        0, "rows and columns around the input, at most half the kernel; or same (TensorFlow's), or valid"
+    )
     dilation: Extent
     ceil_mode: Bool = option(False, "keep a last window that is only partly inside")
+
+    margins: tuple[tuple[Dim, Dim], ...]
+    """What padding `same` puts before and after each side of the input; else empty."""
+
+    def resolved(self) -> dict[str, Any]:
+        """`same` and `valid` as the amounts that they mean here."""
+        if self.padding not in ("same", "valid"):
+            return {"margins": ()}
+        self.need_spatial()
+        margins = same_padding(self.x[1:], self.kernel, self.stride, self.dilation) if self.padding == "same" else ()
+        return {"padding": (0,) * self.rank, "margins": margins}
+
+    def _padded(self) -> Shape:
+        """Sizes of the input's sides with its margins."""
+        sizes = self.x[1:]
+        if not self.margins:
+            return sizes
+        return tuple(n + before + after for n, (before, after) in zip(sizes, self.margins, strict=True))
+
+    def models_memory(self) -> bool:
+        return super().models_memory() and not self.margins
+
+    def backend(self, name: str, kwargs: dict[str, Any]) -> Torch:
+        """The module of that name; with margins, one that puts them around its input first."""
+        if not self.margins:
+            return Torch(f"nn.{name}{self.rank}d", (), kwargs)
+        return Torch(f"archcalc.Padded{name}{self.rank}d", (), {**kwargs, "padding": self.margins})
 
     def output_shape(self) -> Shape:
         self.need_spatial()
@@ -75,12 +104,12 @@ class _WindowPool(Operator):
             )
         sizes = [
             pool_count(n, k, s, p, d, self.ceil_mode)
-            for n, k, s, p, d in zip(self.x[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+            for n, k, s, p, d in zip(self._padded(), self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         return (self.channels_in, *sizes)
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
-        padding = tuple((p, p) for p in self.padding)
+        padding = self.margins or tuple((p, p) for p in self.padding)
         return (SAME_POSITION, *window_sight(self.kernel, self.stride, padding, self.dilation))
 
     def _torch_arguments(self) -> dict[str, Any]:
@@ -92,7 +121,8 @@ class _WindowPool(Operator):
         return kwargs
 
     def facts(self) -> dict[str, Any]:
-        return {"kernel": self.kernel, "stride": self.stride, "padding": self.padding}
+        padding = tuple(map(sides, self.margins)) or self.padding
+        return {"kernel": self.kernel, "stride": self.stride, "padding": padding}
 
 
 class MaxPool(_WindowPool):
@@ -110,11 +140,12 @@ class MaxPool(_WindowPool):
         example((3, 15, 12), kernel=3, stride=1, dilation=(2, 1)),
         example((4, 17), kernel=3, stride=2, padding=1),
         example((2, 8, 9, 10), kernel=2),
+        example((4, 9, 8), kernel=3, stride=2, padding="same"),
     )
 
     def linearized(self) -> Operator:
         """A sum over each window: a convolution of every channel with itself, padded to as many windows."""
-        amounts = [
+        amounts = self.margins or [
             (p, max(0, (m - 1) * s + d * (k - 1) + 1 - n - p))
             for n, m, k, s, p, d in zip(
                 self.x[1:], self.output[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True
@@ -137,7 +168,7 @@ class MaxPool(_WindowPool):
         kwargs = self._torch_arguments()
         if set(self.dilation) != {1}:
             kwargs["dilation"] = compact(self.dilation)
-        return Torch(f"nn.MaxPool{self.rank}d", (), kwargs)
+        return self.backend("MaxPool", kwargs)
 
 
 class AvgPool(_WindowPool):
@@ -146,13 +177,14 @@ class AvgPool(_WindowPool):
     kind = "avg_pool"
     memory_order = Order.IMAGE
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
-    count_include_pad: Bool = option(True, "let padding zeros take part in the average")
+    count_include_pad: Bool = option(True, "let padding zeros take part in the average; those of padding same never do")
     examples = (
         example((6, 28, 28), kernel=2),
         example((4, 13, 14), kernel=3, stride=2, padding=1, count_include_pad=False),
         example((4, 11, 10), kernel=(3, 2), stride=2, ceil_mode=True),
         example((4, 17), kernel=4, stride=3),
         example((2, 8, 9, 10), kernel=(2, 3, 2), padding=1),
+        example((4, 9, 8), kernel=(3, 2), stride=2, padding="same"),
     )
 
     @property
@@ -179,9 +211,9 @@ class AvgPool(_WindowPool):
 
     def torch(self) -> Torch:
         kwargs = self._torch_arguments()
-        if not self.count_include_pad:
+        if not self.count_include_pad and not self.margins:
             kwargs["count_include_pad"] = False
-        return Torch(f"nn.AvgPool{self.rank}d", (), kwargs)
+        return self.backend("AvgPool", kwargs)
 
 
 class _AdaptivePool(Operator):

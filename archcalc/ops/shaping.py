@@ -7,7 +7,6 @@ from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import (
     Axes,
     AxisIndex,
-    Bool,
     Choice,
     Count,
     Margins,
@@ -17,6 +16,7 @@ from archcalc.ops.arguments import (
     option,
     required,
 )
+from archcalc.ops.convolution import EDGES
 from archcalc.ops.layout import Given, Layout, Order, Placed, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -35,7 +35,9 @@ from archcalc.ops.vocabulary import (
 )
 
 
-class _Shaping(Operator):
+class Shaping(Operator):
+    """Base of operators that move elements."""
+
     category = "shape"
 
     def work(self) -> Work:
@@ -72,7 +74,7 @@ class _Shaping(Operator):
         return axis % axes
 
 
-class Flatten(_Shaping):
+class Flatten(Shaping):
     """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
 
     kind = "flatten"
@@ -111,7 +113,7 @@ class Flatten(_Shaping):
         return Torch("nn.Flatten", (start + 1, end + 1) if (start, end) != (0, len(self.x) - 1) else ())
 
 
-class Reshape(_Shaping):
+class Reshape(Shaping):
     """The same elements under another shape; one size may be -1."""
 
     kind = "reshape"
@@ -164,7 +166,7 @@ class Reshape(_Shaping):
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
 
 
-class Permute(_Shaping):
+class Permute(Shaping):
     """The axes in another order."""
 
     kind = "permute"
@@ -200,12 +202,12 @@ class Permute(_Shaping):
         return Torch("torch.permute", (self._with_batch(),))
 
 
-def _gradient_of_part(op: Operator, step: int = 1) -> tuple[Gradient, ...]:
+def gradient_of_part(op: Operator, step: int = 1) -> tuple[Gradient, ...]:
     """The whole axis, with zeros where nothing was taken; where all of it is, PyTorch takes no part."""
     return (Gradient.SAME if op.output == op.x and step == 1 else Gradient.NEW,)
 
 
-class Slice(_Shaping):
+class Slice(Shaping):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
@@ -241,7 +243,7 @@ class Slice(_Shaping):
         return Placed(given.layouts[0].part(axis + 1, self.output[axis], self.step), is_view=True)
 
     def gradients(self) -> tuple[Gradient, ...]:
-        return _gradient_of_part(self, self.step)
+        return gradient_of_part(self, self.step)
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
         start, _, step = self._bounds()
@@ -252,7 +254,7 @@ class Slice(_Shaping):
         return Torch("archcalc.Slice", (self.axis_index(self.axis) + 1, *self._bounds()))
 
 
-class Chunk(_Shaping):
+class Chunk(Shaping):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
@@ -275,7 +277,7 @@ class Chunk(_Shaping):
         return Placed(given.layouts[0].part(axis + 1, self.output[axis]), is_view=True)
 
     def gradients(self) -> tuple[Gradient, ...]:
-        return _gradient_of_part(self)
+        return gradient_of_part(self)
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
         axis = self.axis_index(self.axis)
@@ -293,7 +295,7 @@ def like_gradient(op: Operator, given: Given, gradient: Layout) -> tuple[Returne
     return (Returned(Gradient.NEW, op.memory_order.of([gradient], given.layouts[0].sizes)),)
 
 
-class ChannelShuffle(_Shaping):
+class ChannelShuffle(Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
@@ -324,7 +326,7 @@ class ChannelShuffle(_Shaping):
         return Torch("nn.ChannelShuffle", (self.groups,))
 
 
-class Pad(_Shaping):
+class Pad(Shaping):
     """Rows and columns around the input; negative amounts cut."""
 
     kind = "pad"
@@ -362,8 +364,7 @@ class Pad(_Shaping):
         return (self.channels_in, *sizes)
 
     def sight(self) -> tuple[Window | AxisAccess, ...]:
-        edge = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
-        beyond = edge.get(self.mode, PaddingMode.NOTHING)
+        beyond = EDGES.get(self.mode, PaddingMode.NOTHING)
         return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
 
     def keeps(self) -> SavedTensors:
@@ -388,38 +389,3 @@ class Pad(_Shaping):
         amounts = tuple(side for pair in reversed(self.padding) for side in pair)
         args = (amounts, float(self.value)) if self.mode == "constant" else (amounts,)
         return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
-
-
-class Mean(_Shaping):
-    """The average over axes."""
-
-    kind = "mean"
-    synonyms = "reduce_mean average"
-    category = "pooling"
-    over: Axes = option((-2, -1), "the axes, the batch not counted")
-    keep_dims: Bool = option(False, "leave the axes with size 1")
-    examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
-
-    def resolved(self) -> dict[str, Any]:
-        return {"over": tuple(sorted(set(map(self.axis_index, self.over))))}
-
-    def output_shape(self) -> Shape:
-        require(len(self.over) > 0, lambda: "mean is over one axis or more")
-        if self.keep_dims:
-            return tuple(1 if axis in self.over else size for axis, size in enumerate(self.x))
-        return tuple(size for axis, size in enumerate(self.x) if axis not in self.over)
-
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self.over)
-
-    def work(self) -> Work:
-        return {"add": product(self.x) - self.elements, "div": self.elements}
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
-
-    def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self.over)}
-        if self.keep_dims:
-            kwargs["keepdim"] = True
-        return Torch("torch.mean", (), kwargs)

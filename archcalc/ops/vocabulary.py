@@ -70,6 +70,7 @@ class AxisAccess(NamedTuple):
     """How an operator looks along one axis beyond a `Window`."""
 
     keeps_position: bool
+    sees: bool = True
 
 
 SAME_POSITION = Window()
@@ -77,6 +78,8 @@ WHOLE_AXIS = AxisAccess(keeps_position=False)
 """Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
 GLANCE = AxisAccess(keeps_position=True)
 """Every output depends on the whole axis but keeps its own position along it (attention, group normalization)."""
+NOTHING = AxisAccess(keeps_position=False, sees=False)
+"""Nothing of the input is seen (a trained tensor, a constant)."""
 
 
 class SavedTensors(NamedTuple):
@@ -181,13 +184,15 @@ class Torch:
     """What this application is in PyTorch, as data: `runtime` makes a module or a line of source of it.
 
     ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.
-    A function gets its inputs first, as one list where ``listed``, then the arguments.
+    A function gets its inputs first, as one list where ``listed``, then the arguments. ``then`` is a function of what
+    a module gives, where that is more than the output.
     """
 
     target: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     listed: bool = False
+    then: str = ""
 
 
 @cache

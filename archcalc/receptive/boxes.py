@@ -15,7 +15,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
+from archcalc.ops.vocabulary import GLANCE, NOTHING, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
 from archcalc.receptive.fields import FieldPropagation
 
 Interval = tuple[int, int]
@@ -179,6 +179,8 @@ class RegionTracer:
     def _back(self, layer: Layer, glimpses: dict[str, Glimpses], whole: dict[str, frozenset[int]]) -> None:
         """Hand what is seen of a layer's output on to its inputs."""
         for source, sight in zip(layer.inputs, layer.op.sights(), strict=True):
+            if NOTHING in sight:
+                continue
             seen: Glimpses = {}
             everything = set(whole.get(source, frozenset()) | whole[layer.name])
             view = self.viewer.views[source]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from archcalc.collection import no_collection
 from archcalc.network import Network
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, Window, same_axes
+from archcalc.ops.vocabulary import GLANCE, NOTHING, SAME_POSITION, AxisAccess, Window, same_axes
 
 
 class Span(NamedTuple):
@@ -66,7 +66,7 @@ class ReceptiveField(NamedTuple):
     """The receptive field of a layer, a number per spatial dimension of the input."""
 
     size: tuple[Any, ...]
-    """Positions seen along the spatial path; the whole input where no such path is left."""
+    """Positions seen along the spatial path; the whole input where no such path is left; 0 where nothing is seen."""
     stride: tuple[Any, ...]
     """Input positions between neighbours; None where positions have no place any more."""
     padding: tuple[Any, ...]
@@ -169,6 +169,8 @@ class FieldPropagation:
         for dimension, look in looks:
             if look is GLANCE:
                 whole |= {dimension}
+            elif look is NOTHING:
+                spans.pop(dimension, None)
             elif isinstance(look, Window) and dimension not in view.merged and dimension in spans:
                 spans[dimension] = spans[dimension].through(look)
             else:
@@ -214,7 +216,7 @@ class FieldPropagation:
         for dimension in self.dimensions[view.source]:
             span = view.spans.get(dimension)
             if span is None:
-                size.append(self.extents[dimension])
+                size.append(self.extents[dimension] if dimension in view.whole else 0)
                 stride.append(None)
                 padding.append(None)
             else:

@@ -1,0 +1,297 @@
+"""Operators that cut, repeat or move elements between axes: nothing is computed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.ops.arguments import Axes, AxisIndex, Count, Extent, Offsets, SizeList, option, required
+from archcalc.ops.convolution import compact, window_count
+from archcalc.ops.layout import Given, Layout, Placed
+from archcalc.ops.operator import Operator
+from archcalc.ops.shaping import Shaping, gradient_of_part
+from archcalc.ops.vocabulary import (
+    GLANCE,
+    SAME_POSITION,
+    WHOLE_AXIS,
+    AxisAccess,
+    Gradient,
+    Returned,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class Transpose(Shaping):
+    """Two axes exchanged."""
+
+    kind = "transpose"
+    synonyms = "swapaxes swapdims"
+    is_view = True
+    dims: Axes = required("the two axes, the batch not counted")
+    examples = (example((3, 4, 5), dims=(1, 2)), example((3, 4), dims=(0, -1)))
+
+    def _order(self) -> list[int]:
+        """The input's axes in their new order."""
+        require(len(self.dims) == 2, lambda: "transpose exchanges two axes")
+        one, other = map(self.axis_index, self.dims)
+        order = list(range(len(self.x)))
+        order[one], order[other] = order[other], order[one]
+        return order
+
+    def _with_batch(self) -> tuple[int, ...]:
+        return (0, *(axis + 1 for axis in self._order()))
+
+    def output_shape(self) -> Shape:
+        return tuple(self.x[axis] for axis in self._order())
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in self._order())
+
+    def place(self, given: Given) -> Placed:
+        return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
+
+    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
+        return (Returned(Gradient.SAME, gradient.restored(self._with_batch()), is_view=True),)
+
+    def torch(self) -> Torch:
+        return Torch("torch.transpose", tuple(self.axis_index(axis) + 1 for axis in self.dims))
+
+
+class Split(Shaping):
+    """One part of an axis that is cut into parts of given sizes."""
+
+    kind = "split"
+    synonyms = "split_with_sizes"
+    is_view = True
+    sizes: SizeList = required("sizes of the parts, which make up the whole axis")
+    index: AxisIndex = option(0, "which part, from 0")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    examples = (example((8, 5, 6), sizes=(3, 5), index=1), example((4, 9), sizes=(2, 3, 4), axis=-1))
+
+    def output_shape(self) -> Shape:
+        axis = self.axis_index(self.axis)
+        sizes, index = self.sizes, self.index
+        require(all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
+        require(
+            sum(sizes) == self.x[axis],
+            lambda: f"sizes {'+'.join(map(str, sizes))} are not the {self.x[axis]} of axis {axis}",
+        )
+        require(0 <= index < len(sizes), lambda: f"there is no part {index} of {len(sizes)}")
+        return (*self.x[:axis], sizes[index], *self.x[axis + 1 :])
+
+    def _start(self) -> Any:
+        return sum(self.sizes[: self.index])
+
+    def place(self, given: Given) -> Placed:
+        axis = self.axis_index(self.axis)
+        return Placed(given.layouts[0].part(axis + 1, self.output[axis]), is_view=True)
+
+    def gradients(self) -> tuple[Gradient, ...]:
+        return gradient_of_part(self)
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        axis, start = self.axis_index(self.axis), self._start()
+        return tuple(Window(1, start, start) if own == axis else SAME_POSITION for own in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        axis, start = self.axis_index(self.axis), self._start()
+        return Torch("archcalc.Slice", (axis + 1, start, start + self.sizes[self.index], 1))
+
+
+class _Copied(Shaping):
+    """What makes a copy whose memory is not modelled."""
+
+    keeps = Operator.keeps
+
+
+class Expand(_Copied):
+    """Axes of size 1 repeated to a given size."""
+
+    kind = "expand"
+    synonyms = "broadcast_to tile repeat expand_as"
+    shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
+    examples = (example((4, 1, 1), shape=(4, 5, 6)), example((1, 7), shape=(3, -1)))
+
+    def output_shape(self) -> Shape:
+        sizes = self.shape
+        fits = len(sizes) == len(self.x) and all(
+            size == -1 or size == own or (own == 1 and size > 0) for size, own in zip(sizes, self.x, strict=True)
+        )
+        require(fits, lambda: f"{shape_text(self.x)} cannot be expanded to {shape_text(sizes)}")
+        return tuple(own if size == -1 else size for size, own in zip(sizes, self.x, strict=True))
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        return tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(self.x, self.output, strict=True))
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Expand", self.output)
+
+
+class Roll(_Copied):
+    """Positions moved along axes; what leaves at one end comes in at the other."""
+
+    kind = "roll"
+    synonyms = "cyclic_shift"
+    shifts: SizeList = required("by how many positions, for each of the axes")
+    over: Axes = option((-2, -1), "the axes, the batch not counted")
+    examples = (example((4, 5, 6), shifts=(1, -2)), example((4, 7), shifts=3, over=1))
+
+    def output_shape(self) -> Shape:
+        require(
+            len(self.shifts) == len(self.over), lambda: f"roll has {len(self.shifts)} shifts for {len(self.over)} axes"
+        )
+        for axis in self.over:
+            self.axis_index(axis)
+        return self.x
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        """One position, which may come from the other end."""
+        rolled = {self.axis_index(axis) for axis in self.over}
+        return tuple(GLANCE if axis in rolled else SAME_POSITION for axis in range(len(self.x)))
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "each position is one of the input, at another place")
+
+    def torch(self) -> Torch:
+        return Torch("torch.roll", (self.shifts, tuple(self.axis_index(axis) + 1 for axis in self.over)))
+
+
+class PixelShuffle(_Copied):
+    """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
+
+    kind = "pixel_shuffle"
+    synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
+    factor: Count = required("r, by which each side grows")
+    examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"pixel_shuffle needs [C, H, W], and is given {shape_text(self.x)}")
+        channels, height, width = self.x
+        r = self.factor
+        require(channels % (r * r) == 0, lambda: f"{r}·{r} do not divide the {channels} channels")
+        return (channels // (r * r), height * r, width * r)
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        """A position and its neighbors in the output are all of one position of the input."""
+        r = self.factor
+        return (WHOLE_AXIS, *(Window(ratio(1, r), ratio(1 - r, r), 0) for _ in range(2)))
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return {"channels": "an output sees one channel"}
+
+    def torch(self) -> Torch:
+        return Torch("nn.PixelShuffle", (self.factor,))
+
+
+class PixelUnshuffle(_Copied):
+    """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
+
+    kind = "pixel_unshuffle"
+    synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
+    factor: Count = required("r, by which each side shrinks")
+    examples = (example((3, 4, 6), factor=2),)
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"pixel_unshuffle needs [C, H, W], and is given {shape_text(self.x)}")
+        channels, height, width = self.x
+        r = self.factor
+        require((height % r == 0) & (width % r == 0), lambda: f"{r} does not divide both sides of {shape_text(self.x)}")
+        return (channels * r * r, height // r, width // r)
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        return (WHOLE_AXIS, *(Window(self.factor, 0, self.factor - 1) for _ in range(2)))
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
+
+    def torch(self) -> Torch:
+        return Torch("nn.PixelUnshuffle", (self.factor,))
+
+
+class _Windows(_Copied):
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(1, "step between windows")
+    padding: Offsets = option(0, "zeros around the map")
+    dilation: Extent = option(1, "step between the window's taps")
+
+    def _count(self, sizes: Shape) -> Shape:
+        """Windows along each dimension of a map."""
+        pads = [(amount, amount) for amount in self.padding]
+        return tuple(map(window_count, sizes, self.kernel, self.stride, pads, self.dilation))
+
+    def _torch_arguments(self) -> dict[str, Any]:
+        kwargs = {"kernel_size": compact(self.kernel), "dilation": compact(self.dilation)}
+        return {**kwargs, "padding": compact(self.padding), "stride": compact(self.stride)}
+
+
+class Unfold(_Windows):
+    """The windows of a map beside each other (im2col): `[C, H, W]` becomes `[C·K·K, windows]`."""
+
+    kind = "unfold"
+    synonyms = "im2col extract_patches"
+    examples = (example((4, 6, 7), kernel=3, padding=1), example((4, 8, 8), kernel=(2, 4), stride=(2, 4)))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"unfold needs [C, H, W], and is given {shape_text(self.x)}")
+        return (self.channels_in * product(self.kernel), product(self._count(self.x[1:])))
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((0,), (1, 2))
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        return (WHOLE_AXIS, WHOLE_AXIS, WHOLE_AXIS)
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
+
+    def torch(self) -> Torch:
+        return Torch("nn.Unfold", (), self._torch_arguments())
+
+
+class Fold(_Windows):
+    """Windows laid on a map, their overlaps added (col2im): `[C·K·K, windows]` becomes `[C, H, W]`."""
+
+    kind = "fold"
+    synonyms = "col2im"
+    takes_value = False
+    rank = 2
+    size: SizeList = required("size of the map, [H, W]")
+    examples = (
+        example((36, 42), size=(6, 7), kernel=3, padding=1),
+        example((32, 8), size=(8, 8), kernel=(2, 4), stride=(2, 4)),
+    )
+
+    def output_shape(self) -> Shape:
+        require(
+            len(self.x) == 2 and len(self.size) == 2,
+            lambda: f"fold makes [C, H, W] of [C·K·K, windows], and is given {shape_text(self.x)}",
+        )
+        rows, windows = self.x
+        taps, count = product(self.kernel), product(self._count(self.size))
+        require(rows % taps == 0, lambda: f"windows of {taps} do not divide the {rows} rows")
+        require(windows == count, lambda: f"a map of {shape_text(self.size)} has {count} windows, not {windows}")
+        return (rows // taps, *self.size)
+
+    def work(self) -> Work:
+        """A sum for every number of every window."""
+        return {"add": product(self.x)}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((0,), (1,), (1,))
+
+    def sight(self) -> tuple[Window | AxisAccess, ...]:
+        return (WHOLE_AXIS, WHOLE_AXIS)
+
+    @property
+    def loose_sight(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
+
+    def torch(self) -> Torch:
+        return Torch("nn.Fold", (self.size,), self._torch_arguments())
