@@ -312,7 +312,7 @@ class MultiHeadAttention(Operator):
         return self._is_of_one_width() and not self.causal
 
     def work(self) -> Work:
-        q, k, v = self._qkv()
+        q, k, _ = self._qkv()
         width = q[1]
         work = attention_work(self.heads, q[0], k[0], width // self.heads, width // self.heads)
         work["mac"] = width * self._projected_elements() + q[0] * width * width

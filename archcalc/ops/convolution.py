@@ -68,7 +68,7 @@ def window_sight(
 
 
 def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Padding that gives ``ceil(size / stride)`` windows, as TensorFlow's `SAME`; an odd amount has the larger part after.
+    """Padding that gives ``ceil(size / stride)`` windows, as TensorFlow's `SAME`; of an odd amount more after.
 
     At stride 1 it keeps the size, as PyTorch's `padding="same"`.
     """
@@ -293,7 +293,7 @@ class ConvTranspose(_Convolution):
     )
 
     def resolved(self) -> dict[str, Any]:
-        """`same` as the amounts that it means: what a window is longer than its stride is cut, what it is shorter added.
+        """`same` as amounts: what a window is longer than its stride is cut, what it is shorter is added.
 
         Of an odd amount the larger part is cut in front, as `output_padding` does it.
         """
