@@ -15,7 +15,7 @@ A network comes from a bundled spec, a file, or text; an analysis has the costs 
 True
 
 `print(analysis)` shows the table, `analysis.to_latex()` writes it for a paper, and a notebook shows it as HTML.
-`archcalc.build(network)` makes the same network in PyTorch. A mistake in a spec raises `SpecError`, which says where.
+`archcalc.build(network)` makes the same network in PyTorch. An invalid spec raises `SpecError`, which says where.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build"
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for, and no more: `archcalc --version` needs none of it."""
+    """Import a public name when it is first used, so that `archcalc --version` imports none."""
     if name not in _HOMES:
         raise AttributeError(f"module 'archcalc' has no attribute {name!r}")
     from importlib import import_module

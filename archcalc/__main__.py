@@ -1,4 +1,4 @@
-"""`archcalc` and `python -m archcalc`: the command line, which an interrupt ends with one line, imports included."""
+"""`archcalc` and `python -m archcalc`: the command line, which ends with one line on an interrupt, even in imports."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _interrupts = 0
 
 
 def main() -> None:
-    """Run the command line. An interrupt is one line and exit code 130, whenever it comes."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody has chosen to ignore it
+    """Run the command line. An interrupt prints one line and exits with code 130, whenever it comes."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else the parent process ignores it
         signal.signal(signal.SIGINT, _interrupt)
         sys.unraisablehook = _unraisable
     from archcalc.cli import main as run
@@ -24,9 +24,9 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Unwind a command, so that it leaves nothing half done; end at once before it, after it, and amid its imports.
+    """Unwind a command, so that it leaves no unfinished output; end at once before it, after it, or during imports.
 
-    Nothing can be raised through an import: it may be taken for a library that is missing, or end the process.
+    An exception in an import could be taken for a missing library, or end the process with a traceback.
     """
     global _interrupts
     _interrupts += 1
@@ -42,14 +42,14 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _unraisable(lost: sys.UnraisableHookArgs) -> None:
-    """End where an interrupt was raised and lost, as in what the garbage collector calls."""
+    """End the process if an interrupt was raised and lost, as in a destructor."""
     if isinstance(lost.exc_value, KeyboardInterrupt):
         _end()
     sys.__unraisablehook__(lost)
 
 
 def _end() -> NoReturn:
-    """End at once, without unfinished files and without other processes."""
+    """End the process at once, without unfinished files or child processes."""
     if "archcalc.files" in sys.modules:
         sys.modules["archcalc.files"].remove_unfinished()
     if "multiprocessing" in sys.modules:

@@ -1,3 +1,3 @@
-"""The version, in the one place that the build reads too."""
+"""The version; the build reads it from here too."""
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
-"""The operations that rules need beyond `+ - * // %`, over any number system.
+"""Operations on numbers beyond `+ - * // %`, over any number system.
 
-A rule works on ``int``, ``Fraction`` and traced numbers alike and never asks which it got. Operations that Python has
-no operator for are functions here; a traced number brings its own as a method of the same name.
+A rule works on ``int``, ``Fraction`` and traced numbers, and never tests which it got. Operations without a Python
+operator are functions here. A traced number has its own as a method of the same name.
 """
 
 from __future__ import annotations
@@ -12,31 +12,31 @@ from typing import Any
 
 from archcalc.errors import UserError
 
-# Rules are annotated as if they were over integers: whatever behaves like one may be handed in.
+# Rules are annotated for integers; anything that behaves like one works too.
 Dim = int
 Shape = tuple[int, ...]
 
 
 class ShapeError(UserError):
-    """A condition of a rule does not hold; the message says which, in words."""
+    """An input shape or an argument does not fit an operator; the message says why."""
 
 
 def require(condition: Any, message: Callable[[], str]) -> None:
-    """Raise `ShapeError` if ``condition`` is false; do nothing where it cannot be decided."""
+    """Raise `ShapeError` if ``condition`` is False; do nothing if it cannot be decided."""
     if condition is not True and decided(condition) is False:
         raise ShapeError(message())
 
 
 def decided(condition: Any) -> bool | None:
-    """Whether a condition holds; None where that cannot be decided."""
+    """Return the truth of a condition; None if it cannot be decided."""
     try:
         return bool(condition)
     except (TypeError, ValueError):
         return None
 
 
-def counted(number: Any) -> int | None:
-    """The number as an int that can count turns or name a place in a list; None if it is none, or a symbol."""
+def as_index(number: Any) -> int | None:
+    """Return a number as an int for counting or indexing; None if it is not an integer, or is a symbol."""
     if isinstance(number, bool) or not hasattr(number, "__index__"):
         return None
     try:
@@ -46,7 +46,7 @@ def counted(number: Any) -> int | None:
 
 
 def product(numbers: Iterable[Any]) -> Any:
-    """The product of ``numbers``; 1 if there are none."""
+    """Return the product of ``numbers``; 1 if there are none."""
     result: Any = 1
     for number in numbers:
         result = result * number
@@ -54,7 +54,7 @@ def product(numbers: Iterable[Any]) -> Any:
 
 
 def ceil_div(numerator: Any, denominator: Any) -> Any:
-    """``numerator / denominator`` rounded up, by the floor division that every number system has."""
+    """Return ``numerator / denominator`` rounded up, by the floor division that every number system has."""
     return -(-numerator // denominator)
 
 
@@ -74,14 +74,14 @@ def common_divisor(left: Any, right: Any) -> Any:
 
 
 def _method(left: Any, right: Any, name: str, plain: Callable[[Any, Any], Any]) -> Any:
-    """Apply a symmetric function: the method of the number that has it, else the one for plain numbers."""
+    """Apply a symmetric function: a method of either number, else the function for plain numbers."""
     if hasattr(left, name):
         return getattr(left, name)(right)
     return getattr(right, name)(left) if hasattr(right, name) else plain(left, right)
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:
-    """The exact quotient: an int where whole, else a Fraction; for other number systems their own division."""
+    """Return the exact quotient: an int or a Fraction for integers, else the result of `/`."""
     if isinstance(numerator, int) and isinstance(denominator, int):
         if numerator % denominator == 0:
             return numerator // denominator

@@ -1,4 +1,4 @@
-"""What is wrong with a spec, where, and what was probably meant."""
+"""Errors of the user, and where in a document they are."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from archcalc.words import printable
+from archcalc.words import help_line, printable, split_help
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stretch of one line of a document. Lines and columns count from 0."""
+    """Part of one line of a document. Lines and columns count from 0."""
 
     file: str
     lines: Sequence[str] = field(compare=False, repr=False)
@@ -20,14 +20,14 @@ class Place:
     length: int = 1
 
     def shifted(self, offset: int, length: int) -> Place:
-        """A stretch inside this one."""
+        """Return a part of this one."""
         return Place(self.file, self.lines, self.line, self.column + offset, max(length, 1))
 
     def __str__(self) -> str:
         return f"{printable(self.file)}:{self.line + 1}:{self.column + 1}"
 
     def picture(self) -> str:
-        """The line, cut to what fits, with carets under the stretch."""
+        """Return the line, cut to 110 characters, with a caret and tildes under the place."""
         if not 0 <= self.line < len(self.lines):
             return ""
         text = self.lines[self.line].rstrip("\r\n")
@@ -40,8 +40,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """An application of an operator that a rule refused."""
+class OperatorCall:
+    """An operator call that a shape rule refused."""
 
     layer: str
     kind: type
@@ -49,6 +49,7 @@ class Attempt:
     inputs: tuple[tuple[int, ...], ...]
     """Shapes of its inputs, per sample."""
     given: dict[str, Any]
+    """Its arguments by name."""
 
 
 @dataclass(frozen=True)
@@ -57,75 +58,92 @@ class Diagnostic:
 
     message: str
     place: Place | None = None
-    attempt: Attempt | None = field(default=None, compare=False, repr=False)
-    """The application of an operator that a rule refused, if it is that."""
+    call: OperatorCall | None = field(default=None, compare=False, repr=False)
+    """The operator call that was refused; None for every other problem."""
     is_warning: bool = False
-    """Whether it is allowed, and only probably not what was meant."""
+    """True if the spec is valid, but probably not what was meant."""
 
     def __str__(self) -> str:
-        message = f"{'warning' if self.is_warning else 'error'}: {printable(self.message, keep=chr(10))}"
+        statement, fix = split_help(self.message)
+        message = f"{'warning' if self.is_warning else 'error'}: {printable(statement, keep=chr(10))}"
         if self.place is None:
-            return message
+            return message + help_line(printable(fix))
         picture = self.place.picture()
-        return f"{self.place}: {message}" + (f"\n{picture}" if picture else "")
+        return f"{self.place}: {message}" + (f"\n{picture}" if picture else "") + help_line(printable(fix))
 
 
 class UserError(ValueError):
-    """What a user did or asked for cannot be done; the message says what, where and how to mend it.
+    """An error of the user. The message says what, where, why, and on a `help:` line how to fix it.
 
     Every other exception that reaches the command line is a fault of archcalc.
     """
 
     exit_code = 2
+    """What the command line exits with."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
 
     def report(self) -> str:
-        """What the command line prints of it."""
-        return f"error: {printable(str(self))}"
+        """Return what the command line prints."""
+        statement, fix = split_help(str(self))
+        return f"error: {printable(statement)}{help_line(printable(fix))}"
 
 
 class UnknownLayer(UserError, KeyError):
-    """A network has no layer of that name."""
+    """The network has no layer with that name."""
 
 
 class SpecError(UserError):
-    """A spec that is not right: all its mistakes, in the order of the text."""
+    """An invalid spec: all its errors, in the order of the text.
 
-    def __init__(self, mistakes: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
-        if isinstance(mistakes, str):
-            mistakes = [Diagnostic(mistakes, place)]
-        self.mistakes = tuple(mistakes)
-        super().__init__(self.mistakes)
+    Examples:
+        >>> import archcalc
+        >>> try:
+        ...     archcalc.loads("input: [3, 8, 8]\\nlayers: [{conv: 8, kernal: 3}]")
+        ... except archcalc.SpecError as error:
+        ...     print(error)
+        spec.yaml:2:20: error: conv has no argument 'kernal'
+            2 | layers: [{conv: 8, kernal: 3}]
+              |                    ^~~~~~
+        help: did you mean 'kernel'?
+    """
 
-    def after(self, attempt: Attempt) -> SpecError:
-        """The same error, with the application that was refused."""
-        return SpecError([replace(mistake, attempt=attempt) for mistake in self.mistakes])
+    def __init__(self, diagnostics: Iterable[Diagnostic] | str, place: Place | None = None) -> None:
+        if isinstance(diagnostics, str):
+            diagnostics = [Diagnostic(diagnostics, place)]
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def with_call(self, call: OperatorCall) -> SpecError:
+        """Return the same error with the operator call that was refused."""
+        return SpecError([replace(diagnostic, call=call) for diagnostic in self.diagnostics])
 
     def moved(self, place: Place, reason: str) -> SpecError:
-        """The same error at another place, after the reason why it is there; what is there already stays as it is."""
+        """Return the same error at another place, with the reason; diagnostics already at that place are unchanged."""
         return SpecError(
-            mistake
-            if mistake.place is None or mistake.place == place
-            else replace(mistake, message=f"{reason} (line {mistake.place.line + 1}): {mistake.message}", place=place)
-            for mistake in self.mistakes
+            diagnostic
+            if diagnostic.place is None or diagnostic.place == place
+            else replace(
+                diagnostic, message=f"{reason} (line {diagnostic.place.line + 1}): {diagnostic.message}", place=place
+            )
+            for diagnostic in self.diagnostics
         )
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.mistakes))
+        return "\n".join(map(str, self.diagnostics))
 
     def report(self) -> str:
-        """Every mistake with its place and its line."""
+        """Return every diagnostic with its place and its line."""
         return str(self)
 
 
 class TooMany(Exception):
-    """So many mistakes that more would not help."""
+    """Expansion stops: there are so many errors that more would not help."""
 
 
 class Overflow(Exception):
-    """A limit is crossed that ends the expansion; holds the error."""
+    """Expansion stops because a limit is crossed; ``error`` says which."""
 
     def __init__(self, error: SpecError) -> None:
         super().__init__(error)

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Atomic output: files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _unfinished: set[str] = set()
 
 
 def remove_unfinished() -> None:
-    """Remove what is not whole yet: for a process that is about to end."""
+    """Remove unfinished output, before the process ends."""
     for path in _unfinished:
         if os.path.isdir(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -24,11 +24,11 @@ def remove_unfinished() -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[str]:
-    """The name to write to: of a file that takes the place of ``path`` at the end, if nothing goes wrong.
+    """Yield the name of a temporary file, which replaces ``path`` at the end if no error occurs.
 
-    A link goes on pointing where it does. What is no ordinary file, such as a pipe, is written to itself.
+    If ``path`` is a link, the file that it points to is replaced. A pipe or device is written directly.
 
-    Raises `OSError` that names ``path``, for a file that is write-protected too.
+    Raises `OSError`, which names ``path``; also for a file that is write-protected.
     """
     target = Path(os.path.realpath(path))
     with _named(path, target):
@@ -42,7 +42,7 @@ def whole_file(path: Path) -> Iterator[str]:
         _unfinished.add(temporary)
         try:
             yield temporary
-            # mkstemp makes a private file; the result is as open as the one before, or as an ordinary new one.
+            # mkstemp makes a private file; the result has the mode of the old file, or that of any new file.
             os.chmod(temporary, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
             os.replace(temporary, target)
         except BaseException:
@@ -55,9 +55,9 @@ def whole_file(path: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """A folder to fill that takes the place of ``path``, which is new or empty, if nothing goes wrong.
+    """Yield a temporary folder, which replaces ``path`` (new or empty) at the end if no error occurs.
 
-    Raises `OSError` that names ``path``.
+    Raises `OSError`, which names ``path``.
     """
     target = Path(os.path.realpath(path))
     with _named(path, target):
@@ -85,7 +85,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _named(path: Path, target: Path) -> Iterator[None]:
-    """Say ``path`` where an error names what is written beside ``target``, or nothing, as a failed write does."""
+    """Put ``path`` into an error that names the temporary file beside ``target``, or no file."""
     try:
         yield
     except OSError as error:
@@ -97,7 +97,7 @@ def _named(path: Path, target: Path) -> Iterator[None]:
 
 
 def _beside(target: Path) -> str:
-    """How the name of what is written in place of ``target`` begins."""
+    """Return the start of the temporary name for ``target``."""
     return f".{target.name[:50]}."
 
 

@@ -1,7 +1,7 @@
-"""Methods of `Network`, `Analysis` and `Memory` whose work is done in packages above them.
+"""Methods of `Network`, `Analysis` and `Memory` that need packages above their own.
 
-`network.analyze()` and `analysis.to_latex()` read well, but a network knows nothing of costs, and an analysis nothing
-of LaTeX. They are attached here, at the top, before `archcalc` hands out its first public name.
+`network.analyze()` and `analysis.to_latex()` read well, but a network does not know costs, and an analysis does not
+know LaTeX. `attach` adds such methods before `archcalc` returns its first public name.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.analysis import Analysis, Counting
-from archcalc.analysis import analyze as counted
-from archcalc.memory.summary import Fit, Memory, fit, memory
+from archcalc.analysis import analyze as count
+from archcalc.memory.summary import Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
 
@@ -20,24 +20,23 @@ def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention
 
     Args:
         network: the network to count.
-        batch: samples at once. Counts and bytes grow with it, parameters do not.
-        dtype: type of every element, for bytes.
+        batch: number of samples. Counts and bytes grow with it; parameters do not.
+        dtype: element type, which bytes depend on.
         convention: name of the rule for what counts as a FLOP.
+
+    Returns:
+        Costs of every layer and totals, for the whole batch.
 
     Raises:
         UserError: for an unknown dtype or convention, or a batch below 1.
+
+    Examples:
+        >>> import archcalc
+        >>> analysis = archcalc.analyze(archcalc.load("alexnet"), batch=2, convention="fvcore")
+        >>> analysis.totals.params, analysis.totals.macs
+        (61100840, 1433534464)
     """
-    return counted(network, Counting(batch, dtype, convention))
-
-
-def _memory(self: Analysis, mode: str = "inference", optimizer: str = "sgd", in_place: bool = False) -> Memory:
-    """Compute the memory of inference, or of a training step with an optimizer: none, sgd, momentum or adam."""
-    return memory(self, mode, optimizer, in_place)
-
-
-def _fit(self: Analysis, budget: int, mode: str = "inference", optimizer: str = "sgd") -> Fit:
-    """Find the largest batch whose peak memory is at most ``budget`` bytes."""
-    return fit(self, budget, mode, optimizer)
+    return count(network, Counting(batch, dtype, convention))
 
 
 def _render(analysis: Analysis, format: str = "text") -> str:
@@ -59,7 +58,7 @@ def _render_as(format: str) -> Any:
 
 
 def _memory_dict(self: Memory) -> dict[str, Any]:
-    """Return the documented contract of `archcalc memory --format json`."""
+    """Return the data of `archcalc memory --format json`."""
     from archcalc.render.memory import memory_dict
 
     return memory_dict(self)
@@ -79,8 +78,8 @@ def _html_of_network(self: Network) -> str:
 _ATTACHED: dict[type, dict[str, Any]] = {
     Network: {"analyze": analyze, "_repr_html_": _html_of_network},
     Analysis: {
-        "memory": _memory,
-        "fit": _fit,
+        "memory": memory,
+        "fit": fit,
         "to_dict": as_dict,
         **{f"to_{format}": _render_as(format) for format in ("json", "csv", "markdown", "latex", "html")},
         "__str__": _render_as("text"),

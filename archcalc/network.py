@@ -1,4 +1,4 @@
-"""The network: a flat, validated graph of layers, each an operator bound to the shapes that it is given."""
+"""The network: a flat, validated graph of layers, each an operator bound to its input shapes."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class Origin(Protocol):
-    """What a layer was made of: a step of a spec."""
+    """The step of a spec that a layer comes from."""
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """Its place in the spec."""
 
 
 class Layer:
-    """One application of an operator in a network."""
+    """One use of an operator in a network."""
 
     __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "train")
 
@@ -40,21 +40,22 @@ class Layer:
         train: bool = False,
     ) -> None:
         self.name = name
-        """The path of its names: `layer1.0.conv1`."""
+        """Full name: the names of its groups and its own, joined by dots (`layer1.0.conv1`)."""
         self.op = op
         self.inputs = inputs
-        """Names of the layers, or of the network's inputs, whose outputs it takes."""
+        """Names of the layers or network inputs that it takes."""
         self.origin = origin
+        """The step that it comes from; None for an imported network."""
         self.side = side
         """True if it belongs to a side output, such as an auxiliary classifier."""
         self.train = train
         """True if it exists only in training."""
         self.shares: str | None = None
-        """The layer whose weights it uses, if they are not its own."""
+        """The layer whose weights it uses; None if it has its own."""
 
     @property
     def place(self) -> Place | None:
-        """Where the spec says it."""
+        """Its place in the spec; None without a spec."""
         return self.origin.place if self.origin is not None else None
 
     @property
@@ -63,9 +64,9 @@ class Layer:
         return self.op.output
 
     def tensors(self) -> dict[str, Shape]:
-        """Name in a state dict to shape of its own weights and buffers; none where the weights are another layer's.
+        """Return state dict names to shapes of its own weights and buffers; empty for shared weights.
 
-        A weight without a name is called as its layer.
+        A weight without a name has the name of the layer.
         """
         if self.shares is not None:
             return {}
@@ -74,7 +75,7 @@ class Layer:
 
     @property
     def auxiliary(self) -> bool:
-        """True for a side output, or a layer that exists only in training: outside the totals."""
+        """True for a side output or a layer that exists only in training; it is outside the totals."""
         return self.side or self.train
 
     def __repr__(self) -> str:
@@ -83,37 +84,41 @@ class Layer:
 
 @dataclass(frozen=True)
 class About:
-    """What a spec says of itself."""
+    """A spec's description of its network."""
 
     title: str = ""
     source: str = ""
     year: int | None = None
     reference: str = ""
-    """The implementation that it equals: `torchvision:resnet50`."""
+    """The reference implementation that it must equal, such as `torchvision:resnet50`; empty if there is none."""
     notes: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Network:
-    """A network, expanded. Layers stand in the order of execution; every input stands before its layer.
+    """A network: layers in the order of execution, each after its inputs.
 
-    >>> import archcalc
-    >>> network = archcalc.load("alexnet")
-    >>> network["pool1"].output_shape
-    (64, 27, 27)
+    Examples:
+        >>> import archcalc
+        >>> network = archcalc.load("alexnet")
+        >>> network
+        <Network alexnet: 21 layers, input 3×227×227>
+        >>> network["pool1"].output_shape
+        (64, 27, 27)
     """
 
     name: str
     inputs: Mapping[str, Shape]
+    """Name to shape, per sample."""
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
-    """Names of the layers whose outputs are the network's."""
+    """Names of the layers whose outputs the network returns."""
     sides: Mapping[str, str] = field(default_factory=dict)
-    """Path of every side step to the layer, or the network's input, whose output it ends with."""
+    """Path of each side output to the layer or network input that it ends with."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """The spec's parameters with the values in force."""
+    """Spec parameters with their values."""
     groups: Mapping[str, str] = field(default_factory=dict)
-    """Path of every group and block to what it is: the block's name, or `""` for a plain group."""
+    """Path of each group to the name of its block; `""` for a group that is not a block."""
     about: About = About()
 
     analyze: ClassVar[Callable[..., Any]]
@@ -121,12 +126,12 @@ class Network:
 
     @property
     def indices(self) -> frozenset[str]:
-        """Inputs that are indices, of which each says a row of an embedding's table."""
+        """Inputs that hold indices into an embedding."""
         return frozenset(layer.inputs[0] for layer in self.layers if layer.op.takes_indices)
 
     @property
     def side_outputs(self) -> tuple[str, ...]:
-        """What the side steps end with."""
+        """Layers that the side outputs end with."""
         return tuple(self.sides.values())
 
     @cached_property
@@ -134,14 +139,15 @@ class Network:
         return {layer.name: layer for layer in self.layers}
 
     def __getitem__(self, name: str) -> Layer:
-        """The layer of that name; `UnknownLayer`, a `KeyError`, with the nearest name if there is none."""
+        """Return a layer by name; raise `UnknownLayer`, a `KeyError`, with the nearest name if there is none."""
         try:
             return self._by_name[name]
         except KeyError:
-            from archcalc.words import did_you_mean, quote
+            from archcalc.words import did_you_mean, help_line, quote
 
-            inside = [one for one in self._by_name if one.startswith(f"{name}.")] if name in self.groups else []
-            hint = f": it is a group, which ends with {inside[-1]}" if inside else did_you_mean(name, self._by_name)
+            inside = [path for path in self._by_name if path.startswith(f"{name}.")] if name in self.groups else []
+            fix = f"{name} is a group; its last layer is {inside[-1]}" if inside else ""
+            hint = help_line(fix) or did_you_mean(name, self._by_name)
             raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
 
     def __iter__(self) -> Iterator[Layer]:
@@ -151,12 +157,12 @@ class Network:
         return len(self.layers)
 
     def shape_of(self, source: str) -> Shape:
-        """Shape of what a layer or an input of the network gives, per sample."""
+        """Return the shape of a layer's output or of a network input, per sample."""
         return self.inputs[source] if source in self.inputs else self[source].output_shape
 
     @cached_property
     def graph(self) -> networkx.DiGraph:
-        """The graph: a node for each input and layer (attribute `layer`), an edge for each tensor (`shape`)."""
+        """The graph: a node for each input and layer (attribute `layer`), and an edge for each tensor (`shape`)."""
         import networkx
 
         graph = networkx.DiGraph(name=self.name)

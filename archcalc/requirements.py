@@ -1,4 +1,4 @@
-"""Whether what PyTorch's commands need is installed, and what to do where it is not."""
+"""Optional packages: import them, or say how to install them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from types import ModuleType
 
 from archcalc.errors import UserError
 
-MENDING = (
-    "torch and torchvision are not of the same build (the CPU build of torch with torchvision from PyPI fails so). "
-    "Install both from one place: pip install --force-reinstall torch torchvision, "
+MISMATCH = (
+    "torch and torchvision are from different builds, such as torch for CPU with torchvision from PyPI. "
+    "Install both from one source: pip install --force-reinstall torch torchvision, "
     "or both with --index-url of PyTorch's CPU packages"
 )
 
 
 class MissingExtra(UserError):
-    """A command needs a package that is not installed, or not in a form that works."""
+    """A command needs a package that is not installed, or does not work."""
 
     def __init__(self, package: str, extra: str, why: str = "which is not installed") -> None:
         super().__init__(f"this needs {package}, {why}: pip install 'archcalc[{extra}]'")
 
 
 def need(package: str, extra: str) -> ModuleType:
-    """The package; `MissingExtra` names the extra that brings it."""
+    """Import and return a package. Raises `MissingExtra` if it is not installed; ``extra`` is the extra that has it."""
     try:
         with warnings.catch_warnings():
-            # fvcore writes a script when it is imported, of which torch warns; a user can do nothing about it.
+            # fvcore scripts a function when it is imported; the user can do nothing about this warning of torch.
             warnings.filterwarnings("ignore", r"`torch\.jit\.script` is deprecated", FutureWarning)
             return import_module(package)
     except ModuleNotFoundError as error:
@@ -34,12 +34,12 @@ def need(package: str, extra: str) -> ModuleType:
 
 
 def need_torch() -> ModuleType:
-    """PyTorch."""
+    """Import and return PyTorch."""
     return need("torch", "torch")
 
 
 def need_torchvision() -> ModuleType:
-    """torchvision; where it does not fit torch, `MissingExtra` says how to mend it."""
+    """Import and return torchvision. Raises `MissingExtra`, with the remedy, if it does not fit torch."""
     need_torch()
     try:
         return need("torchvision", "torch")
@@ -47,5 +47,5 @@ def need_torchvision() -> ModuleType:
         if "torchvision::nms" not in str(error):
             raise
         missing = MissingExtra("torchvision", "torch")
-        missing.args = (MENDING,)
+        missing.args = (MISMATCH,)
         raise missing from error

@@ -1,4 +1,4 @@
-"""Numbers as people read them: units chosen for a whole column, halves rounded up."""
+"""Units: numbers as people read them, with one unit per column and halves rounded up."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit, and how many decimals its column shows."""
+    """A unit, and the number of decimals in its column."""
 
     symbol: str
     size: int
     decimals: int = 0
 
     def text(self, value: int) -> str:
-        """The value in this unit, a half rounded up as people round."""
+        """Return the value in this unit, with a half rounded up."""
         scaled = (value * 10**self.decimals * 2 + self.size) // (2 * self.size)
         whole, rest = divmod(scaled, 10**self.decimals)
         return f"{whole:,}" + (f".{rest:0{self.decimals}d}" if self.decimals else "")
@@ -28,9 +28,9 @@ LECTURE_BYTES = tuple(Unit(unit.symbol.replace("i", ""), unit.size) for unit in 
 
 
 def choose_unit(values: Sequence[int], units: Sequence[Unit], preferred: int) -> Unit:
-    """The unit for a column: the lectures' own, or a larger one if most numbers are long, a smaller if all are tiny.
+    """Return the unit for a column: the preferred one, a larger one for long numbers, a smaller for tiny ones.
 
-    ``preferred`` is the lectures' unit: thousands of parameters, millions of operations, KB of memory.
+    ``preferred`` is the number of the lectures' unit: thousands of parameters, millions of operations, KB of memory.
     """
     present = sorted(value for value in values if value)
     if not present:
@@ -48,7 +48,7 @@ def choose_unit(values: Sequence[int], units: Sequence[Unit], preferred: int) ->
 
 
 def in_words(value: int, units: Sequence[Unit]) -> str:
-    """One number with its own unit, three digits or more: `61.1 M`."""
+    """Return one number with its own unit and at least three digits: `61.1 M`."""
     chosen = max((unit for unit in units if value >= unit.size), key=lambda unit: unit.size, default=units[0])
     if chosen.size == 1:
         return f"{value:,} {chosen.symbol}".strip()

@@ -1,4 +1,4 @@
-"""The words of messages: what was probably meant, what a user wrote, and text that is safe to print."""
+"""The words of messages: how to fix what they say, what a user wrote, and text that is safe to print."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, possible: Iterable[str]) -> str | None:
-    """The word that was probably meant, if any is close enough."""
-    # Only now: difflib is of no use to a spec without mistakes.
+    """Return the possible word that is most like this one; None if none is close enough."""
+    # Imported only now: a spec without errors does not need difflib.
     from difflib import get_close_matches
 
     by_lower = {option.lower(): option for option in possible}
@@ -16,36 +16,50 @@ def nearest(word: str, possible: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
+_HELP = "\nhelp: "
+
+
+def help_line(fix: str) -> str:
+    """Return the end of a message: a line of its own that says how to fix what the message says."""
+    return f"{_HELP}{fix}" if fix else ""
+
+
+def split_help(message: str) -> tuple[str, str]:
+    """Return what a message states, and the fix on its help line; the fix is empty if there is none."""
+    statement, _, fix = message.partition(_HELP)
+    return statement, fix
+
+
+def in_one_line(message: str) -> str:
+    """Return a message for a cell of a table: its help line follows a semicolon."""
+    return message.replace(_HELP, "; ")
+
+
 def did_you_mean(word: str, possible: Iterable[str]) -> str:
-    """`; did you mean X?`, or the list of what is possible if it is short."""
+    """Return a help line with the nearest possible word, or with all of them if they are few; else nothing."""
     possible = sorted(set(possible))
     guess = nearest(word, possible)
     if guess is not None:
-        return f"; did you mean {guess}?"
-    if 0 < len(possible) <= 12:
-        return f"; possible: {', '.join(possible)}"
-    return ""
+        return help_line(f"did you mean {quote(guess)}?")
+    return help_line(f"use one of: {', '.join(possible)}") if 0 < len(possible) <= 12 else ""
 
 
 def quote(text: str) -> str:
-    """A word of the user's in a message: in quotes, and cut if it is long."""
+    """Return a word of the user in quotes, cut if it is long."""
     return f"'{text if len(text) <= 60 else text[:57] + '…'}'"
 
 
-_HARMLESS = "\t"
-
-
 def printable(text: str, keep: str = "") -> str:
-    """The text with everything that could steer a terminal (escapes, direction marks) spelled out."""
+    """Return the text with everything that could steer a terminal (escapes, direction marks) spelled out."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        one
-        if one in keep or (unicodedata.category(one)[0] != "C" and one not in "\u2028\u2029")
+        character
+        if character in keep or (unicodedata.category(character)[0] != "C" and character not in "\u2028\u2029")
         else " "
-        if one in _HARMLESS
-        else f"\\x{ord(one):02x}"
-        if ord(one) < 256
-        else f"\\u{ord(one):04x}"
-        for one in text
+        if character == "\t"
+        else f"\\x{ord(character):02x}"
+        if ord(character) < 256
+        else f"\\u{ord(character):04x}"
+        for character in text
     )

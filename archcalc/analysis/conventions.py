@@ -1,9 +1,9 @@
-"""What an operation is worth: one table per convention, as data.
+"""Counting conventions: how many FLOPs each operation counts, as one table per convention.
 
-A table gives, for an operator, the worth of each of its quantities. A key with a rank (`adaptive_avg_pool2d`) goes
-before one without. Tools that know modules by their type have a table of modules instead: `nn.Conv` stands for
-`nn.Conv1d` to `nn.Conv3d`, `nn.Upsample:bilinear` for that mode. Quantities are the primitive operations of
-`Operator.work`, those of `Operator.further`, and
+A table has, for each operator, the FLOPs of each unit of its work. A key with a rank (`adaptive_avg_pool2d`) goes
+before one without. A tool that identifies modules by their type has a table of modules instead: `nn.Conv` covers
+`nn.Conv1d` to `nn.Conv3d`, and `nn.Upsample:bilinear` covers that mode. Work is measured in the primitive operations of
+`Operator.work`, the quantities of `Operator.extra_work`, and
 
 * ``output``: elements of the output, ``input``: elements of the first input
 * ``weighted``: elements of the output if the operator has weights, else 0
@@ -26,34 +26,32 @@ _NOTHING: Rates = {}
 
 @dataclass(frozen=True)
 class Convention:
-    """A named way of counting."""
+    """A named rule for what counts as a FLOP."""
 
     name: str
     says: str
-    """What it counts, in words a student understands."""
+    """What it counts, in a sentence for students."""
     otherwise: Rates
-    """Worth of an operator that the table does not name."""
+    """Rates of an operator that is not in the table."""
     table: Mapping[str, Rates]
     memory_says: str
+    """What it counts as memory, in a sentence for students."""
     in_place: frozenset[str] = frozenset()
-    """Categories whose output takes no memory of its own."""
+    """Categories whose output overwrites their input."""
     backward: Rates | None = None
-    """Worth of the parts of `Operator.backward`; None where the convention has nothing to say of it."""
+    """Rates of the parts of `Operator.backward`; None if the convention does not count the backward pass."""
     modules: Mapping[str, Rates] | None = None
-    """Worth by PyTorch's module, in place of ``table``, for a tool that knows modules by their type."""
+    """Rates by PyTorch module, in place of ``table``, for a tool that identifies modules by their type."""
 
     def flops(self, op: Operator, work: Mapping[str, int]) -> int:
-        """What the convention counts for one sample."""
-        total = 0
-        for quantity, worth in self._rates(op).items():
-            total = total + worth * _amount(op, work, quantity)
-        return total
+        """Return the FLOPs of the forward pass for one sample."""
+        return sum(rate * _amount(op, work, quantity) for quantity, rate in self._rates(op).items())
 
     def backward_flops(self, backward: Backward) -> tuple[int, int]:
-        """What it counts of the backward pass: for the weights and all within, and for the inputs."""
+        """Return the FLOPs of the backward pass for one sample: for the weights, and for the inputs."""
         rates = self.backward or {}
         inner = sum(rates.get(name, 0) * getattr(backward, name) for name in ("weights", "inner"))
-        # PyTorch's counter takes the gradient of a grouped convolution's weights as if it had no groups.
+        # PyTorch's counter counts the weight gradient of a grouped convolution as if it had no groups.
         inner += rates.get("grouped_weights", 0) * backward.weights * backward.groups
         return inner, rates.get("inputs", 0) * backward.inputs
 
@@ -67,7 +65,7 @@ class Convention:
 
 
 def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
-    """How much of a quantity an application has, per sample."""
+    """Return the amount of a unit of work for one sample."""
     if quantity in work:
         return work[quantity]
     if quantity == "output" or (quantity == "weighted" and op.weights()):
@@ -79,7 +77,7 @@ def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
         tensors = [shape for name, shape in op.weights().items() if name.endswith(("weight", "bias"))]
         count: int = sum(map(product, tensors))
         return count * product(op.output[1:]) if quantity == "params_everywhere" else count
-    return op.further().get(quantity, 0)
+    return op.extra_work().get(quantity, 0)
 
 
 _EVERY_OUTPUT = "output elements × {itemsize} B, for every layer"
@@ -90,7 +88,7 @@ _FVCORE_NORM: Rates = {"output": 4, "weighted": 1}
 
 
 def _each(*names: str, **rates: int) -> dict[str, Rates]:
-    """The same worth for several operators or modules."""
+    """Return the same rates for several operators or modules."""
     return dict.fromkeys(names, rates)
 
 
@@ -156,7 +154,7 @@ CONVENTIONS = {
         Convention(
             name="torchinfo",
             says="as torchinfo's total_mult_adds: parameters times output positions for convolution, parameters once "
-            "for every other module; what is no module 0",
+            "for every other module; operations that are not modules 0",
             otherwise=_NOTHING,
             table={},
             modules={

@@ -1,4 +1,4 @@
-"""The cost of every layer, in whole numbers; nothing is formatted here."""
+"""The cost of every layer, in exact integers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from archcalc.receptive.fields import Fields, ReceptiveField
 
 
 class LayerCosts(NamedTuple):
-    """One layer's costs. Counts and bytes are for the whole batch, shapes for one sample."""
+    """The costs of one layer. Counts and bytes are for the whole batch, shapes for one sample."""
 
     layer: Layer
     fields: Fields
@@ -27,22 +27,24 @@ class LayerCosts(NamedTuple):
     input_shapes: tuple[Shape, ...]
     output_shape: Shape
     weights: int
-    """Trained elements but for biases; 0 where the weights are another layer's."""
+    """Trainable elements other than biases; 0 if the layer shares another layer's weights."""
     biases: int
     buffers: int
-    """Stored elements that are not trained."""
+    """Stored elements that are not trainable."""
     macs: int
-    """Multiply-adds, the same in every convention."""
+    """Multiply-accumulate operations of the forward pass, the same in every convention."""
     flops: int
-    """What the convention counts."""
+    """FLOPs of the forward pass, as the convention counts them."""
     memory: int
-    """Bytes of the output that the convention counts."""
+    """Activation memory: bytes of the output, as the convention counts them."""
     bytes_read: int
+    """Bytes of the inputs, weights and biases."""
     bytes_written: int
+    """Bytes of the output."""
     backward_macs: int = 0
-    """Multiply-adds of the backward pass, where all that has weights is trained."""
+    """MACs of the backward pass, with all weights trained."""
     backward_flops: int = 0
-    """What the convention counts of the backward pass."""
+    """FLOPs of the backward pass, as the convention counts them; 0 if it does not count them."""
 
     @property
     def name(self) -> str:
@@ -51,23 +53,23 @@ class LayerCosts(NamedTuple):
 
     @property
     def params(self) -> int:
-        """Trained elements."""
+        """Trainable elements: weights and biases."""
         return self.weights + self.biases
 
     @property
     def step_flops(self) -> int:
-        """What the convention counts of a training step: forward and backward."""
+        """FLOPs of a training step, forward and backward, as the convention counts them."""
         return self.flops + self.backward_flops
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """What one position of the output sees of the input."""
+        """The receptive field of one output position."""
         return self.fields[self.layer.name]
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Sums over rows."""
+    """Sums over layers, in the units of `LayerCosts`."""
 
     weights: int = 0
     biases: int = 0
@@ -82,33 +84,42 @@ class Totals:
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Totals:
-        """The sum of each quantity over the rows."""
+        """Return the sum of each quantity over the rows."""
         rows = list(rows)
         return cls(**{name: sum(map(attrgetter(name), rows)) for name in cls.__dataclass_fields__})
 
     @property
     def params(self) -> int:
-        """Trained elements."""
+        """Trainable elements: weights and biases."""
         return self.weights + self.biases
 
     @property
     def step_flops(self) -> int:
-        """What the convention counts of a training step: forward and backward."""
+        """FLOPs of a training step, forward and backward, as the convention counts them."""
         return self.flops + self.backward_flops
 
 
 @dataclass(frozen=True, repr=False)
 class Analysis:
-    """The costs of every layer, all counted in one way."""
+    """The costs of every layer under one convention, for a whole batch.
+
+    Examples:
+        >>> import archcalc
+        >>> analysis = archcalc.load("alexnet").analyze(batch=32)
+        >>> analysis["conv1"].output_shape
+        (64, 56, 56)
+        >>> analysis.totals.params
+        61100840
+    """
 
     network: Network
     counting: Counting
     rows: tuple[LayerCosts, ...]
-    """Layers of the network that does inference."""
+    """The layers that run at inference, in the order of execution."""
     auxiliary: tuple[LayerCosts, ...]
-    """Layers outside the totals: side outputs, and those that exist only in training."""
+    """Layers outside the totals: side outputs, and layers that exist only in training."""
     fields: Fields
-    """Receptive fields by layer."""
+    """The receptive field of each layer, by its name."""
 
     @property
     def batch(self) -> int:
@@ -117,7 +128,7 @@ class Analysis:
 
     @property
     def dtype(self) -> str:
-        """Type of every element."""
+        """Element type."""
         return self.counting.dtype
 
     @property
@@ -127,8 +138,8 @@ class Analysis:
 
     @property
     def unaligned(self) -> tuple[str, ...]:
-        """Joins whose paths disagree in stride or centre."""
-        return tuple(self.fields.viewer.unaligned)
+        """Joins whose paths differ in effective stride or center."""
+        return tuple(self.fields.propagation.unaligned)
 
     @cached_property
     def totals(self) -> Totals:
@@ -142,16 +153,16 @@ class Analysis:
 
     @cached_property
     def expected_training_macs(self) -> float | None:
-        """MACs of a forward pass in training, on average; None where no branch is dropped at random."""
+        """Mean MACs of a forward pass in training; None without stochastic depth."""
         chances = survivals(row.layer for row in self.rows)
         return sum(row.macs * chances.get(row.name, 1) for row in self.rows) if chances else None
 
     def __getitem__(self, name: str) -> LayerCosts:
-        """The costs of the layer of that name."""
+        """Return the costs of the layer of that name. Raises `UnknownLayer`, a `KeyError`, if there is none."""
         layer = self.network[name]
         return next(row for row in (*self.rows, *self.auxiliary) if row.layer is layer)
 
-    # Attached by `archcalc.methods`, for memory and rendering are above this package.
+    # Attached by `archcalc.methods`, because memory and rendering are above this package.
     memory: ClassVar[Callable[..., Any]]
     fit: ClassVar[Callable[..., Any]]
     to_dict: ClassVar[Callable[..., Any]]
@@ -170,7 +181,7 @@ class Analysis:
 def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
     """Compute the costs and receptive fields of every layer of ``network``."""
     fields = Fields(network)
-    gradients: set[str] = set()  # layers whose outputs need a gradient: something at or before them is trained
+    gradients: set[str] = set()  # layers whose outputs need gradients: they or a layer before them have weights
     rows: list[LayerCosts] = []
     auxiliary: list[LayerCosts] = []
     for layer in network.layers:
@@ -178,7 +189,7 @@ def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
         enters = not gradients.isdisjoint(layer.inputs)
         if enters or profile.trained:
             gradients.add(layer.name)
-        # What `_make` does, without counting the fields of every row.
+        # As `_make`, which would check the number of fields of every row.
         row = tuple.__new__(LayerCosts, (layer, fields, *profile.costs(layer.shares is None, enters)))
         (auxiliary if layer.auxiliary else rows).append(row)
     return Analysis(network, counting, tuple(rows), tuple(auxiliary), fields)
@@ -190,7 +201,7 @@ def _profile(op: Operator, counting: Counting) -> _Profile:
 
 
 class _Profile:
-    """What an application of an operator costs, wherever it stands."""
+    """The costs of an operator, wherever in a network it is used."""
 
     __slots__ = ("_backward", "_costs", "_forward", "_shapes", "_tensors", "trained")
 
@@ -206,7 +217,7 @@ class _Profile:
                 weights += product(shape)
         work = op.work()
         backward = op.backward()
-        within, inputs = rule.backward_flops(backward)
+        inner, inputs = rule.backward_flops(backward)
         self._shapes = op.inputs, op.output
         self._tensors = weights, biases, sum(map(product, op.buffers().values()))
         self._forward = (
@@ -217,15 +228,15 @@ class _Profile:
             op.elements * itemsize * batch,
         )
         self._backward = (
-            ((backward.weights + backward.inner) * batch, within * batch) if self.trained else (0, 0),
+            ((backward.weights + backward.inner) * batch, inner * batch) if self.trained else (0, 0),
             (backward.inputs * batch, inputs * batch),
         )
         self._costs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
 
     def costs(self, own: bool, enters: bool) -> tuple[Any, ...]:
-        """What stands in `LayerCosts` after the layer and the receptive fields.
+        """Return the fields of `LayerCosts` after the layer and the receptive fields.
 
-        ``own``: whether its weights are not another layer's; ``enters``: whether its inputs need a gradient.
+        ``own`` is False if the weights are another layer's; ``enters`` is True if the inputs need gradients.
         """
         known = self._costs.get((own, enters))
         if known is None:

@@ -1,4 +1,4 @@
-"""How costs are counted: samples, element type and convention, chosen once for a whole analysis."""
+"""The settings of an analysis: samples, element type and convention."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2
 
 @dataclass(frozen=True)
 class Counting:
-    """How costs are counted.
+    """The settings by which costs are counted.
 
     Raises `UserError` for an unknown convention or dtype, or a batch below 1.
     """
@@ -26,13 +26,13 @@ class Counting:
     dtype: str = "float32"
     """Type of every element: a key of `ITEM_SIZES`."""
     convention: str = "lecture"
-    """Name of the rule for what counts as a FLOP: a key of `CONVENTIONS`."""
+    """Name of the convention: a key of `CONVENTIONS`."""
 
     def __post_init__(self) -> None:
         _check(CONVENTIONS, self.convention, "convention")
         _check(ITEM_SIZES, self.dtype, "dtype")
         if self.batch < 1:
-            raise UserError(f"a batch has at least 1 sample, not {self.batch}")
+            raise UserError(f"a batch has at least 1 sample, got {self.batch}")
 
     @property
     def rule(self) -> Convention:
@@ -47,7 +47,7 @@ class Counting:
 
 def _check(known: Mapping[str, Any], name: str, what: str) -> None:
     if name not in known:
-        raise UserError(f"there is no {what} {quote(name)}{did_you_mean(name, known)}")
+        raise UserError(f"unknown {what} {quote(name)}{did_you_mean(name, known)}")
 
 
 DEFAULT = Counting()

@@ -1,4 +1,4 @@
-"""Which rows a table shows: every layer, layers with what follows them folded in, or groups."""
+"""The rows of a table: layers, layers with the activation and normalization that follow them, or groups."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from archcalc.arithmetic import Shape
 from archcalc.receptive.fields import ReceptiveField
 
 FOLDED = frozenset({"activation", "normalization", "regularization"})
-"""Categories that lectures write into the row of the layer before them."""
+"""Categories that the lectures include in the row of the layer before them."""
 
 
 @dataclass
 class TableRow:
-    """A line of a table: one layer, or several with their costs summed."""
+    """A row of a table: one layer, or several with their costs summed."""
 
     name: str
     layers: list[LayerCosts] = field(default_factory=list)
     of_group: bool = False
+    """True if it is the row of a group."""
 
     @property
     def head(self) -> LayerCosts:
@@ -29,17 +30,17 @@ class TableRow:
 
     @property
     def input_shapes(self) -> tuple[Shape, ...]:
-        """What the row's first layer is given."""
+        """The input shapes of its first layer."""
         return self.head.input_shapes
 
     @property
     def output_shape(self) -> Shape:
-        """What its last layer gives."""
+        """The output shape of its last layer."""
         return self.layers[-1].output_shape
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """The receptive field at its end."""
+        """The receptive field of its last layer."""
         return self.layers[-1].receptive_field
 
     @cached_property
@@ -49,11 +50,12 @@ class TableRow:
 
 
 def choose_rows(layers: Iterable[LayerCosts], *, fold: bool, depth: int | None = None) -> list[TableRow]:
-    """The rows of a table.
+    """Return the rows of a table. Their sums do not depend on the options.
 
-    With ``fold``, activations, normalization and dropout join the row of the layer that they follow. ``depth`` joins
-    what stands deeper than that many names into one row for its group. However rows are chosen, their sums are the
-    same.
+    Args:
+        layers: costs of layers, in the order of execution.
+        fold: add activation, normalization and dropout to the row of the layer that they follow.
+        depth: number of names in a layer's path at which deeper layers are joined into a row of their group.
     """
     rows: dict[str, TableRow] = {}
     row_of: dict[str, str] = {}

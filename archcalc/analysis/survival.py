@@ -1,4 +1,7 @@
-"""What training computes where branches are dropped at random (Huang et al., *Deep Networks with Stochastic Depth*)."""
+"""How often training computes each layer under stochastic depth.
+
+Huang, Sun, Liu, Sedra, Weinberger, *Deep Networks with Stochastic Depth*, 2016.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from archcalc.network import Layer
 
 
 def survivals(layers: Iterable[Layer]) -> dict[str, float]:
-    """The chance that training computes a layer, for layers that only a branch that may be dropped uses."""
+    """Return the probability that training computes a layer, for the layers inside a branch that may be dropped."""
     layers = list(layers)
     ends = [layer for layer in layers if layer.op.survival != 1]
     if not ends:
@@ -19,7 +22,7 @@ def survivals(layers: Iterable[Layer]) -> dict[str, float]:
     for layer in layers:
         for source in layer.inputs:
             users[source].add(layer.name)
-    chances: dict[str, float] = {}
+    probabilities: dict[str, float] = {}
     for end in ends:
         branch = {end.name}
         waiting = list(end.inputs)
@@ -29,5 +32,5 @@ def survivals(layers: Iterable[Layer]) -> dict[str, float]:
                 branch.add(name)
                 waiting += by_name[name].inputs
         for name in branch:
-            chances[name] = chances.get(name, 1) * end.op.survival
-    return chances
+            probabilities[name] = probabilities.get(name, 1) * end.op.survival
+    return probabilities

@@ -48,10 +48,12 @@ class Commands(Helped, click.Group):
         try:
             return super().resolve_command(context, args)
         except click.UsageError as error:
-            from archcalc.words import did_you_mean, printable
+            from archcalc.words import did_you_mean, help_line, printable
 
             word = printable(args[0]) if args else ""
-            hint = did_you_mean(word, self.list_commands(context)) or "; list them with: archcalc --help"
+            hint = did_you_mean(word, self.list_commands(context)) or help_line(
+                "list the commands with: archcalc --help"
+            )
             raise click.UsageError(f"unknown command '{word}'{hint}", context) from error
 
     def invoke(self, context: click.Context) -> Any:

@@ -45,14 +45,14 @@ def command(
     try:
         opened = overrides.open(network)
     except SpecError as error:
-        attempts = [mistake.attempt for mistake in error.mistakes if mistake.attempt is not None]
-        if not attempts:
+        calls = [mistake.call for mistake in error.diagnostics if mistake.call is not None]
+        if not calls:
             raise
         remark(str(error))
-        write(render_explanations([one for attempt in attempts for one in explain_failure(attempt)], format_), output)
+        write(render_explanations([one for call in calls for one in explain_failure(call)], format_), output)
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else DERIVED
     names = [layer] if layer else [one.name for one in opened.layers]
-    viewer = FieldPropagation(opened)
-    found = [one for name in names for one in explain(opened, name, chosen, counting, viewer=viewer)]
+    propagation = FieldPropagation(opened)
+    found = [one for name in names for one in explain(opened, name, chosen, counting, propagation=propagation)]
     write(render_explanations(found, format_), output)

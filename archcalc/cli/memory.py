@@ -119,7 +119,7 @@ def parse_bytes(text: str) -> int:
         raise UserError(f"expected a size such as 24GB or 512MiB, got {quote(text)}")
     number, unit = match.groups()
     if unit not in UNITS:
-        raise UserError(f"unknown unit {quote(unit)}{did_you_mean(unit, UNITS)} (kB is 1000 B, KiB is 1024 B)")
+        raise UserError(f"unknown unit {quote(unit)} (kB is 1000 B, KiB is 1024 B){did_you_mean(unit, UNITS)}")
     size = int(Fraction(number) * UNITS[unit])
     if not size:
         raise UserError(f"expected a size above 0, got {quote(text)}")

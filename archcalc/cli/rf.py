@@ -33,7 +33,7 @@ def command(
     With LAYER, show the box that one of its units sees, exactly: as the formulas have it, padding included, and in the
     input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
     """
-    from archcalc.receptive.boxes import RegionTracer
+    from archcalc.receptive.regions import RegionTracer
     from archcalc.render.receptive import Report, render_fields
 
     if unit is not None and layer is None:

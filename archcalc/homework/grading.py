@@ -27,7 +27,7 @@ from archcalc.homework.sheet import Submission, read_sheet
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text, term_text
 from archcalc.symbolic.derivations import Explanation, Line, explain
-from archcalc.words import quote
+from archcalc.words import in_one_line, quote
 
 FAULT = "archcalc failed on this file, which is a fault of archcalc; please report it"
 FeedbackWriter = Callable[[Line], str]
@@ -47,7 +47,7 @@ class Grader:
         self.key = key
         self.tolerance = tolerance
         self.reveal = reveal
-        self._viewer = None if key.symbols else FieldPropagation(key.network)
+        self._propagation = None if key.symbols else FieldPropagation(key.network)
         self._possible: dict[tuple[str, str], list[tuple[Diagnosis, Any]]] = {}
         self._derivations: dict[tuple[str, str, FeedbackWriter], tuple[str, ...]] = {}
 
@@ -106,7 +106,7 @@ class Grader:
             layer,
             [quantity],
             analysis.counting,
-            viewer=self._viewer,
+            propagation=self._propagation,
         )
         return tuple(found[0].lines)
 
@@ -208,7 +208,7 @@ class _Marking:
         try:
             answer = question.kind.read(entry, unit, self.key.answer(row, question), self.context)
         except Unreadable as error:
-            return _Read(question, worth, written, None, Verdict.UNREADABLE, f"{_sentence(str(error))}")
+            return _Read(question, worth, written, None, Verdict.UNREADABLE, _sentence(in_one_line(str(error))))
         return _Read(question, worth, written, answer, Verdict.WRONG)
 
     # -- the student's own numbers

@@ -18,7 +18,7 @@ from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shap
 from archcalc.quantities.table import ASKED
 from archcalc.symbolic.derivations import DERIVED
 from archcalc.units import BYTES
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 MOST_CHARACTERS = 60
 """The longest text that is read as a heading."""
@@ -113,7 +113,7 @@ def asked(text: str) -> tuple[Question, ...]:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            hint = did_you_mean(key, QUESTIONS) or f"; --ask takes {', '.join(QUESTIONS)}"
+            hint = did_you_mean(key, QUESTIONS) or help_line(f"--ask takes {', '.join(QUESTIONS)}")
             raise SpecError(f"unknown question {quote(key)}{hint}")
         if keys.count(key) > 1:
             raise SpecError(f"--ask has {quote(key)} twice")
@@ -154,7 +154,7 @@ class Heading:
 
 
 def read_heading(text: str, convention: str) -> Heading:
-    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture flop (M)`."""
+    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture FLOPs (M)`."""
     bare, unit = _bare(text, convention)
     for words, rest in ((bare, unit), *_with_unit(bare)):
         key = _KNOWN.get(words)

@@ -26,7 +26,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.quantities.table import COLUMNS
 from archcalc.symbolic.derivations import Explanation, explain
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 T = TypeVar("T")
 Wanted = list[tuple[str, str | None]]
@@ -148,7 +148,7 @@ def find_topic(name: str) -> Topic:
     able = [kind for kind in kinds if _can_be_drawn(kind)]
     if not able:
         known = topic_names()
-        hint = did_you_mean(name, known) or f"; possible: {', '.join(known)}"
+        hint = did_you_mean(name, known) or help_line(f"use one of: {', '.join(known)}")
         raise SpecError(f"unknown topic {quote(name)}{hint}")
     return Topic(name, lambda draw: _one_layer(draw, able))
 
@@ -191,12 +191,12 @@ def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
 
 def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     network = analysis.network
-    viewer = analysis.fields.viewer
+    propagation = analysis.fields.propagation
     if layer is None:  # a sum comes about by its summands
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
     else:  # a receptive field comes about layer by layer
         names = [one.name for one in network.layers] if quantity == "rf" else [layer]
-    derivation = tuple(one for name in names for one in explain(network, name, (quantity,), viewer=viewer))
+    derivation = tuple(one for name in names for one in explain(network, name, (quantity,), propagation=propagation))
     if layer is None:
         return Ask(quantity, None, getattr(analysis.totals, quantity), derivation)
     return Ask(quantity, layer, COLUMNS[quantity].of_rows(TableRow(layer, [analysis[layer]])), derivation)
@@ -218,7 +218,7 @@ def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any
 
 def _is_sensible(op: Operator) -> bool:
     """Whether its windows cover the input with no row left over, skip none, and are padded not at all or by half."""
-    for axis, look in enumerate(op.sight()):
+    for axis, look in enumerate(op.access()):
         if not isinstance(look, Window) or look == Window():
             continue
         before, after = op.x[axis], op.output[axis]
@@ -298,7 +298,7 @@ def _shrinking(category: str) -> tuple[type[Operator], ...]:
         and all(
             look.stride == look.stride // 1
             for one in kind.examples
-            for look in kind(one.inputs, **one.arguments).sight()
+            for look in kind(one.inputs, **one.arguments).access()
             if isinstance(look, Window)
         )
     )

@@ -15,7 +15,7 @@ from archcalc.render.writers.csv import csv_text
 from archcalc.render.writers.markdown import escape_markdown
 from archcalc.render.writers.xlsx import DIGITS, workbook
 from archcalc.symbolic.traced import Traced
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "padding")
 """What a spec says of a layer, and every worksheet gives."""
@@ -41,7 +41,7 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
     given = list(columns or (*DECLARED, *(() if asks_sizes else SIZES)))
     for name in given:
         if name not in COLUMNS:
-            hint = did_you_mean(name, COLUMNS) or "; list them with: archcalc table --columns help"
+            hint = did_you_mean(name, COLUMNS) or help_line("list the columns with: archcalc table --columns help")
             raise SpecError(f"unknown column {quote(name)}{hint}")
     asked = {question.key: question for question in key.questions}
     order = [*given, *(name for name in asked if name not in given)]

@@ -1,4 +1,4 @@
-"""Operators applied to shapes, each equal application once."""
+"""Operator calls, cached: equal calls give one object."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from archcalc.ops.operator import Operator
 def applied(
     world: object, kind: type[Operator], shapes: tuple[Shape, ...], names: tuple[str, ...], values: list[Any]
 ) -> Operator:
-    """The operator bound to its shapes. Operators never change, so equal applications are one object.
+    """Return the operator bound to its shapes. Operators never change, so equal calls share one object.
 
-    ``world`` keeps apart what only looks equal: None for plain numbers, an object of its own for each set of symbols.
+    ``world`` separates calls that only look equal: None for plain numbers, a new object for each run with symbols.
     """
     try:
         return _applied(world, kind, shapes, names, *values)
-    except TypeError:  # an argument that is a list has no hash
+    except TypeError:  # a list has no hash
         return _applied(world, kind, shapes, names, *map(_Hashed.of, values))
 
 
 class _Hashed(list[Any]):
-    """A list as an argument of a cached call; alike is what is written alike, so that 1 is not True."""
+    """A list as an argument of a cached call; compared by its text, so 1 differs from True."""
 
     @classmethod
     def of(cls, value: Any) -> Any:
-        """The value, hashable."""
+        """Return the value, hashable."""
         return cls(value) if isinstance(value, list) else value
 
     def __hash__(self) -> int:  # type: ignore[override]

@@ -1,27 +1,28 @@
-"""The values of a step's expressions while it is expanded, and the turns of its loops."""
+"""Values of a step's expressions during expansion, and the turns of its loops."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.draft import Flow, GraphBuilder
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.steps import Step, Value
 from archcalc.language.values import ShapeValue, leaves
+from archcalc.words import help_line
 
 StepVariables = dict[str, Any]
 
 
 class Evaluation:
-    """Evaluates for one draft, which counts the work."""
+    """Evaluates expressions, and adds their weight to the work of a draft."""
 
     def __init__(self, draft: GraphBuilder) -> None:
         self.draft = draft
 
     def value(self, value: Value, flow: Flow, variables: StepVariables) -> Any:
-        """The value of an expression, `input` being the shape of ``flow``."""
+        """Return the value of an expression in which `input` is the shape of ``flow``."""
         if value.constant is not None:
             return value.constant
         if value.asks_input:
@@ -30,30 +31,30 @@ class Evaluation:
         return value.evaluate(variables)
 
     def argument(self, value: Value, flow: Flow, variables: StepVariables) -> Any:
-        """The value of an operator's argument: a number, a word or a list of such, but no shape."""
+        """Return the value of an operator's argument: a number, a word, or a list of these; raise for a shape."""
         result = self.value(value, flow, variables)
-        if result.__class__ is int:  # as most are
+        if result.__class__ is int:  # most are
             return result
-        if any(isinstance(one, ShapeValue) for one in leaves(result)):
-            raise value.node.error("this is a shape, and a number is expected: say which part, such as input.channels")
+        if any(isinstance(leaf, ShapeValue) for leaf in leaves(result)):
+            raise value.node.error("expected a number, got a shape" + help_line("name a part, such as input.channels"))
         return result
 
     def condition(self, when: Value, flow: Flow, variables: StepVariables) -> bool:
-        """Whether a step is there."""
+        """True if the condition holds."""
         condition = self.value(when, flow, variables)
         if condition is not True and condition is not False:
-            raise when.node.error(f"when takes true or false, not {condition}")
+            raise when.node.error(f"when must be true or false, got {condition}")
         return condition
 
     def walked(self, step: Step, flow: Flow, variables: StepVariables) -> Iterator[StepVariables]:
-        """The variables of each turn of a step's `for`; those around it once if it has none."""
+        """Yield the variables of each turn of a step's `for`; without one, the variables around it."""
         if step.loop is None:
             yield variables
             return
         lists = {name: self.value(value, flow, variables) for name, value in step.loop.items()}
         for name, values in lists.items():
             if not isinstance(values, (list, tuple)):
-                raise step.loop[name].node.error(f"for takes a list for {name}")
+                raise step.loop[name].node.error(f"expected a list for {name} in for")
         if len({len(values) for values in lists.values()}) > 1:
             lengths = ", ".join(f"{name} has {len(values)}" for name, values in lists.items())
             raise step.node.error(f"the lists of a for must have the same length: {lengths}")
@@ -61,20 +62,20 @@ class Evaluation:
             yield self.more(variables, {"i": index} | dict(zip(lists, values, strict=True)))
 
     def repeated(self, step: Step, flow: Flow, variables: StepVariables) -> Iterator[StepVariables]:
-        """The variables of each turn of a step's `repeat`; those around it once if it has none."""
+        """Yield the variables of each turn of a step's `repeat`; without one, the variables around it."""
         if step.repeat is None:
             yield variables
             return
         given = self.value(step.repeat, flow, variables)
-        count = counted(given)
+        count = as_index(given)
         if count is None or count < 0:
-            raise step.repeat.node.error(f"repeat takes a whole number not below 0, not {given}")
+            raise step.repeat.node.error(f"repeat must be an integer of at least 0, got {given}")
         if count > limit("steps"):
-            raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too much"))
+            raise step.repeat.node.error(exceeded("steps", f"repeat {count} is too large"))
         for index in range(count):
             yield self.more(variables, {"i": index})
 
     def more(self, variables: StepVariables, others: StepVariables) -> StepVariables:
-        """The variables and others, for steps that remember them: their memory counts as work."""
+        """Return the variables and others in a new dict, whose size counts as work."""
         self.draft.work += len(variables) // 8
         return variables | others

@@ -1,7 +1,7 @@
-"""Expansion: steps, with numbers, become layers.
+"""Expansion: steps become layers, and expressions become numbers.
 
-A mistake does not stop the expansion: what follows from it has an unknown shape, and whatever can still be checked is
-checked, so that one run finds all there is to mend.
+An error does not stop the expansion: the output of its step has an unknown shape, and the rest is still checked. So one
+run finds every error.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from itertools import count, repeat
 from typing import Any
 
 from archcalc.arithmetic import ShapeError
-from archcalc.errors import Attempt, Diagnostic, Overflow, SpecError, TooMany
+from archcalc.errors import Diagnostic, OperatorCall, Overflow, SpecError, TooMany
 from archcalc.language.application import applied
-from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Made, Named
+from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Named
 from archcalc.language.evaluation import Evaluation
-from archcalc.language.joins import disagreement
+from archcalc.language.joins import explained
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.names import Names
 from archcalc.language.scope import Scope
@@ -26,17 +26,17 @@ from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
-"""How a step is taken: at a flow, in a scope, with variables, and in which turn of its loop."""
+"""A way to take a step: at a flow, in a scope, with variables, and in which turn of its loop."""
 
 
 class Expansion:
     """The state of one expansion."""
 
-    MOST_MISTAKES, MOST_FAILURES = 50, 1000
-    """Where it gives up: after so many different mistakes, or so many times that a step could not be taken."""
+    MAX_ERRORS, MAX_FAILURES = 50, 1000
+    """It stops after this many different errors, or this many failed attempts to take a step."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class Expansion:
         is_plain: bool,
     ) -> None:
         self.world = None if is_plain else object()
-        """Where applications of operators are alike: plain numbers everywhere, symbols within one expansion."""
+        """Part of the key under which operator calls are cached: None for plain numbers; symbols differ in each run."""
         self.globals = variables
-        """What every expression sees: the network's parameters, and the names of operators and blocks as words."""
+        """The variables of every expression: the spec parameters, and the names of operators and blocks as words."""
         self.operators = registry()
         self.blocks = blocks
         self.replacements = replacements
@@ -57,21 +57,20 @@ class Expansion:
         self.draft = GraphBuilder()
         self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
-        self.mistakes: dict[Diagnostic, None] = {}
+        self.diagnostics: dict[Diagnostic, None] = {}
         self.failures = 0
-        self.made: dict[tuple[Any, ...], Made] = {}
         self.inside: list[str] = []
         self.nesting = 0
         self.side = self.train = False
         self.shared: SharedStep | None = None
-        """The outermost step that takes an earlier one again, while it does."""
+        """The outermost `share` that is being expanded."""
         self.most_steps, self.most_work = limit("steps"), limit("work")
         self.most_layers, self.most_nesting = limit("layers"), limit("nesting")
 
     # -- steps
 
     def run(self, steps: list[Step], flow: Flow, scope: Scope, variables: dict[str, Any]) -> Flow:
-        """Take steps one after another."""
+        """Take steps in order; return the output of the last."""
         self.enter(steps)
         for step in steps:
             flow = self.attempt(self.chain if step.loops else self.once, step, flow, scope, variables)
@@ -82,12 +81,12 @@ class Expansion:
         """Go one level down, to the steps inside a step."""
         self.nesting += 1
         if self.nesting > self.most_nesting and steps:
-            raise Overflow(steps[0].node.error(exceeded("nesting", "steps stand in steps too deep")))
+            raise Overflow(steps[0].node.error(exceeded("nesting", "steps are nested too deep")))
 
     def attempt(
         self, take: Take, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None = None
     ) -> Flow:
-        """Take a step; keep its mistakes and go on with an unknown shape."""
+        """Take a step; if it has errors, keep them and return an unknown shape."""
         draft = self.draft
         draft.taken += 1
         if draft.taken > self.most_steps:
@@ -103,15 +102,15 @@ class Expansion:
         return NOWHERE
 
     def note(self, error: SpecError) -> None:
-        """Keep mistakes, each once; with very many, stop."""
+        """Keep each error once; raise `TooMany` after very many."""
         error = self.where_shared(error)
-        self.mistakes.update(dict.fromkeys(error.mistakes))
+        self.diagnostics.update(dict.fromkeys(error.diagnostics))
         self.failures += 1
-        if len(self.mistakes) >= self.MOST_MISTAKES or self.failures >= self.MOST_FAILURES:
+        if len(self.diagnostics) >= self.MAX_ERRORS or self.failures >= self.MAX_FAILURES:
             raise TooMany
 
     def chain(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """A step with its loops, each turn taking what the turn before it gives."""
+        """Take a step with its loops; each turn gets the output of the turn before it."""
         fixed = scope.path + step.name.fill(variables) if step.name is not None and step.name.fixed else None
         instead = self.replacement(step, fixed, scope) if fixed is not None else None
         if instead is not None:
@@ -121,25 +120,25 @@ class Expansion:
             for inner in self.evaluation.repeated(step, flow, walked):
                 flow = self.attempt(self.once, step, flow, scope, inner, number if step.loops else None)
                 number += 1
-        if fixed is not None and step.loops:  # the loop as a whole: what its last turn gives
+        if fixed is not None and step.loops:  # the name of the loop means its last turn
             self.draft.named[fixed] = Named(flow, step, variables, 0, 0, "a loop")
         return flow
 
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """One turn of a step; where its `when` leaves it out, what it would have taken passes."""
+        """Take one turn of a step; if its `when` leaves it out, its input passes."""
         if self.is_there(step, flow, scope, variables):
             return self.there(step, flow, scope, variables, turn)
         return self.left_out(step, flow, scope, variables, turn)
 
     def branch(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """One turn of a step that is a branch; where its `when` leaves it out, `ABSENT`."""
+        """Take one turn of a branch; return `ABSENT` if its `when` leaves it out."""
         if self.is_there(step, flow, scope, variables):
             return self.there(step, flow, scope, variables, turn)
         self.left_out(step, flow, scope, variables, turn)
         return ABSENT
 
     def is_there(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> bool:
-        """Whether its `when` holds, which is asked before `from` is looked up, if it does not ask for `input`."""
+        """True if its `when` holds. `from` is looked up before only if the condition needs `input`."""
         if step.when is None or step.broken:
             return True
         if step.sources and step.when.asks_input:
@@ -147,16 +146,16 @@ class Expansion:
         return self.evaluation.condition(step.when, flow, variables)
 
     def left_out(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """What passes in place of a step: what its `from` names if that is one step, else what came before it."""
+        """Return what passes in place of a step: what its `from` names if that is one step, else the step's input."""
         if step.sources and len(step.sources) == 1:
-            # What is not there may be left out because of that (`from: "s{i - 1}"`, `when: i > 0`).
+            # The step may be left out because its source does not exist (`from: "s{i - 1}"`, `when: i > 0`).
             with suppress(SpecError):
                 flow = self.names.find(step.sources[0], scope, variables, flow)
         self.names.leave_out(step, flow, scope.path, variables, turn)
         return flow
 
     def there(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
-        """One turn of a step that is not left out: its inputs, its name."""
+        """Take one turn of a step that is not left out: find its inputs and its name."""
         if step.broken:
             _, path = self.names.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
@@ -180,14 +179,14 @@ class Expansion:
         return self.chain(instead, flow, inner, variables, None)
 
     def replacement(self, step: Step, path: str, scope: Scope) -> Step | None:
-        """What stands in place of the step of that path, if anything does."""
+        """Return what replaces the step of that path; None if nothing does."""
         if path not in self.replacements or path in self.replaced:
             return None
         self.replaced.add(path)
         return replacing(self.replacements[path], step, path[len(scope.path) :])
 
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
-        """A step with its name fixed: apply it, and remember it under that name."""
+        """Apply a step whose name is known, and remember it under that name."""
         first = len(self.draft.layers)
         outside = self.side, self.train
         self.side = self.side or isinstance(step, SideOutput)
@@ -196,7 +195,7 @@ class Expansion:
         try:
             if isinstance(step, SharedStep):
                 earlier = self.names.lookup(step.target, scope, variables)
-                meant, known = earlier.step, earlier.variables  # if it is shared in its turn
+                meant, known = earlier.step, earlier.variables  # a share of a share
                 result = self.share(step, earlier, path, flows, scope)
             else:
                 result = self.apply(step, path, flows, scope, variables)
@@ -211,38 +210,39 @@ class Expansion:
         return result
 
     def check_training_only(self, step: Step, before: Flow, after: Flow) -> None:
-        """State that the main path has the same shapes without a step that exists only in training."""
+        """Raise if a step that exists only in training changes the shape on the main path."""
         if not self.side and None not in (before.shape, after.shape) and before.shape != after.shape:
             raise step.node.error(
-                "a step that exists only in training cannot change the main path's shape: "
-                f"it makes {shape_text(after.shape or ())} of {shape_text(before.shape or ())}"
+                "a step that exists only in training must keep the shape: "
+                f"got {shape_text(before.shape or ())}, gives {shape_text(after.shape or ())}"
             )
 
     def apply(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
+        """Expand a group or a block, or call an operator."""
         if isinstance(step, (Group, SideOutput)):
             self.draft.groups[path] = ""
             return self.run(step.steps, flows[0], scope.inner(path, step.numbered), variables)
         assert isinstance(step, Apply)
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, path, flows, scope, variables)
-        if step.head not in self.operators:  # a block whose own form has mistakes, which are noted already
+        if step.head not in self.operators:  # a block whose definition has errors, which are noted already
             raise Unknown
         return self.operator(self.operators[step.head], step, path, flows, scope, variables)
 
     # -- heads
 
     def chosen(self, use: Value, flow: Flow, variables: dict[str, Any]) -> str:
-        """The operator or block that `use` picks."""
+        """Return the operator or block that `use` picks."""
         head = self.evaluation.value(use, flow, variables)
         if not isinstance(head, str) or (head not in self.operators and head not in self.blocks):
             hint = did_you_mean(str(head), [*self.blocks, *self.operators])
-            raise use.node.error(f"use takes the name of a block or operator, not {quote(str(head))}{hint}")
+            raise use.node.error(f"use takes the name of a block or operator, got {quote(str(head))}{hint}")
         return head
 
     def operator(
         self, kind: type[Operator], step: Apply, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
     ) -> Flow:
-        """Apply an operator."""
+        """Call an operator, and add the layer."""
         if step.branches is not None:
             flows = self.branches(kind, step, flows, scope, variables)
         names, values = step.given_to_operator(kind)
@@ -258,10 +258,10 @@ class Expansion:
         except ShapeError as error:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = f"{path}: " if scope.path else ""
-            reason = "" if culprit else disagreement(self.draft, flows)
-            mistake = (culprit.node if culprit else step.node).error(f"{prefix}{error}{reason}")
+            message = str(error) if culprit else explained(str(error), self.draft, flows)
+            refused = (culprit.node if culprit else step.node).error(prefix + message)
             arguments = dict(zip(names, given, strict=True))
-            raise mistake.after(Attempt(path, kind, shapes, arguments)) from None
+            raise refused.with_call(OperatorCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
@@ -270,25 +270,27 @@ class Expansion:
     def branches(
         self, kind: type[Operator], step: Apply, flows: list[Flow], scope: Scope, variables: dict[str, Any]
     ) -> list[Flow]:
-        """The flows that a step's branches end with: one for each turn of each branch that is there."""
+        """Return the outputs of a step's branches, one for each turn of each branch that is not left out."""
         assert step.branches is not None
         if not step.branches:
             raise step.node.error(f"{step.head} has no branches")
         if len(flows) > 1:
-            raise step.node.error(f"{step.head} takes branches or from: [several names], not both")
+            raise step.node.error(
+                f"{step.head} got both branches and several names in from" + help_line("remove one of the two")
+            )
         self.enter(step.branches)
         ends = [end for branch in step.branches for end in self.turns(branch, flows[0], scope, variables)]
         self.nesting -= 1
         found = [end for end in ends if end is not ABSENT]
         if len(found) < min(len(step.branches), kind.least_inputs):
             raise step.node.error(
-                f"{step.head} needs {kind.least_inputs} branches, and when leaves out all but {len(found)}; "
-                "for the input itself in place of a branch, make it a list: - - {…, when: …}"
+                f"{step.head} needs {kind.least_inputs} branches, and when leaves out all but {len(found)}"
+                + help_line("write - - {…, when: …} for a branch that is the input itself when its step is left out")
             )
         return found
 
     def turns(self, branch: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> list[Flow]:
-        """What each turn of a branch ends with: all of them start at the same flow."""
+        """Return the output of each turn of a branch; every turn starts at the same flow."""
         number = count() if branch.loops else repeat(None)
         return [
             self.attempt(self.branch, branch, flow, scope, inner, next(number))
@@ -304,54 +306,24 @@ class Expansion:
             circle = " → ".join([*self.inside[self.inside.index(block.name) :], block.name])
             raise step.node.error(f"the block {block.name} contains itself: {circle}")
         if len(flows) != len(block.inputs):
-            need = ", ".join(block.inputs)
-            raise step.node.error(
-                f"{block.name} takes {len(block.inputs)} inputs ({need}), and is given {len(flows)}"
-                if len(block.inputs) > 1
-                else f"{block.name} takes one input, and is given {len(flows)}"
-            )
+            plural = "s" if len(block.inputs) > 1 else ""
+            names = f" ({', '.join(block.inputs)})" if len(block.inputs) > 1 else ""
+            raise step.node.error(f"{block.name} takes {len(block.inputs)} input{plural}{names}, got {len(flows)}")
         own = self.block_variables(block, step, flows, variables)
         self.draft.groups[path] = block.name
-        alike = self.likeness(block, flows, own)
-        made = self.made.get(alike) if alike else None
-        if made is not None and self.draft.affords(made):
-            return self.draft.repeat(made, path, flows)
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
         inner.given["input"] = flows[0]
-        start = self.draft.mark()
         self.inside.append(block.name)
         try:
-            result = self.run(block.steps, flows[0], inner, own)
+            return self.run(block.steps, flows[0], inner, own)
         finally:
             self.inside.pop()
-        if alike and not self.mistakes:
-            self.made[alike] = self.draft.since(start, path, flows, result)
-        return result
-
-    def likeness(self, block: Block, flows: list[Flow], own: dict[str, Any]) -> tuple[Any, ...] | None:
-        """What decides what a block makes; None where that is not known."""
-        if self.replacements or self.mistakes:
-            return None
-        sources = [flow.source for flow in flows]
-        alike = (
-            block.name,
-            *self.inside,
-            self.side,
-            self.train,
-            *[(flow.shape, sources.index(flow.source)) for flow in flows],
-            *[(own[name].__class__, own[name]) for name in block.params],
-        )
-        try:
-            hash(alike)
-        except TypeError:  # a parameter that is a list has no hash
-            return None
-        return alike
 
     def block_variables(
         self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
     ) -> dict[str, Any]:
-        """A block's parameters: what the step gives, then the defaults, each of which may use those before it."""
+        """Return a block's variables: the step's arguments, then defaults, which may use the parameters before them."""
         given = step.given_to_block(block)
         own = self.evaluation.more(self.globals, {"input": ShapeValue(flows[0].shape)})
         for input_name, flow in zip(block.inputs, flows, strict=True):
@@ -367,7 +339,7 @@ class Expansion:
         return own
 
     def where_shared(self, error: SpecError) -> SpecError:
-        """The mistakes of steps that are shared, where `share` stands: where the steps stand they are none."""
+        """Move errors of shared steps to the `share`, because the steps themselves are valid."""
         if self.shared is None:
             return error
         return error.moved(self.shared.node.place, f"{quote(self.shared.target.node.text)} does not fit here")
@@ -376,8 +348,11 @@ class Expansion:
         """Take an earlier step again, at another input, with the same weights."""
         name = quote(step.target.node.text)
         if earlier.unshared:
-            hint = "share one of its turns" if earlier.unshared == "a loop" else "it has no weights here"
-            raise step.node.error(f"{name} is {earlier.unshared}, so cannot be shared: {hint}")
+            if earlier.unshared == "a loop":
+                raise step.node.error(
+                    f"{name} is a loop" + help_line(f"share one of its turns: {step.target.node.text}.0")
+                )
+            raise step.node.error(f"{name} is left out, so it has no weights to share")
         first = len(self.draft.layers)
         outside, self.shared = self.shared, self.shared or step
         try:
@@ -390,12 +365,16 @@ class Expansion:
         if result.shape is None:
             return result
         if len(again) != len(before):
-            raise step.node.error(f"{name} has other layers at this input, so cannot be shared")
+            raise step.node.error(
+                f"cannot share {name}: it has {len(before)} layers, but with this input {len(again)}"
+                + help_line("use a new step")
+            )
         for layer, original in zip(again, before, strict=True):
             if layer.op.weights() != original.op.weights():
                 raise step.node.error(
-                    f"the weights of {original.name} do not fit here: it was given {shape_text(original.op.x)}, "
-                    f"and here it is given {shape_text(layer.op.x)}"
+                    f"cannot share the weights of {quote(original.name)}: they were created for input "
+                    f"{shape_text(original.op.x)}, but this input is {shape_text(layer.op.x)}"
+                    + help_line("share where the shapes give the same weights, or use a new layer")
                 )
             if original.op.weights():
                 layer.shares = original.shares or original.name

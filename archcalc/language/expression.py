@@ -1,7 +1,20 @@
-"""The arithmetic allowed where a number is expected: parsed by Python's own grammar, evaluated by us.
+"""Expressions: parsed by Python's own grammar, compiled to closures, never run by Python.
 
-Numbers are exact: whole numbers and fractions (`0.35` is 35/100), never floats, but for irrational square roots and
-logarithms. What a value is, is never asked: symbols pass through.
+Grammar, with the precedence of Python::
+
+    expression = comparison { ("and" | "or") comparison } | "not" expression
+               | expression "if" expression "else" expression
+    comparison = sum { ("==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in") sum }
+    sum        = product { ("+" | "-") product }
+    product    = power { ("*" | "/" | "//" | "%") power }
+    power      = ["+" | "-"] atom ["**" power]
+    atom       = number | string | name | "true" | "false" | "null" | list | "(" expression ")"
+               | atom "." name | atom "[" expression "]" | atom "[" [expression] ":" [expression] "]"
+               | function "(" expression { "," expression } ")"
+    list       = "[" [expression { "," expression }] "]"
+
+Numbers are exact: integers and fractions (`0.35` is 35/100). Only irrational square roots and logarithms are floats.
+Evaluation never inspects the type of a value, so symbols work as well as numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +23,10 @@ import ast
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
-from archcalc.arithmetic import counted
+from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
 from archcalc.language.values import (
     BINARY,
@@ -28,13 +42,13 @@ from archcalc.language.values import (
     checked,
     number,
 )
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 100
-"""Of operations inside operations."""
+"""Largest nesting of operations."""
 LIST_WEIGHT, JOIN_WEIGHT = 100, 5
-"""The weights of what walks over a list, and of `+`, which may join two."""
+"""Weights of operations over lists: of functions and `in`, and of `+`, which may concatenate two."""
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
@@ -48,32 +62,32 @@ class Expression:
     def __init__(self, text: str, evaluate: Code, weight: int, names: Sequence[str], constant: Any = None) -> None:
         self.text = text
         self.evaluate = evaluate
-        """The value; `ExpressionError` says what is wrong, `Unknown` that a shape it asks for is not known."""
+        """Computes the value; raises `ExpressionError`, or `Unknown` if it needs a shape that is not known."""
         self.weight = weight
-        """A bound of the cost of one evaluation."""
+        """A bound of the cost of one evaluation, in operations."""
         self.names = names
-        """The variables that it asks for, in their order."""
+        """The variables in it, in order."""
         self.constant = constant
-        """The value of a plain number or word of the language; None for all others."""
+        """The value of a number or a constant; None for all others."""
 
 
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
-    """The expression in ``text``; `ExpressionError` if it is none."""
+    """Parse an expression; raise `ExpressionError` if it is invalid."""
     if text.isascii() and text.isdigit() and len(text) <= 18 and (text[0] != "0" or len(text) == 1):
         value = int(text)
         return Expression(text, lambda variables: value, 1, (), value)
     if len(text) > MAX_LENGTH:
-        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, and this has {len(text):,}")
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, got {len(text):,}")
     if not text.strip():
-        raise ExpressionError("a value is missing")
+        raise ExpressionError("missing value")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
-        at = min(max((error.offset or 1) - 1, 0), len(text) - 1)
-        raise ExpressionError(f"invalid expression {quote(text)}: {error.msg}{_cut(text)}", at) from None
+        offset = min(max((error.offset or 1) - 1, 0), len(text) - 1)
+        raise ExpressionError(f"invalid expression {quote(text)}: {error.msg}{_fix(text)}", offset) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"invalid expression {quote(text)}") from None
     compiler = _Compiler(text.strip())
@@ -82,15 +96,14 @@ def parse_expression(text: str) -> Expression:
     return Expression(text, code, compiler.weight, tuple(compiler.names), constant)
 
 
-def _cut(text: str) -> str:
-    opened = sum(text.count(one) for one in "([{")
-    if opened > sum(text.count(one) for one in ")]}"):
-        return "; inside {…} a comma ends a value: put the whole expression in quotes"
-    return ""
+def _fix(text: str) -> str:
+    """Return a help line for an expression that YAML cut at a comma inside brackets."""
+    opened, closed = (sum(map(text.count, brackets)) for brackets in ("([{", ")]}"))
+    return help_line("quote the expression: inside {…}, YAML ends a value at a comma") if opened > closed else ""
 
 
 class _Compiler:
-    """Turns a syntax tree into a function; every kind of node that has no method here is refused."""
+    """Compiles a syntax tree to a function. A kind of node without a method here is refused."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -102,7 +115,7 @@ class _Compiler:
         self.weight += 1
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise ExpressionError(f"this expression is nested too deep: at most {MAX_DEPTH} operations in one another")
+            raise ExpressionError(f"expression nested too deep: at most {MAX_DEPTH} operations inside one another")
         method = getattr(self, "_" + type(node).__name__.lower(), None)
         if method is None:
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
@@ -118,13 +131,13 @@ class _Compiler:
         return ExpressionError(message, offset, len(self.source(node)))
 
     def guarded(self, node: ast.AST, compute: Callable[[Variables], Any]) -> Code:
-        """Wrap a computation so that what can go wrong in it is said with its place."""
+        """Return a computation whose errors have the place of ``node``."""
 
         def code(variables: Variables) -> Any:
             try:
                 return checked(compute(variables))
             except ExpressionError as error:
-                if error.length == 0:  # raised below, where no place is known
+                if error.length == 0:  # raised by a function, which does not know its place
                     raise self.error(node, str(error)) from None
                 raise
             except ZeroDivisionError:
@@ -166,9 +179,9 @@ class _Compiler:
                 return variables[name]
             except KeyError:
                 if name in FUNCTIONS:
-                    raise self.error(node, f"{name} is a function: write {name}(…)") from None
-                known = [str(one) for one in variables] + list(FUNCTIONS)
-                raise self.error(node, f"there is no {quote(name)} here{did_you_mean(name, known)}") from None
+                    raise self.error(node, f"{name} is a function{help_line(f'write {name}(…)')}") from None
+                known = [*map(str, variables), *FUNCTIONS]
+                raise self.error(node, f"unknown name {quote(name)}{did_you_mean(name, known)}") from None
 
         return code
 
@@ -197,22 +210,23 @@ class _Compiler:
         owner, index = self.compile(node.value), self.compile(node.slice)
 
         def code(variables: Variables) -> Any:
-            value, place = owner(variables), index(variables)
-            if isinstance(value, Record) and isinstance(place, str):
-                return _located(self, node, lambda: value.get(place))
-            at = counted(place)
+            value, key = owner(variables), index(variables)
+            if isinstance(value, Record) and isinstance(key, str):
+                return _located(self, node, lambda: value.get(key))
+            position = as_index(key)
             if isinstance(value, ShapeValue):
                 value = value.known()
-            if not isinstance(value, (list, tuple)) or at is None:
-                raise self.error(node, f"{quote(self.source(node))} takes a list and a whole number")
-            if not -len(value) <= at < len(value):
-                raise self.error(node, f"{quote(self.source(node.value))} has {len(value)} values, and no number {at}")
-            return value[at]
+            if not isinstance(value, (list, tuple)) or position is None:
+                raise self.error(node, f"{quote(self.source(node))} needs a list and an integer")
+            if not -len(value) <= position < len(value):
+                owned = f"{quote(self.source(node.value))} has {len(value)} values"
+                raise self.error(node, f"{owned}, got the index {position}: the first is 0")
+            return value[position]
 
         return code
 
     def part(self, node: ast.Subscript, bounds: ast.Slice) -> Code:
-        """Part of a list: `depths[:stage]`."""
+        """Compile a slice: `depths[:stage]`."""
         owner = self.compile(node.value)
         ends = [self.compile(end) if end is not None else None for end in (bounds.lower, bounds.upper, bounds.step)]
 
@@ -239,10 +253,10 @@ class _Compiler:
         left, right = self.compile(node.left), self.compile(node.right)
 
         def compute(variables: Variables) -> Any:
-            one, other = left(variables), right(variables)
-            if type(one) is int and type(other) is int:  # as most are
-                return of_integers(one, other)
-            return operator(one, other)
+            first, second = left(variables), right(variables)
+            if type(first) is int and type(second) is int:  # most are
+                return of_integers(first, second)
+            return operator(first, second)
 
         return self.guarded(node, compute)
 
@@ -273,15 +287,15 @@ class _Compiler:
         return lambda variables: (then if self.truth(node.test, test(variables)) else other)(variables)
 
     def _compare(self, node: ast.Compare) -> Code:
-        operands = [self.compile(one) for one in (node.left, *node.comparators)]
-        operators = [COMPARE[type(one)] for one in node.ops if type(one) in COMPARE]
-        self.weight += LIST_WEIGHT if any(isinstance(one, (ast.In, ast.NotIn)) for one in node.ops) else 0
+        operands = [self.compile(operand) for operand in (node.left, *node.comparators)]
+        operators = [COMPARE[type(op)] for op in node.ops if type(op) in COMPARE]
+        self.weight += LIST_WEIGHT if any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops) else 0
         if len(operators) < len(node.ops):
             raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
         def chain(variables: Variables) -> Any:
-            values = [one(variables) for one in operands]
-            return all(self.truth(node, operator(values[at], values[at + 1])) for at, operator in enumerate(operators))
+            values = [operand(variables) for operand in operands]
+            return all(self.truth(node, op(*pair)) for op, pair in zip(operators, pairwise(values), strict=True))
 
         if len(operators) > 1:
             return self.guarded(node, chain)
@@ -293,12 +307,12 @@ class _Compiler:
         function = FUNCTIONS.get(name)
         if function is None:
             written = self.source(node.func)
-            raise self.error(node.func, f"there is no function {quote(written)}{did_you_mean(written, FUNCTIONS)}")
-        if node.keywords or any(isinstance(one, ast.Starred) for one in node.args):
-            raise self.error(node, f"{name} takes plain arguments only")
-        arguments = [self.compile(one) for one in node.args]
+            raise self.error(node.func, f"unknown function {quote(written)}{did_you_mean(written, FUNCTIONS)}")
+        if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
+            raise self.error(node, f"{name} takes only positional arguments")
+        arguments = [self.compile(argument) for argument in node.args]
         self.weight += LIST_WEIGHT if name in OVER_LISTS else 5
-        return self.guarded(node, lambda variables: function(*[one(variables) for one in arguments]))
+        return self.guarded(node, lambda variables: function(*[argument(variables) for argument in arguments]))
 
     def truth(self, node: ast.AST, value: Any) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Networks with numbers left open: a spec with some of its parameters and sizes as expressions, or a short piece."""
+"""Networks with free numbers: a spec with expressions for parameters and sizes, or a network on one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from archcalc.arithmetic import Shape, ShapeError, counted
+from archcalc.arithmetic import Shape, ShapeError, as_index
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
 from archcalc.language.language import Spec
@@ -18,7 +18,7 @@ from archcalc.ops import registry
 from archcalc.words import did_you_mean, quote
 
 SAMPLE = 24
-"""The value of a number that nothing else decides, where a rule is run: many numbers divide it."""
+"""Value of a free number while rules run: it has many divisors."""
 
 
 class Family(Protocol):
@@ -26,15 +26,19 @@ class Family(Protocol):
 
     name: str
     samples: Mapping[str, int]
-    """The names that are open, each with a value that a network has."""
+    """Free names, each with a value for which a network exists."""
 
     def network(self, numbers: Mapping[str, Any]) -> Network:
-        """The network with these numbers."""
+        """Return the network for values of the free names."""
 
 
 @dataclass
 class SpecFamily:
-    """A spec with ``lets``: what stands for a parameter, or for a size of the input (`C`, `H`, `W`, …)."""
+    """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, …) to expressions over free names.
+
+    Raises:
+        SpecError: for an unknown name, or an invalid expression.
+    """
 
     spec: Spec
     variant: str | None
@@ -57,16 +61,16 @@ class SpecFamily:
             if name not in possible and name not in self.spec.params and name not in self.spec.free_dimensions():
                 raise SpecError(f"{self.name} has no parameter or size {quote(name)}{did_you_mean(name, possible)}")
             names = free_names(text)
-            for one in names:
-                samples.setdefault(one, _sample(text, names, one, possible.get(name)))
+            for free in names:
+                samples.setdefault(free, _sample(text, names, free, possible.get(name)))
         self.samples = samples
 
     def _has_sizes(self) -> bool:
-        """Whether the input's sizes are known without ``lets``."""
+        """True if the input sizes are known without ``lets``."""
         return not set(self.spec.free_dimensions(self.variant)) - set(self.settings)
 
     def network(self, numbers: Mapping[str, Any]) -> Network:
-        """The network with these numbers for the names in ``lets``."""
+        """Return the network for values of the names in ``lets``."""
         values = {name: evaluate(text, numbers) for name, text in self.lets.items()}
         sizes = SIZES.get(len(self.shape), ())
         settings = {**self.settings, **{name: value for name, value in values.items() if name not in sizes}}
@@ -85,7 +89,7 @@ SIZES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
 
 
 def free_names(text: str) -> list[str]:
-    """The names in an expression, in order; `SpecError` if it is none."""
+    """Return the names in an expression, in order; raise `SpecError` if it is invalid."""
     try:
         return list(parse_expression(text).names)
     except ExpressionError as error:
@@ -93,7 +97,7 @@ def free_names(text: str) -> list[str]:
 
 
 def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:
-    """The value of an expression."""
+    """Return the value of an expression; raise `SpecError` if it is invalid."""
     try:
         return parse_expression(text).evaluate(numbers)
     except ExpressionError as error:
@@ -101,7 +105,7 @@ def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:
 
 
 def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
-    """A value of a name with which the expression is what the spec says, if there is one."""
+    """Return a value of a name for which the expression is the spec's own value, or `SAMPLE`."""
     if isinstance(wanted, int) and not isinstance(wanted, bool) and len(names) == 1:
         with contextlib.suppress(SpecError):  # where it is too large, or cannot be computed
             for value in range(1, 4097):
@@ -110,17 +114,26 @@ def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
     return SAMPLE
 
 
-# -- pieces
+# -- inline specs
 
 
 @dataclass
 class InlineSpec:
-    """A few steps on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
+    """A network on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
 
-    A step is an operator, its kernel, its channels as `in->out`, and other arguments as `name=value`, or short: `s2` is
-    a stride of 2, `p` padding, `d` dilation, `g` groups. `repeat=L` takes it L times. What a step leaves out is what
-    its operator says (`Operator.left_out_of_piece`): a convolution keeps the size and has no bias. The input is
-    `[C, H, W]`, C being what the first step takes.
+    Grammar::
+
+        inline   = step { "," step }
+        step     = operator { word } | operator "(" word { "," word } ")"
+        word     = kernel | channels | argument | short
+        kernel   = expression | side "x" side { "x" side }
+        channels = expression ("->" | "→") expression
+        argument = name "=" expression
+        short    = ("s" | "p" | "d" | "g") digits
+
+    `s2` is a stride of 2; `p` is padding, `d` dilation, `g` groups. `repeat=L` takes the step L times. The operator
+    supplies missing arguments (`Operator.inline_defaults`): a convolution keeps the size and has no bias. The input
+    is `[C, H, W]`, where C are the input channels of the first step.
     """
 
     text: str
@@ -141,7 +154,7 @@ class InlineSpec:
         self.samples = {name: 2 if name in counts else 3 if name == "K" else SAMPLE for name in open_names}
 
     def network(self, numbers: Mapping[str, Any]) -> Network:
-        """The network with these numbers."""
+        """Return the network for values of the free names."""
         shape: Shape = (evaluate(self.start, numbers), numbers["H"], numbers["W"])
         inputs = {"input": shape}
         layers: list[Layer] = []
@@ -156,13 +169,13 @@ class InlineSpec:
                 layers.append(Layer(name, op, (source,)))
                 source, shape = name, op.output
         if not layers:
-            raise SpecError(f"{quote(self.text)} has no steps")
+            raise SpecError(f"expected an operator, got {quote(self.text)}")
         return Network(self.name, inputs, tuple(layers), (source,))
 
 
 @dataclass
-class PieceStep:
-    """One step of a piece, with expressions in its places."""
+class InlineStep:
+    """One step of an inline spec, with its expressions as text."""
 
     text: str
     kind: str
@@ -171,23 +184,23 @@ class PieceStep:
     arguments: dict[str, str]
 
     def expressions(self) -> list[str]:
-        """Everything in it that is an expression."""
+        """Return every expression in it."""
         return [*self.kernel, *(self.channels or ()), *self.arguments.values()]
 
     def words(self) -> set[str]:
-        """Words that stand for themselves."""
+        """Return the words that are strings."""
         return {word for argument in registry()[self.kind].arguments.values() for word in argument.words}
 
     def repeat(self, numbers: Mapping[str, Any]) -> int:
-        """How often it is taken."""
+        """Return how often the step is taken."""
         value = evaluate(self.arguments.get("repeat", "1"), numbers)
-        count = counted(value)
+        count = as_index(value)
         if count is None or not 0 <= count <= 1000:
-            raise SpecError(f"repeat takes a whole number from 0 to 1000, not {value}")
+            raise SpecError(f"repeat must be an integer from 0 to 1000, got {value}")
         return count
 
     def given(self, numbers: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-        """The operator's arguments."""
+        """Return the operator's arguments for an input shape; raise `SpecError` if the channels do not fit."""
         kind = registry()[self.kind]
         given: dict[str, Any] = {}
         if self.kernel:
@@ -199,46 +212,46 @@ class PieceStep:
         if self.channels:
             taken, made = (evaluate(text, numbers) for text in self.channels)
             if taken != shape[0]:
-                raise SpecError(f"{quote(self.text)} takes {taken} channels, and is given {shape[0]}")
+                raise SpecError(f"{quote(self.text)} takes {taken} channels, got {shape[0]}")
             given[next(name for name in ("channels", "features") if name in kind.arguments)] = made
         for name, text in self.arguments.items():
             if name != "repeat":
                 words = kind.arguments[name].words if name in kind.arguments else ()
                 given[name] = text if text in words else evaluate(text, numbers)
-        return {**kind.left_out_of_piece(given, len(shape) - 1), **given}
+        return {**kind.inline_defaults(given, len(shape) - 1), **given}
 
 
 def is_piece(text: str) -> bool:
-    """Whether a text is a piece, and not the name of a network."""
+    """True if a text is an inline spec, and not the name of a network."""
     return "->" in text or "→" in text
 
 
 def split_at_commas(text: str) -> list[str]:
-    """Split a text at its commas, except those inside brackets."""
+    """Split a text at its commas outside brackets."""
     parts, depth = [""], 0
-    for one in text:
-        depth += (one in "([") - (one in ")]")
-        if one == "," and depth == 0:
+    for character in text:
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
             parts.append("")
         else:
-            parts[-1] += one
+            parts[-1] += character
     return parts
 
 
 SHORT = {"s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
-"""Letters before a number that stand for an argument's name: `conv 3x3 s2 p1`."""
+"""Letters before a number, short for the name of an argument: `conv 3x3 s2 p1`."""
 _SHORT = re.compile(rf"([{''.join(SHORT)}])(\d+)")
 _STEP = re.compile(r"(\w+)\s*(?:\((.*)\)|(.*))$", re.DOTALL)
 
 
-def _read(text: str) -> PieceStep:
+def _read(text: str) -> InlineStep:
     match = _STEP.match(text)
     kind = match.group(1) if match else ""
     if match is None or kind not in registry():
-        raise SpecError(f"there is no operator {quote(kind or text)}{did_you_mean(kind, registry())}")
+        raise SpecError(f"unknown operator {quote(kind or text)}{did_you_mean(kind, registry())}")
     words = [word.strip() for word in match.group(2).split(",")] if match.group(2) is not None else []
     words = words or re.sub(r" ?(->|→|=) ?", r"\1", " ".join((match.group(3) or "").split())).split()
-    step = PieceStep(text, kind, [], None, {})
+    step = InlineStep(text, kind, [], None, {})
     for word in words:
         word = word.replace("→", "->").strip()
         if "->" in word:

@@ -1,4 +1,4 @@
-"""One network of a spec: its parameters and input shapes get values, and its steps are expanded with them."""
+"""One network of a spec: parameters and input shapes get values, and the steps are expanded with them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
 from archcalc.language.variant import Variant
 from archcalc.network import Network
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 
 class SpecParts(Protocol):
-    """What is taken of a `Spec`, which reads them from text."""
+    """The parts of a `Spec` that expansion needs."""
 
     root: MappingNode
     params: dict[str, Value | None]
@@ -30,21 +30,21 @@ class SpecParts(Protocol):
     step_names: Any
     replacements: dict[str, tuple[AnyNode, list[Step]]]
     words: dict[str, str]
-    mistakes: list[SpecError]
+    errors: list[SpecError]
 
     @property
     def name(self) -> str:
-        """The spec's name."""
+        """Name of the spec."""
 
     def get(self, key: str) -> AnyNode | None:
-        """A part of the head."""
+        """Return the value of a top-level key."""
 
     def free_dimensions(self) -> list[str]:
-        """The names in the input's shape that are no parameters."""
+        """Return the names in the input shape that are not parameters."""
 
 
 class Instance:
-    """A spec with a variant, settings and input shapes: `Spec.network` makes one."""
+    """A spec with a variant, settings and input shapes."""
 
     def __init__(
         self, spec: SpecParts, variant: Variant, settings: Mapping[str, Any], inputs: Mapping[str, Shape]
@@ -53,25 +53,27 @@ class Instance:
         self.variant = variant
         self.settings = settings
         self.inputs = inputs
-        """The shapes that replace the spec's own."""
+        """Shapes that replace those of the spec, without the batch."""
 
     def network(self) -> Network:
-        """The network; raises `SpecError` with every mistake of the spec's form and of its expansion."""
+        """Return the network; raise `SpecError` with every error of form and of expansion."""
         spec = self.spec
-        mistakes: dict[Diagnostic, None] = {mistake: None for error in spec.mistakes for mistake in error.mistakes}
+        diagnostics: dict[Diagnostic, None] = {
+            diagnostic: None for error in spec.errors for diagnostic in error.diagnostics
+        }
         try:
             self._check_settings()
             variables = self._variables()
             shapes = self._input_shapes(variables)
         except SpecError as error:
-            raise SpecError([*mistakes, *error.mistakes]) from None
+            raise SpecError([*diagnostics, *error.diagnostics]) from None
         replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
         plain = is_plain([*self.settings.values(), *shapes.values()])
         expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
-        expansion.mistakes = mistakes
+        expansion.diagnostics = diagnostics
         outputs = self._expand(expansion, shapes, variables)
-        if expansion.mistakes:
-            raise SpecError(sorted(expansion.mistakes, key=_position))
+        if expansion.diagnostics:
+            raise SpecError(sorted(expansion.diagnostics, key=_position))
         return Network(
             name=self.variant.name,
             inputs=shapes,
@@ -105,39 +107,38 @@ class Instance:
             elif value is not None:
                 variables[name] = value.evaluate(variables)
             else:
-                known = f"; its variants: {', '.join(spec.variants)}" if spec.variants else ""
-                raise SpecError(f"{spec.name} needs a value for {name}: set {name}=…{known}")
+                fix = f"set {name}=…" + (f", or use a variant: {', '.join(spec.variants)}" if spec.variants else "")
+                raise SpecError(f"{spec.name} needs a value for {name}{help_line(fix)}")
         return variables
 
     def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
         spec, given = self.spec, self.inputs
-        named, one = spec.get("inputs"), self.variant.get("input")
-        if named is not None and one is not None:
-            raise named.error("a spec has either input or inputs")
+        named, single = spec.get("inputs"), self.variant.get("input")
+        if named is not None and single is not None:
+            raise named.error("a spec cannot have both input and inputs")
         nodes: dict[str, AnyNode] = {}
         if isinstance(named, MappingNode):
             nodes = {self._input_name(key): node for key, node in named}
-        elif one is not None:
-            nodes = {"input": one}
+        elif single is not None:
+            nodes = {"input": single}
         if not nodes:
-            raise spec.root.error("a spec needs its input's shape: input: [channels, height, width]")
+            raise spec.root.error("a spec needs the shape of its input" + help_line("input: [channels, height, width]"))
         if set(given) - set(nodes):
-            raise SpecError(
-                f"{spec.name} has the inputs {', '.join(nodes)}, and no {', '.join(set(given) - set(nodes))}"
-            )
+            unknown = ", ".join(sorted(set(given) - set(nodes)))
+            raise SpecError(f"{spec.name} has no input {unknown}{help_line('use one of: ' + ', '.join(nodes))}")
         return {
             name: self._given_shape(name, node) if name in given else self._shape(node, variables)
             for name, node in nodes.items()
         }
 
     def _given_shape(self, name: str, node: AnyNode) -> Shape:
-        """A shape that replaces the spec's own, of as many sizes."""
+        """Return the shape that replaces the spec's own; raise if it has another number of sizes."""
         shape, own = self.inputs[name], node.items if isinstance(node, Sequence) else ()
         if len(shape) != len(own):
             sizes = ",".join(Value(size).text for size in own)
             raise SpecError(
-                f"the input of {self.variant.name} has {len(own)} sizes, {sizes}: --input {','.join(map(str, shape))} "
-                f"gives {len(shape)}"
+                f"the input of {self.variant.name} has {len(own)} sizes, {sizes}; "
+                f"got {len(shape)}: {','.join(map(str, shape))}"
             )
         return shape
 
@@ -149,16 +150,16 @@ class Instance:
 
     def _shape(self, node: AnyNode, variables: dict[str, Any]) -> Shape:
         if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
-            raise node.error("an input is a list of one to four sizes: [channels, height, width]")
+            raise node.error("expected a list of one to four sizes, such as [channels, height, width]")
         free = [name for name in self.settings if name not in self.spec.params]
         known = {**variables, **{name: self.settings[name] for name in free}}
         shape = []
         for item in node.items:
             if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
-                raise item.error(f"{item.text} is left open: give it a value with --set {item.text}=224")
+                raise item.error(f"{item.text} needs a value{help_line(f'set it with --set {item.text}=224')}")
             size = Value(item).evaluate(known)
             if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
-                raise item.error(f"a size is a whole number above 0, not {size}")
+                raise item.error(f"a size must be an integer above 0, got {size}")
             shape.append(size)
         return tuple(shape)
 
@@ -175,14 +176,14 @@ class Instance:
         try:
             end = expansion.run(self.spec.steps, start, scope, variables)
             outputs = self._outputs(expansion, end, shapes)
-            if not expansion.mistakes:
+            if not expansion.diagnostics:
                 self._check_replacements(expansion)
                 self._check_dangling(expansion, outputs)
                 self._check_indices(expansion, shapes)
         except TooMany:
             pass
         except Overflow as overflow:
-            expansion.mistakes.update(dict.fromkeys(overflow.error.mistakes))
+            expansion.diagnostics.update(dict.fromkeys(overflow.error.diagnostics))
         return outputs
 
     def _numbered(self) -> bool:
@@ -194,7 +195,7 @@ class Instance:
         if node is None:
             return (end.source,)
         names = node.items if isinstance(node, Sequence) else [node]
-        whole = not expansion.mistakes
+        whole = not expansion.diagnostics
         found = []
         for item in names:
             name = Template(item).fill({})
@@ -204,14 +205,14 @@ class Instance:
                 found.append(expansion.draft.named[name].flow.source)
             elif whole:
                 hint = did_you_mean(name, expansion.draft.named)
-                expansion.note(item.error(f"there is no step {quote(name)}{hint}"))
+                expansion.note(item.error(f"unknown step {quote(name)}{hint}"))
         return tuple(found)
 
     def _check_replacements(self, expansion: Expansion) -> None:
         for path, (key, _) in self.spec.replacements.items():
             if path not in expansion.replaced:
                 hint = did_you_mean(path, expansion.draft.named)
-                expansion.note(key.error(f"there is no step {quote(path)} to replace{hint}"))
+                expansion.note(key.error(f"unknown step {quote(path)} in replace{hint}"))
 
     def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
         used = {source for layer in expansion.draft.layers for source in layer.inputs}
@@ -220,14 +221,11 @@ class Instance:
             expansion.note(self.spec.root.error("this network has no layers"))
         for layer in expansion.draft.layers:
             if layer.name not in used:
-                expansion.note(
-                    SpecError(
-                        f"nothing takes what {layer.name} gives: put it under side, or name it in outputs", layer.place
-                    )
-                )
+                fix = help_line("put it under side, or name it in outputs")
+                expansion.note(SpecError(f"the output of {layer.name} is not used{fix}", layer.place))
 
     def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
-        """An embedding takes indices, which are an input of the network, and nothing else takes that input."""
+        """Note an embedding whose input is not a network input, and other layers that take an input of indices."""
         layers = expansion.draft.layers
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
         if not looked_up:
@@ -235,14 +233,14 @@ class Instance:
         for layer in layers:
             for source in layer.inputs:
                 if layer.op.takes_indices and source not in inputs:
-                    said = f"{layer.name} takes indices, an input of the network: not the numbers that {source} gives"
+                    message = f"{layer.name} takes indices, an input of the network, got the output of {source}"
                 elif source in looked_up and not layer.op.takes_indices:
-                    said = f"{layer.name} takes numbers, and {source} is indices for {looked_up[source].name}"
+                    message = f"{layer.name} takes numbers, got {source}, the indices for {looked_up[source].name}"
                 else:
                     continue
-                expansion.note(SpecError(said, layer.place))
+                expansion.note(SpecError(message, layer.place))
 
 
-def _position(mistake: Diagnostic) -> tuple[str, int, int]:
-    place = mistake.place
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
+    place = diagnostic.place
     return (place.file, place.line, place.column) if place else ("", -1, -1)

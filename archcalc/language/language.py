@@ -1,4 +1,4 @@
-"""Reading a spec: its head, parameters and variants, its blocks and steps, and what it builds on."""
+"""Specs: top-level keys, parameters, variants, blocks and steps, and the spec that they extend."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archcalc.language.limits import exceeded, limit
 from archcalc.language.reader import StepParser
 from archcalc.language.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
 from archcalc.language.source import Mapping as MappingNode
-from archcalc.language.steps import Block, Step, Template, Value
+from archcalc.language.steps import NO_IDENTIFIER, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError
 from archcalc.language.variant import ABOUT, Variant
 from archcalc.network import Network
 from archcalc.ops import words
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
-HEAD = (
+KEYS = (
     "name",
     *ABOUT,
     "extends",
@@ -35,24 +35,26 @@ HEAD = (
     "layers",
     "replace",
 )
-OF_A_VARIANT = (*ABOUT, "input")
+"""The top-level keys of a spec."""
+VARIANT_KEYS = (*ABOUT, "input")
+"""The keys of a variant, beside the spec's parameters."""
 
 Find = Callable[[str, Document], "tuple[Spec, str | None]"]
-"""How `extends` finds another spec: by its name, seen from a document."""
+"""Finds what `extends` names in a document: a spec, and its variant or None."""
 
 
 class Spec:
-    """A spec, read but not yet expanded.
+    """A spec, parsed but not expanded.
 
-    Every mistake of form is in ``mistakes``; `network` raises them together with those that expansion finds.
+    Every error of form is in ``errors``; `network` raises them together with the errors of expansion.
     """
 
     @no_collection()
     def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
         self.document = document
         self.root = parse(document)
-        self.mistakes: list[SpecError] = []
-        self._check_keys(self.root, HEAD, "a spec")
+        self.errors: list[SpecError] = []
+        self._check_keys(self.root, KEYS, "a spec")
         self.base: Spec | None = None
         self._base_variant: MappingNode | None = None
         self._extend(find, depth)
@@ -60,34 +62,34 @@ class Spec:
         self.variants: dict[str, MappingNode] = self._own_variants()
         self._read_steps()
         self.words = {word: word for word in (*words(), *self.blocks)}
-        """What is a word in its expressions, each of which means itself."""
+        """Operators, blocks and other words, each of which is a string in expressions."""
         self._chosen: dict[str | None, Variant] = {}
 
-    # -- the head
+    # -- top-level keys
 
     def get(self, key: str) -> AnyNode | None:
-        """A part of the spec: its own, or that of the spec it extends."""
+        """Return the value of a top-level key: its own, or that of the spec it extends."""
         node = self.root.get(key)
         if node is not None:
             return node
-        if self._base_variant is not None and key in OF_A_VARIANT and self._base_variant.get(key) is not None:
+        if self._base_variant is not None and key in VARIANT_KEYS and self._base_variant.get(key) is not None:
             return self._base_variant.get(key)
         return self.base.get(key) if self.base else None
 
     @property
     def name(self) -> str:
-        """The spec's name; that of its file if it gives none."""
+        """Its name, or the name of its file."""
         node = self.root.get("name")
         if isinstance(node, Scalar) and node.text.isprintable() and 0 < len(node.text) <= 200:
             return node.text
         return self.document.path.stem if self.document.path else "network"
 
     def names(self) -> list[str]:
-        """The names of its networks: its variants, or itself if it has none."""
+        """Return the names of its networks: its variants, or itself if it has none."""
         return list(self.variants) or [self.name]
 
     def variant(self, name: str | None) -> Variant:
-        """A variant by its name; the spec itself for None."""
+        """Return a variant by its name; the spec itself for None."""
         if name not in self._chosen:
             self._chosen[name] = Variant(
                 name or self.name, self.variants[name] if name else None, self.get, self.params
@@ -98,37 +100,39 @@ class Spec:
         for key, _ in node:
             if key.text not in possible:
                 hint = did_you_mean(key.text, possible)
-                self.mistakes.append(key.error(f"{what} has no {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{what} has no key {quote(key.text)}{hint}"))
 
     def _extend(self, find: Find, depth: int) -> None:
         node = self.root.get("extends")
         if node is None:
             if self.root.get("replace") is not None:
-                self.mistakes.append(
-                    self.root.pairs["replace"][0].error("replace needs extends: there is nothing to replace")
+                self.errors.append(
+                    self.root.pairs["replace"][0].error("replace needs extends, the spec whose steps it replaces")
                 )
             return
         if not isinstance(node, Scalar):
-            raise node.error("extends takes the name of a spec")
+            raise node.error("expected the name of a spec after extends")
         if depth >= limit("extends"):
-            raise node.error(exceeded("extends", "specs extend one another in a circle, or too often"))
+            raise node.error(exceeded("extends", "too many specs extend one another, or they form a circle"))
         try:
             self.base, variant = find(node.text, self.document)
         except SpecError as error:
-            if any(mistake.place for mistake in error.mistakes):
+            if any(diagnostic.place for diagnostic in error.diagnostics):
                 raise
-            raise node.error(str(error.mistakes[0].message)) from None
+            raise node.error(str(error.diagnostics[0].message)) from None
         if variant is not None:
             self._base_variant = self.base.variants[variant]
         if self.root.get("layers") is not None:
-            raise self.root.pairs["layers"][0].error("a spec that extends another changes its layers by replace")
+            raise self.root.pairs["layers"][0].error(
+                "a spec with extends cannot have layers" + help_line("change steps with replace")
+            )
 
     def _mapping(self, key: str) -> MappingNode | None:
         node = self.root.get(key)
         if node is None or is_empty(node):
             return None
         if not isinstance(node, MappingNode):
-            raise node.error(f"{key} takes names and values")
+            raise node.error(f"expected names and values after {key}")
         return node
 
     def _all_params(self) -> dict[str, Value | None]:
@@ -143,9 +147,9 @@ class Spec:
 
     def _check_parameter(self, key: Scalar) -> None:
         if not key.text.isidentifier():
-            raise key.error(f"{quote(key.text)} cannot be used in an expression: a name has letters, digits and _")
-        if key.text in ("input", "i", *OF_A_VARIANT):
-            raise key.error(f"a parameter cannot be called {key.text}: the word has a meaning of its own")
+            raise key.error(NO_IDENTIFIER.format(quote(key.text)))
+        if key.text in ("input", "i", *VARIANT_KEYS):
+            raise key.error(f"a parameter cannot be called {key.text}: this name is reserved")
 
     def _default(self, node: AnyNode) -> Value | None:
         if isinstance(node, Scalar) and node.text == "required":
@@ -154,7 +158,7 @@ class Spec:
         try:
             value.check()
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
         return value
 
     def _own_variants(self) -> dict[str, MappingNode]:
@@ -164,8 +168,8 @@ class Spec:
                 node = MappingNode.__new__(MappingNode)
                 node.pairs = {}
             if not isinstance(node, MappingNode):
-                raise node.error("a variant gives parameters their values")
-            possible = (*self.params, *OF_A_VARIANT)
+                raise node.error("expected parameters and their values in a variant")
+            possible = (*self.params, *VARIANT_KEYS)
             self._check_keys(node, possible, f"the variant {key.text}")
             variants[key.text] = node
         return variants
@@ -178,7 +182,9 @@ class Spec:
         reader = StepParser(block_nodes)
         for name, node in block_nodes.items():
             if name in reader.operators:
-                self.mistakes.append(node.error(f"the block {name} has the name of an operator"))
+                self.errors.append(
+                    node.error(f"the block {name} has the name of an operator{help_line('use another name')}")
+                )
             params = node.get("params") if isinstance(node, MappingNode) else None
             reader.blocks[name] = [key.text for key, _ in params] if isinstance(params, MappingNode) else []
         self.blocks: dict[str, Block] = {}
@@ -186,21 +192,21 @@ class Spec:
             try:
                 self.blocks[name] = self._block(name, node, reader)
             except SpecError as error:
-                self.mistakes.append(error)
+                self.errors.append(error)
         self.steps: list[Step] = []
         layers = self.get("layers")
         try:
             if layers is None:
-                raise self.root.error("a spec needs layers: the list of its steps")
+                raise self.root.error("a spec needs layers, the list of its steps")
             self.steps = reader.steps(layers, self.root)
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
         self.replacements: dict[str, tuple[AnyNode, list[Step]]] = {}
         for spec in specs:
             for key, node in spec._mapping("replace") or ():
                 self.replacements.setdefault(key.text, (key, self._replacement(node, reader)))
         self.step_names = reader.names
-        self.mistakes += reader.mistakes
+        self.errors += reader.errors
 
     def _lineage(self) -> Iterator[Spec]:
         spec: Spec | None = self
@@ -216,12 +222,12 @@ class Spec:
         try:
             return [reader.step(node)]
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
             return []
 
     def _block(self, name: str, node: AnyNode, reader: StepParser) -> Block:
         if not isinstance(node, MappingNode):
-            raise node.error("a block has layers, and may have params and inputs")
+            raise node.error("expected a mapping with layers, and params and inputs if needed")
         self._check_keys(node, ("params", "inputs", "layers", "numbered"), f"the block {name}")
         params: dict[str, Value | None] = {}
         given = node.get("params")
@@ -230,17 +236,17 @@ class Spec:
                 self._check_parameter(key)
                 params[key.text] = self._default(value)
         elif given is not None and not is_empty(given):
-            raise given.error("params takes names and their defaults; required where there is none")
+            raise given.error("expected names and defaults after params" + help_line("write required for no default"))
         inputs = ["input"]
         if node.get("inputs") is not None:
             inputs = [Template(item).node.text for item in getattr(node.get("inputs"), "items", [])]
             if not inputs:
-                raise node.pairs["inputs"][0].error("inputs takes a list of names")
+                raise node.pairs["inputs"][0].error("expected a list of names after inputs")
         steps = reader.steps(node.get("layers"), node)
         return Block(name, node, params, inputs, steps, reader.flag(node, "numbered"))
 
     def free_dimensions(self, variant: str | None = None) -> list[str]:
-        """The names in the input's shape that are no parameters: they are set when computing."""
+        """Return the names in the input shape that are not parameters, such as `H`; each needs a setting."""
         node = self.variant(variant).get("input")
         named = self.get("inputs")
         shapes = [shape for _, shape in named] if isinstance(named, MappingNode) else [node]
@@ -258,18 +264,29 @@ class Spec:
         settings: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Shape] | None = None,
     ) -> Network:
-        """The network with these settings; ``inputs`` replaces the spec's own input shapes.
+        """Expand the spec to a network.
 
-        Raises `SpecError` with every mistake that was found.
+        Args:
+            variant: name of a variant; None for the spec itself.
+            settings: values of spec parameters and of free dimensions.
+            inputs: shapes, without the batch, that replace the shapes of the spec.
+
+        Raises:
+            SpecError: with every error found.
         """
         return Instance(self, self.variant(variant), settings or {}, inputs or {}).network()
 
 
 def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:
-    """`NAME=EXPRESSION` of a command line."""
+    """Return the name and the value of a setting on the command line.
+
+    Grammar::
+
+        setting = name "=" expression
+    """
     name, equals, value = text.partition("=")
     if not equals:
-        raise SpecError(f"a setting is NAME=VALUE, not {quote(text)}")
+        raise SpecError(f"expected a setting NAME=VALUE, got {quote(text)}")
     try:
         return name.strip(), parse_expression(value).evaluate(spec.words)
     except ExpressionError as error:

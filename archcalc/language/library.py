@@ -1,4 +1,4 @@
-"""Finding a spec: a bundled network by its name, or a file by its path."""
+"""Finding specs: a bundled network by name, or a file by path."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from archcalc.errors import SpecError
 from archcalc.language.language import Spec
 from archcalc.language.source import Document, read_document
 from archcalc.network import Network
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 SUFFIXES = (".yaml", ".yml")
 
 
 @cache
 def bundled_folder() -> Path:
-    """The folder of the bundled specs: inside the installed package, or at the top of a checkout."""
+    """Return the folder of the bundled specs: in the installed package, or at the top of a checkout."""
     installed = Path(__file__).resolve().parent.parent / "specs"
     return installed if installed.is_dir() else installed.parent.parent / "specs"
 
@@ -32,9 +32,9 @@ _VARIANT = re.compile(r"^  (\w+):", re.MULTILINE)
 
 @cache
 def bundled() -> dict[str, tuple[Path, str | None]]:
-    """Every bundled name, as people may write it, to its file and variant.
+    """Return every bundled name, normalized by `plain`, with its file and variant.
 
-    Found by the layout that all bundled specs keep, without parsing them: this is on the way of every command.
+    Names are found by the layout of the bundled specs, without parsing them, because every command needs this.
     """
     found: dict[str, tuple[Path, str | None]] = {}
     for path in sorted(bundled_folder().glob("*.yaml")):
@@ -48,23 +48,30 @@ def bundled() -> dict[str, tuple[Path, str | None]]:
 
 
 def bundled_networks() -> list[tuple[Path, str | None]]:
-    """File and variant of every bundled network: the variants of a family, or the file itself if it has none."""
+    """Return file and variant of every bundled network; the variant is None for a file without variants."""
     families = {path for path, variant in bundled().values() if variant}
     return [(path, variant) for path, variant in bundled().values() if variant or path not in families]
 
 
 def plain(name: str) -> str:
-    """A name without what people write differently: case, and `-` for `_`."""
+    """Return a name in lower case, with `_` for `-`."""
     return name.lower().replace("-", "_")
 
 
 def find(reference: str) -> tuple[Spec, str | None]:
-    """The spec and variant that a user means: a bundled name, a path, or either with `#variant`.
+    """Return the spec and the variant that a reference names.
 
-    A path that does not exist but names a bundled spec is that spec.
+    Grammar::
+
+        reference = (bundled name | path) [ "#" variant ]
+
+    A path that does not exist but ends with a bundled name is that bundled spec.
+
+    Raises:
+        SpecError: if there is no such spec or variant, or if the spec is not YAML.
     """
     if not reference.strip() or "\0" in reference:
-        raise SpecError(f"{quote(reference)} names no network")
+        raise SpecError(f"expected the name of a network or a file, got {quote(reference)}")
     base, _, variant = reference.partition("#")
     if plain(base) in bundled():  # none of these names looks like a path
         return _bundled(plain(base), variant)
@@ -76,7 +83,7 @@ def find(reference: str) -> tuple[Spec, str | None]:
     if looks_like_path:
         return _bundled(plain(path.stem), variant)
     hint = did_you_mean(base, bundled())
-    raise SpecError(f"there is no network {quote(base)}{hint or '; see archcalc list'}")
+    raise SpecError(f"there is no network {quote(base)}{hint or help_line('list the networks with: archcalc list')}")
 
 
 def _exists(path: Path) -> bool:
@@ -98,7 +105,7 @@ def _bundled_spec(path: Path) -> Spec:
 
 
 def open_spec(path: Path, depth: int = 0) -> Spec:
-    """The spec in a file."""
+    """Parse the spec in a file."""
     return Spec(read_document(path), lambda name, document: _extended(name, document, depth + 1), depth)
 
 
@@ -110,7 +117,7 @@ def _variant(spec: Spec, name: str) -> str:
 
 
 def _extended(name: str, document: Document, depth: int) -> tuple[Spec, str | None]:
-    """The spec that `extends` names: a bundled one, or a file in the folder of the spec that says so, or below it."""
+    """Return the spec that `extends` names: a bundled one, or a file in the folder of the document or below."""
     base, _, variant = name.partition("#")
     if plain(base) in bundled() and not base.endswith(SUFFIXES):
         path, own = bundled()[plain(base)]
@@ -121,7 +128,7 @@ def _extended(name: str, document: Document, depth: int) -> tuple[Spec, str | No
     folder = (document.path.parent if document.path else Path()).resolve()
     path = (folder / base).resolve()
     if not path.is_relative_to(folder):
-        raise SpecError(f"extends may name only specs beside this one or below it, not {quote(base)}")
+        raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
     spec = open_spec(path, depth)
     return spec, _variant(spec, variant) if variant else None
 
@@ -132,14 +139,22 @@ def load(
     input: Shape | Mapping[str, Shape] | None = None,
     **settings: Any,
 ) -> Network:
-    """The network that a name or a path means.
+    """Load a network by the name of a bundled spec or by the path of a file.
 
-    ``input`` replaces the spec's input shape, without the batch; other keywords set its parameters.
+    Args:
+        reference: a name, a path, or either with `#variant`.
+        input: the shape of the input without the batch, or input names to shapes; None for the spec's own.
+        settings: values of spec parameters.
 
-    >>> load("resnet50", classes=10).outputs
-    ('fc',)
+    Raises:
+        SpecError: with every error in the spec.
 
-    Raises `SpecError` with every mistake in the spec.
+    Examples:
+        >>> import archcalc
+        >>> archcalc.load("resnet50", classes=10)["fc"].output_shape
+        (10,)
+        >>> archcalc.load("resnet50", input=(3, 64, 64))["avgpool"].op.inputs
+        ((2048, 2, 2),)
     """
     spec, variant = find(str(reference))
     inputs = input if isinstance(input, Mapping) or input is None else {"input": tuple(input)}
@@ -147,6 +162,21 @@ def load(
 
 
 def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:
-    """The network that a text describes."""
+    """Load a network from the text of a spec.
+
+    Args:
+        text: YAML.
+        name: name of the text in messages.
+        settings: values of spec parameters.
+
+    Raises:
+        SpecError: with every error in the spec.
+
+    Examples:
+        >>> import archcalc
+        >>> network = archcalc.loads("input: [3, 8, 8]\\nlayers: [{conv: 16, kernel: 3}, relu]")
+        >>> network["conv1"].output_shape
+        (16, 6, 6)
+    """
     document = Document(text, name)
     return Spec(document, lambda name, document: _extended(name, document, 1)).network(None, settings)

@@ -8,11 +8,12 @@ from pathlib import Path
 from archcalc.errors import Diagnostic, SpecError
 from archcalc.language.library import open_spec
 from archcalc.network import Network
+from archcalc.words import help_line, split_help
 
 OPEN_SIZE = 6720
-"""The size that the first open dimension is tried with, `H` of `input: [3, H, W]`; the second is twice as large, …
+"""Value for the first free dimension, `H` of `input: [3, H, W]`; the second is twice as large, and so on.
 
-It is 2⁶·3·5·7: above what kernels need, and divided by what strides, windows and groups usually are.
+It is 2⁶·3·5·7: larger than most kernels, and a multiple of most strides, windows and groups.
 """
 
 
@@ -22,23 +23,25 @@ def lint(path: Path) -> list[Diagnostic]:
     try:
         spec = open_spec(path)
     except SpecError as error:
-        return list(error.mistakes)
+        return list(error.diagnostics)
     variants: list[str | None] = [*spec.variants]
     for variant in variants or [None]:
         settings = {name: OPEN_SIZE * number for number, name in enumerate(spec.free_dimensions(variant), 1)}
         try:
             diagnostics = warnings(spec.network(variant, settings))
         except SpecError as error:
-            diagnostics = list(error.mistakes)
+            diagnostics = list(error.diagnostics)
         tried = ", ".join(f"{name}={size}" for name, size in settings.items())
         for diagnostic in diagnostics:
-            message = f"{diagnostic.message} (tried with {tried})" if tried else diagnostic.message
-            found[replace(diagnostic, message=message)] = None
+            if tried:
+                statement, fix = split_help(diagnostic.message)
+                diagnostic = replace(diagnostic, message=f"{statement} (tried with {tried}){help_line(fix)}")
+            found[diagnostic] = None
     return list(found)
 
 
 def warnings(network: Network) -> list[Diagnostic]:
-    """Return what operators warn of; they are told which axes of their input are sides of an image."""
+    """Return the warnings of the operators, which get told which axes of their input are spatial."""
     sides: dict[str, tuple[bool, ...]] = {
         name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
         for name, shape in network.inputs.items()
@@ -50,6 +53,6 @@ def warnings(network: Network) -> list[Diagnostic]:
         warning = layer.op.warning(given)
         if warning:
             found[Diagnostic(warning, layer.place, is_warning=True)] = None
-            made[-1] = False  # one warning is enough for all that follows from it
+            made[-1] = False  # later layers would repeat the warning
         sides[layer.name] = tuple(made)
     return list(found)

@@ -1,4 +1,4 @@
-"""What names mean: those that steps are given, and those that `from` and `share` look for."""
+"""Names: those that steps get, and those that `from` and `share` look up."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from archcalc.language.values import ShapeValue
 from archcalc.words import did_you_mean, quote
 
 EDGE_WORK = 10
-"""What looking a name up counts as: everything later walks along the edge that it makes."""
+"""Work of a look-up: it adds an edge that later passes follow."""
 
 
 class Names:
-    """The names of one expansion: those of its draft, seen from scopes."""
+    """The names of one expansion."""
 
     def __init__(self, draft: GraphBuilder, step_names: set[str]) -> None:
         self.draft = draft
         self.step_names = step_names
-        """All names that the spec gives to steps, wherever."""
+        """Every name of a step in the spec."""
         self._unknown: dict[int, str] = {}
-        """What is said of templates that name no step: looked for once, however often they are filled."""
+        """Messages for templates that name no step: the nearest name is searched once for each template."""
 
     def naming(
         self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
     ) -> tuple[Scope, str]:
-        """The scope of one turn of a step, and its name with the path before it."""
+        """Return the scope of one turn of a step, and its full name."""
         if step.name is None:
             word = "" if turn is not None else _word(step)
             return scope, scope.path + scope.next_name(word, step)
@@ -46,9 +46,9 @@ class Names:
         return inner, inner.path + inner.next_name("", step)
 
     def leave_out(self, step: Step, flow: Flow, path: str, variables: dict[str, Any], turn: int | None = None) -> None:
-        """Let the name of a step that is left out, and those of the steps in it, mean what passes in its place.
+        """Let the names of a step that is left out, and of the steps in it, mean what passes in its place.
 
-        Another step may have the name: of steps that are alternatives, it means the one that is there.
+        Of several alternatives with one name, it means the step that is not left out.
         """
         self.draft.taken += 1
         if step.name is not None:
@@ -62,20 +62,20 @@ class Names:
                 self.leave_out(inner, flow, path, variables)
 
     def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
-        """The flow that `from` names."""
+        """Return the flow that `from` names."""
         self.draft.work += EDGE_WORK + template.weight
         variables["input"] = ShapeValue(flow.shape)
-        name, scopes = scope.seen(template.fill(variables))
-        for one in scopes:
-            if name in one.given:
-                return one.given[name]
+        name, scopes = scope.lookup_order(template.fill(variables))
+        for each in scopes:
+            if name in each.given:
+                return each.given[name]
         return self.lookup(template, scope, variables).flow
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
-        """The earlier step that a name means, seen from a scope."""
-        name, scopes = scope.seen(template.fill(variables))
-        for one in scopes:
-            found = self.draft.named.get(one.path + name)
+        """Return the earlier step that a name means in a scope; raise `SpecError` if there is none."""
+        name, scopes = scope.lookup_order(template.fill(variables))
+        for each in scopes:
+            found = self.draft.named.get(each.path + name)
             if found is not None:
                 return found
         if id(template) not in self._unknown:
@@ -83,16 +83,16 @@ class Names:
         raise template.node.error(self._unknown[id(template)])
 
     def _no_step(self, name: str, scope: Scope) -> str:
-        """That a name means no step, and which one was probably meant."""
+        """Return the message for an unknown step, with the nearest name."""
         if name in self.step_names:
-            return f"the step {quote(name)} is not before this one, or inside another block or group"
+            return f"the step {quote(name)} comes after this one, or is inside another block or group"
         seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
-        given = [name for one in scope.outward() for name in one.given]
-        return f"there is no step {quote(name)} before this one{did_you_mean(name, seen + given)}"
+        given = [name for each in scope.outward() for name in each.given]
+        return f"unknown step {quote(name)}: no earlier step has this name{did_you_mean(name, seen + given)}"
 
 
 def _word(step: Step) -> str:
-    """What a step without a name is called, before its number."""
+    """Return the word before the number in the name of an unnamed step."""
     if isinstance(step, Apply):
         return step.head
     if isinstance(step, SharedStep):

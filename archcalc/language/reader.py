@@ -1,11 +1,12 @@
-"""Reading steps: what each node of a list of steps is, and the mistakes of its form.
+"""The parser of steps: YAML nodes to `Step` objects, and errors of form.
 
-Every node is read once, however often its block or loop is expanded, so mistakes of form are found also where nothing
-is expanded.
+Every node is read once, however often its block or loop is expanded. So errors of form are found even in steps that are
+never expanded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
 from typing import Any
 
@@ -14,6 +15,7 @@ from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empt
 from archcalc.language.steps import (
     DOTTED,
     MODIFIERS,
+    NO_IDENTIFIER,
     SPECIAL_HEADS,
     Apply,
     Group,
@@ -26,39 +28,59 @@ from archcalc.language.steps import (
 from archcalc.language.synonyms import argument_hint, operator_hint
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
-from archcalc.words import quote
+from archcalc.words import help_line, quote
 
 
 class StepParser:
-    """Reads steps, and collects the mistakes of their form."""
+    """Reads steps, and collects their errors of form in ``errors``.
+
+    Grammar, over YAML nodes; ``…`` is a list, ``{}`` a mapping::
+
+        steps    = [step, …]
+        step     = operator | block | {head, argument: value, …, modifier, …}
+        head     = operator: value | block: value | use: expression
+                 | layers: steps | side: steps | share: name | join: [branch, …] | group: steps
+        branch   = steps | step
+        modifier = name: template | from: name or [name, …] | when: expression | repeat: expression
+                 | for: {variable: list, …} | train: true | numbered: true
+        value    = expression | [value, …]
+
+    A ``join`` is an operator of several inputs, such as `add`. A ``group`` is any other word. A mapping has exactly one
+    head. Only `layers`, `side` and groups may be `numbered`.
+    """
 
     def __init__(self, block_names: Dictionary[str, Any]) -> None:
         self.operators = registry()
         self.blocks: dict[str, list[str]] = {}
         self.block_names = block_names
-        self.mistakes: list[SpecError] = []
+        self.errors: list[SpecError] = []
         self.names: set[str] = set()
         self._read: dict[int, list[Step]] = {}
 
     def steps(self, node: AnyNode | None, where: AnyNode) -> list[Step]:
-        """The steps of a list. A list that an alias repeats is read once."""
+        """Read a list of steps. A list that an alias repeats is read once."""
         if node is None or is_empty(node):
-            raise where.error("a list of steps is expected here")
+            raise where.error("expected a list of steps, got nothing")
         if not isinstance(node, Sequence):
-            raise node.error("a list of steps is expected here: each on a line of its own, after `- `")
+            raise node.error("expected a list of steps" + help_line("write each step on its own line, after `- `"))
         if id(node) not in self._read:
-            self._read[id(node)] = result = []
-            for item in node.items:
-                try:
-                    result.append(self.step(item))
-                except SpecError as error:
-                    self.mistakes.append(error)
+            self._read[id(node)] = self._each(node, self.step)
         return self._read[id(node)]
 
+    def _each(self, node: Sequence, read: Callable[[AnyNode], Step]) -> list[Step]:
+        """Read each item; keep the errors and leave out their items."""
+        found = []
+        for item in node.items:
+            try:
+                found.append(read(item))
+            except SpecError as error:
+                self.errors.append(error)
+        return found
+
     def step(self, node: AnyNode) -> Step:
-        """One step."""
+        """Read one step."""
         if isinstance(node, Sequence):
-            raise node.error("a step is an operator, a block or a group, and this is a list")
+            raise node.error("expected an operator, a block or a group, got a list")
         if isinstance(node, Scalar):
             self._known_head(node)
             return Apply(node, head=node.text)
@@ -90,10 +112,10 @@ class StepParser:
     # -- heads
 
     def _heads(self, node: Mapping) -> list[str]:
-        """The keys that could be the step's head. An argument may be called like an operator (`dropout: 0.1`)."""
+        """Return the keys that can be the head. An argument may have the name of an operator (`dropout: 0.1`)."""
         keys = [key for key in node.pairs if key not in MODIFIERS]
         heads = [key for key in keys if key in SPECIAL_HEADS or key in self.operators or key in self.block_names]
-        if len(keys) > 1 and isinstance(node.get("layers"), Scalar):  # `layers: 2` is somebody's argument
+        if len(keys) > 1 and isinstance(node.get("layers"), Scalar):  # an argument, such as `layers: 2`
             heads = [key for key in heads if key != "layers"]
         if len(heads) > 1:
             fitting = [head for head in heads if set(keys) - {head} <= set(self._argument_names(head))]
@@ -105,14 +127,14 @@ class StepParser:
         return heads
 
     def _are_steps(self, node: AnyNode | None) -> bool:
-        """Whether this can be a group's list of steps: none of its items is a number or a list."""
+        """True if this can be the steps of a group: a list without numbers and lists."""
         return isinstance(node, Sequence) and not any(
             isinstance(item, Sequence) or (isinstance(item, Scalar) and not item.text.isidentifier())
             for item in node.items
         )
 
     def _may_stand_beside(self, first: str, head: str) -> bool:
-        """Whether the first key is the head, or an argument of it, be it misspelled: else an unknown operator."""
+        """True if the first key is the head or, even misspelled, an argument of it; else it is an unknown operator."""
         if head not in self.operators or first == head:
             return True
         return "did you mean" in argument_hint(first, [*self._argument_names(head), *MODIFIERS])
@@ -129,7 +151,7 @@ class StepParser:
         if len(heads) > 1:
             key = node.pairs[heads[1]][0]
             words = " and ".join(quote(head) for head in heads)
-            return key.error(f"a step has one operator, block or group, and this has {words}")
+            return key.error(f"expected one operator, block or group in a step, got {words}")
         keys = [key for key, _ in node if key.text not in MODIFIERS]
         if not keys:
             return node.error("a step needs an operator, a block or a group beside its name")
@@ -140,7 +162,7 @@ class StepParser:
         if key.text in MODIFIERS:
             return key.error(f"a step needs an operator, a block or a group beside {key.text}")
         hint = operator_hint(key.text, self._possible_heads())
-        return key.error(f"there is no operator or block {quote(key.text)}{hint}")
+        return key.error(f"unknown operator or block {quote(key.text)}{hint}")
 
     def _known_head(self, node: Scalar) -> None:
         if node.text not in self.operators and node.text not in self.block_names:
@@ -170,12 +192,13 @@ class StepParser:
         return step
 
     def _check_no_group(self, key: Scalar, value: AnyNode) -> None:
-        """State that this is no group whose name is that of an operator or a block."""
+        """Raise if this is a group with the name of an operator or a block."""
         what = "an operator" if key.text in self.operators else "a block"
         for item in value.items if isinstance(value, Sequence) else ():
             word = isinstance(item, Scalar) and what == "an operator" and item.text in self.operators
             if word or isinstance(item, Mapping):
-                raise key.error(f"{key.text} is {what}: a group of that name is {{name: {key.text}, layers: [...]}}")
+                fix = f"write {{name: {key.text}, layers: [...]}} for a group of that name"
+                raise key.error(f"{key.text} is {what}, not a group{help_line(fix)}")
 
     def _arguments(self, node: Mapping, step: Apply, operator: type[Operator] | None) -> None:
         possible = self._argument_names(step.head)
@@ -184,7 +207,7 @@ class StepParser:
                 continue
             if step.use is None and key.text not in possible:
                 hint = argument_hint(key.text, [*possible, *MODIFIERS])
-                self.mistakes.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
                 step.broken = True
                 continue
             step.keys[key.text] = key
@@ -202,32 +225,26 @@ class StepParser:
             if value.text not in words:
                 value.check()
         except SpecError as error:
-            self.mistakes.append(error)
+            self.errors.append(error)
 
     def _branches(self, node: AnyNode) -> list[Step]:
         if not isinstance(node, Sequence):
             raise node.error(
-                "branches are a list: each a list of steps, a named group or a step; [] is the input itself"
+                "expected a list of branches" + help_line("write each as a list of steps, or as []: the input itself")
             )
-        branches: list[Step] = []
-        for item in node.items:
-            try:
-                if isinstance(item, Sequence):
-                    branches.append(Group(item, steps=self.steps(item, item)))
-                else:
-                    branches.append(self.step(item))
-            except SpecError as error:
-                self.mistakes.append(error)
-        return branches
+        return self._each(node, self._branch)
+
+    def _branch(self, node: AnyNode) -> Step:
+        return Group(node, steps=self.steps(node, node)) if isinstance(node, Sequence) else self.step(node)
 
     def flag(self, node: Mapping, key: str) -> bool:
-        """Whether a key says true; false where it is not given."""
+        """True if the key is there and true."""
         value = node.get(key)
         if value is None:
             return False
         if isinstance(value, Scalar) and value.text in ("true", "false"):
             return value.text == "true"
-        raise value.error(f"{key} is true or false")
+        raise value.error(f"{key} must be true or false")
 
     def _modifiers(self, node: Mapping, step: Step, others: set[str], head: str) -> None:
         for key, value in node:
@@ -249,15 +266,16 @@ class StepParser:
                 if not step.train:
                     raise value.error(
                         "train: false changes nothing: train: true marks a step that exists only in training, "
-                        "and every weight counts as trained"
+                        "and every weight counts as trained" + help_line("remove it")
                     )
             elif not isinstance(step, Apply):
-                hint = argument_hint(key.text, [*MODIFIERS, "numbered"])
-                self.mistakes.append(key.error(f"beside {quote(head)} there is no place for {quote(key.text)}{hint}"))
+                possible = [*MODIFIERS, *sorted(others - {head})]
+                hint = argument_hint(key.text, possible) or help_line(f"its keys are {', '.join(possible)}")
+                self.errors.append(key.error(f"{head} cannot have the key {quote(key.text)}{hint}"))
 
     def _name(self, step: Step, value: AnyNode) -> Template:
         if step.name is not None:
-            raise value.error(f"this group is named twice: {quote(step.name.node.text)} and {quote(Value(value).text)}")
+            raise value.error(f"this group has two names: {quote(step.name.node.text)} and {quote(Value(value).text)}")
         template = Template(value)
         if template.fixed:
             if "." in template.node.text:
@@ -267,19 +285,20 @@ class StepParser:
 
     def _loop(self, node: AnyNode) -> dict[str, Value]:
         if not isinstance(node, Mapping) or not node.pairs:
-            raise node.error("for takes names and lists, such as {width: [64, 128], depth: depths}")
+            raise node.error("expected names and lists after for, such as {width: [64, 128], depth: depths}")
         loop = {}
         for key, value in node:
             if not key.text.isidentifier():
-                raise key.error(f"{quote(key.text)} cannot be used in an expression: a name has letters, digits and _")
+                raise key.error(NO_IDENTIFIER.format(quote(key.text)))
             loop[key.text] = Value(value)
             self._check_value(loop[key.text], ())
         return loop
 
 
 def _takes_no_value(operator: type[Operator]) -> str:
-    """That an operator has no value of its own, and what can be written instead."""
+    """Return the message for an operator that got a value but has no principal argument."""
     if not operator.arguments:
-        return f"{operator.kind} takes no value; write - {operator.kind}"
+        return f"{operator.kind} takes no arguments{help_line(f'write - {operator.kind}')}"
     named = f"{{{operator.kind}, {next(iter(operator.arguments))}: …}}"
-    return f"{operator.kind} takes no value, its sizes are its input's: write {operator.kind}, or {named}"
+    fix = help_line(f"write {operator.kind}, or {named}")
+    return f"{operator.kind} takes no value: its sizes are those of its input{fix}"

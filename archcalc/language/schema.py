@@ -1,11 +1,11 @@
-"""JSON Schema (draft 2020-12) of specs, for editors: made from the operators' own declarations.
+"""JSON Schema (draft 2020-12) of specs, for editors, from the declarations of the operators.
 
-The schema says what the *form* of a spec is: which keys may stand where, and of which type a value is that is written
-out. What needs a number to be known is not form: whether sizes fit, names that are looked up, and what an expression
-evaluates to; wherever a value is expected, an expression (any text) may stand.
+The schema describes the *form* of a spec: which keys are possible, and the type of each literal value. It does not
+check what needs numbers: sizes, names, and the values of expressions. Every value may be an expression, so any text is
+accepted for it.
 
-A schema cannot know the blocks that a document itself names. The general one takes any unknown head for a block; that
-of one spec knows its blocks, parameters and variants.
+The general schema does not know the blocks of a document, and accepts any unknown head as a block. The schema of one
+spec knows its blocks, parameters and variants.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from archcalc.language.language import OF_A_VARIANT, Spec
+from archcalc.language.language import VARIANT_KEYS, Spec
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
 from archcalc.language.variant import ABOUT
 from archcalc.ops import registry
@@ -39,11 +39,11 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
         "anyOf": [NAME, {"type": "array", "items": NAME}],
     },
     "when": {
-        "description": "Whether the step is there: true, false or an expression.",
+        "description": "False leaves the step out: true, false or an expression.",
         "anyOf": [{"type": "boolean"}, EXPRESSION],
     },
     "repeat": {
-        "description": "How often the step stands here; i counts from 0.",
+        "description": "Number of times that the step is taken; i counts from 0.",
         "anyOf": [{"type": "integer", "minimum": 0}, EXPRESSION],
     },
     "for": {
@@ -53,9 +53,9 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
         "propertyNames": {"pattern": IDENTIFIER},
         "additionalProperties": {"anyOf": [{"type": "array", "items": VALUE}, EXPRESSION]},
     },
-    "train": {"description": "That it exists only in training.", "const": True},
+    "train": {"description": "True for a step that exists only in training.", "const": True},
 }
-"""What may stand beside any head."""
+"""Keys that are possible beside every head."""
 
 NUMBERED: Schema = {"description": "Name the steps by their position: 0, 1, …", "type": "boolean"}
 SHAPE: Schema = {
@@ -68,7 +68,7 @@ SHAPE: Schema = {
 
 
 def spec_schema(spec: Spec | None = None) -> Schema:
-    """The schema of any spec, or of one spec with its own blocks."""
+    """Return the schema of any spec, or of one spec with its blocks."""
     blocks = None if spec is None else spec.blocks
     definitions: dict[str, Schema] = {
         "expression": {"description": "An expression over parameters, loop variables and input.", "type": "string"},
@@ -77,7 +77,7 @@ def spec_schema(spec: Spec | None = None) -> Schema:
         },
         "name": {**WORD, "minLength": 1},
         "own_name": {
-            "description": "The step's name; expressions stand in braces: layer{stage}.",
+            "description": "The step's name; it may have expressions in braces: layer{stage}.",
             "anyOf": [
                 {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^.]*$"},
                 {"type": "string", "pattern": "[{].*[}]"},
@@ -107,7 +107,7 @@ def spec_schema(spec: Spec | None = None) -> Schema:
 
 
 def operator_schema(operator: type[Operator]) -> Schema:
-    """A step whose head is the operator."""
+    """Return the schema of a step whose head is the operator."""
     arguments = operator.arguments
     required = [name for name, argument in arguments.items() if argument.required]
     principal = operator.principal()
@@ -124,7 +124,7 @@ def operator_schema(operator: type[Operator]) -> Schema:
 
 
 def argument_schema(argument: Argument) -> Schema:
-    """The values that an argument takes, written out or as an expression."""
+    """Return the schema of an argument: a literal value or an expression."""
     schema: Schema = {"description": argument.doc, "anyOf": _options(_literal(argument))}
     if isinstance(argument.default, (bool, int, float, str)):
         schema["default"] = argument.default
@@ -132,7 +132,7 @@ def argument_schema(argument: Argument) -> Schema:
 
 
 def block_schema(block: Block) -> Schema:
-    """A step whose head is a block."""
+    """Return the schema of a step whose head is a block."""
     required = [name for name, default in block.params.items() if default is None]
     properties: dict[str, Schema] = {name: dict(VALUE) for name in block.params if name != block.name}
     value = VALUE if block.params else NOTHING
@@ -143,7 +143,7 @@ def block_schema(block: Block) -> Schema:
 def _step(
     head: str, value: Schema, properties: Mapping[str, Schema], required: Iterable[str], principal: str | None
 ) -> Schema:
-    """A mapping with one head. Its principal argument is the head's value or stands beside it, never both."""
+    """Return the schema of a mapping with one head; its principal argument is the head's value or a key, not both."""
     schema: Schema = {
         "type": "object",
         "required": [head, *(name for name in required if name != principal)],
@@ -162,11 +162,11 @@ def _step(
 
 
 def _special() -> dict[str, Schema]:
-    """Heads that are no operators."""
+    """Return the schemas of steps whose head is neither an operator nor a block."""
     values: dict[str, Schema] = {
         "layers": {**STEPS, "description": "Steps that belong together."},
-        "side": {**STEPS, "description": "Steps that leave the main path, such as an auxiliary classifier."},
-        "share": {**NAME, "description": "An earlier step once more, with the same weights."},
+        "side": {**STEPS, "description": "Steps off the main path, such as an auxiliary classifier."},
+        "share": {**NAME, "description": "An earlier step used again with the same weights."},
         "use": {**EXPRESSION, "description": "The name of a block or operator, as an expression."},
     }
     found = {}
@@ -184,7 +184,7 @@ def _heads(blocks: Iterable[str] = ()) -> list[str]:
 
 
 def _group(blocks: list[str]) -> Schema:
-    """A named group: one key of the user's own, and its list of steps."""
+    """Return the schema of a named group: a key of the user, and its steps."""
     beside: dict[str, Schema] = {key: schema for key, schema in MODIFIER_SCHEMAS.items() if key != "name"}
     return {
         "description": "A named group of steps.",
@@ -198,9 +198,9 @@ def _group(blocks: list[str]) -> Schema:
 
 
 def _any_block() -> Schema:
-    """A step whose head is a block that this schema does not know."""
+    """Return the schema of a step whose head is a block that this schema does not know."""
     return {
-        "description": "A block of the spec's own, with its parameters.",
+        "description": "A block of the spec, with its parameters.",
         "type": "object",
         "properties": dict(MODIFIER_SCHEMAS),
         "propertyNames": {"not": {"enum": _heads()}},
@@ -214,7 +214,7 @@ def _only(names: Iterable[str]) -> Schema:
 
 
 def _bare(blocks: Mapping[str, Block] | None) -> Schema:
-    """A step that is a word: an operator or a block that needs no argument."""
+    """Return the schema of a step that is a word: an operator or a block without required arguments."""
     operators = [
         kind
         for kind, operator in registry().items()
@@ -234,7 +234,7 @@ def _literal(argument: Argument) -> Schema:
 
 
 def _options(literal: Schema) -> list[Schema]:
-    """The forms of a value: as it is written out, each item possibly an expression; or an expression."""
+    """Return the forms of a value: a literal, whose items may be expressions, and an expression."""
     forms = literal["anyOf"] if set(literal) == {"anyOf"} else [literal]
     return [*(_with_expressions(form) for form in forms if form is not EXPRESSION), EXPRESSION]
 
@@ -254,9 +254,9 @@ def _summary(operator: type[Operator]) -> str:
 
 def _root(spec: Spec | None) -> Schema:
     about = {key: {"description": f"The network's {key}.", **WORD} for key in ABOUT}
-    taken = ["input", "i", *OF_A_VARIANT]
+    taken = ["input", "i", *VARIANT_KEYS]
     params: Schema = {
-        "description": "The network's own parameters with their defaults; required where there is none.",
+        "description": "Spec parameters with their defaults; required for no default.",
         "type": ["object", "null"],
         "propertyNames": {"pattern": IDENTIFIER, "not": {"enum": taken}},
         "additionalProperties": VALUE,
@@ -280,7 +280,7 @@ def _root(spec: Spec | None) -> Schema:
             "additionalProperties": SHAPE,
         },
         "outputs": {
-            "description": "The steps whose outputs are the network's; the last if not given.",
+            "description": "The steps whose outputs are the network's. By default the last.",
             "anyOf": [NAME, {"type": "array", "items": NAME}],
         },
         "params": params,
@@ -290,7 +290,7 @@ def _root(spec: Spec | None) -> Schema:
             "additionalProperties": variant,
         },
         "blocks": {
-            "description": "Named pieces with parameters, used like operators.",
+            "description": "Named lists of steps with parameters, used like operators.",
             "type": ["object", "null"],
             "propertyNames": {"not": {"enum": list(registry())}},
             "additionalProperties": _block_definition(params),
@@ -298,7 +298,7 @@ def _root(spec: Spec | None) -> Schema:
         "numbered": NUMBERED,
         "layers": STEPS,
         "replace": {
-            "description": "Steps of the spec that this one extends, with what stands in their place.",
+            "description": "Steps of the spec that this one extends, with their replacements.",
             "type": ["object", "null"],
             "additionalProperties": {"anyOf": [STEPS, STEP, NOTHING]},
         },
@@ -325,7 +325,7 @@ def _block_definition(params: Schema) -> Schema:
         "properties": {
             "params": {**params, "description": "The block's parameters with their defaults, or required."},
             "inputs": {
-                "description": "What its inputs are called, if there are several.",
+                "description": "Names of its inputs, if there are several.",
                 "type": "array",
                 "minItems": 1,
                 "items": NAME,

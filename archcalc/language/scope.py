@@ -1,4 +1,4 @@
-"""Where names belong."""
+"""Scopes: the names that a step can see."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from archcalc.words import quote
 
 
 class Scope:
-    """Where names belong. Steps see the names of their scope and those around it, up to the border of a block."""
+    """A set of names. Steps see the names of their scope and of the scopes around it, up to their block."""
 
     def __init__(self, path: str, around: Scope | None, numbered: bool = False) -> None:
         self.path = path
         self.around = around
         self.numbered = numbered
         self.given: dict[str, Flow] = {}
-        """Inputs by name, at the border of a block or of the network."""
+        """Inputs of the block or network by name."""
         self.names: dict[str, int] = {}
-        """Names taken here, with the line of the step that took them."""
+        """Names used here, with the line of their step."""
         self.counts: dict[str, int] = {}
         self.loops: dict[tuple[str, int], Scope] = {}
-        """Scopes of loops that have one name for all their turns: by name, and the step's node."""
+        """Scopes of loops with one name for all turns, by that name and the id of the step's node."""
 
     def inner(self, path: str, numbered: bool) -> Scope:
-        """The scope of a group of that path."""
+        """Return the scope of a group of that path."""
         return Scope(f"{path}.", self, numbered)
 
     def outward(self) -> Iterator[Scope]:
-        """This scope and those around it."""
+        """Yield this scope and those around it."""
         scope: Scope | None = self
         while scope is not None:
             yield scope
             scope = scope.around
 
-    def seen(self, name: str) -> tuple[str, list[Scope]]:
-        """A name without the dot that may stand before it, and the scopes that it is looked up in, in order.
+    def lookup_order(self, name: str) -> tuple[str, list[Scope]]:
+        """Return a name without its leading dot, and the scopes in which it is looked up, in order.
 
-        After a dot that is the outermost alone: the network's, or the block's.
+        With a leading dot that is only the outermost scope: the block, or the network.
         """
         scopes = list(self.outward())
         return (name[1:], scopes[-1:]) if name.startswith(".") else (name, scopes)
 
     def take(self, name: str, step: Step) -> str:
-        """Claim a name that the spec gives."""
+        """Use a name for a step; raise if another step has it."""
         if "." in name:
             raise (step.name.node if step.name else step.node).error(DOTTED)
         if name in self.names:
             line = self.names[name] + 1
             raise (step.name.node if step.name else step.node).error(
-                f"the name {quote(self.path + name)} is taken by the step in line {line}"
+                f"duplicate name {quote(self.path + name)}: the step in line {line} has it"
             )
         self.names[name] = step.node.line
         return name
 
     def release(self, path: str) -> None:
-        """Give back the name of a step that another stands for."""
+        """Free the name of a step that is replaced."""
         del self.names[path[len(self.path) :]]
 
     def next_name(self, word: str, step: Step) -> str:
-        """The next free name: `conv1`, `conv2`, …; in a numbered scope, and for no word, `0`, `1`, …"""
+        """Return the next free name: `conv1`, `conv2`, …; in a numbered scope, or for no word, `0`, `1`, …"""
         if self.numbered:
             word = ""
         count = self.counts.get(word, 0 if word else -1) + 1

@@ -1,8 +1,7 @@
-"""YAML as a tree that remembers where everything stands.
+"""YAML as a tree of nodes with their places.
 
-Values stay text: what they mean is decided where they are used.
-
-The tree is made from YAML's events with a stack of our own, so that no input, however deep, overflows anything.
+Scalars stay text: what they mean is decided where they are used. The tree is built from YAML's events with an explicit
+stack, so deep input cannot overflow the call stack.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ import yaml
 
 from archcalc.errors import Place, SpecError
 from archcalc.language.limits import exceeded, limit
-from archcalc.words import quote
+from archcalc.words import help_line, quote
 
 
 class Document:
-    """A text, its name for messages, and the folder that its relative names start from."""
+    """A text, its name in messages, and its path, which relative names start from (None for text)."""
 
     def __init__(self, text: str, file: str, path: Path | None = None) -> None:
         self.text = text
@@ -45,16 +44,17 @@ class YamlNode:
 
     @property
     def place(self) -> Place:
+        """Its line and columns; of a value of several lines, its first character."""
         length = self.end - self.column if self.end > self.column else 1
         return Place(self.document.file, self.document.lines, self.line, self.column, length)
 
     def error(self, message: str) -> SpecError:
-        """An error at this place."""
+        """Return an error at this place."""
         return SpecError(message, self.place)
 
 
 class Scalar(YamlNode):
-    """A word, a number or an expression, as it is written."""
+    """A word, a number or an expression, as written."""
 
     __slots__ = ("quoted", "text")
 
@@ -85,7 +85,7 @@ class Mapping(YamlNode):
         self._key: Scalar | None = None
 
     def get(self, key: str) -> AnyNode | None:
-        """The value of a key, if it is there."""
+        """Return the value of a key; None if it is not there."""
         pair = self.pairs.get(key)
         return pair[1] if pair else None
 
@@ -97,19 +97,19 @@ AnyNode: TypeAlias = "Scalar | Sequence | Mapping"
 
 
 def is_empty(node: AnyNode | None) -> bool:
-    """Whether a value is absent: `relu:` or `{relu}` give the key nothing."""
+    """True if there is no value, as in `relu:` and `{relu}`."""
     return node is None or (isinstance(node, Scalar) and not node.quoted and node.text in ("", "~", "null"))
 
 
 def read_document(path: Path) -> Document:
-    """The text of a file; `SpecError` if it cannot be one."""
+    """Read a file; raise `SpecError` if it is not a text file that can be read."""
     file = str(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise SpecError(f"{file} is a directory, not a spec")
+            raise SpecError(f"expected a spec, got a directory: {file}")
         if not stat.S_ISREG(status.st_mode):
-            raise SpecError(f"{file} is not a regular file")
+            raise SpecError(f"expected a regular file, got a pipe or device: {file}")
         if status.st_size > limit("bytes"):
             raise SpecError(exceeded("bytes", f"{file} has {status.st_size:,} bytes"))
         with open(path, "rb") as stream:
@@ -123,24 +123,26 @@ def read_document(path: Path) -> Document:
 
 
 def decode(raw: bytes, file: str) -> str:
-    """Bytes as UTF-8 text; `SpecError` says what they are instead."""
+    """Return bytes as text; raise `SpecError` if they are not UTF-8."""
     if len(raw) > limit("bytes"):
         raise SpecError(exceeded("bytes", f"{file} is too large"))
     if not raw.strip():
         raise SpecError(f"{file} is empty")
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise SpecError(f"{file} is UTF-16, not UTF-8: save it as UTF-8")
+        raise SpecError(f"expected UTF-8, got UTF-16: {file}{help_line('save it as UTF-8')}")
     if b"\0" in raw:
-        raise SpecError(f"{file} is a binary file, not a spec")
+        raise SpecError(f"expected a spec, got a binary file: {file}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
-        raise SpecError(f"{file} is not UTF-8: byte {error.start} in line {line}") from None
+        raise SpecError(
+            f"{file} is not UTF-8: byte {error.start} in line {line}{help_line('save it as UTF-8')}"
+        ) from None
 
 
 def parse(document: Document) -> Mapping:
-    """The document's tree; `SpecError` for what is not YAML, or more than the limits allow."""
+    """Return the tree of a document; raise `SpecError` if it is not YAML or crosses a limit."""
     try:
         root = _compose(document)
     except yaml.MarkedYAMLError as error:
@@ -149,29 +151,29 @@ def parse(document: Document) -> Mapping:
         line = document.text[: error.position].count("\n")
         column = error.position - (document.text.rfind("\n", 0, error.position) + 1)
         place = Place(document.file, document.lines, line, column)
-        raise SpecError(f"this is not YAML: {error.reason}", place) from None
+        raise SpecError(f"invalid YAML: {error.reason}", place) from None
     if root is None:
-        raise SpecError(f"{document.file} is empty: it holds only comments")
+        raise SpecError(f"{document.file} is empty: it has only comments")
     if not isinstance(root, Mapping):
-        raise root.error("a spec is a mapping with name, input and layers")
+        raise root.error("expected a mapping with name, input and layers")
     return root
 
 
 def _not_yaml(document: Document, error: yaml.MarkedYAMLError) -> SpecError:
-    """A parser's error in plain words, where its cause stands."""
-    if "nesting depth" in str(error.problem):  # PyYAML's own bound, which reads ahead of ours
+    """Return an error of the YAML parser in plain words, at the place of its cause."""
+    if "nesting depth" in str(error.problem):  # PyYAML has a limit of its own
         return SpecError(exceeded("depth", "this is nested too deep"))
     start, mark = error.context_mark, error.problem_mark or error.context_mark
     opened = _unclosed(document.lines, start.line, start.column) if start is not None else None
     if opened is not None:
         line, column = opened
         bracket = document.lines[line][column]
-        return SpecError(f"this is not YAML: this {bracket} is never closed", _place_at(document, line, column))
+        return SpecError(f"invalid YAML: this {bracket} is never closed", _place_at(document, line, column))
     if mark is None:
-        return SpecError(f"this is not YAML: {error.problem}")
+        return SpecError(f"invalid YAML: {error.problem}")
     problem = ": ".join(part for part in (error.context, error.problem) if part)
     hint = _hint(document.lines[mark.line] if mark.line < len(document.lines) else "", mark.column)
-    return SpecError(f"this is not YAML: {problem}{hint}", _place_at(document, mark.line, mark.column))
+    return SpecError(f"invalid YAML: {problem}{hint}", _place_at(document, mark.line, mark.column))
 
 
 def _place_at(document: Document, line: int, column: int) -> Place:
@@ -179,15 +181,15 @@ def _place_at(document: Document, line: int, column: int) -> Place:
 
 
 def _hint(line: str, column: int) -> str:
-    """What was probably overlooked in a line, whose fault was seen at that column."""
+    """Return a fix for a line in which the parser stopped at that column."""
     if "\t" in line:
-        return "; YAML is indented by spaces, and this line has a tab"
+        return help_line("indent by spaces: this line has a tab")
     start = column
     while start > 0 and (line[start - 1].isalnum() or line[start - 1] in "_."):
         start -= 1
     if line[column : column + 1] == "[" and start < column:
         expression = line[start:column] + line[column:].partition("]")[0][:60] + "]"
-        return f'; inside braces an expression with brackets stands in quotes: "{expression}"'
+        return help_line(f'inside braces, quote an expression with brackets: "{expression}"')
     return ""
 
 
@@ -195,7 +197,7 @@ _CLOSES = {"}": "{", "]": "["}
 
 
 def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | None:
-    """The brace or bracket that is not closed, of those from this one on; None if it is closed, or is none."""
+    """Return the line and column of the unclosed bracket at or after this one; None if all are closed."""
     if line >= len(lines) or lines[line][column : column + 1] not in ("{", "["):
         return None
     opened: list[tuple[int, int]] = []
@@ -203,22 +205,22 @@ def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | Non
     for number in range(line, len(lines)):
         start = column if number == line else 0
         before = " "
-        for at, one in enumerate(lines[number][start:], start):
+        for position, character in enumerate(lines[number][start:], start):
             if quoted:
-                quoted = "" if one == quoted else quoted
-            elif one == "#" and before == " ":
+                quoted = "" if character == quoted else quoted
+            elif character == "#" and before == " ":
                 break
-            elif one in "'\"" and before in " {[,:":
-                quoted = one
-            elif one in "{[":
-                opened.append((number, at))
-            elif one in _CLOSES:
+            elif character in "'\"" and before in " {[,:":
+                quoted = character
+            elif character in "{[":
+                opened.append((number, position))
+            elif character in _CLOSES:
                 last, place = opened.pop()
-                if lines[last][place] != _CLOSES[one]:
+                if lines[last][place] != _CLOSES[character]:
                     return last, place
                 if not opened:
                     return None
-            before = one
+            before = character
     return opened[-1] if opened and not quoted else None
 
 
@@ -254,12 +256,12 @@ def _compose(document: Document) -> AnyNode | None:
         elif kind is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
-                raise Scalar(document, _as_scalar(event)).error("a spec is one YAML document, and a second starts here")
+                raise Scalar(document, _as_scalar(event)).error("expected one YAML document, and a second starts here")
             continue
         else:
             continue
         if event.tag is not None and not (kind is yaml.ScalarEvent and event.tag == "!"):
-            raise node.error(f"tags such as {quote(event.tag)} have no meaning in a spec")
+            raise node.error(f"YAML tags such as {quote(event.tag)} are unsupported")
         if event.anchor is not None:
             anchors[event.anchor] = node
         if stack:
@@ -281,15 +283,17 @@ def _as_scalar(event: Any) -> Any:
 def _aliased(anchors: dict[str, AnyNode | None], event: Any, document: Document) -> AnyNode:
     node = anchors.get(event.anchor)
     if node is None:
-        raise Scalar(document, _as_scalar(event)).error(f"there is no anchor &{event.anchor} before this")
+        raise Scalar(document, _as_scalar(event)).error(
+            f"unknown anchor &{event.anchor}: it must come before this alias"
+        )
     return node
 
 
 def _place(stack: list[Sequence | Mapping], node: AnyNode, document: Document, event: Any) -> None:
-    """Put a node where it belongs: into the list, as the next key, or as the value of the last key."""
+    """Add a node to its parent: to a list, as the next key, or as the value of the last key."""
     parent = stack[-1] if stack else None
     if parent is None or node in stack:
-        raise Scalar(document, _as_scalar(event)).error("this alias stands inside what it names")
+        raise Scalar(document, _as_scalar(event)).error("this alias is inside the value that it names")
     if isinstance(node, Scalar) or event.__class__ is yaml.AliasEvent:
         parent.size += node.size
     if isinstance(parent, Sequence):
@@ -301,7 +305,7 @@ def _place(stack: list[Sequence | Mapping], node: AnyNode, document: Document, e
         raise node.error("a key must be a word")
     elif node.text in parent.pairs:
         first = parent.pairs[node.text][0]
-        raise node.error(f"the key {quote(node.text)} stands twice: first in line {first.line + 1}")
+        raise node.error(f"duplicate key {quote(node.text)}: it is first set in line {first.line + 1}")
     else:
         parent._key = node
 

@@ -1,4 +1,4 @@
-"""The form of a step: what its node says, before any number is known."""
+"""Steps as they are written: values, names and arguments, before any number is known."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empt
 from archcalc.language.synonyms import argument_hint
 from archcalc.language.values import ExpressionError, checked
 from archcalc.ops.operator import Operator
-from archcalc.words import quote
+from archcalc.words import help_line, quote
 
 MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
-DOTTED = "a name has no dot: dots join the names of groups and steps"
+DOTTED = "a name cannot have a dot: dots join the names of groups and steps"
+NO_IDENTIFIER = "{} cannot be used in an expression: a name has letters, digits and _"
 SPECIAL_HEADS = ("layers", "side", "share", "use")
 
 
@@ -28,26 +29,27 @@ class Value:
     def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
         self.may_be_text = in_list and isinstance(node, Scalar) and node.quoted
-        """Whether it stands in quotes in a list: it is a string unless it is an expression over known names."""
+        """True if it is quoted in a list: it is a string unless it is an expression over known names."""
         self.expression: Expression | None = None
         self.weight = 1
-        """A bound of the cost of evaluating it, once it is parsed."""
+        """A bound of the cost of evaluating it; known after parsing."""
         self.asks_input = True
-        """Whether it asks for the shape that its step is given; once it is parsed."""
+        """True if it uses `input`, the shape of the step's input; known after parsing."""
         self.constant: Any = None
-        """Its value where that is always the same, once it is parsed; None where it is not."""
+        """Its value if that is always the same; None if it is not, or before parsing."""
         self.items: list[Value] = []
         if isinstance(node, Sequence):
             self.items = [Value(item, in_list=True) for item in node.items]
         elif isinstance(node, Mapping):
-            raise node.error("a number, an expression or a list is expected here, and this is a mapping")
+            raise node.error("expected a number, an expression or a list, got a mapping")
 
     @property
     def text(self) -> str:
+        """The text as written; empty for a list."""
         return self.node.text if isinstance(self.node, Scalar) else ""
 
     def check(self) -> None:
-        """Parse it now, so that its mistakes of form are found although it is never evaluated."""
+        """Parse it now, to find its errors even if it is never evaluated."""
         for item in self.items:
             item.check()
         if isinstance(self.node, Scalar):
@@ -79,7 +81,7 @@ class Value:
         return False
 
     def with_words(self, words: Series[str]) -> Value:
-        """This value where a text that is one of ``words`` stands for itself."""
+        """Return this value, in which each of ``words`` is a string."""
         if not words or (self.text not in words and not self.items):
             return self
         value = Value(self.node)
@@ -89,7 +91,7 @@ class Value:
         return value
 
     def evaluate(self, variables: Variables) -> Any:
-        """The value."""
+        """Return the value; raise `SpecError` at its place, or `Unknown` if it needs an unknown shape."""
         if self.constant is not None:
             return self.constant
         node = self.node
@@ -114,20 +116,25 @@ class Value:
 
 
 def located(node: Scalar, error: ExpressionError) -> SpecError:
-    """An expression's error, at its place in the document."""
+    """Return the error of an expression at its place in the document."""
     if "\n" in node.text or node.end < 0:
         return node.error(str(error))
     return SpecError(str(error), node.place.shifted(error.offset + int(node.quoted), error.length))
 
 
 class Template:
-    """A name that may hold expressions in braces: `layer{stage}`."""
+    """A name that may contain expressions: `layer{stage}`.
+
+    Grammar::
+
+        template = { character | "{" expression "}" }
+    """
 
     __slots__ = ("_name", "node", "parts", "weight")
 
     def __init__(self, node: AnyNode) -> None:
         if not isinstance(node, Scalar) or (is_empty(node) and not node.quoted):
-            raise node.error("a name is expected here")
+            raise node.error("expected a name")
         self.node = node
         self.parts: list[str | Expression] = []
         self.weight = 0
@@ -146,22 +153,22 @@ class Template:
             self.weight += expression.weight
         self.parts.append(rest)
         self._name: str | None = None
-        """The name, once it is known to be good and always the same."""
+        """The name, if it is valid and always the same."""
 
     @classmethod
     def fixed_as(cls, name: str, node: AnyNode) -> Template:
-        """The template of a name that is known."""
+        """Return the template of a name that is known."""
         template = cls.__new__(cls)
         template.node, template.parts, template.weight, template._name = node, [name], 0, name  # type: ignore[assignment]
         return template
 
     @property
     def fixed(self) -> bool:
-        """Whether it is the same in every turn of a loop."""
+        """True if it is the same in every turn of a loop."""
         return len(self.parts) == 1
 
     def fill(self, variables: Variables) -> str:
-        """The name. Control characters and overlong names are refused."""
+        """Return the name; raise `SpecError` for a name that is empty, too long or has control characters."""
         if self._name is not None:
             return self._name
         try:
@@ -169,11 +176,11 @@ class Template:
         except ExpressionError as error:
             raise self.node.error(str(error)) from None
         if len(text) > 200:
-            raise self.node.error(f"a name has at most 200 characters, and this has {len(text):,}")
+            raise self.node.error(f"a name has at most 200 characters, got {len(text):,}")
         if not text.isprintable():
-            raise self.node.error(f"the name {quote(text)} has characters that do not print")
+            raise self.node.error(f"the name {quote(text)} has characters that cannot be printed")
         if not text.strip():
-            raise self.node.error("a name is empty")
+            raise self.node.error("expected a name, got an empty one")
         if self.fixed:
             self._name = text
         return text
@@ -181,7 +188,7 @@ class Template:
 
 @dataclass(slots=True)
 class Step:
-    """A step and what every step may have beside its head."""
+    """A step, with what every step may have beside its head."""
 
     node: AnyNode
     name: Template | None = None
@@ -191,11 +198,11 @@ class Step:
     loop: dict[str, Value] | None = None
     train: bool = False
     broken: bool = False
-    """Whether its form has a mistake, which is noted already: it is not expanded."""
+    """True if it has an error of form, which is noted already: it is not expanded."""
 
     @property
     def loops(self) -> bool:
-        """Whether it has a `for` or a `repeat`."""
+        """True if it has a `for` or a `repeat`."""
         return self.loop is not None or self.repeat is not None
 
 
@@ -210,18 +217,18 @@ class Apply(Step):
     keys: dict[str, Scalar] = field(default_factory=dict)
     branches: list[Step] | None = None
     picked: dict[str, Apply] = field(default_factory=dict)
-    """This step with the heads that `use` has picked."""
+    """This step with each head that `use` has picked."""
     _of_block: dict[str, Value] | None = field(default=None, init=False)
     _of_operator: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
 
     def picking(self, head: str) -> Apply:
-        """This step with a head in place of `use`."""
+        """Return this step with a head in place of `use`."""
         if head not in self.picked:
             self.picked[head] = replace(self, head=head, use=None, picked={})
         return self.picked[head]
 
     def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
-        """Names and values of the arguments of the operator that is its head, its own value first."""
+        """Return names and values of the arguments of its operator, the principal one first."""
         if self._of_operator is None:
             given = self._given(self.head, operator.arguments, operator.principal())
             values = [value.with_words(operator.arguments[name].words) for name, value in given.items()]
@@ -229,7 +236,7 @@ class Apply(Step):
         return self._of_operator
 
     def given_to_block(self, block: Block) -> dict[str, Value]:
-        """The parameters that it gives to the block that is its head."""
+        """Return the parameters that it sets of its block."""
         if self._of_block is None:
             self._of_block = self._given(f"the block {block.name}", block.params, next(iter(block.params), None))
         return self._of_block
@@ -238,21 +245,21 @@ class Apply(Step):
         given: dict[str, Value] = {}
         if self.principal is not None:
             if principal is None:
-                raise self.keys[""].error(f"{head} takes no value; write its name alone")
+                raise self.keys[""].error(f"{head} takes no value" + help_line(f"write {self.head}"))
             given[principal] = self.principal
         for argument, value in self.arguments.items():
             if argument not in possible:
                 hint = argument_hint(argument, possible)
                 raise self.keys[argument].error(f"{head} has no argument {quote(argument)}{hint}")
             if argument in given:
-                raise self.keys[argument].error(f"{argument} is given twice: as {self.head}'s own value and by name")
+                raise self.keys[argument].error(f"{argument} is set twice: as the value of {self.head} and by name")
             given[argument] = value
         return given
 
 
 @dataclass(slots=True)
 class Group(Step):
-    """Steps of their own scope if the group has a name; without one, they belong to the scope around it."""
+    """A list of steps. With a name it is a scope of its own; without one, its names belong to the scope around it."""
 
     steps: list[Step] = field(default_factory=list)
     numbered: bool = False
@@ -260,7 +267,7 @@ class Group(Step):
 
 @dataclass(slots=True)
 class SideOutput(Step):
-    """Steps whose result the main path does not take."""
+    """Steps off the main path, such as an auxiliary classifier."""
 
     steps: list[Step] = field(default_factory=list)
     numbered: bool = False
@@ -268,15 +275,15 @@ class SideOutput(Step):
 
 @dataclass(slots=True)
 class SharedStep(Step):
-    """An earlier step once more, with the same weights."""
+    """An earlier step used again with the same weights."""
 
     target: Template = field(kw_only=True)
 
 
 def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
-    """Steps in place of another: under its name, and taking what it took where they do not say otherwise.
+    """Return one step that replaces another: with its name and, unless they have a `from`, with its inputs.
 
-    A single step is taken as it is; several, and one with a name of its own, are a group.
+    One step stays as it is. Several steps, and one with another name, become a group.
     """
     step = steps[0] if len(steps) == 1 and not isinstance(steps[0], SideOutput) else None
     if step is None or (step.name is not None and step.name.node.text != name):
@@ -289,12 +296,12 @@ def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
 
 @dataclass(slots=True)
 class Block:
-    """A named piece with parameters."""
+    """A named, parameterized list of steps."""
 
     name: str
     node: AnyNode
     params: dict[str, Value | None]
-    """Parameter to its default; None where it must be given."""
+    """Parameter to its default; None if it is required."""
     inputs: list[str]
     steps: list[Step]
     numbered: bool

@@ -1,11 +1,11 @@
-"""Words of other frameworks in a spec, and ours for them. What they call an operator, the operator knows itself."""
+"""Words of other frameworks for arguments. Operators know their own synonyms."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
 from archcalc.ops import registry
-from archcalc.words import did_you_mean
+from archcalc.words import did_you_mean, help_line, quote
 
 ARGUMENTS = {
     "channels": "filters out_channels num_filters num_output features_out nout width",
@@ -26,28 +26,28 @@ ARGUMENTS = {
     "slope": "negative_slope alpha",
     "ceil_mode": "ceil",
 }
-"""Our argument to the words that others have for it."""
+"""Argument to its names in other frameworks."""
 
 
 WITHOUT = dict.fromkeys(
     ("trainable", "requires_grad", "frozen", "freeze"),
     "every weight counts as trained (train: true marks a step that exists only in training)",
 )
-"""What there is no word for, and why."""
+"""Words of other frameworks without an equivalent, and why."""
 
 
 def operator_hint(word: str, possible: Iterable[str]) -> str:
-    """Which operator or block was meant by a word that is none."""
+    """Return a help line with the operators that other frameworks call so, or with the nearest word."""
     called = [kind for kind, operator in sorted(registry().items()) if _plain(word) in operator.synonyms.split()]
-    return f"; did you mean {' or '.join(called)}?" if called else did_you_mean(word, possible)
+    return help_line(f"did you mean {' or '.join(map(quote, called))}?") if called else did_you_mean(word, possible)
 
 
 def argument_hint(word: str, possible: Collection[str]) -> str:
-    """Which argument was meant by a word that is none."""
+    """Return a help line with the argument that other frameworks call so, or with the nearest word."""
     if _plain(word) in WITHOUT:
-        return f": {WITHOUT[_plain(word)]}"
+        return help_line(f"remove it: {WITHOUT[_plain(word)]}")
     called = [own for own, theirs in ARGUMENTS.items() if _plain(word) in theirs.split() and own in possible]
-    return f"; did you mean {' or '.join(called)}?" if called else did_you_mean(word, possible)
+    return help_line(f"did you mean {' or '.join(map(quote, called))}?") if called else did_you_mean(word, possible)
 
 
 def _plain(word: str) -> str:

@@ -1,4 +1,4 @@
-"""The values of expressions, and the functions over them: exact, bounded, and over any number system."""
+"""Values in expressions and functions over them: exact, bounded, and over any number system."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 from typing import Any
 
-from archcalc.arithmetic import Shape, ceil_div, counted, maximum, minimum, ratio
+from archcalc.arithmetic import Shape, as_index, ceil_div, maximum, minimum, ratio
 from archcalc.errors import UserError
 from archcalc.language.limits import exceeded, limit
 from archcalc.words import did_you_mean, quote
@@ -18,7 +18,7 @@ MAX_LIST = 1000
 
 
 class ExpressionError(UserError):
-    """An expression that cannot be parsed or evaluated; ``offset`` and ``length`` point into its text."""
+    """An invalid expression. ``offset`` and ``length`` point into its text; a length of 0 is an unknown place."""
 
     def __init__(self, message: str, offset: int = 0, length: int = 1) -> None:
         super().__init__(message)
@@ -27,11 +27,11 @@ class ExpressionError(UserError):
 
 
 class Unknown(Exception):
-    """The expression asks for a shape that an earlier mistake leaves unknown."""
+    """The expression needs a shape that is unknown after an earlier error."""
 
 
 class ShapeValue:
-    """`input` in an expression: the shape that a step is given."""
+    """`input` in an expression: the shape of the step's input, per sample."""
 
     __slots__ = ("shape",)
 
@@ -39,16 +39,17 @@ class ShapeValue:
         self.shape = shape
 
     def known(self) -> Shape:
+        """Return the shape; raise `Unknown` after an earlier error."""
         if self.shape is None:
             raise Unknown
         return self.shape
 
     def attribute(self, name: str) -> Any:
-        """A part of the shape by name; `KeyError` if there is no such name."""
+        """Return a part of the shape, such as `channels`; raise `KeyError` for an unknown part."""
         return PARTS[name](self.known())
 
     def __eq__(self, other: object) -> bool:
-        """Whether it is the same shape, be it written as a list: `input == [3, 32, 32]`."""
+        """True for the same shape, also as a list: `input == [3, 32, 32]`."""
         if isinstance(other, ShapeValue):
             other = other.known()
         return isinstance(other, (list, tuple)) and list(self.known()) == list(other)
@@ -60,7 +61,7 @@ class ShapeValue:
 class Record:
     """Named values in an expression, such as those of a layer: `layer['conv1'].params`.
 
-    ``what`` is what it is called in messages. ``values`` gives a value for a name, and iterates over the names.
+    ``what`` is its name in messages.
     """
 
     __slots__ = ("values", "what")
@@ -70,7 +71,7 @@ class Record:
         self.values = values
 
     def get(self, name: str) -> Any:
-        """The value of that name; `ExpressionError` with the nearest name if there is none."""
+        """Return the value of a name; raise `ExpressionError` with the nearest name if there is none."""
         try:
             return self.values[name]
         except KeyError:
@@ -98,7 +99,7 @@ PARTS: dict[str, Callable[[Shape], Any]] = {
 
 
 def checked(value: Any) -> Any:
-    """The value, a whole fraction as an int; too many digits are an error, and so are too many values in a list."""
+    """Return the value, an integral fraction as an int; raise for too many digits or too long a list."""
     kind = type(value)
     if kind is int:
         if value.bit_length() > 64 and value.bit_length() > limit("digits") * 3.33:
@@ -111,12 +112,12 @@ def checked(value: Any) -> Any:
     elif (kind is float and not math.isfinite(value)) or kind is complex:
         raise ExpressionError("the result is not a finite real number", 0, 0)
     elif kind is list and _length(value) > MAX_LIST:
-        raise ExpressionError(f"a list has at most {MAX_LIST} values, those of lists in it counted", 0, 0)
+        raise ExpressionError(f"a list has at most {MAX_LIST} values, including those of nested lists", 0, 0)
     return value
 
 
 def _length(values: list[Any]) -> int:
-    """The number of values, those of lists in it counted; where it is too large, a part of it."""
+    """Return the number of values, with those of nested lists; counting stops above the limit."""
     length = len(values)
     if length <= MAX_LIST and list in map(type, values):
         for value in values:
@@ -127,23 +128,23 @@ def _length(values: list[Any]) -> int:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """The values of a list, and of the lists in it."""
+    """Yield the values of a list and of nested lists."""
     if not isinstance(value, (list, tuple)):
         yield value
         return
-    for one in value:
-        yield from leaves(one)
+    for item in value:
+        yield from leaves(item)
 
 
 def is_plain(value: Any) -> bool:
-    """Whether it is ordinary data: a number, a string, a shape, or a list of such; not a traced number."""
+    """True for a number, a string, a shape, or a list of these; False for a traced number."""
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
     return isinstance(value, (int, str, float, type(None))) or type(value).__name__ == "Fraction"
 
 
 def number(value: Any) -> Any:
-    """Return the value; `TypeError` if it is not a number."""
+    """Return the value; raise `TypeError` if it is not a number."""
     if isinstance(value, (str, list, tuple, ShapeValue, type(None))):
         raise TypeError
     return value
@@ -166,7 +167,7 @@ def _plus(left: Any, right: Any) -> Any:
 
 
 def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, list) and (times := counted(right)) is not None:
+    if isinstance(left, list) and (times := as_index(right)) is not None:
         if len(left) * times > MAX_LIST:
             raise ExpressionError(f"a list has at most {MAX_LIST} values", 0, 0)
         return left * times
@@ -190,7 +191,7 @@ INTEGER: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
-"""The same of two whole numbers, which need no care, but for the number of digits of the result."""
+"""The same operations on two integers, which need no checks before."""
 
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: lambda left, right: left == right,
@@ -249,7 +250,7 @@ def _sqrt(value: Any) -> Any:
 def _range(*arguments: int) -> list[int]:
     values = range(*arguments)
     if len(values) > MAX_LIST:
-        raise ExpressionError(f"a list has at most {MAX_LIST} values, and this would have {len(values):,}", 0, 0)
+        raise ExpressionError(f"a list has at most {MAX_LIST} values, got {len(values):,}", 0, 0)
     return list(values)
 
 
@@ -265,9 +266,9 @@ def _len(values: Any) -> int:
 
 
 def round_to(value: Any, divisor: Any) -> Any:
-    """The nearest multiple of ``divisor``, not below it, and never under nine tenths of ``value``.
+    """Return the nearest multiple of ``divisor`` that is at least ``divisor`` and at least 0.9 times ``value``.
 
-    The rule by which MobileNets round their channels (`_make_divisible`).
+    This is how MobileNets round their channels (`_make_divisible` in torchvision/models/_utils.py).
     """
     rounded = maximum(divisor, (number(value) + ratio(divisor, 2)) // divisor * divisor)
     return rounded + divisor if rounded * 10 < value * 9 else rounded
@@ -289,4 +290,4 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 OVER_LISTS = ("min", "max", "range", "sum")
-"""The functions whose work grows with a list."""
+"""Functions whose work grows with a list."""

@@ -1,4 +1,4 @@
-"""A variant of a spec: what it says in place of the spec itself."""
+"""Variants of a spec: named settings of its parameters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from archcalc.language.steps import Value
 from archcalc.network import About
 
 ABOUT = ("title", "source", "year", "reference", "notes")
-"""What a spec, or a variant of it, says about its network in words."""
+"""Keys that describe the network in words."""
 
 
 class Variant:
-    """A variant of a spec, or the spec itself where no variant is named."""
+    """A variant of a spec, or the spec itself."""
 
     def __init__(
         self,
@@ -30,12 +30,12 @@ class Variant:
         self._params = params
 
     def get(self, key: str) -> AnyNode | None:
-        """A part of the head: its own, or the spec's."""
+        """Return the value of a key: its own, or that of the spec."""
         return (self._node.get(key) if self._node is not None else None) or self._of_spec(key)
 
     @cached_property
     def values(self) -> dict[str, Value | None]:
-        """What each parameter is; None where it must be set."""
+        """Parameter to its value; None if it must be set."""
         values = dict(self._params)
         for key, node in self._node or ():
             if key.text in values:
@@ -44,7 +44,7 @@ class Variant:
 
     @cached_property
     def about(self) -> About:
-        """What it says of its network."""
+        """Title, source, year, reference and notes of the network."""
         nodes = {key: self.get(key) for key in ABOUT}
         texts = {key: " ".join(node.text.split()) if isinstance(node, Scalar) else "" for key, node in nodes.items()}
         year = texts.pop("year")

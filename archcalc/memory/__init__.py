@@ -1,1 +1,1 @@
-"""Memory over time: at inference, in training, with recomputation."""
+"""Memory over time: at inference, in training, and with recomputation."""

@@ -1,15 +1,14 @@
-"""Which blocks to compute again in the backward pass, so that a training step fits into a budget.
+"""Which blocks to recompute in the backward pass, so that a training step fits into a budget.
 
-`torch.utils.checkpoint` keeps of a block what it takes from outside, and computes the rest again when the backward pass
-comes to it (Chen, Xu, Zhang, Guestrin, *Training Deep Nets with Sublinear Memory Cost*, 2016). Of all choices among a
-network's blocks whose peak is within the budget, `choose` finds one that computes the least again.
+`torch.utils.checkpoint` saves only a block's inputs, and computes the rest again when the backward pass comes to the
+block (Chen, Xu, Zhang, Guestrin, *Training Deep Nets with Sublinear Memory Cost*, 2016). Among all choices of a
+network's blocks whose peak is within the budget, `choose` finds one that computes the fewest MACs again.
 
-How it finds it. While a block runs, forward or backward, there is what the blocks before it keep, and what is there
-because of this block alone: its own tensors, what it takes, the gradients that have come so far. The second does not
-depend on the other blocks, so it is read off two runs, one that recomputes no block and one that recomputes all.
-Blocks are then taken in order; of the choices so far only those are carried on that no other beats in both the bytes
-that they keep and the work that they repeat. A tensor that several blocks keep, or that a later one may take, counts
-once: choices that differ in which of those they keep are compared apart.
+The search takes the blocks in order. While a block runs, the live memory has two parts: what earlier blocks saved, and
+what is there because of this block alone. The second part does not depend on the other blocks. It is read off two
+runs: one recomputes no block, one recomputes all. The search extends a choice only if no other choice saves fewer
+bytes and repeats less work. A tensor that several blocks save, or that a later block takes, counts once. So choices
+are compared only if they share these tensors.
 """
 
 from __future__ import annotations
@@ -27,46 +26,47 @@ from archcalc.memory.training import (
     TrainingSimulation,
     last_saving,
     runs_when_last,
-    saved_activations,
+    saved_tensor_bytes,
     training_peak,
 )
 from archcalc.network import Network
 
-MOST_STATES = 20_000
-"""With more choices to carry on than this, those of nearly the same work are thinned out."""
+MAX_STATES = 20_000
+"""With more choices than this, only one is kept of those with nearly the same work."""
 
 
 @dataclass(frozen=True)
 class CheckpointPlan:
-    """Blocks to recompute, and what comes of it."""
+    """A choice of blocks to recompute, with its peak memory (bytes) and the MACs that it computes again."""
 
     budget: int
+    """Bytes that the step may take."""
     without: Memory
     """The step that recomputes nothing."""
     candidates: tuple[str, ...]
-    """All blocks that could be recomputed."""
+    """All blocks that can be recomputed."""
     blocks: tuple[str, ...]
-    """Those that are."""
+    """The blocks to recompute."""
     ranges: tuple[range, ...]
     """The same, as numbers of layers in the order of execution."""
     saved: int
-    """Bytes that are kept at the end of the forward pass."""
-    highest: Peak
+    """Bytes of saved tensors at the end of the forward pass."""
+    live_peak: Peak
     macs: int
-    """Multiply-adds that are computed again."""
+    """MACs that are computed again."""
     above_least: int
-    """By how many multiply-adds at most this may be above the least possible: 0 unless choices were thinned out."""
+    """The most MACs that this choice can be above the best one; 0 unless the search dropped choices."""
     least: int
-    """The lowest peak that any choice of blocks reaches; computed only where none is within the budget."""
+    """The lowest peak memory that any choice reaches; computed only if no choice is within the budget."""
 
     @property
     def peak(self) -> int:
-        """The most that is there at once, with weights, buffers and optimizer's state."""
-        return self.without.standing + self.highest.live_bytes
+        """Peak memory in bytes, with weights, buffers and optimizer state."""
+        return self.without.persistent + self.live_peak.live_bytes
 
     @property
     def fits(self) -> bool:
-        """Whether it is within the budget."""
+        """True if the peak is within the budget."""
         return self.peak <= self.budget
 
 
@@ -78,20 +78,20 @@ class Segment(NamedTuple):
 
 
 def blocks_of(network: Network) -> list[Segment]:
-    """The blocks that can be recomputed: the outermost ones, and groups without any.
+    """Return the blocks that can be recomputed: the outermost ones, and groups that contain no block.
 
-    A kind of block that is nothing but a row of other blocks (a stage) is taken apart.
+    A kind of block that consists only of other blocks (a stage) is replaced by them.
     """
     layers = [layer for layer in network.layers if not layer.auxiliary]
-    where = _ranges(network, [layer.name for layer in layers])
-    stages = _stages(network, where)
+    ranges = _ranges(network, [layer.name for layer in layers])
+    stages = _stages(network, ranges)
     blocks: list[Segment] = []
-    for name, inside in where.items():
+    for name, inside in ranges.items():
         if any(_is_in(name, block.name) for block in blocks):
             continue
-        named = any(_is_in(other, name) and network.groups[other] for other in where)
+        contains_block = any(_is_in(other, name) and network.groups[other] for other in ranges)
         is_block = network.groups[name] and network.groups[name] not in stages
-        if (is_block or not named) and last_saving(layers, inside) is not None:
+        if (is_block or not contains_block) and last_saving(layers, inside) is not None:
             blocks.append(Segment(name, inside))
     return sorted(blocks, key=lambda block: block.layers.start)
 
@@ -101,98 +101,89 @@ def _is_in(name: str, group: str) -> bool:
 
 
 def _ranges(network: Network, order: Sequence[str]) -> dict[str, range]:
-    """Each group's layers, where they stand together; outer groups before inner ones."""
+    """Return the layers of each group whose layers are consecutive; outer groups before inner ones."""
     members: dict[str, list[int]] = {}
-    for at, name in enumerate(order):
+    for number, name in enumerate(order):
         parts = name.split(".")
         for end in range(1, len(parts)):
-            members.setdefault(".".join(parts[:end]), []).append(at)
+            members.setdefault(".".join(parts[:end]), []).append(number)
     return {
-        name: range(ats[0], ats[-1] + 1)
-        for name, ats in sorted(members.items(), key=lambda item: len(item[0]))
-        if name in network.groups and ats[-1] - ats[0] + 1 == len(ats)
+        name: range(numbers[0], numbers[-1] + 1)
+        for name, numbers in sorted(members.items(), key=lambda item: len(item[0]))
+        if name in network.groups and numbers[-1] - numbers[0] + 1 == len(numbers)
     }
 
 
-def _stages(network: Network, where: dict[str, range]) -> set[str]:
-    """Kinds of blocks that never have a layer of their own beside the blocks in them."""
+def _stages(network: Network, ranges: dict[str, range]) -> set[str]:
+    """Return the kinds of blocks that never have a layer of their own beside the blocks in them."""
     kinds = {kind for kind in network.groups.values() if kind}
-    for name, layers in where.items():
-        inner = {at for other in where if _is_in(other, name) and network.groups[other] for at in where[other]}
+    for name, layers in ranges.items():
+        inner = {n for other in ranges if _is_in(other, name) and network.groups[other] for n in ranges[other]}
         if len(inner) < len(layers):
             kinds.discard(network.groups[name])
     return kinds
 
 
 def repeated_macs(rows: Sequence[LayerCosts], layers: range) -> int:
-    """Multiply-adds of computing layers again, which ends with the last of which autograd saves anything."""
+    """Return the MACs of computing layers again, up to the last for which autograd saves anything."""
     last = last_saving([row.layer for row in rows], layers)
     if last is None:
         return 0
     end = last + runs_when_last(rows[last].layer.op)
-    return sum(rows[at].macs for at in range(layers.start, end))
+    return sum(row.macs for row in rows[layers.start : end])
 
 
 def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> CheckpointPlan:
-    """The blocks to recompute, so that a training step takes at most ``budget`` bytes and least is computed again.
+    """Return the blocks to recompute so that a training step takes at most ``budget`` bytes, at the fewest MACs.
 
-    Where no choice fits, the plan recomputes nothing, `fits` is false, and `least` says what can be reached.
+    If no choice fits, the plan recomputes nothing, `fits` is False, and `least` is the lowest peak of any choice.
 
     Raises `UserError` for a network without blocks.
     """
     blocks = blocks_of(analysis.network)
     without = memory(analysis, "training", optimizer)
-    room = budget - without.standing
-    if without.highest.live_bytes <= room:
-        return _plan(analysis, budget, without, blocks, [], 0, 0)
+
+    def plan(chosen: Sequence[Segment] = (), macs: int = 0, above_least: int = 0, least: int = 0) -> CheckpointPlan:
+        ranges = tuple(block.layers for block in chosen)
+        return CheckpointPlan(
+            budget=budget,
+            without=without,
+            candidates=tuple(block.name for block in blocks),
+            blocks=tuple(block.name for block in chosen),
+            ranges=ranges,
+            saved=saved_tensor_bytes(analysis, ranges),
+            live_peak=training_peak(analysis, optimizer, ranges),
+            macs=macs,
+            above_least=above_least,
+            least=least,
+        )
+
+    room = budget - without.persistent
+    if without.live_peak.live_bytes <= room:
+        return plan()
     if not blocks:
-        raise UserError(f"{analysis.network.name} has no blocks: nothing can be chosen to be recomputed")
+        raise UserError(f"{analysis.network.name} has no blocks to recompute; group its layers, or define a block")
     search = _Search(analysis, optimizer, blocks)
     target = room
     while (found := search.run(target)) is not None:
-        plan = _plan(analysis, budget, without, blocks, found.chosen(), found.macs, search.above_least)
-        if plan.fits:
-            return plan
-        target -= max(plan.peak - budget, 1)
-    return _plan(analysis, budget, without, blocks, [], 0, 0, without.standing + search.least_peak())
-
-
-def _plan(
-    analysis: Analysis,
-    budget: int,
-    without: Memory,
-    blocks: Sequence[Segment],
-    chosen: Sequence[Segment],
-    macs: int,
-    above_least: int,
-    least: int = 0,
-) -> CheckpointPlan:
-    ranges = tuple(block.layers for block in chosen)
-    return CheckpointPlan(
-        budget=budget,
-        without=without,
-        candidates=tuple(block.name for block in blocks),
-        blocks=tuple(block.name for block in chosen),
-        ranges=ranges,
-        saved=sum(one.saved_bytes for one in saved_activations(analysis, ranges)),
-        highest=training_peak(analysis, without.optimizer, ranges),
-        macs=macs,
-        above_least=above_least,
-        least=least,
-    )
+        tried = plan(found.chosen(), found.macs, search.above_least)
+        if tried.fits:
+            return tried
+        target -= max(tried.peak - budget, 1)
+    return plan(least=without.persistent + search.least_peak())
 
 
 class _Choice(NamedTuple):
-    """Some of the blocks so far, chosen."""
+    """The blocks chosen so far, as a linked list."""
 
     closed: int
-    """Bytes kept that no later block takes or keeps."""
+    """Bytes of saved tensors that no later block takes or saves."""
     macs: int
     last: Segment | None
     before: _Choice | None
 
     def chosen(self) -> list[Segment]:
-        """The blocks, in order."""
+        """Return the blocks in order."""
         result = []
         choice: _Choice | None = self
         while choice is not None:
@@ -203,148 +194,154 @@ class _Choice(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """A unit run in one way: recomputed or not."""
+    """The memory and work of a unit, either recomputed or not."""
 
-    kept: dict[Storage, int]
-    """What is kept of it until the backward pass."""
+    saved: dict[Storage, int]
+    """Its saved tensors with their bytes."""
     forward: int
-    """The most that is there because of it alone, in the forward pass."""
+    """Peak bytes in the forward pass that are there because of this unit alone."""
     backward: int
     macs: int
 
 
 @dataclass
 class _Unit:
-    """A block, or the layers between two."""
+    """A block, or the layers between two blocks."""
 
     block: Segment | None
     layers: range
-    there_forward: set[Storage] = field(default_factory=set)
-    """What is there while it runs, whatever the units before it keep."""
-    there_backward: set[Storage] = field(default_factory=set)
+    live_forward: set[Storage] = field(default_factory=set)
+    """Storages that are live while it runs, whatever earlier units save."""
+    live_backward: set[Storage] = field(default_factory=set)
     ways: list[_Way] = field(default_factory=list)
     """Not recomputed; and recomputed, if it is a block."""
 
 
-OpenSegment = frozenset[Storage]
+OpenTensors = frozenset[Storage]
+"""The saved tensors that a later unit takes or saves too."""
 
 
 class _Search:
-    """The least work for a peak, over all choices of blocks."""
+    """Finds the least work for a peak, over all choices of blocks."""
 
     def __init__(self, analysis: Analysis, optimizer: str, blocks: Sequence[Segment]) -> None:
         self.analysis = analysis
         self.optimizer = optimizer
         self.above_least = 0
         self.units = _units(blocks, len(analysis.rows))
-        self._unit_of = {at: number for number, unit in enumerate(self.units) for at in unit.layers}
+        self._unit_of = {layer: number for number, unit in enumerate(self.units) for layer in unit.layers}
         self.update = 0
-        """Bytes while the weights are updated, when nothing is kept any more."""
-        self._read([])
-        self._read([block.layers for block in blocks])
-        self._sizes = {piece: size for unit in self.units for way in unit.ways for piece, size in way.kept.items()}
-        self._open_until = self._last_seen()
+        """Live bytes while the weights are updated, when no saved tensor is left."""
+        self._measure([])
+        self._measure([block.layers for block in blocks])
+        self._sizes = {key: size for unit in self.units for way in unit.ways for key, size in way.saved.items()}
+        self._open_until = self._last_uses()
 
-    # -- what each unit needs, read off two runs
+    # -- the memory of each unit, read off two runs
 
-    def _read(self, recomputed: Sequence[range]) -> None:
-        """Run the step, and note of each unit what it keeps, and the most that is there because of it alone."""
+    def _measure(self, recomputed: Sequence[range]) -> None:
+        """Run the step, and record for each unit its saved tensors and the peak that it alone causes."""
         step = TrainingSimulation(self.analysis, recomputed)
-        number_of = {row.name: self._unit_of[at] for at, row in enumerate(self.analysis.rows)}
+        number_of = {row.name: self._unit_of[number] for number, row in enumerate(self.analysis.rows)}
         forward, backward = [0] * len(self.units), [0] * len(self.units)
         entered = -1
-        for moment in step.forward():
-            number = number_of[moment.layer]
+        for point in step.forward():
+            number = number_of[point.layer]
             if number > entered:
                 entered = number
                 self._enter(step, self.units[number])
-            forward[number] = max(forward[number], moment.live_bytes)
-        for moment in step.backward():
-            number = number_of[moment.layer]
-            backward[number] = max(backward[number], moment.live_bytes)
+            forward[number] = max(forward[number], point.live_bytes)
+        for point in step.backward():
+            number = number_of[point.layer]
+            backward[number] = max(backward[number], point.live_bytes)
         self.update = step.at_update(OPTIMIZERS[self.optimizer]).live_bytes
         before: dict[Storage, int] = {}
-        kept_by_layer = step.kept
+        saved_by_layer = step.saved
         for number, unit in enumerate(self.units):
-            kept = {piece: size for at in unit.layers for piece, size in kept_by_layer[at].items()}
+            saved = {key: size for layer in unit.layers for key, size in saved_by_layer[layer].items()}
             way = _Way(
-                kept,
-                forward[number] - _sum(before, unit.there_forward),
-                backward[number] - _sum(before, unit.there_backward),
+                saved,
+                forward[number] - _sum_without(before, unit.live_forward),
+                backward[number] - _sum_without(before, unit.live_backward),
                 repeated_macs(self.analysis.rows, unit.layers) if recomputed else 0,
             )
             if not recomputed or unit.block:
                 unit.ways.append(way)
-            before |= kept
+            before |= saved
 
     def _enter(self, step: TrainingSimulation, unit: _Unit) -> None:
-        """Note what is there as a unit begins, and what of it will be there in its backward pass."""
+        """Record what is live as a unit begins, and what of it will be live in its backward pass."""
         run = step.run
-        taken = {source for at in run.within(unit.layers) for source in run.layers[at].inputs}
+        taken = {source for number in run.within(unit.layers) for source in run.layers[number].inputs}
         held = {*self.analysis.network.inputs, *run.outputs}
-        unit.there_backward = {run.piece[name] for name in (*taken, *held) if name in run.piece}
-        unit.there_forward = unit.there_backward | {run.piece[name] for name in step.waiting(unit.layers.start)}
+        unit.live_backward = {run.storage[name] for name in (*taken, *held) if name in run.storage}
+        unit.live_forward = unit.live_backward | {run.storage[name] for name in step.waiting(unit.layers.start)}
 
-    def _last_seen(self) -> dict[Storage, int]:
-        """Number of the last unit for which it matters whether a piece is kept."""
-        seen: dict[Storage, int] = {}
+    def _last_uses(self) -> dict[Storage, int]:
+        """Return, for each storage, the last unit for which it matters whether the storage is saved."""
+        last: dict[Storage, int] = {}
         for number, unit in enumerate(self.units):
-            pieces = [unit.there_forward, unit.there_backward, *(way.kept for way in unit.ways)]
-            seen.update(dict.fromkeys((piece for some in pieces for piece in some), number))
-        return seen
+            for storages in (unit.live_forward, unit.live_backward, *(way.saved for way in unit.ways)):
+                last.update(dict.fromkeys(storages, number))
+        return last
 
     # -- the search
 
-    def run(self, target: int, carry: Callable[[list[_Choice]], list[_Choice]] | None = None) -> _Choice | None:
-        """The choice of least work whose tensors never take more than ``target`` bytes; None if there is none."""
+    def run(self, target: int, keep: Callable[[list[_Choice]], list[_Choice]] | None = None) -> _Choice | None:
+        """Return the choice of least work whose live tensors never exceed ``target`` bytes; None if there is none."""
         if self.update > target:
             return None
-        states: dict[OpenSegment, list[_Choice]] = {frozenset(): [_Choice(0, 0, None, None)]}
+        states: dict[OpenTensors, list[_Choice]] = {frozenset(): [_Choice(0, 0, None, None)]}
         for number, unit in enumerate(self.units):
-            following: dict[OpenSegment, list[_Choice]] = {}
-            for kept_open, choices in states.items():
+            following: dict[OpenTensors, list[_Choice]] = {}
+            for saved_open, choices in states.items():
                 for way in unit.ways:
-                    self._extend(following, kept_open, choices, number, way, target)
-            states = {key: (carry or self._thin)(_undominated(some)) for key, some in following.items()}
-        return min((one for some in states.values() for one in some), key=lambda one: one.macs, default=None)
+                    self._extend(following, saved_open, choices, number, way, target)
+            states = {key: (keep or self._thin)(_undominated(choices)) for key, choices in following.items()}
+        last = (choice for choices in states.values() for choice in choices)
+        return min(last, key=lambda choice: choice.macs, default=None)
 
     def _extend(
         self,
-        following: dict[OpenSegment, list[_Choice]],
-        kept_open: OpenSegment,
+        following: dict[OpenTensors, list[_Choice]],
+        saved_open: OpenTensors,
         choices: list[_Choice],
         number: int,
         way: _Way,
         target: int,
     ) -> None:
-        """Run unit ``number`` in one way after each of the choices so far that leave room for it."""
+        """Run unit ``number`` in one way after each of the choices that leave room for it."""
         unit, sizes = self.units[number], self._sizes
         room = target - max(
-            way.forward + sum(sizes[piece] for piece in kept_open if piece not in unit.there_forward),
-            way.backward + sum(sizes[piece] for piece in kept_open if piece not in unit.there_backward),
+            way.forward + sum(sizes[storage] for storage in saved_open if storage not in unit.live_forward),
+            way.backward + sum(sizes[storage] for storage in saved_open if storage not in unit.live_backward),
         )
-        kept = kept_open | way.kept.keys()
-        still = frozenset(piece for piece in kept if self._open_until[piece] > number)
-        closed = sum(sizes[piece] for piece in kept - still)
+        saved = saved_open | way.saved.keys()
+        still = frozenset(storage for storage in saved if self._open_until[storage] > number)
+        closed = sum(sizes[storage] for storage in saved - still)
         block = unit.block if len(unit.ways) > 1 and way is unit.ways[1] else None
-        new = [_Choice(one.closed + closed, one.macs + way.macs, block, one) for one in choices if one.closed <= room]
+        new = [
+            _Choice(choice.closed + closed, choice.macs + way.macs, block, choice)
+            for choice in choices
+            if choice.closed <= room
+        ]
         if new:
             following.setdefault(still, []).extend(new)
 
     def _thin(self, choices: list[_Choice]) -> list[_Choice]:
-        """Of too many choices, the one that keeps least among those of nearly the same work."""
-        if len(choices) <= MOST_STATES:
+        """Of too many choices, return those that save the fewest bytes among choices of nearly the same work."""
+        if len(choices) <= MAX_STATES:
             return choices
         lowest, highest = choices[-1].macs, choices[0].macs
-        width = (highest - lowest) // MOST_STATES + 1
+        width = (highest - lowest) // MAX_STATES + 1
         self.above_least += width
         least: dict[int, _Choice] = {}
-        for one in choices:  # in order of what they keep
-            least.setdefault((one.macs - lowest) // width, one)
+        for choice in choices:  # in order of the bytes that they save
+            least.setdefault((choice.macs - lowest) // width, choice)
         return list(least.values())
 
     def least_peak(self) -> int:
-        """The fewest bytes of tensors that any choice needs."""
+        """Return the lowest peak of live tensors that any choice reaches, in bytes."""
         low, high = self.update - 1, max(max(way.forward, way.backward) for unit in self.units for way in unit.ways)
         high += sum(self._sizes.values())
         best: _Choice | None = None
@@ -357,27 +354,27 @@ class _Search:
 
 
 def _undominated(choices: list[_Choice]) -> list[_Choice]:
-    """Choices in order of what they keep, each of less work than those before it."""
-    choices.sort(key=lambda one: (one.closed, one.macs))
+    """Return choices in order of the bytes that they save, each with less work than those before it."""
+    choices.sort(key=lambda choice: (choice.closed, choice.macs))
     result: list[_Choice] = []
-    for one in choices:
-        if not result or one.macs < result[-1].macs:
-            result.append(one)
+    for choice in choices:
+        if not result or choice.macs < result[-1].macs:
+            result.append(choice)
     return result
 
 
-def _sum(kept: dict[Storage, int], but: set[Storage]) -> int:
-    return sum(size for piece, size in kept.items() if piece not in but)
+def _sum_without(sizes: dict[Storage, int], left_out: set[Storage]) -> int:
+    return sum(size for storage, size in sizes.items() if storage not in left_out)
 
 
 def _units(blocks: Sequence[Segment], count: int) -> list[_Unit]:
-    """All layers in order: blocks, and what stands between them."""
-    units, at = [], 0
+    """Return all layers in order, as blocks and the layers between them."""
+    units, start = [], 0
     for block in blocks:
-        if block.layers.start > at:
-            units.append(_Unit(None, range(at, block.layers.start)))
+        if block.layers.start > start:
+            units.append(_Unit(None, range(start, block.layers.start)))
         units.append(_Unit(block, block.layers))
-        at = block.layers.stop
-    if at < count:
-        units.append(_Unit(None, range(at, count)))
+        start = block.layers.stop
+    if start < count:
+        units.append(_Unit(None, range(start, count)))
     return units

@@ -1,4 +1,4 @@
-"""Memory as pieces that are made, held by one or several, and gone when nobody holds them any more."""
+"""Memory as storages: each is made, held by one or several owners, and freed when nobody holds it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from archcalc.errors import UserError
 
-WHAT = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "scratch")
-"""What a piece of memory can be."""
+USES = ("input", "output", "saved", "recomputed", "gradient", "weights' gradient", "workspace")
+"""What a storage can be used for. `saved` is what autograd stores beside inputs and outputs."""
 
 
 class Storage(NamedTuple):
@@ -17,129 +17,124 @@ class Storage(NamedTuple):
 
     layer: str
     """The layer, or input of the network, whose tensor this is."""
-    what: str
-    """One of `WHAT`: `saved` is what autograd keeps beside inputs and outputs, `scratch` what ends with its layer."""
+    use: str
+    """One of `USES`."""
     made_by: str = ""
-    """Where one layer has several of a kind, as gradients on their way: the layer that made it."""
+    """The layer that made it, where a layer has several of one use, such as gradients that are not added yet."""
 
 
-class Alive(NamedTuple):
-    """A piece of memory that is there at a moment."""
+class LiveTensor(NamedTuple):
+    """A storage that is allocated at a timeline point."""
 
-    piece: Storage
+    storage: Storage
     bytes: int
 
 
-class Moment(NamedTuple):
-    """The memory at one moment of a run, weights apart."""
+class TimelinePoint(NamedTuple):
+    """The live tensors while one layer runs, without parameters, buffers and optimizer state."""
 
     phase: str
     """`forward`, `recompute`, `backward` or `update`."""
     layer: str
     """The layer that runs."""
     live_bytes: int
-    """Bytes of all tensors that are there."""
+    """Bytes of all live tensors."""
     parts: tuple[int, ...]
-    """The same bytes by `WHAT` they are."""
+    """The same bytes by use, in the order of `USES`."""
     tensors: int
-    """How many they are; what the layer makes on its way counts as one."""
+    """Number of live tensors; a layer's workspace counts as one."""
 
 
 class Peak(NamedTuple):
-    """The moment with the most bytes, the first of them if there are several."""
+    """The first timeline point with the most live bytes."""
 
-    moment: Moment
-    alive: tuple[Alive, ...]
-    """What is there, in the order in which it came; the sum is `moment.live_bytes`."""
+    point: TimelinePoint
+    alive: tuple[LiveTensor, ...]
+    """The live tensors in the order in which they were made; their sum is `live_bytes`."""
 
     @property
     def live_bytes(self) -> int:
-        """Bytes of all tensors that are there, weights apart."""
-        return self.moment.live_bytes
-
-    @property
-    def layer(self) -> str:
-        """The layer that runs."""
-        return self.moment.layer
+        """Bytes of all live tensors."""
+        return self.point.live_bytes
 
 
 class Heap:
-    """What is held, and how often."""
+    """The live storages, with the number of owners that hold each."""
 
     def __init__(self) -> None:
         self.live = 0
+        """Bytes of all storages."""
         self._sizes: dict[Storage, int] = {}
         self._holders: dict[Storage, int] = {}
-        self._parts = dict.fromkeys(WHAT, 0)
+        self._parts = dict.fromkeys(USES, 0)
 
-    def make(self, piece: Storage, size: int) -> None:
-        """A new piece, held once."""
-        self._sizes[piece] = size
-        self._holders[piece] = 1
+    def make(self, storage: Storage, size: int) -> None:
+        """Add a storage of ``size`` bytes with one holder."""
+        self._sizes[storage] = size
+        self._holders[storage] = 1
         self.live += size
-        self._parts[piece.what] += size
+        self._parts[storage.use] += size
 
-    def hold(self, piece: Storage) -> None:
-        """Hold a piece that is there once more."""
-        self._holders[piece] += 1
+    def hold(self, storage: Storage) -> None:
+        """Add a holder to a storage."""
+        self._holders[storage] += 1
 
-    def drop(self, piece: Storage) -> None:
-        """Hold it once less; the last to do so frees it."""
-        self._holders[piece] -= 1
-        if not self._holders[piece]:
-            del self._holders[piece]
-            size = self._sizes.pop(piece)
+    def drop(self, storage: Storage) -> None:
+        """Remove a holder of a storage; the last one frees it."""
+        self._holders[storage] -= 1
+        if not self._holders[storage]:
+            del self._holders[storage]
+            size = self._sizes.pop(storage)
             self.live -= size
-            self._parts[piece.what] -= size
+            self._parts[storage.use] -= size
 
-    def has(self, piece: Storage) -> bool:
-        """Whether it is there."""
-        return piece in self._holders
+    def has(self, storage: Storage) -> bool:
+        """Return True if the storage is live."""
+        return storage in self._holders
 
-    def is_held_once(self, piece: Storage) -> bool:
-        """Whether only one holds it."""
-        return self._holders[piece] == 1
+    def is_held_once(self, storage: Storage) -> bool:
+        """Return True if a live storage has one holder."""
+        return self._holders[storage] == 1
 
-    def size(self, piece: Storage) -> int:
-        """Bytes of a piece that is there."""
-        return self._sizes[piece]
+    def size(self, storage: Storage) -> int:
+        """Return the bytes of a live storage."""
+        return self._sizes[storage]
 
-    def moment(self, phase: str, layer: str, scratch: int = 0) -> Moment:
-        """The memory now, with ``scratch`` bytes that a layer has on its way.
+    def point(self, phase: str, layer: str, workspace: int = 0) -> TimelinePoint:
+        """Return the live memory now, with ``workspace`` bytes that the layer uses while it runs.
 
-        A negative value is memory that the layer freed early from what was saved for it of what was saved for it.
+        A negative value is memory that the layer freed early from what was saved for it.
         """
-        parts = {**self._parts, "scratch": max(scratch, 0)}
-        parts["saved"] += min(scratch, 0)
-        return Moment(phase, layer, self.live + scratch, tuple(parts.values()), len(self._sizes) + (scratch > 0))
+        parts = {**self._parts, "workspace": max(workspace, 0)}
+        parts["saved"] += min(workspace, 0)
+        tensors = len(self._sizes) + (workspace > 0)
+        return TimelinePoint(phase, layer, self.live + workspace, tuple(parts.values()), tensors)
 
-    def alive(self) -> tuple[Alive, ...]:
-        """What is there."""
-        return tuple(Alive(piece, size) for piece, size in self._sizes.items() if size)
-
-
-def by_layer(moments: Iterable[Moment]) -> list[Moment]:
-    """Of the moments of one layer in one pass, which stand together, the highest."""
-    groups = groupby(moments, key=lambda moment: (moment.phase, moment.layer))
-    return [max(group, key=lambda moment: moment.live_bytes) for _, group in groups]
+    def alive(self) -> tuple[LiveTensor, ...]:
+        """Return the live tensors that take memory."""
+        return tuple(LiveTensor(storage, size) for storage, size in self._sizes.items() if size)
 
 
-def peak_of(start: Callable[[], tuple[Heap, Iterator[Moment]]]) -> Peak:
-    """The highest moment of a run, which is made twice: to find the moment, and to look what is there.
+def by_layer(timeline: Iterable[TimelinePoint]) -> list[TimelinePoint]:
+    """Return the highest of the points that follow each other in one phase of one layer."""
+    groups = groupby(timeline, key=lambda point: (point.phase, point.layer))
+    return [max(group, key=lambda point: point.live_bytes) for _, group in groups]
 
-    Raises `UserError` where nothing runs.
+
+def peak_of(start: Callable[[], tuple[Heap, Iterator[TimelinePoint]]]) -> Peak:
+    """Return the peak of a run. It runs twice: to find the point, and to list the live tensors there.
+
+    Raises `UserError` if no layer runs.
     """
-    _, moments = start()
-    highest, best = -1, -1
-    for at, moment in enumerate(moments):
-        if moment.live_bytes > best:
-            highest, best = at, moment.live_bytes
-    if highest < 0:
-        raise UserError("no layer runs at inference: there is nothing to measure")
-    heap, moments = start()
-    moment = next(islice(moments, highest, None))
+    _, timeline = start()
+    # The first of equals, as the peak's layer is shown.
+    found = max(enumerate(timeline), key=lambda pair: pair[1].live_bytes, default=None)
+    if found is None:
+        raise UserError("no layer runs at inference; add a layer that is not only for training")
+    heap, timeline = start()
+    point = next(islice(timeline, found[0], None))
     alive = heap.alive()
-    scratch = moment.live_bytes - heap.live
-    if scratch:
-        alive += (Alive(Storage(moment.layer, "scratch"), scratch),)
-    return Peak(moment, alive)
+    workspace = point.live_bytes - heap.live
+    if workspace:
+        alive += (LiveTensor(Storage(point.layer, "workspace"), workspace),)
+    return Peak(point, alive)

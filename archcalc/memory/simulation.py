@@ -1,4 +1,4 @@
-"""A network that runs: its layers in order, how their tensors lie in memory, and which of them are there."""
+"""A network that runs: its layers in order, the layout of their tensors, and which of them are live."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from collections.abc import Mapping, Sequence
 from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import Shape, product
 from archcalc.errors import UserError
-from archcalc.memory.heap import Heap, Moment, Storage
+from archcalc.memory.heap import Heap, Storage, TimelinePoint
 from archcalc.network import Layer, Network
-from archcalc.ops.layout import Given, Layout, Placed
+from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.vocabulary import Workspace
 
 INDEX_BYTES = 8
-"""Bytes of a whole number that points into a table."""
+"""Bytes of an integer: an index into a table, or a count of batches."""
 
-LEAST_PRECISE = 4
-"""Bytes of a number that is kept precisely, at least: PyTorch computes in float32 what halves are too coarse for."""
+MIN_STATISTIC_BYTES = 4
+"""Bytes of a number for which PyTorch uses float32 where the dtype is smaller."""
 
 
-def _passed(network: Network) -> dict[str, str]:
-    """Of each layer that exists only in training, and is left out, the name of what passes in its place."""
-    passed: dict[str, str] = {}
+def _bypassed(network: Network) -> dict[str, str]:
+    """Return each layer that exists only in training, with the name of the tensor that inference uses instead."""
+    bypassed: dict[str, str] = {}
     for layer in network.layers:
         if layer.train:
             source = layer.inputs[0]
-            passed[layer.name] = passed.get(source, source)
-    return passed
+            bypassed[layer.name] = bypassed.get(source, source)
+    return bypassed
 
 
-def _fed(layer: Layer, passed: Mapping[str, str]) -> Layer:
-    """The layer, with what passes in place of inputs that are left out."""
-    if passed.keys().isdisjoint(layer.inputs):
+def _rewired(layer: Layer, names: Mapping[str, str]) -> Layer:
+    """Return the layer with its inputs renamed."""
+    if names.keys().isdisjoint(layer.inputs):
         return layer
-    fed = Layer(layer.name, layer.op, tuple(passed.get(name, name) for name in layer.inputs), layer.origin)
-    fed.shares = layer.shares
-    return fed
+    rewired = Layer(layer.name, layer.op, tuple(names.get(name, name) for name in layer.inputs), layer.origin)
+    rewired.shares = layer.shares
+    return rewired
 
 
 _PAIR = "\0"
-"""Stands in the names of pairs that a join begins with, and in no other."""
+"""Separates a join's name from a pair's number; no other name contains it."""
 
 
-def shown(name: str) -> str:
-    """What the analysis calls a layer, a part of which this may be."""
+def layer_of(name: str) -> str:
+    """Return the name of the analysis' layer that a layer here is, or is a part of."""
     return name.partition(_PAIR)[0]
 
 
-def piece_of(name: str, what: str, made_by: str = "") -> Storage:
-    """The piece of memory of a layer, or of a pair that it begins with."""
+def storage_of(name: str, use: str, made_by: str = "") -> Storage:
+    """Return the storage of a layer, or of a pair of a join."""
     layer, _, number = name.partition(_PAIR)
-    return Storage(layer, what, shown(made_by) or number)
+    return Storage(layer, use, layer_of(made_by) or number)
 
 
 def _pairs(layer: Layer) -> list[Layer]:
-    """The layer as it runs: a join of more than two inputs takes one after another."""
+    """Return the layer as it runs: a join of more than two inputs adds them one after another."""
     operators = layer.op.pairs()
     if not operators:
         return [layer]
@@ -68,9 +68,9 @@ def _pairs(layer: Layer) -> list[Layer]:
 
 
 class MemorySimulation:
-    """A network that runs: its tensors, by the names of the layers that make them.
+    """The tensors of a network that runs, by the names of the layers that make them.
 
-    Raises `UserError` where an operator's memory is not modelled.
+    Raises `UserError` if the memory of an operator is not modelled.
     """
 
     def __init__(self, analysis: Analysis, training: bool = False) -> None:
@@ -78,35 +78,36 @@ class MemorySimulation:
         for layer in network.layers:
             if not layer.op.models_memory():
                 raise UserError(f"memory of {layer.op.kind} is not modelled (layer {layer.name})")
-        passed = _passed(network)
+        bypassed = _bypassed(network)
         self.layers: list[Layer] = []
-        """Those of the analysis, in order; joins of several inputs as a row of pairs."""
+        """The layers of the analysis in order; a join of several inputs is a sequence of pairs."""
         self.rows: list[range] = []
-        """Of each of the analysis' layers, the numbers of what it is here."""
+        """For each layer of the analysis, its numbers in `layers`."""
         for row in analysis.rows:
-            pairs = _pairs(_fed(row.layer, passed))
+            pairs = _pairs(_rewired(row.layer, bypassed))
             self.rows.append(range(len(self.layers), len(self.layers) + len(pairs)))
             self.layers.extend(pairs)
-        self.outputs = tuple(passed.get(name, name) for name in network.outputs)
+        self.outputs = tuple(bypassed.get(name, name) for name in network.outputs)
         self.batch = analysis.batch
-        self.item = analysis.counting.itemsize
+        self.itemsize = analysis.counting.itemsize
         self.heap = Heap()
-        self.piece: dict[str, Storage] = {}
-        """Of each name, the memory that its tensor is in."""
+        self.storage: dict[str, Storage] = {}
+        """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()
         """Names of layers whose outputs depend on weights."""
-        self.given: list[Given] = []
-        """How the inputs of each layer come to it."""
-        self.placed: list[Placed] = []
-        """Where the output of each layer lies."""
+        self.tensors: list[InputTensors] = []
+        """The inputs of each layer: their layouts, and whether they need gradients."""
+        self.placements: list[Placement] = []
+        """The layout of each layer's output."""
         self.shapes: dict[str, Shape] = dict(network.inputs)
-        """Of each name, the shape per sample."""
+        """Shape of each tensor, per sample."""
         self._place(network.inputs, training)
         for name, shape in network.inputs.items():
-            self.piece[name] = Storage(name, "input")
-            item = INDEX_BYTES if name in network.indices else self.item
-            self.heap.make(self.piece[name], product(shape) * self.batch * item)
-        self.ends = self._ends(self.outputs)
+            self.storage[name] = Storage(name, "input")
+            itemsize = INDEX_BYTES if name in network.indices else self.itemsize
+            self.heap.make(self.storage[name], product(shape) * self.batch * itemsize)
+        self.last_uses = self._last_uses(self.outputs)
+        """For each layer, the names that no layer takes after it, without the network's inputs and outputs."""
 
     def _differentiable(self) -> set[str]:
         found: set[str] = set()
@@ -116,74 +117,72 @@ class MemorySimulation:
         return found
 
     def _place(self, inputs: Mapping[str, Shape], training: bool) -> None:
-        """Lay every tensor out in memory."""
+        """Give every tensor its layout."""
         layouts = {name: Layout.in_order((self.batch, *shape)) for name, shape in inputs.items()}
-        tensors: dict[str, str] = {}  # of a layer that gives the very tensor it takes, what that is called
-        for at, unresolved in enumerate(self.layers):
-            layer = self.layers[at] = _fed(unresolved, tensors)
+        renamed: dict[str, str] = {}  # a layer that returns its input tensor to that tensor's name
+        for number, unresolved in enumerate(self.layers):
+            layer = self.layers[number] = _rewired(unresolved, renamed)
             sources = layer.inputs
-            given = Given(
+            tensors = InputTensors(
                 tuple(layouts[name] for name in sources),
                 sources,
                 tuple(name in self.differentiable for name in sources),
                 training,
             )
-            placed = layer.op.place(given)
-            self.given.append(given)
-            self.placed.append(placed)
-            layouts[layer.name] = placed.layout
+            placement = layer.op.placement(tensors)
+            self.tensors.append(tensors)
+            self.placements.append(placement)
+            layouts[layer.name] = placement.layout
             self.shapes[layer.name] = layer.op.output
-            if placed.is_same:
-                tensors[layer.name] = sources[0]
-        self.outputs = tuple(tensors.get(name, name) for name in self.outputs)
+            if placement.is_same:
+                renamed[layer.name] = sources[0]
+        self.outputs = tuple(renamed.get(name, name) for name in self.outputs)
 
-    def _ends(self, outputs: Sequence[str]) -> list[list[str]]:
-        """For each layer, the names that nothing takes after it. The network's outputs stay, and its inputs."""
+    def _last_uses(self, outputs: Sequence[str]) -> list[list[str]]:
         last: dict[str, int] = {}
-        for at, layer in enumerate(self.layers):
-            last[layer.name] = at
-            for source in layer.inputs:
-                if source in last:
-                    last[source] = at
-        ends: list[list[str]] = [[] for _ in self.layers]
-        for name, at in last.items():
+        for number, layer in enumerate(self.layers):
+            last[layer.name] = number
+            last.update((source, number) for source in layer.inputs if source in last)
+        uses: list[list[str]] = [[] for _ in self.layers]
+        for name, number in last.items():
             if name not in outputs:
-                ends[at].append(name)
-        return ends
+                uses[number].append(name)
+        return uses
 
-    def within(self, block: range) -> range:
-        """The numbers of a row of the analysis' layers here."""
-        return range(self.rows[block.start].start, self.rows[block.stop - 1].stop)
+    def within(self, rows: range) -> range:
+        """Return the numbers in `layers` of consecutive layers of the analysis."""
+        return range(self.rows[rows.start].start, self.rows[rows.stop - 1].stop)
 
-    def moment(self, phase: str, at: int, scratch: int = 0) -> Moment:
-        """The memory now, while layer number ``at`` runs."""
-        return self.heap.moment(phase, shown(self.layers[at].name), scratch)
+    def point(self, phase: str, number: int, workspace: int = 0) -> TimelinePoint:
+        """Return the live memory now, while layer ``number`` runs."""
+        return self.heap.point(phase, layer_of(self.layers[number].name), workspace)
 
-    def bytes_of(self, held: Workspace) -> int:
-        """Bytes of an operator's tensors, for the whole batch."""
-        own = (held.elements * self.batch + held.shared) * self.item
-        precise = held.precise * self.batch * max(self.item, LEAST_PRECISE)
-        return int(own + precise + held.bytes * self.batch + held.shared_bytes)
+    def bytes_of(self, workspace: Workspace) -> int:
+        """Return the bytes of an operator's workspace, for the whole batch."""
+        own = (workspace.elements * self.batch + workspace.shared) * self.itemsize
+        precise = workspace.precise * self.batch * max(self.itemsize, MIN_STATISTIC_BYTES)
+        return int(own + precise + workspace.bytes * self.batch + workspace.shared_bytes)
 
-    def output_bytes(self, at: int) -> int:
-        """Bytes of what layer number ``at`` makes; none for a view."""
-        return 0 if self.placed[at].is_view else int(self.layers[at].op.elements * self.batch * self.item)
+    def output_bytes(self, number: int) -> int:
+        """Return the bytes of the output of layer ``number``; 0 for a view."""
+        view = self.placements[number].is_view
+        return 0 if view else int(self.layers[number].op.elements * self.batch * self.itemsize)
 
-    def give(self, at: int, what: str = "output") -> None:
-        """The output of layer number ``at`` comes to be."""
-        layer = self.layers[at]
-        if self.placed[at].is_view:
-            self.share(layer)
+    def make_output(self, number: int, use: str = "output") -> None:
+        """Allocate the output of layer ``number``, or share its input's storage if it is a view."""
+        layer = self.layers[number]
+        if self.placements[number].is_view:
+            self.share_input(layer)
         else:
-            self.piece[layer.name] = piece_of(layer.name, what)
-            self.heap.make(self.piece[layer.name], self.output_bytes(at))
+            self.storage[layer.name] = storage_of(layer.name, use)
+            self.heap.make(self.storage[layer.name], self.output_bytes(number))
 
-    def share(self, layer: Layer) -> None:
-        """The layer's output comes to be in its input's memory."""
-        self.piece[layer.name] = self.piece[layer.inputs[0]]
-        self.heap.hold(self.piece[layer.name])
+    def share_input(self, layer: Layer) -> None:
+        """Put the layer's output into its input's storage."""
+        self.storage[layer.name] = self.storage[layer.inputs[0]]
+        self.heap.hold(self.storage[layer.name])
 
-    def forget(self, at: int) -> None:
-        """Let go of what nothing takes after layer number ``at``."""
-        for name in self.ends[at]:
-            self.heap.drop(self.piece[name])
+    def release(self, number: int) -> None:
+        """Drop the tensors that no layer takes after layer ``number``."""
+        for name in self.last_uses[number]:
+            self.heap.drop(self.storage[name])

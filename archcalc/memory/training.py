@@ -1,9 +1,9 @@
-"""The memory of a training step: forward pass, backward pass, and the weights' update.
+"""The memory of a training step: forward pass, backward pass, and the update of the weights.
 
-Autograd saves tensors of its own for every operator (`Operator.keeps`) until its backward pass. A tensor that several
-operators save, or that is a view of another, is one piece of memory, and counts once. The backward pass takes the
-layers in reverse order; a gradient lives until the layer whose output's it is has used it, and gradients that meet are
-added, in place where nothing else holds the first. The weights' gradients stay until the update.
+Autograd saves tensors for every operator (`Operator.saved_tensors`) until its backward pass. A tensor that several
+operators save, or that is a view of another, is one storage and counts once. The backward pass takes the layers in
+reverse order. The gradient of a layer's output is freed after that layer's backward pass has used it. Gradients of one
+tensor are added, in place if nothing else holds the first. The gradients of weights stay until the update.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import NamedTuple
 
 from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import product
-from archcalc.memory.heap import Heap, Moment, Peak, Storage, peak_of
-from archcalc.memory.simulation import MemorySimulation, piece_of, shown
+from archcalc.memory.heap import Heap, Peak, Storage, TimelinePoint, peak_of
+from archcalc.memory.simulation import MemorySimulation, layer_of, storage_of
 from archcalc.network import Layer
 from archcalc.ops.layout import Layout, elementwise
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import GRADIENT, Gradient, Returned, SavedTensors, Workspace
+from archcalc.ops.vocabulary import GRADIENT, GradientKind, InputGradient, SavedTensors, Workspace
 
 
 class Optimizer(NamedTuple):
-    """What an optimizer needs, in numbers for each weight."""
+    """What an optimizer needs, in elements per weight."""
 
     state: int
-    """Kept between steps."""
-    scratch: int
-    """Made on the way through an update of all weights at once (PyTorch's `foreach`, its default on a GPU)."""
+    """Elements stored between steps."""
+    workspace: int
+    """Elements that the update of all weights at once needs (PyTorch's `foreach`, its default on a GPU)."""
 
 
 OPTIMIZERS = {
@@ -38,321 +38,293 @@ OPTIMIZERS = {
 }
 
 
-class Saved(NamedTuple):
-    """What one layer adds to the saved tensors."""
+def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> int:
+    """Return the bytes of saved tensors at the end of the forward pass, for the whole batch.
 
-    layer: str
-    saved_bytes: int
-
-
-class TrainingMemory(NamedTuple):
-    """Bytes that a training step needs at the end of its forward pass."""
-
-    weights: int
-    gradients: int
-    optimizer: int
-    saved: int
-    """Tensors that autograd keeps for the backward pass."""
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        return sum(self)
-
-
-def saved_activations(analysis: Analysis, recomputed: Sequence[range] = ()) -> list[Saved]:
-    """What each layer adds to the tensors that autograd saves, for the whole batch, in order of execution.
-
-    Of layers that are recomputed, only what their block takes is kept.
+    Of a block in ``recomputed``, only its inputs are saved.
     """
     step = TrainingSimulation(analysis, recomputed)
     for _ in step.forward():
         pass
-    known: set[Storage] = set()
-    saved = []
-    for row, kept in zip(analysis.rows, step.kept, strict=True):
-        saved.append(Saved(row.name, sum(size for piece, size in kept.items() if piece not in known)))
-        known.update(kept)
-    return saved
+    return sum({storage: size for saved in step.saved for storage, size in saved.items()}.values())
 
 
-def training_memory(analysis: Analysis, optimizer: str = "sgd") -> TrainingMemory:
-    """Weights, their gradients, the optimizer's state (a key of `OPTIMIZERS`) and what autograd saves."""
-    weights = analysis.totals.params * analysis.counting.itemsize
-    saved = sum(one.saved_bytes for one in saved_activations(analysis))
-    return TrainingMemory(weights, weights, weights * OPTIMIZERS[optimizer].state, saved)
+def training_timeline(
+    analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()
+) -> list[TimelinePoint]:
+    """Return the live tensors at every point of a training step, in bytes for the whole batch.
 
-
-def training_timeline(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()) -> list[Moment]:
-    """The tensors alive at every moment of a training step, for the whole batch; weights and optimizer's state apart.
-
-    ``recomputed`` are blocks, as numbers of layers in their order, that `torch.utils.checkpoint` is applied to.
+    Weights and optimizer state are not included. ``recomputed`` are blocks under `torch.utils.checkpoint`, each as the
+    numbers of its layers in the order of execution.
     """
     return list(_start(analysis, optimizer, recomputed)[1])
 
 
 def training_peak(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()) -> Peak:
-    """The moment of a training step with the most live bytes, and what is alive then."""
+    """Return the point of a training step with the most live bytes, and the tensors that are live there."""
     return peak_of(lambda: _start(analysis, optimizer, recomputed))
 
 
 def last_saving(layers: Sequence[Layer], block: range) -> int | None:
-    """Number of the last layer of a block that autograd saves anything for: recomputing ends there."""
-    return next((at for at in reversed(block) if any(layers[at].op.keeps())), None)
+    """Return the number of a block's last layer for which autograd saves anything: recomputation ends there."""
+    return next((number for number in reversed(block) if any(layers[number].op.saved_tensors())), None)
 
 
 def runs_when_last(op: Operator) -> bool:
-    """Whether recomputing ends after the operator's own work: not where it only saves what it is given."""
-    keeps = op.keeps()
-    return keeps != SavedTensors(inputs=keeps.inputs)
+    """Return True if recomputation that ends with this operator runs it: not if it only saves its inputs."""
+    saved = op.saved_tensors()
+    return saved != SavedTensors(inputs=saved.inputs)
 
 
-def _start(analysis: Analysis, optimizer: str, recomputed: Sequence[range]) -> tuple[Heap, Iterator[Moment]]:
+def _start(analysis: Analysis, optimizer: str, recomputed: Sequence[range]) -> tuple[Heap, Iterator[TimelinePoint]]:
     step = TrainingSimulation(analysis, recomputed)
-    return step.run.heap, step.moments(OPTIMIZERS[optimizer])
+    return step.run.heap, step.points(OPTIMIZERS[optimizer])
 
 
-class _Gradient(NamedTuple):
-    """A gradient on its way."""
+class _PendingGradient(NamedTuple):
+    """The gradient of a tensor whose layer's backward pass has not run yet."""
 
-    piece: Storage
+    storage: Storage
     layout: Layout
     is_view: bool = False
 
 
 class TrainingSimulation:
-    """A training step, moment by moment."""
+    """A training step, one timeline point after another."""
 
     def __init__(self, analysis: Analysis, recomputed: Sequence[range]) -> None:
         self.run = MemorySimulation(analysis, training=True)
-        self.network = analysis.network
-        self.weights = analysis.totals.params * self.run.item
-        self._kept: list[dict[Storage, int]] = []
+        self.weights = analysis.totals.params * self.run.itemsize
+        """Bytes of the weights."""
         self.differentiable = self.run.differentiable
-        self._block_of = {at: block for block in map(self.run.within, recomputed) for at in block}
+        self._saved: list[dict[Storage, int]] = []
+        self._block_of = {number: block for block in map(self.run.within, recomputed) for number in block}
         self._saved_by: dict[int, list[Storage]] = {}
-        self._taken_by: dict[range, list[Storage]] = {}
-        """What blocks that are recomputed take from outside."""
+        self._inputs_of: dict[range, list[Storage]] = {}
+        """For each recomputed block, the storages of its inputs."""
         self._added: set[Storage] = set()
-        """Gradients of shared weights that are a sum already: what comes next is added in place."""
-        self._gradients: dict[str, _Gradient] = {}
-        """Of each name, its output's gradient so far."""
+        """Gradients of shared weights that are sums already: the next one is added in place."""
+        self._gradients: dict[str, _PendingGradient] = {}
+        """For each tensor, the sum of its gradients so far."""
 
     @property
-    def kept(self) -> list[dict[Storage, int]]:
-        """Of each of the analysis' layers, what autograd keeps for it at the end of the forward pass, and its bytes."""
-        return [{piece: size for at in row for piece, size in self._kept[at].items()} for row in self.run.rows]
+    def saved(self) -> list[dict[Storage, int]]:
+        """For each layer of the analysis, its saved tensors at the end of the forward pass, with their bytes."""
+        return [{key: size for number in row for key, size in self._saved[number].items()} for row in self.run.rows]
 
-    def moments(self, optimizer: Optimizer) -> Iterator[Moment]:
-        """All of them, to the weights' update."""
+    def points(self, optimizer: Optimizer) -> Iterator[TimelinePoint]:
+        """Yield all points, up to the update of the weights."""
         yield from self.forward()
         yield from self.backward()
         yield self.at_update(optimizer)
 
-    def at_update(self, optimizer: Optimizer) -> Moment:
-        """The moment after the backward pass."""
-        return self.run.heap.moment("update", "", optimizer.scratch * self.weights)
+    def at_update(self, optimizer: Optimizer) -> TimelinePoint:
+        """Return the point after the backward pass."""
+        return self.run.heap.point("update", "", optimizer.workspace * self.weights)
 
     def waiting(self, row: int) -> list[str]:
-        """Names of layers before the analysis' layer number ``row`` whose outputs a layer from there on takes."""
-        at = self.run.rows[row].start
-        before = {layer.name for layer in self.run.layers[:at]}
-        return [name for names in self.run.ends[at:] for name in names if name in before]
+        """Return the layers before layer ``row`` of the analysis whose outputs that layer or a later one takes."""
+        number = self.run.rows[row].start
+        before = {layer.name for layer in self.run.layers[:number]}
+        return [name for names in self.run.last_uses[number:] for name in names if name in before]
 
     # -- forward
 
-    def forward(self) -> Iterator[Moment]:
-        """The moments of the forward pass."""
+    def forward(self) -> Iterator[TimelinePoint]:
+        """Yield the points of the forward pass."""
         run = self.run
-        for at, layer in enumerate(run.layers):
-            block = self._block_of.get(at)
-            kept = self._take(block) if block is not None and at == block.start else []
+        for number, layer in enumerate(run.layers):
+            block = self._block_of.get(number)
+            saved = self._hold_inputs(block) if block is not None and number == block.start else []
             if block is None and layer.name in self.differentiable:
-                yield from self._scratch("forward", at, layer.op.scratch_of(run.given[at]).training)
-                run.give(at)
-                kept = self._keep(at)
+                yield from self._workspaces("forward", number, layer.op.workspaces_for(run.tensors[number]).training)
+                run.make_output(number)
+                saved = self._save(number)
             else:
-                yield from self._passing("forward", at)
-                run.give(at)
-            self._kept.append({piece: run.heap.size(piece) for piece in kept})
-            yield run.moment("forward", at)
-            run.forget(at)
+                yield from self._without_saving("forward", number)
+                run.make_output(number)
+            self._saved.append({storage: run.heap.size(storage) for storage in saved})
+            yield run.point("forward", number)
+            run.release(number)
 
-    def _scratch(self, phase: str, at: int, scratch: tuple[Workspace, ...]) -> Iterator[Moment]:
-        for held in scratch:
-            yield self.run.moment(phase, at, self.run.bytes_of(held))
+    def _workspaces(self, phase: str, number: int, workspaces: tuple[Workspace, ...]) -> Iterator[TimelinePoint]:
+        for workspace in workspaces:
+            yield self.run.point(phase, number, self.run.bytes_of(workspace))
 
-    def _passing(self, phase: str, at: int) -> Iterator[Moment]:
-        """A layer without autograd, as nothing is trained or it is recomputed: what would be saved is gone at once."""
-        moments = self.run.layers[at].op.scratch_of(self.run.given[at])
-        scratch = moments.inference or moments.training  # the latter of what does nothing in inference
-        if scratch:
-            yield from self._scratch(phase, at, scratch)
+    def _without_saving(self, phase: str, number: int) -> Iterator[TimelinePoint]:
+        """Yield the points of a layer for which autograd saves nothing: it frees at once what it would save."""
+        workspaces = self.run.layers[number].op.workspaces_for(self.run.tensors[number])
+        points = workspaces.inference or workspaces.training  # the latter of an operator that is free at inference
+        if points:
+            yield from self._workspaces(phase, number, points)
         else:
-            own = self.run.output_bytes(at) + self._own_bytes(self._keeps(at))
-            yield self.run.moment(phase, at, own)
+            own = self.run.output_bytes(number) + self._own_bytes(self._saved_tensors(number))
+            yield self.run.point(phase, number, own)
 
-    def _keeps(self, at: int) -> SavedTensors:
-        return self.run.layers[at].op.keeps_of(self.run.given[at])
+    def _saved_tensors(self, number: int) -> SavedTensors:
+        return self.run.layers[number].op.saved_tensors_for(self.run.tensors[number])
 
-    def _own_bytes(self, keeps: SavedTensors) -> int:
-        """Bytes that autograd saves beside an operator's inputs and output."""
-        return self.run.bytes_of(Workspace(keeps.elements, keeps.shared, keeps.index_bytes, precise=keeps.precise))
+    def _own_bytes(self, saved: SavedTensors) -> int:
+        """Return the bytes of saved tensors that are neither an input nor the output."""
+        return self.run.bytes_of(Workspace(saved.elements, saved.shared, saved.index_bytes, precise=saved.precise))
 
-    def _keep(self, at: int) -> list[Storage]:
-        """Hold what autograd saves for a layer that has just run."""
-        layer, run = self.run.layers[at], self.run
-        keeps = self._keeps(at)
-        names = [name for number, name in enumerate(layer.inputs) if keeps.input(number)]
-        pieces = self._hold([*names, *([layer.name] if keeps.output else ())])
-        own = self._own_bytes(keeps)
+    def _save(self, number: int) -> list[Storage]:
+        """Hold the saved tensors of a layer that has just run."""
+        layer, run = self.run.layers[number], self.run
+        saved = self._saved_tensors(number)
+        names = [name for position, name in enumerate(layer.inputs) if saved.input(position)]
+        storages = self._hold([*names, *([layer.name] if saved.output else ())])
+        own = self._own_bytes(saved)
         if own:
-            pieces.append(piece_of(layer.name, "saved"))
-            run.heap.make(pieces[-1], own)
-        self._saved_by[at] = pieces
-        return pieces
+            storages.append(storage_of(layer.name, "saved"))
+            run.heap.make(storages[-1], own)
+        self._saved_by[number] = storages
+        return storages
 
-    def _take(self, block: range) -> list[Storage]:
-        """Hold what a block takes from outside, for when it is recomputed."""
-        inside = {self.run.layers[at].name for at in block}
-        names = [name for at in block for name in self.run.layers[at].inputs if name not in inside]
-        self._taken_by[block] = self._hold(names)
-        return self._taken_by[block]
+    def _hold_inputs(self, block: range) -> list[Storage]:
+        """Hold the inputs of a block until it is recomputed."""
+        inside = {self.run.layers[number].name for number in block}
+        names = [name for number in block for name in self.run.layers[number].inputs if name not in inside]
+        self._inputs_of[block] = self._hold(names)
+        return self._inputs_of[block]
 
     def _hold(self, names: Sequence[str]) -> list[Storage]:
-        pieces = list(dict.fromkeys(self.run.piece[name] for name in names))
-        for piece in pieces:
-            self.run.heap.hold(piece)
-        return pieces
+        storages = list(dict.fromkeys(self.run.storage[name] for name in names))
+        for storage in storages:
+            self.run.heap.hold(storage)
+        return storages
+
+    def _drop(self, storages: Iterable[Storage]) -> None:
+        for storage in storages:
+            self.run.heap.drop(storage)
 
     # -- backward
 
-    def backward(self) -> Iterator[Moment]:
-        """The moments of the backward pass, for given gradients of the outputs."""
+    def backward(self) -> Iterator[TimelinePoint]:
+        """Yield the points of the backward pass, from gradients of the outputs that the caller holds."""
         run = self.run
-        number_of = {layer.name: at for at, layer in enumerate(run.layers)}
+        number_of = {layer.name: number for number, layer in enumerate(run.layers)}
         for name in run.outputs:
             if name in self.differentiable:
-                piece = self._make_gradient(name, "")
-                run.heap.hold(piece)  # who gives it has it still
-                layout = elementwise([run.placed[number_of[name]].layout])
-                yield from self._meet(name, _Gradient(piece, layout), number_of[name])
-        for at in reversed(range(len(run.layers))):
-            layer, block = run.layers[at], self._block_of.get(at)
-            if block is not None and at == last_saving(run.layers, block):
-                yield from self._recompute(block, at)
+                storage = self._make_gradient(name, "")
+                run.heap.hold(storage)  # the caller holds it too
+                layout = elementwise([run.placements[number_of[name]].layout])
+                yield from self._accumulate(name, _PendingGradient(storage, layout), number_of[name])
+        for number in reversed(range(len(run.layers))):
+            layer, block = run.layers[number], self._block_of.get(number)
+            if block is not None and number == last_saving(run.layers, block):
+                yield from self._recompute(block, number)
             if layer.name in self._gradients:
-                yield from self._go_back(at, self._gradients.pop(layer.name), self._saved_by.pop(at, []))
-            if block is not None and at == block.start:
-                self._drop(self._taken_by.pop(block))
+                gradient = self._gradients.pop(layer.name)
+                yield from self._backward_of(number, gradient, self._saved_by.pop(number, []))
+            if block is not None and number == block.start:
+                self._drop(self._inputs_of.pop(block))
 
-    def _recompute(self, block: range, last: int) -> Iterator[Moment]:
-        """Run a block again up to layer number ``last``, and keep what autograd saves."""
+    def _recompute(self, block: range, last: int) -> Iterator[TimelinePoint]:
+        """Run a block again up to layer ``last``, and hold its saved tensors."""
         run = self.run
         made: dict[str, Storage] = {}
-        for at in range(block.start, last + 1):
-            layer = run.layers[at]
+        for number in range(block.start, last + 1):
+            layer = run.layers[number]
             trained = layer.name in self.differentiable
             if trained:
-                yield from self._scratch("recompute", at, layer.op.scratch_of(run.given[at]).training)
+                yield from self._workspaces("recompute", number, layer.op.workspaces_for(run.tensors[number]).training)
             else:
-                yield from self._passing("recompute", at)
-            if at < last or runs_when_last(layer.op):
-                run.give(at, "recomputed")
-                made[layer.name] = run.piece[layer.name]
+                yield from self._without_saving("recompute", number)
+            if number < last or runs_when_last(layer.op):
+                run.make_output(number, "recomputed")
+                made[layer.name] = run.storage[layer.name]
             if trained:
-                self._keep(at)
-            yield run.moment("recompute", at)
-            self._drop([made.pop(name) for name in run.ends[at] if name in made])
+                self._save(number)
+            yield run.point("recompute", number)
+            self._drop([made.pop(name) for name in run.last_uses[number] if name in made])
         self._drop(made.values())
 
-    def _go_back(self, at: int, gradient: _Gradient, saved: list[Storage]) -> Iterator[Moment]:
-        """The backward pass of one layer: from its output's gradient to those of its inputs and weights."""
-        layer, given, heap = self.run.layers[at], self.run.given[at], self.run.heap
+    def _backward_of(self, number: int, gradient: _PendingGradient, saved: list[Storage]) -> Iterator[TimelinePoint]:
+        """Run the backward pass of one layer: from its output's gradient to those of its inputs and weights."""
+        layer, tensors, heap = self.run.layers[number], self.run.tensors[number], self.run.heap
         op = layer.op
-        if op.copies_gradient(given, gradient.layout):
-            copy = self._make_gradient(layer.name, shown(layer.name))
-            yield self.run.moment("backward", at)
-            self._drop([gradient.piece])
-            gradient = _Gradient(copy, Layout.in_order(gradient.layout.sizes))
+        if op.copies_gradient(tensors, gradient.layout):
+            copy = self._make_gradient(layer.name, layer_of(layer.name))
+            yield self.run.point("backward", number)
+            self._drop([gradient.storage])
+            gradient = _PendingGradient(copy, Layout.in_order(gradient.layout.sizes))
         wanted = [
             (source, returned)
-            for source, returned in zip(layer.inputs, op.returns(given, gradient.layout), strict=True)
+            for source, returned in zip(layer.inputs, op.input_gradients(tensors, gradient.layout), strict=True)
             if source in self.differentiable and returned is not None
         ]
-        scratch = op.scratch_of(given)
-        inside = scratch.backward
-        for number, held in enumerate(inside):
-            given_back = {self._piece_of(layer, one, gradient) for one, since in scratch.frees if number >= since}
-            kept = given_back & {*saved, gradient.piece}
-            freed = sum(heap.size(piece) for piece in kept if heap.is_held_once(piece))
-            yield self.run.moment("backward", at, self.run.bytes_of(held) - freed)
+        workspaces = op.workspaces_for(tensors)
+        for since, workspace in enumerate(workspaces.backward):
+            released = {self._storage_of(layer, freed, gradient) for freed, first in workspaces.frees if since >= first}
+            held = released & {*saved, gradient.storage}
+            freed_bytes = sum(heap.size(storage) for storage in held if heap.is_held_once(storage))
+            yield self.run.point("backward", number, self.run.bytes_of(workspace) - freed_bytes)
         made = [(source, returned, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
         weights = Storage(layer.shares or layer.name, "weights' gradient")
-        size = sum(map(product, op.weights().values())) * self.run.item
-        added = heap.has(weights)  # shared weights: added to what is there
+        size = sum(map(product, op.weights().values())) * self.run.itemsize
+        added = heap.has(weights)  # the gradient of shared weights is added to the one that is there
         if not added:
             heap.make(weights, size)
-        if not inside:
-            yield self.run.moment("backward", at, size if added else 0)
-        self._drop([*saved, gradient.piece])
-        yield self.run.moment("backward", at)
-        for source, returned, one in made:
+        if not workspaces.backward:
+            yield self.run.point("backward", number, size if added else 0)
+        self._drop([*saved, gradient.storage])
+        yield self.run.point("backward", number)
+        for source, returned, pending in made:
             if not returned.is_view:
-                yield from self._meet(source, one, at)
-        copied = int(op.copied_weights(given)) * self.run.item
-        on_the_way = max(copied, self._adding(at, weights) if added else 0)
-        if on_the_way:
-            yield self.run.moment("backward", at, on_the_way)
-        for source, returned, one in made:
-            if returned.is_view:  # the view's own node comes after the weights
-                yield from self._meet(source, one, at)
+                yield from self._accumulate(source, pending, number)
+        copied = int(op.copied_weight_gradients(tensors)) * self.run.itemsize
+        temporary = max(copied, self._bytes_while_adding(number, weights) if added else 0)
+        if temporary:
+            yield self.run.point("backward", number, temporary)
+        for source, returned, pending in made:
+            if returned.is_view:  # the view's own node runs after the gradients of the weights
+                yield from self._accumulate(source, pending, number)
 
-    def _piece_of(self, layer: Layer, number: int, gradient: _Gradient) -> Storage:
-        return gradient.piece if number == GRADIENT else self.run.piece[layer.inputs[number]]
+    def _storage_of(self, layer: Layer, position: int, gradient: _PendingGradient) -> Storage:
+        """Return the storage of an input, or of the output's gradient if ``position`` is `GRADIENT`."""
+        return gradient.storage if position == GRADIENT else self.run.storage[layer.inputs[position]]
 
-    def _adding(self, at: int, weights: Storage) -> int:
-        """Bytes beside the gradients of shared weights that are there, while those of one more use are added."""
-        op, item = self.run.layers[at].op, self.run.item
-        sizes = [product(shape) * item for shape in op.weights().values()]
-        if not op.weights_by_views or weights in self._added:
+    def _bytes_while_adding(self, number: int, weights: Storage) -> int:
+        """Return the bytes that adding one more gradient of shared weights needs beside the first gradient."""
+        op, itemsize = self.run.layers[number].op, self.run.itemsize
+        sizes = [product(shape) * itemsize for shape in op.weights().values()]
+        if not op.weight_gradients_are_views or weights in self._added:
             return sum(sizes)  # in place
         self._added.add(weights)
         left = sum(sizes)
         most = 0
-        for size in reversed(sizes):  # the bias first; each in a tensor of its own
+        for size in reversed(sizes):  # the bias first; each sum is a new tensor
             most = max(most, left + size)
             left -= size
         return most
 
-    def _gradient_of(self, source: str, returned: Returned, gradient: _Gradient, layer: Layer) -> _Gradient:
-        if returned.kind is Gradient.NEW:
-            return _Gradient(self._make_gradient(source, layer.name), returned.layout, returned.is_view)
-        self.run.heap.hold(gradient.piece)
-        return _Gradient(gradient.piece, returned.layout, gradient.is_view or returned.is_view)
+    def _gradient_of(
+        self, source: str, returned: InputGradient, gradient: _PendingGradient, layer: Layer
+    ) -> _PendingGradient:
+        if returned.kind is GradientKind.NEW:
+            return _PendingGradient(self._make_gradient(source, layer.name), returned.layout, returned.is_view)
+        self.run.heap.hold(gradient.storage)
+        return _PendingGradient(gradient.storage, returned.layout, gradient.is_view or returned.is_view)
 
     def _make_gradient(self, name: str, made_by: str) -> Storage:
-        piece = piece_of(name, "gradient", made_by)
-        while self.run.heap.has(piece):  # a layer that takes one tensor twice makes two
-            piece = piece._replace(made_by=f"{piece.made_by}, again")
-        size = product(self.run.shapes[name]) * self.run.batch * self.run.item
-        self.run.heap.make(piece, size)
-        return piece
+        storage = storage_of(name, "gradient", made_by)
+        while self.run.heap.has(storage):  # a layer that takes one tensor twice makes two gradients
+            storage = storage._replace(made_by=f"{storage.made_by}, again")
+        size = product(self.run.shapes[name]) * self.run.batch * self.run.itemsize
+        self.run.heap.make(storage, size)
+        return storage
 
-    def _meet(self, name: str, new: _Gradient, at: int) -> Iterator[Moment]:
-        """A gradient of a layer's output comes to those that are there: they are added."""
+    def _accumulate(self, name: str, new: _PendingGradient, number: int) -> Iterator[TimelinePoint]:
+        """Add a gradient of a layer's output to the one that is there."""
         heap, old = self.run.heap, self._gradients.get(name)
         if old is None:
             self._gradients[name] = new
             return
-        if old.layout.is_dense and not old.is_view and heap.is_held_once(old.piece):
-            heap.drop(new.piece)
+        if old.layout.is_dense and not old.is_view and heap.is_held_once(old.storage):
+            heap.drop(new.storage)
             return
-        total = self._make_gradient(name, f"{shown(self.run.layers[at].name)}, added")
-        yield self.run.moment("backward", at)
-        self._drop([old.piece, new.piece])
-        self._gradients[name] = _Gradient(total, elementwise([old.layout, new.layout]))
-
-    def _drop(self, pieces: Iterable[Storage]) -> None:
-        for piece in pieces:
-            self.run.heap.drop(piece)
+        total = self._make_gradient(name, f"{layer_of(self.run.layers[number].name)}, added")
+        yield self.run.point("backward", number)
+        self._drop([old.storage, new.storage])
+        self._gradients[name] = _PendingGradient(total, elementwise([old.layout, new.layout]))

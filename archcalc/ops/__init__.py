@@ -12,9 +12,9 @@ from archcalc.ops.operator import Operator
 
 @cache
 def words() -> Mapping[str, str]:
-    """The words that expressions know, each of which means itself.
+    """Return the words of expressions whose value is the word itself.
 
-    They are the operators' names, and what their arguments take (`same`, `bilinear`).
+    They are the names of operators, and the words that arguments allow (`same`, `bilinear`).
     """
     arguments = [argument for operator in registry().values() for argument in operator.arguments.values()]
     return {word: word for word in (*registry(), *(word for argument in arguments for word in argument.words))}
@@ -22,9 +22,9 @@ def words() -> Mapping[str, str]:
 
 @cache
 def registry() -> dict[str, type[Operator]]:
-    """Every operator by its kind, in the order of their files and classes.
+    """Return every operator by its kind, in the order of files and classes.
 
-    A class without a kind of its own is a base of a family. A kind that two classes claim is an error of ours.
+    A class without a kind of its own is a base of several. Raises `TypeError` if two classes have the same kind.
     """
     found: dict[str, type[Operator]] = {}
     for module in pkgutil.iter_modules(__path__):
@@ -35,7 +35,7 @@ def registry() -> dict[str, type[Operator]]:
         pending.extend(cls.__subclasses__())
         kind = cls.__dict__.get("kind")
         if kind is not None:
-            if kind in found:
+            if found.get(kind, cls) is not cls:
                 raise TypeError(f"{cls.__module__} and {found[kind].__module__} both define the operator {kind}")
             found[kind] = cls
     return found

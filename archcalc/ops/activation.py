@@ -1,27 +1,25 @@
 """Activations: functions of one element, and softmax over an axis.
 
-Primitive operations are those of the usual formula: a sigmoid ``1 / (1 + exp(−x))`` is one exponential, one addition,
-one division and one sign change (a multiplication).
+Primitive operations are those of the usual formula. A sigmoid ``1 / (1 + exp(−x))`` is one exponential, one addition,
+one division and one change of sign (a multiplication).
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
-from archcalc.ops.layout import Given, Order
+from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
-    AxisAccess,
+    Access,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
     example,
-    shape_text,
 )
 
 SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
@@ -29,13 +27,13 @@ HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
 
 
 class Elementwise(Operator):
-    """A function of every element on its own."""
+    """Base of functions of every element on its own."""
 
     category = "activation"
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
-    kept: ClassVar[SavedTensors] = SavedTensors(inputs=True)
+    saved: ClassVar[SavedTensors | None] = SavedTensors(inputs=True)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -43,12 +41,6 @@ class Elementwise(Operator):
     def work(self) -> Work:
         elements = self.elements
         return {primitive: count * elements for primitive, count in self.per_element.items()}
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
-
-    def keeps(self) -> SavedTensors:
-        return self.kept
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
@@ -62,7 +54,7 @@ class Relu(Elementwise):
 
     kind = "relu"
     can_overwrite = True
-    kept = SavedTensors(output=True)
+    saved = SavedTensors(output=True)
     per_element = {"compare": 1}
     torch_name = "nn.ReLU"
     examples = (example((4, 5, 6)), example((7,)))
@@ -96,7 +88,7 @@ class Prelu(Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
-    weights_by_views = True
+    weight_gradients_are_views = True
     per_channel: Bool = option(False, "a slope for each channel instead of one for all")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5, 6), per_channel=True))
@@ -109,9 +101,9 @@ class Prelu(Elementwise):
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.channels_in if self.per_channel else 1,)}
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        """The gradients of input and slopes are made in full, also where only the latter is needed, which is summed."""
-        slopes = product(self.weights()["weight"]) if any(given.wanted) else 0
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """Both gradients have the input's size, whichever is needed; that of the slopes is then summed."""
+        slopes = product(self.weights()["weight"]) if any(tensors.needs_gradient) else 0
         return Workspaces(backward=(Workspace(2 * self.elements, shared=slopes),))
 
     def torch(self) -> Torch:
@@ -145,7 +137,7 @@ class Gelu(Elementwise):
         return {"mul": 3 * elements, "add": elements, "erf": elements}
 
     def torch(self) -> Torch:
-        return Torch("nn.GELU", (), {"approximate": "tanh"} if self.approximate == "tanh" else {})
+        return Torch("nn.GELU", (), self.changed("approximate"))
 
 
 class Silu(Elementwise):
@@ -164,7 +156,7 @@ class Sigmoid(Elementwise):
 
     kind = "sigmoid"
     synonyms = "logistic"
-    kept = SavedTensors(output=True)
+    saved = SavedTensors(output=True)
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
     examples = (example((4, 5, 6)),)
@@ -174,14 +166,14 @@ class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
-    kept = SavedTensors(output=True)
+    saved = SavedTensors(output=True)
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
     examples = (example((4, 5, 6)),)
 
 
 class Hardsigmoid(Elementwise):
-    """``x/6 + 1/2`` cut to 0 … 1."""
+    """``x/6 + 1/2`` limited to 0 … 1."""
 
     kind = "hardsigmoid"
     synonyms = "hsigmoid h_sigmoid hard_sigmoid"
@@ -203,7 +195,7 @@ class Hardswish(Elementwise):
 
 
 class Hardtanh(Elementwise):
-    """``x`` cut to an interval."""
+    """``x`` limited to an interval."""
 
     kind = "hardtanh"
     can_overwrite = True
@@ -243,7 +235,7 @@ class Scale(Elementwise):
     """Every element times a constant."""
 
     kind = "scale"
-    kept = SavedTensors()
+    saved = SavedTensors()
     factor: RealNumber = required("the constant")
     per_element = {"mul": 1}
     examples = (example((4, 5, 6), factor=0.17),)
@@ -258,29 +250,25 @@ class Softmax(Operator):
     kind = "softmax"
     synonyms = "soft_max"
     category = "activation"
+    saved = SavedTensors(output=True)
     axis: AxisIndex = option(-1, "the axis whose numbers sum to 1, the batch not counted")
     examples = (example((10,)), example((4, 5, 6), axis=0))
 
     def output_shape(self) -> Shape:
-        axes = len(self.x)
-        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
+        self.axis_index(self.axis)
         return self.x
 
     def work(self) -> Work:
-        """With the largest number taken off first, as every implementation does."""
+        """The largest number is subtracted first, as every implementation does."""
         elements, rows = self.elements, self.elements // self.x[self.axis]
         return {"compare": elements - rows, "exp": elements, "add": 2 * elements - rows, "div": elements}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        sight: list[Any] = [SAME_POSITION] * len(self.x)
-        sight[self.axis] = GLANCE
-        return tuple(sight)
+    def access(self) -> Access:
+        axis = self.axis_index(self.axis)
+        return tuple(GLANCE if number == axis else SAME_POSITION for number in range(len(self.x)))
 
     def linearized(self) -> None:
         return None
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(output=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

@@ -1,4 +1,4 @@
-"""The types of operator arguments: what a value may be, how it is normalized, and how it is said in JSON Schema.
+"""The types of operator arguments: which values they allow, how these are normalized, and their JSON Schema.
 
 An operator declares an argument as an annotated class attribute::
 
@@ -7,7 +7,7 @@ An operator declares an argument as an annotated class attribute::
 
 and from that declaration come the checks, the messages, the schema and the reference table.
 
-Values that are not plain Python data, such as traced numbers, pass every check that cannot be decided.
+Symbolic values, such as traced numbers, pass every check that cannot be decided.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 
 
 class BadArgument(ShapeError):
-    """A value that an argument cannot take."""
+    """An argument is unknown, missing, or has an invalid value."""
 
     argument = ""
+    """Name of the argument."""
 
 
 def show(value: Any) -> str:
-    """A value as a spec would write it, cut to a length that fits a message."""
+    """Return a value as a spec has it, shortened to fit a message."""
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, (list, tuple)):
@@ -41,74 +42,65 @@ def show(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A whole number not below ``least``."""
+class Integer:
+    """An integer of either sign, or one that is not below ``least``."""
 
-    least: int = 0
+    least: int | None = None
 
     def check(self, value: Any, rank: int) -> Any:
-        """The value itself; `BadArgument` if it is not an integer or too small."""
-        if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
-        if decided(value >= self.least) is False:
-            raise BadArgument(f"must be {self.phrase}, not {value}")
+        """Return the value normalized. Raises `BadArgument` if it does not have this type.
+
+        ``rank`` is the number of spatial dimensions of the operator's input.
+        """
+        if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_fraction(value)):
+            raise _wrong(self, value)
+        if self.least is not None and decided(value >= self.least) is False:
+            raise _wrong(self, value)
         return value
 
     @property
     def phrase(self) -> str:
-        return "a whole number" + (" above 0" if self.least == 1 else f" not below {self.least}")
+        """The values in words, for messages and the reference."""
+        if self.least is None:
+            return "an integer"
+        return "an integer above 0" if self.least == 1 else f"an integer not below {self.least}"
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "integer", "minimum": self.least}
+        """Return the type as JSON Schema."""
+        return {"type": "integer"} if self.least is None else {"type": "integer", "minimum": self.least}
 
 
 @dataclass(frozen=True)
-class Amount:
-    """A whole number not below 0, also written as `5e6`."""
+class Amount(Integer):
+    """An integer not below 0, also written as `5e6`."""
 
-    phrase = "a whole number not below 0"
-
-    def check(self, value: Any, rank: int) -> Any:
-        """The number as an integer; `BadArgument` if it is not whole, or below 0."""
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        return Whole(0).check(value, rank)
-
-    def schema(self) -> dict[str, Any]:
-        return {"type": "number", "minimum": 0, "multipleOf": 1}
-
-
-@dataclass(frozen=True)
-class AnyWhole:
-    """A whole number of either sign, such as an axis or an offset."""
-
-    phrase = "a whole number"
+    least: int = 0
 
     def check(self, value: Any, rank: int) -> Any:
-        if value.__class__ is not int and (isinstance(value, _PLAIN) or _is_broken(value)):
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
-        return value
+        """Return the integer."""
+        return super().check(int(value) if isinstance(value, float) and value.is_integer() else value, rank)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "integer"}
+        """Return the type as JSON Schema."""
+        return {"type": "number", "minimum": self.least, "multipleOf": 1}
 
 
 @dataclass(frozen=True)
 class Real:
-    """A finite number not below ``least`` and, if given, not above ``most``."""
+    """A finite number, not below ``least`` and not above ``most`` if these are given."""
 
     least: float | None = None
     most: float | None = None
 
     def check(self, value: Any, rank: int) -> Any:
         if isinstance(value, _PLAIN) and (not isinstance(value, (int, float)) or isinstance(value, bool)):
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
-        if _is_broken(value):
+            raise _wrong(self, value)
+        if _is_fraction(value):
             value = float(value)
         if isinstance(value, (int, float)) and not (
             (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
         ):
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+            raise _wrong(self, value)
         return value
 
     @property
@@ -130,7 +122,7 @@ class Flag:
 
     def check(self, value: Any, rank: int) -> bool:
         if value is not True and value is not False:
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+            raise _wrong(self, value)
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -139,7 +131,7 @@ class Flag:
 
 @dataclass(frozen=True)
 class Choice:
-    """One word of a fixed list."""
+    """One of several words."""
 
     options: tuple[str, ...]
 
@@ -149,7 +141,7 @@ class Choice:
 
     def check(self, value: Any, rank: int) -> str:
         if value not in self.options:
-            raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+            raise _wrong(self, value)
         return str(value)
 
     def schema(self) -> dict[str, Any]:
@@ -158,7 +150,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class PerDimension:
-    """One value for every spatial dimension alike, or a list of one value for each; normalized to a tuple."""
+    """One value for all spatial dimensions, or a list with a value for each; normalized to a tuple."""
 
     item: Any
 
@@ -170,17 +162,16 @@ class PerDimension:
         if isinstance(value, (list, tuple)):
             if len(value) != rank:
                 raise BadArgument(f"has {len(value)} values, but the input has {rank} spatial dimensions")
-            return tuple([self.item.check(one, rank) for one in value])
+            return tuple([self.item.check(item, rank) for item in value])
         return (self.item.check(value, rank),) * rank
 
     def schema(self) -> dict[str, Any]:
-        one = self.item.schema()
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+        return _one_or_list(self.item, minItems=1)
 
 
 @dataclass(frozen=True)
 class Sides:
-    """An amount before and one after: a number for both alike, or a pair; normalized to a pair."""
+    """An amount before and an amount after: one number for both, or a pair; normalized to a pair."""
 
     item: Any
 
@@ -191,19 +182,18 @@ class Sides:
     def check(self, value: Any, rank: int) -> tuple[Any, Any]:
         if isinstance(value, (list, tuple)):
             if len(value) != 2:
-                raise BadArgument(f"must be {self.phrase}, not {show(value)}")
+                raise _wrong(self, value)
             return self.item.check(value[0], rank), self.item.check(value[1], rank)
         value = self.item.check(value, rank)
         return value, value
 
     def schema(self) -> dict[str, Any]:
-        one = self.item.schema()
-        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 2, "maxItems": 2}]}
+        return _one_or_list(self.item, minItems=2, maxItems=2)
 
 
 @dataclass(frozen=True)
 class Or:
-    """A word with a meaning of its own (`same`), or else what ``other`` takes."""
+    """A word with a special meaning (`same`), or a value of type ``other``."""
 
     word: str | None
     other: Any
@@ -221,50 +211,58 @@ class Or:
 
 @dataclass(frozen=True)
 class ListOf:
-    """A list, or one value that stands for a list of one; normalized to a tuple."""
+    """A list, or one value for a list of one; normalized to a tuple."""
 
     item: Any
 
     @property
     def phrase(self) -> str:
-        return f"{self.item.phrase}, or a list of such"
+        return f"{self.item.phrase}, or a list of such values"
 
     def check(self, value: Any, rank: int) -> tuple[Any, ...]:
         values = value if isinstance(value, (list, tuple)) else [value]
-        return tuple([self.item.check(one, rank) for one in values])
+        return tuple([self.item.check(item, rank) for item in values])
 
     def schema(self) -> dict[str, Any]:
-        one = self.item.schema()
-        return {"anyOf": [one, {"type": "array", "items": one}]}
+        return _one_or_list(self.item)
 
 
-def _is_broken(value: Any) -> bool:
-    """Whether this is an exact number that is not whole: a Fraction, or a traced number that is one."""
+def _one_or_list(type_: Any, **bounds: int) -> dict[str, Any]:
+    item = type_.schema()
+    return {"anyOf": [item, {"type": "array", "items": item, **bounds}]}
+
+
+def _wrong(type_: Any, value: Any) -> BadArgument:
+    return BadArgument(f"must be {type_.phrase}, got {show(value)}")
+
+
+def _is_fraction(value: Any) -> bool:
+    """Return True for an exact number that is not an integer: a Fraction, or a traced number that is one."""
     return value.__class__.__name__ in ("Fraction", "Traced") and value.denominator != 1
 
 
-_POSITIVE = Whole(1)
+_ANY, _POSITIVE = Integer(), Integer(1)
 Count = Annotated[int, _POSITIVE]
-Natural = Annotated[int, Whole(0)]
+Natural = Annotated[int, Integer(0)]
 WholeAmount = Annotated[int, Amount()]
-AxisIndex = Annotated[int, AnyWhole()]
-Axes = Annotated[tuple[int, ...], ListOf(AnyWhole())]
+AxisIndex = Annotated[int, _ANY]
+Axes = Annotated[tuple[int, ...], ListOf(_ANY)]
 RealNumber = Annotated[float, Real()]
 Rate = Annotated[float, Real(0, 1)]
 Positive = Annotated[float, Real(0)]
 Bool = Annotated[bool, Flag()]
 Extent = Annotated[tuple[int, ...], PerDimension(_POSITIVE)]
-Offsets = Annotated[tuple[int, ...], PerDimension(Whole(0))]
-Padding = Annotated[Any, Or("same", Or("valid", PerDimension(Sides(Whole(0)))))]
-SameOffsets = Annotated[Any, Or("same", Or("valid", PerDimension(Whole(0))))]
-Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(AnyWhole()))]
+Offsets = Annotated[tuple[int, ...], PerDimension(Integer(0))]
+Padding = Annotated[Any, Or("same", Or("valid", PerDimension(Sides(Integer(0)))))]
+SameOffsets = Annotated[Any, Or("same", Or("valid", PerDimension(Integer(0))))]
+Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(_ANY))]
 OptionalExtent = Annotated[Any, Or(None, PerDimension(_POSITIVE))]
 ScaleFactors = Annotated[Any, Or(None, PerDimension(Real(0)))]
 TargetSize = Annotated[tuple[Any, ...], PerDimension(Or(None, _POSITIVE))]
 OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
 OptionalPositive = Annotated[Any, Or(None, Real(0))]
-OptionalIndex = Annotated[Any, Or(None, AnyWhole())]
-SizeList = Annotated[tuple[int, ...], ListOf(AnyWhole())]
+OptionalIndex = Annotated[Any, Or(None, _ANY)]
+SizeList = Annotated[tuple[int, ...], ListOf(_ANY)]
 
 
 @dataclass(frozen=True)
@@ -282,7 +280,7 @@ class Argument:
 
     @cached_property
     def words(self) -> tuple[str, ...]:
-        """The words that the argument takes (`same`, `bilinear`), which are no names of variables."""
+        """The words that the argument allows (`same`, `bilinear`); they are not names of variables."""
         return _words(self.type)
 
 
@@ -314,7 +312,7 @@ def option(default: Any, doc: str) -> Any:
 
 
 def declared(cls: type) -> list[Argument]:
-    """The arguments that ``cls`` itself declares, in order; `TypeError` for a declaration without one of the types."""
+    """Return the arguments that ``cls`` itself declares, in order. Raises `TypeError` for one without a type."""
     annotations = cls.__annotations__
     found = []
     for name, declaration in cls.__dict__.items():
@@ -334,7 +332,7 @@ def declared(cls: type) -> list[Argument]:
 
 
 def _resolved(cls: type, name: str, annotation: str) -> Any:
-    """The type that an annotation names where its class is defined."""
+    """Return the type that an annotation names in the module of its class."""
     holder = SimpleNamespace(__annotations__={name: annotation})
     try:
         return get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)[name]

@@ -2,9 +2,17 @@
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Count, option
-from archcalc.ops.convolution import window_count, window_sight
+from archcalc.ops.convolution import window_access, window_count
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, AxisAccess, PaddingMode, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    Access,
+    PaddingMode,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class BlurPool(Operator):
@@ -25,7 +33,7 @@ class BlurPool(Operator):
         return amount, amount
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 3, lambda: f"blur_pool needs [C, H, W], and is given {shape_text(self.x)}")
+        require(len(self.x) == 3, lambda: f"blur_pool needs [C, H, W], got {shape_text(self.x)}")
         padding = self._padding()
         for size in self.x[1:]:
             require(padding[0] < size, lambda size=size: f"padding {padding[0]} cannot mirror an input of {size}")  # type: ignore[misc]
@@ -38,8 +46,8 @@ class BlurPool(Operator):
     def work(self) -> Work:
         return {"mac": self.elements * self.kernel * self.kernel}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        windows = window_sight((self.kernel,) * 2, (self.stride,) * 2, (self._padding(),) * 2, (1, 1))
+    def access(self) -> Access:
+        windows = window_access((self.kernel,) * 2, (self.stride,) * 2, (self._padding(),) * 2, (1, 1))
         return (SAME_POSITION, *(window._replace(edge=PaddingMode.MIRRORED) for window in windows))
 
     def torch(self) -> Torch:

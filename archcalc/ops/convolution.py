@@ -3,6 +3,7 @@
 Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016, with dilation.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -19,11 +20,11 @@ from archcalc.ops.arguments import (
     option,
     required,
 )
-from archcalc.ops.layout import Given, Order
-from archcalc.ops.operator import Operator
+from archcalc.ops.layout import InputTensors, Order
+from archcalc.ops.operator import Operator, compact
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
-    AxisAccess,
+    Access,
     Backward,
     PaddingMode,
     SavedTensors,
@@ -37,7 +38,7 @@ from archcalc.ops.vocabulary import (
 
 
 def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim) -> Dim:
-    """How many positions a window has along one dimension: the output size of convolution and pooling.
+    """Return how many positions a window has along one dimension: the output size of convolution and pooling.
 
     ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
     """
@@ -53,14 +54,14 @@ def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], 
 
 
 def sides(padding: tuple[Dim, Dim]) -> str:
-    """A padding as people write it: `2` for both sides alike, `0+1` otherwise."""
+    """Return a padding as people write it: `2` if both sides are equal, else `0+1`."""
     return str(padding[0]) if padding[0] == padding[1] else f"{padding[0]}+{padding[1]}"
 
 
-def window_sight(
+def window_access(
     kernel: Shape, stride: Shape, padding: tuple[tuple[Dim, Dim], ...], dilation: Shape
 ) -> tuple[Window, ...]:
-    """The `Window` of convolution and pooling for each spatial dimension."""
+    """Return the `Window` of convolution and pooling for each spatial dimension."""
     return tuple(
         Window(s, -before, d * (k - 1) - before, d)
         for k, s, (before, _), d in zip(kernel, stride, padding, dilation, strict=True)
@@ -68,9 +69,9 @@ def window_sight(
 
 
 def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Padding that gives ``ceil(size / stride)`` windows, as TensorFlow's `SAME`; of an odd amount more after.
+    """Return the padding for ``ceil(size / stride)`` windows: TensorFlow's `SAME`, and PyTorch's `same` at stride 1.
 
-    At stride 1 it keeps the size, as PyTorch's `padding="same"`.
+    The larger part of an odd amount is after.
     """
     totals = []
     for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
@@ -79,8 +80,21 @@ def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) ->
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
+EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
+"""What a window reads in padding of that name; in any other a constant."""
+
+
+def check_edge(mode: str, size: Dim, padding: tuple[Dim, Dim]) -> None:
+    """Raise `ShapeError` if an axis of this size has too few positions for padding of this mode."""
+    most = {"reflect": size - 1, "circular": size}.get(mode)
+    require(
+        most is None or ((padding[0] <= most) & (padding[1] <= most)),
+        lambda: f"{mode} cannot add more positions than the input has, which is {size}",
+    )
+
+
 def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
-    """State that the groups divide the channels on both sides."""
+    """Raise `ShapeError` unless the groups divide the channels on both sides."""
     for count, words in ((channels_in, "input"), (channels, "output")):
         require(
             count % groups == 0,
@@ -88,35 +102,42 @@ def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
         )
 
 
-def loose_groups(groups: Dim) -> dict[str, str]:
-    """Where the channels are in groups, `WHOLE_AXIS` says too much of them."""
-    return {"channels": "an output sees the channels of its group only"} if groups > 1 else {}
-
-
-def compact(values: tuple[Any, ...]) -> Any:
-    """One value where all spatial dimensions have the same: what PyTorch's arguments and tables show."""
-    return values[0] if len(set(values)) == 1 else values
-
-
-EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
-"""What a window finds in padding of that name."""
+def grouped_overestimates(groups: Dim) -> dict[str, str]:
+    """Return `Operator.overestimates` for channels in groups, of which `WHOLE_AXIS` is only an upper bound."""
+    return {"channels": "an output depends on the channels of its group only"} if groups > 1 else {}
 
 
 class _Convolution(Operator):
+    category = "convolution"
     memory_order = Order.IMAGE
+    channels: Count
     kernel: Extent
     groups: Count
+    bias: Bool
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
-        return loose_groups(self.groups)
+    def overestimates(self) -> Mapping[str, str]:
+        return grouped_overestimates(self.groups)
 
-    def copied_weights(self, given: Given) -> Any:
-        """Where channels are last, they are so in the gradient of the window too."""
+    @abstractmethod
+    def weight_channels(self) -> tuple[Dim, Dim]:
+        """Return the first two sizes of the weight."""
+
+    def weights(self) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {"weight": (*self.weight_channels(), *self.kernel)}
+        if self.bias:
+            shapes["bias"] = (self.channels,)
+        return shapes
+
+    def backward(self) -> Backward:
+        macs = self.work()["mac"]
+        return Backward(weights=macs, inputs=macs, groups=self.groups)
+
+    def copied_weight_gradients(self, tensors: InputTensors) -> Any:
+        """The gradient of the weight is channels last if the input is."""
         weight = self.weights()["weight"]
-        return (
-            product(weight) if given.layouts[0].is_channels_last and weight[1] > 1 and product(self.kernel) > 1 else 0
-        )
+        copied = tensors.layouts[0].is_channels_last and weight[1] > 1 and product(self.kernel) > 1
+        return product(weight) if copied else 0
 
 
 class Conv(_Convolution):
@@ -124,7 +145,6 @@ class Conv(_Convolution):
 
     kind = "conv"
     synonyms = "convolution conv1d conv2d conv3d"
-    category = "convolution"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between windows")
@@ -153,18 +173,17 @@ class Conv(_Convolution):
     )
 
     @classmethod
-    def left_out_of_piece(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
-        """No bias, and padding that keeps the size, as in the lectures' formulas; with a stride, half the kernel."""
+    def inline_defaults(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
+        """No bias, and padding that keeps the size, as in the lectures' formulas; half the kernel with a stride."""
         if "stride" not in given:
             return {"bias": False, "padding": "same"}
         try:
             kernel = cls.arguments["kernel"].type.check(given.get("kernel"), rank)
-        except BadArgument:  # what is wrong with it, the operator says when it is made
+        except BadArgument:  # reported when the operator is made
             return {"bias": False}
         return {"bias": False, "padding": [size // 2 for size in kernel]}
 
     def resolved(self) -> dict[str, Any]:
-        """`same` and `valid` as the amounts that they mean here."""
         if self.padding == "valid":
             return {"padding": ((0, 0),) * self.rank}
         if self.padding != "same":
@@ -176,24 +195,20 @@ class Conv(_Convolution):
         self.need_spatial()
         check_groups(self.channels_in, self.channels, self.groups)
         for n, pair in zip(self.x[1:], self.padding, strict=True):
-            most = {"reflect": n - 1, "circular": n}.get(self.padding_mode)
-            require(
-                most is None or ((pair[0] <= most) & (pair[1] <= most)),
-                lambda n=n: f"padding_mode {self.padding_mode} cannot add more than there is: the input has {n}",  # type: ignore[misc]
-            )
+            check_edge(self.padding_mode, n, pair)
         sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
         return (self.channels, *sizes)
 
-    def weights(self) -> dict[str, Shape]:
-        shapes = {"weight": (self.channels, self.channels_in // self.groups, *self.kernel)}
-        if self.bias:
-            shapes["bias"] = (self.channels,)
-        return shapes
+    def models_memory(self) -> bool:
+        return not self.standardized and self.padding_mode == "zeros"
+
+    def weight_channels(self) -> tuple[Dim, Dim]:
+        return self.channels, self.channels_in // self.groups
 
     def work(self) -> Work:
-        """Multiply-adds: a window of each group's channels for every output element.
+        """A window over the channels of one group for every output element.
 
-        Standardizing the filters is work that a batch has once; it is not counted.
+        Standardizing the filters is done once for a batch and not counted.
         """
         elements = self.elements
         return {
@@ -201,32 +216,25 @@ class Conv(_Convolution):
             "add": elements if self.bias else 0,
         }
 
-    def backward(self) -> Backward:
-        macs = self.work()["mac"]
-        return Backward(weights=macs, inputs=macs, groups=self.groups)
-
-    def models_memory(self) -> bool:
-        return super().models_memory() and not self.standardized and self.padding_mode == "zeros"
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
-        windows = window_sight(self.kernel, self.stride, self.padding, self.dilation)
+        windows = window_access(self.kernel, self.stride, self.padding, self.dilation)
         return (WHOLE_AXIS, *(window._replace(edge=edge) for window in windows))
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
 
     def _padded(self) -> Dim:
-        """Elements of the input with its padding, which PyTorch must make where the sides differ."""
+        """Return the elements of the padded input, which PyTorch allocates if the sides of the padding differ."""
         padded: Dim = self.channels_in * product(
             n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True)
         )
         return padded
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True) if self._is_symmetric() else SavedTensors(elements=self._padded())
 
-    def scratch(self) -> Workspaces:
+    def workspaces(self) -> Workspaces:
         if self._is_symmetric():
             return Workspaces()
         weights = sum(product(shape) for shape in self.weights().values())
@@ -236,26 +244,17 @@ class Conv(_Convolution):
         )
 
     def torch(self) -> Torch:
+        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), **self.changed("stride")}
         symmetric = self._is_symmetric()
-        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
-        if set(self.stride) != {1}:
-            kwargs["stride"] = compact(self.stride)
         if any(sum(pair) for pair in self.padding):
             kwargs["padding"] = compact(tuple(before for before, _ in self.padding)) if symmetric else self.padding
-        if set(self.dilation) != {1}:
-            kwargs["dilation"] = compact(self.dilation)
-        if self.groups != 1:
-            kwargs["groups"] = self.groups
-        if not self.bias:
-            kwargs["bias"] = False
-        if self.padding_mode != "zeros":
-            kwargs["padding_mode"] = self.padding_mode
-        if self.standardized:
-            return Torch(f"archcalc.StandardizedConv{self.rank}d", (self.channels_in, self.channels), kwargs)
+        kwargs |= self.changed("dilation", "groups", "bias", "padding_mode")
         name = f"nn.Conv{self.rank}d" if symmetric else f"archcalc.PaddedConv{self.rank}d"
+        if self.standardized:
+            name = f"archcalc.StandardizedConv{self.rank}d"
         return Torch(name, (self.channels_in, self.channels), kwargs)
 
-    def facts(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {
             "filters": self.channels,
             "kernel": self.kernel,
@@ -268,17 +267,17 @@ class ConvTranspose(_Convolution):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    saved = SavedTensors(inputs=True)
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
         "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
         "upconv"
     )
-    category = "convolution"
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")
-    stride: Extent = option(1, "step between the outputs of neighbouring inputs")
+    stride: Extent = option(1, "step between the outputs of neighboring inputs")
     padding: SameOffsets = option(
-        0, "rows and columns taken off each side of the output; same: the output is stride times the input"
+        0, "rows and columns taken off each side of the output; with same, it is the stride times the input"
     )
     output_padding: Offsets = option(0, "rows and columns added to the output's end")
     dilation: Extent = option(1, "step between the window's taps")
@@ -293,20 +292,18 @@ class ConvTranspose(_Convolution):
     )
 
     def resolved(self) -> dict[str, Any]:
-        """`same` as amounts: what a window is longer than its stride is cut, what it is shorter is added.
+        """`same` cuts what a window is longer than its stride, and adds what it is shorter.
 
-        Of an odd amount the larger part is cut in front, as `output_padding` does it.
+        The larger part of an odd amount is cut in front, as `output_padding` does.
         """
         if self.padding == "valid":
             return {"padding": (0,) * self.rank}
         if self.padding != "same":
             return {}
-        cut = []
-        for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True):
-            more = d * (k - 1) + 1 - s
-            half = maximum(ceil_div(more, 2), 0)
-            cut.append((half, 2 * half - more))
-        return {"padding": tuple(half for half, _ in cut), "output_padding": tuple(extra for _, extra in cut)}
+        excess = [d * (k - 1) + 1 - s for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True)]
+        halves = tuple(maximum(ceil_div(amount, 2), 0) for amount in excess)
+        extra = tuple(2 * half - amount for half, amount in zip(halves, excess, strict=True))
+        return {"padding": halves, "output_padding": extra}
 
     def output_shape(self) -> Shape:
         self.need_spatial()
@@ -317,37 +314,30 @@ class ConvTranspose(_Convolution):
         ):
             require((extra < s) | (extra < d), lambda: "output_padding must be smaller than the stride or the dilation")
             size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-            require(size > 0, lambda size=size: f"the output's size would be {size}")  # type: ignore[misc]
+            require(size > 0, lambda size=size: f"padding leaves no output: its size would be {size}")  # type: ignore[misc]
             sizes.append(size)
         return (self.channels, *sizes)
 
-    def weights(self) -> dict[str, Shape]:
-        shapes = {"weight": (self.channels_in, self.channels // self.groups, *self.kernel)}
-        if self.bias:
-            shapes["bias"] = (self.channels,)
-        return shapes
+    def weight_channels(self) -> tuple[Dim, Dim]:
+        return self.channels_in, self.channels // self.groups
 
     def work(self) -> Work:
-        """Multiply-adds: every input element meets the whole window, also where the result is cut off."""
+        """The whole window for every input element, also where padding cuts the result off."""
         return {
             "mac": product(self.x) * (self.channels // self.groups) * product(self.kernel),
             "add": self.elements if self.bias else 0,
         }
 
     @property
-    def is_loose(self) -> bool:
-        """In three dimensions PyTorch computes it in memory of the input's size, if that is larger."""
+    def may_use_more_memory(self) -> bool:
+        """True in three dimensions if the input is larger: PyTorch then uses memory of the input's size."""
         return self.rank == 3 and self.groups == 1 and self.elements < product(self.x)
 
-    def further(self) -> Work:
-        """``gathered``: a window for every output element, as if it were a plain convolution."""
+    def extra_work(self) -> Work:
+        """``gathered``: a window for every output element, as in a plain convolution."""
         return {"gathered": self.elements * (self.channels_in // self.groups) * product(self.kernel)}
 
-    def backward(self) -> Backward:
-        macs = self.work()["mac"]
-        return Backward(weights=macs, inputs=macs, groups=self.groups)
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""
         return (
             WHOLE_AXIS,
@@ -357,20 +347,12 @@ class ConvTranspose(_Convolution):
             ),
         )
 
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
-
     def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel)}
-        plain = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
-        for name, default in plain.items():
-            if set(getattr(self, name)) != {default}:
-                kwargs[name] = compact(getattr(self, name))
-        if self.groups != 1:
-            kwargs["groups"] = self.groups
-        if not self.bias:
-            kwargs["bias"] = False
+        kwargs = {
+            "kernel_size": compact(self.kernel),
+            **self.changed("stride", "padding", "output_padding", "dilation", "groups", "bias"),
+        }
         return Torch(f"nn.ConvTranspose{self.rank}d", (self.channels_in, self.channels), kwargs)
 
-    def facts(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "padding": self.padding}

@@ -5,8 +5,7 @@ from typing import Annotated, Any, ClassVar
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import Elementwise
 from archcalc.ops.arguments import Or, Real, RealNumber, option, required
-from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import Example, Gradient, SavedTensors, Torch, Work, Workspace, Workspaces, example
+from archcalc.ops.vocabulary import Example, GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 Bound = Annotated[Any, Or(None, Real())]
 
@@ -19,7 +18,7 @@ class _Function(Elementwise):
     backward_tensors: ClassVar[int] = 1
     """How many tensors of the input's size the backward pass holds at once, the input's gradient among them."""
 
-    def scratch(self) -> Workspaces:
+    def workspaces(self) -> Workspaces:
         if self.backward_tensors == 1:
             return Workspaces()
         return Workspaces(backward=(Workspace(self.backward_tensors * self.elements),))
@@ -30,7 +29,7 @@ class Exp(_Function):
 
     kind = "exp"
     synonyms = "exponential"
-    kept = SavedTensors(output=True)
+    saved = SavedTensors(output=True)
     per_element: ClassVar[Work] = {"exp": 1}
     torch_name = "torch.exp"
 
@@ -50,7 +49,7 @@ class Sqrt(_Function):
     kind = "sqrt"
     backward_tensors = 2
     synonyms = "square_root"
-    kept = SavedTensors(output=True)
+    saved = SavedTensors(output=True)
     per_element: ClassVar[Work] = {"sqrt": 1}
     torch_name = "torch.sqrt"
 
@@ -70,7 +69,7 @@ class Neg(_Function):
 
     kind = "neg"
     synonyms = "negative negate"
-    kept = SavedTensors()
+    saved = SavedTensors()
     per_element: ClassVar[Work] = {"mul": 1}
     torch_name = "torch.neg"
 
@@ -98,13 +97,13 @@ class Shift(_Function):
 
     kind = "shift"
     synonyms = "add_constant bias_constant"
-    kept = SavedTensors()
+    saved = SavedTensors()
     amount: RealNumber = required("the constant")
     per_element: ClassVar[Work] = {"add": 1}
     examples = (example((4, 5, 6), amount=0.5),)
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.SAME,)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME,)
 
     def torch(self) -> Torch:
         return Torch("torch.add", (float(self.amount),))
@@ -114,7 +113,7 @@ class Pow(_Function):
     """``x`` to a constant power: a product for a small whole exponent, else ``exp(exponent·log(x))``."""
 
     kind = "pow"
-    keeps = Operator.keeps
+    saved = None
     synonyms = "power square"
     exponent: RealNumber = required("the power")
     examples = (example((4, 5, 6), exponent=2), example((4, 5), exponent=0.5), example((7,), exponent=-1.5))
@@ -136,7 +135,7 @@ class Clamp(_Function):
     """``x`` cut to an interval; an end that is not given leaves it open."""
 
     kind = "clamp"
-    keeps = Operator.keeps
+    saved = None
     synonyms = "clip clip_by_value"
     low: Bound = option(None, "lower end")
     high: Bound = option(None, "upper end")

@@ -3,7 +3,15 @@
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Count, required
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class MixtureOfExperts(Operator):
@@ -21,7 +29,7 @@ class MixtureOfExperts(Operator):
     examples = (example((7, 12), experts=4, active=2, features=20),)
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 2, lambda: f"mixture_of_experts needs tokens [L, d], and is given {shape_text(self.x)}")
+        require(len(self.x) == 2, lambda: f"mixture_of_experts needs tokens [L, d], got {shape_text(self.x)}")
         require(
             self.active <= self.experts, lambda: f"a token cannot be given to {self.active} of {self.experts} experts"
         )
@@ -55,7 +63,7 @@ class MixtureOfExperts(Operator):
             "mul": 3 * inside + picked * width,
         }
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, WHOLE_AXIS)
 
     def linearized(self) -> None:

@@ -6,7 +6,15 @@ from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import SIGMOID
 from archcalc.ops.arguments import AxisIndex, option
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class _Gated(Operator):
@@ -26,12 +34,12 @@ class _Gated(Operator):
     def work(self) -> Work:
         return {primitive: count * self.elements for primitive, count in self.per_element.items()}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         halved = self.axis % len(self.x)
         return tuple(WHOLE_AXIS if axis == halved else SAME_POSITION for axis in range(len(self.x)))
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """Two positions of the halved axis are seen."""
         return {"channels" if self.axis % len(self.x) == 0 else "positions": "an output sees one number of each half"}
 

@@ -5,14 +5,14 @@ from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, option
-from archcalc.ops.layout import Given, Layout, Order, elementwise
+from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
-    AxisAccess,
-    Gradient,
-    Returned,
+    Access,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -25,10 +25,11 @@ from archcalc.ops.vocabulary import (
 
 
 class _Arithmetic(Operator):
-    """Element by element; an axis of size 1 is repeated, as in PyTorch."""
+    """Elementwise arithmetic; an axis of size 1 is repeated, as in PyTorch."""
 
     category = "merge"
     memory_order = Order.INPUTS
+    saved: ClassVar[SavedTensors | None] = SavedTensors()
     joins = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
@@ -39,7 +40,7 @@ class _Arithmetic(Operator):
         return self._joined()[-1]
 
     def _joined(self) -> list[Shape]:
-        """What the first input gives, the first two, the first three, …; the last is the output."""
+        """Return the shapes of the first input, of the first two joined, of the first three, …, of the output."""
         joined = [self.x]
         for shape in self.inputs[1:]:
             output = list(joined[-1])
@@ -53,41 +54,38 @@ class _Arithmetic(Operator):
         return joined
 
     def pairs(self) -> Sequence[Operator]:
-        """What the first two inputs give with the third, and so on."""
+        """The first two inputs, then their result with the third, and so on."""
         if len(self.inputs) == 2:
             return ()
         return [type(self)(pair) for pair in zip(self._joined(), self.inputs[1:], strict=False)]
 
     def _mismatch(self) -> str:
-        return f"{self.kind} cannot join shapes {' and '.join(map(shape_text, self.inputs))}"
+        shapes = " and ".join(map(shape_text, self.inputs))
+        return f"{self.kind} needs inputs of one shape, or of size 1 where they differ, got {shapes}"
 
     def work(self) -> Work:
         return {self.primitive: (len(self.inputs) - 1) * self.elements}
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
-        """A repeated axis shows the same position everywhere."""
+    def accesses(self) -> tuple[Access, ...]:
+        """Along a repeated axis, every output reads the same position."""
         return tuple(
             tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(shape, self.output, strict=True))
             for shape in self.inputs
         )
 
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """In the layout of the output's gradient; a repeated input's gradient is a sum, and contiguous."""
+        found = []
+        for kind, layout in zip(self.gradient_kinds(), tensors.layouts, strict=True):
+            own = gradient
+            if kind is GradientKind.NEW:
+                repeated = layout.sizes != gradient.sizes
+                own = Layout.in_order(layout.sizes) if repeated else elementwise([gradient])
+            found.append(InputGradient(kind, own))
+        return tuple(found)
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
-
-
-def _like(gradient: Layout, kinds: Sequence[Gradient], given: Given) -> tuple[Returned, ...]:
-    """Gradients that lie as that of the output; those of repeated sides are sums, in order."""
-    found = []
-    for kind, layout in zip(kinds, given.layouts, strict=True):
-        if kind is Gradient.NEW:
-            repeated = layout.sizes != gradient.sizes
-            found.append(Returned(kind, Layout.in_order(layout.sizes) if repeated else elementwise([gradient])))
-        else:
-            found.append(Returned(kind, gradient))
-    return tuple(found)
 
 
 class Add(_Arithmetic):
@@ -99,11 +97,8 @@ class Add(_Arithmetic):
     torch_name = "operator.add"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5, 6), (4, 1, 1), (4, 5, 6)))
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return tuple(Gradient.SAME if shape == self.output else Gradient.NEW for shape in self.inputs)
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return _like(gradient, self.gradients(), given)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return tuple(GradientKind.SAME if shape == self.output else GradientKind.NEW for shape in self.inputs)
 
 
 class Sub(_Arithmetic):
@@ -119,22 +114,19 @@ class Sub(_Arithmetic):
     def linearized(self) -> Operator:
         return Add(self.inputs)
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.SAME if self.x == self.output else Gradient.NEW, Gradient.NEW)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME if self.x == self.output else GradientKind.NEW, GradientKind.NEW)
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        """A repeated second side's gradient is made in full, then summed."""
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """A repeated second input's gradient is computed at the output's size, then summed."""
         _, second = self.inputs
-        if second == self.output or not given.wanted[1]:
-            return self.scratch()
-        return self.scratch()._replace(backward=(Workspace(self.elements + product(second)),))
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return _like(gradient, self.gradients(), given)
+        if second == self.output or not tensors.needs_gradient[1]:
+            return self.workspaces()
+        return self.workspaces()._replace(backward=(Workspace(self.elements + product(second)),))
 
 
 class Mul(_Arithmetic):
-    """The product, element by element: a gate where one side is `[C, 1, 1]`."""
+    """The elementwise product: a gate if one input is `[C, 1, 1]`."""
 
     kind = "mul"
     synonyms = "multiply product times"
@@ -145,24 +137,20 @@ class Mul(_Arithmetic):
     def linearized(self) -> Operator:
         return Add(self.inputs)
 
-    def keeps(self) -> SavedTensors:
-        """Both sides of every product: with more than two inputs, also the products between."""
+    def saved_tensors(self) -> SavedTensors:
+        """Both factors of every product; with more than two inputs, also the products between."""
         return SavedTensors(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
 
-    def keeps_of(self, given: Given) -> SavedTensors:
-        """Of a pair, a side is kept for the other's gradient, if that needs one."""
-        return SavedTensors(inputs=given.wanted[::-1])
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """Of a pair, a factor is saved if the other needs a gradient."""
+        return SavedTensors(inputs=tensors.needs_gradient[::-1])
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        """A repeated side's gradient is made in full, then summed."""
-        wanted = [shape for shape, wants in zip(self.inputs, given.wanted, strict=True) if wants]
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """A repeated input's gradient is computed at the output's size, then summed."""
+        wanted = [shape for shape, wants in zip(self.inputs, tensors.needs_gradient, strict=True) if wants]
         repeated = [product(shape) for shape in wanted if shape != self.output]
         backward = (Workspace(len(wanted) * self.elements + repeated[0]),) if repeated else ()
-        return self.scratch()._replace(backward=backward)
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        """The gradient times the other side."""
-        return _like(gradient, (Gradient.NEW,) * len(self.inputs), given)
+        return self.workspaces()._replace(backward=backward)
 
 
 class Div(_Arithmetic):
@@ -174,7 +162,7 @@ class Div(_Arithmetic):
     primitive = "div"
     torch_name = "operator.truediv"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (1, 5)))
-    keeps = Operator.keeps
+    saved = None
 
     def linearized(self) -> Operator:
         return Add(self.inputs)
@@ -184,7 +172,7 @@ class _Extreme(_Arithmetic):
     most_inputs = 2
     primitive = "compare"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (4, 1)))
-    keeps = Operator.keeps
+    saved = None
 
     def linearized(self) -> Operator:
         return Add(self.inputs)
@@ -214,13 +202,13 @@ class Where(_Arithmetic):
     most_inputs = 3
     torch_name = "archcalc.where_positive"
     examples = (example((4, 5, 6), (4, 5, 6), (4, 5, 6)), example((1, 5), (4, 5), (4, 1)))
-    keeps = Operator.keeps
+    saved = None
 
     def work(self) -> Work:
         return {"compare": self.elements}
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         return {"nan": "one of two numbers is taken"}
 
     def linearized(self) -> Operator:
@@ -260,7 +248,7 @@ class Stack(Operator):
         own.insert(self._index(), ())
         return tuple(own)
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
+    def accesses(self) -> tuple[Access, ...]:
         return ((SAME_POSITION,) * len(self.x),) * len(self.inputs)
 
     def torch(self) -> Torch:
@@ -273,6 +261,7 @@ class Concat(Operator):
     kind = "concat"
     synonyms = "cat concatenate merge route"
     category = "merge"
+    saved: ClassVar[SavedTensors | None] = SavedTensors()
     joins = True
     least_inputs = 1
     most_inputs = None
@@ -280,40 +269,41 @@ class Concat(Operator):
     examples = (example((4, 5, 6), (3, 5, 6)), example((4, 5), (4, 2), (4, 1), axis=-1))
 
     def output_shape(self) -> Shape:
-        axes = len(self.x)
-        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
-        axis = self.axis % axes
+        axis = self.axis_index(self.axis)
         total = self.x[axis]
         for shape in self.inputs[1:]:
-            fits = len(shape) == axes and all(
-                at == axis or n == m for at, (n, m) in enumerate(zip(shape, self.x, strict=True))
+            fits = len(shape) == len(self.x) and all(
+                number == axis or n == m for number, (n, m) in enumerate(zip(shape, self.x, strict=True))
             )
-            require(fits, lambda: f"concat cannot join shapes {' and '.join(map(shape_text, self.inputs))}")
+            require(
+                fits,
+                lambda: (
+                    f"concat along axis {self.axis} needs inputs that agree in every other axis, "
+                    f"got {' and '.join(map(shape_text, self.inputs))}"
+                ),
+            )
             total = total + shape[axis]
         return (*self.x[:axis], total, *self.x[axis + 1 :])
 
     def work(self) -> Work:
-        """Copying is no arithmetic."""
+        """Copying is not arithmetic."""
         return {}
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.PART,) * len(self.inputs)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.PART,) * len(self.inputs)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        axis = self.axis % len(self.x)
-        return tuple(Returned(Gradient.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        axis = self.axis_index(self.axis)
+        return tuple(InputGradient(GradientKind.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
-        axis = self.axis % len(self.x)
+    def accesses(self) -> tuple[Access, ...]:
+        axis = self.axis_index(self.axis)
         before, result = 0, []
         for shape in self.inputs:
             shift = Window(1, -before, -before)
-            result.append(tuple(shift if at == axis else SAME_POSITION for at in range(len(shape))))
+            result.append(tuple(shift if number == axis else SAME_POSITION for number in range(len(shape))))
             before = before + shape[axis]
         return tuple(result)
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

@@ -1,6 +1,6 @@
-"""Where a tensor's elements lie in its memory: sizes and strides, the batch first, and PyTorch's rules for them.
+"""The layout of a tensor in memory: sizes and strides in elements, the batch first, and PyTorch's rules for them.
 
-A view is another layout of the same memory. What an operator makes is dense: in order, or in its inputs' order.
+A view is another layout of the same storage. The output of an operator is dense: contiguous, or in its inputs' order.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
-from archcalc.arithmetic import product
-
 
 class Layout:
-    """Sizes and strides, in elements."""
+    """Sizes and strides of a tensor, in elements."""
 
     def __init__(self, sizes: tuple[int, ...], strides: tuple[int, ...]) -> None:
         self.sizes = sizes
@@ -23,17 +21,17 @@ class Layout:
 
     @classmethod
     def in_order(cls, sizes: tuple[int, ...]) -> Layout:
-        """One row after another, without a gap."""
+        """Return the contiguous layout: the last axis innermost, without gaps."""
         return cls(sizes, _strides(sizes, range(len(sizes))))
 
     @classmethod
     def channels_last(cls, sizes: tuple[int, ...]) -> Layout:
-        """An image's channels innermost."""
+        """Return the dense layout with the channels innermost (PyTorch's `channels_last`)."""
         return cls(sizes, _strides(sizes, (0, *range(2, len(sizes)), 1)))
 
     @cached_property
     def is_in_order(self) -> bool:
-        """Whether the elements lie in the order of their indices (PyTorch's `is_contiguous`)."""
+        """True if the elements are in the order of their indices (PyTorch's `is_contiguous`)."""
         expected = 1
         for size, stride in zip(reversed(self.sizes), reversed(self.strides), strict=True):
             if size != 1 and stride != expected:
@@ -43,21 +41,18 @@ class Layout:
 
     @cached_property
     def is_dense(self) -> bool:
-        """Whether they lie without a gap, in any order of axes."""
+        """True if there are no gaps, whatever the order of axes (PyTorch's `is_non_overlapping_and_dense`)."""
         expected = 1
-        for stride, size in sorted((pair for pair in self._long()), key=lambda pair: pair[0]):
+        long = [pair for pair in zip(self.strides, self.sizes, strict=True) if pair[1] != 1]
+        for stride, size in sorted(long, key=lambda pair: pair[0]):
             if stride != expected:
                 return False
             expected *= size
         return True
 
-    def _long(self) -> list[tuple[int, int]]:
-        """Stride and size of every axis of more than one position."""
-        return [(stride, size) for size, stride in zip(self.sizes, self.strides, strict=True) if size != 1]
-
     @cached_property
     def is_channels_last(self) -> bool:
-        """Whether an image's channels lie innermost, as PyTorch guesses it from strides."""
+        """True if an image's channels are innermost, as PyTorch's `is_channels_last_strides` infers it."""
         spatial = range(len(self.sizes) - 1, 1, -1)
         if len(spatial) < 2 or self.strides[1] == 0:
             return False
@@ -70,25 +65,26 @@ class Layout:
         return True
 
     def permuted(self, order: Sequence[int]) -> Layout:
-        """The axes in another order."""
+        """Return the layout with its axes in another order."""
         return Layout(tuple(self.sizes[axis] for axis in order), tuple(self.strides[axis] for axis in order))
 
     def restored(self, order: Sequence[int]) -> Layout:
-        """What gives this layout when its axes are put in that order."""
+        """Return the layout that becomes this one when its axes are put in that order."""
         return self.permuted([list(order).index(axis) for axis in range(len(order))])
 
     def part(self, axis: int, size: int, step: int = 1) -> Layout:
-        """Some positions of an axis."""
+        """Return the layout of every ``step``-th position of an axis, ``size`` of them."""
         sizes, strides = list(self.sizes), list(self.strides)
         sizes[axis], strides[axis] = size, strides[axis] * step
         return Layout(tuple(sizes), tuple(strides))
 
     def viewed(self, sizes: tuple[int, ...]) -> Layout | None:
-        """The same memory under other sizes; None where only a copy can have them.
+        """Return the layout of the same storage with other sizes; None if they need a copy.
 
-        Axes that lie behind each other as one are a run; every run must be cut into new axes of its own.
+        The rule of PyTorch's `computeStride`. Adjacent axes that can be merged form a run, and every new axis must lie
+        within one run.
         """
-        runs: list[tuple[int, int]] = []  # elements and stride of each
+        runs: list[tuple[int, int]] = []  # elements and stride
         for size, stride in zip(self.sizes, self.strides, strict=True):
             if size == 1:
                 continue
@@ -121,14 +117,14 @@ class Layout:
 
 
 class Order(Enum):
-    """In what order the axes of a tensor lie that an operator makes."""
+    """How the axes of an operator's output are ordered in memory."""
 
-    OWN = "that of its indices"
-    IMAGE = "channels last if those of its input are"
-    INPUTS = "that of its inputs"
+    OWN = "contiguous"
+    IMAGE = "channels last if the input is, else contiguous"
+    INPUTS = "as its inputs"
 
     def of(self, layouts: Sequence[Layout], sizes: tuple[int, ...]) -> Layout:
-        """The layout of what is made from inputs that lie like this."""
+        """Return the layout of a tensor of these sizes, computed from inputs with these layouts."""
         if self is Order.INPUTS:
             return elementwise(layouts)
         if self is Order.IMAGE and layouts[0].is_channels_last:
@@ -136,81 +132,76 @@ class Order(Enum):
         return Layout.in_order(sizes)
 
 
-class Given(NamedTuple):
-    """How the inputs of one application come to it."""
+class InputTensors(NamedTuple):
+    """The input tensors of a layer, as memory rules need them."""
 
     layouts: tuple[Layout, ...]
-    tensors: tuple[str, ...]
-    """What they are called: an operator may be given one tensor several times."""
-    wanted: tuple[bool, ...]
-    """Of each, whether it needs a gradient; at inference none does."""
+    names: tuple[str, ...]
+    """Names of the tensors; a layer may take one tensor several times."""
+    needs_gradient: tuple[bool, ...]
+    """For each input, whether it needs a gradient; all False at inference."""
     training: bool = False
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A shape per sample with this batch before it."""
+        """Return a shape per sample with the batch before it."""
         return (self.layouts[0].sizes[0], *shape)
 
 
-class Placed(NamedTuple):
-    """Where an output lies."""
+class Placement(NamedTuple):
+    """Where an output is in memory."""
 
     layout: Layout
     is_view: bool = False
-    """Whether it is in the first input's memory."""
+    """True if it shares the first input's storage."""
     is_same: bool = False
-    """Whether it is the very tensor that the first input is."""
+    """True if it is the first input itself, not a new view."""
 
 
 def elementwise(layouts: Sequence[Layout]) -> Layout:
-    """Of what is computed element by element: in order if all are, else in the order of the first that says it.
+    """Return the output layout of an elementwise operation.
 
-    The rule of PyTorch's `TensorIterator`.
+    The rule of PyTorch's `TensorIterator`: contiguous if all inputs are, else in the order of the first input that
+    decides it.
     """
     first = layouts[0]
-    if all(one.sizes == first.sizes for one in layouts):
-        if all(one.is_in_order for one in layouts):
+    if all(layout.sizes == first.sizes for layout in layouts):
+        if all(layout.is_in_order for layout in layouts):
             return Layout.in_order(first.sizes)
-        if first.is_dense and all(one.strides == first.strides for one in layouts):
+        if first.is_dense and all(layout.strides == first.strides for layout in layouts):
             return first
-    sizes = tuple(max(one.sizes[axis] for one in layouts) for axis in range(len(first.sizes)))
+    sizes = tuple(max(layout.sizes[axis] for layout in layouts) for axis in range(len(first.sizes)))
     strides = [
-        tuple(0 if n == 1 != m else stride for n, m, stride in zip(one.sizes, sizes, one.strides, strict=True))
-        for one in layouts
+        tuple(0 if n == 1 != m else stride for n, m, stride in zip(layout.sizes, sizes, layout.strides, strict=True))
+        for layout in layouts
     ]
     order = list(reversed(range(len(sizes))))  # the innermost first
     for start in range(1, len(order)):
-        at = start
+        current = start
         for before in reversed(range(start)):
-            swap = _comes_later(order[before], order[at], sizes, strides)
+            swap = _comes_later(order[before], order[current], sizes, strides)
             if swap > 0:
-                order[before], order[at] = order[at], order[before]
-                at = before
+                order[before], order[current] = order[current], order[before]
+                current = before
             elif swap < 0:
                 break
     return Layout(sizes, _strides(sizes, list(reversed(order))))
 
 
-def _comes_later(one: int, other: int, sizes: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> int:
-    """Whether axis ``one`` lies outside of ``other`` (1), inside (-1), or nothing says it (0)."""
+def _comes_later(left: int, right: int, sizes: tuple[int, ...], strides: Sequence[tuple[int, ...]]) -> int:
+    """Return 1 if axis ``left`` is outside of ``right``, -1 if it is inside, 0 if no input decides it."""
     for own in strides:
-        if own[one] == 0 or own[other] == 0:
+        if own[left] == 0 or own[right] == 0:
             continue
-        if own[one] != own[other]:
-            return 1 if own[one] > own[other] else -1
-        if sizes[one] > sizes[other]:
+        if own[left] != own[right]:
+            return 1 if own[left] > own[right] else -1
+        if sizes[left] > sizes[right]:
             return 1
     return 0
 
 
 def _strides(sizes: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
-    """Strides of a dense tensor whose axes lie in ``order``, the outermost first."""
+    """Return the strides of a dense tensor with its axes in ``order``, the outermost first."""
     strides = [1] * len(sizes)
     for outer, inner in reversed(list(pairwise(order))):
         strides[outer] = strides[inner] * max(sizes[inner], 1)
     return tuple(strides)
-
-
-def elements(layout: Layout) -> int:
-    """How many there are."""
-    count: int = product(layout.sizes)
-    return count

@@ -5,17 +5,16 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
-from archcalc.ops.layout import Given, Layout
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
-    AxisAccess,
-    Gradient,
-    Returned,
+    Access,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
@@ -30,7 +29,8 @@ class Linear(Operator):
     kind = "linear"
     synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
-    weights_by_views = True
+    saved = SavedTensors(inputs=True)
+    weight_gradients_are_views = True
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")
     examples = (
@@ -40,7 +40,7 @@ class Linear(Operator):
     )
 
     def output_shape(self) -> Shape:
-        require(len(self.x) > 0, lambda: "linear needs an input with an axis")
+        self.need_axis()
         return (*self.x[:-1], self.features)
 
     def weights(self) -> dict[str, Shape]:
@@ -52,7 +52,7 @@ class Linear(Operator):
     def work(self) -> Work:
         return {"mac": self.elements * self.x[-1], "add": self.elements if self.bias else 0}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
 
     def warning(self, sides: Sequence[bool]) -> str:
@@ -63,42 +63,39 @@ class Linear(Operator):
             "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
 
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
-
-    def _copies(self, given: Given) -> bool:
-        """Whether the rows do not lie one after another, as the matrix product needs them: then they are copied."""
-        layout = given.layouts[0]
+    def _copies(self, tensors: InputTensors) -> bool:
+        """Return True if the rows cannot be viewed as one matrix, so that the matrix product copies them."""
+        layout = tensors.layouts[0]
         return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
 
-    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
         return len(self.x) > 1 and gradient.viewed((product(sizes[:-1]), sizes[-1])) is None
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return (Returned(Gradient.NEW, Layout.in_order(given.layouts[0].sizes), is_view=len(self.x) > 1),)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=len(self.x) > 1),)
 
-    def gives_weights_in_parts(self, given: Given) -> bool:
-        """Where rows do not lie in order, the bias is added by itself."""
-        return len(self.x) > 1 and not given.layouts[0].is_in_order
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
+        """If the input is not contiguous, the bias is added by an operation of its own."""
+        return len(self.x) > 1 and not tensors.layouts[0].is_in_order
 
-    def keeps_of(self, given: Given) -> SavedTensors:
-        return SavedTensors(elements=product(self.x)) if self._copies(given) else self.keeps()
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        return SavedTensors(elements=product(self.x)) if self._copies(tensors) else self.saved_tensors()
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        """The input's copy and the product; then the product and, in a tensor of its own, its sum with the bias."""
-        if len(self.x) == 1 or given.layouts[0].is_in_order:
-            return self.scratch()
-        copy = product(self.x) if self._copies(given) else 0
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """The input's copy and the product; then the product, and its sum with the bias in a new tensor."""
+        if len(self.x) == 1 or tensors.layouts[0].is_in_order:
+            return self.workspaces()
+        copy = product(self.x) if self._copies(tensors) else 0
         added = 2 * self.elements if self.bias else self.elements
         return Workspaces(
             inference=(Workspace(copy + self.elements), Workspace(added)), training=(Workspace(copy + added),)
         )
 
     def torch(self) -> Torch:
-        return Torch("nn.Linear", (self.x[-1], self.features), {} if self.bias else {"bias": False})
+        return Torch("nn.Linear", (self.x[-1], self.features), self.changed("bias"))
 
-    def facts(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {"filters": self.features}
 
 
@@ -109,12 +106,13 @@ class Embedding(Operator):
     synonyms = "embed lookup token_embedding"
     category = "linear"
     takes_indices = True
+    saved = SavedTensors(inputs=True)
     features: Count = required("size of a row")
     entries: Count = required("number of rows")
     examples = (example((7,), features=16, entries=100), example((3, 5), features=4, entries=10))
 
     def output_shape(self) -> Shape:
-        require(len(self.x) <= 2, lambda: f"embedding needs indices [L], and is given {shape_text(self.x)}")
+        require(len(self.x) <= 2, lambda: f"embedding needs indices [L], got {shape_text(self.x)}")
         return (*self.x, self.features)
 
     def weights(self) -> dict[str, Shape]:
@@ -125,12 +123,6 @@ class Embedding(Operator):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return (*((axis,) for axis in range(len(self.x))), ())
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

@@ -3,7 +3,15 @@
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class Matmul(Operator):
@@ -32,12 +40,12 @@ class Matmul(Operator):
     def work(self) -> Work:
         return {"matmul": self.elements * self.x[-1]}
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
-        front: tuple[Window | AxisAccess, ...] = (SAME_POSITION,) * (len(self.x) - 2)
+    def accesses(self) -> tuple[Access, ...]:
+        front: Access = (SAME_POSITION,) * (len(self.x) - 2)
         return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """A column of the output sees one column of the second matrix."""
         return {"channels": "a column sees one column", "positions": "a column sees one column"}
 

@@ -4,18 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from archcalc.arithmetic import Shape, product, ratio, require
-from archcalc.ops.arguments import Axes, AxisIndex, Count, Extent, Offsets, SizeList, option, required
-from archcalc.ops.convolution import compact, window_count
-from archcalc.ops.layout import Given, Layout, Placed
-from archcalc.ops.operator import Operator
-from archcalc.ops.shaping import Shaping, gradient_of_part
+from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
+from archcalc.ops.convolution import window_count
+from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.operator import compact
+from archcalc.ops.shaping import Shaping
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
     WHOLE_AXIS,
-    AxisAccess,
-    Gradient,
-    Returned,
+    Access,
+    GradientKind,
+    InputGradient,
     Torch,
     Window,
     Work,
@@ -50,61 +50,20 @@ class Transpose(Shaping):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return tuple((axis,) for axis in self._order())
 
-    def place(self, given: Given) -> Placed:
-        return Placed(given.layouts[0].permuted(self._with_batch()), is_view=True)
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(tensors.layouts[0].permuted(self._with_batch()), is_view=True)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return (Returned(Gradient.SAME, gradient.restored(self._with_batch()), is_view=True),)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.SAME, gradient.restored(self._with_batch()), is_view=True),)
 
     def torch(self) -> Torch:
         return Torch("torch.transpose", tuple(self.axis_index(axis) + 1 for axis in self.dims))
 
 
-class Split(Shaping):
-    """One part of an axis that is cut into parts of given sizes."""
-
-    kind = "split"
-    synonyms = "split_with_sizes"
-    is_view = True
-    sizes: SizeList = required("sizes of the parts, which make up the whole axis")
-    index: AxisIndex = option(0, "which part, from 0")
-    axis: AxisIndex = option(0, "the axis, the batch not counted")
-    examples = (example((8, 5, 6), sizes=(3, 5), index=1), example((4, 9), sizes=(2, 3, 4), axis=-1))
-
-    def output_shape(self) -> Shape:
-        axis = self.axis_index(self.axis)
-        sizes, index = self.sizes, self.index
-        require(all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
-        require(
-            sum(sizes) == self.x[axis],
-            lambda: f"sizes {'+'.join(map(str, sizes))} are not the {self.x[axis]} of axis {axis}",
-        )
-        require(0 <= index < len(sizes), lambda: f"there is no part {index} of {len(sizes)}")
-        return (*self.x[:axis], sizes[index], *self.x[axis + 1 :])
-
-    def _start(self) -> Any:
-        return sum(self.sizes[: self.index])
-
-    def place(self, given: Given) -> Placed:
-        axis = self.axis_index(self.axis)
-        return Placed(given.layouts[0].part(axis + 1, self.output[axis]), is_view=True)
-
-    def gradients(self) -> tuple[Gradient, ...]:
-        return gradient_of_part(self)
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        axis, start = self.axis_index(self.axis), self._start()
-        return tuple(Window(1, start, start) if own == axis else SAME_POSITION for own in range(len(self.x)))
-
-    def torch(self) -> Torch:
-        axis, start = self.axis_index(self.axis), self._start()
-        return Torch("archcalc.Slice", (axis + 1, start, start + self.sizes[self.index], 1))
-
-
 class _Copied(Shaping):
-    """What makes a copy whose memory is not modelled."""
+    """Operators whose memory is not modelled."""
 
-    keeps = Operator.keeps
+    saved = None
 
 
 class Expand(_Copied):
@@ -123,7 +82,7 @@ class Expand(_Copied):
         require(fits, lambda: f"{shape_text(self.x)} cannot be expanded to {shape_text(sizes)}")
         return tuple(own if size == -1 else size for size, own in zip(sizes, self.x, strict=True))
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(self.x, self.output, strict=True))
 
     def torch(self) -> Torch:
@@ -147,13 +106,13 @@ class Roll(_Copied):
             self.axis_index(axis)
         return self.x
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         """One position, which may come from the other end."""
         rolled = {self.axis_index(axis) for axis in self.over}
         return tuple(GLANCE if axis in rolled else SAME_POSITION for axis in range(len(self.x)))
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "each position is one of the input, at another place")
 
     def torch(self) -> Torch:
@@ -169,19 +128,19 @@ class PixelShuffle(_Copied):
     examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 3, lambda: f"pixel_shuffle needs [C, H, W], and is given {shape_text(self.x)}")
+        require(len(self.x) == 3, lambda: f"pixel_shuffle needs [C, H, W], got {shape_text(self.x)}")
         channels, height, width = self.x
         r = self.factor
         require(channels % (r * r) == 0, lambda: f"{r}·{r} do not divide the {channels} channels")
         return (channels // (r * r), height * r, width * r)
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         """A position and its neighbors in the output are all of one position of the input."""
         r = self.factor
         return (WHOLE_AXIS, *(Window(ratio(1, r), ratio(1 - r, r), 0) for _ in range(2)))
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return {"channels": "an output sees one channel"}
 
     def torch(self) -> Torch:
@@ -197,17 +156,17 @@ class PixelUnshuffle(_Copied):
     examples = (example((3, 4, 6), factor=2),)
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 3, lambda: f"pixel_unshuffle needs [C, H, W], and is given {shape_text(self.x)}")
+        require(len(self.x) == 3, lambda: f"pixel_unshuffle needs [C, H, W], got {shape_text(self.x)}")
         channels, height, width = self.x
         r = self.factor
         require((height % r == 0) & (width % r == 0), lambda: f"{r} does not divide both sides of {shape_text(self.x)}")
         return (channels * r * r, height // r, width // r)
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (WHOLE_AXIS, *(Window(self.factor, 0, self.factor - 1) for _ in range(2)))
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
 
     def torch(self) -> Torch:
@@ -238,17 +197,17 @@ class Unfold(_Windows):
     examples = (example((4, 6, 7), kernel=3, padding=1), example((4, 8, 8), kernel=(2, 4), stride=(2, 4)))
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 3, lambda: f"unfold needs [C, H, W], and is given {shape_text(self.x)}")
+        require(len(self.x) == 3, lambda: f"unfold needs [C, H, W], got {shape_text(self.x)}")
         return (self.channels_in * product(self.kernel), product(self._count(self.x[1:])))
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1, 2))
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS, WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
 
     def torch(self) -> Torch:
@@ -271,7 +230,7 @@ class Fold(_Windows):
     def output_shape(self) -> Shape:
         require(
             len(self.x) == 2 and len(self.size) == 2,
-            lambda: f"fold makes [C, H, W] of [C·K·K, windows], and is given {shape_text(self.x)}",
+            lambda: f"fold makes [C, H, W] of [C·K·K, windows], got {shape_text(self.x)}",
         )
         rows, windows = self.x
         taps, count = product(self.kernel), product(self._count(self.size))
@@ -286,11 +245,11 @@ class Fold(_Windows):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1,), (1,))
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
 
     def torch(self) -> Torch:

@@ -5,20 +5,19 @@ Batch normalization then uses stored statistics, folded into one multiplication 
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
-from archcalc.ops.convolution import loose_groups
-from archcalc.ops.layout import Given, Layout, Order
+from archcalc.ops.convolution import grouped_overestimates
+from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
     GRADIENT,
     SAME_POSITION,
-    AxisAccess,
-    Gradient,
-    Returned,
+    Access,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -31,7 +30,7 @@ from archcalc.ops.vocabulary import (
 
 
 def statistics_work(groups: Dim, size: Dim) -> Work:
-    """Mean and variance of ``groups`` groups of ``size`` numbers, and bringing each number to mean 0, variance 1."""
+    """Return the work of normalizing ``groups`` groups of ``size`` numbers to mean 0 and variance 1."""
     return {
         "add": groups * (3 * size - 1),  # sum, difference from the mean, sum of squares, epsilon
         "mul": groups * 2 * size,  # squares, scaling
@@ -50,7 +49,7 @@ class _Normalization(Operator):
         return self.x
 
     def affine_shape(self) -> Shape:
-        """Shape of the trained scale and shift."""
+        """Return the shape of the trained scale and shift."""
         return (self.channels_in,)
 
     def weights(self) -> dict[str, Shape]:
@@ -59,7 +58,7 @@ class _Normalization(Operator):
         return {"weight": self.affine_shape(), "bias": self.affine_shape()}
 
     def groups_and_size(self) -> tuple[Dim, Dim]:
-        """How many groups of numbers are normalized, and how many numbers each has."""
+        """Return how many groups of numbers are normalized, and how many numbers each has."""
         raise NotImplementedError
 
     def work(self) -> Work:
@@ -68,15 +67,6 @@ class _Normalization(Operator):
             work["mul"] += self.elements
             work["add"] += self.elements
         return work
-
-    def _torch_arguments(self) -> dict[str, Any]:
-        """What differs from PyTorch's own defaults."""
-        kwargs: dict[str, Any] = {}
-        if self.eps != 1e-5:
-            kwargs["eps"] = float(self.eps)
-        if not self.affine:
-            kwargs["affine"] = False
-        return kwargs
 
     def linearized(self) -> None:
         return None
@@ -88,7 +78,7 @@ class BatchNorm(_Normalization):
     kind = "batch_norm"
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
-    whole_numbers = ("num_batches_tracked",)
+    integer_buffers = ("num_batches_tracked",)
     momentum: RealNumber = option(0.1, "share of a new batch in the running statistics")
     examples = (
         example((100, 32, 32)),
@@ -100,7 +90,7 @@ class BatchNorm(_Normalization):
 
     def output_shape(self) -> Shape:
         self.need_axis()
-        require(self.rank <= 3, lambda: f"batch_norm needs at most [C, D, H, W], and is given {shape_text(self.x)}")
+        require(self.rank <= 3, lambda: f"batch_norm needs at most [C, D, H, W], got {shape_text(self.x)}")
         return self.x
 
     def buffers(self) -> dict[str, Shape]:
@@ -109,16 +99,11 @@ class BatchNorm(_Normalization):
     def work(self) -> Work:
         return {"mul": self.elements, "add": self.elements}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
-
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, shared=2 * self.channels_in)
 
     def torch(self) -> Torch:
-        kwargs = self._torch_arguments()
-        if self.momentum != 0.1:
-            kwargs["momentum"] = float(self.momentum)
+        kwargs = self.changed("eps", "affine", "momentum")
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
 
 
@@ -140,18 +125,18 @@ class LayerNorm(_Normalization):
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return product(self.x[: -self.dims]), product(self.x[-self.dims :])
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - self.dims), *(GLANCE,) * self.dims)
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, elements=2 * self.groups_and_size()[0])
 
-    def scratch(self) -> Workspaces:
+    def workspaces(self) -> Workspaces:
         """The mean and the deviation of each group."""
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups_and_size()[0]),))
 
     def torch(self) -> Torch:
-        kwargs = self._torch_arguments()
+        kwargs = self.changed("eps", "affine")
         if "affine" in kwargs:
             kwargs["elementwise_affine"] = kwargs.pop("affine")
         shape = self.affine_shape()
@@ -176,24 +161,24 @@ class GroupNorm(_Normalization):
         return self.x
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
-        return loose_groups(self.groups)
+    def overestimates(self) -> Mapping[str, str]:
+        return grouped_overestimates(self.groups)
 
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return self.groups, self.elements // self.groups
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (GLANCE,) * len(self.x)
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, elements=2 * self.groups)
 
-    def scratch(self) -> Workspaces:
+    def workspaces(self) -> Workspaces:
         """The mean and the deviation of each group."""
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups),))
 
     def torch(self) -> Torch:
-        return Torch("nn.GroupNorm", (self.groups, self.channels_in), self._torch_arguments())
+        return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
 
 
 class InstanceNorm(_Normalization):
@@ -212,69 +197,61 @@ class InstanceNorm(_Normalization):
     def groups_and_size(self) -> tuple[Dim, Dim]:
         return self.channels_in, product(self.x[1:])
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, *(GLANCE,) * self.rank)
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, elements=(3 if self.affine else 2) * self.channels_in)
 
-    def keeps_of(self, given: Given) -> SavedTensors:
-        """An input that does not lie in order is copied."""
-        keeps = self.keeps()
-        if given.layouts[0].is_in_order:
-            return keeps
-        return keeps._replace(inputs=False, elements=keeps.elements + self.elements)
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """An input that is not contiguous is copied."""
+        saved = self.saved_tensors()
+        if tensors.layouts[0].is_in_order:
+            return saved
+        return saved._replace(inputs=False, elements=saved.elements + self.elements)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return (Returned(Gradient.NEW, Layout.in_order(gradient.sizes), is_view=True),)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, Layout.in_order(gradient.sizes), is_view=True),)
 
-    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         batch, channels, *sizes = gradient.sizes
         return gradient.viewed((1, batch * channels, *sizes)) is None
 
-    def scratch(self) -> Workspaces:
-        """The statistics of each channel; and scale and shift, which PyTorch repeats for each sample."""
-        return self._scratch(self.elements, self.elements)
+    def workspaces(self) -> Workspaces:
+        """The statistics of each channel, and scale and shift, which PyTorch repeats for each sample."""
+        return self._workspaces(self.elements, self.elements)
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        made = self.elements if given.layouts[0].is_in_order else 2 * self.elements
-        return self._scratch(made, self.elements * any(given.wanted))
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        made = self.elements if tensors.layouts[0].is_in_order else 2 * self.elements
+        return self._workspaces(made, self.elements * any(tensors.needs_gradient))
 
-    def _scratch(self, made: Dim, returned: Dim) -> Workspaces:
-        """``made`` are the elements of output and input's copy, ``returned`` of the input's gradient."""
+    def _workspaces(self, made: Dim, returned: Dim) -> Workspaces:
+        """``made`` are the elements of the output and the input's copy, ``returned`` those of the input's gradient."""
         channels = self.channels_in
-        if not self.affine:
-            return Workspaces(inference=(Workspace(made + 2 * channels),), training=(Workspace(made + 2 * channels),))
-        return Workspaces(
-            inference=(Workspace(made + 4 * channels),),
-            training=(Workspace(made + 4 * channels),),
-            backward=(Workspace(returned + 2 * channels),),
-        )
+        forward = (Workspace(made + (4 if self.affine else 2) * channels),)
+        backward = (Workspace(returned + 2 * channels),) if self.affine else ()
+        return Workspaces(forward, forward, backward)
 
     def torch(self) -> Torch:
-        kwargs = self._torch_arguments()
-        kwargs.pop("affine", None)
-        if self.affine:
-            kwargs["affine"] = True
-        return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), kwargs)
+        return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
 
 
 class LocalResponseNorm(Operator):
-    """Divide by a power of the neighbouring channels' squares (Krizhevsky et al., 2012)."""
+    """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
-    returns_in_parts = True
+    input_gradient_in_parts = True
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
-    size: Count = required("number of neighbouring channels")
+    size: Count = required("number of neighboring channels")
     alpha: RealNumber = option(1e-4, "weight of the squares")
     beta: RealNumber = option(0.75, "the power")
     k: RealNumber = option(1.0, "the constant added")
     examples = (example((16, 5, 7), size=5), example((8, 9), size=3, k=2, alpha=1e-3))
 
     def output_shape(self) -> Shape:
-        require(self.rank >= 1, lambda: f"{self.kind} needs [C, L] or more, and is given {shape_text(self.x)}")
+        require(self.rank >= 1, lambda: f"{self.kind} needs [C, L] or more, got {shape_text(self.x)}")
         return self.x
 
     def work(self) -> Work:
@@ -287,32 +264,32 @@ class LocalResponseNorm(Operator):
             "div": elements,
         }
 
-    def further(self) -> Work:
-        """``padded``: the elements of the squares with the zeros that PyTorch puts around the channels."""
-        return {"padded": (self.channels_in + self.size - 1) * product(self.x[1:])}
+    def extra_work(self) -> Work:
+        """``padded``: the elements of the squares, with the zeros that PyTorch adds around the channels."""
+        return {"padded": self._padded()}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        neighbours = Window(1, -(self.size // 2), (self.size - 1) // 2)
-        return (neighbours, *(SAME_POSITION,) * self.rank)
+    def access(self) -> Access:
+        neighbors = Window(1, -(self.size // 2), (self.size - 1) // 2)
+        return (neighbors, *(SAME_POSITION,) * self.rank)
 
     def linearized(self) -> None:
         return None
 
-    def keeps(self) -> SavedTensors:
-        """The input, its squares with their padding of channels, the sums and their powers."""
+    def saved_tensors(self) -> SavedTensors:
+        """The input, its padded squares, the sums and their powers."""
         return SavedTensors(inputs=True, elements=2 * self.elements + self._padded())
 
     def _padded(self) -> Dim:
-        """Elements of the squares with their padding of channels."""
-        padded: Dim = self.elements // self.channels_in * (self.channels_in + self.size - 1)
+        """Return the elements of the squares with their padding of channels."""
+        padded: Dim = (self.channels_in + self.size - 1) * product(self.x[1:])
         return padded
 
-    def scratch(self) -> Workspaces:
-        """Squares, with and without their padding; then the sums, with alpha, with k, or to the power of beta."""
+    def workspaces(self) -> Workspaces:
+        """The squares with and without padding; then the sums, times alpha, plus k, or to the power of beta."""
         elements = self.elements
         return Workspaces(
             inference=(Workspace(elements + self._padded()), Workspace(3 * elements)),
-            # of a quotient, by both its sides; then of the squares with their padding
+            # the gradients of a quotient's two operands; then that of the padded squares
             backward=(Workspace(4 * elements), Workspace(self._padded())),
             frees=((GRADIENT, 1),),
         )
@@ -332,7 +309,7 @@ class RmsNorm(_Normalization):
     synonyms = "rmsnorm rms_layer_norm"
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
-    keeps = Operator.keeps
+    saved = None
 
     def affine_shape(self) -> Shape:
         self.need_axis()
@@ -347,7 +324,7 @@ class RmsNorm(_Normalization):
         scaled = elements if self.affine else 0
         return {"mul": 2 * elements + scaled, "add": elements, "div": 2 * rows, "sqrt": rows}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
 
     def torch(self) -> Torch:

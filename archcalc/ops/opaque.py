@@ -3,7 +3,7 @@
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import SizeList, WholeAmount, option, required
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
 
 
 class Opaque(Operator):
@@ -37,7 +37,7 @@ class Opaque(Operator):
     def work(self) -> Work:
         return {"mac": self.macs}
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
+    def accesses(self) -> tuple[Access, ...]:
         return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
 
     def linearized(self) -> None:

@@ -1,7 +1,7 @@
-"""What an operator is: one class that holds everything known of it, written as rules over any number system.
+"""The base class of operators: each holds everything known of one operator, as rules over any number system.
 
-An instance is one *application* of the operator: its arguments, checked and normalized, bound to the shapes that it
-is given. Shapes are per sample, without the batch: `[C, H, W]` for an image, `[C]` for a vector.
+An instance is one use of the operator: its checked and normalized arguments, bound to the shapes of its inputs. Shapes
+are per sample, without the batch: `[C, H, W]` for an image, `[C]` for a vector.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any, ClassVar, NoReturn
 from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
-from archcalc.ops.layout import Given, Layout, Order, Placed
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.vocabulary import (
-    AxisAccess,
+    SAME_POSITION,
+    Access,
     Backward,
     Example,
-    Gradient,
-    Returned,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspaces,
     same_axes,
@@ -37,38 +37,42 @@ class Operator(ABC):
     kind: ClassVar[str]
     """The operator's name in a spec."""
     synonyms: ClassVar[str] = ""
-    """What PyTorch, Keras, TensorFlow, Caffe and ONNX call it, in lower case: a spec that says so is told our word."""
+    """Its names in PyTorch, Keras, TensorFlow, Caffe and ONNX, in lower case; an error suggests ours for them."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
-    """Whether a spec gives it branches."""
+    """True if a spec gives it branches."""
     takes_indices: ClassVar[bool] = False
-    """Whether its input is whole numbers that point at something, not numbers to compute with."""
-    whole_numbers: ClassVar[tuple[str, ...]] = ()
-    """Names of the buffers that are whole numbers of 8 bytes, whatever type the others are of."""
+    """True if its input has integers that are indices."""
+    integer_buffers: ClassVar[tuple[str, ...]] = ()
+    """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     is_opaque: ClassVar[bool] = False
-    """Whether its numbers are given by the spec, not known by a rule."""
+    """True if its numbers are given in the spec, not computed by a rule."""
     is_view: ClassVar[bool] = False
-    """Whether its output is its input's memory, seen otherwise, at inference."""
+    """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN
-    """How what it makes lies in memory; its inputs' gradients lie as the inputs would have it."""
-    weights_by_views: ClassVar[bool] = False
-    """Whether the gradients of its weights come as views (`Returned.is_view`)."""
-    returns_in_parts: ClassVar[bool] = False
-    """Whether its input's gradient comes in several parts, each added to what is there."""
+    """The order of its output's axes in memory. The gradient of an input is ordered as the input decides."""
+    weight_gradients_are_views: ClassVar[bool] = False
+    """True if the gradients of its weights are views of computed tensors (`InputGradient.is_view`)."""
+    input_gradient_in_parts: ClassVar[bool] = False
+    """True if its input's gradient comes in several parts, each added to what is there."""
+    saved: ClassVar[SavedTensors | None] = None
+    """What autograd saves, if it does not depend on arguments; see `saved_tensors`."""
     can_overwrite: ClassVar[bool] = False
-    """Whether its module can write its output over its input (PyTorch's `inplace=True`)."""
+    """True if its module can write its output over its input (PyTorch's `inplace=True`)."""
     takes_value: ClassVar[bool] = True
-    """Whether a spec may write its first argument as its own value: `dropout: 0.5`."""
+    """True if a spec may write its first argument as the operator's own value: `dropout: 0.5`."""
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
+    """The largest number of inputs; None for any number."""
     arguments: ClassVar[dict[str, Argument]] = {}
     examples: ClassVar[tuple[Example, ...]] = ()
 
     inputs: tuple[Shape, ...]
+    """Shapes of the inputs, per sample."""
     output: Shape
     given: Mapping[str, Any]
-    """The arguments as they were given, not normalized; the others have their defaults."""
+    """The arguments as the spec has them, not normalized, without defaults."""
     _defaults_by_rank: ClassVar[dict[int, dict[str, Any]]]
 
     def __init_subclass__(cls) -> None:
@@ -76,7 +80,7 @@ class Operator(ABC):
         for argument in own:
             delattr(cls, argument.name)
         known = {**cls.arguments, **{argument.name: argument for argument in own}}
-        cls.arguments = dict(sorted(known.items(), key=lambda item: not item[1].required))  # those it must have first
+        cls.arguments = dict(sorted(known.items(), key=lambda item: not item[1].required))  # required ones first
         cls._defaults_by_rank = {}
 
     def __init__(self, inputs: Sequence[Shape], **given: Any) -> None:
@@ -88,12 +92,10 @@ class Operator(ABC):
         known = self.arguments
         values.update(self._defaults(rank))
         for name, value in given.items():
+            if name not in known:
+                raise self._bad_argument(name, f"{self.kind} has no argument {name}")
             try:
-                argument = known[name]
-            except KeyError:
-                raise self._unknown(name) from None
-            try:
-                values[name] = argument.type.check(value, rank)
+                values[name] = known[name].type.check(value, rank)
             except BadArgument as error:
                 error.argument = name
                 error.args = (f"{name} {error}",)
@@ -111,7 +113,7 @@ class Operator(ABC):
         self.__setattr__(name, None)
 
     def with_shapes(self, inputs: Sequence[Shape], output: Shape) -> Operator:
-        """Return a copy with other shapes, whatever the rule for them gives; its other rules then count with these."""
+        """Return a copy with other shapes, without checking them; its other rules then use these."""
         other = copy(self)
         other.__dict__.update(inputs=tuple(inputs), output=output)
         return other
@@ -124,11 +126,11 @@ class Operator(ABC):
                 need = f"at least {need}"
             elif self.most_inputs != self.least_inputs:
                 need += f" to {self.most_inputs}"
-            raise ShapeError(f"{self.kind} takes {need} input{'' if need == '1' else 's'}, and is given {count}")
+            raise ShapeError(f"{self.kind} needs {need} input{'' if need == '1' else 's'}, got {count}")
 
     @classmethod
     def _defaults(cls, rank: int) -> dict[str, Any]:
-        """Plain defaults, normalized once per number of spatial dimensions."""
+        """Return the plain defaults, normalized once per number of spatial dimensions."""
         cached = cls._defaults_by_rank.get(rank)
         if cached is None:
             cached = cls._defaults_by_rank[rank] = {
@@ -139,17 +141,28 @@ class Operator(ABC):
         return cached
 
     def _default(self, argument: Argument) -> Any:
-        """The default that other arguments decide; `BadArgument` where there is none."""
+        """Return the default that other arguments decide. Raises `BadArgument` for a required argument."""
         if argument.required:
-            error = BadArgument(f"{self.kind} needs {argument.name}: {argument.doc}")
-            error.argument = argument.name
-            raise error
+            raise self._bad_argument(argument.name, f"{self.kind} needs {argument.name}: {argument.doc}")
         return argument.default(self)
 
-    def _unknown(self, name: str) -> BadArgument:
-        error = BadArgument(f"{self.kind} has no argument {name}")
+    @staticmethod
+    def _bad_argument(name: str, message: str) -> BadArgument:
+        error = BadArgument(message)
         error.argument = name
         return error
+
+    def changed(self, *names: str) -> dict[str, Any]:
+        """Return those of the named arguments that differ from their defaults, as PyTorch takes them.
+
+        The same value for all spatial dimensions becomes one number.
+        """
+        defaults, found = self._defaults(self.rank), {}
+        for name in names:
+            value, default = getattr(self, name), defaults[name]
+            if {value} != {default}:  # by hash, because a traced number would record the comparison
+                found[name] = float(value) if isinstance(default, float) else compact(value)
+        return found
 
     # -- the input
 
@@ -169,6 +182,12 @@ class Operator(ABC):
         """Number of spatial dimensions of the first input."""
         return len(self.inputs[0]) - 1
 
+    def axis_index(self, axis: int) -> int:
+        """Return an axis as a number from 0; negative ones count from the end, as in PyTorch."""
+        axes = len(self.x)
+        require(-axes <= axis < axes, lambda: f"axis {axis} is not one of {shape_text(self.x)}")
+        return axis % axes
+
     def need_axis(self) -> None:
         """Raise `ShapeError` if the input is a single number."""
         require(len(self.x) > 0, lambda: f"{self.kind} needs an input with an axis, got a single number")
@@ -182,172 +201,97 @@ class Operator(ABC):
 
     @property
     def elements(self) -> Dim:
-        """Number of elements of the output."""
+        """Number of elements of the output, per sample."""
         elements: Dim = product(self.output)
         return elements
 
     @property
     def is_view_in_training(self) -> bool:
-        """The same, in training: dropout then makes a tensor of its own."""
+        """True if its output in training is a view of its input: not for dropout, which then makes a new tensor."""
         return self.is_view
 
     @property
     def survival(self) -> float:
-        """The chance that training computes the branch that ends here."""
+        """Probability that training computes the branch that ends here."""
         return 1
 
     # -- the rules
 
     @classmethod
     def principal(cls) -> str | None:
-        """The argument that a spec may write as the operator's own value."""
+        """Return the argument that a spec may write as the operator's own value."""
         return next(iter(cls.arguments), None) if cls.takes_value else None
 
     @classmethod
-    def left_out_of_piece(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
-        """Arguments as a short piece (`conv 3x3 C->C`) means them where it does not give them; else the defaults hold.
+    def inline_defaults(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
+        """Return the arguments that an inline spec (`conv 3x3 C->C`) implies; for others the defaults hold.
 
-        ``given`` are the arguments that the piece gives, not checked yet; ``rank`` is that of its input.
+        ``given`` are the arguments in the spec, not checked yet; ``rank`` is that of its input.
         """
         return {}
 
     def resolved(self) -> dict[str, Any]:
-        """Return the arguments whose value other arguments or the input decide (`padding: same`), as they then are."""
+        """Return the final values of arguments that other arguments or the input decide (`padding: same`)."""
         return {}
 
     @abstractmethod
     def output_shape(self) -> Shape:
-        """The output's shape, per sample; raises `ShapeError` where the input or an argument does not fit."""
+        """Return the output's shape, per sample. Raises `ShapeError` if the input or an argument does not fit."""
 
     def weights(self) -> dict[str, Shape]:
-        """Trainable tensors: name to shape, named as in PyTorch.
+        """Return the shapes of trainable tensors by their names in PyTorch.
 
         The name of a tensor that is the layer itself (`class_token`) is empty.
         """
         return {}
 
     def buffers(self) -> dict[str, Shape]:
-        """Tensors that are stored but not trained: name to shape, named as in PyTorch."""
+        """Return the shapes of stored tensors that are not trained, by their names in PyTorch."""
         return {}
 
     @abstractmethod
     def work(self) -> Work:
-        """Counts of primitive operations for one sample, at inference."""
+        """Return the counts of primitive operations for one sample, at inference."""
 
     def backward(self) -> Backward:
-        """Multiply-adds of the backward pass: each product of the forward pass has a gradient on both sides."""
+        """Return the multiply-adds of the backward pass: each product of the forward pass has two gradients."""
         work = self.work()
         return Backward(weights=work.get("mac", 0), inputs=work.get("mac", 0) + 2 * work.get("matmul", 0))
 
-    def further(self) -> Work:
-        """Quantities beyond `work` that only the conventions of other tools count."""
+    def extra_work(self) -> Work:
+        """Return quantities beyond `work` that only the conventions of other tools count."""
         return {}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        """How an output position looks along each axis of an only input (the channel axis included)."""
-        raise NotImplementedError(f"{self.kind} must say what it sees")
+    def access(self) -> Access:
+        """Return how an output position reads each axis (channels included) of the only input.
+
+        By default it reads its own position along every axis.
+        """
+        return (SAME_POSITION,) * len(self.x)
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
-        """Where `sight` says more than is true, with the reason: along `channels` or `positions` it is a bound only.
+    def overestimates(self) -> Mapping[str, str]:
+        """The axes, `channels` or `positions`, for which `access` is only an upper bound, each with the reason.
 
-        Under `nan` the reason why a NaN in the input cannot show what is seen.
+        Under `nan`, the reason why a NaN in the input does not show what is read.
         """
         return {}
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
-        """The same for every input."""
-        return (self.sight(),)
+    def accesses(self) -> tuple[Access, ...]:
+        """Return `access` for every input."""
+        return (self.access(),)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
-        """For each output axis, the input axes that it is made of."""
+        """Return, for each output axis, the input axes that it is made of."""
         return same_axes(len(self.output))
 
     def warning(self, sides: Sequence[bool]) -> str:
-        """What is allowed but probably not meant; ``sides`` says which axes of the input are sides of an image."""
+        """Return a warning about a probable mistake, or nothing; ``sides`` says which input axes are an image's."""
         return ""
-
-    def keeps(self) -> SavedTensors:
-        """What autograd saves for the backward pass, in training.
-
-        An operator that leaves this out leaves its memory unmodelled.
-        """
-        raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
-
-    def scratch(self) -> Workspaces:
-        """The moments at which it holds more than what it must make, on a CPU."""
-        return Workspaces()
-
-    def gradients(self) -> tuple[Gradient, ...]:
-        """For each input, what its gradient is made of."""
-        return (Gradient.NEW,) * len(self.inputs)
-
-    # -- memory, as it depends on how the inputs lie, and on which of them need a gradient; else as declared above
-
-    def pairs(self) -> Sequence[Operator]:
-        """Of a join that takes more than two inputs one after another, each as an operator of two."""
-        return ()
-
-    def place(self, given: Given) -> Placed:
-        """Where the output lies: a tensor of its own, unless an operator says otherwise."""
-        return Placed(self.memory_order.of(given.layouts, given.sizes(self.output)))
-
-    def keeps_of(self, given: Given) -> SavedTensors:
-        """What autograd saves for the backward pass, of inputs that are given in this way."""
-        return self.keeps()
-
-    def scratch_of(self, given: Given) -> Workspaces:
-        """The moments at which it holds more than what it must make, for inputs that are given in this way.
-
-        Those of the backward pass are of the gradients of inputs, unless an operator says otherwise.
-        """
-        scratch = self.scratch()
-        return scratch if any(given.wanted) else scratch._replace(backward=())
-
-    def models_memory(self) -> bool:
-        """Whether it says what autograd saves; if not, only its output and its weights are known."""
-        return type(self).keeps is not Operator.keeps
-
-    @property
-    def is_loose(self) -> bool:
-        """Whether it may take more memory than is said."""
-        return False
-
-    def gives_weights_in_parts(self, given: Given) -> bool:
-        """Whether the gradients of its weights come one after another: shared ones are then added on the way."""
-        return False
-
-    def widens_halves(self, given: Given) -> bool:
-        """Whether it computes numbers of 2 bytes in tensors of 4."""
-        return False
-
-    def copied_weights(self, given: Given) -> Any:
-        """Elements of gradients of weights that lie otherwise than the weights, and are copied."""
-        return 0
-
-    def is_nearly(self, given: Given) -> bool:
-        """Whether its peaks are not to the byte."""
-        return False
-
-    def copies_gradient(self, given: Given, gradient: Layout) -> bool:
-        """Whether the backward pass begins with a copy of its output's gradient, since that lies in another way."""
-        return False
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        """For each input, what its gradient is made of and how it lies, from the gradient of the output.
-
-        None where it is part of another input's, which is the same tensor.
-        """
-        return tuple(
-            Returned(
-                kind, gradient if kind is Gradient.SAME else self.memory_order.of([layout, gradient], layout.sizes)
-            )
-            for kind, layout in zip(self.gradients(), given.layouts, strict=True)
-        )
 
     @abstractmethod
     def torch(self) -> Torch:
-        """The PyTorch module or function that this is."""
+        """Return the PyTorch module or function that this operator is."""
 
     def linearized(self) -> Operator | None:
         """Return a linear operator with the same receptive field, for the gradient check; None if the identity has it.
@@ -356,10 +300,94 @@ class Operator(ABC):
         """
         return self
 
-    def facts(self) -> dict[str, Any]:
-        """What the table's columns filters, kernel, stride and padding show of it."""
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return what the table's columns filters, kernel, stride and padding show."""
         return {}
+
+    # -- memory; an operator without `saved` or `saved_tensors` is not modelled
+
+    def models_memory(self) -> bool:
+        """Return True if the operator says what autograd saves; if not, only its output and weights are known."""
+        return self.saved is not None or type(self).saved_tensors is not Operator.saved_tensors
+
+    def saved_tensors(self) -> SavedTensors:
+        """Return what autograd saves for the backward pass, in training."""
+        if self.saved is None:
+            raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
+        return self.saved
+
+    def workspaces(self) -> Workspaces:
+        """Return the memory that it uses while it runs on a CPU, beside its results."""
+        return Workspaces()
+
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        """Return the storage of each input's gradient."""
+        return (GradientKind.NEW,) * len(self.inputs)
+
+    def pairs(self) -> Sequence[Operator]:
+        """Return a join of more than two inputs as operators of two, which run one after another."""
+        return ()
+
+    # -- the same, where it depends on the inputs' layouts or on which of them need a gradient
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """Return where the output is in memory; by default in a new storage."""
+        return Placement(self.memory_order.of(tensors.layouts, tensors.sizes(self.output)))
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """Return what autograd saves for the backward pass, for these inputs."""
+        return self.saved_tensors()
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """Return the memory that it uses while it runs, for these inputs.
+
+        By default, `Workspaces.backward` is needed only for gradients of inputs.
+        """
+        workspaces = self.workspaces()
+        return workspaces if any(tensors.needs_gradient) else workspaces._replace(backward=())
+
+    @property
+    def may_use_more_memory(self) -> bool:
+        """True if PyTorch may use more memory than the rules say."""
+        return False
+
+    def is_approximate(self, tensors: InputTensors) -> bool:
+        """Return True if the peaks are not exact to the byte."""
+        return False
+
+    def computes_in_float32(self, tensors: InputTensors) -> bool:
+        """Return True if 2-byte numbers are computed in 4-byte tensors."""
+        return False
+
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
+        """Return True if the gradients of its weights come one after another, so that shared ones are added early."""
+        return False
+
+    def copied_weight_gradients(self, tensors: InputTensors) -> Any:
+        """Return the elements of weight gradients that are copied, because their layout is not that of the weights."""
+        return 0
+
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
+        """Return True if the backward pass begins with a copy of its output's gradient in another layout."""
+        return False
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """Return the gradient of each input, from the layout of the output's gradient.
+
+        None for an input whose gradient is part of another input's, which is the same tensor.
+        """
+        return tuple(
+            InputGradient(
+                kind, gradient if kind is GradientKind.SAME else self.memory_order.of([layout, gradient], layout.sizes)
+            )
+            for kind, layout in zip(self.gradient_kinds(), tensors.layouts, strict=True)
+        )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)
         return f"{self.kind}({shown})"
+
+
+def compact(values: Any) -> Any:
+    """Return one value for a tuple of equal values, as PyTorch's arguments and tables have it."""
+    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

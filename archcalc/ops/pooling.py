@@ -1,16 +1,18 @@
-"""Pooling: windows, adaptive windows and the whole map, over one to three spatial dimensions."""
+"""Pooling: windows, adaptive windows and the whole feature map."""
 
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
-from archcalc.ops.convolution import Conv, compact, same_padding, sides, window_count, window_sight
-from archcalc.ops.layout import Order
-from archcalc.ops.operator import Operator
+from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
+from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.operator import Operator, compact
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
+    Access,
     AxisAccess,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -22,7 +24,7 @@ from archcalc.ops.vocabulary import (
 
 
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
-    """Number of pooling windows along one dimension.
+    """Return the number of pooling windows along one dimension.
 
     With ``ceil_mode``, a window that is only partly inside counts, except a last window that would start in the padding
     after the input: PyTorch's ``pooling_output_shape``.
@@ -33,7 +35,7 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
     room = n + 2 * padding
     require(
         room + stride - 1 >= extent,
-        lambda: f"the kernel spans {extent} but the padded input only {room}, which is not rounded up to one window",
+        lambda: f"the kernel spans {extent} but the padded input only {room}, too little for one window",
     )
     windows: Dim = ceil_div(room - extent, stride) + 1
     if not decided(stride + padding <= extent):  # else no window starts so late
@@ -42,24 +44,33 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
 
 
 def largest_work(windows: Dim, taps: Dim) -> Work:
-    """Taking the largest of ``taps`` numbers for each window."""
+    """Return the work of taking the largest of ``taps`` numbers for each window."""
     return {"compare": windows * (taps - 1)}
 
 
-def with_places(windows: Dim) -> Workspaces:
-    """PyTorch also finds where each window's largest number stands, and lets go of it where nothing needs it."""
+def index_workspaces(windows: Dim) -> Workspaces:
+    """Return the workspaces of max pooling, which computes the index of each largest element, needed or not."""
     return Workspaces(inference=(Workspace(elements=windows, bytes=8 * windows),))
 
 
 def average_work(windows: Dim, taps: Dim) -> Work:
-    """Averaging ``taps`` numbers for each window."""
+    """Return the work of averaging ``taps`` numbers for each window."""
     return {"add": windows * (taps - 1), "div": windows}
+
+
+class _ComputedIn2d(Operator):
+    """A pool that PyTorch computes with two spatial dimensions if there is only one."""
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        found = super().input_gradients(tensors, gradient)
+        return tuple(one and one._replace(is_view=self.rank == 1) for one in found)
 
 
 class _WindowPool(Operator):
     """A window that slides over every channel."""
 
     category = "pooling"
+    memory_order = Order.IMAGE
     kernel: Extent = required("size of the window")
     stride: Extent = option(lambda op: op.kernel, "step between windows; the kernel's size if not given")
     padding: SameOffsets = option(
@@ -80,17 +91,15 @@ class _WindowPool(Operator):
         return {"padding": (0,) * self.rank, "margins": margins}
 
     def _padded(self) -> Shape:
-        """Sizes of the input's sides with its margins."""
-        sizes = self.x[1:]
-        if not self.margins:
-            return sizes
-        return tuple(n + before + after for n, (before, after) in zip(sizes, self.margins, strict=True))
+        """Return the sizes of the input's sides with its margins."""
+        margins = self.margins or ((0, 0),) * self.rank
+        return tuple(n + before + after for n, (before, after) in zip(self.x[1:], margins, strict=True))
 
     def models_memory(self) -> bool:
-        return super().models_memory() and not self.margins
+        return not self.margins
 
     def backend(self, name: str, kwargs: dict[str, Any]) -> Torch:
-        """The module of that name; with margins, one that puts them around its input first."""
+        """Return the module of that name, or with margins the one that puts them around its input first."""
         if not self.margins:
             return Torch(f"nn.{name}{self.rank}d", (), kwargs)
         return Torch(f"archcalc.Padded{name}{self.rank}d", (), {**kwargs, "padding": self.margins})
@@ -108,19 +117,15 @@ class _WindowPool(Operator):
         ]
         return (self.channels_in, *sizes)
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         padding = self.margins or tuple((p, p) for p in self.padding)
-        return (SAME_POSITION, *window_sight(self.kernel, self.stride, padding, self.dilation))
+        return (SAME_POSITION, *window_access(self.kernel, self.stride, padding, self.dilation))
 
     def _torch_arguments(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), "stride": compact(self.stride)}
-        if any(self.padding):
-            kwargs["padding"] = compact(self.padding)
-        if self.ceil_mode:
-            kwargs["ceil_mode"] = True
-        return kwargs
+        return kwargs | self.changed("ceil_mode") if self.margins else kwargs | self.changed("padding", "ceil_mode")
 
-    def facts(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         padding = tuple(map(sides, self.margins)) or self.padding
         return {"kernel": self.kernel, "stride": self.stride, "padding": padding}
 
@@ -129,7 +134,6 @@ class MaxPool(_WindowPool):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
-    memory_order = Order.IMAGE
     synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
@@ -144,7 +148,7 @@ class MaxPool(_WindowPool):
     )
 
     def linearized(self) -> Operator:
-        """A sum over each window: a convolution of every channel with itself, padded to as many windows."""
+        """A sum over each window: a depthwise convolution, padded so that it has as many windows."""
         amounts = self.margins or [
             (p, max(0, (m - 1) * s + d * (k - 1) + 1 - n - p))
             for n, m, k, s, p, d in zip(
@@ -158,25 +162,22 @@ class MaxPool(_WindowPool):
     def work(self) -> Work:
         return largest_work(self.elements, product(self.kernel))
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Workspaces:
-        return with_places(self.elements)
+    def workspaces(self) -> Workspaces:
+        return index_workspaces(self.elements)
 
     def torch(self) -> Torch:
-        kwargs = self._torch_arguments()
-        if set(self.dilation) != {1}:
-            kwargs["dilation"] = compact(self.dilation)
-        return self.backend("MaxPool", kwargs)
+        return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
 
-class AvgPool(_WindowPool):
+class AvgPool(_WindowPool, _ComputedIn2d):
     """The average of each window."""
 
     kind = "avg_pool"
-    memory_order = Order.IMAGE
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
+    saved = SavedTensors(inputs=True)
     count_include_pad: Bool = option(True, "let padding zeros take part in the average; those of padding same never do")
     examples = (
         example((6, 28, 28), kernel=2),
@@ -197,8 +198,8 @@ class AvgPool(_WindowPool):
                 require(
                     size >= kernel,
                     lambda size=size, kernel=kernel: (  # type: ignore[misc]
-                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input, {size}, "
-                        "padding apart, as in PyTorch"
+                        f"in three dimensions the kernel, {kernel}, cannot be larger than the input without padding, "
+                        f"{size}, as in PyTorch"
                     ),
                 )
         return super().output_shape()
@@ -206,17 +207,12 @@ class AvgPool(_WindowPool):
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
 
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
-
     def torch(self) -> Torch:
-        kwargs = self._torch_arguments()
-        if not self.count_include_pad and not self.margins:
-            kwargs["count_include_pad"] = False
-        return self.backend("AvgPool", kwargs)
+        counted = {} if self.margins else self.changed("count_include_pad")
+        return self.backend("AvgPool", self._torch_arguments() | counted)
 
 
-class _AdaptivePool(Operator):
+class _AdaptivePool(_ComputedIn2d):
     """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
 
     category = "pooling"
@@ -235,19 +231,19 @@ class _AdaptivePool(Operator):
         )
         return taps
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))
 
-    def facts(self) -> dict[str, Any]:
-        divides = all(n % m == 0 for n, m in zip(self.x[1:], self.output[1:], strict=True))
-        if not divides:
+    def hyperparameters(self) -> dict[str, Any]:
+        sizes = list(zip(self.x[1:], self.output[1:], strict=True))
+        if any(n % m != 0 for n, m in sizes):
             return {}
-        steps = tuple(n // m for n, m in zip(self.x[1:], self.output[1:], strict=True))
+        steps = tuple(n // m for n, m in sizes)
         return {"kernel": steps, "stride": steps, "padding": (0,) * self.rank}
 
 
 def adaptive_window(n: Dim, m: Dim) -> Window | AxisAccess:
-    """The window of m outputs over n inputs; where m does not divide n, the hull over all positions."""
+    """Return the window of m outputs over n inputs; if m does not divide n, the hull over all positions."""
     if m == 1:
         return WHOLE_AXIS
     rounding = 0 if n % m == 0 else ratio(m - 1, m)
@@ -273,7 +269,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     def work(self) -> Work:
         return {"add": self._taps() - self.elements, "div": self.elements}
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=any(m != 1 for m in self.output[1:]))
 
     def torch(self) -> Torch:
@@ -292,17 +288,17 @@ class AdaptiveMaxPool(_AdaptivePool):
     def work(self) -> Work:
         return {"compare": self._taps() - self.elements}
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Workspaces:
-        return with_places(self.elements)
+    def workspaces(self) -> Workspaces:
+        return index_workspaces(self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))
 
 
-class _GlobalPool(Operator):
+class _GlobalPool(_ComputedIn2d):
     """One number for each channel: `[C, H, W]` becomes `[C, 1, 1]`."""
 
     category = "pooling"
@@ -311,10 +307,10 @@ class _GlobalPool(Operator):
         self.need_spatial()
         return (self.channels_in, *(1,) * self.rank)
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, *(WHOLE_AXIS,) * self.rank)
 
-    def facts(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         return {"kernel": self.x[1:], "stride": (1,) * self.rank, "padding": (0,) * self.rank}
 
 
@@ -323,13 +319,11 @@ class GlobalAvgPool(_GlobalPool):
 
     kind = "global_avg_pool"
     synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
+    saved = SavedTensors()
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
@@ -348,11 +342,11 @@ class GlobalMaxPool(_GlobalPool):
     def work(self) -> Work:
         return largest_work(self.channels_in, product(self.x[1:]))
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, index_bytes=8 * self.elements)
 
-    def scratch(self) -> Workspaces:
-        return with_places(self.elements)
+    def workspaces(self) -> Workspaces:
+        return index_workspaces(self.elements)
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

@@ -13,11 +13,10 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
     WHOLE_AXIS,
-    AxisAccess,
+    Access,
     Backward,
     Example,
     Torch,
-    Window,
     Work,
     example,
     shape_text,
@@ -52,9 +51,7 @@ class _Recurrent(Operator):
         return self.features
 
     def output_shape(self) -> Shape:
-        require(
-            len(self.x) == 2, lambda: f"{self.kind} needs a sequence [L, features], and is given {shape_text(self.x)}"
-        )
+        require(len(self.x) == 2, lambda: f"{self.kind} needs a sequence [L, features], got {shape_text(self.x)}")
         width = self.directions * self.state_size()
         return (width,) if self.last else (self.x[0], width)
 
@@ -105,7 +102,7 @@ class _Recurrent(Operator):
         first = self.x[0] * self.directions * rows * self.x[1]
         return Backward(weights=mac, inputs=first, inner=mac - first)
 
-    def further(self) -> Work:
+    def extra_work(self) -> Work:
         """What the tools count that know these modules.
 
         ``every_step``: trained numbers, once for each step. ``thop``: its count, which knows no projection.
@@ -123,12 +120,12 @@ class _Recurrent(Operator):
             "ptflops": steps * (self._products("_ih_", "_hh_") + biases * cells) + of_ptflops * states,
         }
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         """A state depends on all steps before it; of two directions, on all."""
         return (WHOLE_AXIS if self.last else GLANCE, WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """A state sees the steps before it only; the last one sees all."""
         return {} if self.bidirectional else {"channels": "a state sees the steps before it"}
 

@@ -8,10 +8,9 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
-    AxisAccess,
+    Access,
     SavedTensors,
     Torch,
-    Window,
     Work,
     example,
     shape_text,
@@ -47,7 +46,7 @@ class Reduction(Operator):
         elements: Dim = product(self.x)
         return elements - self.elements
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
 
     def torch(self) -> Torch:
@@ -63,12 +62,10 @@ class Mean(Reduction):
     kind = "mean"
     synonyms = "reduce_mean average"
     torch_name = "torch.mean"
+    saved = SavedTensors()
 
     def work(self) -> Work:
         return {"add": self.further_elements(), "div": self.elements}
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
 
 
 class Sum(Reduction):

@@ -1,16 +1,13 @@
-"""What acts only while training: identity at inference, and free."""
+"""Operators that act only in training: at inference they are the identity, and free."""
 
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
-from archcalc.ops.layout import Given, Order, Placed
+from archcalc.ops.layout import InputTensors, Order, Placement
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    AxisAccess,
-    Gradient,
+    GradientKind,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
@@ -22,6 +19,7 @@ class _TrainingOnly(Operator):
     category = "regularization"
     memory_order = Order.INPUTS
     is_view = True
+    p: Rate
 
     def output_shape(self) -> Shape:
         return self.x
@@ -30,22 +28,17 @@ class _TrainingOnly(Operator):
         """Nothing at inference."""
         return {}
 
-    p: Rate
-
     @property
     def is_view_in_training(self) -> bool:
         return self.p == 0
 
-    def place(self, given: Given) -> Placed:
-        if self.is_view_in_training or not given.training:
-            return Placed(given.layouts[0], is_view=True, is_same=True)
-        return super().place(given)
+    def placement(self, tensors: InputTensors) -> Placement:
+        if self.is_view_in_training or not tensors.training:
+            return Placement(tensors.layouts[0], is_view=True, is_same=True)
+        return super().placement(tensors)
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.SAME if self.is_view_in_training else Gradient.NEW,)
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME if self.is_view_in_training else GradientKind.NEW,)
 
 
 class Dropout(_TrainingOnly):
@@ -57,8 +50,8 @@ class Dropout(_TrainingOnly):
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
     examples = (example((4096,)), example((4, 5, 6), p=0.1, channels=True), example((7,), channels=True))
 
-    def keeps(self) -> SavedTensors:
-        if self.p == 1:  # one zero for all
+    def saved_tensors(self) -> SavedTensors:
+        if self.p == 1:  # one zero for all elements
             return SavedTensors(shared=1)
         mask = self.x[0] if self.channels and self.rank > 0 else self.elements
         return SavedTensors() if self.p == 0 else SavedTensors(elements=mask)
@@ -81,11 +74,11 @@ class StochasticDepth(_TrainingOnly):
     def survival(self) -> float:
         return 1 - self.p
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         return SavedTensors() if self.p == 0 else SavedTensors(elements=1)
 
-    def scratch(self) -> Workspaces:
-        """A number for each sample, then the same over the chance of survival."""
+    def workspaces(self) -> Workspaces:
+        """A random number for each sample, and the same divided by the probability of survival."""
         return Workspaces() if self.p in (0, 1) else Workspaces(training=(Workspace(self.elements + 2),))
 
     def torch(self) -> Torch:
@@ -98,14 +91,12 @@ class Identity(_TrainingOnly):
     kind = "identity"
     synonyms = "noop no_op pass"
     category = "shape"
+    saved = SavedTensors()
     examples = (example((4, 5, 6)),)
 
     @property
     def is_view_in_training(self) -> bool:
         return True
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("nn.Identity")

@@ -5,7 +5,15 @@ from typing import Annotated
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, OptionalCount, Real, option
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
 
 Base = Annotated[float, Real(1)]
 
@@ -26,7 +34,7 @@ class Rotary(Operator):
     examples = (example((4, 7, 8)), example((7, 12), interleaved=True), example((2, 5, 8), width=4))
 
     def output_shape(self) -> Shape:
-        require(len(self.x) >= 2, lambda: f"rotary needs [L, d] or more, and is given {shape_text(self.x)}")
+        require(len(self.x) >= 2, lambda: f"rotary needs [L, d] or more, got {shape_text(self.x)}")
         width = self._width()
         require(width % 2 == 0, lambda: f"rotary turns pairs of numbers, and {width} is odd")
         require(width <= self.x[-1], lambda: f"rotary cannot turn {width} of {self.x[-1]} numbers")
@@ -40,11 +48,11 @@ class Rotary(Operator):
         turned = self.elements // self.x[-1] * self._width()
         return {"mul": 2 * turned + turned // 2, "add": turned}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """Two numbers of a row are seen."""
         return dict.fromkeys(("channels", "positions"), "an output sees one pair of its row")
 

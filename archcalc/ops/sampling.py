@@ -4,9 +4,18 @@ from typing import Annotated
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
-from archcalc.ops.convolution import compact, window_count
-from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, AxisAccess, Torch, Window, Work, example, shape_text
+from archcalc.ops.convolution import window_count
+from archcalc.ops.operator import Operator, compact
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
 
 
 class GridSample(Operator):
@@ -39,7 +48,7 @@ class GridSample(Operator):
             work["add"] += 4 * points + 3 * self.elements
         return work
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
+    def accesses(self) -> tuple[Access, ...]:
         return (SAME_POSITION, WHOLE_AXIS, WHOLE_AXIS), (SAME_POSITION, SAME_POSITION, WHOLE_AXIS)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
@@ -47,7 +56,7 @@ class GridSample(Operator):
         return ((0,), (), ())
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """The grid says what is read."""
         return {"nan": "which positions are read depends on the numbers of the grid"}
 
@@ -88,13 +97,13 @@ class MaxUnpool(Operator):
 
     def _mismatch(self) -> str:
         small, large = map(shape_text, self.inputs)
-        return f"max_unpool takes what was pooled and the map it was pooled from, and is given {small} and {large}"
+        return f"max_unpool takes what was pooled and the map it was pooled from, got {small} and {large}"
 
     def work(self) -> Work:
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
 
-    def sights(self) -> tuple[tuple[Window | AxisAccess, ...], ...]:
+    def accesses(self) -> tuple[Access, ...]:
         """Where a number goes depends on the window that it comes from."""
         windows = []
         for k, s, p in zip(self.kernel, self.stride, self.padding, strict=True):
@@ -102,7 +111,7 @@ class MaxUnpool(Operator):
         return (SAME_POSITION, *windows), (SAME_POSITION, *(Window(1, 1 - k, k - 1) for k in self.kernel))
 
     @property
-    def loose_sight(self) -> dict[str, str]:
+    def overestimates(self) -> dict[str, str]:
         """Only the places of the largest numbers are written."""
         return {"nan": "where a number goes depends on the numbers"}
 

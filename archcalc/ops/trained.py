@@ -1,21 +1,21 @@
-"""Trained tensors that stand alone: a scale, an embedding of positions, a token.
+"""Trained tensors without a module: a scale, an embedding of positions, a token.
 
-Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`): its one weight has no name.
+Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`), so its weight has no name.
 """
 
 from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Count, RealNumber, SizeList, option, required
-from archcalc.ops.layout import Given, Layout, Order, elementwise
+from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
-    NOTHING,
     SAME_POSITION,
-    AxisAccess,
+    UNREAD,
+    Access,
     Example,
-    Gradient,
-    Returned,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -28,41 +28,35 @@ from archcalc.ops.vocabulary import (
 
 
 class LayerScale(Operator):
-    """Each position along an axis times a trained factor of its own (Touvron et al., 2021)."""
+    """Each position along an axis times its own trained factor (Touvron et al., 2021)."""
 
     kind = "layer_scale"
     category = "normalization"
     memory_order = Order.INPUTS
-    weights_by_views = True
+    saved = SavedTensors(inputs=True)
+    weight_gradients_are_views = True
     axis: AxisIndex = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))
 
     def output_shape(self) -> Shape:
-        axes = len(self.x)
-        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
+        self.axis_index(self.axis)
         return self.x
 
     def weights(self) -> dict[str, Shape]:
-        at = self.axis % len(self.x)
-        return {"": (self.x[at], *(1,) * (len(self.x) - at - 1))}
+        axis = self.axis_index(self.axis)
+        return {"": (self.x[axis], *(1,) * (len(self.x) - axis - 1))}
 
     def work(self) -> Work:
         return {"mul": self.elements}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
-
-    def scratch_of(self, given: Given) -> Workspaces:
-        """The factors' gradient is made in full, then summed."""
-        products = 2 if any(given.wanted) else 1
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """The gradient of the factors is computed at the input's size, then summed."""
+        products = 2 if any(tensors.needs_gradient) else 1
         return Workspaces(backward=(Workspace(products * self.elements, shared=product(self.weights()[""])),))
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        """The gradient times the factors, which lies as the gradient does."""
-        return (Returned(Gradient.NEW, elementwise([gradient])),)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """The gradient times the factors, in the layout of the gradient."""
+        return (InputGradient(GradientKind.NEW, elementwise([gradient])),)
 
     def torch(self) -> Torch:
         return Torch("operator.mul")
@@ -74,6 +68,7 @@ class PositionEmbedding(Operator):
     kind = "position_embedding"
     memory_order = Order.INPUTS
     category = "linear"
+    saved = SavedTensors()
     examples = (example((7, 12)),)
 
     def output_shape(self) -> Shape:
@@ -85,14 +80,8 @@ class PositionEmbedding(Operator):
     def work(self) -> Work:
         return {"add": self.elements}
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.SAME,)
-
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (SAME_POSITION,) * len(self.x)
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME,)
 
     def torch(self) -> Torch:
         return Torch("operator.add")
@@ -103,6 +92,7 @@ class ClassToken(Operator):
 
     kind = "class_token"
     category = "shape"
+    saved = SavedTensors()
     count: Count = option(1, "number of tokens")
     examples = (example((7, 12)), example((7, 12), count=2))
 
@@ -112,20 +102,17 @@ class ClassToken(Operator):
     def weights(self) -> dict[str, Shape]:
         return {"": (1, self.count, *self.x[1:])}
 
-    def gradients(self) -> tuple[Gradient, ...]:
-        return (Gradient.PART,)
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.PART,)
 
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return (Returned(Gradient.PART, gradient.part(1, self.x[0])),)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.PART, gradient.part(1, self.x[0])),)
 
     def work(self) -> Work:
         return {}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")
@@ -143,8 +130,8 @@ class _Alone(Operator):
     def work(self) -> Work:
         return {}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        return (NOTHING,) * len(self.x)
+    def access(self) -> Access:
+        return (UNREAD,) * len(self.x)
 
     def linearized(self) -> None:
         return None

@@ -6,15 +6,15 @@ from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
-from archcalc.ops.convolution import compact
-from archcalc.ops.layout import Given, Layout, Order
-from archcalc.ops.operator import Operator
+from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.operator import Operator, compact
 from archcalc.ops.pooling import AdaptiveAvgPool, adaptive_window
 from archcalc.ops.shaping import like_gradient
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
+    Access,
     AxisAccess,
-    Returned,
+    InputGradient,
     SavedTensors,
     Torch,
     Window,
@@ -25,9 +25,9 @@ from archcalc.ops.vocabulary import (
 
 
 def scaled(size: Dim, scale: float) -> Dim:
-    """``floor(size · scale)``, the product rounded to a double as PyTorch rounds it.
+    """Return ``floor(size · scale)``, with the product rounded to a double as in PyTorch.
 
-    Over symbols only for scales that have few binary digits, whose product is exact.
+    Symbols need a scale with few binary digits, for which the product is exact.
     """
     top, bottom = scale.as_integer_ratio()
     if bottom > 2**20:
@@ -36,18 +36,19 @@ def scaled(size: Dim, scale: float) -> Dim:
 
 
 class Upsample(Operator):
-    """A larger map: each position repeated (nearest), or interpolated between its neighbours (linear)."""
+    """A larger map: each position repeated (nearest), or interpolated between its neighbors (linear)."""
 
     kind = "upsample"
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
+    saved = SavedTensors()
     scale: ScaleFactors = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
     mode: Annotated[str, Choice(("nearest", "nearest-exact", "bilinear", "bicubic", "area"))] = option(
         "nearest", "bilinear is linear in every dimension; area averages, as adaptive pooling does"
     )
-    align_corners: Bool = option(False, "let the corners' centers fall together (bilinear, bicubic)")
+    align_corners: Bool = option(False, "align the centers of the corner positions (bilinear, bicubic)")
     examples = (
         example((4, 5, 6), scale=2),
         example((4, 5, 6), scale=2, mode="bilinear"),
@@ -62,14 +63,15 @@ class Upsample(Operator):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
-        require(
-            (self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size, and not both"
-        )
+        require((self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size")
         require(self.mode != "bicubic" or self.rank == 2, lambda: f"bicubic needs [C, H, W], got {shape_text(self.x)}")
         if self.scale is None:
             return (self.channels_in, *self.size)
         sizes = tuple(map(scaled, self.x[1:], self.scale))
-        require(all(size > 0 for size in sizes), lambda: f"the output would be {shape_text(sizes)}")
+        require(
+            all(size > 0 for size in sizes),
+            lambda: f"the scale leaves no output: its size would be {shape_text(sizes)}",
+        )
         return (self.channels_in, *sizes)
 
     def work(self) -> Work:
@@ -84,58 +86,55 @@ class Upsample(Operator):
     def _averaged(self) -> AdaptiveAvgPool:
         return AdaptiveAvgPool(self.inputs, size=self.output[1:])
 
-    def further(self) -> Work:
-        """``scaled``: the output's elements as ptflops reckons them from a scale, before sizes are made whole.
+    def models_memory(self) -> bool:
+        return self.mode in ("nearest", "bilinear")
+
+    def linearized(self) -> Operator:
+        return self._averaged() if self.mode == "area" else self
+
+    def extra_work(self) -> Work:
+        """``scaled``: the output's elements as ptflops computes them from a scale, before sizes are rounded.
 
         ``fvcore``: its count, which knows the modes nearest, bilinear and area.
         """
         counts = {"nearest": self.elements, "bilinear": 4 * self.elements, "area": product(self.x)}
-        further = {"scaled": self.elements, "fvcore": counts.get(self.mode, 0)}
+        extra = {"scaled": self.elements, "fvcore": counts.get(self.mode, 0)}
         if self.scale is not None:
             factor = product(self.scale)
-            further["scaled"] = scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)
-        return further
+            extra["scaled"] = scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)
+        return extra
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
+    def access(self) -> Access:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
+    def overestimates(self) -> Mapping[str, str]:
         has_zeros = self.align_corners or self.mode == "bicubic"
         return {"nan": "a neighbor of weight 0 passes NaN on"} if has_zeros else {}
 
     def _window(self, n: int, m: int) -> Window | AxisAccess:
-        """The hull, over all outputs, of the inputs that one of m outputs reads from n."""
+        """Return the hull, over all m outputs, of the positions that an output reads from n inputs."""
         if self.mode == "area":
             return adaptive_window(n, m)
-        if self.mode == "nearest":
-            return Window(ratio(n, m), -ratio(m - 1, m), 0)
         if self.mode == "nearest-exact":
             center = ratio(n, 2 * m)
             return Window(ratio(n, m), center - ratio(2 * m - 1, 2 * m), center)
+        if self.mode == "nearest":
+            return Window(ratio(n, m), -ratio(m - 1, m), 0)
         reach = 2 if self.mode == "bicubic" else 1
         if self.align_corners:
             return Window(ratio(n - 1, m - 1) if m > 1 else 0, -reach, reach, with_ends=False)
         center = ratio(n, 2 * m) - ratio(1, 2)
         return Window(ratio(n, m), center - reach, center + reach, with_ends=False)
 
-    def models_memory(self) -> bool:
-        return super().models_memory() and self.mode in ("nearest", "bilinear")
-
-    def linearized(self) -> Operator:
-        return self._averaged() if self.mode == "area" else self
-
-    def keeps(self) -> SavedTensors:
-        return SavedTensors()
-
-    def returns(self, given: Given, gradient: Layout) -> tuple[Returned | None, ...]:
-        return like_gradient(self, given, gradient)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return like_gradient(self, tensors, gradient)
 
     def torch(self) -> Torch:
         mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank] if self.mode == "bilinear" else self.mode
         kwargs: dict[str, Any] = {"size": compact(self.output[1:])} if self.scale is None else {}
         if self.scale is not None:
-            kwargs["scale_factor"] = compact(tuple(float(one) for one in self.scale))
+            kwargs["scale_factor"] = compact(tuple(map(float, self.scale)))
         if mode != "nearest":
             kwargs["mode"] = mode
         if self.mode in ("bilinear", "bicubic"):

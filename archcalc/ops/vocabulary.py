@@ -1,4 +1,4 @@
-"""The words in which an operator says what it knows of itself: work, access, memory, gradients, PyTorch's module."""
+"""The types in which an operator describes itself: work, access, memory, gradients, PyTorch module."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archcalc.arithmetic import Dim, Shape
 from archcalc.ops.layout import Layout
 
 Work = dict[str, Dim]
-"""Primitive operation to its count for one sample.
+"""Counts of primitive operations for one sample.
 
-A multiply-add with a weight is one `mac`, one of two computed tensors (attention's scores) one `matmul`; the first
+A multiply-add with a weight is a `mac`; one of two computed tensors (the scores of attention) is a `matmul`. The first
 term of a sum counts like the others.
 """
 
@@ -22,7 +22,7 @@ PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sq
 
 
 class PaddingMode(Enum):
-    """What a window finds beyond the ends of an axis."""
+    """What a window reads beyond the ends of an axis."""
 
     NOTHING = "nothing, or a constant"
     MIRRORED = "the axis again, backwards"
@@ -30,7 +30,7 @@ class PaddingMode(Enum):
     WRAPPED = "the axis again, from its other end"
 
     def inside(self, position: int, size: int) -> int | None:
-        """The position of the axis that is seen there; None where none is."""
+        """Return the position of the axis that is read there; None if none is."""
         if 0 <= position < size:
             return position
         if self is PaddingMode.MIRRORED:
@@ -41,22 +41,22 @@ class PaddingMode(Enum):
 
 
 class Window(NamedTuple):
-    """What one output position sees along one axis: input positions ``stride·i + first … stride·i + last``.
+    """The input positions that output position i reads along one axis: ``stride·i + first … stride·i + last``.
 
-    Bounds and stride may be fractions (upsampling); whole numbers between the bounds are seen.
+    Bounds and stride may be fractions (upsampling); the integers between the bounds are read.
     """
 
     stride: Any = 1
     first: Any = 0
     last: Any = 0
     step: Any = None
-    """From one tap to the next, where whole numbers between taps are not seen."""
+    """Distance between taps; None if all integers between the bounds are read."""
     with_ends: bool = True
-    """Whether the bounds themselves are seen, where they are whole."""
+    """True if the bounds themselves are read, where they are integers."""
     edge: PaddingMode = PaddingMode.NOTHING
 
     def positions(self, position: int) -> list[int]:
-        """The input positions that one output position looks at, those beyond the axis among them."""
+        """Return the input positions that one output position reads, including those beyond the axis."""
         first, last = self.stride * position + self.first, self.stride * position + self.last
         if self.step is not None:
             taps = [first + tap * self.step for tap in range((last - first) // self.step + 1)]
@@ -67,38 +67,41 @@ class Window(NamedTuple):
 
 
 class AxisAccess(NamedTuple):
-    """How an operator looks along one axis beyond a `Window`."""
+    """How an operator reads one axis, if not by a `Window`."""
 
     keeps_position: bool
-    sees: bool = True
+    reads: bool = True
 
 
 SAME_POSITION = Window()
 WHOLE_AXIS = AxisAccess(keeps_position=False)
-"""Every output sees the whole axis, and its position along it is gone (linear, global pooling)."""
+"""Every output depends on the whole axis, and has no position along it (linear, global pooling)."""
 GLANCE = AxisAccess(keeps_position=True)
 """Every output depends on the whole axis but keeps its own position along it (attention, group normalization)."""
-NOTHING = AxisAccess(keeps_position=False, sees=False)
-"""Nothing of the input is seen (a trained tensor, a constant)."""
+UNREAD = AxisAccess(keeps_position=False, reads=False)
+"""Nothing of the input is read (a trained tensor, a constant)."""
+
+Access = tuple[Window | AxisAccess, ...]
+"""How an operator reads an input, for each axis without the batch."""
 
 
 class SavedTensors(NamedTuple):
     """Tensors that autograd saves for the backward pass of one layer on a CPU, without weights and buffers."""
 
     inputs: bool | tuple[bool, ...] = False
-    """All of them or none; or of each, whether it is kept."""
+    """True if all inputs are saved; or whether each is."""
     output: bool = False
     elements: Any = 0
     """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
     shared: Any = 0
-    """Elements of other tensors that a batch has once."""
+    """Elements of other tensors, per batch."""
     index_bytes: Any = 0
-    """Bytes of whole numbers, per sample: where each window's largest element was."""
+    """Bytes of integers, per sample: the index of each window's largest element."""
     precise: Any = 0
-    """Elements, per sample, that take 4 bytes at least, whatever the type of the others."""
+    """Elements, per sample, that take at least 4 bytes, whatever the dtype."""
 
     def input(self, number: int) -> bool:
-        """True if input ``number`` is saved."""
+        """Return True if input ``number`` is saved."""
         return self.inputs if isinstance(self.inputs, bool) else self.inputs[number]
 
 
@@ -108,24 +111,24 @@ class Workspace(NamedTuple):
     elements: Any = 0
     """Elements, per sample."""
     shared: Any = 0
-    """Elements that a batch has once."""
+    """Elements, per batch."""
     bytes: Any = 0
-    """Bytes of whole numbers and masks, per sample."""
+    """Bytes of integers and masks, per sample."""
     shared_bytes: Any = 0
-    """The same, once for a batch."""
+    """Bytes of integers and masks, per batch."""
     precise: Any = 0
-    """Elements, per sample, that take 4 bytes at least."""
+    """Elements, per sample, that take at least 4 bytes, whatever the dtype."""
 
 
 GRADIENT = -1
-"""The gradient of the output, beside the numbers of inputs."""
+"""Number of the output's gradient, beside the numbers of inputs."""
 
 
 class Workspaces(NamedTuple):
     """Temporary tensors that are alive while the operator runs, one entry per point in time.
 
-    Lists every point that can be the peak for some batch size; inputs and weights are not included. Empty where a run
-    makes no more than it must: at inference its output, in training its output and the saved tensors, in the backward
+    Lists every point that can be the peak for some batch size; inputs and weights are not included. Empty if a run
+    allocates only its results: at inference the output, in training the output and the saved tensors, in the backward
     pass the gradients of inputs and weights.
     """
 
@@ -134,25 +137,25 @@ class Workspaces(NamedTuple):
     backward: tuple[Workspace, ...] = ()
     """Saved tensors that are freed before such a point are subtracted."""
     frees: tuple[tuple[int, int], ...] = ()
-    """Numbers of kept inputs, or `GRADIENT`, and from which of these moments on each is given back by the backward
-    pass, if nothing else holds it."""
+    """Numbers of saved inputs, or `GRADIENT`, each with the first point of `backward` at which it is freed, if nothing
+    else holds it."""
 
 
-class Gradient(Enum):
-    """What the gradient of an input is made of."""
+class GradientKind(Enum):
+    """The storage of an input's gradient."""
 
-    NEW = "a tensor of its own"
+    NEW = "a storage of its own"
     SAME = "the gradient of the output"
-    PART = "a part of the gradient of the output, whose whole memory it holds"
+    PART = "a part of the gradient of the output, whose whole storage it holds"
 
 
-class Returned(NamedTuple):
+class InputGradient(NamedTuple):
     """The gradient of one input, as the backward pass returns it."""
 
-    kind: Gradient
+    kind: GradientKind
     layout: Layout
     is_view: bool = False
-    """Whether it is a view of what was computed: then PyTorch adds no other gradient to it in place."""
+    """True if it is a view of a computed tensor: PyTorch then adds no other gradient to it in place."""
 
 
 class Backward(NamedTuple):
@@ -161,31 +164,31 @@ class Backward(NamedTuple):
     weights: Any
     """For the gradients of the weights."""
     inputs: Any
-    """For the gradients of the inputs, which are only needed where something before is trained."""
+    """For the gradients of the inputs, which are needed only if a layer before is trained."""
     inner: Any = 0
-    """For gradients that go on to weights further inside."""
+    """For gradients inside the operator that lead to its own weights."""
     groups: Any = 1
 
 
 class Example(NamedTuple):
-    """Arguments and input shapes that the conformance test runs an operator with."""
+    """Input shapes and arguments with which the conformance test runs an operator."""
 
     inputs: tuple[Shape, ...]
     arguments: dict[str, Any]
 
 
 def example(*inputs: Shape, **arguments: Any) -> Example:
-    """An `Example`, written as the operator would be called."""
+    """Return an `Example`, written as the operator would be called."""
     return Example(inputs, arguments)
 
 
 @dataclass(frozen=True)
 class Torch:
-    """What this application is in PyTorch, as data: `runtime` makes a module or a line of source of it.
+    """The PyTorch call that an operator is, as data; `runtime` makes a module or a line of source of it.
 
     ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.
-    A function gets its inputs first, as one list where ``listed``, then the arguments. ``then`` is a function of what
-    a module gives, where that is more than the output.
+    A function takes its inputs first, as one list if ``listed``, then the arguments. ``then`` is a function that takes
+    the output out of what a module returns.
     """
 
     target: str
@@ -197,10 +200,10 @@ class Torch:
 
 @cache
 def same_axes(count: int) -> tuple[tuple[int, ...], ...]:
-    """Every output axis is made of the input axis in its place."""
+    """Return `Operator.axes` of an operator that keeps the axes in place."""
     return tuple((axis,) for axis in range(count))
 
 
 def shape_text(shape: Shape) -> str:
-    """A shape as people write it: ``3×227×227``."""
+    """Return a shape as people write it: ``3×227×227``."""
     return "×".join(str(size) for size in shape) or "1"

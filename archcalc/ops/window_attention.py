@@ -1,17 +1,16 @@
 """Attention in windows (Liu et al., *Swin Transformer*, 2021)."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, option, required
 from archcalc.ops.attention import attention_work
-from archcalc.ops.layout import Given
+from archcalc.ops.layout import InputTensors
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GRADIENT,
     WHOLE_AXIS,
-    AxisAccess,
+    Access,
     Backward,
     SavedTensors,
     Torch,
@@ -25,14 +24,14 @@ from archcalc.ops.vocabulary import (
 
 
 class WindowAttention(Operator):
-    """`[H, W, C]`: attention inside each window, moved by ``shift``, with a trained bias for each relative position.
+    """Attention inside windows of `[H, W, C]`, moved by ``shift``, with a trained bias for each relative position.
 
-    The map is padded to whole windows; along a side that one window covers, nothing is shifted.
+    The feature map is padded to full windows. Along a dimension that one window covers, nothing is shifted.
     """
 
     kind = "window_attention"
     category = "attention"
-    whole_numbers = ("relative_position_index",)
+    integer_buffers = ("relative_position_index",)
     heads: Count = required("number of heads")
     window: Count = required("size of a window")
     shift: Natural = option(0, "how far the windows are moved")
@@ -46,7 +45,7 @@ class WindowAttention(Operator):
     )
 
     def output_shape(self) -> Shape:
-        require(len(self.x) == 3, lambda: f"window_attention needs [H, W, C], and is given {shape_text(self.x)}")
+        require(len(self.x) == 3, lambda: f"window_attention needs [H, W, C], got {shape_text(self.x)}")
         require(self.x[2] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {self.x[2]}")
         return self.x
 
@@ -74,37 +73,37 @@ class WindowAttention(Operator):
         return work
 
     def backward(self) -> Backward:
-        """The projections of queries, keys and values give the inputs' gradients; behind them is the way there."""
+        """Gradients of the input come from the projections to queries, keys and values; the rest is `inner`."""
         work = self.work()
         projection = self._padded() * self.x[2]
         return Backward(weights=work["mac"], inputs=3 * projection, inner=projection + 2 * work["matmul"])
 
-    def further(self) -> Work:
+    def extra_work(self) -> Work:
         """``projection_add``: the additions of the projections' biases."""
         return {"projection_add": 4 * self._padded() if self.bias else 0}
 
-    def sight(self) -> tuple[Window | AxisAccess, ...]:
-        # A hull: from any place in a window to any other, across the shift's seam only masked positions are seen.
+    def access(self) -> Access:
+        # The hull over all places in a window; across the seam of the shift, only masked positions are read.
         reach = Window(1, 1 - self.window, self.window - 1)
         return (reach, reach, WHOLE_AXIS)
 
     @property
-    def loose_sight(self) -> Mapping[str, str]:
-        bound = "a position sees its own window; the bound holds for every place in a window"
+    def overestimates(self) -> Mapping[str, str]:
+        bound = "a position depends on its own window; the bound holds for every place in a window"
         if self.shift:
-            return {"nan": "a mask hides what is across the shift's seam, but NaN passes it"}
+            return {"nan": "a mask hides positions across the seam of the shift, but NaN passes it"}
         return {"channels": bound, "positions": bound}
 
-    def keeps(self) -> SavedTensors:
+    def saved_tensors(self) -> SavedTensors:
         """The windows, queries, keys, values, the heads' output, and the scores."""
         return SavedTensors(elements=5 * self._padded() + self._scores())
 
     def _counts(self) -> tuple[Dim, Dim]:
-        """Rows and columns of windows."""
+        """Return the rows and columns of windows."""
         return ceil_div(self.x[0], self.window), ceil_div(self.x[1], self.window)
 
     def _padded(self) -> Dim:
-        """Elements of the map with its padding."""
+        """Return the elements of the padded feature map."""
         padded: Dim = product(self._counts()) * self.window**2 * self.x[2]
         return padded
 
@@ -112,11 +111,11 @@ class WindowAttention(Operator):
         scores: Dim = self.heads * product(self._counts()) * self.window**4
         return scores
 
-    def scratch(self) -> Workspaces:
-        """Copies of queries, keys and values; then scores before and after a biases' sum, a mask's, and a softmax.
+    def workspaces(self) -> Workspaces:
+        """Copies of queries, keys and values; then the scores before and after adding biases and mask, and softmax.
 
-        In training also what is kept, and a copy of the result in the map's order, which a single column of windows
-        does not need.
+        In training also the saved tensors, and a copy of the result in the feature map's order. A single column of
+        windows does not need that copy.
         """
         padded, scores, biases = self._padded(), self._scores(), self.heads * self.window**4
         sizes = {name: product(shape) for name, shape in self.weights().items()}
@@ -131,6 +130,7 @@ class WindowAttention(Operator):
             ),
             training=(Workspace((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
             backward=(
+                Workspace(2 * padded, projection),
                 Workspace(padded + scores, projection),
                 Workspace(2 * scores - padded, projection),
                 Workspace(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
@@ -139,24 +139,24 @@ class WindowAttention(Operator):
             frees=((GRADIENT, 0),),
         )
 
-    def scratch_of(self, given: Given) -> Workspaces:
-        """Without a gradient of its input, all of it but that at the end."""
-        scratch = self.scratch()
-        if any(given.wanted):
-            return scratch
-        *others, last = scratch.backward
-        return scratch._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """Without a gradient of its input, the last point is smaller by that gradient."""
+        workspaces = self.workspaces()
+        if any(tensors.needs_gradient):
+            return workspaces
+        *others, last = workspaces.backward
+        return workspaces._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
 
-    def gives_weights_in_parts(self, given: Given) -> bool:
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def is_nearly(self, given: Given) -> bool:
-        """Of one sample, one row of windows, windows of one position or heads of one number, some copies are none."""
-        ones = (given.layouts[0].sizes[0], self.window, *self._counts(), self.x[2] // self.heads)
-        return 1 in ones or not any(given.wanted)
+    def is_approximate(self, tensors: InputTensors) -> bool:
+        """True for one sample, one row of windows, windows of one position or heads of one number: fewer copies."""
+        ones = (tensors.layouts[0].sizes[0], self.window, *self._counts(), self.x[2] // self.heads)
+        return 1 in ones or not any(tensors.needs_gradient)
 
     def _masking(self, others: Dim) -> tuple[Workspace, ...]:
-        """Making the mask of tokens that only the shift made neighbours, the same for each sample; and adding it."""
+        """Making the mask between tokens that the shift made neighbors, the same for each sample; and adding it."""
         rows, columns = self._counts()
         if not self.shift or rows == columns == 1:
             return ()
@@ -169,7 +169,5 @@ class WindowAttention(Operator):
         )
 
     def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"window": self.window, "shift": self.shift}
-        if not self.bias:
-            kwargs["bias"] = False
+        kwargs = {"window": self.window, "shift": self.shift, **self.changed("bias")}
         return Torch("archcalc.WindowAttention", (self.x[2], self.heads), kwargs)

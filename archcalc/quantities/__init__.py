@@ -1,4 +1,4 @@
-"""Quantities: what a row of a table or a whole network has that can be shown, summed, asked, compared and plotted.
+"""Quantities: the numbers computed per layer and network, which are shown, summed, asked, compared and plotted.
 
-`quantity` says what a quantity is, `table` has every one of them, `compare` sets networks side by side by them.
+`quantity` defines what a quantity is, `table` lists every one, and `compare` compares networks by them.
 """

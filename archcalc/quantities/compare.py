@@ -1,4 +1,4 @@
-"""Networks side by side: totals and ratios, where the cost sits, and one network under every way of counting."""
+"""Comparison of networks: totals, ratios, cost per spatial size, and one network under every convention."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from archcalc.quantities.table import COMPARED, COSTS, PLACED, QUANTITIES
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """A quantity of every network; ``ratios`` are to the first (None where that is 0)."""
+    """The values of a quantity, one per network."""
 
     quantity: Quantity
     values: tuple[int, ...]
 
     @property
     def ratios(self) -> tuple[Fraction | None, ...]:
-        """Each value over the first."""
+        """Each value divided by the first; None if that is 0."""
         first = self.values[0]
         return tuple(Fraction(value, first) if first else None for value in self.values)
 
@@ -37,10 +37,10 @@ class Comparison:
     names: tuple[str, ...]
     totals: tuple[ComparisonRow, ...]
     places: tuple[tuple[str, tuple[ComparisonRow, ...]], ...]
-    """A resolution of the map, with the parameters, multiply-adds and memory of the layers that give it."""
+    """A spatial size, with the parameters, MACs and memory of the layers that have it."""
 
     def shares(self, row: ComparisonRow) -> tuple[Fraction, ...]:
-        """The parts that a row's values are of the networks' totals of that quantity."""
+        """Return the share of each value in its network's total of that quantity; 0 if the total is 0."""
         whole = next(total for total in self.totals if total.quantity is row.quantity)
         return tuple(
             Fraction(part, of) if of else Fraction(0) for part, of in zip(row.values, whole.values, strict=True)
@@ -48,11 +48,14 @@ class Comparison:
 
 
 def compare(analyses: Sequence[Analysis]) -> Comparison:
-    """Totals, and where the cost sits: the stem at the largest map, the stages, the head without a map."""
+    """Compare the totals of networks, and their costs at each spatial size of the feature maps.
+
+    Raises `UserError` for fewer than two networks.
+    """
     if len(analyses) < 2:
-        raise UserError("a comparison needs two networks or more")
+        raise UserError("a comparison needs at least two networks")
     compared = [QUANTITIES[key] for key in COMPARED]
-    totals = tuple(ComparisonRow(one, tuple(map(one.of_network, analyses))) for one in compared)
+    totals = tuple(ComparisonRow(quantity, tuple(map(quantity.of_network, analyses))) for quantity in compared)
     places: dict[tuple[int, ...], None] = {}
     for analysis in analyses:
         places.update(dict.fromkeys(_place(row) for row in analysis.rows))
@@ -65,7 +68,7 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
 
 
 def _place(row: LayerCosts) -> tuple[int, ...]:
-    """The sizes of the map that a layer gives; none where it is a vector, or a map of one position."""
+    """Return the spatial size of a layer's output; empty for a vector, or a feature map of one position."""
     sizes = row.output_shape[1:]
     return sizes if any(size != 1 for size in sizes) else ()
 
@@ -86,13 +89,13 @@ CountsByOperator = tuple[tuple[str, ...], list[tuple[str, tuple[int, ...]]]]
 
 
 def by_convention(network: Network, counting: Counting) -> CountsByOperator:
-    """The FLOPs of every kind of operator under every convention, whatever ``counting`` says, and their sums."""
+    """Return the FLOPs of every kind of operator under every convention; that of ``counting`` is ignored."""
     analyses = [analyze(network, replace(counting, convention=name)) for name in CONVENTIONS]
     return tuple(CONVENTIONS), _by_operator([(analysis, "flops") for analysis in analyses])
 
 
 def steps_by_convention(network: Network, counting: Counting) -> CountsByOperator:
-    """The same of a training step, forward, backward and both, under each convention that counts the backward pass."""
+    """Return the same for the forward pass, backward pass and both, under the conventions that count them."""
     conventions = [name for name, convention in CONVENTIONS.items() if convention.backward is not None]
     analyses = [analyze(network, replace(counting, convention=name)) for name in conventions]
     columns = [(one, quantity) for one in analyses for quantity in ("flops", "backward_flops", "step_flops")]
@@ -101,7 +104,7 @@ def steps_by_convention(network: Network, counting: Counting) -> CountsByOperato
 
 
 def _by_operator(columns: Sequence[tuple[Analysis, str]]) -> list[tuple[str, tuple[int, ...]]]:
-    """A quantity of each analysis, summed by kind of operator, the costliest first; then the totals."""
+    """Return a quantity of each analysis, summed by kind of operator, largest first; then the totals."""
     sums = []
     for analysis, quantity in columns:
         counts: Counter[str] = Counter()

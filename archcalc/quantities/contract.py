@@ -1,4 +1,4 @@
-"""The JSON contract: plain data, every layer, nothing folded."""
+"""The JSON contract: an analysis as plain data, with every layer in its own row."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from archcalc.receptive.fields import ReceptiveField
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:
-    """An analysis as plain data. Shapes are per sample, counts and bytes for the batch.
+    """Return an analysis as plain data. Shapes are per sample, counts and bytes for the whole batch.
 
-    `layers` and `totals` are the network that does inference; auxiliary layers stand under `auxiliary`. The backward
-    pass is there where the convention counts it.
+    `layers` and `totals` are those of inference; auxiliary layers are under `auxiliary`. The backward pass is included
+    if the convention counts it.
     """
     network = analysis.network
     shapes = {name: list(shape) for name, shape in network.inputs.items()}
@@ -66,15 +66,15 @@ def _field(field: ReceptiveField) -> dict[str, Any]:
         "size": [number(value) for value in field.size],
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
-        "global": field.sees_all,
+        "global": field.is_global,
         "aligned": field.aligned,
     }
 
 
 def number(value: Any) -> Any:
-    """A number that JSON has: a fraction (after upsampling) as a float."""
+    """Return a number for JSON: a fraction (after upsampling) becomes a float."""
     return value if value is None or isinstance(value, int) else float(value)
 
 
 def _costs(costs: LayerCosts | Totals, analysis: Analysis) -> dict[str, int]:
-    return {one.data_key: one.of_costs(costs) for one in COSTS.values() if one.is_counted(analysis)}
+    return {quantity.data_key: quantity.of_costs(costs) for quantity in COSTS.values() if quantity.is_counted(analysis)}

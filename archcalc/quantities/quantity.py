@@ -1,4 +1,4 @@
-"""What a quantity is: its names, its unit, and how it is read from a row and from a whole network."""
+"""The classes of quantities: names, unit, and how a value is read from a row and from a whole network."""
 
 from __future__ import annotations
 
@@ -12,62 +12,63 @@ from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import UserError
 from archcalc.ops.vocabulary import shape_text
-from archcalc.receptive.fields import ReceptiveField
+from archcalc.receptive.fields import ReceptiveField, last_spatial_field
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit
 
-NO_PLACE = "–"
-"""What stands for the stride and padding of what sees everything."""
+NOT_APPLICABLE = "–"
+"""The cell of a value that does not apply, such as the effective stride of a global receptive field."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
     """A word or a number, shown as it is.
 
-    `{convention}` in a heading or title is where the name of the counting convention goes.
+    `{convention}` in a heading or title is replaced by the name of the counting convention.
     """
 
     key: str
     """Its name in columns, data, assertions and options."""
     heading: str
     means: str
-    """What it is, in one sentence."""
+    """Its definition, in one sentence."""
     row: Callable[[TableRow], Any] | None = None
-    """Reads it from a row; None where only a whole network has it."""
+    """Reads it from a row; None if only a whole network has it."""
     network: Callable[[Analysis], Any] | None = None
-    """Reads it from a whole network; None where only a row has it."""
+    """Reads it from a whole network; None if only a row has it."""
     short: str = ""
-    """The heading where there is little room."""
+    """A short heading; empty if `heading` is short enough."""
     title: str = ""
-    """What a sentence calls it."""
+    """Its name in a sentence; empty if it is `heading`."""
     words: str = ""
-    """The headings that students write over it, with commas between them; empty where no homework asks for it."""
+    """The headings that students use for it, separated by commas; empty if no homework asks for it."""
     derivation: str = ""
-    """The quantity that `archcalc explain` derives for it, if it is another."""
+    """The quantity that `archcalc explain` derives in its place; empty if it is this one."""
     right: bool = True
+    """True if its column is aligned to the right."""
     rank: int = 1
-    """Where room is short, columns of a higher rank go first."""
+    """Columns of a higher rank are left out first where they do not fit."""
     has_formula: bool = False
-    """Whether it has a closed form in what a network leaves open."""
+    """True if it has a closed form."""
 
     has_total: ClassVar[bool] = False
-    """Whether a table has it of all rows together."""
+    """True if a table shows it for all rows together."""
 
     def of_row(self, row: TableRow) -> Any:
-        """Its value for a row: a text, a number, sizes (a tuple), or None for an empty cell."""
+        """Return its value for a row: a string, a number, a tuple of sizes, or None for an empty cell."""
         assert self.row is not None
         return self.row(row)
 
     def of_network(self, analysis: Analysis) -> Any:
-        """Its value for a whole network; None where the network has none."""
+        """Return its value for a whole network; None if the network has none."""
         assert self.network is not None
         return self.network(analysis)
 
     def of_rows(self, row: TableRow) -> Any:
-        """Its value for layers that are asked by name, as an expression computes with it; None where there is none."""
+        """Return its value for layers in an expression, as a number or list; None if there is none."""
         return self.of_row(row) if row.layers else None
 
     def headed(self, convention: str = "", unit: Unit | None = None) -> str:
-        """Its heading with its convention and unit."""
+        """Return its heading with convention and unit."""
         return _named(self.heading, convention, unit)
 
     def shortly_headed(self, convention: str = "", unit: Unit | None = None) -> str:
@@ -75,90 +76,88 @@ class Quantity:
         return _named(self.short or self.heading, convention, unit)
 
     def titled(self, convention: str = "", unit: Unit | None = None) -> str:
-        """Its title with its convention and unit."""
+        """Return its title with convention and unit."""
         return _named(self.title or self.heading, convention, unit)
 
     def is_counted(self, analysis: Analysis) -> bool:
-        """Whether the convention counts it."""
+        """Return True if the convention counts it."""
         return True
 
     def unit_for(self, values: Sequence[Any], analysis: Analysis, exact: bool = False) -> Unit | None:
-        """The unit of a column of these values; None where it has no units."""
+        """Return the unit for a column of these values; None if it has no units."""
         return None
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
-        """A value as people read it."""
+        """Return a value as text for people."""
         return "" if value is None else str(value)
 
     def data_keys(self, analysis: Analysis) -> list[str]:
-        """The names of its columns in data."""
+        """Return the names of its columns in data."""
         return [self.key]
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """Its values in those columns: numbers in full, None for an empty cell."""
+        """Return its values in those columns: numbers in full, None for an empty cell."""
         return [self.of_row(row)]
 
 
 class Sizes(Quantity):
-    """A number for each dimension, shown as one where they agree."""
+    """A number for each dimension, shown as one number if they are equal."""
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
-        """`3`, or `3×5` where the dimensions differ."""
+        """Return `3`, or `3×5` if the dimensions differ."""
         if not isinstance(value, tuple):
             return super().text(value, analysis)
         return str(value[0]) if len(set(value)) == 1 else shape_text(value)
 
     def of_rows(self, row: TableRow) -> Any:
-        """One number where the dimensions agree, else a list."""
+        """Return one number if the dimensions are equal, else a list."""
         value = super().of_rows(row)
         if not isinstance(value, tuple):
             return value
         return value[0] if len(set(value)) == 1 else list(value)
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """One number, or a text such as `3x5`."""
+        """Return one number, or a string such as `3x5`."""
         value = self.of_row(row)
-        return [None if value == NO_PLACE else plain_sizes(value) if isinstance(value, tuple) else value]
+        return [None if value == NOT_APPLICABLE else plain_sizes(value) if isinstance(value, tuple) else value]
 
 
 class Extent(Sizes):
-    """The sizes of a map, without its channels."""
+    """The spatial size of a feature map."""
 
 
 class Shape(Quantity):
     """A shape without the batch."""
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
-        """`64×56×56`, or with the channels last."""
+        """Return `64×56×56`, or `56×56×64` with the channels last."""
         return shape_text((*value[1:], value[0]) if channels_last and len(value) > 1 else value)
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """A text such as `64x56x56`."""
+        """Return a string such as `64x56x56`."""
         return ["x".join(map(str, self.of_row(row)))]
 
 
 @dataclass(frozen=True, eq=False)
 class FieldPart(Sizes):
-    """A number for each dimension of a receptive field."""
+    """One of the terms of a receptive field, a number for each dimension."""
 
     part: str = "size"
     """The attribute of `ReceptiveField`."""
 
     def of_row(self, row: TableRow) -> Any:
-        """The numbers, or a dash where a position sees the whole input."""
+        """Return the numbers, or a dash if the field is global."""
         numbers = getattr(row.receptive_field, self.part)
-        return NO_PLACE if None in numbers else numbers
+        return NOT_APPLICABLE if None in numbers else numbers
 
     def of_rows(self, row: TableRow) -> Any:
-        """The smallest of the numbers; None where a dimension has none."""
+        """Return the smallest of the numbers; None if a dimension has none."""
         return self._smallest(row.receptive_field) if row.layers else None
 
     def of_network(self, analysis: Analysis) -> Any:
-        """That of the last layer whose positions have a place of their own; None where there is none."""
-        for row in reversed(analysis.rows):
-            if None not in row.receptive_field.stride:
-                return self._smallest(row.receptive_field)
-        return None
+        """Return the value of the last layer with a spatial path; None if there is none."""
+        field = last_spatial_field(row.receptive_field for row in analysis.rows)
+        return None if field is None else self._smallest(field)
 
     def _smallest(self, field: ReceptiveField) -> Any:
         numbers = getattr(field, self.part)
@@ -169,129 +168,129 @@ class FieldSize(FieldPart):
     """The size of a receptive field."""
 
     def of_row(self, row: TableRow) -> Any:
-        """The sizes; `all` where a position sees the whole input, and `7 (all)` where it does beside a path."""
+        """Return the sizes; `all` for a global field, `7 (all)` if it has a spatial path too."""
         field = row.receptive_field
         if None in field.stride:
             return "all"
-        if not field.sees_all:
+        if not field.is_global:
             return field.size
         size = str(field.size[0]) if len(set(field.size)) == 1 else shape_text(field.size)
         return f"{size} (all)"
 
     def extent(self, row: TableRow) -> int | None:
-        """One number for a drawing's colour: the larger side; None where a position sees the whole input."""
+        """Return one number for a drawing's color: the largest size; None if the field is global."""
         field = row.receptive_field
-        return None if field.sees_all else int(max(field.size, default=0))
+        return None if field.is_global else int(max(field.size, default=0))
 
     def data_keys(self, analysis: Analysis) -> list[str]:
-        """The size, and whether a position sees the whole input."""
+        """Return the names of the size and of the flag for a global field."""
         return [self.key, f"{self.key}_global"]
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """The size along the spatial path, where there is one, and true or false."""
+        """Return the size along the spatial path, if there is one, and whether the field is global."""
         field = row.receptive_field
-        return [None if None in field.stride else plain_sizes(field.size), field.sees_all]
+        return [None if None in field.stride else plain_sizes(field.size), field.is_global]
 
 
 @dataclass(frozen=True, eq=False)
 class Amount(Quantity):
-    """A number that any layers have together: a row's and a network's come about in the same way."""
+    """A number that is computed from layers, for a row and for a network in the same way."""
 
     layers: Callable[[Sequence[LayerCosts]], Any] = len
-    """Reads it from layers, however many."""
+    """Computes it from any number of layers."""
 
     has_total = True
 
     def of_row(self, row: TableRow) -> Any:
-        """That of the row's layers."""
+        """Return the value for the row's layers."""
         return self.layers(row.layers)
 
     def of_rows(self, row: TableRow) -> Any:
-        """The same; no layers have an amount too."""
+        """Return the value for the layers; no layers have a value too."""
         return self.of_row(row)
 
     def of_network(self, analysis: Analysis) -> Any:
-        """That of the layers that do inference."""
+        """Return the value for the layers that run at inference."""
         return self.layers(analysis.rows)
 
 
 @dataclass(frozen=True, eq=False)
 class Cost(Amount):
-    """A count or a number of bytes: a large whole number in a unit, and the sum of its rows."""
+    """A count or a number of bytes: an integer with a unit, which sums over rows."""
 
     units: tuple[Unit, ...] = COUNTS
     usual: int = 1
-    """Which of the units the lectures use."""
+    """Number of the unit that the lectures use."""
     by_convention: bool = False
-    """Whether each convention counts it in its own way."""
+    """True if its value depends on the convention."""
     needs_backward: bool = False
-    """Whether only conventions that count the backward pass have it."""
+    """True if only conventions that count the backward pass have it."""
     has_formula: bool = True
 
     def of_costs(self, costs: LayerCosts | Totals) -> Any:
-        """That of one layer, or of a sum."""
+        """Return the value for one layer, or for a sum."""
         return getattr(costs, self.key)
 
     def of_row(self, row: TableRow) -> Any:
-        """The sum over the row's layers."""
+        """Return the sum over the row's layers."""
         return self.of_costs(row.costs)
 
     def of_network(self, analysis: Analysis) -> Any:
-        """The sum over the layers that do inference; None where the convention does not count it."""
+        """Return the sum over the layers that run at inference; None if the convention does not count it."""
         return self.of_costs(analysis.totals) if self.is_counted(analysis) else None
 
     def is_counted(self, analysis: Analysis) -> bool:
-        """Whether the convention counts it."""
+        """Return True if the convention counts it."""
         return not self.needs_backward or analysis.convention.backward is not None
 
     def units_for(self, analysis: Analysis) -> tuple[Unit, ...]:
-        """Its units; the lectures write KB for KiB."""
+        """Return its units; the lectures write KB for KiB."""
         return LECTURE_BYTES if self.units is BYTES and analysis.convention.name == "lecture" else self.units
 
     def unit_for(self, values: Sequence[Any], analysis: Analysis, exact: bool = False) -> Unit:
-        """The unit of a column of these values; with ``exact``, the smallest."""
+        """Return the unit for a column of these values; with ``exact``, the smallest."""
         units = self.units_for(analysis)
         return units[0] if exact else choose_unit(values, units, self.usual)
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
-        """The number in a unit, without the unit's symbol."""
+        """Return the number in a unit, without the unit's symbol."""
         return (unit or self.units[0]).text(value)
 
     def extent(self, row: TableRow) -> int | None:
-        """One number for a drawing's colour."""
+        """Return one number for a drawing's color."""
         value: int = self.of_row(row)
         return value
 
     @property
     def data_key(self) -> str:
-        """Its name in data, which says that it is in bytes."""
+        """Its name in data, which ends with `_bytes` if it is in bytes."""
         return f"{self.key}_bytes" if self.units is BYTES and "bytes" not in self.key else self.key
 
     def data_keys(self, analysis: Analysis) -> list[str]:
-        """The same, with the convention that it is counted by."""
+        """Return its name in data, with the convention if its heading has one."""
         return [f"{self.key}_{analysis.convention.name}" if "{convention}" in self.heading else self.data_key]
 
 
 @dataclass(frozen=True, eq=False)
 class Share(Quantity):
-    """A row's part of the network's total."""
+    """A row's share of the network's total."""
 
     of: str = "flops"
-    """The attribute of `Totals` that it is a part of."""
+    """The attribute of `Totals` that it is a share of."""
 
     has_total = True
 
     def of_row(self, row: TableRow) -> Any:
-        """The row's own sum."""
+        """Return the row's own sum."""
         return getattr(row.costs, self.of)
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
-        """`12.5 %`."""
+        """Return text such as `12.5 %`."""
         whole = getattr(analysis.totals, self.of)
-        return f"{100 * value / whole:.1f} %" if whole else NO_PLACE
+        return f"{100 * value / whole:.1f} %" if whole else NOT_APPLICABLE
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """The part as a number up to 1."""
+        """Return the share as a number up to 1."""
         whole = getattr(analysis.totals, self.of)
         return [self.of_row(row) / whole if whole else None]
 
@@ -302,18 +301,18 @@ def _named(text: str, convention: str, unit: Unit | None) -> str:
 
 
 def plain_sizes(sizes: Sequence[Any]) -> Any:
-    """One number where the dimensions agree, else a text such as `3x5`."""
+    """Return one number if the dimensions are equal, else a string such as `3x5`."""
     numbers = [plain_number(size) if isinstance(size, Fraction) else size for size in sizes]
     return numbers[0] if len(set(numbers)) == 1 else "x".join(map(str, numbers))
 
 
 def plain_number(value: Fraction) -> int | float:
-    """A fraction as data has it."""
+    """Return a fraction as an int or a float."""
     return value.numerator if value.denominator == 1 else float(value)
 
 
 def refuse_uncounted(quantities: Sequence[Quantity], analysis: Analysis) -> None:
-    """Raise `UserError` where a convention does not count what is asked for."""
-    if not all(one.is_counted(analysis) for one in quantities):
-        able = " or ".join(name for name, one in CONVENTIONS.items() if one.backward is not None)
-        raise UserError(f"the convention {analysis.convention.name} says nothing of the backward pass: take {able}")
+    """Raise `UserError` if the convention of an analysis does not count one of the quantities."""
+    if not all(quantity.is_counted(analysis) for quantity in quantities):
+        able = " or ".join(name for name, convention in CONVENTIONS.items() if convention.backward is not None)
+        raise UserError(f"the convention {analysis.convention.name} does not count the backward pass; use {able}")

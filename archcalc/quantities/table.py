@@ -1,4 +1,4 @@
-"""Every quantity, once. One that is added here is a column, a fact for budgets, and what else its class says."""
+"""Every quantity. One that is added here becomes a column, a name in assertions, and all else that its class allows."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from archcalc.units import BYTES
 from archcalc.words import did_you_mean, quote
 
 
-def _declared(name: str) -> Callable[[TableRow], Any]:
-    """What the operator says of itself; a group says nothing."""
-    return lambda row: None if row.of_group else row.head.layer.op.facts().get(name)
+def _hyperparameter(name: str) -> Callable[[TableRow], Any]:
+    """Return a reader for a hyperparameter of a row's operator; a group has none."""
+    return lambda row: None if row.of_group else row.head.layer.op.hyperparameters().get(name)
 
 
-def _output_axis(at: int) -> Callable[[TableRow], Any]:
-    """One of the sizes of a map; None where there is no such axis."""
-    return lambda row: row.output_shape[at] if len(row.output_shape) == 3 else None
+def _output_axis(axis: int) -> Callable[[TableRow], Any]:
+    """Return a reader for an axis of a feature map; None if the output is not one."""
+    return lambda row: row.output_shape[axis] if len(row.output_shape) == 3 else None
 
 
-# What is simulated is imported where it is asked for: no table needs it.
+# The simulation of memory is imported only here: no table needs it, and it would slow `archcalc table`.
 
 
 def _peak_memory(mode: str) -> Callable[[Analysis], int]:
@@ -70,10 +70,10 @@ _ALL: tuple[Quantity, ...] = (
         short="in HW",
         rank=3,
     ),
-    Quantity("filters", "filters", "Output channels, or features.", _declared("filters"), short="filt"),
-    Sizes("kernel", "kernel", "The size of the window.", _declared("kernel"), short="K"),
-    Sizes("stride", "stride", "The step of the window.", _declared("stride"), short="S"),
-    Sizes("padding", "pad", "Padding on each side.", _declared("padding"), short="P"),
+    Quantity("filters", "filters", "Output channels, or features.", _hyperparameter("filters"), short="filt"),
+    Sizes("kernel", "kernel", "The size of the window.", _hyperparameter("kernel"), short="K"),
+    Sizes("stride", "stride", "The step of the window.", _hyperparameter("stride"), short="S"),
+    Sizes("padding", "pad", "Padding on each side.", _hyperparameter("padding"), short="P"),
     Shape(
         "output",
         "output",
@@ -127,7 +127,7 @@ _ALL: tuple[Quantity, ...] = (
     Quantity(
         "output_elements",
         "output elements",
-        "Numbers of the last output, of one sample.",
+        "Elements of the output, per sample.",
         lambda row: product(row.output_shape),
         lambda analysis: product(analysis.rows[-1].output_shape),
         short="elements",
@@ -146,7 +146,7 @@ _ALL: tuple[Quantity, ...] = (
     Cost(
         "params",
         "params",
-        "Trained elements: weights and biases.",
+        "Trainable elements: weights and biases.",
         title="parameters",
         words="parameters, param, number of parameters, number of params, no of parameters, num params, "
         "num parameters, n params, trainable params, trainable parameters, trainable, learnable parameters, "
@@ -156,21 +156,21 @@ _ALL: tuple[Quantity, ...] = (
     Cost(
         "weights",
         "weights",
-        "Trained elements but for biases.",
+        "Trainable elements other than biases.",
         words="weight, number of weights, num weights, weight params, weight parameters",
         derivation="params",
     ),
     Cost(
         "biases",
         "biases",
-        "Trained elements that are added.",
+        "Trainable elements of biases.",
         words="bias, number of biases, num biases, bias params, bias parameters",
         derivation="params",
     ),
     Cost(
         "buffers",
         "buffers",
-        "Stored elements that are not trained.",
+        "Stored elements that are not trainable.",
         short="buf",
         words="non trainable, non trainable params",
     ),
@@ -184,10 +184,10 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "flops",
-        "{convention} flop",
-        "Operations that the convention counts, for the batch.",
+        "{convention} FLOPs",
+        "Operations as the convention counts them, for the batch.",
         by_convention=True,
-        title="{convention} operations",
+        title="{convention} FLOPs",
         words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
         "num flops",
         usual=2,
@@ -202,16 +202,16 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "backward_flops",
-        "backward {convention} flop",
+        "backward {convention} FLOPs",
         "Operations of the backward pass, for the batch.",
-        short="bwd {convention} flop",
+        short="bwd {convention} FLOPs",
         usual=2,
         by_convention=True,
         needs_backward=True,
     ),
     Cost(
         "step_flops",
-        "step {convention} flop",
+        "step {convention} FLOPs",
         "Operations of a training step, forward and backward, for the batch.",
         usual=2,
         by_convention=True,
@@ -219,22 +219,34 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost("bytes_read", "read", "Bytes of inputs and weights that a layer reads, for the batch.", units=BYTES),
     Cost("bytes_written", "written", "Bytes of the outputs that a layer writes, for the batch.", units=BYTES),
-    Share("share", "share of {convention} flop", "The part of all operations.", short="share", of="flops"),
-    Share("share_params", "share of params", "The part of all parameters.", short="share", of="params"),
-    Share("share_memory", "share of memory", "The part of the memory of all outputs.", short="share", of="memory"),
+    Share("share", "share of {convention} FLOPs", "The share of all FLOPs.", short="share", of="flops"),
+    Share("share_params", "share of params", "The share of all parameters.", short="share", of="params"),
+    Share("share_memory", "share of memory", "The share of the memory of all outputs.", short="share", of="memory"),
     FieldSize(
         "rf",
         "receptive field",
-        "How much of the input a position sees; a network's is that of its last layer with positions.",
+        "Size of the input region that a position depends on; a network's is that of its last spatial layer.",
         short="RF",
         title="receptive field",
         words="receptive field size, rf size",
         rank=2,
         has_formula=True,
     ),
-    FieldPart("rf_stride", "RF stride", "Input positions between neighbours.", short="RF S", rank=2, part="stride"),
     FieldPart(
-        "rf_padding", "RF padding", "How far position 0 looks out of the input.", short="RF P", rank=2, part="padding"
+        "rf_stride",
+        "RF stride",
+        "Effective stride: input positions between neighboring output positions.",
+        short="RF S",
+        rank=2,
+        part="stride",
+    ),
+    FieldPart(
+        "rf_padding",
+        "RF padding",
+        "Effective padding: how far the field of position 0 extends beyond the input.",
+        short="RF P",
+        rank=2,
+        part="padding",
     ),
     Amount("layers", "layers", "Number of layers.", has_formula=True),
     Amount(
@@ -247,31 +259,31 @@ _ALL: tuple[Quantity, ...] = (
     Quantity(
         "weight_memory",
         "weight memory",
-        "Bytes of the trained elements.",
+        "Bytes of the parameters.",
         network=lambda analysis: analysis.totals.params * ITEM_SIZES[analysis.dtype],
     ),
     Quantity(
         "peak_memory",
         "peak memory",
-        "Bytes at the worst moment of inference, with the weights: the peak of archcalc memory.",
+        "Peak bytes of inference, with the weights: the peak of archcalc memory.",
         network=_peak_memory("inference"),
     ),
     Quantity(
         "peak_activation_memory",
         "peak activation memory",
-        "Bytes of the tensors alive at that moment, without the weights.",
+        "Peak bytes of the live tensors at inference, without the weights.",
         network=_peak_activation_memory,
     ),
     Quantity(
         "training_peak_memory",
         "training peak memory",
-        "Bytes at the worst moment of a training step: the peak of archcalc memory --mode training.",
+        "Peak bytes of a training step: the peak of archcalc memory --mode training.",
         network=_peak_memory("training"),
     ),
     Quantity(
         "aligned",
         "aligned",
-        "Whether all paths have the same strides and centres.",
+        "True if all paths have the same effective strides and centers.",
         network=lambda analysis: not analysis.unaligned,
     ),
     Quantity("outputs", "outputs", "Number of outputs.", network=lambda analysis: len(analysis.network.outputs)),
@@ -280,49 +292,55 @@ _ALL: tuple[Quantity, ...] = (
 
 
 def _where(test: Callable[[Quantity], bool]) -> dict[str, Any]:
-    return {one.key: one for one in _ALL if test(one)}
+    return {quantity.key: quantity for quantity in _ALL if test(quantity)}
 
 
-QUANTITIES: dict[str, Quantity] = _where(lambda one: True)
-COLUMNS: dict[str, Quantity] = _where(lambda one: bool(one.row) or isinstance(one, (Amount, FieldPart, Share)))
-"""What a table can show of a row."""
-FACTS: dict[str, Quantity] = _where(lambda one: bool(one.network) or isinstance(one, (Amount, FieldPart)))
-"""What can be asked of a whole network."""
-COSTS: dict[str, Cost] = _where(lambda one: isinstance(one, Cost))
-"""What is summed; bars show it."""
-FORMULAS: dict[str, Quantity] = _where(lambda one: one.has_formula)
-"""What has a closed form; sweeps compute it."""
-HEAT: dict[str, Cost | FieldSize] = _where(lambda one: isinstance(one, (Cost, FieldSize)))
-"""What a drawing can be coloured by."""
-ASKED: dict[str, Quantity] = _where(lambda one: bool(one.words))
-"""What a homework can ask."""
+QUANTITIES: dict[str, Quantity] = _where(lambda quantity: True)
+COLUMNS: dict[str, Quantity] = _where(
+    lambda quantity: bool(quantity.row) or isinstance(quantity, (Amount, FieldPart, Share))
+)
+"""The columns of a table."""
+FACTS: dict[str, Quantity] = _where(
+    lambda quantity: bool(quantity.network) or isinstance(quantity, (Amount, FieldPart))
+)
+"""The quantities of a whole network: the names in assertions."""
+COSTS: dict[str, Cost] = _where(lambda quantity: isinstance(quantity, Cost))
+"""The quantities that are summed; bars show them."""
+FORMULAS: dict[str, Quantity] = _where(lambda quantity: quantity.has_formula)
+"""The quantities with a closed form; sweeps compute them."""
+HEAT: dict[str, Cost | FieldSize] = _where(lambda quantity: isinstance(quantity, (Cost, FieldSize)))
+"""The quantities that can color a drawing."""
+ASKED: dict[str, Quantity] = _where(lambda quantity: bool(quantity.words))
+"""The quantities that homework can ask for."""
 
 LECTURE = (
     *("name", "input_c", "input_hw", "filters", "kernel", "stride", "padding", "output_c", "output_hw"),
     *("memory", "params", "flops", "rf"),
 )
-"""The lecture's table."""
+"""The columns of the lecture's table."""
 BACKWARD = ("backward_flops", "step_flops")
-"""What `table --backward` adds."""
+"""The columns that `table --backward` adds."""
 COMPARED = ("params", "macs", "flops", "memory", "layers", "weight_layers")
-"""What `compare` compares."""
+"""The rows of `compare`."""
 PLACED = ("params", "macs", "memory")
-"""What it tells apart by the size of the map."""
+"""The rows of `compare` for each spatial size."""
 REPORTED = ("params", "macs", "flops", "memory")
-"""What the bars of a report show."""
+"""The bars of a report."""
 
 
 def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys in `params,macs` or a sequence; `UserError` for one that is not known."""
+    """Return the keys in `params,macs` or a sequence. Raises `UserError` for an unknown key."""
     keys = tuple(text.split(",") if isinstance(text, str) else text)
     for key in keys:
         if key not in known:
-            raise UserError(f"there is no quantity {quote(key)}{did_you_mean(key, known)}")
+            raise UserError(f"unknown quantity {quote(key)}{did_you_mean(key, known)}")
     return keys
 
 
 def meanings(known: Mapping[str, Quantity]) -> str:
-    """A line for each quantity: its key, its heading, and what it is."""
+    """Return a line for each quantity: its key, its heading, and its definition."""
     shown = list(known.values())
-    widths = max(len(one.key) for one in shown), max(len(one.headed()) for one in shown)
-    return "".join(f"{one.key:{widths[0]}}  {one.headed():{widths[1]}}  {one.means}\n" for one in shown)
+    widths = max(len(quantity.key) for quantity in shown), max(len(quantity.headed()) for quantity in shown)
+    return "".join(
+        f"{quantity.key:{widths[0]}}  {quantity.headed():{widths[1]}}  {quantity.means}\n" for quantity in shown
+    )

@@ -1,1 +1,1 @@
-"""Receptive fields: what each layer, and each unit, sees of the input."""
+"""Receptive fields: the input region that each layer, and each unit, depends on."""

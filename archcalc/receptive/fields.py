@@ -1,9 +1,11 @@
-"""Receptive fields: what part of the input one position of a layer sees.
+"""Receptive fields: the input region that can influence one output position.
 
-Along each spatial dimension of the input an interval: position i sees input positions ``stride·i + first`` to
-``stride·i + last``. A window widens it, a join takes the hull. The terms are those of Araujo, Norris and Sim,
-*Computing Receptive Fields of Convolutional Neural Networks*, Distill, 2019: size ``last − first + 1``, effective
-stride, effective padding ``−first``. Positions count from 0.
+Along each spatial dimension of the input it is an interval. Position i of a layer depends on the input positions
+``stride·i + first`` to ``stride·i + last``. A window widens the interval, and a join takes the hull. Positions count
+from 0.
+
+The terms are those of Araujo, Norris and Sim, *Computing Receptive Fields of Convolutional Neural Networks*, Distill,
+2019: size ``last − first + 1``, effective stride, effective padding ``−first``.
 """
 
 from __future__ import annotations
@@ -16,23 +18,23 @@ from typing import Any, NamedTuple
 from archcalc.collection import no_collection
 from archcalc.network import Network
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import GLANCE, NOTHING, SAME_POSITION, AxisAccess, Window, same_axes
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, UNREAD, AxisAccess, Window, same_axes
 
 
 class Span(NamedTuple):
-    """The interval of one dimension, seen from position i: ``stride·i + first … stride·i + last``."""
+    """The receptive field of position i along one dimension: ``stride·i + first … stride·i + last``."""
 
     stride: Any
     first: Any
     last: Any
 
     @property
-    def centre(self) -> Any:
-        """Twice the centre, seen from position 0 (twice, so that it is whole)."""
+    def center(self) -> Any:
+        """Twice the center of the field of position 0. Twice, so that it is an integer."""
         return self.first + self.last
 
     def through(self, window: Window) -> Span:
-        """The interval after a window that looks at positions with this one."""
+        """Return the span after a window over positions that have this span."""
         return Span(
             self.stride * window.stride,
             self.first + self.stride * window.first,
@@ -40,73 +42,71 @@ class Span(NamedTuple):
         )
 
     def hull(self, other: Span) -> Span:
-        """The smallest interval that holds both, with the smaller step."""
+        """Return the smallest span that contains both, with the smaller stride."""
         return Span(min(self.stride, other.stride), min(self.first, other.first), max(self.last, other.last))
 
 
 class FieldState(NamedTuple):
-    """What a layer sees.
-
-    ``spans`` has an interval for each dimension in which its positions still have a place of their own; ``whole`` are
-    the dimensions that it sees entirely, be it through a gate that leaves the interval as it is.
-    """
+    """What `FieldPropagation` knows of one layer's output."""
 
     axes: tuple[frozenset[int], ...]
-    """For each axis of the layer's output, the input dimensions that run along it."""
+    """For each axis of the output, the input dimensions that run along it."""
     spans: Mapping[int, Span]
+    """The span of each input dimension in which positions are still distinct."""
     whole: frozenset[int] = frozenset()
+    """Dimensions of which all positions are seen. A gate puts a dimension here and leaves its span as it is."""
     merged: frozenset[int] = frozenset()
-    """Dimensions that have no axis of their own any more: flattened with others, or split over several axes."""
+    """Dimensions without an axis of their own: flattened with others, or split over several axes."""
     aligned: bool = True
     source: str = ""
-    """The first network input among those seen."""
+    """The first network input that the layer depends on."""
 
 
 class ReceptiveField(NamedTuple):
-    """The receptive field of a layer, a number per spatial dimension of the input."""
+    """The receptive field of a layer, one number per spatial dimension of the input."""
 
     size: tuple[Any, ...]
-    """Positions seen along the spatial path; the whole input where no such path is left; 0 where nothing is seen."""
+    """Positions seen along the spatial path; the input's size where no such path is left, 0 where nothing is seen."""
     stride: tuple[Any, ...]
-    """Input positions between neighbours; None where positions have no place any more."""
+    """Effective stride in input positions; None after the dimension is gone (global pooling, linear)."""
     padding: tuple[Any, ...]
-    """How far position 0 looks out of the input; None where positions have no place any more."""
-    sees_all: bool
-    """Whether it sees the whole input, through global pooling, a linear layer, attention or a gate."""
+    """Effective padding: how far the field of position 0 extends beyond the input; None as for `stride`."""
+    is_global: bool
+    """True if the layer depends on the whole input, by global pooling, a linear layer, attention or a gate."""
     aligned: bool
-    """Whether all paths to it have the same stride and the same centres."""
+    """True if all paths to the layer have the same effective stride and center."""
 
 
 class AccessSummary:
-    """How an application of an operator looks at its inputs, wherever it stands."""
+    """How an operator reads its inputs, wherever in a network it is used."""
 
     __slots__ = ("clear", "moves", "origin")
 
     def __init__(self, op: Operator) -> None:
         self.moves = tuple(
-            tuple((axis, look) for axis, look in enumerate(sight) if not _stays(look)) for sight in op.sights()
+            tuple((axis, look) for axis, look in enumerate(access) if not _stays(look)) for access in op.accesses()
         )
-        """For each input, the axes along which a position sees more than itself, or another."""
+        """For each input, the axes along which a position reads more than itself, or another position."""
         axes = op.axes()
         self.origin = None if axes is same_axes(len(axes)) else axes
         """The input axes of each output axis; None where they are the same."""
         self.clear = self.origin is None and not any(self.moves)
-        """Whether every position sees only itself."""
+        """True if every position reads only itself."""
 
 
 def _stays(look: Window | AxisAccess) -> bool:
-    """Whether a position sees only itself; symbols are not asked."""
+    """Return True if a position reads only itself. Symbolic windows are not compared."""
     if look is SAME_POSITION or isinstance(look, AxisAccess):
         return look is SAME_POSITION
     return {*map(type, look[:3])} == {int} and look[:3] == SAME_POSITION[:3]
 
 
-lens_of = lru_cache(maxsize=8192)(AccessSummary)
-"""The lens of an application, made once."""
+access_summary = lru_cache(maxsize=8192)(AccessSummary)
+"""The summary of an operator, made once."""
 
 
 def without_axis(axes: tuple[frozenset[int], ...], origin: tuple[tuple[int, ...], ...]) -> frozenset[int]:
-    """The dimensions that have no axis of their own once output axes are made of these input axes."""
+    """Return the dimensions that lose their own axis when each output axis is made of the axes in ``origin``."""
     uses = Counter(axis for made in origin for axis in made)
     return frozenset(
         dimension for made in origin for axis in made if len(made) > 1 or uses[axis] > 1 for dimension in axes[axis]
@@ -114,134 +114,131 @@ def without_axis(axes: tuple[frozenset[int], ...], origin: tuple[tuple[int, ...]
 
 
 class FieldPropagation:
-    """Follows what is seen through a network, layer by layer."""
+    """Computes the receptive field of every layer, in the order of execution."""
 
     @no_collection()
     def __init__(self, network: Network) -> None:
         self.extents: dict[int, int] = {}
+        """Size of each input dimension."""
         self.dimensions: dict[str, range] = {}
-        self.views: dict[str, FieldState] = {}
+        """The dimensions of each network input."""
+        self.states: dict[str, FieldState] = {}
         self.fields: dict[int, ReceptiveField] = {}
         self.unaligned: list[str] = []
-        """Joins whose own paths disagree: where the network stops being aligned."""
+        """Joins whose paths disagree though each path is aligned: where the network stops being aligned."""
         for name, shape in network.inputs.items():
             first = len(self.extents)
             self.extents.update(enumerate(shape[1:], first))
             self.dimensions[name] = range(first, len(self.extents))
             axes = (frozenset[int](), *(frozenset([dimension]) for dimension in self.dimensions[name]))
             spans = {dimension: Span(1, 0, 0) for dimension in self.dimensions[name]}
-            self.views[name] = FieldState(axes, spans, source=name)
+            self.states[name] = FieldState(axes, spans, source=name)
         for layer in network.layers:
-            self._look(layer.name, layer.op, layer.inputs)
+            self._propagate(layer.name, layer.op, layer.inputs)
 
-    def _look(self, name: str, op: Operator, sources: tuple[str, ...]) -> None:
-        lens = lens_of(op)
+    def _propagate(self, name: str, op: Operator, sources: tuple[str, ...]) -> None:
         if len(sources) == 1:  # most layers
-            view = self.views[sources[0]]
-            if not lens.clear:
-                view = self._through(view, lens.origin, lens.moves[0])
+            summary = access_summary(op)
+            state = self.states[sources[0]]
+            if not summary.clear:
+                state = self._through(state, summary.origin, summary.moves[0])
         else:
-            view, *others = self.entering(op, sources)
+            state, *others = self.entering(op, sources)
             for other in others:
-                view = self._join(view, other)
-            if not view.aligned and all(self.views[source].aligned for source in sources):
+                state = self._join(state, other)
+            if not state.aligned and all(self.states[source].aligned for source in sources):
                 self.unaligned.append(name)
-        self.views[name] = view
+        self.states[name] = state
 
     def entering(self, op: Operator, sources: tuple[str, ...]) -> list[FieldState]:
-        """What a layer sees through each of its inputs."""
-        lens = lens_of(op)
+        """Return the state of a layer along each of its inputs, before they are joined."""
+        summary = access_summary(op)
         return [
-            self._through(self.views[source], lens.origin, moves)
-            for source, moves in zip(sources, lens.moves, strict=True)
+            self._through(self.states[source], summary.origin, moves)
+            for source, moves in zip(sources, summary.moves, strict=True)
         ]
 
     def _through(
         self,
-        view: FieldState,
+        state: FieldState,
         origin: tuple[tuple[int, ...], ...] | None,
         moves: tuple[tuple[int, Window | AxisAccess], ...],
     ) -> FieldState:
-        looks = [(dimension, look) for axis, look in moves for dimension in view.axes[axis]]
+        looks = [(dimension, look) for axis, look in moves for dimension in state.axes[axis]]
         if not looks and origin is None:
-            return view
-        spans, whole = dict(view.spans), view.whole
+            return state
+        spans, whole = dict(state.spans), state.whole
         for dimension, look in looks:
             if look is GLANCE:
                 whole |= {dimension}
-            elif look is NOTHING:
+            elif look is UNREAD:
                 spans.pop(dimension, None)
-            elif isinstance(look, Window) and dimension not in view.merged and dimension in spans:
+            elif isinstance(look, Window) and dimension not in state.merged and dimension in spans:
                 spans[dimension] = spans[dimension].through(look)
             else:
                 whole |= {dimension}
                 spans.pop(dimension, None)
-        axes, merged = view.axes, view.merged
+        axes, merged = state.axes, state.merged
         if origin is not None:
             merged |= without_axis(axes, origin)
             axes = tuple(frozenset().union(*(axes[axis] for axis in made)) for made in origin)
-        return FieldState(axes, spans, whole, merged, view.aligned, view.source)
+        return FieldState(axes, spans, whole, merged, state.aligned, state.source)
 
-    def _join(self, one: FieldState, other: FieldState) -> FieldState:
-        if one is other or one[:5] == other[:5]:
-            return one
-        spans, aligned = dict(one.spans), one.aligned and other.aligned
-        for dimension, span in other.spans.items():
+    def _join(self, left: FieldState, right: FieldState) -> FieldState:
+        if left is right or left[:5] == right[:5]:
+            return left
+        spans, aligned = dict(left.spans), left.aligned and right.aligned
+        for dimension, span in right.spans.items():
             mine = spans.get(dimension)
             if mine is None:
                 spans[dimension] = span
             elif mine != span:
-                aligned = aligned and mine.stride == span.stride and mine.centre == span.centre
+                aligned = aligned and mine.stride == span.stride and mine.center == span.center
                 spans[dimension] = mine.hull(span)
-        axes = one.axes
-        if len(axes) == len(other.axes):
-            axes = tuple(mine | theirs for mine, theirs in zip(axes, other.axes, strict=True))
-        return FieldState(axes, spans, one.whole | other.whole, one.merged | other.merged, aligned, one.source)
+        axes = left.axes
+        if len(axes) == len(right.axes):
+            axes = tuple(mine | theirs for mine, theirs in zip(axes, right.axes, strict=True))
+        return FieldState(axes, spans, left.whole | right.whole, left.merged | right.merged, aligned, left.source)
 
     def __getitem__(self, name: str) -> ReceptiveField:
-        """The receptive field of the layer of that name."""
-        return self.field(self.views[name])
+        """Return the receptive field of the layer of that name."""
+        return self.field(self.states[name])
 
-    def field(self, view: FieldState) -> ReceptiveField:
-        """The published terms of a view."""
-        known = self.fields.get(id(view))
+    def field(self, state: FieldState) -> ReceptiveField:
+        """Return a state in the published terms."""
+        known = self.fields.get(id(state))
         if known is None:
-            known = self.fields[id(view)] = self._field(view)
+            known = self.fields[id(state)] = self._field(state)
         return known
 
-    def _field(self, view: FieldState) -> ReceptiveField:
-        size: list[Any] = []
-        stride: list[Any] = []
-        padding: list[Any] = []
-        for dimension in self.dimensions[view.source]:
-            span = view.spans.get(dimension)
+    def _field(self, state: FieldState) -> ReceptiveField:
+        parts = []
+        for dimension in self.dimensions[state.source]:
+            span = state.spans.get(dimension)
             if span is None:
-                size.append(self.extents[dimension] if dimension in view.whole else 0)
-                stride.append(None)
-                padding.append(None)
+                parts.append((self.extents[dimension] if dimension in state.whole else 0, None, None))
             else:
-                size.append(span.last // 1 - -(-span.first // 1) + 1)
-                stride.append(span.stride)
-                padding.append(-span.first)
-        return ReceptiveField(tuple(size), tuple(stride), tuple(padding), bool(view.whole), view.aligned)
+                parts.append((span.last // 1 - -(-span.first // 1) + 1, span.stride, -span.first))
+        size, stride, padding = zip(*parts, strict=True) if parts else ((), (), ())
+        return ReceptiveField(size, stride, padding, bool(state.whole), state.aligned)
 
 
 class Fields:
-    """The receptive field of every layer by its name; nothing is followed before one is asked for."""
+    """The receptive field of every layer, by its name; computed when the first is asked for."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
 
     @cached_property
-    def viewer(self) -> FieldPropagation:
-        """What every layer of the network sees."""
+    def propagation(self) -> FieldPropagation:
+        """The computation through the whole network."""
         return FieldPropagation(self._network)
 
     def __getitem__(self, name: str) -> ReceptiveField:
-        return self.viewer[name]
+        return self.propagation[name]
 
 
-def last_placed(fields: Iterable[ReceptiveField]) -> ReceptiveField | None:
-    """The last of the fields whose positions still have a place of their own, if there is one."""
-    placed = [field for field in fields if None not in field.stride]
-    return placed[-1] if placed else None
+def last_spatial_field(fields: Iterable[ReceptiveField]) -> ReceptiveField | None:
+    """Return the last field that has a stride in every dimension; None if there is none."""
+    spatial = [field for field in fields if None not in field.stride]
+    return spatial[-1] if spatial else None

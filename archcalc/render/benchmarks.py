@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archcalc.runtime.roofline import Prediction
 
 SUMMARY = ("network", "batch", "ms", "spread", "images/s", "FLOP/s", "of peak", "predicted ms", "predicted ÷ measured")
-LAYERS = ("layer", "operator", "flop", "read", "written", "flop/B", "bound", "predicted ms", "measured ms")
+LAYERS = ("layer", "operator", "FLOPs", "read", "written", "FLOPs/B", "bound", "predicted ms", "measured ms")
 
 
 def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Document:
@@ -71,7 +71,7 @@ def _layers(one: Benchmark) -> Table:
     measured = one.layer_seconds or {}
     total = one.roofline.total
     alone = sum(measured.values()) if measured else None
-    notes = ["flop: every operation, a multiply-add being 2. flop/B: arithmetic intensity."]
+    notes = ["FLOPs: every operation, a multiply-add being 2. FLOPs/B: arithmetic intensity."]
     if measured:
         notes.append("measured: each layer alone; the whole network's own time is in the first table.")
     return _grid(

@@ -10,7 +10,7 @@ from archcalc.analysis.depth import depth
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
-from archcalc.receptive.fields import last_placed
+from archcalc.receptive.fields import last_spatial_field
 from archcalc.render.text import cells_wide, pad
 from archcalc.units import COUNTS, in_words
 
@@ -47,7 +47,7 @@ def _entry(path: Path, network: Network) -> CatalogueEntry:
     analysis = analyze(network)
     totals = analysis.totals
     about = network.about
-    field = last_placed(row.receptive_field for row in analysis.rows)
+    field = last_spatial_field(row.receptive_field for row in analysis.rows)
     return CatalogueEntry(
         name=network.name,
         family=path.stem,

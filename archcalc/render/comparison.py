@@ -58,7 +58,7 @@ def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) ->
         for place, rows in comparison.places
         for row in rows
     ]
-    note = f"flop: by the convention {convention}. memory: bytes of outputs. ratio: to {names[0]}."
+    note = f"FLOPs: by the convention {convention}. memory: bytes of outputs. ratio: to {names[0]}."
     return Document(
         "comparison",
         (

@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.memory.checkpointing import CheckpointPlan
-from archcalc.memory.heap import WHAT, Alive, Moment
+from archcalc.memory.heap import USES, LiveTensor, TimelinePoint
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
 from archcalc.render.document import Chart, Document, Records, Table, table_of_texts
@@ -37,16 +37,16 @@ def memory_document(memory: Memory) -> Document:
 
 
 def _timeline(memory: Memory) -> Records:
-    heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in WHAT)]
+    heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in USES)]
     return [
         heading,
-        *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.moments),
+        *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.timeline),
     ]
 
 
 def memory_dict(memory: Memory) -> dict[str, Any]:
     """The memory as plain data."""
-    moment = memory.highest.moment
+    moment = memory.live_peak.point
     return {
         **_of(memory.analysis),
         "mode": memory.mode,
@@ -56,12 +56,12 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
         "optimizer_bytes": memory.state,
         "gradients_bytes": memory.gradients,
         "saved_bytes": memory.saved,
-        "tensors_bytes": memory.highest.live_bytes,
+        "tensors_bytes": memory.live_peak.live_bytes,
         "peak_bytes": memory.peak,
         "peak": {
             "phase": moment.phase,
             "layer": moment.layer or None,
-            "alive": [_alive_dict(one) for one in memory.highest.alive],
+            "alive": [_alive_dict(one) for one in memory.live_peak.alive],
         },
         "timeline": [
             {
@@ -69,9 +69,9 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
                 "layer": one.layer or None,
                 "bytes": one.live_bytes,
                 "tensors": one.tensors,
-                "parts": {what: size for what, size in zip(WHAT, one.parts, strict=True) if size},
+                "parts": {what: size for what, size in zip(USES, one.parts, strict=True) if size},
             }
-            for one in memory.moments
+            for one in memory.timeline
         ],
     }
 
@@ -86,11 +86,11 @@ def _of(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _alive_dict(one: Alive) -> dict[str, Any]:
-    return {"layer": one.piece.layer, "what": one.piece.what, "bytes": one.bytes}
+def _alive_dict(one: LiveTensor) -> dict[str, Any]:
+    return {"layer": one.storage.layer, "what": one.storage.use, "bytes": one.bytes}
 
 
-def moment_in_words(moment: Moment) -> str:
+def moment_in_words(moment: TimelinePoint) -> str:
     """When it is: `in the backward pass of layer1.0.conv1`."""
     if moment.phase == "update":
         return "while the weights are updated"
@@ -119,7 +119,7 @@ def _quantities(memory: Memory) -> Table:
             ("saved activations", memory.saved, _SAVED),
             ("gradients", memory.gradients, "of the weights, complete before their update"),
         ]
-    standing.append(("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
+    standing.append(("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point)))
     unit = choose_unit([*(value for _, value, _ in (*standing, *parts)), memory.peak], BYTES, 2)
     rows = [[name, unit.text(value), says] for name, value, says in standing]
     sections: list[tuple[list[list[str]], list[str] | None]] = [(rows, ["peak", unit.text(memory.peak), "the sum"])]
@@ -130,15 +130,15 @@ def _quantities(memory: Memory) -> Table:
 
 def _alive(memory: Memory) -> Table:
     """The largest tensors at the peak, and the sum of all."""
-    alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
+    alive = sorted(memory.live_peak.alive, key=lambda one: -one.bytes)
     shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
-    whole = memory.highest.live_bytes
+    whole = memory.live_peak.live_bytes
     unit = choose_unit([one.bytes for one in shown], BYTES, 2)
-    rows = [[one.piece.layer, one.piece.what, unit.text(one.bytes), _share(one.bytes, whole)] for one in shown]
+    rows = [[one.storage.layer, one.storage.use, unit.text(one.bytes), _share(one.bytes, whole)] for one in shown]
     if others:
         rest = sum(one.bytes for one in others)
         rows.append([f"{len(others)} others", "", unit.text(rest), _share(rest, whole)])
-    title = f"alive at the peak, {moment_in_words(memory.highest.moment)}"
+    title = f"alive at the peak, {moment_in_words(memory.live_peak.point)}"
     total = ["total", "", unit.text(whole), _share(whole, whole)]
     return table_of_texts(title, ("layer", "what", unit.symbol, "share"), [(rows, total)], left=_WORDS, names=_NAMES)
 
@@ -155,7 +155,7 @@ _NAMES = ("memory", "layer", "run", "")
 
 def _chart(memory: Memory) -> str:
     """The timeline as bars, each the highest of the moments that stand in its column."""
-    moments = memory.moments
+    moments = memory.timeline
     width = min(CHART_WIDTH, len(moments))
     bounds = [at * len(moments) // width for at in range(width + 1)]
     bins = [moments[start:stop] for start, stop in pairwise(bounds)]
@@ -262,7 +262,7 @@ def _plan(plan: CheckpointPlan) -> Table:
     macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
     again = f"{_share(plan.macs, analysis.totals.macs)} of a forward pass"
     rows = [
-        [f"peak ({unit.symbol})", unit.text(without.peak), unit.text(plan.peak), moment_in_words(plan.highest.moment)],
+        [f"peak ({unit.symbol})", unit.text(without.peak), unit.text(plan.peak), moment_in_words(plan.live_peak.point)],
         [f"saved activations ({unit.symbol})", unit.text(without.saved), unit.text(plan.saved), _SAVED],
         [f"computed again ({macs.symbol}MACs)", "0", macs.text(plan.macs), again],
     ]

@@ -12,8 +12,8 @@ from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import number
 from archcalc.receptive.alignment import Misalignment, misalignments
-from archcalc.receptive.boxes import Box, Interval, RegionTracer
 from archcalc.receptive.fields import ReceptiveField, Span
+from archcalc.receptive.regions import Interval, Region, RegionTracer
 from archcalc.render.cells import Cells, table
 from archcalc.render.text import wrap
 from archcalc.render.writers.csv import csv_text
@@ -39,18 +39,18 @@ class Report:
 
     def field(self, layer: Layer) -> ReceptiveField:
         """The layer's receptive field."""
-        return self.tracer.viewer[layer.name]
+        return self.tracer.propagation[layer.name]
 
-    def boxes(self, layer: Layer) -> list[Box]:
+    def boxes(self, layer: Layer) -> list[Region]:
         """What the chosen unit sees of each input; nothing where none was chosen."""
-        return [] if self.unit is None else self.tracer.boxes(layer.name, self.unit)
+        return [] if self.unit is None else self.tracer.regions(layer.name, self.unit)
 
     def joins(self) -> list[Misalignment]:
         """The joins before these layers where the network stops being aligned."""
         order = {layer.name: at for at, layer in enumerate(self.network.layers)}
         last = max(order[layer.name] for layer in self.layers)
         marked = any(not self.field(layer).aligned for layer in self.layers)
-        found = misalignments(self.network, self.tracer.viewer) if marked else []
+        found = misalignments(self.network, self.tracer.propagation) if marked else []
         return [join for join in found if order[join.join] <= last]
 
 
@@ -100,14 +100,14 @@ def _rows(report: Report) -> Cells:
         ]
         if report.unit is not None:
             boxes = report.boxes(layer)
-            cells.append(_each(boxes, lambda box: [side.raw for side in box.sides]))
-            cells.append(_each(boxes, lambda box: [side.clipped for side in box.sides]))
+            cells.append(_each(boxes, lambda box: [side.unclipped for side in box.intervals]))
+            cells.append(_each(boxes, lambda box: [side.clipped for side in box.intervals]))
         rows.append([*cells, ", ".join(_remarks(field))])
     return rows
 
 
 def _remarks(field: ReceptiveField) -> list[str]:
-    return [*(["global"] if field.sees_all else []), *([] if field.aligned else ["unaligned"])]
+    return [*(["global"] if field.is_global else []), *([] if field.aligned else ["unaligned"])]
 
 
 def _per_dimension(values: Sequence[Any]) -> str:
@@ -123,7 +123,7 @@ def _number(value: Any) -> str:
     return text if Fraction(text) == exact else str(exact)
 
 
-def _each(boxes: Sequence[Box], intervals: Any) -> str:
+def _each(boxes: Sequence[Region], intervals: Any) -> str:
     return "; ".join(" × ".join(map(_interval, intervals(box))) for box in boxes)
 
 
@@ -134,7 +134,7 @@ def _interval(interval: Interval | None) -> str:
 def _notes(report: Report) -> list[str]:
     notes = [CONVENTION]
     fields = [report.field(layer) for layer in report.layers]
-    if any(field.sees_all for field in fields):
+    if any(field.is_global for field in fields):
         notes.append(
             "global: it sees the whole input, through global pooling, a linear layer, attention or a gate; the size is "
             "that along the spatial path, where one is left."
@@ -150,7 +150,7 @@ def _said(join: Misalignment, report: Report) -> str:
     """The join where a network stops being aligned, with both paths."""
     routes = " and ".join(
         f"by {' → '.join(route.layers) or 'no window'} (stride {_number(route.span.stride)}, "
-        f"centre {_number(_centre(route.span))})"
+        f"centre {_number(_center(route.span))})"
         for route in join.routes
     )
     return (
@@ -159,29 +159,29 @@ def _said(join: Misalignment, report: Report) -> str:
     )
 
 
-def _centre(span: Span) -> Fraction:
-    return Fraction(span.centre) / 2
+def _center(span: Span) -> Fraction:
+    return Fraction(span.center) / 2
 
 
-def _words(box: Box, report: Report) -> list[str]:
+def _words(box: Region, report: Report) -> list[str]:
     """What a unit sees, in sentences."""
     assert report.unit is not None
     name = report.layers[0].name
-    rank = len(box.sides)
+    rank = len(box.intervals)
     unit = f"unit ({', '.join(map(str, report.unit))}) of {name}" if report.unit else name
     of = f" of {box.source}" if len(report.network.inputs) > 1 else ""
-    if not box.placed:
+    if not box.has_spatial_path:
         return [f"{unit} sees the whole input{of}: no spatial path is left."]
-    if any(side.clipped is None for side in box.sides):
+    if any(side.clipped is None for side in box.intervals):
         return [f"{unit} sees nothing{of} but padding."]
     parts = []
-    for word, side in zip(NAMES[rank], box.sides, strict=True):
+    for word, side in zip(NAMES[rank], box.intervals, strict=True):
         first, last = side.clipped or (0, 0)
         gaps = f" ({len(side.seen)} of them, with gaps)" if side.gaps else ""
-        beside = side.raw != side.clipped
-        out = f", by the formula {side.raw[0]} to {side.raw[1]}, the rest being padding" if beside else ""
+        beside = side.unclipped != side.clipped
+        out = f", by the formula {side.unclipped[0]} to {side.unclipped[1]}, the rest being padding" if beside else ""
         parts.append(f"{word}s {first} to {last}{gaps} of 0 to {side.extent - 1}{out}")
-    every = " Beside that, it sees the whole input through what is global." if box.sees_all else ""
+    every = " Beside that, it sees the whole input through what is global." if box.is_global else ""
     return [f"{unit} sees{of} {'; '.join(parts)}.{every}"]
 
 
@@ -200,12 +200,12 @@ def _numbers(report: Report) -> list[list[Any]]:
         columns = (field.size, field.stride, field.padding, centre(field))
         line: list[Any] = [layer.name, "x".join(map(str, layer.output_shape))]
         line += [number for values in columns for number in _padded(values, rank)]
-        line += [field.sees_all, field.aligned]
+        line += [field.is_global, field.aligned]
         if not ends:
             rows.append(line)
         for box in report.boxes(layer):
-            raws = [side.raw for side in box.sides]
-            seen = [side.clipped or (None, None) for side in box.sides]
+            raws = [side.unclipped for side in box.intervals]
+            seen = [side.clipped or (None, None) for side in box.intervals]
             bounds = [[interval[end] for interval in kind] for kind in (raws, seen) for end in (0, 1)]
             rows.append([*line, box.source, *(number for values in bounds for number in _padded(values, rank))])
     return rows
@@ -232,7 +232,7 @@ def _data(report: Report) -> dict[str, Any]:
                     {
                         "layers": list(route.layers),
                         "stride": number(route.span.stride),
-                        "centre": float(_centre(route.span)),
+                        "centre": float(_center(route.span)),
                     }
                     for route in join.routes
                 ],
@@ -251,7 +251,7 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
         "centre": [None if value is None else float(value) for value in centre(field)],
-        "global": field.sees_all,
+        "global": field.is_global,
         "aligned": field.aligned,
     }
     if report.unit is not None:
@@ -259,11 +259,11 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
         data["boxes"] = [
             {
                 "input": box.source,
-                "global": box.sees_all,
-                "spatial_path": box.placed,
-                "raw": [list(side.raw) for side in box.sides],
-                "clipped": [None if side.clipped is None else list(side.clipped) for side in box.sides],
-                "positions": [len(side.seen) for side in box.sides],
+                "global": box.is_global,
+                "spatial_path": box.has_spatial_path,
+                "raw": [list(side.unclipped) for side in box.intervals],
+                "clipped": [None if side.clipped is None else list(side.clipped) for side in box.intervals],
+                "positions": [len(side.seen) for side in box.intervals],
             }
             for box in report.boxes(layer)
         ]

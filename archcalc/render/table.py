@@ -93,7 +93,7 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
     shown = set(view.columns)
     counted = []
     if {"flops", "share"} & shown:
-        counted.append(f"{convention.name} flop: {convention.says}")
+        counted.append(f"{convention.name} FLOPs: {convention.says}")
     if "memory" in shown:
         kilo = "" if view.exact else "; 1 KB = 1024 B (KiB)" if convention.name == "lecture" else ""
         counted.append(f"memory: {convention.memory_says.format(itemsize=analysis.counting.itemsize)}{kilo}")

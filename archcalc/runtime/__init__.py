@@ -11,11 +11,25 @@ if TYPE_CHECKING:
 
 
 def build(network: Network | str, **settings: Any) -> torch.nn.Module:
-    """The network as a `torch.nn.Module`, whose modules and state_dict keys have the spec's own names.
+    """Build a network as a `torch.nn.Module` with the names of the spec.
 
-    ``network`` may be a name or a path, as for `archcalc.load`, with the same settings.
+    Args:
+        network: a network, or a name or path as for `archcalc.load`.
+        settings: values of spec parameters; only for a name or path.
 
-    Raises `MissingExtra` where torch is not installed.
+    Returns:
+        The module for inference: auxiliary layers are left out. It takes the network's inputs with a batch.
+
+    Raises:
+        MissingExtra: if torch is not installed.
+        SpecError: with every error in the spec.
+        UserError: if PyTorch reserves the name of a layer.
+
+    Examples:
+        >>> import archcalc
+        >>> module = archcalc.build("lenet5")
+        >>> module.get_submodule("conv1").weight.shape
+        torch.Size([6, 1, 5, 5])
     """
     from archcalc.requirements import need_torch
 

@@ -1,4 +1,4 @@
-"""Inference timed, whole and layer by layer, beside what the roofline predicts."""
+"""Inference timed as a whole and layer by layer, beside the prediction of the roofline."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ def bench(
     profile: DeviceProfile,
     channels_last: bool = False,
 ) -> Benchmark:
-    """Time inference on a device, its images and weights in PyTorch's own order or with the channels last.
+    """Time inference on a device, in PyTorch's memory format or with the channels last.
 
-    What the device cannot do is said in ``failure``.
+    The result has a ``failure`` if the device runs out of memory or does not support an operation.
     """
     predicted = predict_only(network, batch, dtype, profile)
-    subject = VerificationTarget(network, device, torch_dtype(dtype), batch)
-    subject.channels_last = channels_last
+    subject = VerificationTarget(network, device, torch_dtype(dtype), batch, channels_last)
     try:
         timing, layers = _measured(subject, dtype)
     except (RuntimeError, MemoryError) as error:
@@ -47,7 +46,7 @@ def bench(
 
 
 def _measured(subject: VerificationTarget, dtype: str) -> tuple[Timing, dict[str, float]]:
-    """The time of a pass, and of each layer."""
+    """Return the time of a pass, and the seconds of each layer."""
     with computing_in(dtype), torch.inference_mode():
         inputs, module = subject.inputs(), subject.module
         timing = measure(lambda: module(*inputs), subject.device)
@@ -55,7 +54,7 @@ def _measured(subject: VerificationTarget, dtype: str) -> tuple[Timing, dict[str
 
 
 def layer_seconds(module: Any, inputs: tuple[torch.Tensor, ...], device: torch.device) -> dict[str, float]:
-    """Median seconds of each layer, over runs of the whole network layer by layer."""
+    """Return the median seconds of each layer, over runs of the whole network layer by layer."""
     timer = (_EventTimer if device.type == "cuda" else _ClockTimer)(module, device)
     timer.run(*inputs)  # warm-up
     runs: list[dict[str, float]] = []
@@ -68,7 +67,7 @@ def layer_seconds(module: Any, inputs: tuple[torch.Tensor, ...], device: torch.d
 
 
 class _Timer(fx.Interpreter):
-    """Runs a module node by node, with a mark before and after each; nodes of one layer belong together."""
+    """Runs a module node by node, and records a time mark before and after each."""
 
     def __init__(self, module: fx.GraphModule, device: torch.device) -> None:
         super().__init__(module)
@@ -90,7 +89,7 @@ class _Timer(fx.Interpreter):
         return result
 
     def seconds(self) -> dict[str, float]:
-        """Of each layer; a node without one is a part of the next that has one."""
+        """Return the seconds of each layer; nodes without a layer count for the next layer."""
         synchronize(self.device)
         found: dict[str, float] = {}
         before = 0.0

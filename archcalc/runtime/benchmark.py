@@ -1,4 +1,4 @@
-"""A network's time on a device: predicted, and where the device is here, measured (`runtime.bench`)."""
+"""The time of a network on a device: predicted and, if the device is present, measured (`runtime.bench`)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What came of one network at one batch. Without ``timing`` it was only predicted."""
+    """The result for one network at one batch size."""
 
     network: str
     batch: int
     dtype: str
     peak: float
-    """The profile's FLOP/s in the dtype."""
+    """Peak FLOP/s of the device profile in this dtype."""
     roofline: Roofline
     timing: Timing | None = None
-    """The whole network."""
+    """Time of the whole network; None if it is only predicted."""
     layer_seconds: dict[str, float] | None = None
-    """Each layer, run alone after the one before it: the median."""
+    """Median seconds of each layer; None if it is only predicted."""
     failure: str = ""
-    """Why it could not be timed."""
+    """Why it could not be timed; empty if it was."""
 
 
 def predict_only(network: Network, batch: int, dtype: str, profile: DeviceProfile) -> Benchmark:
-    """What the profile's device would take at least."""
+    """Return the lower bound for the device of a profile, without timing."""
     analysis = analyze(network, Counting(batch, dtype, CONVENTION))
     return Benchmark(network.name, batch, dtype, profile.peak(dtype), predict(analysis, profile))

@@ -1,4 +1,4 @@
-"""A network as a torch.nn.Module: torch.fx writes its forward, so a call costs no more than a hand-written one."""
+"""A network as a torch.nn.Module. torch.fx writes its forward, so a call costs as much as a hand-written one."""
 
 from __future__ import annotations
 
@@ -15,32 +15,36 @@ from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import Torch
 from archcalc.runtime import modules
+from archcalc.words import help_line
 
 ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}
 
 
 def resolve(target: str) -> Any:
-    """The class or function that a `Torch.target` names."""
+    """Return the class or function that a `Torch.target` names."""
     root, _, path = target.partition(".")
     return reduce(getattr, path.split("."), ROOTS[root])
 
 
 def is_module(described: Torch) -> bool:
-    """Whether it is a module (with a place in the tree), not a function."""
+    """True if it is a module, False if it is a function."""
     return isinstance(resolve(described.target), type)
 
 
 def make_module(described: Torch) -> nn.Module:
-    """The module that an operator describes."""
+    """Return the module that an operator describes."""
     module: nn.Module = resolve(described.target)(*described.args, **(described.kwargs or {}))
     return module
 
 
 def build_module(network: Network) -> fx.GraphModule:
-    """The module. It takes the network's inputs in order, with a batch, and gives its outputs.
+    """Build the module for inference. It takes the network's inputs in order, with a batch.
 
-    It is the network that does inference: side outputs are left out, and so is what exists only in training. The node
-    of each layer has its name in ``meta["layer"]``.
+    Side outputs and layers that exist only in training are left out. The node of each layer has its name in
+    ``meta["layer"]``.
+
+    Raises:
+        UserError: if Python or PyTorch reserves the name of a layer.
     """
     root = nn.Module()
     graph = fx.Graph()
@@ -50,7 +54,7 @@ def build_module(network: Network) -> fx.GraphModule:
     for layer in network.layers:
         if layer.side:
             continue
-        if layer.train:  # it keeps the shape: the spec language sees to that
+        if layer.train:  # the spec language ensures that it keeps the shape
             nodes[layer.name] = nodes[layer.inputs[0]]
             continue
         node = nodes[layer.name] = _add_layer(root, graph, layer, [nodes[source] for source in layer.inputs])
@@ -85,7 +89,7 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
 
 
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
-    """The module that a path's last name belongs to, with plain modules made on the way; and that name."""
+    """Return the parent module of a path and the last name; missing parents are created as plain modules."""
     *groups, name = path.split(".")
     parent = root
     for group in groups:
@@ -100,14 +104,16 @@ def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
 
 
 def check_name(parent: nn.Module, name: str, path: str) -> None:
-    """Refuse a name that Python or PyTorch has taken: `double` is a method of every module, `class` a keyword."""
+    """Raise if Python or PyTorch reserves a name: `double` is a method of every module, `class` a keyword."""
     if hasattr(parent, name):
-        taken = f"every module has a {name} of its own"
+        reason = f"every module has an attribute {name}"
     elif keyword.iskeyword(name):
-        taken = f"{name} is a keyword of Python"
+        reason = f"{name} is a keyword of Python"
     else:
         return
-    raise UserError(f"PyTorch cannot have a module called {name} (in {path}): {taken}")
+    raise UserError(
+        f"PyTorch cannot have a module called {name} (in {path}): {reason}{help_line('rename the step in the spec')}"
+    )
 
 
 def _identifier(name: str) -> str:

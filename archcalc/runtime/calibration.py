@@ -1,4 +1,4 @@
-"""What the device at hand can do, measured: a large matrix product, a large copy, many tiny operations."""
+"""Peak rates of the present device, measured by matrix products, large copies and tiny operations."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from archcalc.runtime.devices import DTYPES, computing_in, device_name, torch_dt
 from archcalc.runtime.timing import Timing, measure
 
 SIZES = (512, 1024, 2048, 4096, 8192)
-"""Rows of the square matrices that are multiplied."""
+"""Rows of the square matrices in the product."""
 LONG_ENOUGH = 0.1
-"""Seconds of a product from which on a larger one would be no faster."""
+"""Seconds; once a product takes longer, larger ones have the same rate."""
 COPIED_BYTES = 2**28
 CHAIN = 200
-"""Tiny operations timed as one."""
+"""Number of tiny operations timed together."""
 SECONDS = 1.0
-"""Time for each measurement."""
+"""Seconds for each measurement."""
 
 
 def calibrate(device: torch.device, dtypes: Sequence[str] = ()) -> DeviceProfile:
-    """The profile of a device, in these dtypes or, without any, in all that it computes in."""
+    """Measure the profile of a device in these dtypes; without any, in all that it supports."""
     wanted = dtypes or [name for name in DTYPES if _has(device, name)]
     with torch.inference_mode():
         return DeviceProfile(
@@ -36,7 +36,7 @@ def calibrate(device: torch.device, dtypes: Sequence[str] = ()) -> DeviceProfile
 
 
 def measured_peak(device: torch.device, dtype: str) -> float:
-    """FLOP/s of the fastest square matrix product: 2·n³ operations."""
+    """Return the FLOP/s of the fastest square matrix product: 2·n³ FLOPs each."""
     best = 0.0
     with computing_in(dtype), torch.inference_mode():
         for size in SIZES:
@@ -53,14 +53,14 @@ def _time_product(left: torch.Tensor, right: torch.Tensor, device: torch.device)
 
 
 def measured_bandwidth(device: torch.device) -> float:
-    """Bytes per second of a copy too large for a cache: each byte is read and written."""
+    """Return the bytes per second of a copy too large for a cache; each byte is read and written."""
     source = torch.zeros(COPIED_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * COPIED_BYTES / measure(lambda: target.copy_(source), device, seconds=SECONDS).median
 
 
 def measured_overhead(device: torch.device) -> float:
-    """Seconds of an operation on one number."""
+    """Return the seconds of an operation on one number."""
     number = torch.zeros(1, device=device)
 
     def chain() -> None:
@@ -71,7 +71,7 @@ def measured_overhead(device: torch.device) -> float:
 
 
 def _has(device: torch.device, dtype: str) -> bool:
-    """Whether the device computes in a dtype: TF32 is NVIDIA's from Ampere on, and MPS has no float64."""
+    """True if the device supports a dtype: TF32 needs NVIDIA Ampere or later, and MPS has no float64."""
     if dtype == "tf32":
         return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
     return not (dtype == "float64" and device.type == "mps")

@@ -1,6 +1,6 @@
-"""The single checks of `archcalc verify`: what an Analysis says, against what PyTorch and the counting tools say.
+"""The checks of `archcalc verify`: an analysis compared with PyTorch and the counting tools.
 
-Each check takes a `VerificationTarget` and gives a `Check`; where numbers differ, it names the layer and both of them.
+Each check takes a `VerificationTarget` and returns a `Check`. If numbers differ, it names the layer and both numbers.
 """
 
 from __future__ import annotations
@@ -25,48 +25,50 @@ from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.tolerances import OUTPUT
 
-MOST_NAMED = 3
-"""How many of the layers that differ are named."""
+MAX_NAMED = 3
+"""Number of differing layers that are named."""
 BLIND = f"does not count attention on this device ({torch.__version__.partition('+')[0]})"
-"""What is said of a counter that misses attention; that is no difference."""
+"""The note for a counter that misses attention; its total is not compared."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """What came of one check. ``passed`` is None where there was nothing to check, and ``detail`` says why."""
+    """The result of one check. ``passed`` is None if there was nothing to check; ``detail`` says why."""
 
     name: str
     passed: bool | None
     detail: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
     note: str = ""
-    """What a reader must know of the check, whatever came of it."""
+    """A remark on how the check was made."""
 
 
 class VerificationTarget:
     """A network on a device, with its built module."""
 
-    def __init__(self, network: Network, device: torch.device, dtype: torch.dtype, batch: int) -> None:
+    def __init__(
+        self, network: Network, device: torch.device, dtype: torch.dtype, batch: int, channels_last: bool = False
+    ) -> None:
         self.network = network
         self.device = device
         self.dtype = dtype
         self.batch = batch
-        self.channels_last = False
+        self.channels_last = channels_last
 
     def analyze(self, convention: str = "lecture") -> Analysis:
-        """What archcalc says."""
+        """Return archcalc's analysis."""
         return analyze(self.network, Counting(self.batch, convention=convention))
 
     @cached_property
     def module(self) -> nn.Module:
-        """The built module, as inference runs it."""
+        """The built module, for inference."""
         module = build_module(self.network).eval().to(self.device, self.dtype)
         if self.channels_last:
             module = module.to(memory_format=torch.channels_last)
         return module
 
     def inputs(self, dtype: torch.dtype | None = None, batch: int | None = None) -> tuple[Tensor, ...]:
-        """Random inputs; whole numbers where the network begins with a lookup table."""
+        """Return random inputs; zeros of an integer type for indices."""
         tensors = []
         for name, shape in self.network.inputs.items():
             size = (batch or self.batch, *shape)
@@ -83,12 +85,12 @@ class VerificationTarget:
 def _verdict(name: str, differing: list[str], figures: dict[str, Any] | None = None) -> Check:
     if not differing:
         return Check(name, True, figures=figures or {})
-    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
-    return Check(name, False, "; ".join(differing[:MOST_NAMED]) + more, figures or {})
+    more = f"; and {len(differing) - MAX_NAMED} more" if len(differing) > MAX_NAMED else ""
+    return Check(name, False, "; ".join(differing[:MAX_NAMED]) + more, figures or {})
 
 
 class _ShapeRecorder(fx.Interpreter):
-    """Runs a module node by node, and keeps the shape that each layer gives."""
+    """Runs a module node by node, and records the output shape of each layer."""
 
     def __init__(self, module: fx.GraphModule) -> None:
         super().__init__(module)
@@ -102,7 +104,7 @@ class _ShapeRecorder(fx.Interpreter):
 
 
 def check_shapes(subject: VerificationTarget) -> Check:
-    """Every layer's output shape."""
+    """Compare the output shape of every layer."""
     assert isinstance(subject.module, fx.GraphModule)
     recorder = _ShapeRecorder(subject.module)
     with torch.no_grad():
@@ -116,7 +118,7 @@ def check_shapes(subject: VerificationTarget) -> Check:
 
 
 def check_tensors(subject: VerificationTarget) -> Check:
-    """Every parameter and buffer, and their sums."""
+    """Compare the shape of every parameter and buffer, and the totals."""
     state = {name: tuple(tensor.shape) for name, tensor in subject.module.state_dict().items()}
     mine = {
         name: shape
@@ -138,7 +140,7 @@ def check_tensors(subject: VerificationTarget) -> Check:
 
 
 def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], total: int, tool: str) -> Check:
-    """Counts per module and in total; layers that share a module are summed."""
+    """Compare counts per module and in total; layers that share a module are summed."""
     mine: dict[str, int] = {}
     for row in analysis.rows:
         path = row.layer.shares or row.name
@@ -154,7 +156,7 @@ def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], tota
 
 
 def check_fvcore(subject: VerificationTarget) -> Check:
-    """fvcore's parameter count, and its FLOPs per layer and in total, to the unit."""
+    """Compare parameters, and FLOPs per layer and in total, with fvcore."""
     counting = need("fvcore.nn", "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -172,7 +174,7 @@ def check_fvcore(subject: VerificationTarget) -> Check:
 
 
 def check_torch(subject: VerificationTarget) -> Check:
-    """torch's own FlopCounterMode per layer and in total, to the unit; attention unfused where it sees no other."""
+    """Compare FLOPs per layer and in total with FlopCounterMode; without fused attention if the counter misses that."""
     check = _check_torch(subject, torch_counter())
     if check.passed or not misses_attention(subject.module, subject.inputs()):
         return check
@@ -189,9 +191,9 @@ def _check_torch(subject: VerificationTarget, counting: AbstractContextManager[F
 
 
 def check_torch_backward(subject: VerificationTarget) -> Check:
-    """The same of a forward and a backward pass, in total."""
+    """Compare the total FLOPs of a forward and a backward pass with FlopCounterMode."""
     if not any(True for _ in subject.module.parameters()):
-        return Check("backward", None, "nothing is trained")
+        return Check("backward", None, "the network has no parameters")
     with torch_counter() as counter:
         outputs = subject.module(*subject.inputs())
         sum(output.sum() for output in (outputs if isinstance(outputs, tuple) else (outputs,))).backward()
@@ -204,16 +206,16 @@ def check_torch_backward(subject: VerificationTarget) -> Check:
 
 
 def check_reference(subject: VerificationTarget) -> Check:
-    """The implementation that the spec names: the same tensors, and with its weights the same output."""
+    """Compare with the reference implementation: tensors and, with its weights, outputs."""
     name = subject.network.about.reference
     if not name:
         return Check("reference", None, "the spec names none")
-    # Double precision shows that the computation is the same, not only near; MPS has none.
+    # Double precision shows that the computation is the same and not only similar; MPS does not have it.
     exact = torch.float32 if subject.device.type == "mps" else torch.float64
     reference = reference_module(name).eval().to(subject.device, exact)
     mine = build_module(subject.network).eval().to(subject.device, exact)
-    apart = tuple(f"{layer.name}." for layer in subject.network.layers if layer.auxiliary)
-    weights = {key: tensor for key, tensor in reference.state_dict().items() if not key.startswith(apart or ("\0",))}
+    auxiliary = tuple(f"{layer.name}." for layer in subject.network.layers if layer.auxiliary)
+    weights = {key: tensor for key, tensor in reference.state_dict().items() if not key.startswith(auxiliary)}
     state = mine.state_dict()
     differing = [
         f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "

@@ -1,4 +1,4 @@
-"""Which device a network runs on, and in which numbers."""
+"""Devices and element types that a network can run in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 
 from archcalc.errors import UserError
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, help_line, quote
 
 DTYPES = {
     "float64": torch.float64,
@@ -20,25 +20,30 @@ DTYPES = {
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
-"""The names that `archcalc` has for the types a network can run in. In `tf32`, tensors are float32."""
+"""Dtypes that a network can run in. With `tf32`, tensors are float32."""
 
 
 def choose_device(name: str | None) -> torch.device:
-    """The device called ``name`` (`cuda`, `cuda:1`, `mps`, `cpu`), or the first of these that is there.
+    """Return the device called ``name``; for None, the first of CUDA, MPS and CPU that is present.
 
-    Raises `UserError` where it is not there, or is no such device.
+    Grammar::
+
+        name = "cuda" [ ":" digits ] | "mps" | "cpu"
+
+    Raises:
+        UserError: for an unknown name, or a device that is not present.
     """
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, colon, index = name.partition(":")
     if kind not in ("cuda", "mps", "cpu") or (colon and not (index.isascii() and index.isdigit() and len(index) < 4)):
-        raise UserError(f"there is no device {quote(name)}: a device is cuda, cuda:N, mps or cpu")
+        raise UserError(f"unknown device {quote(name)}{help_line('use one of: cuda, cuda:N, mps, cpu')}")
     if kind == "cuda":
         _need_cuda(int(index or 0))
     if kind == "mps" and not torch.backends.mps.is_available():
         raise UserError("there is no device mps here: it needs macOS on Apple silicon")
     if kind != "cuda" and int(index or 0) > 0:
-        raise UserError(f"there is no device {name}: there is one {kind} only")
+        raise UserError(f"there is no device {name}{help_line(f'use {kind}: there is only one')}")
     return torch.device(kind, int(index or 0)) if kind == "cuda" else torch.device(kind)
 
 
@@ -46,14 +51,14 @@ def _need_cuda(index: int) -> None:
     if not torch.cuda.is_available():
         built = torch.version.cuda or getattr(torch.version, "hip", None)
         why = "PyTorch finds no GPU that it can use" if built else "this build of PyTorch is for the CPU only"
-        raise UserError(f"there is no CUDA device here: {why}; --device cpu runs everywhere")
+        raise UserError(f"there is no CUDA device here: {why}{help_line('use --device cpu')}")
     count = torch.cuda.device_count()
     if index >= count:
         raise UserError(f"there is no device cuda:{index}: the last one is cuda:{count - 1}")
 
 
 def device_name(device: torch.device) -> str:
-    """What the maker calls it: `NVIDIA H200`; of a CPU, what the system knows."""
+    """Return the product name, such as `NVIDIA H200`; for a CPU, what the system reports."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
@@ -62,7 +67,7 @@ def device_name(device: torch.device) -> str:
 
 
 def driver_version(file: str = "/proc/driver/nvidia/version") -> str | None:
-    """The version of NVIDIA's driver, where the system says it in a file, as Linux does."""
+    """Return the version of the NVIDIA driver from Linux's file; None if it is not there."""
     try:
         with open(file, encoding="utf-8", errors="replace") as lines:
             found = re.search(r"\b\d+\.\d+(\.\d+)?\b", lines.readline())
@@ -80,16 +85,16 @@ def _cpu_model() -> str:
 
 
 def torch_dtype(name: str) -> torch.dtype:
-    """The type of tensors for a name of `DTYPES`; `UserError` for one that PyTorch runs no network in."""
+    """Return torch's dtype for a name; raise `UserError` for a dtype that networks do not run in."""
     try:
         return DTYPES[name]
     except KeyError:
-        hint = did_you_mean(name, DTYPES) or f": one of {', '.join(DTYPES)}"
+        hint = did_you_mean(name, DTYPES)
         raise UserError(f"a network cannot run in {quote(name)}{hint}") from None
 
 
 def release(device: torch.device) -> None:
-    """Give back what nobody needs any more: modules of torch.fx are cycles, and a GPU's allocator keeps what it has."""
+    """Free unused memory: torch.fx modules are reference cycles, and a GPU's allocator caches."""
     gc.collect()
     if device.type == "cuda":
         with torch.cuda.device(device):
@@ -98,10 +103,9 @@ def release(device: torch.device) -> None:
 
 @contextmanager
 def computing_in(name: str) -> Iterator[None]:
-    """While it lasts, a GPU multiplies float32 as asked: in TF32 where the dtype's name is `tf32`, else in full.
+    """Set how a GPU multiplies float32: in TF32 for the dtype `tf32`, else in full precision.
 
-    PyTorch's own default is TF32 for convolutions and full precision for matrix products, so that neither figure
-    would be that of a known peak.
+    PyTorch's default is TF32 for convolutions and full precision for matrix products, which mixes two peak rates.
     """
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = name == "tf32"

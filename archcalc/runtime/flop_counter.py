@@ -1,7 +1,7 @@
-"""PyTorch's own counter of FLOPs, and whether it sees attention.
+"""PyTorch's FLOP counter, and a test of whether it counts attention.
 
-Some versions of `torch.utils.flop_counter` have no formula for the fused attention kernel of a device. They count it as
-0 without saying so. The counter itself is asked whether it is one of them.
+Some versions of `torch.utils.flop_counter` have no formula for the fused attention kernel of a device, and silently
+count it as 0. A small attention shows whether this version does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from archcalc.runtime.memory import step_by_step_attention
 
 @contextmanager
 def torch_counter() -> Iterator[FlopCounterMode]:
-    """Count with `FlopCounterMode`; attention and recurrent layers run step by step, as their kernels hide work."""
+    """Count with `FlopCounterMode`, without the kernels of attention and recurrent modules, which hide work from it."""
     with step_by_step_attention(), step_by_step_recurrence(), FlopCounterMode(display=False) as counter:
         yield counter
 
@@ -50,14 +50,14 @@ def step_by_step_recurrence() -> Iterator[None]:
 
 @contextmanager
 def torch_counter_of_unfused_attention() -> Iterator[FlopCounterMode]:
-    """The same, with attention as two plain matrix products, which every version counts."""
+    """Count with attention as two matrix products, which every version counts."""
     with sdpa_kernel(SDPBackend.MATH), torch_counter() as counter:
         yield counter
 
 
 @cache
 def counts_attention(device: torch.device) -> bool:
-    """Return whether the counter sees a small fused attention on this device, forward and backward."""
+    """True if the counter counts a small fused attention on this device, forward and backward."""
     x = torch.zeros(1, 1, 2, 8, device=device, requires_grad=True)
     with torch_counter() as counter:
         output = scaled_dot_product_attention(x, x, x)
@@ -67,7 +67,7 @@ def counts_attention(device: torch.device) -> bool:
 
 
 def misses_attention(module: nn.Module, inputs: Sequence[Tensor]) -> bool:
-    """Return whether the counter misses attention in this module: without the fused kernel it counts more."""
+    """True if the counter misses attention in this module: it counts more without the fused kernel."""
     if counts_attention(inputs[0].device):
         return False
     totals = []

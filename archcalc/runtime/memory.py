@@ -1,4 +1,4 @@
-"""How much memory inference really takes: tracked tensor by tensor on a CPU, asked of the allocator on a GPU."""
+"""Measured memory of a module: tracked tensor by tensor on a CPU, reported by the allocator on a GPU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 
 
 class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the memory of every tensor that an operation makes, and takes it off when nothing holds it any more."""
+    """Sums the storages that operations create, and subtracts each when it is freed."""
 
     def __init__(self, held: list[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -50,8 +50,8 @@ class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.live -= size
 
 
-# Where two gradients of one tensor meet, autograd adds the second to the first in place if nothing else holds that; but
-# never while a dispatch mode looks on. So that looking changes nothing, the tracker does it in autograd's stead.
+# Autograd adds the second gradient of a tensor to the first in place if nothing else holds the first, but never under a
+# dispatch mode. So that tracking does not change the memory, the tracker adds in place itself.
 
 
 def _is_addition_of_gradients(func: Any) -> bool:
@@ -59,18 +59,15 @@ def _is_addition_of_gradients(func: Any) -> bool:
 
 
 def _counts(tensor: Any) -> tuple[int, int, bool]:
-    """How often a tensor and its memory are held, and whether it fills its memory.
-
-    Not every version declares `Tensor._use_count` in its types.
-    """
+    """Return the reference counts of a tensor and of its storage, and whether it fills the storage."""
     storage = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-    uses = tensor._use_count()  # type: ignore[attr-defined,unused-ignore]
+    uses = tensor._use_count()  # type: ignore[attr-defined,unused-ignore]  # not in the stubs of every version
     return uses, storage, torch.ops.aten.is_non_overlapping_and_dense(tensor)
 
 
 @cache
 def _counts_when_held_once() -> tuple[int, int, bool]:
-    """The counts of a gradient that only autograd holds, as a dispatch mode sees it."""
+    """Return the counts, under a dispatch mode, of a gradient that only autograd holds."""
     seen = []
 
     class Look(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -87,18 +84,20 @@ def _counts_when_held_once() -> tuple[int, int, bool]:
 
 
 def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Bytes of the most tensors alive at once while ``module`` runs, its inputs counted and its weights not."""
+    """Measure the peak bytes of live tensors during inference, including inputs, without parameters."""
     with torch.no_grad():
         return _peak(module, inputs, lambda: module(*inputs))
 
 
 def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """The same through a forward and a backward pass, for given gradients of the outputs; those of weights counted."""
+    """Measure the peak bytes of a forward and backward pass, including inputs and gradients, without parameters."""
 
     def step() -> None:
         outputs = module(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        trained = [output for output in outputs if output.requires_grad]  # none without weights before it
+        trained = [
+            output for output in outputs if output.requires_grad
+        ]  # an output that depends on no parameter has no gradient
         if trained:
             torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
 
@@ -129,7 +128,7 @@ def _peak(module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], objec
 
 @contextmanager
 def step_by_step_attention() -> Iterator[None]:
-    """Without the fast path of PyTorch's attention modules, whose one kernel hides what it makes on its way."""
+    """Disable the fast path of PyTorch's attention modules, whose fused kernel hides its intermediate tensors."""
     fast_path = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -139,12 +138,12 @@ def step_by_step_attention() -> Iterator[None]:
 
 
 def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Bytes of the distinct tensors that autograd saves in one forward pass in training; weights and buffers apart."""
+    """Measure the bytes of the tensors that autograd saves in a forward pass, without parameters and buffers."""
     held = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
     saved: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
-        # Detached: what a node keeps must not lead back to it, or neither it nor the weights would ever be freed.
+        # Detached, because a reference from a node to itself would keep it and the parameters alive.
         saved[tensor.untyped_storage()._cdata] = tensor.detach()
         return saved[tensor.untyped_storage()._cdata]
 

@@ -1,4 +1,4 @@
-"""Modules that torch.nn does not have. Parameters are named as in the torch.nn modules that they extend."""
+"""Modules that torch.nn does not have. Parameters have the names of the torch.nn modules that they extend."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 
 def _padding_amounts(padding: tuple[tuple[int, int], ...]) -> list[int]:
-    """Pairs per dimension, in the order of `torch.nn.functional.pad`: the last dimension first."""
+    """Return pairs per dimension in the order of `torch.nn.functional.pad`: the last dimension first."""
     return [side for pair in reversed(padding) for side in pair]
 
 
-class _Padded:
-    """Its own padding before and after each dimension, put around the input first."""
+class Padded:
+    """The part that padded modules share: different padding before and after each dimension."""
 
     outside = 0.0
 
@@ -27,55 +27,57 @@ class _Padded:
         return super().forward(nn.functional.pad(input, self.sides, value=self.outside))  # type: ignore[misc, no-any-return]
 
 
-class PaddedConv1d(_Padded, nn.Conv1d):
+class PaddedConv1d(Padded, nn.Conv1d):
     """A convolution with its own padding before and after each dimension."""
 
 
-class PaddedConv2d(_Padded, nn.Conv2d):
+class PaddedConv2d(Padded, nn.Conv2d):
     """A convolution with its own padding before and after each dimension."""
 
 
-class PaddedConv3d(_Padded, nn.Conv3d):
+class PaddedConv3d(Padded, nn.Conv3d):
     """A convolution with its own padding before and after each dimension."""
 
 
-class PaddedMaxPool1d(_Padded, nn.MaxPool1d):
+class PaddedMaxPool1d(Padded, nn.MaxPool1d):
     """Max pooling with its own padding before and after each dimension, which never wins."""
 
     outside = -torch.inf
 
 
-class PaddedMaxPool2d(_Padded, nn.MaxPool2d):
+class PaddedMaxPool2d(Padded, nn.MaxPool2d):
     """Max pooling with its own padding before and after each dimension, which never wins."""
 
     outside = -torch.inf
 
 
-class PaddedMaxPool3d(_Padded, nn.MaxPool3d):
+class PaddedMaxPool3d(Padded, nn.MaxPool3d):
     """Max pooling with its own padding before and after each dimension, which never wins."""
 
     outside = -torch.inf
 
 
-class _PaddedAverage(_Padded):
+class PaddedAverage(Padded):
+    """The part that padded average poolings share: the padding takes no part in an average."""
+
     def forward(self, input: Tensor) -> Tensor:
         inside = super().forward(torch.ones_like(input[:1, :1]))
         return super().forward(input) / inside
 
 
-class PaddedAvgPool1d(_PaddedAverage, nn.AvgPool1d):
+class PaddedAvgPool1d(PaddedAverage, nn.AvgPool1d):
     """Average pooling with its own padding before and after each dimension, which takes no part."""
 
 
-class PaddedAvgPool2d(_PaddedAverage, nn.AvgPool2d):
+class PaddedAvgPool2d(PaddedAverage, nn.AvgPool2d):
     """Average pooling with its own padding before and after each dimension, which takes no part."""
 
 
-class PaddedAvgPool3d(_PaddedAverage, nn.AvgPool3d):
+class PaddedAvgPool3d(PaddedAverage, nn.AvgPool3d):
     """Average pooling with its own padding before and after each dimension, which takes no part."""
 
 
-class _Standardized:
+class Standardized:
     """Every filter with mean 0 and variance 1 (Qiao et al., *Weight Standardization*, 2019)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -85,20 +87,20 @@ class _Standardized:
         return self._conv_forward(input, weight, self.bias)  # type: ignore[attr-defined, no-any-return]
 
 
-class StandardizedConv1d(_Standardized, nn.Conv1d):
+class StandardizedConv1d(Standardized, nn.Conv1d):
     """A convolution with standardized filters."""
 
 
-class StandardizedConv2d(_Standardized, nn.Conv2d):
+class StandardizedConv2d(Standardized, nn.Conv2d):
     """A convolution with standardized filters."""
 
 
-class StandardizedConv3d(_Standardized, nn.Conv3d):
+class StandardizedConv3d(Standardized, nn.Conv3d):
     """A convolution with standardized filters."""
 
 
 class Reshape(nn.Module):
-    """Another shape, the batch kept."""
+    """A new shape for every sample."""
 
     def __init__(self, *shape: int) -> None:
         super().__init__()
@@ -126,7 +128,7 @@ class Slice(nn.Module):
 
 
 class Scale(nn.Module):
-    """Every element times a constant."""
+    """A multiplication by a constant."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
@@ -174,7 +176,7 @@ class MultiheadAttention(nn.MultiheadAttention):
 
 
 def prepend(input: Tensor, tokens: Tensor) -> Tensor:
-    """Tokens before each sample's own."""
+    """Return each sample with tokens before its own."""
     return torch.cat((tokens.expand(input.shape[0], *tokens.shape[1:]), input), dim=1)
 
 
@@ -192,8 +194,8 @@ class WindowAttention(nn.Module):
         self.relative_position_bias_table = nn.Parameter(torch.zeros(span * span, heads))
         nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         place = torch.arange(window)
-        apart = place[:, None] - place[None, :] + window - 1
-        index = apart[:, None, :, None] * span + apart[None, :, None, :]  # row, column against row, column
+        distance = place[:, None] - place[None, :] + window - 1
+        index = distance[:, None, :, None] * span + distance[None, :, None, :]  # row, column by row, column
         self.register_buffer("relative_position_index", index.flatten())
 
     def forward(self, input: Tensor) -> Tensor:
@@ -206,7 +208,7 @@ class WindowAttention(nn.Module):
         if any(shifts):
             x = torch.roll(x, [-shift for shift in shifts], (1, 2))
         x = self._windows(x, rows, columns)
-        # Copied here: left to the products, whether they copy would depend on the numbers of samples and of windows.
+        # Copied here, because whether a product copies depends on the numbers of samples and windows.
         parts = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
         q, k, v = map(torch.Tensor.contiguous, parts)
         del parts
@@ -224,12 +226,12 @@ class WindowAttention(nn.Module):
         return x[:, :height, :breadth].contiguous()
 
     def _windows(self, x: Tensor, rows: int, columns: int) -> Tensor:
-        """[batch, windows, tokens, channels]"""
+        """Return windows: [batch, windows, tokens, channels]."""
         x = x.reshape(x.shape[0], rows, self.window, columns, self.window, -1)
         return x.permute(0, 1, 3, 2, 4, 5).flatten(3, 4).flatten(1, 2)
 
     def _seams(self, x: Tensor, rows: int, columns: int, shifts: list[int]) -> Tensor:
-        """−100 between tokens that only the roll made neighbours, else 0: [windows, 1, tokens, tokens]"""
+        """Return −100 between tokens that are neighbors only after the roll, else 0: [windows, 1, tokens, tokens]."""
         region = x.new_zeros(1, rows * self.window, columns * self.window, 1)
         for axis, shift in ((1, shifts[0]), (2, shifts[1])):
             if shift:
@@ -237,10 +239,10 @@ class WindowAttention(nn.Module):
                 part = torch.zeros(size, device=x.device, dtype=x.dtype)
                 part[size - self.window :] = 1
                 part[size - shift :] = 2
-                region = region * 3 + part.view([size if at == axis else 1 for at in range(4)])
+                region = region * 3 + part.view([size if dimension == axis else 1 for dimension in range(4)])
         region = self._windows(region, rows, columns)[0, :, :, 0]
-        apart = region[:, None, :] != region[:, :, None]
-        return torch.zeros_like(apart, dtype=x.dtype).masked_fill(apart, -100.0)[:, None]
+        differs = region[:, None, :] != region[:, :, None]
+        return torch.zeros_like(differs, dtype=x.dtype).masked_fill(differs, -100.0)[:, None]
 
 
 def all_states(given: tuple[Tensor, Any]) -> Tensor:
@@ -326,7 +328,7 @@ class Rotary(nn.Module):
         return torch.cat((result, rest), -1) if rest.shape[-1] else result
 
 
-class _Experts(nn.Module):
+class Experts(nn.Module):
     """The weights of all experts."""
 
     def __init__(self, width: int, experts: int, features: int) -> None:
@@ -344,7 +346,7 @@ class MixtureOfExperts(nn.Module):
         super().__init__()
         self.active = active
         self.gate = nn.Linear(width, experts, bias=False)
-        self.experts = _Experts(width, experts, features)
+        self.experts = Experts(width, experts, features)
 
     def forward(self, input: Tensor) -> Tensor:
         tokens = input.flatten(0, 1)

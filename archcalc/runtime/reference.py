@@ -1,11 +1,11 @@
-"""Implementations by others that a spec is verified against: `torchvision:resnet50`, `timm:resnet200`.
+"""Reference implementations that a spec is verified against: `torchvision:resnet50`, `timm:resnet200`.
 
-A reference is a package, a name, and keyword arguments in parentheses, if any::
+Grammar::
 
     reference := ("torchvision" | "timm") ":" name [ "(" keyword "=" value { "," keyword "=" value } ")" ]
     value     := "true" | "false" | "none" | number | word
 
-It is built with random weights, and nothing is ever downloaded: weights are neither asked for nor can be.
+A reference is built with random weights. Keywords that load weights are refused, so nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -19,31 +19,34 @@ from torch import nn
 
 from archcalc.errors import UserError
 from archcalc.requirements import need, need_torchvision
+from archcalc.words import help_line, quote
 
 _REFERENCE = re.compile(r"(torchvision|timm):([\w.-]+)(?:\(([^()]*)\))?")
 _CONSTANTS = {"true": True, "false": False, "none": None}
 _OF_WEIGHTS = ("weights", "pretrained", "checkpoint")
-"""How keywords begin that load trained weights, from the network or from a file."""
+"""Beginnings of keywords that load weights."""
 _WITHOUT_INITIALIZATION = {"googlenet", "inception_v3"}
-"""Networks whose own initialization takes many seconds, and can be left out."""
+"""Networks whose initialization takes many seconds and can be skipped."""
 
 
 def reference_module(reference: str) -> nn.Module:
-    """Build the implementation that a reference names.
+    """Build a reference implementation with random weights.
 
-    Raises `UserError` for a reference of another form, an unknown name or keyword, and one that asks for trained
-    weights; `MissingExtra` where its package is not installed.
+    Raises:
+        UserError: for an invalid reference, an unknown name or keyword, or a keyword that loads weights.
+        MissingExtra: if its package is not installed.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UserError(
-            f"a reference is torchvision:NAME or timm:NAME, or either with (KEYWORD=VALUE, …), not {reference}"
+            f"invalid reference {quote(reference)}"
+            + help_line("write torchvision:NAME or timm:NAME, with (KEYWORD=VALUE, …) if needed")
         )
     package, name, text = match.groups()
     keywords = _keywords(text or "")
     try:
         module: nn.Module = _torchvision(name, keywords) if package == "torchvision" else _timm(name, keywords)
-    except NotImplementedError:  # the device cannot do it, not the reference: some builders compute with tensors
+    except NotImplementedError:  # a limit of the device: some builders compute with tensors
         raise
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{reference} cannot be built: {str(error).strip() or type(error).__name__}") from error
@@ -55,7 +58,7 @@ def _torchvision(name: str, keywords: dict[str, Any]) -> nn.Module:
     from torchvision.models import get_model_builder
 
     builder = get_model_builder(name)
-    # A detector or a segmentation network would otherwise download its backbone's weights.
+    # Detectors and segmentation networks download the weights of their backbone by default.
     known = inspect.signature(builder).parameters
     without = {keyword: None for keyword in ("weights", "weights_backbone") if keyword in known}
     if name in _WITHOUT_INITIALIZATION:
@@ -72,11 +75,11 @@ def _timm(name: str, keywords: dict[str, Any]) -> nn.Module:
 def _keywords(text: str) -> dict[str, Any]:
     keywords = {}
     for part in filter(None, map(str.strip, text.split(","))):
-        key, equals, value = (piece.strip() for piece in part.partition("="))
+        key, equals, value = map(str.strip, part.partition("="))
         if not equals or not key.isidentifier():
-            raise UserError(f"a reference's keywords are written KEYWORD=VALUE, not {part}")
+            raise UserError(f"expected KEYWORD=VALUE in a reference, got {quote(part)}")
         if key.startswith(_OF_WEIGHTS):
-            raise UserError(f"a reference is built without trained weights, so it takes no {key}")
+            raise UserError(f"unsupported keyword {quote(key)}: a reference is built without trained weights")
         keywords[key] = _value(value)
     return keywords
 

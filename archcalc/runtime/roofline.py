@@ -1,8 +1,8 @@
-"""How long a layer takes at least, by the roofline model.
+"""Lower bounds of layer times, by the roofline model.
 
-A device has two limits: so many operations per second, and so many bytes per second to and from its memory. A layer
-with few operations per byte (low arithmetic intensity) waits for the memory, one with many for the arithmetic
-(Williams, Waterman, Patterson, Roofline: An Insightful Visual Performance Model, CACM 2009).
+A device has a peak of FLOP/s, and a bandwidth in bytes/s to and from its memory. A layer with few FLOPs per byte (low
+arithmetic intensity) is bound by memory, a layer with many by compute. Source: Williams, Waterman, Patterson, Roofline:
+An Insightful Visual Performance Model, CACM 2009.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from archcalc.analysis.costs import LayerCosts
 from archcalc.runtime.device_profile import DeviceProfile
 
 CONVENTION = "full"
-"""What an operation is here: every arithmetic operation, a multiply-add being two."""
+"""Counts every arithmetic operation; a multiply-add is two."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a layer moves and computes, and the seconds that this takes at least."""
+    """FLOPs and memory traffic of a layer, and the minimum time in seconds."""
 
     name: str
     kind: str
-    """The operator."""
+    """Name of the operator."""
     flops: int
     bytes_read: int
     bytes_written: int
     seconds: float
     bound: str
-    """What it waits for: compute, memory or overhead; none where it moves nothing."""
+    """The limit that decides: compute, memory or overhead; none for a view."""
 
     @property
     def intensity(self) -> float | None:
-        """Operations per byte; None where nothing is moved."""
+        """FLOPs per byte; None if no bytes are moved."""
         moved = self.bytes_read + self.bytes_written
         return self.flops / moved if moved else None
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """The predictions for a network's layers, one after the other, each reading and writing memory."""
+    """Predictions for the layers of a network, run in order, each with its own reads and writes."""
 
     layers: tuple[Prediction, ...]
 
     @property
     def total(self) -> Prediction:
-        """The sum; its bound is that in which most of the time is spent."""
+        """The sum; its bound is the one with the largest share of the time."""
         spent: dict[str, float] = {}
         for layer in self.layers:
             spent[layer.bound] = spent.get(layer.bound, 0.0) + layer.seconds
@@ -62,9 +62,10 @@ class Roofline:
 
 
 def predict(analysis: Analysis, profile: DeviceProfile) -> Roofline:
-    """The roofline of a network that was analyzed in `CONVENTION`.
+    """Predict the times of an analysis in `CONVENTION`.
 
-    Raises `ValueError` where the profile does not know the dtype.
+    Raises:
+        UserError: if the profile does not have the dtype.
     """
     peak = profile.peak(analysis.dtype)
     return Roofline(tuple(_layer(row, peak, profile) for row in analysis.rows))

@@ -1,4 +1,4 @@
-"""How long something takes on a device."""
+"""Timing of actions on a device."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ FEWEST_RUNS = 5
 
 @dataclass(frozen=True)
 class Timing:
-    """What repeated runs took."""
+    """Times of repeated runs."""
 
     median: float
-    """Seconds of one run."""
+    """Median seconds of a run."""
     spread: float
     """The interquartile range, as a share of the median."""
     runs: int
 
     @classmethod
     def of(cls, seconds: list[float]) -> Timing:
-        """The timing that single runs make."""
+        """Return the timing of single runs, given in seconds."""
         low, median, high = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else seconds * 3
         return cls(median, (high - low) / median if median else 0.0, len(seconds))
 
     @property
     def error(self) -> float:
-        """About the standard error of the median, as a share of it (0.93 interquartile ranges over √runs)."""
+        """Approximate standard error of the median, as a share of it: 0.93 interquartile ranges over √runs."""
         return 0.93 * self.spread / math.sqrt(self.runs)
 
 
 def measure(action: Callable[[], object], device: torch.device, **limits: Any) -> Timing:
-    """The timing of one action; ``limits`` are those of `take_turns`."""
+    """Time one action; ``limits`` are the keyword arguments of `take_turns`."""
     (timing,) = take_turns([action], device, **limits)
     return timing
 
@@ -49,13 +49,17 @@ def take_turns(
     warm_up: int = 3,
     precision: float = 0.01,
     seconds: float = 3.0,
-    most_runs: int = 1000,
+    max_runs: int = 1000,
 ) -> list[Timing]:
-    """Run every action until its median is stable: known to ``precision``, or ``seconds`` or ``most_runs`` are spent.
+    """Time several actions, in turns, so that a change in the device's speed affects all of them.
 
-    Several take turns, so that a change in the device's speed meets all of them; each has ``seconds``. The first
-    ``warm_up`` runs do not count. On a GPU the device's own events take the time, from when it could begin the first
-    operation to the end of the last; elsewhere a clock does, the device having finished.
+    Args:
+        actions: what to time.
+        device: where they run. A GPU is timed by its events, other devices by a clock after synchronization.
+        warm_up: runs of each action that do not count.
+        precision: standard error of the median, as a share of it, at which timing stops.
+        seconds: time for each action.
+        max_runs: runs of each action.
     """
     stopwatch = _event_seconds if device.type == "cuda" else _clock_seconds
     seconds *= len(actions)
@@ -67,7 +71,7 @@ def take_turns(
             break
     begin = time.perf_counter()
     taken: list[list[float]] = [[] for _ in actions]
-    while not taken[0] or (len(taken[0]) < most_runs and time.perf_counter() - begin < seconds):
+    while not taken[0] or (len(taken[0]) < max_runs and time.perf_counter() - begin < seconds):
         if len(taken[0]) >= FEWEST_RUNS and all(Timing.of(runs).error <= precision for runs in taken):
             break
         for action, runs in zip(actions, taken, strict=True):
@@ -76,7 +80,7 @@ def take_turns(
 
 
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all that it was given."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":

@@ -1,4 +1,4 @@
-"""How far a measured value may be from the prediction: one table; docs/explanation/how-it-is-verified.md shows it."""
+"""Tolerances of measured values, in one table, which docs/explanation/how-it-is-verified.md shows."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from archcalc.memory.simulation import MemorySimulation
 from archcalc.network import Network
 
 OUTPUT = {"float64": 1e-10, "float32": 1e-4}
-"""Of outputs that two implementations of one network compute: the largest difference, over the largest number."""
+"""Largest difference between the outputs of two implementations, as a share of the largest number."""
 HALVES = ("float16", "bfloat16")
 MEMORY = ("inference", "saved", "training")
-"""Quantities of memory; all others, the counts, are always exact."""
+"""Memory quantities; counts are always exact."""
 
 
 class Tolerance(NamedTuple):
-    """By how much a measured quantity may differ from the prediction, and why."""
+    """How far a measured quantity may be from the prediction, and why."""
 
     below: float = 0.0
-    """The share of the prediction by which it may be less."""
+    """How much less it may be, as a share of the prediction."""
     above: float = 0.0
-    """The share of the prediction by which it may be more."""
+    """How much more it may be, as a share of the prediction."""
     beyond: int = 0
-    """Bytes on top of that."""
+    """How much more it may be in addition, in bytes."""
     why: str = ""
 
     def admits(self, predicted: int, measured: int) -> bool:
-        """Whether what is measured is near enough."""
+        """True if the measured value is within the tolerance."""
         return predicted * (1 - self.below) <= measured <= predicted * (1 + self.above) + self.beyond
 
 
@@ -37,22 +37,22 @@ EXACT = Tolerance()
 
 
 class Measured(NamedTuple):
-    """What is measured, and how."""
+    """The network and conditions of a measurement."""
 
     network: Network
     device: str = "cpu"
-    """The kind of device: `cpu`, `cuda`, `mps`."""
+    """Type of the device: `cpu`, `cuda` or `mps`."""
     dtype: str = "float32"
     batch: int = 2
     channels_last: bool = False
 
     def run(self) -> MemorySimulation:
-        """A training step of it: how its tensors lie, and which need a gradient."""
+        """Return a simulated training step: the layout of tensors, and which need a gradient."""
         return MemorySimulation(analyze(self.network, Counting(self.batch)), training=True)
 
 
 class Exempt(NamedTuple):
-    """Where quantities are not exact."""
+    """A case in which quantities are not exact."""
 
     quantities: tuple[str, ...]
     applies: Callable[[Measured], bool]
@@ -63,26 +63,26 @@ def _has_nearly(measured: Measured) -> bool:
     run = measured.run()
     in_parts = {
         layer.shares or layer.name
-        for layer, given in zip(run.layers, run.given, strict=True)
-        if layer.op.gives_weights_in_parts(given)
+        for layer, tensors in zip(run.layers, run.tensors, strict=True)
+        if layer.op.weight_gradients_in_parts(tensors)
     }
     uses = Counter(name for layer in run.layers for name in layer.inputs)
     return any(
-        layer.op.is_nearly(given)
+        layer.op.is_approximate(tensors)
         or (layer.shares in in_parts)
-        or (layer.op.returns_in_parts and uses[layer.inputs[0]] > 1)
-        for layer, given in zip(run.layers, run.given, strict=True)
+        or (layer.op.input_gradient_in_parts and uses[layer.inputs[0]] > 1)
+        for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )
 
 
 def _has_loose(measured: Measured) -> bool:
-    return any(layer.op.is_loose for layer in measured.network.layers)
+    return any(layer.op.may_use_more_memory for layer in measured.network.layers)
 
 
 def _computes_in_float32(measured: Measured) -> bool:
     run = measured.run()
     return measured.dtype in HALVES and any(
-        layer.op.widens_halves(given) for layer, given in zip(run.layers, run.given, strict=True)
+        layer.op.computes_in_float32(tensors) for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )
 
 
@@ -90,12 +90,12 @@ EXEMPT = (
     Exempt(
         MEMORY,
         lambda measured: measured.device != "cpu",
-        Tolerance(0.25, 0.25, 512 * 2**20, "declared for a CPU; a GPU rounds up, and takes workspaces"),
+        Tolerance(0.25, 0.25, 512 * 2**20, "declared for a CPU; a GPU rounds up and uses workspaces"),
     ),
     Exempt(
         MEMORY,
         lambda measured: measured.channels_last,
-        Tolerance(0.25, 0.25, why="declared for inputs that lie in order"),
+        Tolerance(0.25, 0.25, why="declared for contiguous inputs"),
     ),
     Exempt(
         MEMORY,
@@ -118,11 +118,11 @@ EXEMPT = (
         Tolerance(0.25, 0.25, why="attention of one sample, row or window, or with shared weights; gradients in parts"),
     ),
 )
-"""The first that applies holds."""
+"""The first that applies is used."""
 
 
 def tolerance(quantity: str, measured: Measured) -> Tolerance:
-    """The tolerance of a quantity that is measured in this way."""
+    """Return the tolerance of a quantity."""
     for exempt in EXEMPT:
         if quantity in exempt.quantities and exempt.applies(measured):
             return exempt.tolerance

@@ -1,4 +1,4 @@
-"""`archcalc verify`: networks proved on a device, one after another."""
+"""`archcalc verify`: networks compared with PyTorch and the counting tools, one after another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from archcalc.analysis import Counting, analyze
 from archcalc.memory.inference import peak
 from archcalc.memory.summary import fit
-from archcalc.memory.training import training_memory, training_peak
+from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, VerificationTarget
@@ -26,9 +26,9 @@ from archcalc.runtime.timing import take_turns
 from archcalc.runtime.tolerances import Measured, Tolerance, tolerance
 
 COMPARED_WITH = ("torchvision", "timm", "fvcore")
-"""Packages whose versions a report names."""
+"""Packages whose versions are reported."""
 COUNTED_IN = torch.float32
-"""Counts do not depend on the type; the counting tools run every operation in this one."""
+"""Dtype of the counting tools; counts do not depend on it."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Settings:
 
 
 def environment(device: torch.device) -> dict[str, Any]:
-    """What a figure measured here must be read with: device, driver and versions."""
+    """Return device, driver and versions, which measured numbers depend on."""
     on_cuda = device.type == "cuda"
     versions = {}
     for package in COMPARED_WITH:
@@ -62,32 +62,32 @@ def environment(device: torch.device) -> dict[str, Any]:
 
 @dataclass
 class Verification:
-    """What came of one network."""
+    """The result for one network."""
 
     network: str
     checks: list[Check] = field(default_factory=list)
     memory: dict[str, Any] = field(default_factory=dict)
     timing: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
-    """Why it could not be verified to the end: out of memory, an operation that the device lacks, a wrong reference."""
+    """Why verification stopped: out of memory, an unsupported operation, an invalid reference; empty if it did not."""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing differs by more than it may, and nothing went wrong."""
+        """True if every difference is within its tolerance and there was no problem."""
         counted = all(check.passed is not False for check in self.checks)
         return not self.problem and counted and all(figures["within"] is not False for figures in self.memory.values())
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
+        """Return plain data for JSON."""
         return {**asdict(self), "passed": self.passed}
 
 
 def verify(
     networks: Sequence[Network], settings: Settings, before: Callable[[str], None] = lambda name: None
 ) -> Iterator[Verification]:
-    """Verify networks one after another; ``before`` is called with the name of the next.
+    """Verify networks in order; ``before`` is called with the name of each first.
 
-    A network that runs out of memory, or that the device cannot run, is reported as that, and the others go on.
+    A network that runs out of memory or that the device does not support gets a ``problem``; the others continue.
     """
     device_peak = measured_peak(settings.device, settings.dtype)
     for network in networks:
@@ -108,23 +108,23 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     for check in CHECKS:
         result.checks.append(check(counted))
     del counted
-    subject = VerificationTarget(network, settings.device, torch_dtype(settings.dtype), settings.batch)
-    subject.channels_last = settings.channels_last
+    dtype = torch_dtype(settings.dtype)
+    subject = VerificationTarget(network, settings.device, dtype, settings.batch, settings.channels_last)
     result.memory = _memory(subject, settings)
     result.timing = _timing(subject, settings, device_peak)
 
 
 def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Peaks of inference and of a training step, and what autograd saves for the latter; weights apart.
+    """Compare peak memory of inference and training, and the saved tensors; all without parameters.
 
-    Training is measured with two samples at least, which batch normalization asks for.
+    Training is measured with at least two samples, because batch normalization needs them.
     """
     module, images = subject.module, subject.inputs()
     inference = peak(analyze(subject.network, Counting(settings.batch, settings.dtype))).live_bytes
     several = max(2, settings.batch)
     samples = subject.inputs(batch=several)
     analysis = analyze(subject.network, Counting(several, settings.dtype))
-    saved, step = training_memory(analysis).saved, training_peak(analysis, "none").live_bytes
+    saved, step = saved_tensor_bytes(analysis), training_peak(analysis, "none").live_bytes
     measures: dict[str, tuple[int, int, Callable[[], int]]] = {
         "inference": (inference, settings.batch, lambda: inference_peak(module, images)),
         "saved": (saved, several, lambda: saved_bytes(module, samples)),
@@ -143,7 +143,7 @@ def _memory(subject: VerificationTarget, settings: Settings) -> dict[str, dict[s
 
 
 def _beside(predicted: int, measure: Callable[[], int], allowed: Tolerance) -> dict[str, Any]:
-    """Bytes that are predicted beside those that are measured; None where the device has not so much memory."""
+    """Return predicted and measured bytes; measured is None if the device runs out of memory."""
     try:
         measured = measure()
     except torch.OutOfMemoryError:
@@ -158,7 +158,7 @@ def _beside(predicted: int, measure: Callable[[], int], allowed: Tolerance) -> d
 
 
 def _timing(subject: VerificationTarget, settings: Settings, device_peak: float) -> dict[str, Any]:
-    """One pass, its rate, its share of the peak of a large matrix product, and the reference's pass in the same run."""
+    """Time a pass of the network and of its reference; rates as a share of the peak of a matrix product."""
     images = subject.inputs()
     actions = [lambda: subject.module(*images)]
     name = subject.network.about.reference
@@ -185,9 +185,9 @@ def _timing(subject: VerificationTarget, settings: Settings, device_peak: float)
 
 
 def _out_of_memory(network: Network, settings: Settings) -> str:
-    """What to say, with the batch that would fit by archcalc's own prediction."""
+    """Return the problem, with the largest batch that fits by archcalc's prediction."""
     if settings.device.type != "cuda":
         return f"out of memory at batch {settings.batch}"
     free = torch.cuda.mem_get_info(settings.device)[0]
     fits = fit(analyze(network, Counting(dtype=settings.dtype)), free).batch
-    return f"out of memory at batch {settings.batch}; by archcalc's prediction a batch of {fits} fits"
+    return f"out of memory at batch {settings.batch}; the largest predicted batch is {fits}"

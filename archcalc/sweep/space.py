@@ -31,7 +31,7 @@ from archcalc.sweep.arrays import Array, SymbolValues
 from archcalc.symbolic.formulas import measured
 from archcalc.symbolic.polynomials import Polynomial, Symbol
 from archcalc.symbolic.traced import NEGATED, Guard, Trace, polynomial_of
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, in_one_line, quote
 
 POINTS_AT_ONCE = 1 << 20
 MOST_PATHS = 5000
@@ -235,7 +235,7 @@ class Sweep:
             network = family.network(numbers)
         except SpecError as error:
             return DecisionPath(
-                [guard for guard in trace.guards if not guard.always], refusal=error.mistakes[0].message
+                [guard for guard in trace.guards if not guard.always], refusal=in_one_line(error.diagnostics[0].message)
             )
         plan = self.plan
         sizes = measured(network, self.wanted, plan.counting)

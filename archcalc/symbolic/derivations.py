@@ -1,4 +1,4 @@
-"""Why a number is what it is: the operator's own rule, run over traced numbers, written as on a board."""
+"""Derivations: an operator's rule run over traced numbers, written as on a blackboard."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
-from archcalc.errors import Attempt, UserError
+from archcalc.errors import OperatorCall, UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.arguments import Argument, ListOf, Or, PerDimension, Real, Sides, Whole
+from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.receptive.fields import FieldPropagation, Span
 from archcalc.symbolic.polynomials import Symbol
 from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, TermBuilder, steps, with_numbers
 from archcalc.symbolic.traced import Guard, Trace, Traced, Undecided, polynomial_of
+from archcalc.words import did_you_mean, in_one_line, quote
 
 DERIVED = ("output", "memory", "params", "macs", "flops", "rf")
 LETTERS = {
@@ -32,14 +33,14 @@ LETTERS = {
     "heads": "h",
     "window": "M",
 }
-"""What people write for an argument; others are called by their own name."""
+"""Letters for arguments; other arguments have their own name."""
 AXES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
 _OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
 
 
 @dataclass(frozen=True)
 class Line:
-    """``symbol = term = term = … = value``, with its unit; or a remark in words alone."""
+    """``symbol = term = term = … = value`` with its unit, or only a remark in words."""
 
     symbol: str
     terms: tuple[Term, ...] = ()
@@ -49,7 +50,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Explanation:
-    """One quantity of one layer."""
+    """The derivation of one quantity of one layer."""
 
     layer: str
     quantity: str
@@ -58,7 +59,7 @@ class Explanation:
 
 
 class SymbolicLayer:
-    """An application of an operator over symbols: sizes of the input, and arguments that were given."""
+    """An operator over symbols: for the sizes of its inputs, and for its arguments."""
 
     def __init__(self, kind: type[Operator], inputs: Sequence[Sequence[int]], given: Mapping[str, Any], trace: Trace):
         self.trace = trace
@@ -66,45 +67,45 @@ class SymbolicLayer:
         many = len(inputs) > 1
         shapes: list[tuple[Any, ...]] = [
             tuple(
-                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + at, size, "of the input")
-                for at, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
+                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + axis, size, "of the input")
+                for axis, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
             )
             for number, shape in enumerate(inputs)
         ]
         # Where the input has more axes than one, a linear layer's features are not the first of the output's.
         letters = LETTERS if len(shapes[0]) == 1 else {**LETTERS, "features": "F"}
         arguments = {
-            name: self.argument(kind.arguments[name], value, at, letters)
-            for at, (name, value) in enumerate(given.items())
+            name: self.argument(kind.arguments[name], value, position, letters)
+            for position, (name, value) in enumerate(given.items())
             if name in kind.arguments
         }
         self.op = kind(shapes, **arguments)
         self.derived = self.op.output
-        """Each size of the output, as the rule makes it of the input."""
+        """Output sizes as functions of the input sizes."""
         names = axis_names(len(self.derived))
         self.output_names = [f"{name}'" for name in names]
 
     def symbol(self, name: str, place: int, value: int, meaning: str) -> Traced:
-        """A new symbol."""
+        """Return a new symbol with its value."""
         self.meaning[name] = meaning
         return self.trace.symbol(Symbol(name, least=0, place=place), value)
 
-    def argument(self, argument: Argument, value: Any, at: int, letters: dict[str, str]) -> Any:
-        """An argument with symbols for its sizes; one that is the same everywhere is one symbol.
+    def argument(self, argument: Argument, value: Any, position: int, letters: dict[str, str]) -> Any:
+        """Return an argument with symbols for its sizes; equal sizes in all dimensions are one symbol.
 
-        What is as it is by default (stride 1, one group) stays a number, and vanishes.
+        An argument at its default (stride 1, one group) stays a number.
         """
         if not is_size(argument.type) or value == argument.default:
             return value
         order = list(LETTERS)
-        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + at)
+        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + position)
         letter = letters.get(argument.name, argument.name)
 
         def traced(part: Any, suffix: str) -> Any:
             if isinstance(part, (list, tuple)):
-                if len({str(one) for one in part}) == 1 and not isinstance(part[0], (list, tuple)):
+                if len({str(item) for item in part}) == 1 and not isinstance(part[0], (list, tuple)):
                     return [traced(part[0], suffix)] * len(part)
-                return [traced(one, f"{suffix}_{number + 1}") for number, one in enumerate(part)]
+                return [traced(item, f"{suffix}_{number + 1}") for number, item in enumerate(part)]
             if isinstance(part, bool) or not isinstance(part, int):
                 return part
             if letter == "C'":
@@ -114,42 +115,42 @@ class SymbolicLayer:
         return traced(value, "")
 
     def name_output(self) -> None:
-        """From here on, rules see the output's sizes as symbols: `C'·H'·W'`."""
+        """Make the output sizes symbols for the rules that follow: `C'·H'·W'`."""
         output = tuple(
             size
             if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
-            else self.symbol(self.free(name), _OUTPUT + at, size.value, "of the output")
-            for at, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
+            else self.symbol(self.free(name), _OUTPUT + axis, size.value, "of the output")
+            for axis, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
         )
         self.op = self.op.with_shapes(self.op.inputs, output)
 
     def free(self, name: str) -> str:
-        """The name, with more marks where an argument has it already."""
+        """Return the name, with more primes if it is in use."""
         while name in self.meaning:
             name += "'"
         return name
 
     def line(self, symbol: str, number: Any, unit: str = "") -> Line:
-        """A number of this run, derived."""
+        """Return the derivation of a number."""
         return Line(symbol, worked_out(number, self.trace), unit)
 
 
 def axis_names(count: int) -> tuple[str, ...]:
-    """What people call the axes of a shape."""
-    return AXES.get(count) or tuple(f"N{at}" for at in range(count))
+    """Return the letters of the axes of a shape."""
+    return AXES.get(count) or tuple(f"N{axis}" for axis in range(count))
 
 
 def is_size(type_: Any) -> bool:
-    """Whether values of an argument are sizes, and not places or words."""
+    """True if the values of an argument are sizes, not axes or words."""
     if isinstance(type_, (PerDimension, Sides)):
         return is_size(type_.item) or not isinstance(type_.item, Real)
     if isinstance(type_, Or):
         return is_size(type_.other)
-    return isinstance(type_, Whole) and not isinstance(type_, ListOf)
+    return isinstance(type_, Integer) and type_.least is not None
 
 
 def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
-    """The formula, the formula with numbers, and each step to the result."""
+    """Return the formula, the formula with numbers, and each step to the result."""
     if not isinstance(number, Traced):
         return (NumberTerm(number),)
     formula = TermBuilder(trace.values).write(number.polynomial)
@@ -163,21 +164,28 @@ def explain(
     quantities: Sequence[str] = DERIVED,
     counting: Counting = DEFAULT,
     *,
-    viewer: FieldPropagation | None = None,
+    propagation: FieldPropagation | None = None,
 ) -> list[Explanation]:
-    """How the numbers of a layer come about, as ``counting`` counts them.
+    """Return the derivations of a layer's quantities, in the order asked.
 
-    Who explains many layers hands in a `FieldPropagation`, once for all.
+    Args:
+        network: the network of the layer.
+        name: full name of the layer.
+        quantities: keys out of `DERIVED`.
+        counting: batch, dtype and convention; counts are for the whole batch, memory is in bytes.
+        propagation: receptive fields of the network, to reuse for many layers.
 
-    Raises `UnknownLayer` for an unknown layer, `UserError` for an unknown quantity.
+    Raises:
+        UnknownLayer: for an unknown layer.
+        UserError: for an unknown quantity.
     """
     layer = network[name]
     found = []
     for quantity in quantities:
         if quantity not in DERIVED:
-            raise UserError(f"there is no quantity '{quantity}'; possible: {', '.join(DERIVED)}")
+            raise UserError(f"there is no quantity {quote(quantity)}{did_you_mean(quantity, DERIVED)}")
         if quantity == "rf":
-            heading, lines = _receptive(viewer or FieldPropagation(network), layer)
+            heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
             heading, lines = _derived(layer.op, layer.shares, quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
@@ -186,7 +194,7 @@ def explain(
 
 @lru_cache(maxsize=4096)
 def _derived(op: Operator, shares: str | None, quantity: str, counting: Counting) -> tuple[str, list[Line]]:
-    """What is the same for an application of an operator wherever it stands: heading and lines."""
+    """Return heading and lines of a derivation that depends only on the operator call."""
     subject = _subject_of(op)
     if quantity == "output":
         return "output shape", _sizes(subject)
@@ -206,11 +214,11 @@ def _subject_of(op: Operator) -> SymbolicLayer:
 
 
 def _sizes(subject: SymbolicLayer) -> list[Line]:
-    """Each size of the output; one that comes about as another did is said to be like it."""
+    """Return a line for each output size; a size with the same derivation as another refers to it."""
     lines: list[Line] = []
     known: dict[tuple[Term, ...], str] = {}
     first, *others = zip(subject.output_names, subject.derived, strict=True)
-    for name, size in (first, *reversed(others)):  # the width is what people derive; the height is like it
+    for name, size in (first, *reversed(others)):  # the width is derived; the height refers to it
         line = subject.line(name, size)
         same = known.setdefault(line.terms[1:], name)
         if line.terms and isinstance(line.terms[0], SymbolTerm) and line.terms[0].name == name:
@@ -224,7 +232,7 @@ def _memory(op: Operator, subject: SymbolicLayer, samples: Any, counting: Counti
     heading = f"memory of the output ({rule.name}, {counting.dtype})"
     if op.category in rule.in_place:
         return heading, [Line("memory", (NumberTerm(0),), "B", f"{op.category} works in place")]
-    size = subject.symbol("B", _OTHER, counting.itemsize, "bytes of a number")
+    size = subject.symbol("B", _OTHER, counting.itemsize, "bytes of an element")
     total = samples * subject.op.elements * size
     line = subject.line("memory", total, "B")
     in_bytes = polynomial_of(total).evaluate(subject.trace.values)
@@ -247,36 +255,36 @@ def _macs(subject: SymbolicLayer, samples: Any) -> tuple[str, list[Line]]:
 
 
 def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str, list[Line]]:
-    return f"operations ({rule.name} flop)", [subject.line("flop", samples * rule.flops(subject.op, subject.op.work()))]
+    return f"{rule.name} FLOPs", [subject.line("FLOPs", samples * rule.flops(subject.op, subject.op.work()))]
 
 
 @lru_cache(maxsize=512)
-def _sights_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
-    """How an application looks at each input, over symbols; what is seen before is named anew for every layer."""
+def _accesses_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
+    """Return an operator call over symbols, and how it accesses each input."""
     subject = _subject_of(op)
     subject.name_output()
-    return subject, subject.op.sights()
+    return subject, subject.op.accesses()
 
 
-def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
+def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
     heading = "receptive field"
-    views = [viewer.views[source] for source in layer.inputs]
-    view = viewer.views[layer.name]
+    views = [propagation.states[source] for source in layer.inputs]
+    view = propagation.states[layer.name]
     if not view.spans:
         return heading, [Line("R'", remark="every position sees the whole input")]
     dimension = max(view.spans)
-    subject, sights = _sights_of(layer.op)
+    subject, accesses = _accesses_of(layer.op)
     after = []
-    for number, (before, sight) in enumerate(zip(views, sights, strict=True), 1):
+    for number, (before, access) in enumerate(zip(views, accesses, strict=True), 1):
         suffix = str(number) if len(views) > 1 else ""
-        axis = next((at for at, axes in enumerate(before.axes) if dimension in axes), None)
+        axis = next((axis for axis, dimensions in enumerate(before.axes) if dimension in dimensions), None)
         span = before.spans.get(dimension)
         if span is None or axis is None:
             continue
-        look = sight[axis]
-        jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbours before")
+        look = access[axis]
+        jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbors before")
         size = subject.symbol(f"R{suffix}", _INPUT + 7, span.last - span.first + 1, "receptive field before")
-        start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position seen before")
+        start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position before")
         seen = Span(jump, start, start + size - 1)
         after.append(seen.through(look) if isinstance(look, Window) else seen)
     union = after[0]
@@ -288,26 +296,26 @@ def _receptive(viewer: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]
     return heading, lines
 
 
-def explain_failure(attempt: Attempt) -> list[Explanation]:
-    """Why an operator refuses what it is given: the condition that fails, and the sizes that would come out."""
+def explain_failure(call: OperatorCall) -> list[Explanation]:
+    """Return the condition that an operator call fails, and the output sizes that the rule would give."""
     trace = Trace()
     lines: list[Line] = []
     try:
-        SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, trace)
+        SymbolicLayer(call.kind, call.inputs, call.given, trace)
     except ShapeError as error:
-        lines.append(Line("", remark=str(error)))
+        lines.append(Line("", remark=in_one_line(str(error))))
         if trace.guards:
             lines += _failing(list(trace.guards)[-1], trace)
     try:
-        subject = SymbolicLayer(attempt.kind, attempt.inputs, attempt.given, Undecided())
+        subject = SymbolicLayer(call.kind, call.inputs, call.given, Undecided())
     except (TypeError, ValueError):
-        return [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    found = [Explanation(attempt.layer, "failure", "why it fails", tuple(lines))]
-    return [*found, Explanation(attempt.layer, "output", "output shape, had it gone on", tuple(_sizes(subject)))]
+        return [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    found = [Explanation(call.layer, "failure", "why it fails", tuple(lines))]
+    return [*found, Explanation(call.layer, "output", "output shape without this condition", tuple(_sizes(subject)))]
 
 
 def _failing(guard: Guard, trace: Trace) -> list[Line]:
-    """Both sides of a condition."""
+    """Return lines with both sides of a failed condition."""
     words = {"==": "equal", "!=": "different", ">=": "not below", "<": "below"}[guard.relation]
     sides = [worked_out(trace.number(side), trace) for side in (guard.left, guard.right)]
     return [

@@ -1,8 +1,8 @@
-"""Closed forms: the numbers of a whole network as functions of what is left open.
+"""Closed forms: quantities of a whole network as functions of free symbols.
 
-The network is built and analyzed once over traced numbers. What was decided on the way are the conditions under which
-the formula is the table; those that always hold are dropped. A number that was counted with (``repeat: n``) is found
-by Newton's interpolation over several counts, and two more must agree.
+The network is built and analyzed once over traced numbers. The recorded guards are the conditions under which the
+closed form equals the table; guards that always hold are dropped. A symbol that is a count (``repeat: n``) is found by
+Newton interpolation over several counts, and two more counts must agree.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from archcalc.quantities.table import FORMULAS, choose
 from archcalc.requirements import need
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace, polynomial_of
+from archcalc.words import help_line
 
 if TYPE_CHECKING:
     import sympy
@@ -29,31 +30,32 @@ if TYPE_CHECKING:
     from archcalc.language.family import Family
 
 DEGREE = 4
-"""Sums over a count are looked for up to this power of it."""
+"""Largest power of a count in a closed form."""
 
 
 @dataclass(frozen=True)
 class Formulas:
-    """Closed forms of one family of networks, and where they hold."""
+    """Closed forms of a family of networks, and the conditions under which they hold."""
 
     name: str
     forms: Mapping[str, Polynomial]
+    """Quantity to closed form."""
     guards: tuple[Guard, ...]
     """Conditions that do not always hold."""
     symbols: tuple[Symbol, ...]
 
     def evaluate(self, quantity: str, **numbers: Any) -> Any:
-        """The number for given values of the symbols."""
+        """Return a quantity for values of the symbols."""
         return self.forms[quantity].evaluate({symbol: numbers[symbol.name] for symbol in self.symbols})
 
     def holds(self, **numbers: Any) -> bool:
-        """Whether the closed forms are valid there."""
+        """True if the closed forms are valid for these values."""
         values = {symbol: numbers[symbol.name] for symbol in self.symbols}
         return all(holds(guard, values) for guard in self.guards)
 
     @property
     def conditions(self) -> list[Guard]:
-        """The guards, numbers on the right; of several bounds of one size the largest."""
+        """The guards with numbers on the right; of several lower bounds of one size, the largest."""
         found: dict[tuple[Polynomial, str], Exact] = {}
         for guard in self.guards:
             bound = -guard.difference.terms.get((), 0)
@@ -62,12 +64,12 @@ class Formulas:
         return [Guard(left, relation, Polynomial.of(bound)) for (left, relation), bound in found.items()]
 
     def sympy(self, quantity: str) -> sympy.Expr:
-        """The closed form as a SymPy expression over positive integer symbols."""
+        """Return the closed form as a SymPy expression over positive integer symbols."""
         return to_sympy(self.forms[quantity])
 
 
 def holds(guard: Guard, values: Mapping[Symbol, Any]) -> bool:
-    """Whether a condition holds for given values."""
+    """True if a guard holds for values of its symbols."""
     difference = guard.difference.evaluate(values)
     return bool(
         {"==": difference == 0, "!=": difference != 0, ">=": difference >= 0, "<": difference < 0}[guard.relation]
@@ -79,13 +81,17 @@ def formulas(
     quantities: Sequence[str] = ("params", "macs"),
     counting: Counting = DEFAULT,
 ) -> Formulas:
-    """The closed forms of a family of networks.
+    """Return the closed forms of quantities of a family of networks.
 
-    Raises `UserError` for an unknown quantity, `SpecError` where the network cannot be built.
+    Raises:
+        UserError: for an unknown quantity.
+        SpecError: if nothing is free, if the network cannot be built, or if a count has no closed form.
     """
     if not family.samples:
-        raise SpecError("nothing is left open: say what varies with --let NAME=EXPRESSION, such as --let H=32*h")
-    symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
+        raise SpecError(
+            "the closed form needs a free symbol" + help_line("use --let NAME=EXPRESSION, such as --let H=32*h")
+        )
+    symbols = {name: Symbol(name, place=place) for place, name in enumerate(family.samples)}
 
     def run(values: Mapping[str, int]) -> tuple[dict[str, Polynomial], list[Guard]]:
         trace = Trace()
@@ -99,21 +105,22 @@ def formulas(
     counts = [symbol for symbol in symbols.values() if any(_pins(guard, symbol) for guard in guards)]
     for symbol in counts:
         if len(counts) > 1:
-            names = ", ".join(one.name for one in counts)
-            raise SpecError(f"only one count can be left open at once, and these are counts or decide: {names}")
+            names = ", ".join(each.name for each in counts)
+            fix = help_line("set all but one of them to a number")
+            raise SpecError(f"only one free symbol can be a count or decide the structure, got {names}{fix}")
         forms, guards = _summed(run, family.samples, symbol)
     return Formulas(family.name, forms, tuple(guards), tuple(symbols.values()))
 
 
 def measured(network: Network, quantities: Sequence[str], counting: Counting) -> dict[str, Any]:
-    """Some quantities of a network; `UserError` for an unknown one, or one that the network does not have."""
+    """Return quantities of a network; raise `UserError` for a quantity that is unknown or that it does not have."""
     chosen = choose(quantities, FORMULAS)
     analysis = analyze(network, counting)
     refuse_uncounted([FORMULAS[name] for name in chosen], analysis)
     found = {name: FORMULAS[name].of_network(analysis) for name in chosen}
     for name, value in found.items():
         if value is None:
-            raise UserError(f"{network.name} has no {FORMULAS[name].heading}: no layer's positions have a place")
+            raise UserError(f"{network.name} has no {FORMULAS[name].heading}: no layer has spatial dimensions")
     return found
 
 
@@ -122,23 +129,25 @@ def _pins(guard: Guard, symbol: Symbol) -> bool:
 
 
 def _summed(run: Any, samples: Mapping[str, int], symbol: Symbol) -> tuple[dict[str, Polynomial], list[Guard]]:
-    """Closed forms in a count, by interpolation over the counts 1, 2, 3, …"""
+    """Return closed forms in a count, by interpolation over the counts 1, 2, 3, …"""
     points = range(1, DEGREE + 4)
     runs = [run({**samples, symbol.name: point}) for point in points]
     forms = {}
     for quantity in runs[0][0]:
-        values = [one[0][quantity] for one in runs]
+        values = [forms_at[quantity] for forms_at, _ in runs]
         form = _interpolated(values[: DEGREE + 1], symbol)
         for point, value in zip(points, values, strict=True):
             if form.replaced({symbol: Polynomial.of(point)}) != value:
-                raise SpecError(f"{quantity} is not a polynomial in the count {symbol.name} (up to the power {DEGREE})")
+                raise SpecError(
+                    f"no closed form of {quantity}: it is not a polynomial in {symbol.name} of degree at most {DEGREE}"
+                )
         forms[quantity] = form
-    guards = dict.fromkeys(guard for one in runs for guard in one[1] if symbol not in guard.difference.symbols)
+    guards = dict.fromkeys(guard for _, found in runs for guard in found if symbol not in guard.difference.symbols)
     return forms, list(guards)
 
 
 def _interpolated(values: Sequence[Polynomial], symbol: Symbol) -> Polynomial:
-    """Newton's polynomial through ``values`` at 1, 2, 3, …"""
+    """Return Newton's polynomial through ``values`` at 1, 2, 3, …"""
     result, basis, row = Polynomial({}), Polynomial.of(1), list(values)
     for order in range(len(values)):
         result = result + row[0] * basis
@@ -158,21 +167,21 @@ def to_sympy(polynomial: Polynomial) -> sympy.Expr:
         "inverse": lambda number: 1 / number,
     }
 
-    def atom(one: Symbol | Function) -> Any:
-        if isinstance(one, Symbol):
-            return sympy.Symbol(one.name, integer=one.whole or None, positive=True)
-        return functions[one.name](*map(to_sympy, one.arguments))
+    def converted(atom: Symbol | Function) -> Any:
+        if isinstance(atom, Symbol):
+            return sympy.Symbol(atom.name, integer=atom.whole or None, positive=True)
+        return functions[atom.name](*map(to_sympy, atom.arguments))
 
     return sympy.Add(
         *(
-            sympy.Rational(factor) * sympy.Mul(*(atom(one) ** power for one, power in monomial))
+            sympy.Rational(factor) * sympy.Mul(*(converted(atom) ** power for atom, power in monomial))
             for monomial, factor in polynomial.terms.items()
         )
     )
 
 
 def python_source(formulas: Formulas) -> str:
-    """A Python function for each closed form, exact over whole numbers."""
+    """Return a Python function for each closed form, exact over integers."""
     arguments = ", ".join(symbol.name for symbol in formulas.symbols)
     blocks = []
     for quantity, form in formulas.forms.items():
@@ -181,7 +190,7 @@ def python_source(formulas: Formulas) -> str:
 
 
 def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
-    """The polynomial as Python source; a fraction is divided out at the end, exactly."""
+    """Return the polynomial as Python source; the common denominator is divided out at the end, exactly."""
     scale = polynomial.scale
     parts = []
     for monomial, factor in polynomial.times(scale).terms.items():
@@ -191,6 +200,7 @@ def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
             if power < 0:
                 raise UserError(
                     "this closed form has a quotient that is not always an integer, so it cannot be written in Python"
+                    + help_line("use --format latex or sympy")
                 )
             top.append(text if power == 1 else f"{text}**{power}")
         parts.append("*".join(top))
@@ -199,17 +209,17 @@ def python_expression(polynomial: Polynomial, prefix: str = "") -> str:
 
 
 def python_atom(atom: Symbol | Function, prefix: str = "") -> str:
-    """A symbol or function as Python source; ``prefix`` stands before `min`, `max` and `gcd`."""
+    """Return a symbol or function as Python source; ``prefix`` precedes `min`, `max` and `gcd`."""
     if isinstance(atom, Symbol):
         return atom.name
-    inner = [python_expression(one, prefix) for one in atom.arguments]
+    inner = [python_expression(argument, prefix) for argument in atom.arguments]
     if atom.name == "floor":
         return f"(({inner[0]}) // ({inner[1]}))"
     return f"{prefix}{atom.name}({', '.join(inner)})"
 
 
-def ratio_of_formulas(one: Formulas, other: Formulas, quantity: str) -> Any:
-    """The quotient of two closed forms, simplified, as a SymPy expression; None where the divisor is 0."""
+def ratio_of_formulas(dividend: Formulas, divisor: Formulas, quantity: str) -> Any:
+    """Return the simplified quotient of two closed forms as a SymPy expression; None if the divisor is 0."""
     sympy = need("sympy", "sympy")
-    divisor = other.sympy(quantity)
-    return None if divisor == 0 else sympy.factor(sympy.cancel(one.sympy(quantity) / divisor))
+    below = divisor.sympy(quantity)
+    return None if below == 0 else sympy.factor(sympy.cancel(dividend.sympy(quantity) / below))

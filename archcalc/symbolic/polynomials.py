@@ -1,7 +1,7 @@
-"""Polynomials over symbols, floors and the few other functions that rules use: how a traced number was computed.
+"""Polynomials over symbols, floors and the few other functions that rules use.
 
-A polynomial is kept in one normal form, so equal sizes that were computed in two ways are one object's worth of
-terms: a floor keeps only what does not divide, and floors of floors become one.
+Polynomials have a normal form, so equal sizes that were computed in two ways compare equal: a floor keeps only the
+terms that do not divide, and nested floors are merged.
 """
 
 from __future__ import annotations
@@ -10,27 +10,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import lcm
+from math import gcd, lcm
 from typing import Any
 
 Exact = int | Fraction
 Monomial = tuple[tuple["Atom", int], ...]
-"""Atoms with their powers, in order; a negative power divides."""
+"""Atoms with their powers, sorted; a negative power divides."""
 
 
 @dataclass(frozen=True)
 class Symbol:
-    """A variable. It is never below ``least``; ``whole`` says whether it takes whole numbers only."""
+    """A variable with values of at least ``least``, and only integers if ``whole``."""
 
     name: str
     least: int = 1
     whole: bool = True
     place: int = 0
-    """Where people write it among others: the input before the kernel, the kernel before the padding."""
+    """Position in a written term: the input before the kernel, the kernel before the padding."""
 
     @cached_property
     def key(self) -> tuple[int, str]:
-        """Order among atoms."""
+        """Sort key among atoms."""
         return (self.place, self.name)
 
     @property
@@ -48,20 +48,20 @@ class Function:
 
     @property
     def whole(self) -> bool:
-        """Whether it is always a whole number."""
-        return self.name == "floor" or (self.name != "inverse" and all(one.whole for one in self.arguments))
+        """True if it is always an integer."""
+        return self.name == "floor" or (self.name != "inverse" and all(argument.whole for argument in self.arguments))
 
     @cached_property
     def key(self) -> tuple[int, str]:
-        """Order among atoms: that of the first symbol in it."""
+        """Sort key among atoms: that of its first symbol."""
         places = [symbol.place for symbol in self.symbols]
         divisor = str(self.arguments[-1].constant or "").zfill(12)  # ⌊H/2⌋ before ⌊H/16⌋
-        return (min(places, default=0), f"~{self.name}{divisor}{[one.order for one in self.arguments]}")
+        return (min(places, default=0), f"~{self.name}{divisor}{[argument.order for argument in self.arguments]}")
 
     @cached_property
     def symbols(self) -> frozenset[Symbol]:
         """The symbols in it."""
-        return frozenset().union(*(one.symbols for one in self.arguments))
+        return frozenset().union(*(argument.symbols for argument in self.arguments))
 
     @cached_property
     def _hash(self) -> int:
@@ -75,7 +75,7 @@ Atom = Symbol | Function
 
 
 def plain(value: Exact) -> Exact:
-    """A whole fraction as an int."""
+    """Return the number; an integral fraction as an int."""
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 
@@ -87,7 +87,7 @@ class Polynomial:
 
     @classmethod
     def of(cls, value: Exact | Atom | Polynomial) -> Polynomial:
-        """The polynomial that a number or an atom is."""
+        """Return a number or an atom as a polynomial."""
         if isinstance(value, Polynomial):
             return value
         if isinstance(value, (Symbol, Function)):
@@ -96,19 +96,19 @@ class Polynomial:
 
     @property
     def constant(self) -> Exact | None:
-        """Its value, if it is a number."""
+        """Its value if it has no symbols; else None."""
         if not self.terms:
             return 0
         return self.terms.get(()) if len(self.terms) == 1 else None
 
     @cached_property
     def whole(self) -> bool:
-        """Whether it is a whole number wherever its symbols are."""
+        """True if it is an integer for all values of its symbols."""
         return all(isinstance(factor, int) and whole_monomial(monomial) for monomial, factor in self.terms.items())
 
     @cached_property
     def scale(self) -> int:
-        """The least number that makes all its factors whole."""
+        """The least positive integer by which all coefficients become integers."""
         return lcm(1, *(Fraction(factor).denominator for factor in self.terms.values()))
 
     @cached_property
@@ -118,7 +118,7 @@ class Polynomial:
 
     @cached_property
     def order(self) -> str:
-        """A text that is the same for equal polynomials, in every process."""
+        """A text that is the same for equal polynomials in every process."""
         parts = [
             (tuple((atom.key, power) for atom, power in monomial), str(factor))
             for monomial, factor in self.terms.items()
@@ -153,7 +153,7 @@ class Polynomial:
         return self + -other
 
     def times(self, number: Exact) -> Polynomial:
-        """The polynomial times a number."""
+        """Return the polynomial times a number."""
         return Polynomial({monomial: factor * number for monomial, factor in self.terms.items()})
 
     def __mul__(self, other: Polynomial) -> Polynomial:
@@ -175,7 +175,7 @@ class Polynomial:
     # -- values
 
     def evaluate(self, values: Mapping[Symbol, Any]) -> Any:
-        """The value for given values of its symbols, exactly."""
+        """Return the exact value for values of its symbols."""
         total: Any = 0
         for monomial, factor in self.terms.items():
             product: Any = factor
@@ -189,16 +189,16 @@ class Polynomial:
         return plain(total)
 
     def replaced(self, replacements: Mapping[Symbol, Polynomial]) -> Polynomial:
-        """The polynomial with symbols replaced, in normal form again."""
+        """Return the polynomial with symbols replaced, in normal form."""
         total = ZERO
         for monomial, factor in self.terms.items():
             product = Polynomial.of(factor)
             for atom, power in monomial:
                 if isinstance(atom, Symbol):
-                    one = replacements.get(atom, Polynomial.of(atom))
+                    base = replacements.get(atom, Polynomial.of(atom))
                 else:
-                    one = apply(atom.name, *(argument.replaced(replacements) for argument in atom.arguments))
-                product = product * one**power
+                    base = apply(atom.name, *(argument.replaced(replacements) for argument in atom.arguments))
+                product = product * base**power
             total = total + product
         return total
 
@@ -208,16 +208,16 @@ ONE = Polynomial({(): 1})
 
 
 def whole_monomial(monomial: Monomial) -> bool:
-    """Whether the product of its atoms is always a whole number."""
+    """True if the product of its atoms is always an integer."""
     return all(power > 0 and atom.whole for atom, power in monomial)
 
 
-def joined(one: Monomial, other: Monomial) -> Monomial:
-    """The product of two monomials."""
-    if not one or not other:
-        return one or other
-    powers = dict(one)
-    for atom, power in other:
+def joined(left: Monomial, right: Monomial) -> Monomial:
+    """Return the product of two monomials."""
+    if not left or not right:
+        return left or right
+    powers = dict(left)
+    for atom, power in right:
         powers[atom] = powers.get(atom, 0) + power
     return tuple(sorted(((atom, power) for atom, power in powers.items() if power), key=_place))
 
@@ -227,35 +227,29 @@ def _place(factor: tuple[Atom, int]) -> tuple[int, str]:
 
 
 def value_of(atom: Atom, values: Mapping[Symbol, Any]) -> Any:
-    """The exact value of an atom."""
+    """Return the exact value of an atom."""
     if isinstance(atom, Symbol):
         return values[atom]
     return EXACT[atom.name](*(argument.evaluate(values) for argument in atom.arguments))
-
-
-def _gcd(left: int, right: int) -> int:
-    import math
-
-    return math.gcd(left, right)
 
 
 EXACT: dict[str, Callable[..., Any]] = {
     "floor": lambda numerator, denominator: numerator // denominator,
     "min": min,
     "max": max,
-    "gcd": _gcd,
+    "gcd": gcd,
     "inverse": lambda number: Fraction(1) / number,
 }
-"""What a function is over exact numbers."""
+"""Functions over exact numbers."""
 
 
 # -- functions in normal form
 
 
 def apply(name: str, *arguments: Polynomial) -> Polynomial:
-    """A function of polynomials, simplified."""
-    constants = [one.constant for one in arguments]
-    if all(one is not None for one in constants):
+    """Return a function of polynomials in normal form."""
+    constants = [argument.constant for argument in arguments]
+    if None not in constants:
         return Polynomial.of(EXACT[name](*constants))
     if name == "floor":
         return floor_quotient(*arguments)
@@ -263,14 +257,14 @@ def apply(name: str, *arguments: Polynomial) -> Polynomial:
         return inverse(*arguments)
     if arguments[0] == arguments[1]:
         return arguments[0]
-    # The arguments have whole factors: min(a/2, b/3) is min(3·a, 2·b)/6.
-    scale = lcm(*(one.scale for one in arguments))
-    scaled = sorted((one.times(scale) for one in arguments), key=lambda one: one.order)
+    # In normal form the arguments have integer coefficients: min(a/2, b/3) is min(3·a, 2·b)/6.
+    scale = lcm(*(argument.scale for argument in arguments))
+    scaled = sorted((argument.times(scale) for argument in arguments), key=lambda argument: argument.order)
     return Polynomial.of(Function(name, tuple(scaled))).times(Fraction(1, scale))
 
 
 def inverse(denominator: Polynomial) -> Polynomial:
-    """``1 / denominator``; of a monomial by negative powers."""
+    """Return ``1 / denominator``; for a monomial, with negative powers."""
     if len(denominator.terms) == 1:
         ((monomial, factor),) = denominator.terms.items()
         return Polynomial({tuple((atom, -power) for atom, power in monomial): Fraction(1) / factor})
@@ -278,7 +272,7 @@ def inverse(denominator: Polynomial) -> Polynomial:
 
 
 def floor_quotient(numerator: Polynomial, denominator: Polynomial) -> Polynomial:
-    """``⌊numerator / denominator⌋``: exact where every term divides, otherwise with a floor around the rest."""
+    """Return ``⌊numerator / denominator⌋``: terms that divide are outside the floor, the others inside."""
     if denominator.constant is None:
         exact = numerator * inverse(denominator)
         if exact.whole:
@@ -300,13 +294,13 @@ def floor_quotient(numerator: Polynomial, denominator: Polynomial) -> Polynomial
 
 
 def _floor_of(rest: Polynomial) -> Polynomial:
-    """The floor of a polynomial that has no whole part."""
+    """Return the floor of a polynomial whose terms do not divide."""
     if rest.constant is not None:
         return ZERO
     scale = rest.scale
     top = rest.times(scale)
     for monomial, factor in top.terms.items():
-        # ⌊(⌊x/a⌋ + b)/s⌋ = ⌊(x + a·b)/(a·s)⌋ for whole b and a number a above 0
+        # ⌊(⌊x/a⌋ + b)/s⌋ = ⌊(x + a·b)/(a·s)⌋ for an integer b and a number a > 0
         if factor == 1 and len(monomial) == 1 and monomial[0][1] == 1 and isinstance(monomial[0][0], Function):
             function = monomial[0][0]
             others = top - Polynomial({monomial: 1})
@@ -316,12 +310,13 @@ def _floor_of(rest: Polynomial) -> Polynomial:
     return Polynomial.of(Function("floor", (top, Polynomial.of(scale))))
 
 
-# -- what always holds
+# -- lower bounds
 
 
 def at_least(polynomial: Polynomial) -> Exact | None:
-    """A number that the polynomial is never below; None where none is found."""
-    # Each atom is its least value and something not below 0 beside it: what then has no negative term grows.
+    """Return a lower bound of the polynomial for all values of its symbols; None if none is found."""
+    # Each atom is written as its least value plus a number of at least 0. If no coefficient is negative then, the
+    # constant is a bound.
     shifts: dict[Atom, Symbol] = {}
     total = ZERO
     for monomial, factor in polynomial.terms.items():

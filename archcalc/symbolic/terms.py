@@ -1,4 +1,4 @@
-"""Formulas as people write them on a board: trees, made of polynomials, that are worked out step by step."""
+"""Formulas as trees, written as on a blackboard, and evaluated step by step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class SymbolTerm:
 
 @dataclass(frozen=True)
 class Sum:
-    """Terms that are added, or taken off where the sign is −1."""
+    """Terms with their signs: +1 or −1."""
 
     terms: tuple[tuple[int, Term], ...]
 
@@ -41,7 +41,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Power:
-    """A base with a whole exponent."""
+    """A base with an integer exponent."""
 
     base: Term
     exponent: int
@@ -57,18 +57,18 @@ class Quotient:
 
 @dataclass(frozen=True)
 class FunctionTerm:
-    """A function: `floor`, `ceil` (of one argument), `min`, `max`, `gcd`."""
+    """A function call: `floor` or `ceil` of one argument, `min`, `max` or `gcd`."""
 
     name: str
     arguments: tuple[Term, ...]
 
 
-Term = Union[NumberTerm, SymbolTerm, Sum, Product, Power, Quotient, FunctionTerm]  # noqa: UP007 (it is defined by itself)
-IN_THE_HEAD = 1000
-"""A product that is not above this needs no step of its own."""
+Term = Union[NumberTerm, SymbolTerm, Sum, Product, Power, Quotient, FunctionTerm]  # noqa: UP007 (recursive)
+MENTAL = 1000
+"""Numbers below this need no step of their own in a sum."""
 
 
-_AFTER_ALL = (10**6, 0, "")
+_LAST = (10**6, 0, "")
 
 
 @dataclass(frozen=True)
@@ -81,27 +81,27 @@ class _Written:
 
     @property
     def order(self) -> tuple[bool, list[tuple[int, int, str]]]:
-        """By the first symbol, its higher powers first; numbers last."""
+        """Sort key: the first symbol, then its higher powers; numbers are last."""
         atoms = [*self.monomial, *([self.less_one] if self.less_one else [])]
         keys = [(atom.key[0], -power, atom.key[1]) for atom, power in atoms]
-        return not atoms, [*keys, _AFTER_ALL]  # `C'·C` goes before `C'`
+        return not atoms, [*keys, _LAST]  # `C'·C` before `C'`
 
 
 class TermBuilder:
-    """Writes polynomials as terms. With ``values`` given, a rounding is shown only where it rounds."""
+    """Converts polynomials to terms. With ``values``, a floor is left out if its quotient is an integer."""
 
     def __init__(self, values: Mapping[Symbol, Exact] | None = None) -> None:
         self.values = values
 
     def write(self, polynomial: Polynomial) -> Term:
-        """The polynomial, with `m·a − m` as `m·(a − 1)` and a rounding around all that it can hold."""
+        """Return the polynomial as a term, with `m·a − m` as `m·(a − 1)` and constants inside a floor."""
         floored = self._around(polynomial)
         if floored is not None:
             return floored
-        return _sum([self._term(one) for one in self._collected(polynomial)])
+        return _sum([self._term(written) for written in self._collected(polynomial)])
 
     def _around(self, polynomial: Polynomial) -> Term | None:
-        """``⌊a/b⌋ + 1`` as ``⌊a/b + 1⌋``, as lecturers write it, or without a rounding where b divides a."""
+        """Return ``⌊a/b⌋ + 1`` as ``⌊a/b + 1⌋``, or without floor if b divides a; None for other polynomials."""
         rounded = [
             (monomial, factor)
             for monomial, factor in polynomial.terms.items()
@@ -126,24 +126,24 @@ class TermBuilder:
     def _divides(self, function: Function) -> bool:
         if self.values is None:
             return False
-        top, bottom = (one.evaluate(self.values) for one in function.arguments)
+        top, bottom = (argument.evaluate(self.values) for argument in function.arguments)
         return bool(top % bottom == 0)
 
     def _collected(self, polynomial: Polynomial) -> list[_Written]:
-        """What is added up, in the order of writing; a pair `m·a − m` is one, with the factor that 1 is taken from."""
+        """Return the summands in order; a pair `m·a − m` is one, with the factor from which 1 is subtracted."""
         terms = dict(polynomial.terms)
         found = []
         for monomial, factor in polynomial.terms.items():
-            for at, (_, power) in enumerate(monomial):
-                rest = (*monomial[:at], *monomial[at + 1 :])
+            for position, (_, power) in enumerate(monomial):
+                rest = (*monomial[:position], *monomial[position + 1 :])
                 if monomial in terms and rest and power > 0 and terms.get(rest) == -factor:
                     del terms[rest], terms[monomial]
-                    found.append(_Written(rest, factor, monomial[at]))
+                    found.append(_Written(rest, factor, monomial[position]))
         found += [_Written(monomial, factor) for monomial, factor in terms.items()]
-        return sorted(found, key=lambda one: one.order)
+        return sorted(found, key=lambda written: written.order)
 
     def _term(self, written: _Written) -> tuple[int, Term]:
-        """The sign and what follows it."""
+        """Return the sign and the term without it."""
         factor = abs(Fraction(written.factor))
         top = [self._power(atom, power) for atom, power in written.monomial if power > 0]
         bottom = [self._power(atom, -power) for atom, power in written.monomial if power < 0]
@@ -164,7 +164,7 @@ class TermBuilder:
         elif atom.name == "inverse":
             base = Quotient(NumberTerm(1), self.write(atom.arguments[0]))
         else:
-            base = FunctionTerm(atom.name, tuple(self.write(one) for one in atom.arguments))
+            base = FunctionTerm(atom.name, tuple(map(self.write, atom.arguments)))
         return base if power == 1 else Power(base, power)
 
 
@@ -175,7 +175,7 @@ def _signed(value: Exact) -> tuple[int, Term]:
 def _sum(terms: list[tuple[int, Term]]) -> Term:
     if not terms:
         return NumberTerm(0)
-    first_plus = next((at for at, (sign, _) in enumerate(terms) if sign > 0), 0)
+    first_plus = next((position for position, (sign, _) in enumerate(terms) if sign > 0), 0)
     if terms[0][0] < 0 and first_plus:
         terms = [terms[first_plus], *terms[:first_plus], *terms[first_plus + 1 :]]
     return terms[0][1] if len(terms) == 1 and terms[0][0] > 0 else Sum(tuple(terms))
@@ -187,25 +187,25 @@ def _product(factors: list[Term]) -> Term:
     return factors[0] if len(factors) == 1 else Product(tuple(factors))
 
 
-# -- working out
+# -- evaluation
 
 
 def with_numbers(term: Term, values: Mapping[str, Exact]) -> Term:
-    """The term with numbers for its names."""
+    """Return the term with numbers for its symbols."""
     if isinstance(term, SymbolTerm):
         return NumberTerm(values[term.name])
     return _mapped(term, lambda inner: with_numbers(inner, values))
 
 
 def value(term: Term) -> Exact:
-    """The value of a term of numbers."""
+    """Return the value of a term without symbols."""
     result: Exact
     if isinstance(term, NumberTerm):
         return term.value
     if isinstance(term, SymbolTerm):
         raise ValueError(f"{term.name} has no value")
     if isinstance(term, Sum):
-        result = sum((sign * value(one) for sign, one in term.terms), 0)
+        result = sum((sign * value(part) for sign, part in term.terms), 0)
     elif isinstance(term, Product):
         result = product(value(factor) for factor in term.factors)
     elif isinstance(term, Power):
@@ -217,12 +217,16 @@ def value(term: Term) -> Exact:
     return plain(result)
 
 
-CALLS: dict[str, Callable[..., Exact]] = {**EXACT, "floor": lambda one: one // 1, "ceil": lambda one: -(-one // 1)}
-"""Functions of a board: their floor is of one argument, a quotient."""
+CALLS: dict[str, Callable[..., Exact]] = {
+    **EXACT,
+    "floor": lambda number: number // 1,
+    "ceil": lambda number: -(-number // 1),
+}
+"""Functions of terms: floor and ceil take one argument."""
 
 
 def steps(term: Term) -> Iterator[Term]:
-    """The term, worked out step by step as on a board, to its value."""
+    """Yield the term and each step of its evaluation, to its value."""
     yield term
     while not isinstance(term, NumberTerm):
         term = _step(term)
@@ -230,41 +234,41 @@ def steps(term: Term) -> Iterator[Term]:
 
 
 def _step(term: Term) -> Term:
-    """One step: everything that stands innermost is worked out."""
+    """Return the term after one step: the innermost parts are evaluated."""
     if isinstance(term, NumberTerm) or _is_simple(term):
         return NumberTerm(value(term))
-    if isinstance(term, Sum) and all(_is_simple(one) for _, one in term.terms):
-        if all(isinstance(one, NumberTerm) or -IN_THE_HEAD < value(one) < IN_THE_HEAD for _, one in term.terms):
+    if isinstance(term, Sum) and all(_is_simple(part) for _, part in term.terms):
+        if all(isinstance(part, NumberTerm) or -MENTAL < value(part) < MENTAL for _, part in term.terms):
             return NumberTerm(value(term))
-        return Sum(tuple((sign, NumberTerm(value(one))) for sign, one in term.terms))
+        return Sum(tuple((sign, NumberTerm(value(part))) for sign, part in term.terms))
     if isinstance(term, FunctionTerm):
-        if all(isinstance(one, NumberTerm) for one in term.arguments):
+        if all(isinstance(argument, NumberTerm) for argument in term.arguments):
             return NumberTerm(value(term))
         return FunctionTerm(term.name, tuple(map(_step, term.arguments)))
     return _mapped(term, lambda inner: inner if isinstance(inner, NumberTerm) or _is_simple(inner) else _step(inner))
 
 
 def _is_simple(term: Term) -> bool:
-    """Whether it is a product, power or quotient of numbers: worked out at once."""
+    """True for a number, and for a product, power or quotient of numbers: one step evaluates it."""
     if isinstance(term, NumberTerm):
         return True
     if isinstance(term, Product):
-        return all(_is_simple(one) for one in term.factors)
+        return all(map(_is_simple, term.factors))
     if isinstance(term, Power):
         return _is_simple(term.base)
     return isinstance(term, Quotient) and _is_simple(term.top) and _is_simple(term.bottom)
 
 
 def _mapped(term: Term, change: Callable[[Term], Term]) -> Term:
-    """The term with a change to each part."""
+    """Return the term with each part changed."""
     if isinstance(term, Sum):
-        return Sum(tuple((sign, change(one)) for sign, one in term.terms))
+        return Sum(tuple((sign, change(part)) for sign, part in term.terms))
     if isinstance(term, Product):
-        return Product(tuple(change(one) for one in term.factors))
+        return Product(tuple(map(change, term.factors)))
     if isinstance(term, Power):
         return Power(change(term.base), term.exponent)
     if isinstance(term, Quotient):
         return Quotient(change(term.top), change(term.bottom))
     if isinstance(term, FunctionTerm):
-        return FunctionTerm(term.name, tuple(change(one) for one in term.arguments))
+        return FunctionTerm(term.name, tuple(map(change, term.arguments)))
     return term

@@ -1,7 +1,7 @@
-"""Traced numbers: each has a value and records how it was computed, and every comparison made with it.
+"""Traced numbers: each has a value, and records how it was computed and every comparison made with it.
 
-A rule that runs over them gives the number of the table and its closed form. The comparisons on the way
-(``channels % groups == 0``, ``padded >= extent``) are kept as *guards*: where they hold, the closed form is the table.
+A rule that runs over them gives the number in the table and its closed form. The comparisons of the run
+(``channels % groups == 0``, ``padded >= extent``) are *guards*: where they hold, the closed form equals the table.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from archcalc.errors import UserError
 from archcalc.symbolic.polynomials import Exact, Polynomial, Symbol, apply, at_least, inverse, plain
 
 MOST_POWER = 50
+"""Largest exponent of a symbol."""
 SWAPPED = {">": "<", "<=": ">="}
 NEGATED = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
@@ -31,7 +32,7 @@ class Guard(NamedTuple):
 
     @property
     def always(self) -> bool:
-        """Whether it holds wherever the symbols are, as far as can be seen."""
+        """True if it holds for all values of the symbols; False if it may not, or if that is unknown."""
         least = at_least(self.difference)
         if self.relation == ">=":
             return least is not None and least >= 0
@@ -45,30 +46,30 @@ class Guard(NamedTuple):
 
 
 class Trace:
-    """One run over traced numbers: its symbols and their values, and what was decided."""
+    """One run over traced numbers: symbols with their values, and guards."""
 
     def __init__(self) -> None:
         self.values: dict[Symbol, Exact] = {}
         self.guards: dict[Guard, None] = {}
 
     def symbol(self, symbol: Symbol, value: Exact) -> Traced:
-        """A variable with its value in this run."""
+        """Return a new symbol with a value."""
         self.values[symbol] = value
         return Traced(self, value, Polynomial.of(symbol))
 
     def number(self, polynomial: Polynomial) -> Any:
-        """A polynomial of this run's symbols as a number of it."""
+        """Return a polynomial over this run's symbols as a number."""
         constant = polynomial.constant
         return constant if constant is not None else Traced(self, polynomial.evaluate(self.values), polynomial)
 
     def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
-        """Write down a comparison and how it came out."""
+        """Record a comparison and its outcome; return the outcome."""
         self.guards[Guard(left, relation if holds else NEGATED[relation], right)] = None
         return holds
 
 
 class UndecidedGuard:
-    """A comparison without an outcome: its truth value is a `TypeError`."""
+    """A comparison without an outcome: `bool()` of it raises `TypeError`."""
 
     def __bool__(self) -> bool:
         raise TypeError("a comparison of symbols cannot be decided")
@@ -80,10 +81,10 @@ class UndecidedGuard:
 
 
 class Undecided(Trace):
-    """A run in which no comparison can be decided: `require` lets everything pass, as it does with symbols."""
+    """A run that decides no comparison, so `require` accepts everything."""
 
     def decide(self, left: Polynomial, relation: str, right: Polynomial, holds: bool) -> Any:
-        """A condition that is left open."""
+        """Return a comparison without an outcome."""
         return UndecidedGuard()
 
 
@@ -147,7 +148,7 @@ class Traced:
     def __pow__(self, power: Any) -> Any:
         exponent = power.__index__()
         if abs(exponent) > MOST_POWER:
-            raise UserError(f"a power of a symbol has an exponent of at most {MOST_POWER}")
+            raise UserError(f"the exponent of a symbol is at most {MOST_POWER}, got {exponent}")
         return self._new(Fraction(self.value) ** exponent, self.polynomial**exponent)
 
     def __rpow__(self, base: Any) -> Any:
@@ -157,20 +158,20 @@ class Traced:
         return self if self >= 0 else -self
 
     def __round__(self, digits: Any = None) -> Any:
-        """To the nearest whole number; a half, which goes to the even one, is not left open."""
+        """Round to the nearest integer; exactly a half pins the value, because it rounds to even."""
         half = self + Fraction(1, 2)
         return round(self._pinned()) if half % 1 == 0 else half // 1
 
     def maximum(self, other: Any) -> Any:
-        """The larger of the two."""
+        """Return the larger of the two."""
         return self._chosen("max", other)
 
     def minimum(self, other: Any) -> Any:
-        """The smaller of the two."""
+        """Return the smaller of the two."""
         return self._chosen("min", other)
 
     def _chosen(self, name: str, other: Any) -> Any:
-        """One of the two where it always is the one, otherwise a term that says `min` or `max`."""
+        """Return the number that is always the right one of the two; if neither is, a `min` or `max` of both."""
         mine, theirs = self.polynomial, polynomial_of(other)
         value = min(self.value, value_of(other)) if name == "min" else max(self.value, value_of(other))
         for larger, smaller in ((mine, theirs), (theirs, mine)):
@@ -179,7 +180,7 @@ class Traced:
         return self._new(value, apply(name, mine, theirs))
 
     def common_divisor(self, other: Any) -> Any:
-        """The greatest common divisor."""
+        """Return the greatest common divisor."""
         import math
 
         value = math.gcd(int(self.value), int(value_of(other)))
@@ -188,7 +189,7 @@ class Traced:
     # -- decisions
 
     def _compare(self, other: Any, relation: str, holds: bool) -> Any:
-        """Decide ``self relation other``; ``>`` and ``<=`` are said from the other side."""
+        """Decide ``self relation other``; ``>`` and ``<=`` are recorded with the sides swapped."""
         left, right = self.polynomial, polynomial_of(other)
         if relation in SWAPPED:
             left, right, relation = right, left, SWAPPED[relation]
@@ -225,13 +226,13 @@ class Traced:
 
     @property
     def denominator(self) -> int:
-        """1 if it is whole, which is decided where it is not so by its making."""
+        """1 for an integer. A guard is recorded unless the polynomial is always an integer."""
         if self.polynomial.whole or self % 1 == 0:
             return 1
         return Fraction(self.value).denominator
 
     def _pinned(self) -> Exact:
-        """The value itself: what needs a plain number decides that this is it."""
+        """Return the value, with a guard that the number equals it."""
         self.trace.decide(self.polynomial, "==", Polynomial.of(self.value), True)
         return self.value
 
@@ -252,10 +253,10 @@ class Traced:
 
 
 def value_of(number: Any) -> Any:
-    """The value of a number, traced or not."""
+    """Return the value of a number, traced or not."""
     return number.value if isinstance(number, Traced) else number
 
 
 def polynomial_of(number: Any) -> Polynomial:
-    """How a number was made; a plain one is a constant."""
+    """Return the polynomial of a number; a plain number is a constant."""
     return number.polynomial if isinstance(number, Traced) else Polynomial.of(number)

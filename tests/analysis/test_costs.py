@@ -39,8 +39,8 @@ def test_memory_follows_the_type():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"dtype": "float31"}, "no dtype 'float31'; did you mean float32"),
-        ({"convention": "lectur"}, "no convention 'lectur'; did you mean lecture"),
+        ({"dtype": "float31"}, "unknown dtype 'float31'\nhelp: did you mean 'float32"),
+        ({"convention": "lectur"}, "unknown convention 'lectur'\nhelp: did you mean 'lecture"),
         ({"batch": 0}, "at least 1 sample"),
     ],
 )
@@ -71,5 +71,5 @@ def test_what_exists_only_in_training_is_counted_apart():
 
 
 def test_the_lookup_of_a_layer_names_the_nearest():
-    with pytest.raises(KeyError, match="did you mean conv1"):
+    with pytest.raises(KeyError, match="did you mean 'conv1"):
         archcalc.load("alexnet").analyze()["cnv1"]

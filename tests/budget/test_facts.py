@@ -117,10 +117,10 @@ def test_what_a_convention_does_not_count_is_no_number():
 @pytest.mark.parametrize(
     ("expression", "message"),
     [
-        ("layer['conf1'].params", "did you mean conv1"),
-        ("layer['conv1'].prams", "did you mean params"),
+        ("layer['conf1'].params", "did you mean 'conv1"),
+        ("layer['conv1'].prams", "did you mean 'params"),
         ("layer.conv1x1x1x1", "has no"),
-        ("kind['con'].macs", "did you mean conv"),
+        ("kind['con'].macs", "did you mean 'conv"),
     ],
 )
 def test_unknown_names(expression, message):

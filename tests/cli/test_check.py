@@ -49,13 +49,13 @@ def test_one_sheet(cli, answers, right):
     (path,) = answers(right.replace("72855552", "145711104").replace("37752832", "37748736"))
     result = cli("check", "alexnet", path)
     assert result.code == 1
-    assert "conv1 · flop, 145711104: wrong" in result.out
+    assert "conv1 · FLOPs, 145711104: wrong" in result.out
     assert "A multiply-add is counted as two operations. It is 72,855,552 (72.9 M)." in result.out
-    assert "flop = C'·H'·W'·C·K² = 64·56·56·3·11² = 72,855,552" in result.out
+    assert "FLOPs = C'·H'·W'·C·K² = 64·56·56·3·11² = 72,855,552" in result.out
     assert "The biases are left out" in result.out
     hints = cli("check", "alexnet", path, "--no-reveal").out
     assert "A multiply-add is counted as two operations." in hints
-    assert "flop = C'·H'·W'·C·K²\n" in hints
+    assert "FLOPs = C'·H'·W'·C·K²\n" in hints
     assert "72,855,552" not in hints
 
 
@@ -119,10 +119,10 @@ def test_formulas(cli, answers):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--ask", "parms"], "did you mean params"),
+        (["--ask", "parms"], "did you mean 'params"),
         (["--points", "mood=1"], "which is not asked"),
         (["--tolerance", "loose"], "--tolerance takes"),
-        (["--convention", "lectur"], "did you mean lecture"),
+        (["--convention", "lectur"], "did you mean 'lecture"),
         (["--let", "depth=n"], "no parameter or size"),
     ],
 )

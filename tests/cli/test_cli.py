@@ -24,7 +24,7 @@ def test_help_shows_every_command_with_an_example(cli):
 def test_an_unknown_command(cli):
     result = cli("tabel")
     assert result.code == 2
-    assert "did you mean table?" in result.err
+    assert "did you mean 'table'?" in result.err
 
 
 def test_list(cli):

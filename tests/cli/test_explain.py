@@ -32,4 +32,4 @@ def test_formats(cli, format, expected):
 def test_an_unknown_layer_is_an_error_in_words(cli):
     result = cli("explain", "alexnet", "conf1")
     assert result.code == 2
-    assert "did you mean conv1" in result.err
+    assert "did you mean 'conv1" in result.err

@@ -20,10 +20,10 @@ def test_python(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["resnet50"], "nothing is left open"),
+        (["resnet50"], "the closed form needs a free symbol"),
         (["resnet50", "--let", "H"], "--let takes NAME=EXPRESSION"),
         (["resnet50", "--let", "H=32*"], "invalid expression"),
-        (["resnet50", "--let", "H=h", "--of", "parms"], "did you mean params"),
+        (["resnet50", "--let", "H=h", "--of", "parms"], "did you mean 'params"),
         (["conv 3x3 C->C", "--let", "C=3"], "an inline spec has its numbers in its text"),
     ],
 )

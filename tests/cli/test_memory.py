@@ -188,8 +188,8 @@ def test_no_sizes(text):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("lenet5", "--mode", "train"), "there is no mode 'train'; did you mean training?"),
-        (("lenet5", "--optimizer", "adams"), "did you mean adam?"),
+        (("lenet5", "--mode", "train"), "unknown mode 'train'\nhelp: did you mean 'training'?"),
+        (("lenet5", "--optimizer", "adams"), "did you mean 'adam'?"),
         (("lenet5", "--dtype", "float15"), "float16"),
         (("lenet5", "--fit", "24KB"), "kB is 1000 B, KiB is 1024 B"),
         (("lenet5", "--batch", "0"), "--batch"),

@@ -61,19 +61,19 @@ def test_a_folder_that_cannot_be_written(cli, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["alexnett"], "there is no network 'alexnett'; did you mean alexnet?"),
+        (["alexnett"], "there is no network 'alexnett'\nhelp: did you mean 'alexnet'?"),
         (["nope.yaml"], "there is no file nope.yaml"),
-        (["resnet50#resnet35"], "no variant 'resnet35'; did you mean resnet"),
-        (["alexnet", "--columns", "name,flop"], "there is no quantity 'flop'; did you mean flops?"),
-        (["alexnet", "--set", "clases=3"], "no parameter 'clases'; did you mean classes?"),
-        (["alexnet", "--set", "classes"], "a setting is NAME=VALUE"),
+        (["resnet50#resnet35"], "no variant 'resnet35'\nhelp: did you mean 'resnet"),
+        (["alexnet", "--columns", "name,flop"], "unknown quantity 'flop'\nhelp: did you mean 'flops'?"),
+        (["alexnet", "--set", "clases=3"], "no parameter 'clases'\nhelp: did you mean 'classes'?"),
+        (["alexnet", "--set", "classes"], "expected a setting NAME=VALUE, got 'classes'"),
         (["alexnet", "--set", "classes=1/0"], "division by zero"),
         (["alexnet", "--input", "3,abc"], "--input takes C,H,W"),
         (["alexnet", "--input", "3,4,4"], "the kernel spans 11"),
-        (["alexnet", "--convention", "fvcor"], "did you mean fvcore?"),
-        (["alexnet", "--dtype", "f"], "there is no dtype 'f'"),
+        (["alexnet", "--convention", "fvcor"], "did you mean 'fvcore'?"),
+        (["alexnet", "--dtype", "f"], "unknown dtype 'f'"),
         (["alexnet", "--batch", "0"], "x>=1"),
-        ([""], "names no network"),
+        ([""], "expected the name of a network or a file, got ''"),
     ],
 )
 def test_mistakes(cli, arguments, message):

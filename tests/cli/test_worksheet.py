@@ -12,7 +12,7 @@ import pytest
 def test_the_table_with_blanks(cli):
     result = cli("worksheet", "alexnet", "--ask", "output,memory,params,flops")
     rows = list(csv.reader(io.StringIO(result.out)))
-    assert rows[0][-4:] == ["output", "memory (KB)", "params (k)", "lecture flop (M)"]
+    assert rows[0][-4:] == ["output", "memory (KB)", "params (k)", "lecture FLOPs (M)"]
     assert rows[2] == ["conv1", "conv", "64", "11", "4", "2", "relu", "", "", "", ""]
     assert result.code == 0
 
@@ -31,7 +31,7 @@ def test_a_workbook_has_numbers_as_numbers(cli, tmp_path):
 
 
 def test_what_cannot_be_asked(cli, tmp_path):
-    assert "did you mean params" in cli("worksheet", "alexnet", "--ask", "parms").err
+    assert "did you mean 'params" in cli("worksheet", "alexnet", "--ask", "parms").err
     assert cli("worksheet", "alexnet", "-o", tmp_path / "hw.docx").code == 2
     assert "needs a file" in cli("worksheet", "alexnet", "--format", "xlsx").err
     assert cli("worksheet", "alexnet", "--columns", "name,kernl").code == 2

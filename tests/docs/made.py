@@ -118,6 +118,7 @@ def _markdown(text: str) -> str:
     """Put the examples and the lists of a docstring in fences."""
     parts = []
     for part in text.split("\n\n"):
+        part = dedent(part.removeprefix("Examples:\n"))
         is_example = part.lstrip().startswith(">>>")
         is_list = re.match(r"(Args|Returns|Raises|Yields):\n", part)
         parts.append(fenced(part, "pycon" if is_example else "text").rstrip() if is_example or is_list else part)

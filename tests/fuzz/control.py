@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archcalc.arithmetic import Shape
 
 if TYPE_CHECKING:
-    from tests.fuzz.specs import Author
+    from tests.fuzz.author import Author
 
 
 class Said(NamedTuple):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from archcalc.arithmetic import Shape, ShapeError, product
 from archcalc.language.expression import parse_expression
 from archcalc.ops import registry
-from archcalc.ops.arguments import AnyWhole, Choice, Flag, ListOf, Or, PerDimension, Real, Sides, Whole
+from archcalc.ops.arguments import Choice, Flag, Integer, ListOf, Or, PerDimension, Real, Sides
 from archcalc.ops.operator import Operator
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -73,10 +73,10 @@ class Drawing:
             return self.pick(type_.options)
         if isinstance(type_, Flag):
             return self.draw(st.booleans())
-        if isinstance(type_, Whole):
+        if isinstance(type_, Integer) and type_.least is not None:
             sizes = [size for size in (*shape, *(n // 2 for n in shape)) if type_.least <= size <= 24]
             return self.pick([type_.least, *SMALL, *sizes])
-        if isinstance(type_, AnyWhole):
+        if isinstance(type_, Integer):
             return self.pick([0, 1, -1, 2, -2, 3, *range(-len(shape), len(shape)), *shape[-1:]])
         if isinstance(type_, Real):
             low, high = (-10 if type_.least is None else type_.least), (10 if type_.most is None else type_.most)

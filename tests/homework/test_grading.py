@@ -33,7 +33,7 @@ def test_the_lectures_own_table(data, grade):
     }
     assert sheet.points == 44
     assert sheet.max_points == 48
-    assert wrong["conv4", "flops"].derivation == ("flop = C'·H'·W'·C·K² = 256·13·13·384·3² = 149,520,384",)
+    assert wrong["conv4", "flops"].derivation == ("FLOPs = C'·H'·W'·C·K² = 256·13·13·384·3² = 149,520,384",)
 
 
 def test_the_lectures_fc6_that_was_transposed(grade):
@@ -204,12 +204,12 @@ def test_a_derivation_has_numbers_only_below_what_is_answered(grade):
     lines = "layer,output,flops\nconv1,{},1\npool1,64x27x27,1\n"
     asked_for = {"ask": "output,flops", "reveal": True}
     blank = cells(grade(lines.format(""), **asked_for))
-    assert blank["conv1", "flops"].derivation == ("flop = C'·H'·W'·C·K²",)
+    assert blank["conv1", "flops"].derivation == ("FLOPs = C'·H'·W'·C·K²",)
     assert blank["conv1", "flops"].expected == "72,855,552 (72.9 M)"
     assert blank["conv1", "output"].expected is None
     assert not any("56" in line for cell in blank.values() for line in cell.derivation)
     full = cells(grade(lines.format("64x55x55"), **asked_for))
-    assert full["conv1", "flops"].derivation == ("flop = C'·H'·W'·C·K² = 64·56·56·3·11² = 72,855,552",)
+    assert full["conv1", "flops"].derivation == ("FLOPs = C'·H'·W'·C·K² = 64·56·56·3·11² = 72,855,552",)
 
 
 def piece(text, ask, total=False):

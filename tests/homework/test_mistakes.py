@@ -33,7 +33,7 @@ MADE = [
     ("conv1", "memory", "802.8 KB", "KB = 1000"),
     ("conv1", "memory", "0.80 MB", "KB = 1000"),
     ("conv1", "memory", 64 * 56 * 56, "elements"),
-    ("conv1", "memory", 64 * 56 * 56 * 8, "bytes of a number"),
+    ("conv1", "memory", 64 * 56 * 56 * 8, "bytes of an element"),
     ("conv1", "memory", 23296 * 4, "weights instead of output"),
     ("conv1", "memory", 64 * 56 * 56 * 32, "bits"),
     ("conv1", "memory", 784, "unit"),

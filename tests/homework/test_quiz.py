@@ -40,7 +40,7 @@ def test_receptive_fields_by_the_published_sum(exercises):
     for exercise in (one for one in exercises if one.topic == "rf"):
         size, jump = 1, 1
         for layer in exercise.network.layers:
-            kernel, stride = layer.op.facts()["kernel"], layer.op.facts()["stride"]
+            kernel, stride = layer.op.hyperparameters()["kernel"], layer.op.hyperparameters()["stride"]
             dilation = getattr(layer.op, "dilation", (1,))
             size += (kernel[0] - 1) * dilation[0] * jump
             jump *= stride[0]
@@ -52,7 +52,7 @@ def test_sizes_divide(exercises):
     seen = 0
     for exercise in exercises:
         for layer in exercise.network.layers:
-            for axis, look in enumerate(layer.op.sight()):
+            for axis, look in enumerate(layer.op.access()):
                 if isinstance(look, Window) and look.last > look.first:
                     seen += 1
                     padded = layer.op.x[axis] - 2 * look.first
@@ -119,7 +119,7 @@ def test_refused(count, topics):
 def test_mistakes_on_the_command_line(cli):
     result = cli("quiz", "--topic", "cnv")
     assert result.code == 2
-    assert "did you mean conv?" in result.err
+    assert "did you mean 'conv'?" in result.err
 
 
 @pytest.mark.parametrize("format", ["text", "markdown", "latex", "json"])

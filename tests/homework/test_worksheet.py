@@ -109,7 +109,7 @@ def test_everything_that_counts_is_given(make_key):
 def test_columns(make_key):
     sheet = worksheet(make_key("alexnet", "params"), ["name", "kernel", "memory"])
     assert sheet[0] == ["layer", "kernel", "memory (KB)", "params (k)"]
-    with pytest.raises(SpecError, match="did you mean kernel"):
+    with pytest.raises(SpecError, match="did you mean 'kernel"):
         worksheet(make_key("alexnet", "params"), ["name", "kernl"])
 
 
@@ -138,7 +138,7 @@ def test_names_from_specs_are_no_formulas(make_key, spec_file):
 
 
 def test_unknown_questions_and_points():
-    with pytest.raises(SpecError, match="did you mean params"):
+    with pytest.raises(SpecError, match="did you mean 'params"):
         asked("parms")
     with pytest.raises(SpecError, match="--ask has 'params' twice"):
         asked("params,params")

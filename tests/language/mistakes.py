@@ -12,4 +12,4 @@ def mistakes(text: str, **settings):
     """Expand a wrong spec; give its mistakes."""
     with pytest.raises(SpecError) as caught:
         archcalc.loads(text, **settings)
-    return caught.value.mistakes
+    return caught.value.diagnostics

@@ -82,7 +82,7 @@ def test_a_branch_that_is_left_out_is_not_there_and_one_without_steps_is_the_inp
 @pytest.mark.parametrize("kind", ["add", "mul", "concat"])
 def test_a_join_of_which_nothing_is_left_says_how_the_input_passes(kind):
     found = mistakes(f"input: [8]\nlayers: [{kind}: [{{relu, when: false}}, {{tanh, repeat: 0}}]]\n")
-    assert "when leaves out all but 0; for the input itself in place of a branch, make it a list" in found[0].message
+    assert "when leaves out all but 0\nhelp: write - - {…, when: …}" in found[0].message
 
 
 def test_what_passes_a_step_that_is_left_out_is_what_its_from_names():
@@ -132,8 +132,8 @@ def test_the_name_of_a_loop_means_what_its_last_turn_gives():
 
 def test_neither_a_loop_nor_what_is_left_out_can_be_shared():
     text = "input: [4]\nlayers: [{linear: 4, name: l, %s}, {share: l}]\n"
-    assert "'l' is a loop, so cannot be shared: share one of its turns" in mistakes(text % "repeat: 2")[0].message
-    assert "'l' is left out, so cannot be shared" in mistakes(text % "when: false")[0].message
+    assert "'l' is a loop\nhelp: share one of its turns: l.0" in mistakes(text % "repeat: 2")[0].message
+    assert "'l' is left out, so it has no weights to share" in mistakes(text % "when: false")[0].message
 
 
 def test_texts_in_lists_are_texts():
@@ -174,6 +174,6 @@ def test_a_wrong_share_is_shown_where_it_is_shared():
 def test_an_input_of_another_rank_is_a_mistake_of_the_option():
     with pytest.raises(SpecError) as caught:
         archcalc.load("alexnet", input=(224,))
-    [found] = caught.value.mistakes
+    [found] = caught.value.diagnostics
     assert found.place is None
-    assert found.message == "the input of alexnet has 3 sizes, 3,227,227: --input 224 gives 1"
+    assert found.message == "the input of alexnet has 3 sizes, 3,227,227; got 1: 224"

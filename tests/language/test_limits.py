@@ -82,7 +82,7 @@ def test_steps_stand_in_steps_as_deep_as_the_limit_says(nest, blocks, inside):
     """However they do so, it is the limit that ends it, and not Python's stack."""
     assert archcalc.loads(nested(nest, blocks, inside)).layers
     for deeper in (nested(nest, blocks + 1, inside), nested(nest, 200, inside)):
-        assert "steps stand in steps too deep: the limit of nesting is 40" in mistakes(deeper)[0].message
+        assert "steps are nested too deep: the limit of nesting is 40" in mistakes(deeper)[0].message
 
 
 def test_what_shares_may_be_shared_without_end():

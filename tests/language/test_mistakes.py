@@ -12,72 +12,84 @@ HEAD = "name: t\ninput: [3, 32, 32]\nlayers:\n"
 
 STEPS = {
     # what the steps are: (place of the first mistake, part of its message)
-    "- {cnv: 64, kernel: 3}": ("4:4", "no operator or block 'cnv'; did you mean conv?"),
-    "- {conv: 64, kernal: 3}": ("4:14", "conv has no argument 'kernal'; did you mean kernel?"),
+    "- {cnv: 64, kernel: 3}": ("4:4", "unknown operator or block 'cnv'\nhelp: did you mean 'conv'?"),
+    "- {conv: 64, kernal: 3}": ("4:14", "conv has no argument 'kernal'\nhelp: did you mean 'kernel'?"),
     "- {conv: 64}": ("4:3", "conv needs kernel"),
-    "- {conv: 64, kernel: 2.5}": ("4:22", "kernel must be a whole number above 0"),
-    "- {conv: 64, kernel: 3, padding: -1}": ("4:34", "padding must be a whole number not below 0"),
-    "- {conv: 64, kernel: 3, bias: 1}": ("4:31", "bias must be true or false, not 1"),
+    "- {conv: 64, kernel: 2.5}": ("4:22", "kernel must be an integer above 0"),
+    "- {conv: 64, kernel: 3, padding: -1}": ("4:34", "padding must be an integer not below 0"),
+    "- {conv: 64, kernel: 3, bias: 1}": ("4:31", "bias must be true or false, got 1"),
     "- {conv: 64, kernel: [3, 3, 3]}": ("4:22", "kernel has 3 values, but the input has 2 spatial dimensions"),
-    "- {pad: 1, mode: mirror}": ("4:18", "there is no 'mirror' here"),
-    "- {conv: widht * 2, kernel: 3}": ("4:10", "there is no 'widht' here"),
-    "- {conv: 64, max_pool: 3}": ("4:14", "one operator, block or group, and this has 'conv' and 'max_pool'"),
+    "- {pad: 1, mode: mirror}": ("4:18", "unknown name 'mirror'"),
+    "- {conv: widht * 2, kernel: 3}": ("4:10", "unknown name 'widht'"),
+    "- {conv: 64, max_pool: 3}": ("4:14", "expected one operator, block or group in a step, got 'conv' and 'max_pool'"),
     "- {conv: 64, kernel: 3, groups: 2}": ("4:3", "groups 2 do not divide the 3 input channels"),
-    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "shapes 8×32×32 and 8×30×30"),
+    "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "got 8×32×32 and 8×30×30, from conv1 (line 4)"),
     "- {conv: 8, kernel: 40}": ("4:3", "the kernel spans 40 but the padded input only 32"),
-    "- {relu, from: later}\n- {relu, name: later}": ("4:16", "the step 'later' is not before this one"),
-    "- {relu, name: stem}\n- {relu, from: sten}": ("5:16", "no step 'sten' before this one; did you mean stem?"),
-    "- {relu, name: a}\n- {relu, name: a}": ("5:16", "the name 'a' is taken by the step in line 4"),
+    "- {relu, from: later}\n- {relu, name: later}": (
+        "4:16",
+        "the step 'later' comes after this one, or",
+    ),
+    "- {relu, name: stem}\n- {relu, from: sten}": (
+        "5:16",
+        "no earlier step has this name\nhelp: did you mean 'stem'?",
+    ),
+    "- {relu, name: a}\n- {relu, name: a}": ("5:16", "duplicate name 'a': the step in line 4 has it"),
     "- {conv: 8 // 0, kernel: 3}": ("4:10", "division by zero in '8 // 0'"),
-    "- {conv: max(3, 4), kernel: 3}": ("4:13", "put the whole expression in quotes"),
-    "- {conv: 8, kernel: 3, kernel: 5}": ("4:24", "the key 'kernel' stands twice: first in line 4"),
-    "- {relu, when: 3}": ("4:16", "when takes true or false"),
-    "- {relu, repeat: -1}": ("4:18", "repeat takes a whole number not below 0"),
-    "- {relu, name: a.b}": ("4:16", "a name has no dot"),
+    "- {conv: max(3, 4), kernel: 3}": ("4:13", "quote the expression"),
+    "- {conv: 8, kernel: 3, kernel: 5}": ("4:24", "duplicate key 'kernel': it is first set in line 4"),
+    "- {relu, when: 3}": ("4:16", "when must be true or false, got 3"),
+    "- {relu, repeat: -1}": ("4:18", "repeat must be an integer of at least 0, got -1"),
+    "- {relu, name: a.b}": ("4:16", "a name cannot have a dot"),
     "- {for: {a: [1, 2], b: [1]}, conv: a, kernel: b}": ("4:3", "a has 2, b has 1"),
     "- {use: 3}": ("4:9", "use takes the name of a block or operator"),
     "- {conv: 3, kernel: 3, stride: 2, padding: same}": ("4:3", "padding same needs stride 1"),
-    "- {relu, name: a}\n- {relu, from: input}": ("4:3", "nothing takes what a gives"),
-    "- {relu: 3}": ("4:4", "relu takes no value"),
+    "- {relu, name: a}\n- {relu, from: input}": ("4:3", "the output of a is not used"),
+    "- {relu: 3}": ("4:4", "relu takes no arguments\nhelp: write - relu"),
     "- name: lonely": ("4:3", "a step needs an operator, a block or a group"),
-    "- [relu]": ("4:3", "this is a list"),
+    "- [relu]": ("4:3", "expected an operator, a block or a group, got a list"),
     "- {add: []}": ("4:3", "add has no branches"),
-    "- add": ("4:3", "add takes at least 2 inputs, and is given 1"),
+    "- add": ("4:3", "add needs at least 2 inputs, got 1"),
     "- {max_pool: 3, padding: 2}": ("4:3", "padding 2 is more than half the kernel 3"),
-    "- {share: nothing}": ("4:11", "there is no step 'nothing'"),
+    "- {share: nothing}": ("4:11", "unknown step 'nothing'"),
     "- {linear: 10, channels: 3}": ("4:16", "linear has no argument 'channels'"),
-    "- {conv: input, kernel: 3}": ("4:10", "this is a shape, and a number is expected"),
-    "- {reshape: [input, [input]]}": ("4:13", "this is a shape, and a number is expected"),
+    "- {conv: input, kernel: 3}": ("4:10", "expected a number, got a shape"),
+    "- {reshape: [input, [input]]}": ("4:13", "expected a number, got a shape"),
     "- {conv: 9**9**9, kernel: 3}": ("4:10", "this power is too large"),
     "- {relu, repeat: 10**12}": ("4:18", "limit of steps"),
-    "- !!python/object:os.system [relu]": ("4:3", "tags such as"),
+    "- !!python/object:os.system [relu]": ("4:3", "YAML tags such as"),
     "- {dropout: .nan}": ("4:13", "invalid expression"),
-    "- {conv: 8, kernel: 3": ("4:3", "this is not YAML: this { is never closed"),
-    "\t- relu": ("4:1", "indented by spaces"),
-    "- {lstm: 256, layers: 2}": ("4:4", "there is no operator or block 'lstm'"),
-    "- {gru: 256, dropout: 0.2}": ("4:4", "there is no operator or block 'gru'"),
-    "- {kernel: 3, conv2: 8}": ("4:15", "there is no operator or block 'conv2'; did you mean conv?"),
-    "- {fc: 10}": ("4:4", "did you mean linear?"),
-    "- {Dense: 10}": ("4:4", "did you mean linear?"),
-    "- {deconv: 8, kernel: 2}": ("4:4", "did you mean conv_transpose?"),
-    "- swish": ("4:3", "did you mean silu?"),
-    "- {transpose: [1, 0, 2]}": ("4:4", "did you mean permute?"),
-    "- {split: [3, 5]}": ("4:4", "there is no operator or block 'split'; did you mean chunk or slice?"),
-    "- {conv: 8, kernel_size: 3}": ("4:13", "did you mean kernel?"),
+    "- {conv: 8, kernel: 3": ("4:3", "invalid YAML: this { is never closed"),
+    "\t- relu": ("4:1", "indent by spaces"),
+    "- {lstm: 256, layers: 2}": ("4:4", "unknown operator or block 'lstm'"),
+    "- {gru: 256, dropout: 0.2}": ("4:4", "unknown operator or block 'gru'"),
+    "- {kernel: 3, conv2: 8}": ("4:15", "unknown operator or block 'conv2'\nhelp: did you mean 'conv'?"),
+    "- {fc: 10}": ("4:4", "did you mean 'linear'?"),
+    "- {Dense: 10}": ("4:4", "did you mean 'linear'?"),
+    "- {deconv: 8, kernel: 2}": ("4:4", "did you mean 'conv_transpose'?"),
+    "- swish": ("4:3", "did you mean 'silu'?"),
+    "- {transpose: [1, 0, 2]}": ("4:4", "did you mean 'permute'?"),
+    "- {split: [3, 5]}": ("4:4", "unknown operator or block 'split'\nhelp: did you mean 'chunk' or 'slice'?"),
+    "- {conv: 8, kernel_size: 3}": ("4:13", "did you mean 'kernel'?"),
     "- {conv: 8, kernel: 3, trainable: false}": ("4:24", "every weight counts as trained"),
     "- {conv: 8, kernel: 3, train: false}": ("4:31", "train: false changes nothing"),
-    "- {scale: [{relu: }]}": ("4:4", "scale is an operator: a group of that name is {name: scale, layers: [...]}"),
+    "- {scale: [{relu: }]}": (
+        "4:4",
+        "scale is an operator, not a group\nhelp: write {name: scale, layers: [...]}",
+    ),
     "- {embedding: [relu]}": ("4:4", "embedding is an operator"),
-    "- {batch_norm: 3}": ("4:4", "batch_norm takes no value, its sizes are its input's"),
+    "- {batch_norm: 3}": ("4:4", "batch_norm takes no value: its sizes are those of its input"),
     "- {layer_norm: 32}": ("4:4", "layer_norm takes no value"),
     "- {instance_norm: 3}": ("4:4", "instance_norm takes no value"),
     "- {group_norm: 2}": ("4:3", "groups 2 do not divide the 3 channels"),
     "- {conv: (-8) ** (1/3), kernel: 3}": ("4:10", "not a finite real number"),
     "- {conv: sqrt(2) * 10**99 * 10**99 * 10**99 * 10**99, kernel: 3}": ("4:10", "not a finite real number"),
-    "- {conv: c[0], kernel: 3}": ("4:11", 'an expression with brackets stands in quotes: "c[0]"'),
+    "- {conv: c[0], kernel: 3}": ("4:11", 'quote an expression with brackets: "c[0]"'),
     "- {conv: 8, kernel: [3, 3}": ("4:21", "this [ is never closed"),
     "- {conv: 8, kernel: 3\n- relu": ("4:3", "this { is never closed"),
-    "- {conv: 4, kernel: 1, name: a}\n- {add, from: [a, input]}": ("5:3", "given by a (line 4) and input; a conv with"),
+    "- {conv: 4, kernel: 1, name: a}\n- {add, from: [a, input]}": (
+        "5:3",
+        "from a (line 4) and input\nhelp: a conv",
+    ),
 }
 
 
@@ -94,17 +106,19 @@ def test_a_join_after_odd_sizes_names_who_gives_what_and_a_way_out():
     steps = "".join(f"  - {{conv: 4, kernel: 3, stride: 2, padding: 1, name: p{at}}}\n" for at in range(5))
     text = f"input: [3, 416, 400]\nlayers:\n{steps}  - {{upsample: 2, name: up}}\n  - {{concat, from: [up, p3]}}\n"
     assert mistakes(text)[0].message == (
-        "concat cannot join shapes 4×26×26 and 4×26×25, given by up (line 8) and p3 (line 6); an odd size that is "
-        "halved is not restored by doubling: use input sides that are multiples of 32, or give upsample a size"
+        "concat along axis 0 needs inputs that agree in every other axis, got 4×26×26 and 4×26×25, "
+        "from up (line 8) and p3 (line 6)\nhelp: an odd size that is halved is not restored by doubling: "
+        "use input sides that are multiples of 32, or give upsample a size"
     )
 
 
-def test_the_line_stands_under_the_message_with_a_caret():
+def test_the_line_follows_the_message_with_a_caret_and_then_the_fix():
     text = str(SpecError(mistakes(HEAD + "  - {conv: 64, kernal: 3}\n")))
     assert text == (
-        "spec.yaml:4:16: error: conv has no argument 'kernal'; did you mean kernel?\n"
+        "spec.yaml:4:16: error: conv has no argument 'kernal'\n"
         "    4 |   - {conv: 64, kernal: 3}\n"
-        "      |                ^~~~~~"
+        "      |                ^~~~~~\n"
+        "help: did you mean 'kernel'?"
     )
 
 
@@ -119,7 +133,7 @@ def test_a_mistake_in_a_block_is_said_once_however_often_it_is_used():
 
 
 def test_a_mistake_in_what_is_never_expanded_is_found():
-    assert "did you mean relu?" in mistakes(HEAD + "  - {layers: [rellu], when: false}\n  - relu\n")[0].message
+    assert "did you mean 'relu'?" in mistakes(HEAD + "  - {layers: [rellu], when: false}\n  - relu\n")[0].message
 
 
 def test_blocks_cannot_be_made_of_themselves():
@@ -129,35 +143,40 @@ def test_blocks_cannot_be_made_of_themselves():
 
 def test_a_block_whose_form_is_wrong_is_one_mistake_where_it_is_used_too():
     text = "blocks:\n  b: [relu]\n" + HEAD + "  - b\n  - {b, repeat: 3}\n"
-    assert [mistake.message for mistake in mistakes(text)] == ["a block has layers, and may have params and inputs"]
+    assert [mistake.message for mistake in mistakes(text)] == [
+        "expected a mapping with layers, and params and inputs if needed"
+    ]
 
 
 def test_parameters_of_blocks():
     text = "blocks:\n  b: {params: {width: required}, layers: [{conv: width, kernel: 3}]}\n" + HEAD
     assert "the block b needs width" in mistakes(text + "  - b\n")[0].message
-    assert "b has no argument 'widht'; did you mean width?" in mistakes(text + "  - {b: 3, widht: 2}\n")[0].message
-    assert "width is given twice" in mistakes(text + "  - {b: 3, width: 2}\n")[0].message
+    assert "no argument 'widht'\nhelp: did you mean 'width'?" in mistakes(text + "  - {b: 3, widht: 2}\n")[0].message
+    assert "width is set twice" in mistakes(text + "  - {b: 3, width: 2}\n")[0].message
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- relu\n", "a spec is a mapping"),
-        ("# nothing\n", "holds only comments"),
+        ("- relu\n", "expected a mapping with name, input and layers"),
+        ("# nothing\n", "has only comments"),
         ("name: t\ninput: [3, 8, 8]\nlayerz: [relu]\n", "a spec needs layers"),
-        ("layers: [relu]\n", "a spec needs its input's shape"),
-        ("input: [3, 0, 8]\nlayers: [relu]\n", "a size is a whole number above 0, not 0"),
-        ("input: [3, H, 8]\nlayers: [relu]\n", "H is left open"),
+        ("layers: [relu]\n", "a spec needs the shape of its input\nhelp: input: [channels, height, width]"),
+        ("input: [3, 0, 8]\nlayers: [relu]\n", "a size must be an integer above 0, got 0"),
+        ("input: [3, H, 8]\nlayers: [relu]\n", "H needs a value\nhelp: set it with --set H=224"),
         ("input: [3, 8, 8]\nlayers: [relu]\nreplace: {a: relu}\n", "replace needs extends"),
-        ("extends: alexnet\nreplace: {fc9: {linear: 10}}\n", "no step 'fc9' to replace; did you mean fc8?"),
-        ("extends: ../../etc/passwd.yaml\n", "only specs beside this one"),
-        ("extends: alexnett\n", "there is no network 'alexnett'; did you mean alexnet"),
+        (
+            "extends: alexnet\nreplace: {fc9: {linear: 10}}\n",
+            "step 'fc9' in replace\nhelp: did you mean 'fc8'?",
+        ),
+        ("extends: ../../etc/passwd.yaml\n", "only specs in the same folder or below"),
+        ("extends: alexnett\n", "there is no network 'alexnett'\nhelp: did you mean 'alexnet"),
         ("input: [3, 8, 8]\nparams: {input: 3}\nlayers: [relu]\n", "a parameter cannot be called input"),
         ("input: [3, 8, 8]\nparams: {w: required}\nlayers: [relu]\n", "needs a value for w"),
-        ("input: [3, 8, 8]\nvariants: {v: {x: 3}}\nlayers: [relu]\n", "the variant v has no 'x'"),
+        ("input: [3, 8, 8]\nvariants: {v: {x: 3}}\nlayers: [relu]\n", "the variant v has no key 'x'"),
         ("a: 1\n---\nb: 2\n", "a second starts here"),
-        ("a: *b\n", "no anchor &b"),
-        ("a: &a [*a]\n", "inside what it names"),
+        ("a: *b\n", "unknown anchor &b"),
+        ("a: &a [*a]\n", "inside the value that it names"),
         ("a: " + "[" * 10_000, "nested too deep"),
     ],
 )
@@ -168,9 +187,9 @@ def test_mistakes_of_the_whole(text, message):
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("[{linear: 8}, {embedding: 4, entries: 9}]", "embedding1 takes indices, an input of the network"),
-        ("[{embedding: 8, entries: 9, name: e}, {mean: [1]}, {share: e}]", "not the numbers that mean1 gives"),
-        ("[{side: [{linear: 3}]}, {embedding: 4, entries: 9}]", "input is indices for embedding1"),
+        ("[{linear: 8}, {embedding: 4, entries: 9}]", "embedding1 takes indices, an input of the network, got"),
+        ("[{embedding: 8, entries: 9, name: e}, {mean: [1]}, {share: e}]", "got the output of mean1"),
+        ("[{side: [{linear: 3}]}, {embedding: 4, entries: 9}]", "got input, the indices for embedding1"),
     ],
 )
 def test_indices_are_an_input_and_nothing_else(steps, message):
@@ -183,7 +202,7 @@ def test_indices_are_an_input_and_nothing_else(steps, message):
 def test_settings():
     text = "input: [3, H, 8]\nparams: {width: 3}\nlayers: [{conv: width, kernel: 3}]\n"
     assert archcalc.loads(text, H=16).layers[0].output_shape == (3, 14, 6)
-    assert "did you mean width?" in mistakes(text, widht=3)[0].message
+    assert "did you mean 'width'?" in mistakes(text, widht=3)[0].message
 
 
 def test_an_alias_bomb_is_refused():

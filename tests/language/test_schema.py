@@ -67,7 +67,7 @@ def mistakes(data: Any) -> list[str]:
         spec_text = json.dumps(data)
         archcalc.loads(spec_text)
     except SpecError as error:
-        return [mistake.message for mistake in error.mistakes]
+        return [mistake.message for mistake in error.diagnostics]
     return []
 
 

@@ -15,8 +15,8 @@ from archcalc.language.library import open_spec
     [
         (b"", "is empty"),
         (b"  \n \n", "is empty"),
-        (b"\x7fELF\0\0\0", "is a binary file"),
-        (b"\xff\xfea\0", "is UTF-16"),
+        (b"\x7fELF\0\0\0", "got a binary file"),
+        (b"\xff\xfea\0", "got UTF-16"),
         (b"name: caf\xe9\n", "is not UTF-8: byte 9 in line 1"),
         (b"x" * 1_000_001, "limit of bytes"),
     ],
@@ -29,12 +29,12 @@ def test_contents(content, message, tmp_path):
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(SpecError, match="is a directory"):
+    with pytest.raises(SpecError, match="got a directory"):
         open_spec(tmp_path)
     with pytest.raises(SpecError, match="there is no file"):
         open_spec(tmp_path / "missing.yaml")
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(SpecError, match="not a regular file"):
+    with pytest.raises(SpecError, match="expected a regular file"):
         open_spec(tmp_path / "pipe.yaml")
 
 
@@ -47,5 +47,5 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path):
 def test_specs_that_extend_each_other_in_a_circle(tmp_path):
     (tmp_path / "a.yaml").write_text("extends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
-    with pytest.raises(SpecError, match="in a circle"):
+    with pytest.raises(SpecError, match="form a circle"):
         open_spec(tmp_path / "a.yaml")

@@ -11,11 +11,11 @@ from torch.utils.flop_counter import FlopCounterMode
 import archcalc
 from archcalc.memory import checkpointing
 from archcalc.memory.checkpointing import CheckpointPlan, Segment, blocks_of, choose
-from archcalc.memory.training import saved_activations, training_peak
-from archcalc.runtime.checkpointing import build_checkpointed
+from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.memory import saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
+from tests.memory.recomputing import build_checkpointed
 
 # Blocks whose tensors others take: the first's output is read by all later ones.
 ENTANGLED = """
@@ -83,14 +83,14 @@ def all_choices(analysis) -> list[tuple[int, int]]:
 def test_no_choice_within_the_budget_repeats_less(case):
     analysis = CASES[case]()
     choices = all_choices(analysis)
-    standing = choose(analysis, 10**15, "none").without.standing
+    standing = choose(analysis, 10**15, "none").without.persistent
     peaks = sorted({peak for peak, _ in choices})
     for target in peaks[:: max(len(peaks) // 12, 1)]:
         plan = choose(analysis, standing + target, "none")
         assert plan.fits
         assert plan.above_least == 0
         assert plan.macs == min(macs for peak, macs in choices if peak <= target)
-        assert plan.highest.live_bytes <= target
+        assert plan.live_peak.live_bytes <= target
     beyond = choose(analysis, standing + peaks[0] - 1, "none")
     assert not beyond.fits
     assert beyond.least == standing + peaks[0]
@@ -100,7 +100,7 @@ def test_thinning_says_how_far_from_the_least_it_may_be(monkeypatch):
     analysis = of_network("mobilenet_v2", 96, 16)
     full = choose(analysis, 10**15)
     exact = choose(analysis, full.peak * 55 // 100)
-    monkeypatch.setattr(checkpointing, "MOST_STATES", 4)
+    monkeypatch.setattr(checkpointing, "MAX_STATES", 4)
     thinned = choose(analysis, full.peak * 55 // 100)
     assert thinned.fits
     assert exact.macs <= thinned.macs <= exact.macs + thinned.above_least
@@ -132,7 +132,7 @@ def test_torch_saves_and_repeats_what_is_said(name, size):
     assert plan.blocks
     module = build_checkpointed(analysis.network, plan.ranges)
     assert saved_bytes(module, subject.inputs()) == plan.saved
-    assert training_peak_measured(module, subject.inputs()) == plan.highest.live_bytes
+    assert training_peak_measured(module, subject.inputs()) == plan.live_peak.live_bytes
     plain = measured_macs(subject.module.train(), subject.inputs())
     assert measured_macs(module.train(), subject.inputs()) - plain == plan.macs
 
@@ -162,7 +162,7 @@ def test_torch_saves_and_repeats_what_is_said_of_attention(name):
     analysis = subject.analyze()
     ranges = tuple(block.layers for block in blocks_of(analysis.network)[::3])
     module = build_checkpointed(analysis.network, ranges)
-    saved = sum(one.saved_bytes for one in saved_activations(analysis, ranges))
+    saved = saved_tensor_bytes(analysis, ranges)
     assert saved_bytes(module, subject.inputs()) == saved
     plain = measured_macs(subject.module.train(), subject.inputs())
     repeated = sum(checkpointing.repeated_macs(analysis.rows, layers) for layers in ranges)

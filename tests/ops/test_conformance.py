@@ -134,7 +134,7 @@ def numbers_of(op: Operator) -> dict[str, object]:
     return {
         **{f"output {axis}": size for axis, size in enumerate(op.output)},
         **{f"work {name}": count for name, count in op.work().items()},
-        **{f"further {name}": count for name, count in op.further().items()},
+        **{f"further {name}": count for name, count in op.extra_work().items()},
         **{f"weights {name}": math.prod(shape) for name, shape in {**op.weights(), **op.buffers()}.items()},
     }
 
@@ -162,7 +162,7 @@ def test_what_autograd_keeps_is_what_it_saves(kind, example):
     inputs = random_inputs(op)
     if not op.takes_indices:
         inputs = [tensor.requires_grad_() for tensor in inputs]
-    keeps = op.keeps()
+    keeps = op.saved_tensors()
     expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.index_bytes
     expected += sum(tensor.nbytes for at, tensor in enumerate(inputs) if keeps.input(at))
     expected += 4 * BATCH * math.prod(op.output) if keeps.output else 0
@@ -229,15 +229,15 @@ def test_sight_is_where_nan_reaches_from(kind, example):
     op = apply_known(kind, example)
     if op.takes_indices:
         pytest.skip("an index cannot be NaN")
-    loose = op.loose_sight
+    loose = op.overestimates
     if "nan" in loose:
         pytest.skip(loose["nan"])
-    for number, sight in enumerate(op.sights()):
+    for number, access in enumerate(op.accesses()):
         for output_axis, axes in enumerate(op.axes()):
             is_own = len(axes) == 1 and sum(axes[0] in others for others in op.axes()) == 1
             if not is_own or op.inputs[number][axes[0]] > 40 or op.output[output_axis] == 1:
                 continue  # axes are merged or split, or it would take long, or there is one position for all
-            look, size = sight[axes[0]], op.inputs[number][axes[0]]
+            look, size = access[axes[0]], op.inputs[number][axes[0]]
             is_bound = ("channels" if axes[0] == 0 else "positions") in loose
             for position, positions in enumerate(seen_by_nan(op, number, axes[0], output_axis)):
                 expected = set(look.positions(position)) if isinstance(look, Window) else set(range(size))

@@ -41,7 +41,7 @@ class Repeat(Operator):
     def work(self):
         return {{}}
 
-    def sight(self):
+    def access(self):
         return (SAME_POSITION,) * len(self.x)
 
     def torch(self):
@@ -66,7 +66,8 @@ def test_a_bound_operator_does_not_change(kind, example):
             setattr(op, name, None)
         with pytest.raises(AttributeError, match=f"{kind} is bound"):
             delattr(op, name)
-    op.work(), op.weights(), op.sights(), op.keeps(), op.scratch(), op.torch(), op.linearized(), op.facts(), repr(op)
+    op.work(), op.weights(), op.accesses(), op.saved_tensors(), op.workspaces(), op.torch()
+    op.linearized(), op.hyperparameters(), repr(op)
     assert vars(op) == before
     assert vars(pickle.loads(pickle.dumps(op))) == before
 

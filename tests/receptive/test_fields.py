@@ -81,15 +81,15 @@ def test_dilation_and_uneven_kernels():
 
 def test_global_operations_see_everything():
     network = archcalc.load("resnet18").analyze()
-    assert not network["layer4.1.relu2"].receptive_field.sees_all
-    assert network["avgpool"].receptive_field.sees_all
+    assert not network["layer4.1.relu2"].receptive_field.is_global
+    assert network["avgpool"].receptive_field.is_global
     assert network["avgpool"].receptive_field.size == (224, 224)
 
 
 def test_a_gate_keeps_the_size_along_the_spatial_path():
     gate = "mul: [[], [global_avg_pool, {conv: 4, kernel: 1}]]"
     field = last(f"input: [4, 32, 32]\nlayers:\n  - {{conv: 4, kernel: 3}}\n  - {gate}\n")
-    assert (field.size, field.stride, field.sees_all) == ((3, 3), (1, 1), True)
+    assert (field.size, field.stride, field.is_global) == ((3, 3), (1, 1), True)
 
 
 def test_upsampling_makes_fractional_strides():
@@ -100,13 +100,13 @@ def test_upsampling_makes_fractional_strides():
 def test_a_linear_layer_over_channels_sees_only_its_position():
     steps = "[{conv: 8, kernel: 3}, {permute: [1, 2, 0]}, {linear: 4}]"
     assert last(f"input: [4, 8, 8]\nlayers: {steps}\n").size == (3, 3)
-    assert not last(f"input: [4, 8, 8]\nlayers: {steps}\n").sees_all
+    assert not last(f"input: [4, 8, 8]\nlayers: {steps}\n").is_global
 
 
 def test_nothing_is_followed_before_a_field_is_asked_for():
     """Who wants the counts alone does not wait for the receptive fields."""
     analysis = archcalc.load("alexnet").analyze()
     assert analysis.totals.params
-    assert "viewer" not in vars(analysis.fields)
-    assert analysis.rows[-1].receptive_field.sees_all
-    assert "viewer" in vars(analysis.fields)
+    assert "propagation" not in vars(analysis.fields)
+    assert analysis.rows[-1].receptive_field.is_global
+    assert "propagation" in vars(analysis.fields)

@@ -127,7 +127,7 @@ def test_operations_are_never_named_without_their_convention():
         for format in ("text", "markdown", "latex", "html", "csv"):
             shown = render(archcalc.load("alexnet").analyze(convention=convention), format)
             assert convention in shown
-            assert not re.search(r"(?<!lecture )(?<!full )(?<!fvcore )(?<!torch )\bflop \(", shown)
+            assert not re.search(r"(?<!lecture )(?<!full )(?<!fvcore )(?<!torch )\bFLOPs \(", shown)
 
 
 def test_a_notebook_shows_a_table():

@@ -25,11 +25,11 @@ def test_a_column_is_as_high_as_its_highest_moment(name, mode):
     memory = archcalc.load(name).analyze(batch=4).memory(mode)
     lines = chart_of(text.write(memory_document(memory)))
     width = max(map(len, lines))
-    assert width == min(72, len(memory.moments))
+    assert width == min(72, len(memory.timeline))
     heights = [sum(BARS.index(line[at]) for line in lines if at < len(line)) for at in range(width)]
-    top = memory.highest.live_bytes
+    top = memory.live_peak.live_bytes
     for at, height in enumerate(heights):
-        part = memory.moments[at * len(memory.moments) // width : (at + 1) * len(memory.moments) // width]
+        part = memory.timeline[at * len(memory.timeline) // width : (at + 1) * len(memory.timeline) // width]
         assert height == max(one.live_bytes for one in part) * 8 * len(lines) // top
     assert FULL in lines[0]
 
@@ -41,7 +41,7 @@ def test_what_is_alive_sums_up():
     *parts, whole = shown
     assert len(parts) == 13  # the largest, and all others in one line
     assert sum(parts) == pytest.approx(whole, abs=0.05 * len(parts))
-    assert whole == pytest.approx(memory.highest.live_bytes / 2**20, abs=0.05)
+    assert whole == pytest.approx(memory.live_peak.live_bytes / 2**20, abs=0.05)
 
 
 def test_blocks_in_a_row_are_written_as_a_run():

@@ -95,5 +95,5 @@ def test_groups_are_the_counters_slip_not_archcalcs():
 def test_a_convention_without_a_backward_pass_says_so(cli):
     result = cli("table", "alexnet", "--backward", "--convention", "thop")
     assert result.code == 2
-    assert "thop says nothing of the backward pass: take lecture or torch" in result.err
+    assert "thop does not count the backward pass; use lecture or torch" in result.err
     assert "backward_flops_lecture,step_flops_lecture" in cli("table", "alexnet", "--backward", "--format", "csv").out

@@ -65,7 +65,7 @@ def test_what_exists_only_in_training_is_left_out():
 
 def test_a_training_step_cannot_change_the_main_paths_shape():
     text = "input: [8]\nlayers: [{linear: 9, train: true}, {linear: 4}]\n"
-    with pytest.raises(archcalc.SpecError, match="exists only in training cannot change"):
+    with pytest.raises(archcalc.SpecError, match="exists only in training must keep the shape"):
         archcalc.loads(text)
 
 

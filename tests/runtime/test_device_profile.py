@@ -41,10 +41,10 @@ def test_written_and_read_again(tmp_path):
         ({"bandwidth": float("nan")}, "bandwidth must be a number above 0"),
         ({"overhead": -1}, "overhead must be a number above 0"),
         ({"peak_flops": {}}, "peak_flops must be an object"),
-        ({"peak_flops": {"float33": 1}}, "did you mean float32"),
+        ({"peak_flops": {"float33": 1}}, "did you mean 'float32"),
         ({"peak_flops": {"float32": True}}, "must be a number above 0"),
-        ({"name": 3}, "must be texts"),
-        ({"bandwith": 3}, "did you mean bandwidth"),
+        ({"name": 3}, "must be strings"),
+        ({"bandwith": 3}, "did you mean 'bandwidth"),
     ],
 )
 def test_mistakes(change, message, tmp_path):
@@ -58,12 +58,12 @@ def test_mistakes(change, message, tmp_path):
 def test_files_that_are_no_profile(content, tmp_path):
     path = tmp_path / "bad.json"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match="is no device profile"):
+    with pytest.raises(ValueError, match="is not a device profile"):
         find_profile(str(path))
 
 
 def test_unknown_name_and_dtype():
-    with pytest.raises(ValueError, match="did you mean h100"):
+    with pytest.raises(ValueError, match="did you mean 'h100"):
         find_profile("h10")
     with pytest.raises(ValueError, match="no peak for 'bfloat16'"):
         find_profile("v100").peak("bfloat16")

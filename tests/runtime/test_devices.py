@@ -34,7 +34,7 @@ def test_a_device_that_is_not_there(monkeypatch):
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:x", "cuda:²", "cuda:-1", "cpu:1"])
 def test_no_device(name):
-    with pytest.raises(ValueError, match="there is no device"):
+    with pytest.raises(ValueError, match=r"(there is no|unknown) device"):
         devices.choose_device(name)
 
 

@@ -18,18 +18,18 @@ import archcalc
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.receptive.boxes import RegionTracer
-from archcalc.receptive.fields import last_placed
-from archcalc.runtime.probe import seen_positions
+from archcalc.receptive.fields import last_spatial_field
+from archcalc.receptive.regions import RegionTracer
+from tests.runtime.probe import seen_positions
 
 
 def assert_box(network: Network, name: str, unit: tuple[int, ...], filled: bool = True) -> None:
     """The predicted positions are those of the gradient; ``filled``: the region is their whole product."""
-    boxes = {box.source: box for box in RegionTracer(network).boxes(name, unit) if box.placed}
+    boxes = {box.source: box for box in RegionTracer(network).regions(name, unit) if box.has_spatial_path}
     masks = {source: mask for source, mask in seen_positions(network, name, unit).items() if mask.any()}
-    assert set(masks) == {source for source, box in boxes.items() if all(side.seen for side in box.sides)}
+    assert set(masks) == {source for source, box in boxes.items() if all(side.seen for side in box.intervals)}
     for source, mask in masks.items():
-        sides = boxes[source].sides
+        sides = boxes[source].intervals
         for axis, side in enumerate(sides):
             others = [at for at in range(mask.dim()) if at != axis]
             along = mask.any(dim=others) if others else mask
@@ -129,7 +129,7 @@ def test_every_network(name):
             tuple(min(1, n - 1) for n in network[layer].output_shape[1:]),
         ):
             assert_box(network, layer, unit, filled=analysis[layer].receptive_field.aligned)
-    field = last_placed([analysis[layer].receptive_field for layer in layers])
+    field = last_spatial_field([analysis[layer].receptive_field for layer in layers])
     [(channels, *extents)] = network.inputs.values()
     for axis in (0, 1):
         long = field.size[axis] + 3 * field.stride[axis]
@@ -140,9 +140,9 @@ def test_every_network(name):
         field = large.analyze()[layers[-1]].receptive_field  # an adaptive pool's window grows with the input
         unit = [*RegionTracer(large).middle(layers[-1])]
         unit[axis] = -(-field.padding[axis] // field.stride[axis])
-        [box] = RegionTracer(large).boxes(layers[-1], unit)
-        assert box.sides[axis].raw == box.sides[axis].clipped
-        length = box.sides[axis].raw[1] - box.sides[axis].raw[0] + 1
+        [box] = RegionTracer(large).regions(layers[-1], unit)
+        assert box.intervals[axis].unclipped == box.intervals[axis].clipped
+        length = box.intervals[axis].unclipped[1] - box.intervals[axis].unclipped[0] + 1
         adaptive = large[layers[-1]].op.kind == "adaptive_avg_pool"  # its size is a bound for all units
         assert length <= field.size[axis] if adaptive else length == field.size[axis]
         assert_box(large, layers[-1], tuple(unit), filled=field.aligned)
@@ -215,23 +215,23 @@ def test_a_gate_is_cut_and_seen_apart():
     """Squeeze-and-excitation: the spatial path is its box, and with the gate every position is seen."""
     network = loads("- {conv: 4, kernel: 3}\n- mul: [[], [global_avg_pool, {conv: 4, kernel: 1}, sigmoid]]")
     name, unit = network.outputs[0], (4, 7)
-    [box] = RegionTracer(network).boxes(name, unit)
-    assert (box.sees_all, [side.clipped for side in box.sides]) == (True, [(4, 6), (7, 9)])
+    [box] = RegionTracer(network).regions(name, unit)
+    assert (box.is_global, [side.clipped for side in box.intervals]) == (True, [(4, 6), (7, 9)])
     assert_box(network, name, unit)
     assert seen_positions(network, name, unit, gates=True)["input"].all()
 
 
 def test_global_pooling_leaves_no_spatial_path():
     network = archcalc.load("resnet18")
-    [box] = RegionTracer(network).boxes("avgpool", (0, 0))
-    assert (box.placed, box.sees_all, box.sides[0].clipped) == (False, True, (0, 223))
+    [box] = RegionTracer(network).regions("avgpool", (0, 0))
+    assert (box.has_spatial_path, box.is_global, box.intervals[0].clipped) == (False, True, (0, 223))
     assert seen_positions(network, "avgpool", (0, 0)) == {}
 
 
 def test_only_padding_is_seen():
     network = loads("- {conv: 3, kernel: 1, padding: 2}")
-    [box] = RegionTracer(network).boxes("conv1", (0, 5))
-    assert (box.sides[0].raw, box.sides[0].clipped) == ((-2, -2), None)
+    [box] = RegionTracer(network).regions("conv1", (0, 5))
+    assert (box.intervals[0].unclipped, box.intervals[0].clipped) == ((-2, -2), None)
     assert not any(mask.any() for mask in seen_positions(network, "conv1", (0, 5)).values())
 
 
@@ -240,9 +240,9 @@ def test_inputs_that_meet_keep_their_places():
     text += "  - add:\n      - {conv: 2, kernel: 3, padding: 1, from: left}\n      - {identity, from: right}\n"
     text += "  - {conv: 2, kernel: 3}\n"
     network = archcalc.loads(text)
-    left, right = RegionTracer(network).boxes("conv2", (2, 4))
-    assert [side.clipped for side in left.sides] == [(1, 5), (3, 7)]
-    assert [side.clipped for side in right.sides] == [(2, 4), (4, 6)]
+    left, right = RegionTracer(network).regions("conv2", (2, 4))
+    assert [side.clipped for side in left.intervals] == [(1, 5), (3, 7)]
+    assert [side.clipped for side in right.intervals] == [(2, 4), (4, 6)]
     assert_box(network, "conv2", (2, 4))
 
 

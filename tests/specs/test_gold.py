@@ -28,7 +28,7 @@ def test_recomputed_tables(file):
     expected = [gold for gold in read(GOLD / f"{file}.csv") if gold["macs"]]
     for name, gold in zip(TABLES[file]["layers"].split(), expected, strict=True):
         row = analysis[name]
-        facts = row.layer.op.facts()
+        facts = row.layer.op.hyperparameters()
         assert Fraction(row.memory, 1024) == Fraction(gold["memory_kb"])
         assert row.params == int(gold["weights_only" if file == "001_resnet_stem" else "params"])
         assert row.weights == int(gold["weights_only"])

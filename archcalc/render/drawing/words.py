@@ -68,7 +68,7 @@ def _kinds(rows: list[LayerCosts]) -> str:
 def describe(row: LayerCosts) -> str:
     """An operator with its window and filters: `conv 7×7 / 2, 64`."""
     op = row.layer.op
-    facts = op.facts()
+    facts = op.hyperparameters()
     text = op.kind
     if facts.get("kernel"):
         text += f" {shape_text(facts['kernel'])}"

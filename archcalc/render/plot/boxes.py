@@ -7,7 +7,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Network
-from archcalc.receptive.boxes import Box, RegionInterval, RegionTracer
+from archcalc.receptive.regions import Region, RegionInterval, RegionTracer
 from archcalc.render.plot.figure import COLOURS, label, new_figure
 
 Outline = tuple[float, float, float, float]
@@ -21,9 +21,9 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
     """Layers whose fields differ, from the first to the last that has a spatial path, each with its middle unit."""
     chosen: dict[Any, str] = {}
     for layer in network.layers:
-        view = tracer.viewer.views[layer.name]
-        if not layer.auxiliary and len(tracer.axes(layer)) == len(tracer.viewer.extents) == len(view.spans):
-            chosen.setdefault(tracer.viewer.field(view).size, layer.name)
+        view = tracer.propagation.states[layer.name]
+        if not layer.auxiliary and len(tracer.axes(layer)) == len(tracer.propagation.extents) == len(view.spans):
+            chosen.setdefault(tracer.propagation.field(view).size, layer.name)
     names = list(chosen.values())
     count = min(len(names), MOST_BOXES)
     picked = [names[(at + 1) * len(names) // count - 1] for at in range(count)]
@@ -37,8 +37,8 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
     """
     if not units:
         raise UserError(f"no layer of {network.name} has a spatial path to draw")
-    boxes = [(name, unit, tracer.boxes(name, unit)[0]) for name, unit in units]
-    extents = [side.extent for side in boxes[0][2].sides]
+    boxes = [(name, unit, tracer.regions(name, unit)[0]) for name, unit in units]
+    extents = [side.extent for side in boxes[0][2].intervals]
     if len(extents) not in (1, 2):
         raise UserError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
     flat = len(extents) == 1
@@ -54,7 +54,7 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
     for at, (name, unit, box) in enumerate(boxes):
         colour = COLOURS[at % len(COLOURS)]
         text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
-        rows, columns = (None, box.sides[0]) if flat else box.sides
+        rows, columns = (None, box.intervals[0]) if flat else box.intervals
         _add(axes, _outline(rows, columns, at, raw=True), colour, "--", None)
         _add(axes, _outline(rows, columns, at, raw=False), colour, "-", text)
     axes.autoscale_view()
@@ -65,14 +65,14 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
     return figure
 
 
-def _size(box: Box) -> str:
-    return "×".join(str(side.raw[1] - side.raw[0] + 1) for side in box.sides)
+def _size(box: Region) -> str:
+    return "×".join(str(side.unclipped[1] - side.unclipped[0] + 1) for side in box.intervals)
 
 
 def _outline(rows: RegionInterval | None, columns: RegionInterval, at: int, raw: bool) -> Outline | None:
     """The outline of a box. On a line, each box has its own height."""
-    across = columns.raw if raw else columns.clipped
-    down = (at, at) if rows is None else rows.raw if raw else rows.clipped
+    across = columns.unclipped if raw else columns.clipped
+    down = (at, at) if rows is None else rows.unclipped if raw else rows.clipped
     if across is None or down is None:
         return None
     inset = 0.5 if rows is not None else 0.3

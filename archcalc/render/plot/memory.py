@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.memory.heap import WHAT
+from archcalc.memory.heap import USES
 from archcalc.memory.summary import Memory
 from archcalc.render.memory import moment_in_words
 from archcalc.render.plot.figure import COLOURS, label, new_figure
@@ -18,31 +18,31 @@ LEGEND = {
     "recomputed": "outputs, computed again",
     "gradient": "gradients of outputs",
     "weights' gradient": "gradients of weights",
-    "scratch": "what a layer makes on its way",
+    "workspace": "workspace of the layer that runs",
 }
 
 
 def memory_chart(memory: Memory) -> Any:
     """A figure: what is alive at each moment, stacked by what it is on what stands all the time; the peak is marked."""
-    moments = memory.moments
+    moments = memory.timeline
     figure = new_figure(9, 4.5)
     axes = figure.add_subplot()
     unit = choose_unit([memory.peak], BYTES, 2)
     across = range(len(moments))
-    standing = [memory.standing / unit.size] * len(moments)
-    kinds = [at for at in range(len(WHAT)) if any(moment.parts[at] for moment in moments)]
+    standing = [memory.persistent / unit.size] * len(moments)
+    kinds = [at for at in range(len(USES)) if any(moment.parts[at] for moment in moments)]
     axes.stackplot(
         across,
         standing,
         *([moment.parts[at] / unit.size for moment in moments] for at in kinds),
-        labels=["weights, buffers, optimizer's state", *(LEGEND[WHAT[at]] for at in kinds)],
+        labels=["weights, buffers, optimizer's state", *(LEGEND[USES[at]] for at in kinds)],
         colors=[STANDING, *(COLOURS[at % len(COLOURS)] for at in kinds)],
         step="mid",
         linewidth=0,
     )
-    highest = moments.index(memory.highest.moment)
+    highest = moments.index(memory.live_peak.point)
     axes.annotate(
-        label(f"{in_words(memory.peak, BYTES)} {moment_in_words(memory.highest.moment)}"),
+        label(f"{in_words(memory.peak, BYTES)} {moment_in_words(memory.live_peak.point)}"),
         (highest, memory.peak / unit.size),
         xytext=(0, 6),
         textcoords="offset points",

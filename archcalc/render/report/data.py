@@ -79,7 +79,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
             }
             for layer, stage in zip(network.layers, _stages(analysis), strict=True)
         ],
-        "main_path": [places[layer.name] for layer in main_path(network, analysis.fields.viewer)],
+        "main_path": [places[layer.name] for layer in main_path(network, analysis.fields.propagation)],
         "derivations": derivations.entries(),
         "timeline": {
             "layers": [printable(moment.layer) for moment in moments],
@@ -90,14 +90,14 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def main_path(network: Network, viewer: FieldPropagation) -> list[Layer]:
+def main_path(network: Network, propagation: FieldPropagation) -> list[Layer]:
     """The layers from an input to the network's first output, by way of what sees the most at each join.
 
     What has no place of its own, such as a gate, is gone by only where there is nothing else.
     """
 
     def seen(name: str) -> tuple[bool, Any]:
-        field = viewer[name]
+        field = propagation[name]
         return None not in field.stride, max(field.size, default=0)
 
     path: list[Layer] = []
@@ -128,7 +128,7 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
         },
         "rf": [number(size) for size in field.size],
         "rf_stride": [number(step) for step in field.stride],
-        "rf_all": field.sees_all,
+        "rf_all": field.is_global,
         "apart": layer.auxiliary,
         "place": sources.place(row),
     }

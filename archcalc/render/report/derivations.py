@@ -22,7 +22,7 @@ class Derivations:
     def __init__(self, analysis: Analysis, conventions: Iterable[str]) -> None:
         self.analysis = analysis
         self.conventions = tuple(conventions)
-        self.viewer = analysis.fields.viewer
+        self.propagation = analysis.fields.propagation
         self.pool: dict[DerivationEntry, int] = {}
         self.alike: dict[tuple[int, str | None], list[int]] = {}
 
@@ -49,7 +49,7 @@ class Derivations:
             layer.name,
             quantities,
             replace(analysis.counting, convention=convention),
-            viewer=self.viewer,
+            propagation=self.propagation,
         )
         return [self._place((one.heading, _text(one), marked)) for one in explanations]
 

@@ -63,7 +63,7 @@
     ];
     replace(at("summary"), ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))));
     const convention = data.conventions[state.convention];
-    at("says").textContent = `flop: ${convention.says}. memory: ${convention.memory}.`;
+    at("says").textContent = `FLOPs: ${convention.says}. memory: ${convention.memory}.`;
   };
 
   // -- the table
@@ -148,7 +148,7 @@
       ...Object.entries(layer.arguments), ...Object.entries(layer.tensors).map(([name, shape]) => [name, shape]),
       ...(layer.shares ? [["shares the weights of", layer.shares]] : []),
       ["parameters", full(layer.params)], ["multiply-adds", full(layer.macs)],
-      ...data.conventions.map((one, index) => [`flop, ${one.name}`, full(layer.flops[index])]),
+      ...data.conventions.map((one, index) => [`FLOPs, ${one.name}`, full(layer.flops[index])]),
       ["memory of the output", `${full(METRICS.memory.of(layer))} B`],
       ["read, written", `${bytes(layer.bytes_read)}, ${bytes(layer.bytes_written)}`],
       ["receptive field", fieldText(layer)], ["its stride", layer.rf_stride.map((step) => (step === null ? "–" : step)).join(", ")],
@@ -361,7 +361,7 @@
 
   const conventions = () => {
     const kinds = [...new Set(inference.map((layer) => layer.category))];
-    replace(at("conventions"), make("thead", {}, make("tr", {}, make("th", { class: "words" }, "convention"), make("th", {}, "flop"),
+    replace(at("conventions"), make("thead", {}, make("tr", {}, make("th", { class: "words" }, "convention"), make("th", {}, "FLOPs"),
       ...kinds.map((kind) => make("th", {}, kind)), make("th", {}, "memory"), make("th", { class: "words" }, "counts"))),
     make("tbody", {}, ...data.conventions.map((one, index) => make("tr", { class: index === state.convention ? "current" : "" },
       make("td", { class: "words" }, one.name), make("td", {}, full(sum(inference, (layer) => layer.flops[index]))),

@@ -1,1 +1,1 @@
-"""A network for others: as the source of a torch.nn.Module, or as ONNX."""
+"""Export of a network: as the source of a torch.nn.Module, or as ONNX."""

@@ -1,4 +1,4 @@
-"""Scopes as classes: those that differ only in numbers are one class, and the numbers its constructor's arguments."""
+"""Classes of exported source: scopes that differ only in numbers are one class with constructor arguments."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Members = tuple[tuple[ScopePath, Any], ...]
 
 WIDTHS = {"in_channels", "out_channels", "num_features", "in_features", "out_features", "normalized_shape"}
 WIDTHS |= {"groups", "start", "stop", "embed_dim", "width"}
-"""Arguments that say how many channels there are: equal ones are one argument of the class."""
+"""Arguments that are numbers of channels: equal ones become one argument of the class."""
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument of a class's constructor."""
+    """A constructor argument of a class."""
 
     name: str
     values: tuple[Any, ...]
-    """What each instance has."""
+    """Its value in each instance."""
     default: Any = None
     has_default: bool = False
 
@@ -37,21 +37,21 @@ class Class:
 
     name: str
     scope: ModuleScope
-    """One of those that it is."""
+    """One of its scopes."""
     members: Members
-    """Paths of its modules and bare parameters, with what makes them."""
+    """Paths of its modules and bare parameters, with the expressions that create them."""
     parameters: list[Parameter] = field(default_factory=list)
 
 
 class Classes:
-    """The classes that a tree of scopes makes, in the order in which they need each other."""
+    """The classes of a tree of scopes, each after the classes that it uses."""
 
     def __init__(self, root: ModuleScope, name: str, taken: Iterable[str]) -> None:
         self.taken = {*taken}
         self.written: list[Class] = []
         self.signatures: dict[str, Signature] = {}
         self.made: dict[ScopePath, Any] = {}
-        """What makes each scope that is done."""
+        """The expression that creates each finished scope."""
         root_name = self._free_name(name)
         for scopes in _by_height(root):
             groups: dict[Any, list[ModuleScope]] = {}
@@ -68,7 +68,7 @@ class Classes:
                 self._unify(alike)
 
     def _members(self, scope: ModuleScope) -> Members:
-        """What the scope's constructor makes, in order."""
+        """Return what the constructor of a scope creates, in order."""
         members = []
         for step in scope.steps:
             if step.scope is not None:
@@ -84,23 +84,24 @@ class Classes:
         return Chain(tuple(path[0] for path, _ in members), tuple(node for _, node in members))
 
     def _unify(self, scopes: list[ModuleScope]) -> None:
-        """One class for scopes that differ in numbers only."""
+        """Write one class for scopes that differ only in numbers."""
         slots = _Slots()
         instances = [self._members(scope) for scope in scopes]
         members = tuple(
-            (one[0][0], slots.align([node for _, node in one], "_".join(one[0][0]), "", self._signature))
-            for one in zip(*instances, strict=True)
+            (column[0][0], slots.align([node for _, node in column], "_".join(column[0][0]), "", self._signature))
+            for column in zip(*instances, strict=True)
         )
         name = self._free_name(self._wish(class_name(_label(scopes[0])) or "Block", members))
         parameters = slots.parameters
-        required = [one for one in parameters if not one.has_default]
-        optional = [one for one in parameters if one.has_default]
+        required = [parameter for parameter in parameters if not parameter.has_default]
+        optional = [parameter for parameter in parameters if parameter.has_default]
         self.written.append(Class(name, scopes[0], members, [*required, *optional]))
-        names = tuple(one.name for one in (*required, *optional))
-        self.signatures[name] = Signature(names, {one.name: one.default for one in optional})
-        for at, scope in enumerate(scopes):
-            kwargs = tuple((one.name, one.values[at]) for one in optional)
-            self.made[scope.path] = ConstructorCall(name, tuple(one.values[at] for one in required), kwargs)
+        names = tuple(parameter.name for parameter in (*required, *optional))
+        self.signatures[name] = Signature(names, {parameter.name: parameter.default for parameter in optional})
+        for number, scope in enumerate(scopes):
+            kwargs = tuple((parameter.name, parameter.values[number]) for parameter in optional)
+            args = tuple(parameter.values[number] for parameter in required)
+            self.made[scope.path] = ConstructorCall(name, args, kwargs)
 
     def _signature(self, target: str) -> Signature:
         if target in self.signatures:
@@ -108,19 +109,19 @@ class Classes:
         return torch_signature(target) if isinstance(resolve(target), type) else Signature((), {})
 
     def _wish(self, name: str, members: Members) -> str:
-        """Where the name is a simpler class's, what it has beyond that is named too: `BasicWithDownsample`."""
-        simpler = next((one for one in self.written if one.name == name), None)
+        """Return the name; if a simpler class has it, with what this class adds: `BasicWithDownsample`."""
+        simpler = next((written for written in self.written if written.name == name), None)
         if simpler is None:
             return name
         more = [path[-1] for path, _ in members if path not in dict(simpler.members)]
         if len(more) == 1 and not more[0][0].isdigit():
             return f"{name}With{class_name(more[0])}"
-        targets, others = ([getattr(node, "target", "") for _, node in one] for one in (members, simpler.members))
+        targets, others = ([getattr(node, "target", "") for _, node in each] for each in (members, simpler.members))
         if targets == others[:-1]:
             return f"{name}Without{_short(others[-1])}"
-        apart = [one for one, other in zip(targets, others, strict=False) if one != other]
-        one_is_other = len(targets) == len(others) and len(apart) == 1 and apart[0].startswith("nn.")
-        return name + _short(apart[0]) if one_is_other else name
+        changed = [target for target, other in zip(targets, others, strict=False) if target != other]
+        differ_in_one = len(targets) == len(others) and len(changed) == 1 and changed[0].startswith("nn.")
+        return name + _short(changed[0]) if differ_in_one else name
 
     def _free_name(self, wish: str) -> str:
         name, number = wish, 2
@@ -131,7 +132,7 @@ class Classes:
 
 
 def layer_node(layer: Layer) -> Any:
-    """What makes the layer's module or bare parameter; None for a function."""
+    """Return the expression that creates a layer's module or bare parameter; None for a function."""
     described = layer.op.torch()
     bare = layer.op.weights().get("")
     if bare is not None:
@@ -143,7 +144,7 @@ def layer_node(layer: Layer) -> Any:
 
 
 def is_chain(scope: ModuleScope) -> bool:
-    """Whether it is modules in a row, each given only what the one before it gives: an nn.Sequential."""
+    """True if the scope can be an nn.Sequential: modules, each of which takes only the output of the one before."""
     if len(scope.inputs) != 1 or len(scope.outputs) != 1 or not scope.steps:
         return False
     value = scope.inputs[0]
@@ -155,7 +156,7 @@ def is_chain(scope: ModuleScope) -> bool:
 
 
 def is_sequential(scope: ModuleScope) -> bool:
-    """Whether its class is best an nn.Sequential: a chain whose modules are numbered, not named."""
+    """True for a chain whose modules are numbered, not named: its class extends nn.Sequential."""
     return is_chain(scope) and any(not step.path[0].isidentifier() for step in scope.steps)
 
 
@@ -167,13 +168,13 @@ def _is_module_step(step: ForwardCall) -> bool:
 
 
 def class_name(text: str) -> str:
-    """A name as that of a class: `basic_block` is `BasicBlock`; empty if nothing of it can stand in one."""
+    """Return a name in CapWords: `basic_block` is `BasicBlock`; empty if no character is possible in a class name."""
     name = "".join(part[:1].upper() + part[1:] for part in re.split(r"[\W_]+", text, flags=re.ASCII))
     return f"Net{name}" if name[:1].isdigit() else f"{name}Module" if name in ("True", "False", "None") else name
 
 
 def _label(scope: ModuleScope) -> str:
-    """What the scope is called: its block, or its own name without numbers."""
+    """Return the name of the scope's block, or its own name without numbers."""
     if scope.block:
         return scope.block
     names = [name.rstrip("0123456789_.") for name in scope.path]
@@ -185,7 +186,7 @@ def _short(target: str) -> str:
 
 
 def _by_height(root: ModuleScope) -> list[list[ModuleScope]]:
-    """Scopes in layers, each after all that stand in it."""
+    """Return scopes by height, so that each comes after the scopes inside it."""
     heights: dict[ScopePath, int] = {}
     levels: list[list[ModuleScope]] = []
     for scope in root.walk():
@@ -198,7 +199,7 @@ def _by_height(root: ModuleScope) -> list[list[ModuleScope]]:
 
 
 def _skeleton(node: Any) -> Any:
-    """The expression without its numbers. Arguments by name that have a default may be absent."""
+    """Return the expression without its numbers and without keyword arguments that have a default."""
     if isinstance(node, Chain):
         return "chain", node.names, tuple(map(_skeleton, node.modules))
     if isinstance(node, ConstructorCall):
@@ -210,17 +211,17 @@ def _skeleton(node: Any) -> Any:
 
 
 class _Slots:
-    """Finds where like expressions differ, and makes an argument of each difference."""
+    """Makes a constructor argument of each difference between similar expressions."""
 
     def __init__(self) -> None:
         self.parameters: list[Parameter] = []
 
     def align(self, nodes: list[Any], member: str, role: str, signature: Any, default: Any = None) -> Any:
-        """One expression for all; ``role`` is what the argument is called where it is used."""
+        """Return one expression for all; ``role`` is the name of the argument where it is used."""
         first = nodes[0]
         if isinstance(first, Chain):
             columns = zip(*(node.modules for node in nodes), strict=True)
-            return Chain(first.names, tuple(self.align(list(one), member, role, signature) for one in columns))
+            return Chain(first.names, tuple(self.align(list(column), member, role, signature) for column in columns))
         if isinstance(first, ConstructorCall):
             return self._align_calls(nodes, member, signature)
         if all(same(first, node) for node in nodes):
@@ -231,8 +232,8 @@ class _Slots:
         target = calls[0].target
         known = signature(target)
         args = []
-        for at, column in enumerate(zip(*(call.args for call in calls), strict=True)):
-            role = known.names[at] if at < len(known.names) else "size"
+        for position, column in enumerate(zip(*(call.args for call in calls), strict=True)):
+            role = known.names[position] if position < len(known.names) else "size"
             args.append(self.align(list(column), member, role, signature))
         kwargs = []
         keys = {key for call in calls for key, _ in call.kwargs}
@@ -244,11 +245,11 @@ class _Slots:
 
     def _parameter(self, values: tuple[Any, ...], member: str, role: str, default: Any) -> str:
         kind = "width" if role in WIDTHS else role
-        for one in self.parameters:
-            other = "width" if one.name in WIDTHS or one.name.endswith(tuple(WIDTHS)) else one.name
-            if (kind == other or one.name.endswith(role)) and all(map(same, one.values, values)):
-                return one.name
-        taken = {one.name for one in self.parameters}
+        for known in self.parameters:
+            other = "width" if known.name in WIDTHS or known.name.endswith(tuple(WIDTHS)) else known.name
+            if (kind == other or known.name.endswith(role)) and all(map(same, known.values, values)):
+                return known.name
+        taken = {parameter.name for parameter in self.parameters}
         plain = re.sub(r"\W", "_", member, flags=re.ASCII).strip("_")
         wishes = [role, *([f"{plain}_{role}"] if plain and not plain[0].isdigit() else [])]
         wishes += [f"{wishes[-1]}{number}" for number in range(2, len(taken) + 3)]

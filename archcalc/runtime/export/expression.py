@@ -1,4 +1,4 @@
-"""Constructor calls as trees: compared with each other, and written as source that fits a line."""
+"""Constructor calls as trees, compared with each other and written as source within the line length."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from archcalc.runtime.building import resolve
 
 WIDTH = 100
 FLAT = -(10**9)
-"""An indentation at which everything fits one line."""
+"""An indentation at which everything fits on one line."""
 FEWEST_REPEATS = 3
-"""From how many on like entries are written as a loop."""
+"""Smallest number of similar entries that become a loop."""
 
 
 @dataclass(frozen=True)
 class ParameterRef:
-    """A parameter of the class around."""
+    """A constructor argument of the surrounding class."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Progression:
-    """``start + step * i`` in a loop over i."""
+    """``start + step * i`` in a loop over ``i``."""
 
     start: int
     step: int
@@ -36,7 +36,7 @@ class Progression:
 
 @dataclass(frozen=True)
 class ConstructorCall:
-    """A constructor called: `nn.Conv2d(64, 128, kernel_size=3)`. Arguments are calls, chains, names or plain values."""
+    """A constructor call: `nn.Conv2d(64, 128, kernel_size=3)`. Arguments are calls, chains, names or plain values."""
 
     target: str
     args: tuple[Any, ...] = ()
@@ -45,7 +45,7 @@ class ConstructorCall:
 
 @dataclass(frozen=True)
 class Chain:
-    """An nn.Sequential: names and modules."""
+    """An nn.Sequential with named modules."""
 
     names: tuple[str, ...]
     modules: tuple[Any, ...]
@@ -54,7 +54,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a constructor takes: names of its arguments, and defaults of those that have one."""
+    """The argument names of a constructor, and the defaults of optional ones."""
 
     names: tuple[str, ...]
     defaults: dict[str, Any]
@@ -62,7 +62,7 @@ class Signature:
 
 @cache
 def torch_signature(target: str) -> Signature:
-    """The signature of a class of torch or of `runtime.modules`, and of what it extends."""
+    """Return the signature of a class of torch or `runtime.modules`, with the arguments of its base classes."""
     names: list[str] = []
     defaults: dict[str, Any] = {}
     for cls in resolve(target).__mro__:
@@ -78,18 +78,15 @@ def torch_signature(target: str) -> Signature:
 
 
 class SourceWriter:
-    """Writes expressions as source. ``signatures`` are those of the classes written before."""
+    """Writes expressions as source. ``signatures`` are of the classes written before."""
 
     def __init__(self, signatures: dict[str, Signature]) -> None:
         self.signatures = signatures
-        self.ordered = False
-        """Whether an OrderedDict was written."""
 
     def text(self, node: Any, indent: int, before: int = 0) -> str:
-        """The source of an expression whose line is indented by ``indent`` and holds ``before`` more characters."""
+        """Return the source of an expression in a line indented by ``indent``, after ``before`` more characters."""
         if isinstance(node, Chain):
             plain = node.names == tuple(map(str, range(len(node.names))))
-            self.ordered = self.ordered or not plain
             head, tail = (f"{node.target}(", ")") if plain else (f"{node.target}(OrderedDict([", "]))")
             runs = _runs(None if plain else node.names, node.modules)
             return _wrapped(head, lambda inner: [self._run(run, inner) for run in runs], tail, indent, before)
@@ -120,7 +117,7 @@ class SourceWriter:
 
 
 def _wrapped(head: str, parts: Callable[[int], list[str]], tail: str, indent: int, before: int) -> str:
-    """The parts in one line where they fit, else each in its own."""
+    """Join the parts on one line if they fit, else one per line."""
     flat = head + ", ".join(parts(FLAT)) + tail
     if indent + before + len(flat) <= WIDTH:
         return flat
@@ -130,7 +127,7 @@ def _wrapped(head: str, parts: Callable[[int], list[str]], tail: str, indent: in
 
 
 def literal(value: Any) -> str:
-    """A plain value as source."""
+    """Return a plain value as source."""
     if isinstance(value, ParameterRef):
         return value.text
     if isinstance(value, Progression):
@@ -147,7 +144,7 @@ def literal(value: Any) -> str:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Equal, and of one type: True is not 1."""
+    """True for equal values of one type: True is not 1."""
     return type(left) is type(right) and bool(left == right)
 
 
@@ -159,31 +156,31 @@ class _Run:
 
 
 def _runs(names: Sequence[str] | None, modules: Sequence[Any]) -> list[_Run]:
-    """Like modules that follow each other, together; numbers in them may grow evenly."""
+    """Group similar consecutive modules; their numbers may be equal or grow evenly."""
     runs = []
-    at = 0
-    while at < len(modules):
-        pattern, count = _longest(names, modules, at)
-        runs.append(_Run(names[at] if names is not None else None, pattern, count))
-        at += count
+    start = 0
+    while start < len(modules):
+        pattern, count = _longest(names, modules, start)
+        runs.append(_Run(names[start] if names is not None else None, pattern, count))
+        start += count
     return runs
 
 
-def _longest(names: Sequence[str] | None, modules: Sequence[Any], at: int) -> tuple[Any, int]:
-    if at + FEWEST_REPEATS > len(modules):
-        return modules[at], 1
-    pattern = _between(modules[at], modules[at + 1])
+def _longest(names: Sequence[str] | None, modules: Sequence[Any], start: int) -> tuple[Any, int]:
+    """Return the pattern of the longest run from ``start``, and its length."""
+    alone = modules[start], 1
+    pattern = _between(modules[start], modules[start + 1]) if start + FEWEST_REPEATS <= len(modules) else None
     if pattern is None:
-        return modules[at], 1
+        return alone
     count = 2
-    while at + count < len(modules) and same(_instance(pattern, count), modules[at + count]):
+    while start + count < len(modules) and same(_instance(pattern, count), modules[start + count]):
         count += 1
     if names is not None:
-        first = _numbered(names[at])
-        while first and count > 1 and names[at + count - 1] != f"{first[0]}{first[1] + count - 1}":
+        first = _numbered(names[start])
+        while first and count > 1 and names[start + count - 1] != f"{first[0]}{first[1] + count - 1}":
             count -= 1
         count = count if first else 1
-    return (pattern, count) if count >= FEWEST_REPEATS else (modules[at], 1)
+    return (pattern, count) if count >= FEWEST_REPEATS else alone
 
 
 def _numbered(name: str) -> tuple[str, int] | None:
@@ -192,14 +189,14 @@ def _numbered(name: str) -> tuple[str, int] | None:
 
 
 def _between(first: Any, second: Any) -> Any:
-    """What gives the first for i = 0 and the second for i = 1; None if nothing simple does."""
+    """Return the pattern that is the first for i = 0 and the second for i = 1; None if there is none."""
     if isinstance(first, ConstructorCall) and isinstance(second, ConstructorCall) and first.target == second.target:
         keys = [key for key, _ in first.kwargs]
         if len(first.args) != len(second.args) or keys != [key for key, _ in second.kwargs]:
             return None
-        args = [_between(one, two) for one, two in zip(first.args, second.args, strict=True)]
-        values = [_between(one, two) for (_, one), (_, two) in zip(first.kwargs, second.kwargs, strict=True)]
-        if any(one is None for one in args) or any(one is None for one in values):
+        args = list(map(_between, first.args, second.args))
+        values = [_between(before, after) for (_, before), (_, after) in zip(first.kwargs, second.kwargs, strict=True)]
+        if any(part is None for part in (*args, *values)):
             return None
         return ConstructorCall(first.target, tuple(args), tuple(zip(keys, values, strict=True)))
     if same(first, second):

@@ -1,4 +1,4 @@
-"""The lines of a module's forward."""
+"""The lines of the forward method of a module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RESERVED = {"self", "torch", "nn", "math", "super", "len", "range", "OrderedDict
 
 
 def attribute(path: ScopePath) -> str:
-    """How a class refers to what stands at a path in it."""
+    """Return the source by which a class refers to the module at a path."""
     text = "self"
     for name in path:
         text += f".{name}" if is_identifier(name) else f".get_submodule({literal(name)})"
@@ -23,22 +23,22 @@ def attribute(path: ScopePath) -> str:
 
 
 def is_identifier(name: str) -> bool:
-    """Whether it can stand after a dot."""
+    """True if the name can follow a dot."""
     return name.isascii() and name.isidentifier() and not name.startswith("__")
 
 
 def forward_lines(scope: ModuleScope) -> list[str]:
-    """The method, its definition first, not indented."""
+    """Return the method, not indented."""
     return _Forward(scope).lines()
 
 
 class _Forward:
-    """Gives every value a name: its input's where that is needed no more, else one of its own."""
+    """Names every value: like its input if the input is not used again, else with a new name."""
 
     def __init__(self, scope: ModuleScope) -> None:
         self.scope = scope
         self.left = Counter(value for step in scope.steps for value in step.inputs)
-        """How many uses of a value are still to come."""
+        """Uses of each value that are still to come."""
         self.left.update(scope.outputs)
         self.uses = Counter(self.left)
         self.names: dict[str, str] = {}
@@ -56,7 +56,7 @@ class _Forward:
             targets = [self._name(value, step) for value in step.outputs]
             lines.append(f"    {', '.join(targets)} = {right}")
             for value in {*step.inputs}:
-                if self.left[value] <= 0:  # nothing asks for it again: the search for free names stays short
+                if self.left[value] <= 0:  # not used again; the search for free names stays short
                     del self.names[value]
         lines.append(f"    return {', '.join(self.names[value] for value in self.scope.outputs)}")
         if not several and len(lines) > 2 and lines[-2].startswith(f"    {lines[-1][11:]} = "):
@@ -64,7 +64,7 @@ class _Forward:
         return lines
 
     def _name(self, value: str, step: ForwardCall) -> str:
-        live = {name for one, name in self.names.items() if self.left[one] > 0}
+        live = {name for known, name in self.names.items() if self.left[known] > 0}
         before = self.names[step.inputs[0]]
         own = step.path[-1]
         if len({*step.inputs}) > 1 and "x" not in live:

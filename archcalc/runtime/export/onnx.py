@@ -15,23 +15,30 @@ from archcalc.network import Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
 
-MOST_BYTES = 2**31
-"""A protocol buffer can hold no more."""
+MAX_BYTES = 2**31
+"""Largest protocol buffer."""
 
 
 def onnx_model(network: Network, batch: int | None = 1) -> bytes:
-    """The built module, with random weights, as an ONNX model of inputs of ``batch`` samples; None leaves it open.
+    """Return a network with random weights as a serialized ONNX model.
 
-    Raises `MissingExtra` where onnx is not installed, and `UserError` where ONNX cannot say what the network does,
-    or its file would be too large.
+    Args:
+        network: the network; auxiliary layers are left out.
+        batch: samples of each input; None leaves the batch dynamic.
+
+    Raises:
+        MissingExtra: if onnx or onnxscript is not installed.
+        UserError: if the exporter does not support an operation, or if the file would have 2 GiB or more.
     """
     need("onnx", "onnx")
     need("onnxscript", "onnx")
     bytes_needed = analyze(network).totals.params * 4
-    if bytes_needed >= MOST_BYTES:
-        raise UserError(f"{network.name} has weights of {bytes_needed:,} bytes, and an ONNX file has less than 2 GiB")
+    if bytes_needed >= MAX_BYTES:
+        raise UserError(
+            f"{network.name} has parameters of {bytes_needed:,} bytes, and an ONNX file must be below 2 GiB"
+        )
     module = build_module(network).eval()
-    samples = 2 if batch is None else batch  # one sample would be taken for a size that is always 1
+    samples = 2 if batch is None else batch  # the exporter takes a size of 1 for a constant
     inputs = tuple(
         torch.zeros((samples, *shape), dtype=torch.long) if name in network.indices else torch.zeros(samples, *shape)
         for name, shape in network.inputs.items()
@@ -52,7 +59,7 @@ def onnx_model(network: Network, batch: int | None = 1) -> bytes:
             )
         except torch.onnx.errors.OnnxExporterError as error:
             reason = str(error).strip().partition("\n")[0]
-            raise UserError(f"{network.name} cannot be written as ONNX: {reason}") from error
+            raise UserError(f"{network.name} cannot be exported to ONNX: {reason}") from error
     assert program is not None
     content: bytes = program.model_proto.SerializeToString()
     return content

@@ -1,4 +1,4 @@
-"""The network as a tree of scopes, as a person divides it into modules: what each takes, does and gives."""
+"""The network as a tree of scopes: the modules of an exported source, with inputs, calls and outputs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ ScopePath = tuple[str, ...]
 
 @dataclass
 class ForwardCall:
-    """A layer, or a scope called as one, where it stands in the scope around it."""
+    """A call of a layer or of a scope, in the scope around it."""
 
     path: ScopePath
-    """Its path from the scope around: one name, or more where scopes between are no calls of their own."""
+    """Its path from the scope around: one name, or more if scopes between them are not called."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     layer: Layer | None = None
@@ -27,23 +27,23 @@ class ForwardCall:
 
 @dataclass
 class ModuleScope:
-    """A group, a block or the network: steps that have a forward of their own."""
+    """A group, a block or the network: steps with a forward method of their own."""
 
     path: ScopePath
     block: str
-    """The name of the block that it is; empty for a plain group."""
+    """Name of its block; empty for a group that is not a block."""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     steps: list[ForwardCall] = field(default_factory=list)
 
     @property
     def inner(self) -> list[ScopePath]:
-        """Paths of the scopes that are no calls of their own, outermost first."""
+        """Paths of the scopes inside that are not called, outermost first."""
         paths = {step.path[:length]: None for step in self.steps for length in range(1, len(step.path))}
         return sorted(paths, key=len)
 
     def walk(self) -> Iterator[ModuleScope]:
-        """All scopes below and this one, each after those that it needs."""
+        """Yield the scopes inside and this one, each after the scopes that it uses."""
         for step in self.steps:
             if step.scope is not None:
                 yield from step.scope.walk()
@@ -51,7 +51,7 @@ class ModuleScope:
 
 
 def scopes_of(network: Network) -> ModuleScope:
-    """The tree of the network that does inference: what `runtime.building` builds."""
+    """Return the tree of the network for inference, as `runtime.building` builds it."""
     return _Divider(network).root()
 
 
@@ -60,15 +60,15 @@ class _Divider:
         self.network = network
         self.layers = [layer for layer in network.layers if not layer.auxiliary]
         self.same: dict[str, str] = {}
-        """A layer that exists only in training, to what it passes on."""
+        """Layers that exist only in training, to the value that they pass on."""
         for layer in network.layers:
             if layer.train and not layer.side:
                 self.same[layer.name] = self.value(layer.inputs[0])
         self.outputs = tuple(self.value(name) for name in network.outputs)
         self.users: dict[str, list[int]] = {}
-        for at, layer in enumerate(self.layers):
+        for position, layer in enumerate(self.layers):
             for source in layer.inputs:
-                self.users.setdefault(self.value(source), []).append(at)
+                self.users.setdefault(self.value(source), []).append(position)
         self.split = self._scopes_without_a_call()
 
     def value(self, name: str) -> str:
@@ -80,12 +80,12 @@ class _Divider:
         return scope
 
     def _scopes_without_a_call(self) -> set[ScopePath]:
-        """Scopes whose layers do not follow each other, or share weights with layers outside."""
+        """Return scopes whose layers are not consecutive, or share weights with layers outside."""
         places: dict[ScopePath, list[int]] = {}
-        for at, layer in enumerate(self.layers):
+        for position, layer in enumerate(self.layers):
             path = _path(layer.name)
             for length in range(1, len(path)):
-                places.setdefault(path[:length], []).append(at)
+                places.setdefault(path[:length], []).append(position)
         split = {path for path, found in places.items() if found[-1] - found[0] + 1 != len(found)}
         for layer in self.layers:
             if layer.shares is not None:
@@ -95,30 +95,29 @@ class _Divider:
         return split
 
     def scope(self, path: ScopePath, begin: int, end: int) -> ModuleScope:
-        """The scope at a path, whose layers are those from ``begin`` to ``end``."""
+        """Return the scope at a path, with the layers from ``begin`` up to ``end``."""
         scope = ModuleScope(path, self.network.groups.get(".".join(path), ""))
-        at = begin
-        while at < end:
-            child = self._call(path, _path(self.layers[at].name))
-            stop = at + 1
+        position = begin
+        while position < end:
+            child = self._call(path, _path(self.layers[position].name))
+            stop = position + 1
             if child is None:
-                scope.steps.append(self._layer_step(self.layers[at], path))
+                scope.steps.append(self._layer_step(self.layers[position], path))
             else:
                 while stop < end and _path(self.layers[stop].name)[: len(child)] == child:
                     stop += 1
-                inner = self.scope(child, at, stop)
+                inner = self.scope(child, position, stop)
                 scope.steps.append(ForwardCall(child[len(path) :], inner.inputs, inner.outputs, scope=inner))
-            at = stop
-        made = {self.layers[at].name for at in range(begin, end)}
+            position = stop
+        names = [layer.name for layer in self.layers[begin:end]]
+        made = set(names)
         taken = {value: None for step in scope.steps for value in step.inputs if value not in made}
         scope.inputs = tuple(taken)
-        scope.outputs = tuple(
-            self.layers[at].name for at in range(begin, end) if self._is_used_outside(self.layers[at].name, begin, end)
-        )
+        scope.outputs = tuple(name for name in names if self._is_used_outside(name, begin, end))
         return scope
 
     def _call(self, path: ScopePath, layer: ScopePath) -> ScopePath | None:
-        """The scope nearest below ``path`` that a layer is in and that is called as one."""
+        """Return the outermost called scope between ``path`` and a layer; None if there is none."""
         between = (layer[:length] for length in range(len(path) + 1, len(layer)))
         return next((child for child in between if child not in self.split), None)
 
@@ -128,7 +127,7 @@ class _Divider:
         return ForwardCall(_path(layer.name)[len(path) :], inputs, (layer.name,), layer=layer, owner=owner)
 
     def _is_used_outside(self, name: str, begin: int, end: int) -> bool:
-        return name in self.outputs or any(not begin <= at < end for at in self.users.get(name, ()))
+        return name in self.outputs or any(not begin <= user < end for user in self.users.get(name, ()))
 
 
 def _path(name: str) -> ScopePath:
@@ -136,4 +135,4 @@ def _path(name: str) -> ScopePath:
 
 
 def _common(left: ScopePath, right: ScopePath) -> ScopePath:
-    return tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))
+    return tuple(name for name, _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False)))

@@ -1,4 +1,4 @@
-"""A network as the source of a torch.nn.Module that stands alone."""
+"""A network as the source of a torch.nn.Module that does not need archcalc."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from archcalc.words import printable
 
 
 def torch_source(network: Network) -> str:
-    """Python source of the network: a class for each kind of block, and one for the network.
+    """Return the network as Python source: a class for each kind of block, and one for the network.
 
-    Its state_dict has the keys of `archcalc.build`'s, and with the same weights it gives the same outputs. It needs
-    torch and nothing else.
+    It needs only torch. Its state dict has the keys of `archcalc.build`, and the same weights give the same outputs.
+
+    Raises:
+        UserError: if Python or PyTorch reserves the name of a layer.
     """
     _check_names(network)
     root = scopes_of(network)
@@ -34,7 +36,7 @@ def torch_source(network: Network) -> str:
     helpers = _helper_sources()
     classes = Classes(root, name, {*RESERVED, *helpers, "Any"})
     writer = SourceWriter(classes.signatures)
-    bodies = [_class_source(one, writer) for one in classes.written]
+    bodies = [_class_source(written, writer) for written in classes.written]
     text = "\n\n\n".join(bodies)
     used = _needed_helpers(text, helpers)
     main = _main(classes.written[-1].name, network)
@@ -43,14 +45,14 @@ def torch_source(network: Network) -> str:
 
 
 def _check_names(network: Network) -> None:
-    """Refuse what `archcalc.build` refuses."""
+    """Raise for the names that `archcalc.build` refuses."""
     for layer in network.layers:
         for name in layer.name.split("."):
             check_name(nn.Module(), name, layer.name)
 
 
 def _spelled(network: Network) -> str:
-    """The network's name, with its title's capitals where the two are otherwise equal: `MobileNet V3 Small`."""
+    """Return the network's name, with the capitals of an otherwise equal title: `MobileNet V3 Small`."""
     name, title = (re.sub(r"[\W_]", "", text) for text in (network.name, network.about.title))
     return network.about.title if name.lower() == title.lower() else network.name
 
@@ -73,20 +75,20 @@ def _comment(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _class_source(one: Class, writer: SourceWriter) -> str:
-    arguments = "".join(f", {_argument(parameter)}" for parameter in one.parameters)
+def _class_source(written: Class, writer: SourceWriter) -> str:
+    arguments = "".join(f", {_argument(parameter)}" for parameter in written.parameters)
     define = f"    def __init__(self{arguments}) -> None:"
     if len(define) > WIDTH:
-        each = "".join(f"        {_argument(parameter)},\n" for parameter in one.parameters)
+        each = "".join(f"        {_argument(parameter)},\n" for parameter in written.parameters)
         define = f"    def __init__(\n        self,\n{each}    ) -> None:"
-    if one.scope.path and is_sequential(one.scope):
-        return f"class {one.name}(nn.Sequential):\n{define}\n{_sequential(one.members, writer)}"
-    lines = [f"class {one.name}(nn.Module):", define, "        super().__init__()"]
-    for path in one.scope.inner:
+    if written.scope.path and is_sequential(written.scope):
+        return f"class {written.name}(nn.Sequential):\n{define}\n{_sequential(written.members, writer)}"
+    lines = [f"class {written.name}(nn.Module):", define, "        super().__init__()"]
+    for path in written.scope.inner:
         lines.append(_assignment(path, ConstructorCall("nn.Module"), writer))
-    lines += [_assignment(path, node, writer) for path, node in one.members]
+    lines += [_assignment(path, node, writer) for path, node in written.members]
     body = "\n".join(lines)
-    return body + "\n\n" + textwrap.indent("\n".join(forward_lines(one.scope)), "    ")
+    return body + "\n\n" + textwrap.indent("\n".join(forward_lines(written.scope)), "    ")
 
 
 def _sequential(members: Members, writer: SourceWriter) -> str:
@@ -102,7 +104,7 @@ def _argument(parameter: Parameter) -> str:
 
 def _annotation(value: Any) -> str:
     if isinstance(value, (tuple, list)):
-        return f"tuple[{', '.join(_annotation(one) for one in value)}]"
+        return f"tuple[{', '.join(map(_annotation, value))}]"
     return "None" if value is None else type(value).__name__
 
 
@@ -131,15 +133,15 @@ def _main(name: str, network: Network) -> str:
         f"    model = {name}().eval()",
         "    with torch.no_grad():",
         f"        output = model({inputs})",
-        '    print(f"{sum(one.numel() for one in model.parameters()):,} parameters")',
+        '    print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")',
     ]
-    shape = "output.shape" if len(network.outputs) == 1 else "*(one.shape for one in output)"
+    shape = "output.shape" if len(network.outputs) == 1 else "*(tensor.shape for tensor in output)"
     return "\n".join([*lines, f'    print("output", {shape})'])
 
 
 @cache
 def _helper_sources() -> dict[str, str]:
-    """The classes and functions of `runtime.modules`, as they are written there."""
+    """Return the source of each class and function of `runtime.modules`."""
     text = inspect.getsource(modules)
     found = {}
     for node in ast.parse(text).body:
@@ -150,11 +152,11 @@ def _helper_sources() -> dict[str, str]:
 
 
 def _needed_helpers(text: str, helpers: dict[str, str]) -> list[str]:
-    """Those that the text uses, and those that they use."""
+    """Return the helpers that the text uses, directly or through other helpers."""
     needed: dict[str, None] = {}
     open_texts = [text]
     while open_texts:
-        words = {*re.findall(r"\b\w+(?=\()", open_texts.pop())}
+        words = {*re.findall(r"\b\w+(?=[(,])", open_texts.pop())}
         for name in helpers:
             if name in words and name not in needed:
                 needed[name] = None

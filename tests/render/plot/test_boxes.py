@@ -8,7 +8,7 @@ import archcalc
 
 pytest.importorskip("matplotlib", reason="no matplotlib: pip install 'archcalc[plot]'")
 
-from archcalc.receptive.boxes import RegionTracer
+from archcalc.receptive.regions import RegionTracer
 from archcalc.render.plot.boxes import MOST_BOXES, draw_boxes, nested
 
 
@@ -30,7 +30,7 @@ def test_nested_boxes_grow():
     tracer = RegionTracer(network)
     units = nested(network, tracer)
     assert len(units) == MOST_BOXES
-    sizes = [tracer.viewer.field(tracer.viewer.views[name]).size for name, _ in units]
+    sizes = [tracer.propagation.field(tracer.propagation.states[name]).size for name, _ in units]
     assert sizes == sorted(sizes)
     assert sizes[-1] == (427, 427)  # torchvision's ResNet-50, measured by gradients
 

@@ -196,8 +196,8 @@ def test_the_convention_is_switched(page, convention, flops):
     assert page.total("flops") == flops
     assert convention in page.one("#summary").text
     page.click("#layer_0")
-    assert f"operations ({convention} flop)" in page.one("#details").text
-    assert "operations (lecture flop)" not in page.one("#details").text
+    assert f"{convention} FLOPs" in page.one("#details").text
+    assert "lecture FLOPs" not in page.one("#details").text
     assert page.one("#conventions tr.current").text.startswith(f"{convention} {flops}")
 
 

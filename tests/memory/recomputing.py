@@ -14,38 +14,38 @@ from archcalc.runtime.building import build_module
 
 
 class Checkpointed(nn.Module):
-    """A piece of a network that saves nothing but its inputs, and is computed again in the backward pass."""
+    """Part of a network that saves only its inputs, and is recomputed in the backward pass."""
 
-    def __init__(self, piece: nn.Module) -> None:
+    def __init__(self, part: nn.Module) -> None:
         super().__init__()
-        self.piece = piece
+        self.part = part
 
     def forward(self, *inputs: Tensor) -> Any:
-        return checkpoint(self.piece, *inputs, use_reentrant=False)
+        return checkpoint(self.part, *inputs, use_reentrant=False)
 
 
 def build_checkpointed(network: Network, blocks: Sequence[range]) -> nn.Module:
-    """The network as a module that recomputes ``blocks``, given as numbers of its layers in the order of execution.
+    """Build a network that recomputes ``blocks``: ranges of positions of its layers in the order of execution.
 
-    It is `archcalc.build`, cut into pieces: its parameters are the same, under other names.
+    It is the module of `archcalc.build`, split into parts. The parameters are the same, with other names.
     """
     module = build_module(network)
     order = [layer.name for layer in network.layers if not layer.auxiliary]
-    part_of = {order[at]: number for number, block in enumerate(blocks) for at in block}
-    parts: list[int | None] = []  # of each piece, the block that it is, if any
+    part_of = {order[position]: number for number, block in enumerate(blocks) for position in block}
+    parts: list[int | None] = []  # the block of each part; None for the parts between blocks
     numbers: dict[fx.Node, int] = {}
     for node in module.graph.nodes:
         if node.op in ("placeholder", "output"):
             continue
-        # A weight that is a layer itself stands before that layer.
+        # A bare weight is a node before the node of its layer.
         name = node.meta.get("layer") or next(user for user in node.users).meta["layer"]
         block = part_of.get(name)
         if not parts or parts[-1] != block:
             parts.append(block)
         numbers[node] = len(parts) - 1
     split = split_module(module, module, lambda node: numbers[node], keep_original_order=True)
-    for at, block in enumerate(parts):
+    for number, block in enumerate(parts):
         if block is not None:
-            split.add_module(f"submod_{at}", Checkpointed(split.get_submodule(f"submod_{at}")))
+            split.add_module(f"submod_{number}", Checkpointed(split.get_submodule(f"submod_{number}")))
     split.recompile()
     return split

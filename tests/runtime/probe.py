@@ -1,7 +1,7 @@
-"""Which input positions one unit sees, measured on the built network by gradients.
+"""The input positions that influence one output position, measured by gradients on the built network.
 
-The network is made linear with positive weights, so that no contribution cancels another and none is switched off.
-Going back, every gradient is set to 1 where it is not 0: however deep the network, nothing underflows.
+The network is made linear with positive weights, so no contribution cancels another and none is switched off. In the
+backward pass every gradient that is not 0 becomes 1, so nothing underflows in deep networks.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from torch import Tensor, fx
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import AxisAccess
-from archcalc.receptive.boxes import RegionTracer
+from archcalc.receptive.regions import RegionTracer
 from archcalc.runtime.building import build_module
 
 NOISE = 1e-9
-"""A gradient not above this is 0: what is seen has weight 1, or a share of a window's average."""
+"""Gradients up to this are 0: an influence has weight 1, or a share of a window's average."""
 
 
 def linear_network(network: Network, name: str, tracer: RegionTracer, gates: bool = False) -> Network:
-    """The part of a network that a layer takes, with a linear operator for each that is not.
+    """Return the layers that a layer depends on, with linear operators in place of others.
 
-    Where a spatial position is lost (global pooling, a gate), a new input of the network stands, so that no gradient
-    passes; with ``gates`` it passes.
+    An operator that loses the spatial position (global pooling, a gate) gets a new network input, so no gradient
+    passes; with ``gates``, gradients pass.
     """
     alias: dict[str, str] = {source: source for source in network.inputs}
     inputs = dict(network.inputs)
@@ -36,10 +36,10 @@ def linear_network(network: Network, name: str, tracer: RegionTracer, gates: boo
             continue
         sources = [alias[source] for source in layer.inputs]
         if not gates:
-            for at, (source, sight) in enumerate(zip(layer.inputs, layer.op.sights(), strict=True)):
-                if _loses_place(sight, tracer.viewer.views[source].axes):
-                    sources[at] = f"cut {len(inputs)}"
-                    inputs[sources[at]] = network.shape_of(source)
+            for number, (source, access) in enumerate(zip(layer.inputs, layer.op.accesses(), strict=True)):
+                if _loses_place(access, tracer.propagation.states[source].axes):
+                    sources[number] = f"cut {len(inputs)}"
+                    inputs[sources[number]] = network.shape_of(source)
         op = layer.op.linearized()
         if op is None:
             alias[layer.name] = sources[0]
@@ -57,14 +57,14 @@ def _ancestors(network: Network, name: str) -> set[str]:
     return wanted
 
 
-def _loses_place(sight: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
-    """Whether an operator takes nothing of where something stands in this input."""
-    looks = [look for look, dimensions in zip(sight, axes, strict=True) if dimensions]
+def _loses_place(access: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
+    """True if an operator loses every spatial position of this input."""
+    looks = [look for look, dimensions in zip(access, axes, strict=True) if dimensions]
     return bool(looks) and all(isinstance(look, AxisAccess) and not look.keeps_position for look in looks)
 
 
 class _Marked(fx.Interpreter):
-    """Runs a module so that gradients going back are 1 or 0."""
+    """Runs a module whose gradients become 1 or 0."""
 
     def run_node(self, n: fx.Node) -> Any:
         result = super().run_node(n)
@@ -78,7 +78,7 @@ def _mark(gradient: Tensor) -> Tensor:
 
 
 def _shape_of_activation(saved: Tensor) -> Tensor | torch.Size:
-    """What autograd keeps: of an activation its shape, as no gradient of a linear network depends on its values."""
+    """Save only the shape of an activation: no gradient of a linear network depends on its values."""
     return saved.shape if saved.requires_grad else saved
 
 
@@ -87,9 +87,13 @@ def _of_that_shape(kept: Tensor | torch.Size) -> Tensor:
 
 
 def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: bool = False) -> dict[str, Tensor]:
-    """For every input that the unit sees, a mask over its spatial positions: where the gradient is not 0.
+    """Return a mask over the spatial positions of every input that influences an output position.
 
-    The unit is all channels at a position of the layer's output. Without ``gates``, only the spatial path is measured.
+    Args:
+        network: the network.
+        name: full name of the layer.
+        unit: a spatial position of the layer's output; all its channels are measured.
+        gates: if True, gradients pass through gates and global pooling too.
     """
     tracer = RegionTracer(network)
     linear = linear_network(network, name, tracer, gates)

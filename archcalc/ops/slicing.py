@@ -1,0 +1,197 @@
+"""Operators that cut or extend axes: slice, chunk, pad."""
+
+from abc import abstractmethod
+from typing import Annotated
+
+from archcalc.arithmetic import Dim, Shape, require
+from archcalc.ops.arguments import (
+    AxisIndex,
+    Choice,
+    Count,
+    Margins,
+    OptionalIndex,
+    RealNumber,
+    SizeList,
+    option,
+    required,
+)
+from archcalc.ops.convolution import EDGES, check_edge
+from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
+from archcalc.ops.shaping import Shaping
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    Access,
+    GradientKind,
+    PaddingMode,
+    SavedTensors,
+    Torch,
+    Window,
+    example,
+)
+
+
+class _Part(Shaping):
+    """Some positions of one axis, as a view."""
+
+    is_view = True
+    axis: AxisIndex
+
+    @abstractmethod
+    def _bounds(self) -> tuple[Dim, Dim, Dim]:
+        """Return the first position, the one after the last, and the step."""
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        axis = self.axis_index(self.axis)
+        _, _, step = self._bounds()
+        return Placement(tensors.layouts[0].part(axis + 1, self.output[axis], step), is_view=True)
+
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        """A tensor of the input's size with zeros, unless the part is the whole axis."""
+        _, _, step = self._bounds()
+        return (GradientKind.SAME if self.output == self.x and step == 1 else GradientKind.NEW,)
+
+    def access(self) -> Access:
+        start, _, step = self._bounds()
+        axis = self.axis_index(self.axis)
+        return tuple(Window(step, start, start) if n == axis else SAME_POSITION for n in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Slice", (self.axis_index(self.axis) + 1, *self._bounds()))
+
+
+class Slice(_Part):
+    """Part of one axis, as Python slices it."""
+
+    kind = "slice"
+    synonyms = "narrow crop cropping2d strided_slice gather"
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    start: AxisIndex = option(0, "first position")
+    stop: OptionalIndex = option(None, "position after the last; the end if not given")
+    step: Count = option(1, "step between positions")
+    examples = (
+        example((8, 5, 6), start=2, stop=6),
+        example((8, 5, 6), axis=-1, start=1, step=2),
+        example((8,), stop=-1),
+    )
+
+    def _bounds(self) -> tuple[Dim, Dim, Dim]:
+        size = self.x[self.axis_index(self.axis)]
+        start = self.start if self.start >= 0 else size + self.start
+        stop = size if self.stop is None else self.stop if self.stop >= 0 else size + self.stop
+        require(
+            (start >= 0) & (start < stop) & (stop <= size),
+            lambda: f"positions {start} to {stop} are not inside an axis of {size}",
+        )
+        return start, stop, self.step
+
+    def output_shape(self) -> Shape:
+        start, stop, step = self._bounds()
+        axis = self.axis_index(self.axis)
+        return (*self.x[:axis], (stop - start + step - 1) // step, *self.x[axis + 1 :])
+
+
+class Chunk(_Part):
+    """One of the equal parts of an axis."""
+
+    kind = "chunk"
+    chunks: Count = required("number of parts")
+    index: AxisIndex = option(0, "which part, from 0")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    examples = (example((8, 5, 6), chunks=2, index=1), example((4, 9), chunks=3, axis=-1))
+
+    def output_shape(self) -> Shape:
+        axis = self.axis_index(self.axis)
+        size = self.x[axis]
+        require(size % self.chunks == 0, lambda: f"{self.chunks} chunks do not divide an axis of {size}")
+        require((self.index >= 0) & (self.index < self.chunks), lambda: f"there is no chunk {self.index}")
+        return (*self.x[:axis], size // self.chunks, *self.x[axis + 1 :])
+
+    def _bounds(self) -> tuple[Dim, Dim, Dim]:
+        size = self.output[self.axis_index(self.axis)]
+        return self.index * size, (self.index + 1) * size, 1
+
+
+class Split(_Part):
+    """One part of an axis that is cut into parts of given sizes."""
+
+    kind = "split"
+    synonyms = "split_with_sizes"
+    sizes: SizeList = required("sizes of the parts, which make up the whole axis")
+    index: AxisIndex = option(0, "which part, from 0")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    examples = (example((8, 5, 6), sizes=(3, 5), index=1), example((4, 9), sizes=(2, 3, 4), axis=-1))
+
+    def output_shape(self) -> Shape:
+        axis, sizes, index = self.axis_index(self.axis), self.sizes, self.index
+        require(all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {', '.join(map(str, sizes))}")
+        require(
+            sum(sizes) == self.x[axis],
+            lambda: f"the sizes {' + '.join(map(str, sizes))} are not the {self.x[axis]} positions of axis {axis}",
+        )
+        require(0 <= index < len(sizes), lambda: f"there is no part {index}; parts run from 0 to {len(sizes) - 1}")
+        return (*self.x[:axis], sizes[index], *self.x[axis + 1 :])
+
+    def _bounds(self) -> tuple[Dim, Dim, Dim]:
+        start = sum(self.sizes[: self.index])
+        return start, start + self.sizes[self.index], 1
+
+
+class Pad(Shaping):
+    """Rows and columns around the input; negative amounts cut."""
+
+    kind = "pad"
+    memory_order = Order.IMAGE
+    synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
+    padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
+    mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
+        "constant", "what is put there"
+    )
+    value: RealNumber = option(0.0, "the constant")
+    examples = (
+        example((3, 5, 6), padding=((1, 0), (2, 3))),
+        example((3, 5, 6), padding=1, mode="reflect"),
+        example((3, 7), padding=2, mode="replicate"),
+        example((3, 5, 6), padding=((-1, 0), (0, -2))),
+        example((2, 4, 5, 6), padding=1, mode="replicate"),
+    )
+
+    def output_shape(self) -> Shape:
+        self.need_spatial()
+        sizes = []
+        for n, (before, after) in zip(self.x[1:], self.padding, strict=True):
+            size = n + before + after
+            require(size > 0, lambda size=size: f"padding leaves no output: its size would be {size}")  # type: ignore[misc]
+            check_edge(self.mode, n, (before, after))
+            require(  # PyTorch cuts first, and wraps what is left
+                self.mode != "circular" or ((before >= 0) & (after >= 0)),
+                lambda: "circular cannot cut; use slice before it",
+            )
+            sizes.append(size)
+        return (self.channels_in, *sizes)
+
+    def access(self) -> Access:
+        beyond = EDGES.get(self.mode, PaddingMode.NOTHING)
+        return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
+
+    def saved_tensors(self) -> SavedTensors:
+        return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """Constant padding that adds nothing copies the input in its own order."""
+        if self.mode == "constant" and all(amount <= 0 for pair in self.padding for amount in pair):
+            cut = tensors.layouts[0]
+            for axis, size in enumerate(self.output[1:], 2):
+                cut = cut.part(axis, size)
+            return Placement(elementwise([cut]))
+        return super().placement(tensors)
+
+    @property
+    def may_use_more_memory(self) -> bool:
+        """True for circular padding, whose sides are copied one by one, forward and backward."""
+        return self.mode == "circular"
+
+    def torch(self) -> Torch:
+        names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
+        amounts = tuple(amount for pair in reversed(self.padding) for amount in pair)
+        args = (amounts, float(self.value)) if self.mode == "constant" else (amounts,)
+        return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
