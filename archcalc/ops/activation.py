@@ -26,14 +26,14 @@ SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
 HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
 
 
-class _Elementwise(Operator):
-    """A function of every element on its own."""
+class Elementwise(Operator):
+    """Base of functions of every element on its own."""
 
     category = "activation"
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
-    saved = SavedTensors(inputs=True)
+    saved: ClassVar[SavedTensors | None] = SavedTensors(inputs=True)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -49,7 +49,7 @@ class _Elementwise(Operator):
         return None
 
 
-class Relu(_Elementwise):
+class Relu(Elementwise):
     """``max(x, 0)``"""
 
     kind = "relu"
@@ -60,7 +60,7 @@ class Relu(_Elementwise):
     examples = (example((4, 5, 6)), example((7,)))
 
 
-class Relu6(_Elementwise):
+class Relu6(Elementwise):
     """``min(max(x, 0), 6)``"""
 
     kind = "relu6"
@@ -70,7 +70,7 @@ class Relu6(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class LeakyRelu(_Elementwise):
+class LeakyRelu(Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
@@ -84,7 +84,7 @@ class LeakyRelu(_Elementwise):
         return Torch("nn.LeakyReLU", (float(self.slope),))
 
 
-class Prelu(_Elementwise):
+class Prelu(Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
@@ -110,7 +110,7 @@ class Prelu(_Elementwise):
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
 
 
-class Elu(_Elementwise):
+class Elu(Elementwise):
     """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
 
     kind = "elu"
@@ -123,7 +123,7 @@ class Elu(_Elementwise):
         return Torch("nn.ELU", (float(self.alpha),))
 
 
-class Gelu(_Elementwise):
+class Gelu(Elementwise):
     """``x·Φ(x)``, Φ by the error function or its tanh approximation."""
 
     kind = "gelu"
@@ -140,7 +140,7 @@ class Gelu(_Elementwise):
         return Torch("nn.GELU", (), self.changed("approximate"))
 
 
-class Silu(_Elementwise):
+class Silu(Elementwise):
     """``x·sigmoid(x)``, also called swish."""
 
     kind = "silu"
@@ -151,7 +151,7 @@ class Silu(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Sigmoid(_Elementwise):
+class Sigmoid(Elementwise):
     """``1 / (1 + exp(−x))``"""
 
     kind = "sigmoid"
@@ -162,7 +162,7 @@ class Sigmoid(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Tanh(_Elementwise):
+class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
@@ -172,7 +172,7 @@ class Tanh(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardsigmoid(_Elementwise):
+class Hardsigmoid(Elementwise):
     """``x/6 + 1/2`` limited to 0 … 1."""
 
     kind = "hardsigmoid"
@@ -183,7 +183,7 @@ class Hardsigmoid(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardswish(_Elementwise):
+class Hardswish(Elementwise):
     """``x·hardsigmoid(x)``"""
 
     kind = "hardswish"
@@ -194,7 +194,7 @@ class Hardswish(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Hardtanh(_Elementwise):
+class Hardtanh(Elementwise):
     """``x`` limited to an interval."""
 
     kind = "hardtanh"
@@ -212,7 +212,7 @@ class Hardtanh(_Elementwise):
         return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
 
 
-class Softplus(_Elementwise):
+class Softplus(Elementwise):
     """``log(1 + exp(x))``"""
 
     kind = "softplus"
@@ -221,7 +221,7 @@ class Softplus(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Mish(_Elementwise):
+class Mish(Elementwise):
     """``x·tanh(softplus(x))``"""
 
     kind = "mish"
@@ -231,7 +231,7 @@ class Mish(_Elementwise):
     examples = (example((4, 5, 6)),)
 
 
-class Scale(_Elementwise):
+class Scale(Elementwise):
     """Every element times a constant."""
 
     kind = "scale"

@@ -71,6 +71,21 @@ class Integer:
 
 
 @dataclass(frozen=True)
+class Amount(Integer):
+    """An integer not below 0, also written as `5e6`."""
+
+    least: int = 0
+
+    def check(self, value: Any, rank: int) -> Any:
+        """Return the integer."""
+        return super().check(int(value) if isinstance(value, float) and value.is_integer() else value, rank)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the type as JSON Schema."""
+        return {"type": "number", "minimum": self.least, "multipleOf": 1}
+
+
+@dataclass(frozen=True)
 class Real:
     """A finite number, not below ``least`` and not above ``most`` if these are given."""
 
@@ -229,6 +244,7 @@ def _is_fraction(value: Any) -> bool:
 _ANY, _POSITIVE = Integer(), Integer(1)
 Count = Annotated[int, _POSITIVE]
 Natural = Annotated[int, Integer(0)]
+WholeAmount = Annotated[int, Amount()]
 AxisIndex = Annotated[int, _ANY]
 Axes = Annotated[tuple[int, ...], ListOf(_ANY)]
 RealNumber = Annotated[float, Real()]
@@ -237,12 +253,14 @@ Positive = Annotated[float, Real(0)]
 Bool = Annotated[bool, Flag()]
 Extent = Annotated[tuple[int, ...], PerDimension(_POSITIVE)]
 Offsets = Annotated[tuple[int, ...], PerDimension(Integer(0))]
-Padding = Annotated[Any, Or("same", PerDimension(Sides(Integer(0))))]
+Padding = Annotated[Any, Or("same", Or("valid", PerDimension(Sides(Integer(0)))))]
+SameOffsets = Annotated[Any, Or("same", Or("valid", PerDimension(Integer(0))))]
 Margins = Annotated[tuple[tuple[int, int], ...], PerDimension(Sides(_ANY))]
 OptionalExtent = Annotated[Any, Or(None, PerDimension(_POSITIVE))]
 ScaleFactors = Annotated[Any, Or(None, PerDimension(Real(0)))]
 TargetSize = Annotated[tuple[Any, ...], PerDimension(Or(None, _POSITIVE))]
 OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
+OptionalPositive = Annotated[Any, Or(None, Real(0))]
 OptionalIndex = Annotated[Any, Or(None, _ANY)]
 SizeList = Annotated[tuple[int, ...], ListOf(_ANY)]
 

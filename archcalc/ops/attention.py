@@ -1,6 +1,10 @@
 """Scaled dot-product attention (Vaswani et al., *Attention Is All You Need*, 2017)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.arguments import Bool, OptionalPositive, option
 from archcalc.ops.layout import InputTensors, Layout, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -43,25 +47,40 @@ def _transposed(layout: Layout) -> Layout:
 
 
 def rows_outside(sizes: tuple[int, ...]) -> Layout:
-    """Return the layout with rows outside of heads, or outside of samples if there are no heads."""
+    """Return the layout in which rows are outside of heads, or outside of samples where there are no heads."""
     *front, heads, rows, width = sizes
     order = (*range(len(front)), len(front) + 1, len(front), len(front) + 2)
     return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
 class ScaledDotProductAttention(Operator):
-    """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`."""
+    """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`.
+
+    Keys and values may have fewer heads than queries, `[heads, L, d]` and `[kv_heads, S, d]`: several heads of queries
+    then use the same (grouped queries; Ainslie et al., 2023). A fourth input `[…, L, S]` is added to the scores.
+    Products with positions that ``causal`` hides are counted like the others, as in every tool.
+    """
 
     kind = "scaled_dot_product_attention"
     synonyms = "sdpa dot_product_attention attention"
     category = "attention"
+    takes_value = False
     least_inputs = 3
-    most_inputs = 3
-    examples = (example((4, 7, 8), (4, 9, 8), (4, 9, 8)), example((2, 7, 8), (2, 7, 8), (2, 7, 6)))
+    most_inputs = 4
+    causal: Bool = option(False, "a query depends on no key behind its own position")
+    scale: OptionalPositive = option(None, "factor of the scores; 1/√d if not given")
+    examples = (
+        example((4, 7, 8), (4, 9, 8), (4, 9, 8)),
+        example((2, 7, 8), (2, 7, 8), (2, 7, 6)),
+        example((2, 7, 8), (2, 7, 8), (2, 7, 8), causal=True, scale=0.5),
+        example((6, 7, 8), (2, 9, 8), (2, 9, 8)),
+        example((4, 7, 8), (4, 9, 8), (4, 9, 8), (1, 7, 9)),
+    )
 
     def output_shape(self) -> Shape:
-        q, k, v = self.inputs
-        fits = 2 <= len(q) == len(k) == len(v) and q[:-2] == k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+        q, k, v, *masks = self.inputs
+        fits = 2 <= len(q) == len(k) == len(v) and k[:-2] == v[:-2] and q[-1] == k[-1] and k[-2] == v[-2]
+        fits = fits and (q[:-2] == k[:-2] or (len(q) > 2 and q[:-3] == k[:-3] and q[-3] % k[-3] == 0))
         require(
             fits,
             lambda: (
@@ -69,15 +88,29 @@ class ScaledDotProductAttention(Operator):
                 f"got {', '.join(map(shape_text, self.inputs))}"
             ),
         )
+        require(not (masks and self.causal), lambda: "attention is causal or takes a mask, not both")
+        scores = (*q[:-1], k[-2])
+        for mask in masks:
+            fits = len(mask) == len(scores) and all(size in (1, n) for size, n in zip(mask, scores, strict=True))
+            require(fits, lambda mask=mask: f"{shape_text(mask)} cannot be added to scores {shape_text(scores)}")  # type: ignore[misc]
         return (*q[:-1], v[-1])
 
+    def _is_grouped(self) -> bool:
+        """Return True if keys and values have fewer heads than queries."""
+        return self.x[:-2] != self.inputs[1][:-2]
+
+    def models_memory(self) -> bool:
+        return not self._is_grouped() and len(self.inputs) == 3
+
     def work(self) -> Work:
-        q, k, v = self.inputs
-        return attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
+        q, k, v, *masks = self.inputs
+        work = attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
+        work["add"] += len(masks) * self._scores()
+        return work
 
     def backward(self) -> Backward:
         """Two gradients for each product; a fused kernel saves no scores and computes them again."""
-        q, k, _ = self.inputs
+        q, k, *_ = self.inputs
         again = product(q) * k[-2] if self._is_fused() else 0
         return Backward(weights=0, inputs=2 * self.work()["matmul"] + again)
 
@@ -88,11 +121,19 @@ class ScaledDotProductAttention(Operator):
     def accesses(self) -> tuple[Access, ...]:
         front: Access = (SAME_POSITION,) * (len(self.x) - 2)
         queries = (*front, SAME_POSITION, WHOLE_AXIS)
-        return queries, (*front, GLANCE, WHOLE_AXIS), (*front, GLANCE, SAME_POSITION)
+        heads = (*front[:-1], WHOLE_AXIS) if self._is_grouped() else front
+        accesses = queries, (*heads, GLANCE, WHOLE_AXIS), (*heads, GLANCE, SAME_POSITION), queries
+        return accesses[: len(self.inputs)]
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        if self.causal:
+            return {"positions": "a query depends on the keys before it", "channels": "the same, without heads"}
+        return {"channels": "a head depends on those of its group"} if self._is_grouped() else {}
 
     def _is_fused(self) -> bool:
-        """Return True if a fused kernel takes the shapes: at most 3 axes, queries and values of one width."""
-        q, _, v = self.inputs
+        """Return True if a fused kernel takes these shapes: at most three axes, queries and values of one width."""
+        q, _, v, *_ = self.inputs
         return len(q) <= 3 and q[-1] == v[-1]
 
     def _scores(self) -> Dim:
@@ -100,7 +141,7 @@ class ScaledDotProductAttention(Operator):
         return scores
 
     def saved_tensors(self) -> SavedTensors:
-        """The fused kernel saves inputs, output and a number per row; without it, the scores are saved."""
+        """The fused kernel saves its inputs, its output and a number per row; without it, the scores are saved."""
         q, k, _ = map(product, self.inputs)
         if self._is_fused():
             return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
@@ -160,12 +201,17 @@ class ScaledDotProductAttention(Operator):
         sizes = gradient.sizes
         return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
-    def is_approximate(self, tensors: InputTensors) -> bool:
+    @property
+    def may_use_more_memory(self) -> bool:
         """True for rows of one number, whose stride is arbitrary though PyTorch reads it."""
         return self.x[-1] == 1
 
+    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
+        """Without the fused kernel, the gradient of values is complete before that of scores."""
+        return () if self._runs_fused(tensors) else (2,)
+
     def _backward(self, tensors: InputTensors, copied: Dim) -> tuple[Workspace, ...]:
-        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, queries."""
+        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
         q, k, v = map(product, self.inputs)
         for_q, for_k, for_v = tensors.needs_gradient
         scores, values = self._scores(), for_v * v
@@ -195,4 +241,9 @@ class ScaledDotProductAttention(Operator):
         )
 
     def torch(self) -> Torch:
-        return Torch("nn.functional.scaled_dot_product_attention")
+        kwargs: dict[str, Any] = {"is_causal": True} if self.causal else {}
+        if self.scale is not None:
+            kwargs["scale"] = float(self.scale)
+        if self._is_grouped():
+            kwargs["enable_gqa"] = True
+        return Torch("nn.functional.scaled_dot_product_attention", (), kwargs)

@@ -5,16 +5,28 @@ Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, product, ratio, require
-from archcalc.ops.arguments import BadArgument, Bool, Count, Extent, Offsets, Padding, option, required
+from archcalc.arithmetic import Dim, Shape, ceil_div, maximum, product, ratio, require
+from archcalc.ops.arguments import (
+    BadArgument,
+    Bool,
+    Choice,
+    Count,
+    Extent,
+    Offsets,
+    Padding,
+    SameOffsets,
+    option,
+    required,
+)
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.operator import Operator, compact
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     Access,
     Backward,
+    PaddingMode,
     SavedTensors,
     Torch,
     Window,
@@ -26,7 +38,7 @@ from archcalc.ops.vocabulary import (
 
 
 def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim) -> Dim:
-    """Return how many positions a window has along one dimension: the output size.
+    """Return how many positions a window has along one dimension: the output size of convolution and pooling.
 
     ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
     """
@@ -56,10 +68,29 @@ def window_access(
     )
 
 
-def same_padding(kernel: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Return the padding that keeps the size at stride 1; an odd amount has the larger part after."""
-    totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
+    """Return the padding for ``ceil(size / stride)`` windows, as TensorFlow's `SAME`.
+
+    The larger part of an odd amount is after.
+    """
+    totals = []
+    for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+        extent = d * (k - 1) + 1
+        totals.append(extent - 1 if s == 1 else maximum((ceil_div(n, s) - 1) * s + extent - n, 0))
     return tuple((total // 2, total - total // 2) for total in totals)
+
+
+EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
+"""What a window reads in padding of that name; in any other a constant."""
+
+
+def check_edge(mode: str, size: Dim, padding: tuple[Dim, Dim]) -> None:
+    """Raise `ShapeError` if an axis of this size has too few positions for padding of this mode."""
+    most = {"reflect": size - 1, "circular": size}.get(mode)
+    require(
+        most is None or ((padding[0] <= most) & (padding[1] <= most)),
+        lambda: f"{mode} cannot add more positions than the input has, which is {size}",
+    )
 
 
 def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
@@ -72,7 +103,7 @@ def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
 
 
 def grouped_overestimates(groups: Dim) -> dict[str, str]:
-    """Return `Operator.overestimates` for channels in groups, for which `WHOLE_AXIS` is a bound."""
+    """Return `Operator.overestimates` for channels in groups, of which `WHOLE_AXIS` is only an upper bound."""
     return {"channels": "an output depends on the channels of its group only"} if groups > 1 else {}
 
 
@@ -117,23 +148,33 @@ class Conv(_Convolution):
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between windows")
-    padding: Padding = option(0, "zeros around the input: a number, one per dimension, [before, after] pairs, or same")
+    padding: Padding = option(
+        0, "zeros around the input: a number, one per dimension, [before, after] pairs, same (TensorFlow's) or valid"
+    )
     dilation: Extent = option(1, "step between the window's taps")
     groups: Count = option(1, "groups of channels that do not see each other")
     bias: Bool = option(True, "add a bias per output channel")
+    padding_mode: Annotated[str, Choice(("zeros", "reflect", "replicate", "circular"))] = option(
+        "zeros", "what the padding holds"
+    )
+    standardized: Bool = option(False, "bring each filter to mean 0 and variance 1 first (Qiao et al., 2019)")
     examples = (
         example((3, 227, 227), channels=64, kernel=11, stride=4, padding=2),
         example((8, 13, 10), channels=12, kernel=(1, 7), padding=(0, 3), groups=4, bias=False),
         example((6, 16, 15), channels=6, kernel=3, stride=2, dilation=2, groups=6),
         example((4, 9, 9), channels=5, kernel=(4, 3), padding=((1, 2), (0, 1))),
         example((4, 9, 8), channels=5, kernel=(4, 3), dilation=(1, 2), padding="same"),
+        example((4, 9, 8), channels=5, kernel=3, stride=2, padding="same"),
+        example((4, 9, 8), channels=5, kernel=3, padding=1, padding_mode="reflect"),
+        example((4, 9, 8), channels=6, kernel=3, padding=(1, 2), padding_mode="circular", groups=2),
+        example((4, 9, 8), channels=5, kernel=3, stride=2, padding=1, standardized=True),
         example((4, 31), channels=8, kernel=5, stride=2, padding=1),
         example((2, 7, 8, 9), channels=4, kernel=(3, 2, 1), stride=(2, 1, 1), padding=1),
     )
 
     @classmethod
     def inline_defaults(cls, given: Mapping[str, Any], rank: int) -> dict[str, Any]:
-        """No bias, and padding that keeps the size, or half the kernel with a stride, as in the lectures."""
+        """No bias, and padding that keeps the size, as in the lectures' formulas; half the kernel with a stride."""
         if "stride" not in given:
             return {"bias": False, "padding": "same"}
         try:
@@ -143,22 +184,32 @@ class Conv(_Convolution):
         return {"bias": False, "padding": [size // 2 for size in kernel]}
 
     def resolved(self) -> dict[str, Any]:
+        if self.padding == "valid":
+            return {"padding": ((0, 0),) * self.rank}
         if self.padding != "same":
             return {}
-        require(all(s == 1 for s in self.stride), lambda: "padding same needs stride 1, as in PyTorch")
-        return {"padding": same_padding(self.kernel, self.dilation)}
+        self.need_spatial()
+        return {"padding": same_padding(self.x[1:], self.kernel, self.stride, self.dilation)}
 
     def output_shape(self) -> Shape:
         self.need_spatial()
         check_groups(self.channels_in, self.channels, self.groups)
+        for n, pair in zip(self.x[1:], self.padding, strict=True):
+            check_edge(self.padding_mode, n, pair)
         sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
         return (self.channels, *sizes)
+
+    def models_memory(self) -> bool:
+        return not self.standardized and self.padding_mode == "zeros"
 
     def weight_channels(self) -> tuple[Dim, Dim]:
         return self.channels, self.channels_in // self.groups
 
     def work(self) -> Work:
-        """A window over the channels of one group for every output element."""
+        """A window over the channels of one group for every output element.
+
+        Standardizing the filters is done once for a batch and not counted.
+        """
         elements = self.elements
         return {
             "mac": elements * (self.channels_in // self.groups) * product(self.kernel),
@@ -166,7 +217,9 @@ class Conv(_Convolution):
         }
 
     def access(self) -> Access:
-        return (WHOLE_AXIS, *window_access(self.kernel, self.stride, self.padding, self.dilation))
+        edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
+        windows = window_access(self.kernel, self.stride, self.padding, self.dilation)
+        return (WHOLE_AXIS, *(window._replace(edge=edge) for window in windows))
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
@@ -195,8 +248,10 @@ class Conv(_Convolution):
         symmetric = self._is_symmetric()
         if any(sum(pair) for pair in self.padding):
             kwargs["padding"] = compact(tuple(before for before, _ in self.padding)) if symmetric else self.padding
-        kwargs |= self.changed("dilation", "groups", "bias")
+        kwargs |= self.changed("dilation", "groups", "bias", "padding_mode")
         name = f"nn.Conv{self.rank}d" if symmetric else f"archcalc.PaddedConv{self.rank}d"
+        if self.standardized:
+            name = f"archcalc.StandardizedConv{self.rank}d"
         return Torch(name, (self.channels_in, self.channels), kwargs)
 
     def hyperparameters(self) -> dict[str, Any]:
@@ -221,7 +276,9 @@ class ConvTranspose(_Convolution):
     channels: Count = required("output channels")
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between the outputs of neighboring inputs")
-    padding: Offsets = option(0, "rows and columns taken off each side of the output")
+    padding: SameOffsets = option(
+        0, "rows and columns taken off each side of the output; with same, it is the stride times the input"
+    )
     output_padding: Offsets = option(0, "rows and columns added to the output's end")
     dilation: Extent = option(1, "step between the window's taps")
     groups: Count = option(1, "groups of channels that do not see each other")
@@ -231,7 +288,22 @@ class ConvTranspose(_Convolution):
         example((8, 7, 5), channels=4, kernel=(3, 4), stride=2, padding=1, output_padding=(1, 0), groups=2),
         example((6, 9), channels=6, kernel=3, stride=3, groups=6, output_padding=1, bias=False),
         example((2, 4, 4, 4), channels=3, kernel=3, dilation=2),
+        example((4, 5, 6), channels=3, kernel=(3, 2), stride=(2, 3), padding="same"),
     )
+
+    def resolved(self) -> dict[str, Any]:
+        """`same` cuts what a window is longer than its stride, and adds what it is shorter.
+
+        The larger part of an odd amount is cut in front, as `output_padding` does.
+        """
+        if self.padding == "valid":
+            return {"padding": (0,) * self.rank}
+        if self.padding != "same":
+            return {}
+        excess = [d * (k - 1) + 1 - s for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True)]
+        halves = tuple(maximum(ceil_div(amount, 2), 0) for amount in excess)
+        extra = tuple(2 * half - amount for half, amount in zip(halves, excess, strict=True))
+        return {"padding": halves, "output_padding": extra}
 
     def output_shape(self) -> Shape:
         self.need_spatial()

@@ -29,7 +29,7 @@ class _Arithmetic(Operator):
 
     category = "merge"
     memory_order = Order.INPUTS
-    saved = SavedTensors()
+    saved: ClassVar[SavedTensors | None] = SavedTensors()
     joins = True
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
@@ -153,13 +153,115 @@ class Mul(_Arithmetic):
         return self.workspaces()._replace(backward=backward)
 
 
+class Div(_Arithmetic):
+    """The first divided by the second, element by element."""
+
+    kind = "div"
+    synonyms = "divide quotient"
+    most_inputs = 2
+    primitive = "div"
+    torch_name = "operator.truediv"
+    examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (1, 5)))
+    saved = None
+
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
+
+class _Extreme(_Arithmetic):
+    most_inputs = 2
+    primitive = "compare"
+    examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (4, 1)))
+    saved = None
+
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
+
+class Maximum(_Extreme):
+    """The larger of two, element by element."""
+
+    kind = "maximum"
+    synonyms = "maxout"
+    torch_name = "torch.maximum"
+
+
+class Minimum(_Extreme):
+    """The smaller of two, element by element."""
+
+    kind = "minimum"
+    torch_name = "torch.minimum"
+
+
+class Where(_Arithmetic):
+    """The second where the first is above 0, else the third, element by element."""
+
+    kind = "where"
+    synonyms = "select cond"
+    least_inputs = 3
+    most_inputs = 3
+    torch_name = "archcalc.where_positive"
+    examples = (example((4, 5, 6), (4, 5, 6), (4, 5, 6)), example((1, 5), (4, 5), (4, 1)))
+    saved = None
+
+    def work(self) -> Work:
+        return {"compare": self.elements}
+
+    @property
+    def overestimates(self) -> dict[str, str]:
+        return {"nan": "one of two numbers is taken"}
+
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
+
+class Stack(Operator):
+    """The inputs beside each other along a new axis."""
+
+    kind = "stack"
+    synonyms = "pack"
+    category = "merge"
+    joins = True
+    most_inputs = None
+    axis: AxisIndex = option(0, "where the new axis stands, the batch not counted")
+    examples = (example((4, 5), (4, 5), (4, 5)), example((4, 5), (4, 5), axis=-1))
+
+    def _index(self) -> int:
+        axes = len(self.x) + 1
+        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {axes} axes")
+        return self.axis % axes
+
+    def output_shape(self) -> Shape:
+        require(
+            all(shape == self.x for shape in self.inputs),
+            lambda: f"stack cannot join shapes {' and '.join(map(shape_text, self.inputs))}",
+        )
+        index = self._index()
+        return (*self.x[:index], len(self.inputs), *self.x[index:])
+
+    def work(self) -> Work:
+        """Copying is no arithmetic."""
+        return {}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        own: list[tuple[int, ...]] = [(axis,) for axis in range(len(self.x))]
+        own.insert(self._index(), ())
+        return tuple(own)
+
+    def accesses(self) -> tuple[Access, ...]:
+        return ((SAME_POSITION,) * len(self.x),) * len(self.inputs)
+
+    def torch(self) -> Torch:
+        return Torch("torch.stack", (), {"dim": self._index() + 1}, listed=True)
+
+
 class Concat(Operator):
     """The inputs one after another along an axis."""
 
     kind = "concat"
     synonyms = "cat concatenate merge route"
     category = "merge"
-    saved = SavedTensors()
+    saved: ClassVar[SavedTensors | None] = SavedTensors()
     joins = True
     least_inputs = 1
     most_inputs = None

@@ -1,9 +1,8 @@
-"""Multi-head attention, as PyTorch's `nn.MultiheadAttention`.
+"""Multi-head attention (Vaswani et al., *Attention Is All You Need*, 2017), as PyTorch's `nn.MultiheadAttention`."""
 
-Vaswani et al., *Attention Is All You Need*, 2017.
-"""
+from collections.abc import Mapping
 
-from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.arithmetic import Dim, Shape, decided, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.attention import attention_work, rows_outside
 from archcalc.ops.layout import InputTensors, Layout, Placement
@@ -35,7 +34,8 @@ def _batch_second(layout: Layout) -> Layout:
 class MultiHeadAttention(Operator):
     """Projections to queries, keys and values, attention in every head, and a projection of the result.
 
-    A single input attends to itself. Three inputs are queries `[L, E]`, keys and values `[S, E]`.
+    A single input attends to itself. Three inputs are queries `[L, E]`, keys `[S, K]` and values `[S, V]`, which are
+    projected to the queries' width. Products with positions that ``causal`` hides are counted like the others.
     """
 
     kind = "multi_head_attention"
@@ -45,12 +45,18 @@ class MultiHeadAttention(Operator):
     most_inputs = 3
     heads: Count = required("number of heads")
     bias: Bool = option(True, "add a bias to every projection")
-    examples = (example((7, 12), heads=3), example((7, 12), (9, 12), (9, 12), heads=4, bias=False))
+    causal: Bool = option(False, "a query depends on no key behind its own position")
+    examples = (
+        example((7, 12), heads=3),
+        example((7, 12), (9, 12), (9, 12), heads=4, bias=False),
+        example((7, 12), heads=3, causal=True),
+        example((7, 12), (9, 10), (9, 6), heads=4),
+    )
 
     def output_shape(self) -> Shape:
         require(len(self.inputs) != 2, lambda: "multi_head_attention needs 1 or 3 inputs, got 2")
         q, k, v = self._qkv()
-        fits = len(q) == len(k) == len(v) == 2 and q[1] == k[1] == v[1] and k[0] == v[0]
+        fits = len(q) == len(k) == len(v) == 2 and k[0] == v[0]
         require(fits, lambda: f"attention needs [L, E], got {', '.join(map(shape_text, self.inputs))}")
         require(q[1] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {q[1]}")
         return q
@@ -62,6 +68,9 @@ class MultiHeadAttention(Operator):
     def weights(self) -> dict[str, Shape]:
         width = self.x[1]
         shapes: dict[str, Shape] = {"in_proj_weight": (3 * width, width)}
+        if not self._has_one_width():
+            sizes = zip("qkv", self._qkv(), strict=True)
+            shapes = {f"{name}_proj_weight": (width, shape[1]) for name, shape in sizes}
         if self.bias:
             shapes["in_proj_bias"] = (3 * width,)
         shapes["out_proj.weight"] = (width, width)
@@ -73,11 +82,21 @@ class MultiHeadAttention(Operator):
         q, k, _ = self._qkv()
         width = q[1]
         work = attention_work(self.heads, q[0], k[0], width // self.heads, width // self.heads)
-        rows = 2 * q[0] + 2 * k[0]  # queries, keys, values, and the projection at the end
-        work["mac"] = rows * width * width
-        if self.bias:
-            work["add"] += rows * width
+        work["mac"] = width * self._input_elements() + q[0] * width * width
+        work["add"] += self.extra_work()["projection_add"]
         return work
+
+    def _input_elements(self) -> Dim:
+        """Return the elements of queries, keys and values before their projections."""
+        elements: Dim = sum(map(product, self._qkv()))
+        return elements
+
+    def _has_one_width(self) -> bool:
+        q, k, v = self._qkv()
+        return decided(q[1] == k[1]) is not False and decided(q[1] == v[1]) is not False
+
+    def models_memory(self) -> bool:
+        return self._has_one_width() and not self.causal
 
     def backward(self) -> Backward:
         """Gradients of the inputs come from the projections before the attention; the rest is `inner`.
@@ -88,7 +107,7 @@ class MultiHeadAttention(Operator):
         width, work = q[1], self.work()
         scores = self.heads * q[0] * k[0] * (width // self.heads)
         inner = q[0] * width * width + 2 * work["matmul"] + scores
-        return Backward(weights=work["mac"], inputs=(q[0] + 2 * k[0]) * width * width, inner=inner)
+        return Backward(weights=work["mac"], inputs=width * self._input_elements(), inner=inner)
 
     def extra_work(self) -> Work:
         """``projection_add``: the additions of the projections' biases."""
@@ -99,6 +118,10 @@ class MultiHeadAttention(Operator):
         if len(self.inputs) == 1:
             return ((GLANCE, WHOLE_AXIS),)
         return (SAME_POSITION, WHOLE_AXIS), (GLANCE, WHOLE_AXIS), (GLANCE, WHOLE_AXIS)
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return {"channels": "a query depends on the keys before it"} if self.causal else {}
 
     def placement(self, tensors: InputTensors) -> Placement:
         return Placement(rows_outside(tensors.sizes(self.output)))
@@ -148,7 +171,7 @@ class MultiHeadAttention(Operator):
         return any(1 in layout.sizes[:2] for layout in tensors.layouts)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """Each input is reordered and projected; then come the heads, and the projection of their output.
+        """Each input is copied into another order and projected; then come the heads, and their output's projection.
 
         The result of a projection to keys and values, or to all three, is copied again. The gradients of the
         projections' weights are parts, which are joined at the end.
@@ -157,7 +180,7 @@ class MultiHeadAttention(Operator):
         return cases[self._projected(tensors) - 1](tensors)
 
     def _sizes(self) -> tuple[Dim, Dim, Dim, Dim, Dim]:
-        """Return elements: queries, keys, a projection's weights with bias, its bias, a number per row."""
+        """Return the elements of queries, keys, a projection's weights with bias, its bias, and a number per row."""
         bias = self.x[1] if self.bias else 0
         return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
 
@@ -170,7 +193,7 @@ class MultiHeadAttention(Operator):
 
     @staticmethod
     def _packs(layout: Layout) -> bool:
-        """Return True if a joint projection's result is copied: not for a single, contiguous row."""
+        """Return True if the result of a joint projection is copied: not for a single row, which is contiguous."""
         rows: int = product(layout.sizes[:2])
         return rows > 1
 
@@ -235,4 +258,8 @@ class MultiHeadAttention(Operator):
         )
 
     def torch(self) -> Torch:
-        return Torch("archcalc.MultiheadAttention", (self.x[1], self.heads), self.changed("bias"))
+        kwargs = self.changed("bias", "causal")
+        if not self._has_one_width():
+            _, k, v = self._qkv()
+            kwargs |= {"kdim": k[1], "vdim": v[1]}
+        return Torch("archcalc.MultiheadAttention", (self.x[1], self.heads), kwargs)

@@ -240,7 +240,6 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
-    input_gradient_in_parts = True
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -294,9 +293,43 @@ class LocalResponseNorm(Operator):
             frees=((GRADIENT, 1),),
         )
 
+    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
+        """The gradient comes in several parts."""
+        return (0,)
+
     def torch(self) -> Torch:
         return Torch(
             "nn.LocalResponseNorm",
             (self.size,),
             {"alpha": float(self.alpha), "beta": float(self.beta), "k": float(self.k)},
         )
+
+
+class RmsNorm(_Normalization):
+    """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
+
+    kind = "rms_norm"
+    synonyms = "rmsnorm rms_layer_norm"
+    eps: Positive = option(1e-6, "added to the mean of squares")
+    examples = (example((7, 12)), example((4, 5, 6), affine=False))
+    saved = None
+
+    def affine_shape(self) -> Shape:
+        self.need_axis()
+        return (self.x[-1],)
+
+    def weights(self) -> dict[str, Shape]:
+        return {"weight": self.affine_shape()} if self.affine else {}
+
+    def work(self) -> Work:
+        """Squares and their mean, a root and a reciprocal for each row; a factor for each element."""
+        elements, rows = self.elements, self.elements // self.x[-1]
+        scaled = elements if self.affine else 0
+        return {"mul": 2 * elements + scaled, "add": elements, "div": 2 * rows, "sqrt": rows}
+
+    def access(self) -> Access:
+        return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
+
+    def torch(self) -> Torch:
+        kwargs = {} if self.affine else {"elementwise_affine": False}
+        return Torch("nn.RMSNorm", (self.x[-1],), {"eps": float(self.eps), **kwargs})

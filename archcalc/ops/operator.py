@@ -46,14 +46,14 @@ class Operator(ABC):
     """True if its input has integers that are indices."""
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
+    is_opaque: ClassVar[bool] = False
+    """True if its numbers are given in the spec, not computed by a rule."""
     is_view: ClassVar[bool] = False
     """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN
     """The order of its output's axes in memory. The gradient of an input is ordered as the input decides."""
     weight_gradients_are_views: ClassVar[bool] = False
     """True if the gradients of its weights are views of computed tensors (`InputGradient.is_view`)."""
-    input_gradient_in_parts: ClassVar[bool] = False
-    """True if its input's gradient comes in several parts, each added to what is there."""
     saved: ClassVar[SavedTensors | None] = None
     """What autograd saves, if it does not depend on arguments; see `saved_tensors`."""
     can_overwrite: ClassVar[bool] = False
@@ -304,10 +304,9 @@ class Operator(ABC):
 
     # -- memory; an operator without `saved` or `saved_tensors` is not modelled
 
-    @classmethod
-    def models_memory(cls) -> bool:
+    def models_memory(self) -> bool:
         """Return True if the operator says what autograd saves; if not, only its output and weights are known."""
-        return cls.saved is not None or cls.saved_tensors is not Operator.saved_tensors
+        return self.saved is not None or type(self).saved_tensors is not Operator.saved_tensors
 
     def saved_tensors(self) -> SavedTensors:
         """Return what autograd saves for the backward pass, in training."""
@@ -353,6 +352,10 @@ class Operator(ABC):
     def is_approximate(self, tensors: InputTensors) -> bool:
         """Return True if the peaks are not exact to the byte."""
         return False
+
+    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
+        """Return the numbers of inputs whose gradients are added to others before the backward pass ends."""
+        return ()
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         """Return True if 2-byte numbers are computed in 4-byte tensors."""

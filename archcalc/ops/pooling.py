@@ -1,10 +1,10 @@
-"""Pooling: windows, adaptive windows, the whole feature map, and means over axes."""
+"""Pooling: windows, adaptive windows and the whole feature map."""
 
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
-from archcalc.ops.arguments import Axes, Bool, Extent, Offsets, TargetSize, option, required
-from archcalc.ops.convolution import Conv, window_access, window_count
+from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
+from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator, compact
 from archcalc.ops.vocabulary import (
@@ -73,9 +73,36 @@ class _WindowPool(Operator):
     memory_order = Order.IMAGE
     kernel: Extent = required("size of the window")
     stride: Extent = option(lambda op: op.kernel, "step between windows; the kernel's size if not given")
-    padding: Offsets = option(0, "rows and columns around the input, at most half the kernel")
+    padding: SameOffsets = option(
+        0, "rows and columns around the input, at most half the kernel; or same (TensorFlow's), or valid"
+    )
     dilation: Extent
     ceil_mode: Bool = option(False, "keep a last window that is only partly inside")
+
+    margins: tuple[tuple[Dim, Dim], ...]
+    """What padding `same` puts before and after each side of the input; else empty."""
+
+    def resolved(self) -> dict[str, Any]:
+        """`same` and `valid` as the amounts that they mean here."""
+        if self.padding not in ("same", "valid"):
+            return {"margins": ()}
+        self.need_spatial()
+        margins = same_padding(self.x[1:], self.kernel, self.stride, self.dilation) if self.padding == "same" else ()
+        return {"padding": (0,) * self.rank, "margins": margins}
+
+    def _padded(self) -> Shape:
+        """Return the sizes of the input's sides with its margins."""
+        margins = self.margins or ((0, 0),) * self.rank
+        return tuple(n + before + after for n, (before, after) in zip(self.x[1:], margins, strict=True))
+
+    def models_memory(self) -> bool:
+        return not self.margins
+
+    def backend(self, name: str, kwargs: dict[str, Any]) -> Torch:
+        """Return the module of that name, or with margins the one that puts them around its input first."""
+        if not self.margins:
+            return Torch(f"nn.{name}{self.rank}d", (), kwargs)
+        return Torch(f"archcalc.Padded{name}{self.rank}d", (), {**kwargs, "padding": self.margins})
 
     def output_shape(self) -> Shape:
         self.need_spatial()
@@ -86,20 +113,21 @@ class _WindowPool(Operator):
             )
         sizes = [
             pool_count(n, k, s, p, d, self.ceil_mode)
-            for n, k, s, p, d in zip(self.x[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True)
+            for n, k, s, p, d in zip(self._padded(), self.kernel, self.stride, self.padding, self.dilation, strict=True)
         ]
         return (self.channels_in, *sizes)
 
     def access(self) -> Access:
-        padding = tuple((p, p) for p in self.padding)
+        padding = self.margins or tuple((p, p) for p in self.padding)
         return (SAME_POSITION, *window_access(self.kernel, self.stride, padding, self.dilation))
 
     def _torch_arguments(self) -> dict[str, Any]:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), "stride": compact(self.stride)}
-        return kwargs | self.changed("padding", "ceil_mode")
+        return kwargs | self.changed("ceil_mode") if self.margins else kwargs | self.changed("padding", "ceil_mode")
 
     def hyperparameters(self) -> dict[str, Any]:
-        return {"kernel": self.kernel, "stride": self.stride, "padding": self.padding}
+        padding = tuple(map(sides, self.margins)) or self.padding
+        return {"kernel": self.kernel, "stride": self.stride, "padding": padding}
 
 
 class MaxPool(_WindowPool):
@@ -116,11 +144,12 @@ class MaxPool(_WindowPool):
         example((3, 15, 12), kernel=3, stride=1, dilation=(2, 1)),
         example((4, 17), kernel=3, stride=2, padding=1),
         example((2, 8, 9, 10), kernel=2),
+        example((4, 9, 8), kernel=3, stride=2, padding="same"),
     )
 
     def linearized(self) -> Operator:
         """A sum over each window: a depthwise convolution, padded so that it has as many windows."""
-        amounts = [
+        amounts = self.margins or [
             (p, max(0, (m - 1) * s + d * (k - 1) + 1 - n - p))
             for n, m, k, s, p, d in zip(
                 self.x[1:], self.output[1:], self.kernel, self.stride, self.padding, self.dilation, strict=True
@@ -140,7 +169,7 @@ class MaxPool(_WindowPool):
         return index_workspaces(self.elements)
 
     def torch(self) -> Torch:
-        return Torch(f"nn.MaxPool{self.rank}d", (), self._torch_arguments() | self.changed("dilation"))
+        return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
 
 class AvgPool(_WindowPool, _ComputedIn2d):
@@ -149,13 +178,14 @@ class AvgPool(_WindowPool, _ComputedIn2d):
     kind = "avg_pool"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     saved = SavedTensors(inputs=True)
-    count_include_pad: Bool = option(True, "let padding zeros take part in the average")
+    count_include_pad: Bool = option(True, "let padding zeros take part in the average; those of padding same never do")
     examples = (
         example((6, 28, 28), kernel=2),
         example((4, 13, 14), kernel=3, stride=2, padding=1, count_include_pad=False),
         example((4, 11, 10), kernel=(3, 2), stride=2, ceil_mode=True),
         example((4, 17), kernel=4, stride=3),
         example((2, 8, 9, 10), kernel=(2, 3, 2), padding=1),
+        example((4, 9, 8), kernel=(3, 2), stride=2, padding="same"),
     )
 
     @property
@@ -178,7 +208,8 @@ class AvgPool(_WindowPool, _ComputedIn2d):
         return average_work(self.elements, product(self.kernel))
 
     def torch(self) -> Torch:
-        return Torch(f"nn.AvgPool{self.rank}d", (), self._torch_arguments() | self.changed("count_include_pad"))
+        counted = {} if self.margins else self.changed("count_include_pad")
+        return self.backend("AvgPool", self._torch_arguments() | counted)
 
 
 class _AdaptivePool(_ComputedIn2d):
@@ -319,39 +350,3 @@ class GlobalMaxPool(_GlobalPool):
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))
-
-
-class Mean(Operator):
-    """The average over axes."""
-
-    kind = "mean"
-    synonyms = "reduce_mean average"
-    category = "pooling"
-    saved = SavedTensors()
-    over: Axes = option((-2, -1), "the axes, the batch not counted")
-    keep_dims: Bool = option(False, "leave the axes with size 1")
-    examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
-
-    def resolved(self) -> dict[str, Any]:
-        return {"over": tuple(sorted(set(map(self.axis_index, self.over))))}
-
-    def output_shape(self) -> Shape:
-        require(len(self.over) > 0, lambda: "mean is over one axis or more")
-        if self.keep_dims:
-            return tuple(1 if axis in self.over else size for axis, size in enumerate(self.x))
-        return tuple(size for axis, size in enumerate(self.x) if axis not in self.over)
-
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self.over)
-
-    def work(self) -> Work:
-        return {"add": product(self.x) - self.elements, "div": self.elements}
-
-    def access(self) -> Access:
-        return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
-
-    def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self.over)}
-        if self.keep_dims:
-            kwargs["keepdim"] = True
-        return Torch("torch.mean", (), kwargs)

@@ -1,7 +1,7 @@
 """Operators that rearrange all elements: flatten, reshape, permute, channel shuffle."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axes, AxisIndex, Count, SizeList, option, required
@@ -25,7 +25,7 @@ class Shaping(Operator):
     """Base of operators that move, cut or repeat elements."""
 
     category = "shape"
-    saved = SavedTensors()  # the backward pass needs only the shapes
+    saved: ClassVar[SavedTensors | None] = SavedTensors()  # the backward pass needs only the shapes
 
     def work(self) -> Work:
         """Moving elements is not arithmetic."""
@@ -143,7 +143,7 @@ class Permute(Shaping):
     """The axes in another order."""
 
     kind = "permute"
-    synonyms = "transpose swapaxes"
+    synonyms = "swap_axes"
     is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
     examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))

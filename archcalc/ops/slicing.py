@@ -4,7 +4,18 @@ from abc import abstractmethod
 from typing import Annotated
 
 from archcalc.arithmetic import Dim, Shape, require
-from archcalc.ops.arguments import AxisIndex, Choice, Count, Margins, OptionalIndex, RealNumber, option, required
+from archcalc.ops.arguments import (
+    AxisIndex,
+    Choice,
+    Count,
+    Margins,
+    OptionalIndex,
+    RealNumber,
+    SizeList,
+    option,
+    required,
+)
+from archcalc.ops.convolution import EDGES, check_edge
 from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
 from archcalc.ops.shaping import Shaping
 from archcalc.ops.vocabulary import (
@@ -52,7 +63,7 @@ class Slice(_Part):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
-    synonyms = "split narrow crop cropping2d strided_slice gather"
+    synonyms = "narrow crop cropping2d strided_slice gather"
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     start: AxisIndex = option(0, "first position")
     stop: OptionalIndex = option(None, "position after the last; the end if not given")
@@ -83,7 +94,6 @@ class Chunk(_Part):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
-    synonyms = "split"
     chunks: Count = required("number of parts")
     index: AxisIndex = option(0, "which part, from 0")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
@@ -99,6 +109,31 @@ class Chunk(_Part):
     def _bounds(self) -> tuple[Dim, Dim, Dim]:
         size = self.output[self.axis_index(self.axis)]
         return self.index * size, (self.index + 1) * size, 1
+
+
+class Split(_Part):
+    """One part of an axis that is cut into parts of given sizes."""
+
+    kind = "split"
+    synonyms = "split_with_sizes"
+    sizes: SizeList = required("sizes of the parts, which make up the whole axis")
+    index: AxisIndex = option(0, "which part, from 0")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    examples = (example((8, 5, 6), sizes=(3, 5), index=1), example((4, 9), sizes=(2, 3, 4), axis=-1))
+
+    def output_shape(self) -> Shape:
+        axis, sizes, index = self.axis_index(self.axis), self.sizes, self.index
+        require(all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {', '.join(map(str, sizes))}")
+        require(
+            sum(sizes) == self.x[axis],
+            lambda: f"the sizes {' + '.join(map(str, sizes))} are not the {self.x[axis]} positions of axis {axis}",
+        )
+        require(0 <= index < len(sizes), lambda: f"there is no part {index}; parts run from 0 to {len(sizes) - 1}")
+        return (*self.x[:axis], sizes[index], *self.x[axis + 1 :])
+
+    def _bounds(self) -> tuple[Dim, Dim, Dim]:
+        start = sum(self.sizes[: self.index])
+        return start, start + self.sizes[self.index], 1
 
 
 class Pad(Shaping):
@@ -126,11 +161,7 @@ class Pad(Shaping):
         for n, (before, after) in zip(self.x[1:], self.padding, strict=True):
             size = n + before + after
             require(size > 0, lambda size=size: f"padding leaves no output: its size would be {size}")  # type: ignore[misc]
-            most = {"reflect": n - 1, "circular": n}.get(self.mode)
-            require(
-                most is None or ((before <= most) & (after <= most)),
-                lambda n=n: f"{self.mode} cannot add more positions than the input has, which is {n}",  # type: ignore[misc]
-            )
+            check_edge(self.mode, n, (before, after))
             require(  # PyTorch cuts first, and wraps what is left
                 self.mode != "circular" or ((before >= 0) & (after >= 0)),
                 lambda: "circular cannot cut; use slice before it",
@@ -139,8 +170,7 @@ class Pad(Shaping):
         return (self.channels_in, *sizes)
 
     def access(self) -> Access:
-        edge = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
-        beyond = edge.get(self.mode, PaddingMode.NOTHING)
+        beyond = EDGES.get(self.mode, PaddingMode.NOTHING)
         return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
 
     def saved_tensors(self) -> SavedTensors:

@@ -3,13 +3,17 @@
 Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`), so its weight has no name.
 """
 
-from archcalc.arithmetic import Shape, product
-from archcalc.ops.arguments import AxisIndex, Count, option
+from typing import ClassVar
+
+from archcalc.arithmetic import Shape, product, require
+from archcalc.ops.arguments import AxisIndex, Count, RealNumber, SizeList, option, required
 from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
+    UNREAD,
     Access,
+    Example,
     GradientKind,
     InputGradient,
     SavedTensors,
@@ -19,6 +23,7 @@ from archcalc.ops.vocabulary import (
     Workspace,
     Workspaces,
     example,
+    shape_text,
 )
 
 
@@ -111,3 +116,79 @@ class ClassToken(Operator):
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")
+
+
+class _Alone(Operator):
+    """A tensor that does not depend on the input, the same for every sample; the input says how many samples."""
+
+    category = "shape"
+    examples: ClassVar[tuple[Example, ...]] = (example((7, 12), shape=(3, 5)), example((4, 5, 6), shape=(4,)))
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * len(self.output)
+
+    def work(self) -> Work:
+        return {}
+
+    def access(self) -> Access:
+        return (UNREAD,) * len(self.x)
+
+    def linearized(self) -> None:
+        return None
+
+
+def _checked(sizes: Shape) -> Shape:
+    """The shape; every size is above 0."""
+    require(len(sizes) > 0 and all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
+    return sizes
+
+
+class Parameter(_Alone):
+    """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
+
+    kind = "parameter"
+    synonyms = "trained_tensor learned query_embed"
+    category = "linear"
+    shape: SizeList = required("its shape, the batch not counted")
+
+    def output_shape(self) -> Shape:
+        return _checked(self.shape)
+
+    def weights(self) -> dict[str, Shape]:
+        return {"": (1, *self.shape)}
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.for_every_sample")
+
+
+class Constant(_Alone):
+    """A stored tensor that is not trained: a table, a mask, zeros. Every element has one value here."""
+
+    kind = "constant"
+    synonyms = "buffer zeros ones full"
+    shape: SizeList = required("its shape, the batch not counted")
+    value: RealNumber = option(0.0, "the number that it is filled with")
+
+    def output_shape(self) -> Shape:
+        return _checked(self.shape)
+
+    def buffers(self) -> dict[str, Shape]:
+        return {"value": (1, *self.shape)}
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Constant", (self.shape, float(self.value)))
+
+
+class Range(_Alone):
+    """The whole numbers from 0, as indices for an embedding: positions of tokens."""
+
+    kind = "range"
+    synonyms = "arange positions position_ids"
+    size: Count = required("how many")
+    examples = (example((7, 12), size=7),)
+
+    def output_shape(self) -> Shape:
+        return (self.size,)
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.count_up", (self.size,))

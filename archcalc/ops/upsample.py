@@ -8,10 +8,12 @@ from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator, compact
+from archcalc.ops.pooling import AdaptiveAvgPool, adaptive_window
 from archcalc.ops.shaping import like_gradient
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
+    AxisAccess,
     InputGradient,
     SavedTensors,
     Torch,
@@ -43,8 +45,10 @@ class Upsample(Operator):
     saved = SavedTensors()
     scale: ScaleFactors = option(None, "output size over input size")
     size: OptionalExtent = option(None, "the output's size, instead of scale")
-    mode: Annotated[str, Choice(("nearest", "bilinear"))] = option("nearest", "bilinear is linear in every dimension")
-    align_corners: Bool = option(False, "align the centers of the corner positions (bilinear)")
+    mode: Annotated[str, Choice(("nearest", "nearest-exact", "bilinear", "bicubic", "area"))] = option(
+        "nearest", "bilinear is linear in every dimension; area averages, as adaptive pooling does"
+    )
+    align_corners: Bool = option(False, "align the centers of the corner positions (bilinear, bicubic)")
     examples = (
         example((4, 5, 6), scale=2),
         example((4, 5, 6), scale=2, mode="bilinear"),
@@ -52,11 +56,15 @@ class Upsample(Operator):
         example((4, 5, 6), size=(7, 9), mode="bilinear", align_corners=True),
         example((4, 5), scale=3),
         example((2, 3, 4, 5), scale=(2, 1, 2), mode="bilinear"),
+        example((4, 5, 6), size=(7, 9), mode="bicubic"),
+        example((4, 5, 6), scale=2, mode="nearest-exact"),
+        example((4, 6, 5), size=(3, 4), mode="area"),
     )
 
     def output_shape(self) -> Shape:
         self.need_spatial()
         require((self.scale is None) != (self.size is None), lambda: "upsample needs either scale or size")
+        require(self.mode != "bicubic" or self.rank == 2, lambda: f"bicubic needs [C, H, W], got {shape_text(self.x)}")
         if self.scale is None:
             return (self.channels_in, *self.size)
         sizes = tuple(map(scaled, self.x[1:], self.scale))
@@ -67,43 +75,68 @@ class Upsample(Operator):
         return (self.channels_in, *sizes)
 
     def work(self) -> Work:
-        """Linear: a weighted sum of 2 neighbors in each dimension; nearest: nothing."""
-        if self.mode == "nearest":
+        """A weighted sum of 2 (linear) or 4 (cubic) neighbors in each dimension; area: an average; nearest: nothing."""
+        if self.mode in ("nearest", "nearest-exact"):
             return {}
-        neighbors = 2**self.rank
+        if self.mode == "area":
+            return self._averaged().work()
+        neighbors = (4 if self.mode == "bicubic" else 2) ** self.rank
         return {"mul": neighbors * self.elements, "add": (neighbors - 1) * self.elements}
 
+    def _averaged(self) -> AdaptiveAvgPool:
+        return AdaptiveAvgPool(self.inputs, size=self.output[1:])
+
+    def models_memory(self) -> bool:
+        return self.mode in ("nearest", "bilinear")
+
+    def linearized(self) -> Operator:
+        return self._averaged() if self.mode == "area" else self
+
     def extra_work(self) -> Work:
-        """``scaled``: the output's elements as ptflops computes them from a scale, before sizes are rounded."""
-        if self.scale is None:
-            return {"scaled": self.elements}
-        factor = product(self.scale)
-        return {"scaled": scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)}
+        """``scaled``: the output's elements as ptflops computes them from a scale, before sizes are rounded.
+
+        ``fvcore``: its count, which knows the modes nearest, bilinear and area.
+        """
+        counts = {"nearest": self.elements, "bilinear": 4 * self.elements, "area": product(self.x)}
+        extra = {"scaled": self.elements, "fvcore": counts.get(self.mode, 0)}
+        if self.scale is not None:
+            factor = product(self.scale)
+            extra["scaled"] = scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)
+        return extra
 
     def access(self) -> Access:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
 
     @property
     def overestimates(self) -> Mapping[str, str]:
-        return {"nan": "a neighbor of weight 0 passes NaN on"} if self.align_corners else {}
+        has_zeros = self.align_corners or self.mode == "bicubic"
+        return {"nan": "a neighbor of weight 0 passes NaN on"} if has_zeros else {}
 
-    def _window(self, n: int, m: int) -> Window:
+    def _window(self, n: int, m: int) -> Window | AxisAccess:
         """Return the hull, over all m outputs, of the positions that an output reads from n inputs."""
+        if self.mode == "area":
+            return adaptive_window(n, m)
+        if self.mode == "nearest-exact":
+            center = ratio(n, 2 * m)
+            return Window(ratio(n, m), center - ratio(2 * m - 1, 2 * m), center)
         if self.mode == "nearest":
             return Window(ratio(n, m), -ratio(m - 1, m), 0)
+        reach = 2 if self.mode == "bicubic" else 1
         if self.align_corners:
-            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -1, 1, with_ends=False)
+            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -reach, reach, with_ends=False)
         center = ratio(n, 2 * m) - ratio(1, 2)
-        return Window(ratio(n, m), center - 1, center + 1, with_ends=False)
+        return Window(ratio(n, m), center - reach, center + reach, with_ends=False)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)
 
     def torch(self) -> Torch:
-        mode = self.mode if self.mode == "nearest" else {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank]
+        mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank] if self.mode == "bilinear" else self.mode
         kwargs: dict[str, Any] = {"size": compact(self.output[1:])} if self.scale is None else {}
         if self.scale is not None:
             kwargs["scale_factor"] = compact(tuple(map(float, self.scale)))
         if mode != "nearest":
-            kwargs |= {"mode": mode, "align_corners": self.align_corners}
+            kwargs["mode"] = mode
+        if self.mode in ("bilinear", "bicubic"):
+            kwargs["align_corners"] = self.align_corners
         return Torch("nn.Upsample", (), kwargs)

@@ -70,6 +70,7 @@ class AxisAccess(NamedTuple):
     """How an operator reads one axis, if not by a `Window`."""
 
     keeps_position: bool
+    reads: bool = True
 
 
 SAME_POSITION = Window()
@@ -77,6 +78,8 @@ WHOLE_AXIS = AxisAccess(keeps_position=False)
 """Every output depends on the whole axis, and has no position along it (linear, global pooling)."""
 GLANCE = AxisAccess(keeps_position=True)
 """Every output depends on the whole axis but keeps its own position along it (attention, group normalization)."""
+UNREAD = AxisAccess(keeps_position=False, reads=False)
+"""Nothing of the input is read (a trained tensor, a constant)."""
 
 Access = tuple[Window | AxisAccess, ...]
 """How an operator reads an input, for each axis without the batch."""
@@ -184,13 +187,15 @@ class Torch:
     """The PyTorch call that an operator is, as data; `runtime` makes a module or a line of source of it.
 
     ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.
-    A function takes its inputs first, as one list if ``listed``, then the arguments.
+    A function takes its inputs first, as one list if ``listed``, then the arguments. ``then`` is a function that takes
+    the output out of what a module returns.
     """
 
     target: str
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] | None = None
     listed: bool = False
+    then: str = ""
 
 
 @cache

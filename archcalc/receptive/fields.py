@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from archcalc.collection import no_collection
 from archcalc.network import Network
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, Window, same_axes
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, UNREAD, AxisAccess, Window, same_axes
 
 
 class Span(NamedTuple):
@@ -64,7 +64,7 @@ class ReceptiveField(NamedTuple):
     """The receptive field of a layer, one number per spatial dimension of the input."""
 
     size: tuple[Any, ...]
-    """Positions seen along the spatial path; the input's size where no such path is left."""
+    """Positions seen along the spatial path; the input's size where no such path is left, 0 where nothing is seen."""
     stride: tuple[Any, ...]
     """Effective stride in input positions; None after the dimension is gone (global pooling, linear)."""
     padding: tuple[Any, ...]
@@ -169,6 +169,8 @@ class FieldPropagation:
         for dimension, look in looks:
             if look is GLANCE:
                 whole |= {dimension}
+            elif look is UNREAD:
+                spans.pop(dimension, None)
             elif isinstance(look, Window) and dimension not in state.merged and dimension in spans:
                 spans[dimension] = spans[dimension].through(look)
             else:
@@ -212,7 +214,7 @@ class FieldPropagation:
         for dimension in self.dimensions[state.source]:
             span = state.spans.get(dimension)
             if span is None:
-                parts.append((self.extents[dimension], None, None))
+                parts.append((self.extents[dimension] if dimension in state.whole else 0, None, None))
             else:
                 parts.append((span.last // 1 - -(-span.first // 1) + 1, span.stride, -span.first))
         size, stride, padding = zip(*parts, strict=True) if parts else ((), (), ())

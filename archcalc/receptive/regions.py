@@ -17,7 +17,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, AxisAccess, PaddingMode, Window, shape_text
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, UNREAD, AxisAccess, PaddingMode, Window, shape_text
 from archcalc.receptive.fields import FieldPropagation
 
 Interval = tuple[int, int]
@@ -184,6 +184,8 @@ class RegionTracer:
     def _trace_back(self, layer: Layer, traces: dict[str, Traces], whole: dict[str, frozenset[int]]) -> None:
         """Add to each input of a layer what is read of it."""
         for source, access in zip(layer.inputs, layer.op.accesses(), strict=True):
+            if UNREAD in access:
+                continue
             read: Traces = {}
             everything = set(whole.get(source, frozenset()) | whole[layer.name])
             state = self.propagation.states[source]

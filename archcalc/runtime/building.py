@@ -78,7 +78,8 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
         if layer.shares is None:
             parent, name = _parent(root, path)
             parent.add_module(name, make_module(described))
-        return graph.call_module(path, tuple(inputs))
+        given = graph.call_module(path, tuple(inputs))
+        return graph.call_function(resolve(described.then), (given,)) if described.then else given
     kwargs = dict(described.kwargs or {})
     if described.listed:
         return graph.call_function(function, (inputs, *described.args), kwargs)

@@ -6,9 +6,10 @@ count it as 0. A small attention shows whether this version does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,30 @@ from archcalc.runtime.memory import step_by_step_attention
 
 @contextmanager
 def torch_counter() -> Iterator[FlopCounterMode]:
-    """Count with `FlopCounterMode`, without the fast path of attention modules, which hides work from it."""
-    with step_by_step_attention(), FlopCounterMode(display=False) as counter:
+    """Count with `FlopCounterMode`, without the kernels of attention and recurrent modules, which hide work from it."""
+    with step_by_step_attention(), step_by_step_recurrence(), FlopCounterMode(display=False) as counter:
         yield counter
+
+
+@contextmanager
+def step_by_step_recurrence() -> Iterator[None]:
+    """Run recurrent layers as matrix products, without oneDNN's and cuDNN's kernels for a whole sequence."""
+
+    def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            with torch.backends.mkldnn.flags(enabled=False), torch.backends.cudnn.flags(enabled=False):
+                return function(*args)
+
+        return run
+
+    names = ("lstm", "gru", "rnn_tanh")
+    for name in names:
+        setattr(torch._VF, name, plain(getattr(torch._VF, name)))
+    try:
+        yield
+    finally:
+        for name in names:
+            delattr(torch._VF, name)  # torch._VF then finds its own again
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -13,27 +14,89 @@ def _padding_amounts(padding: tuple[tuple[int, int], ...]) -> list[int]:
     return [side for pair in reversed(padding) for side in pair]
 
 
-class PaddedConv(nn.Module):
-    """The part that padded convolutions share: different padding before and after each dimension."""
+class Padded:
+    """The part that padded modules share: different padding before and after each dimension."""
+
+    outside = 0.0
 
     def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sides = _padding_amounts(padding)
 
-    def forward(self, input: Tensor) -> Any:
-        return super().forward(nn.functional.pad(input, self.sides))
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(nn.functional.pad(input, self.sides, value=self.outside))  # type: ignore[misc, no-any-return]
 
 
-class PaddedConv1d(PaddedConv, nn.Conv1d):
-    """A convolution over one dimension with different padding before and after it."""
+class PaddedConv1d(Padded, nn.Conv1d):
+    """A convolution with its own padding before and after each dimension."""
 
 
-class PaddedConv2d(PaddedConv, nn.Conv2d):
-    """A convolution over two dimensions with different padding before and after each."""
+class PaddedConv2d(Padded, nn.Conv2d):
+    """A convolution with its own padding before and after each dimension."""
 
 
-class PaddedConv3d(PaddedConv, nn.Conv3d):
-    """A convolution over three dimensions with different padding before and after each."""
+class PaddedConv3d(Padded, nn.Conv3d):
+    """A convolution with its own padding before and after each dimension."""
+
+
+class PaddedMaxPool1d(Padded, nn.MaxPool1d):
+    """Max pooling with its own padding before and after each dimension, which never wins."""
+
+    outside = -torch.inf
+
+
+class PaddedMaxPool2d(Padded, nn.MaxPool2d):
+    """Max pooling with its own padding before and after each dimension, which never wins."""
+
+    outside = -torch.inf
+
+
+class PaddedMaxPool3d(Padded, nn.MaxPool3d):
+    """Max pooling with its own padding before and after each dimension, which never wins."""
+
+    outside = -torch.inf
+
+
+class PaddedAverage(Padded):
+    """The part that padded average poolings share: the padding takes no part in an average."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        inside = super().forward(torch.ones_like(input[:1, :1]))
+        return super().forward(input) / inside
+
+
+class PaddedAvgPool1d(PaddedAverage, nn.AvgPool1d):
+    """Average pooling with its own padding before and after each dimension, which takes no part."""
+
+
+class PaddedAvgPool2d(PaddedAverage, nn.AvgPool2d):
+    """Average pooling with its own padding before and after each dimension, which takes no part."""
+
+
+class PaddedAvgPool3d(PaddedAverage, nn.AvgPool3d):
+    """Average pooling with its own padding before and after each dimension, which takes no part."""
+
+
+class Standardized:
+    """Every filter with mean 0 and variance 1 (Qiao et al., *Weight Standardization*, 2019)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        own = self.weight.flatten(1)  # type: ignore[attr-defined]
+        spread, middle = torch.var_mean(own, 1, correction=0, keepdim=True)
+        weight = ((own - middle) * (spread + 1e-6).rsqrt()).view_as(self.weight)  # type: ignore[attr-defined]
+        return self._conv_forward(input, weight, self.bias)  # type: ignore[attr-defined, no-any-return]
+
+
+class StandardizedConv1d(Standardized, nn.Conv1d):
+    """A convolution with standardized filters."""
+
+
+class StandardizedConv2d(Standardized, nn.Conv2d):
+    """A convolution with standardized filters."""
+
+
+class StandardizedConv3d(Standardized, nn.Conv3d):
+    """A convolution with standardized filters."""
 
 
 class Reshape(nn.Module):
@@ -97,14 +160,19 @@ class StochasticDepth(nn.Module):
 
 
 class MultiheadAttention(nn.MultiheadAttention):
-    """Self-attention of one input, or attention of queries to keys and values; batch first."""
+    """Attention of one input to itself, or of queries to keys and values; the batch comes first."""
 
-    def __init__(self, width: int, heads: int, bias: bool = True) -> None:
-        super().__init__(width, heads, bias=bias, batch_first=True)
+    def __init__(self, width: int, heads: int, bias: bool = True, causal: bool = False, **widths: int) -> None:
+        super().__init__(width, heads, bias=bias, batch_first=True, **widths)
+        self.causal = causal
 
     def forward(self, *inputs: Tensor) -> Tensor:  # type: ignore[override]
         query, key, value = inputs if len(inputs) == 3 else inputs * 3
-        return super().forward(query, key, value, need_weights=False)[0]
+        mask = None
+        if self.causal:
+            hidden = torch.full((query.shape[1], key.shape[1]), -torch.inf, device=query.device, dtype=query.dtype)
+            mask = hidden.triu(1)
+        return super().forward(query, key, value, need_weights=False, attn_mask=mask, is_causal=self.causal)[0]
 
 
 def prepend(input: Tensor, tokens: Tensor) -> Tensor:
@@ -175,3 +243,170 @@ class WindowAttention(nn.Module):
         region = self._windows(region, rows, columns)[0, :, :, 0]
         differs = region[:, None, :] != region[:, :, None]
         return torch.zeros_like(differs, dtype=x.dtype).masked_fill(differs, -100.0)[:, None]
+
+
+def all_states(given: tuple[Tensor, Any]) -> Tensor:
+    """The sequence of a recurrent layer's states, without the last ones beside it."""
+    return given[0]
+
+
+def last_state(given: tuple[Tensor, Any]) -> Tensor:
+    """The last state of the last layer; of two directions, that of each."""
+    sequence, last = given
+    states = last[0] if isinstance(last, tuple) else last
+    return torch.cat(tuple(states[-(sequence.shape[-1] // states.shape[-1]) :]), -1)
+
+
+class SwiGLU(nn.Module):
+    """``silu`` of the first half of an axis, times the second."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        gate, value = input.chunk(2, self.dim)
+        return nn.functional.silu(gate) * value
+
+
+class Expand(nn.Module):
+    """Axes of size 1 repeated, the batch kept."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.expand(input.shape[0], *self.shape).contiguous()
+
+
+class Constant(nn.Module):
+    """A stored tensor, given for every sample of the input."""
+
+    value: Tensor
+
+    def __init__(self, shape: tuple[int, ...], value: float = 0.0) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.full((1, *shape), value))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return for_every_sample(input, self.value)
+
+
+class MaxUnpool(nn.Module):
+    """Numbers back at the places of the largest ones of the map that was pooled, zeros elsewhere."""
+
+    def __init__(self, **window: Any) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, input: Tensor, pooled: Tensor) -> Tensor:
+        pool = getattr(nn.functional, f"max_pool{pooled.dim() - 2}d")
+        _, places = pool(pooled, **self.window, return_indices=True)
+        return torch.zeros_like(pooled).flatten(2).scatter(2, places.flatten(2), input.flatten(2)).view_as(pooled)
+
+
+class Rotary(nn.Module):
+    """Pairs of numbers of each row, turned by angles that grow with its position."""
+
+    def __init__(self, width: int, base: float = 10000.0, interleaved: bool = False) -> None:
+        super().__init__()
+        self.width, self.base, self.interleaved = width, base, interleaved
+
+    def forward(self, input: Tensor) -> Tensor:
+        half = self.width // 2
+        speeds = self.base ** (-torch.arange(half, device=input.device, dtype=torch.float32) / half)
+        angles = torch.arange(input.shape[-2], device=input.device, dtype=torch.float32)[:, None] * speeds
+        angles = torch.stack((angles, angles), -1).flatten(-2) if self.interleaved else torch.cat((angles, angles), -1)
+        turning, rest = input[..., : self.width], input[..., self.width :]
+        if self.interleaved:
+            pairs = turning.view(*turning.shape[:-1], half, 2)
+            turned = torch.stack((-pairs[..., 1], pairs[..., 0]), -1).flatten(-2)
+        else:
+            turned = torch.cat((-turning[..., half:], turning[..., :half]), -1)
+        result = turning * angles.cos().to(input.dtype) + turned * angles.sin().to(input.dtype)
+        return torch.cat((result, rest), -1) if rest.shape[-1] else result
+
+
+class Experts(nn.Module):
+    """The weights of all experts."""
+
+    def __init__(self, width: int, experts: int, features: int) -> None:
+        super().__init__()
+        self.gate_up_proj = nn.Parameter(torch.empty(experts, 2 * features, width))
+        self.down_proj = nn.Parameter(torch.empty(experts, width, features))
+        for weight in self.parameters():
+            nn.init.kaiming_uniform_(weight, a=5**0.5)
+
+
+class MixtureOfExperts(nn.Module):
+    """Each token through the experts that the router picks for it."""
+
+    def __init__(self, width: int, experts: int, active: int, features: int) -> None:
+        super().__init__()
+        self.active = active
+        self.gate = nn.Linear(width, experts, bias=False)
+        self.experts = Experts(width, experts, features)
+
+    def forward(self, input: Tensor) -> Tensor:
+        tokens = input.flatten(0, 1)
+        chances, picked = self.gate(tokens).softmax(-1).topk(self.active, -1)
+        chances = chances / chances.sum(-1, keepdim=True)
+        result = torch.zeros_like(tokens)
+        for place in range(self.active):
+            inside, down = (weight[picked[:, place]] for weight in (self.experts.gate_up_proj, self.experts.down_proj))
+            gate, value = torch.bmm(inside, tokens[:, :, None]).chunk(2, 1)
+            given = torch.bmm(down, nn.functional.silu(gate) * value)[:, :, 0]
+            result = result + chances[:, place, None] * given
+        return result.view_as(input)
+
+
+def for_every_sample(input: Tensor, tensor: Tensor) -> Tensor:
+    """A tensor that all samples have, once for every sample of the input."""
+    return tensor.expand(input.shape[0], *tensor.shape[1:])
+
+
+def count_up(input: Tensor, size: int) -> Tensor:
+    """The whole numbers from 0, for every sample of the input."""
+    return torch.arange(size, device=input.device).expand(input.shape[0], size)
+
+
+def matmul_transposed(input: Tensor, other: Tensor) -> Tensor:
+    """The product with a matrix that is given transposed."""
+    return input @ other.transpose(-2, -1)
+
+
+def where_positive(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
+    """The input where the condition is above 0, else the other."""
+    return torch.where(condition > 0, input, other)
+
+
+class Opaque(nn.Module):
+    """A stand-in: trained numbers that nothing uses, and zeros of the given shape."""
+
+    def __init__(self, shape: tuple[int, ...], params: int = 0) -> None:
+        super().__init__()
+        self.shape = shape
+        if params:
+            self.weight = nn.Parameter(torch.zeros(params))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+
+
+class BlurPool(nn.Module):
+    """A fixed binomial filter for every channel, with a stride."""
+
+    filt: Tensor
+
+    def __init__(self, kernel: int = 3, stride: int = 2) -> None:
+        super().__init__()
+        self.stride = stride
+        self.sides = [(stride - 1 + kernel - 1) // 2] * 4
+        row = torch.tensor([float(math.comb(kernel - 1, tap)) for tap in range(kernel)]) / 2 ** (kernel - 1)
+        self.register_buffer("filt", (row[:, None] * row)[None, None])
+
+    def forward(self, input: Tensor) -> Tensor:
+        filters = self.filt.expand(input.shape[1], -1, -1, -1)
+        padded = nn.functional.pad(input, self.sides, mode="reflect")
+        return nn.functional.conv2d(padded, filters, stride=self.stride, groups=input.shape[1])

@@ -137,8 +137,7 @@ CASES = {
         (2_016, 1_456, 2_800),
     ),
     "window attention whose output's gradient is held elsewhere": (
-        "input: [4, 5, 6]\n"
-        "layers: [batch_norm, {add: [[{window_attention: 1, window: 2, bias: false}], [softmax]]}]",
+        "input: [4, 5, 6]\nlayers: [batch_norm, {add: [[{window_attention: 1, window: 2, bias: false}], [softmax]]}]",
         (9_984, 8_480, 12_848),
     ),
     "a side of a product that needs no gradient": (

@@ -163,7 +163,8 @@ def is_sequential(scope: ModuleScope) -> bool:
 def _is_module_step(step: ForwardCall) -> bool:
     if step.layer is None:
         return True
-    return step.owner is None and "" not in step.layer.op.weights() and is_module(step.layer.op.torch())
+    described = step.layer.op.torch()
+    return step.owner is None and "" not in step.layer.op.weights() and is_module(described) and not described.then
 
 
 def class_name(text: str) -> str:

@@ -10,7 +10,7 @@ from archcalc.runtime.building import is_module
 from archcalc.runtime.export.expression import literal
 from archcalc.runtime.export.scopes import ForwardCall, ModuleScope, ScopePath
 
-OPERATORS = {"operator.add": " + ", "operator.mul": " * ", "operator.sub": " - "}
+OPERATORS = {"operator.add": " + ", "operator.mul": " * ", "operator.sub": " - ", "operator.truediv": " / "}
 RESERVED = {"self", "torch", "nn", "math", "super", "len", "range", "OrderedDict", "Tensor", "prepend"}
 
 
@@ -96,7 +96,8 @@ def _layer_call(layer: Layer, module: str, path: ScopePath, given: list[str]) ->
         bare = module if is_identifier(path[-1]) else f"{attribute(path[:-1])}.get_parameter({literal(path[-1])})"
         given = [*given, bare]
     elif is_module(described):
-        return f"{module}({', '.join(given)})"
+        call = f"{module}({', '.join(given)})"
+        return f"{described.then.removeprefix('archcalc.')}({call})" if described.then else call
     if described.target in OPERATORS:
         return OPERATORS[described.target].join(given)
     first = [f"[{', '.join(given)}]"] if described.listed else given

@@ -1,0 +1,158 @@
+"""Elementary functions of every element: powers, roots, exponentials and limits."""
+
+from typing import Annotated, Any, ClassVar
+
+from archcalc.arithmetic import Shape, require
+from archcalc.ops.activation import Elementwise
+from archcalc.ops.arguments import Or, Real, RealNumber, option, required
+from archcalc.ops.vocabulary import Example, GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
+
+Bound = Annotated[Any, Or(None, Real())]
+
+
+class _Function(Elementwise):
+    """Computed in a tensor of its own, also where activations work in place."""
+
+    category = "arithmetic"
+    examples: ClassVar[tuple[Example, ...]] = (example((4, 5, 6)),)
+    backward_tensors: ClassVar[int] = 1
+    """How many tensors of the input's size the backward pass holds at once, the input's gradient among them."""
+
+    def workspaces(self) -> Workspaces:
+        if self.backward_tensors == 1:
+            return Workspaces()
+        return Workspaces(backward=(Workspace(self.backward_tensors * self.elements),))
+
+
+class Exp(_Function):
+    """``exp(x)``"""
+
+    kind = "exp"
+    synonyms = "exponential"
+    saved = SavedTensors(output=True)
+    per_element: ClassVar[Work] = {"exp": 1}
+    torch_name = "torch.exp"
+
+
+class Log(_Function):
+    """The natural logarithm."""
+
+    kind = "log"
+    synonyms = "ln logarithm"
+    per_element: ClassVar[Work] = {"log": 1}
+    torch_name = "torch.log"
+
+
+class Sqrt(_Function):
+    """The square root."""
+
+    kind = "sqrt"
+    backward_tensors = 2
+    synonyms = "square_root"
+    saved = SavedTensors(output=True)
+    per_element: ClassVar[Work] = {"sqrt": 1}
+    torch_name = "torch.sqrt"
+
+
+class Abs(_Function):
+    """The absolute value."""
+
+    kind = "abs"
+    backward_tensors = 2
+    synonyms = "absolute absval"
+    per_element: ClassVar[Work] = {"compare": 1}
+    torch_name = "torch.abs"
+
+
+class Neg(_Function):
+    """``−x``"""
+
+    kind = "neg"
+    synonyms = "negative negate"
+    saved = SavedTensors()
+    per_element: ClassVar[Work] = {"mul": 1}
+    torch_name = "torch.neg"
+
+
+class Sin(_Function):
+    """The sine."""
+
+    kind = "sin"
+    backward_tensors = 2
+    per_element: ClassVar[Work] = {"exp": 1}
+    torch_name = "torch.sin"
+
+
+class Cos(_Function):
+    """The cosine."""
+
+    kind = "cos"
+    backward_tensors = 3
+    per_element: ClassVar[Work] = {"exp": 1}
+    torch_name = "torch.cos"
+
+
+class Shift(_Function):
+    """Every element plus a constant."""
+
+    kind = "shift"
+    synonyms = "add_constant bias_constant"
+    saved = SavedTensors()
+    amount: RealNumber = required("the constant")
+    per_element: ClassVar[Work] = {"add": 1}
+    examples = (example((4, 5, 6), amount=0.5),)
+
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME,)
+
+    def torch(self) -> Torch:
+        return Torch("torch.add", (float(self.amount),))
+
+
+class Pow(_Function):
+    """``x`` to a constant power: a product for a small whole exponent, else ``exp(exponent·log(x))``."""
+
+    kind = "pow"
+    saved = None
+    synonyms = "power square"
+    exponent: RealNumber = required("the power")
+    examples = (example((4, 5, 6), exponent=2), example((4, 5), exponent=0.5), example((7,), exponent=-1.5))
+
+    def work(self) -> Work:
+        """A square root for 1/2; multiplications for 2, 3 and 4; else a logarithm, a product and an exponential."""
+        elements, exponent = self.elements, self.exponent
+        if exponent == 0.5:
+            return {"sqrt": elements}
+        if exponent in (0, 1, 2, 3, 4):
+            return {"mul": max(int(exponent) - 1, 0) * elements}
+        return {"log": elements, "mul": elements, "exp": elements}
+
+    def torch(self) -> Torch:
+        return Torch("torch.pow", (float(self.exponent),))
+
+
+class Clamp(_Function):
+    """``x`` cut to an interval; an end that is not given leaves it open."""
+
+    kind = "clamp"
+    saved = None
+    synonyms = "clip clip_by_value"
+    low: Bound = option(None, "lower end")
+    high: Bound = option(None, "upper end")
+    examples = (example((4, 5, 6), low=0, high=1), example((7,), low=1e-6), example((7,), high=2))
+
+    def output_shape(self) -> Shape:
+        low, high = self.low, self.high
+        require(low is not None or high is not None, lambda: "clamp needs low, high or both")
+        require(
+            low is None or high is None or low <= high,
+            lambda: f"the interval is empty: low {low} is above high {high}",
+        )
+        return self.x
+
+    def work(self) -> Work:
+        return {"compare": ((self.low is not None) + (self.high is not None)) * self.elements}
+
+    def torch(self) -> Torch:
+        ends = {"min": self.low, "max": self.high}
+        return Torch("torch.clamp", (), {name: float(end) for name, end in ends.items() if end is not None})

@@ -1,0 +1,73 @@
+"""Mixture of experts (Shazeer et al., 2017), with the gated experts of Mixtral (Jiang et al., 2024)."""
+
+from archcalc.arithmetic import Dim, Shape, require
+from archcalc.ops.arguments import Count, required
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class MixtureOfExperts(Operator):
+    """`[L, d]`: a router picks ``active`` of ``experts`` for every token, and adds what they give, weighted.
+
+    Each expert is ``down(silu(gate(x)) · up(x))``. All experts have parameters; work is that of the active ones.
+    """
+
+    kind = "mixture_of_experts"
+    synonyms = "moe sparse_moe"
+    category = "linear"
+    experts: Count = required("number of experts")
+    active: Count = required("experts that a token is given to")
+    features: Count = required("width inside an expert")
+    examples = (example((7, 12), experts=4, active=2, features=20),)
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 2, lambda: f"mixture_of_experts needs tokens [L, d], got {shape_text(self.x)}")
+        require(
+            self.active <= self.experts, lambda: f"a token cannot be given to {self.active} of {self.experts} experts"
+        )
+        return self.x
+
+    def weights(self) -> dict[str, Shape]:
+        """As in transformers' Mixtral: the router's gate; of every expert gate and up together, and down."""
+        width, inside = self.x[1], self.features
+        return {
+            "gate.weight": (self.experts, width),
+            "experts.gate_up_proj": (self.experts, 2 * inside, width),
+            "experts.down_proj": (self.experts, width, inside),
+        }
+
+    def idle_params(self) -> Dim:
+        """Parameters of the experts that a token is not given to."""
+        idle: Dim = (self.experts - self.active) * 3 * self.x[1] * self.features
+        return idle
+
+    def work(self) -> Work:
+        tokens, width = self.x
+        inside = tokens * self.active * self.features
+        routed = tokens * self.experts
+        picked = tokens * self.active
+        return {
+            "mac": routed * width + 3 * inside * width,
+            "compare": routed - tokens + routed * self.active,  # softmax; the largest, one after another
+            "exp": routed + inside,
+            "add": 2 * routed - tokens + picked - tokens + inside + (picked - tokens) * width,
+            "div": routed + picked + inside,
+            "mul": 3 * inside + picked * width,
+        }
+
+    def access(self) -> Access:
+        return (SAME_POSITION, WHOLE_AXIS)
+
+    def linearized(self) -> None:
+        return None
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.MixtureOfExperts", (self.x[1], self.experts, self.active, self.features))

@@ -1,0 +1,53 @@
+"""The product of two computed matrices."""
+
+from archcalc.arithmetic import Shape, require
+from archcalc.ops.arguments import Bool, option
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class Matmul(Operator):
+    """`[…, L, K]` times `[…, K, M]` gives `[…, L, M]`; axes before the last two go side by side."""
+
+    kind = "matmul"
+    synonyms = "bmm batch_matmul dot einsum"
+    category = "linear"
+    joins = True
+    least_inputs = 2
+    most_inputs = 2
+    transposed: Bool = option(False, "the second matrix is given as `[…, M, K]`")
+    examples = (
+        example((4, 5, 6), (4, 6, 7)),
+        example((5, 6), (7, 6), transposed=True),
+        example((2, 3, 5, 6), (2, 3, 6, 4)),
+    )
+
+    def output_shape(self) -> Shape:
+        one, other = self.inputs
+        inner, outer = (-1, -2) if self.transposed else (-2, -1)
+        fits = 2 <= len(one) == len(other) and one[:-2] == other[:-2] and one[-1] == other[inner]
+        require(fits, lambda: f"matmul cannot multiply {shape_text(one)} and {shape_text(other)}")
+        return (*one[:-1], other[outer])
+
+    def work(self) -> Work:
+        return {"matmul": self.elements * self.x[-1]}
+
+    def accesses(self) -> tuple[Access, ...]:
+        front: Access = (SAME_POSITION,) * (len(self.x) - 2)
+        return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, WHOLE_AXIS)
+
+    @property
+    def overestimates(self) -> dict[str, str]:
+        """A column of the output sees one column of the second matrix."""
+        return {"channels": "a column sees one column", "positions": "a column sees one column"}
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.matmul_transposed" if self.transposed else "torch.matmul")

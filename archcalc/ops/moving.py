@@ -1,0 +1,256 @@
+"""Operators that cut, repeat or move elements between axes: nothing is computed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
+from archcalc.ops.convolution import window_count
+from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.operator import compact
+from archcalc.ops.shaping import Shaping
+from archcalc.ops.vocabulary import (
+    GLANCE,
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    GradientKind,
+    InputGradient,
+    Torch,
+    Window,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class Transpose(Shaping):
+    """Two axes exchanged."""
+
+    kind = "transpose"
+    synonyms = "swapaxes swapdims"
+    is_view = True
+    dims: Axes = required("the two axes, the batch not counted")
+    examples = (example((3, 4, 5), dims=(1, 2)), example((3, 4), dims=(0, -1)))
+
+    def _order(self) -> list[int]:
+        """The input's axes in their new order."""
+        require(len(self.dims) == 2, lambda: "transpose exchanges two axes")
+        one, other = map(self.axis_index, self.dims)
+        order = list(range(len(self.x)))
+        order[one], order[other] = order[other], order[one]
+        return order
+
+    def _with_batch(self) -> tuple[int, ...]:
+        return (0, *(axis + 1 for axis in self._order()))
+
+    def output_shape(self) -> Shape:
+        return tuple(self.x[axis] for axis in self._order())
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in self._order())
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(tensors.layouts[0].permuted(self._with_batch()), is_view=True)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.SAME, gradient.restored(self._with_batch()), is_view=True),)
+
+    def torch(self) -> Torch:
+        return Torch("torch.transpose", tuple(self.axis_index(axis) + 1 for axis in self.dims))
+
+
+class _Copied(Shaping):
+    """Operators whose memory is not modelled."""
+
+    saved = None
+
+
+class Expand(_Copied):
+    """Axes of size 1 repeated to a given size."""
+
+    kind = "expand"
+    synonyms = "broadcast_to tile repeat expand_as"
+    shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
+    examples = (example((4, 1, 1), shape=(4, 5, 6)), example((1, 7), shape=(3, -1)))
+
+    def output_shape(self) -> Shape:
+        sizes = self.shape
+        fits = len(sizes) == len(self.x) and all(
+            size == -1 or size == own or (own == 1 and size > 0) for size, own in zip(sizes, self.x, strict=True)
+        )
+        require(fits, lambda: f"{shape_text(self.x)} cannot be expanded to {shape_text(sizes)}")
+        return tuple(own if size == -1 else size for size, own in zip(sizes, self.x, strict=True))
+
+    def access(self) -> Access:
+        return tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(self.x, self.output, strict=True))
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Expand", self.output)
+
+
+class Roll(_Copied):
+    """Positions moved along axes; what leaves at one end comes in at the other."""
+
+    kind = "roll"
+    synonyms = "cyclic_shift"
+    shifts: SizeList = required("by how many positions, for each of the axes")
+    over: Axes = option((-2, -1), "the axes, the batch not counted")
+    examples = (example((4, 5, 6), shifts=(1, -2)), example((4, 7), shifts=3, over=1))
+
+    def output_shape(self) -> Shape:
+        require(
+            len(self.shifts) == len(self.over), lambda: f"roll has {len(self.shifts)} shifts for {len(self.over)} axes"
+        )
+        for axis in self.over:
+            self.axis_index(axis)
+        return self.x
+
+    def access(self) -> Access:
+        """One position, which may come from the other end."""
+        rolled = {self.axis_index(axis) for axis in self.over}
+        return tuple(GLANCE if axis in rolled else SAME_POSITION for axis in range(len(self.x)))
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "each position is one of the input, at another place")
+
+    def torch(self) -> Torch:
+        return Torch("torch.roll", (self.shifts, tuple(self.axis_index(axis) + 1 for axis in self.over)))
+
+
+class PixelShuffle(_Copied):
+    """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
+
+    kind = "pixel_shuffle"
+    synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
+    factor: Count = required("r, by which each side grows")
+    examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"pixel_shuffle needs [C, H, W], got {shape_text(self.x)}")
+        channels, height, width = self.x
+        r = self.factor
+        require(channels % (r * r) == 0, lambda: f"{r}·{r} do not divide the {channels} channels")
+        return (channels // (r * r), height * r, width * r)
+
+    def access(self) -> Access:
+        """A position and its neighbors in the output are all of one position of the input."""
+        r = self.factor
+        return (WHOLE_AXIS, *(Window(ratio(1, r), ratio(1 - r, r), 0) for _ in range(2)))
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return {"channels": "an output sees one channel"}
+
+    def torch(self) -> Torch:
+        return Torch("nn.PixelShuffle", (self.factor,))
+
+
+class PixelUnshuffle(_Copied):
+    """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
+
+    kind = "pixel_unshuffle"
+    synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
+    factor: Count = required("r, by which each side shrinks")
+    examples = (example((3, 4, 6), factor=2),)
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"pixel_unshuffle needs [C, H, W], got {shape_text(self.x)}")
+        channels, height, width = self.x
+        r = self.factor
+        require((height % r == 0) & (width % r == 0), lambda: f"{r} does not divide both sides of {shape_text(self.x)}")
+        return (channels * r * r, height // r, width // r)
+
+    def access(self) -> Access:
+        return (WHOLE_AXIS, *(Window(self.factor, 0, self.factor - 1) for _ in range(2)))
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
+
+    def torch(self) -> Torch:
+        return Torch("nn.PixelUnshuffle", (self.factor,))
+
+
+class _Windows(_Copied):
+    kernel: Extent = required("size of the window")
+    stride: Extent = option(1, "step between windows")
+    padding: Offsets = option(0, "zeros around the map")
+    dilation: Extent = option(1, "step between the window's taps")
+
+    def _count(self, sizes: Shape) -> Shape:
+        """Windows along each dimension of a map."""
+        pads = [(amount, amount) for amount in self.padding]
+        return tuple(map(window_count, sizes, self.kernel, self.stride, pads, self.dilation))
+
+    def _torch_arguments(self) -> dict[str, Any]:
+        kwargs = {"kernel_size": compact(self.kernel), "dilation": compact(self.dilation)}
+        return {**kwargs, "padding": compact(self.padding), "stride": compact(self.stride)}
+
+
+class Unfold(_Windows):
+    """The windows of a map beside each other (im2col): `[C, H, W]` becomes `[C·K·K, windows]`."""
+
+    kind = "unfold"
+    synonyms = "im2col extract_patches"
+    examples = (example((4, 6, 7), kernel=3, padding=1), example((4, 8, 8), kernel=(2, 4), stride=(2, 4)))
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 3, lambda: f"unfold needs [C, H, W], got {shape_text(self.x)}")
+        return (self.channels_in * product(self.kernel), product(self._count(self.x[1:])))
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((0,), (1, 2))
+
+    def access(self) -> Access:
+        return (WHOLE_AXIS, WHOLE_AXIS, WHOLE_AXIS)
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
+
+    def torch(self) -> Torch:
+        return Torch("nn.Unfold", (), self._torch_arguments())
+
+
+class Fold(_Windows):
+    """Windows laid on a map, their overlaps added (col2im): `[C·K·K, windows]` becomes `[C, H, W]`."""
+
+    kind = "fold"
+    synonyms = "col2im"
+    takes_value = False
+    rank = 2
+    size: SizeList = required("size of the map, [H, W]")
+    examples = (
+        example((36, 42), size=(6, 7), kernel=3, padding=1),
+        example((32, 8), size=(8, 8), kernel=(2, 4), stride=(2, 4)),
+    )
+
+    def output_shape(self) -> Shape:
+        require(
+            len(self.x) == 2 and len(self.size) == 2,
+            lambda: f"fold makes [C, H, W] of [C·K·K, windows], got {shape_text(self.x)}",
+        )
+        rows, windows = self.x
+        taps, count = product(self.kernel), product(self._count(self.size))
+        require(rows % taps == 0, lambda: f"windows of {taps} do not divide the {rows} rows")
+        require(windows == count, lambda: f"a map of {shape_text(self.size)} has {count} windows, not {windows}")
+        return (rows // taps, *self.size)
+
+    def work(self) -> Work:
+        """A sum for every number of every window."""
+        return {"add": product(self.x)}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((0,), (1,), (1,))
+
+    def access(self) -> Access:
+        return (WHOLE_AXIS, WHOLE_AXIS)
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
+
+    def torch(self) -> Torch:
+        return Torch("nn.Fold", (self.size,), self._torch_arguments())

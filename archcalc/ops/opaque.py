@@ -1,0 +1,47 @@
+"""A stand-in for what archcalc cannot say: its numbers are given, not computed."""
+
+from archcalc.arithmetic import Shape, require
+from archcalc.ops.arguments import SizeList, WholeAmount, option, required
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
+
+
+class Opaque(Operator):
+    """Anything, whose output's shape, parameters and multiply-adds are given; all of the input is taken to be seen."""
+
+    kind = "opaque"
+    synonyms = "custom unknown lambda placeholder"
+    category = "opaque"
+    is_opaque = True
+    joins = True
+    least_inputs = 1
+    most_inputs = None
+    shape: SizeList = required("the output's shape, the batch not counted")
+    params: WholeAmount = option(0, "trained numbers")
+    macs: WholeAmount = option(0, "multiply-adds for one sample")
+    examples = (example((4, 5, 6), shape=(8, 3, 3), params=1000, macs=5e6), example((7,), (3,), shape=(5,)))
+
+    def output_shape(self) -> Shape:
+        require(
+            len(self.shape) > 0 and all(size > 0 for size in self.shape),
+            lambda: f"sizes must be above 0: {shape_text(self.shape)}",
+        )
+        return self.shape
+
+    def weights(self) -> dict[str, Shape]:
+        return {"weight": (self.params,)} if self.params else {}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * len(self.shape)
+
+    def work(self) -> Work:
+        return {"mac": self.macs}
+
+    def accesses(self) -> tuple[Access, ...]:
+        return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
+
+    def linearized(self) -> None:
+        return None
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Opaque", (self.shape, self.params))

@@ -1,0 +1,212 @@
+"""Recurrent layers over a sequence `[L, features]`, as `torch.nn.LSTM`, `torch.nn.GRU` and `torch.nn.RNN`.
+
+The formulas are those of PyTorch's documentation: every gate has a matrix for the input, one for the state before, and
+two biases.
+"""
+
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.arguments import Bool, Count, OptionalCount, option, required
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
+    GLANCE,
+    WHOLE_AXIS,
+    Access,
+    Backward,
+    Example,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class _Recurrent(Operator):
+    category = "recurrent"
+    features: Count = required("size of the state")
+    layers: Count = option(1, "layers on top of each other; each takes the sequence of the one below")
+    bidirectional: Bool = option(False, "a second state that runs backwards; both are given beside each other")
+    bias: Bool = option(True, "two biases for every gate, as in PyTorch")
+    last: Bool = option(False, "give the last state of each direction alone, not the sequence of all states")
+    examples: ClassVar[tuple[Example, ...]] = (
+        example((5, 8), features=6),
+        example((5, 8), features=6, layers=2, bidirectional=True, last=True),
+        example((7, 3), features=4, layers=3, bias=False),
+    )
+    gates: ClassVar[int]
+    """Rows of weights, in units of the state's size."""
+    per_state: ClassVar[Work]
+    """Operations for each number of a state, beyond products and biases."""
+    beside: ClassVar[tuple[int, int]]
+    """What thop and ptflops count for each number of a state, beyond products and biases."""
+
+    @property
+    def directions(self) -> int:
+        return 2 if self.bidirectional else 1
+
+    def state_size(self) -> Dim:
+        """Size of the state that goes to the next step and to the next layer."""
+        return self.features
+
+    def output_shape(self) -> Shape:
+        require(len(self.x) == 2, lambda: f"{self.kind} needs a sequence [L, features], got {shape_text(self.x)}")
+        width = self.directions * self.state_size()
+        return (width,) if self.last else (self.x[0], width)
+
+    def _cells(self) -> list[tuple[str, Dim]]:
+        """The suffix of each cell's tensors, and the size of what it takes."""
+        cells = []
+        for layer in range(self.layers):
+            size = self.x[1] if layer == 0 else self.directions * self.state_size()
+            cells += [(f"l{layer}{suffix}", size) for suffix in ("", "_reverse")[: self.directions]]
+        return cells
+
+    def weights(self) -> dict[str, Shape]:
+        rows = self.gates * self.features
+        shapes: dict[str, Shape] = {}
+        for suffix, size in self._cells():
+            shapes[f"weight_ih_{suffix}"] = (rows, size)
+            shapes[f"weight_hh_{suffix}"] = (rows, self.state_size())
+            if self.bias:
+                shapes[f"bias_ih_{suffix}"] = (rows,)
+                shapes[f"bias_hh_{suffix}"] = (rows,)
+        return shapes
+
+    def _products(self, *parts: str) -> Dim:
+        """Elements of all matrices whose names have one of ``parts``: multiply-adds of one step."""
+        matrices = (name for name in self.weights() if name.startswith("weight") and any(p in name for p in parts))
+        elements: Dim = sum(product(self.weights()[name]) for name in matrices)
+        return elements
+
+    def _states(self) -> Dim:
+        """Numbers of all states that are computed."""
+        states: Dim = self.x[0] * self.layers * self.directions * self.features
+        return states
+
+    def work(self) -> Work:
+        steps, states = self.x[0], self._states()
+        work = {
+            "mac": steps * self._products("weight"),
+            **{name: count * states for name, count in self.per_state.items()},
+        }
+        joined = self.gates * states  # the input's part and the state's part of every gate
+        work["add"] = work.get("add", 0) + (3 * joined if self.bias else joined)
+        return work
+
+    def backward(self) -> Backward:
+        """Through time: the inputs' side of every cell but the first layer's is needed inside."""
+        mac = self.work()["mac"]
+        rows = self.gates * self.features
+        first = self.x[0] * self.directions * rows * self.x[1]
+        return Backward(weights=mac, inputs=first, inner=mac - first)
+
+    def extra_work(self) -> Work:
+        """What the tools count that know these modules.
+
+        ``every_step``: trained numbers, once for each step. ``thop``: its count, which knows no projection.
+        ``ptflops``: its count, which takes every direction for the forward one.
+        """
+        steps, states, width = self.x[0], self._states(), self.features
+        gates = self.gates * width
+        thop, biases, cells = 0, 2 * gates if self.bias else 0, self.layers * self.directions
+        for layer in range(self.layers):
+            thop += self.directions * gates * ((self.x[1] if layer == 0 else self.directions * width) + width)
+        of_thop, of_ptflops = self.beside
+        return {
+            "every_step": steps * sum(map(product, self.weights().values())),
+            "thop": steps * (thop + biases * cells) + of_thop * states,
+            "ptflops": steps * (self._products("_ih_", "_hh_") + biases * cells) + of_ptflops * states,
+        }
+
+    def access(self) -> Access:
+        """A state depends on all steps before it; of two directions, on all."""
+        return (WHOLE_AXIS if self.last else GLANCE, WHOLE_AXIS)
+
+    @property
+    def overestimates(self) -> dict[str, str]:
+        """A state sees the steps before it only; the last one sees all."""
+        return {} if self.bidirectional else {"channels": "a state sees the steps before it"}
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((1,),) if self.last else ((0,), (1,))
+
+    def linearized(self) -> None:
+        return None
+
+    def torch(self) -> Torch:
+        kwargs: dict[str, Any] = {"batch_first": True}
+        if self.layers != 1:
+            kwargs["num_layers"] = self.layers
+        if self.bidirectional:
+            kwargs["bidirectional"] = True
+        if not self.bias:
+            kwargs["bias"] = False
+        then = "archcalc.last_state" if self.last else "archcalc.all_states"
+        return Torch(f"nn.{self.kind.upper()}", (self.x[1], self.features), kwargs, then=then)
+
+
+class Lstm(_Recurrent):
+    """Long short-term memory (Hochreiter and Schmidhuber, 1997), with PyTorch's two biases."""
+
+    kind = "lstm"
+    synonyms = "bilstm lstm_layer"
+    projection: OptionalCount = option(None, "size of a projection of every state, which is then the state given on")
+    gates = 4
+    per_state: ClassVar[Work] = {
+        "mul": 3 + 3,  # three products; the sign of three sigmoids
+        "exp": 3,
+        "add": 3 + 1,
+        "div": 3,
+        "tanh": 2,
+    }
+    beside = (8, 10)
+    examples = (*_Recurrent.examples, example((5, 8), features=6, projection=3, layers=2))
+
+    def state_size(self) -> Dim:
+        return self.features if self.projection is None else self.projection
+
+    def output_shape(self) -> Shape:
+        require(
+            self.projection is None or self.projection < self.features,
+            lambda: f"the projection {self.projection} is not below the state's {self.features}",
+        )
+        return super().output_shape()
+
+    def weights(self) -> dict[str, Shape]:
+        if self.projection is None:
+            return super().weights()
+        shapes = {}
+        for name, shape in super().weights().items():
+            shapes[name] = shape
+            if name.startswith("bias_hh" if self.bias else "weight_hh"):
+                suffix = name.partition("hh_")[2]
+                shapes[f"weight_hr_{suffix}"] = (self.projection, self.features)
+        return shapes
+
+    def torch(self) -> Torch:
+        described = super().torch()
+        if self.projection is None:
+            return described
+        return replace(described, kwargs={**(described.kwargs or {}), "proj_size": self.projection})
+
+
+class Gru(_Recurrent):
+    """Gated recurrent unit (Cho et al., 2014), with PyTorch's two biases."""
+
+    kind = "gru"
+    synonyms = "bigru"
+    gates = 3
+    per_state: ClassVar[Work] = {"mul": 3 + 2, "exp": 2, "add": 2 + 2, "div": 2, "tanh": 1}
+    beside = (7, 7)
+
+
+class Rnn(_Recurrent):
+    """A recurrent layer with one gate and tanh (Elman, 1990)."""
+
+    kind = "rnn"
+    synonyms = "simplernn simple_rnn elman"
+    gates = 1
+    per_state: ClassVar[Work] = {"tanh": 1}
+    beside = (1, 1)

@@ -1,0 +1,121 @@
+"""Reductions: one number out of all along some axes."""
+
+from typing import Any, ClassVar
+
+from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.arguments import Axes, Bool, option
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    WHOLE_AXIS,
+    Access,
+    SavedTensors,
+    Torch,
+    Work,
+    example,
+    shape_text,
+)
+
+
+class Reduction(Operator):
+    """One number of all those along some axes, which are then gone."""
+
+    category = "pooling"
+    over: Axes = option((-2, -1), "the axes, the batch not counted")
+    keep_dims: Bool = option(False, "leave the axes with size 1")
+    examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
+    torch_name: ClassVar[str]
+
+    def resolved(self) -> dict[str, Any]:
+        axes = len(self.x)
+        for axis in self.over:
+            require(-axes <= axis < axes, lambda axis=axis: f"axis {axis} is not one of {shape_text(self.x)}")  # type: ignore[misc]
+        return {"over": tuple(sorted({axis % axes for axis in self.over}))}
+
+    def output_shape(self) -> Shape:
+        require(len(self.over) > 0, lambda: f"{self.kind} is over one axis or more")
+        if self.keep_dims:
+            return tuple(1 if axis in self.over else size for axis, size in enumerate(self.x))
+        return tuple(size for axis, size in enumerate(self.x) if axis not in self.over)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in range(len(self.x)) if self.keep_dims or axis not in self.over)
+
+    def further_elements(self) -> Dim:
+        """How many numbers go into others: all but the first of each row."""
+        elements: Dim = product(self.x)
+        return elements - self.elements
+
+    def access(self) -> Access:
+        return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))
+
+    def torch(self) -> Torch:
+        kwargs: dict[str, Any] = {"dim": tuple(axis + 1 for axis in self.over)}
+        if self.keep_dims:
+            kwargs["keepdim"] = True
+        return Torch(self.torch_name, (), kwargs)
+
+
+class Mean(Reduction):
+    """The average over axes."""
+
+    kind = "mean"
+    synonyms = "reduce_mean average"
+    torch_name = "torch.mean"
+    saved = SavedTensors()
+
+    def work(self) -> Work:
+        return {"add": self.further_elements(), "div": self.elements}
+
+
+class Sum(Reduction):
+    """The sum over axes."""
+
+    kind = "sum"
+    synonyms = "reduce_sum reducesum"
+    torch_name = "torch.sum"
+
+    def work(self) -> Work:
+        return {"add": self.further_elements()}
+
+
+class Max(Reduction):
+    """The largest number over axes."""
+
+    kind = "max"
+    synonyms = "reduce_max reducemax amax"
+    torch_name = "torch.amax"
+
+    def work(self) -> Work:
+        return {"compare": self.further_elements()}
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
+
+
+class Min(Reduction):
+    """The smallest number over axes."""
+
+    kind = "min"
+    synonyms = "reduce_min reducemin amin"
+    torch_name = "torch.amin"
+
+    def work(self) -> Work:
+        return {"compare": self.further_elements()}
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
+
+
+class Norm(Reduction):
+    """The Euclidean (L2) norm over axes: the root of the sum of squares."""
+
+    kind = "norm"
+    synonyms = "l2_norm vector_norm reduce_l2 reducel2"
+    torch_name = "torch.linalg.vector_norm"
+
+    def work(self) -> Work:
+        return {"mul": product(self.x), "add": self.further_elements(), "sqrt": self.elements}
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
