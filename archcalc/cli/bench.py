@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._documents import show
-from archcalc.cli._formats import format_of, result_options
+from archcalc.cli._formats import document_options, format_of
 from archcalc.cli._options import Overrides, device_option, network_options
 from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import UserError
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     help="Time nothing: predict for a device that is not here, such as h100.",
 )
 @click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
-@result_options("text", "markdown", "json", "latex", "html")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,

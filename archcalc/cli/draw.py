@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, SUFFIXES, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, FORMATS, format_of, result_options
 from archcalc.cli._options import (
     Overrides,
     counting_options,
@@ -71,4 +71,4 @@ def command(
     style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
     opened = overrides.open(network)
     content = draw(analyze(opened, counting), format_, style)
-    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")
+    write(content, output or f"{file_name(opened.name)}{FORMATS[format_].suffixes[0]}")

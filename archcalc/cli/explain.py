@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, rf. [all]")
 @network_options
 @counting_options
-@result_options("text", "markdown", "latex", "html", what="Format of the derivation")
+@result_options("text", "markdown", "latex", "html")
 @click.pass_context
 def command(
     context: click.Context,

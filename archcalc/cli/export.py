@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import SUFFIXES, result_options
+from archcalc.cli._formats import FORMATS, result_options
 from archcalc.cli._options import Overrides, file_name, network_options
 from archcalc.cli._streams import write
 
@@ -34,7 +34,6 @@ class Batch(click.IntRange):
     "torch",
     "onnx",
     "spec",
-    what="What to write",
     default_file="NETWORK.py, .onnx or .yaml",
     option="--to",
     unsaid="say what to write: --to torch, --to onnx or --to spec",
@@ -70,4 +69,4 @@ def command(
         from archcalc.runtime.export.onnx import onnx_model
 
         content = onnx_model(opened, None if isinstance(batch, str) else batch)
-    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")
+    write(content, output or f"{file_name(opened.name)}{FORMATS[format_].suffixes[0]}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @quantities_option
 @network_options
 @counting_options
-@result_options("text", "latex", "python", what="Format of the formulas")
+@result_options("text", "latex", "python")
 def command(
     network: str,
     lets: tuple[str, ...],

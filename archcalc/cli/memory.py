@@ -10,7 +10,7 @@ import click
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
 from archcalc.cli._documents import show
-from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, document_options, file_option, format_of
 from archcalc.cli._options import (
     Overrides,
     batch_option,
@@ -40,7 +40,7 @@ UNITS = {
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
 )
 @file_option("--chart", formats=DRAWINGS, help="Draw the timeline: a file .svg, .png or .pdf.")
-@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, format_of, result_options
+from archcalc.cli._documents import show
+from archcalc.cli._formats import DRAWINGS, document_options, format_of
 from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
@@ -39,7 +40,7 @@ TEXT_ROWS = 100
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
 @network_options
 @counting_options
-@result_options("text", "csv", "parquet", *DRAWINGS)
+@document_options("parquet", *DRAWINGS)
 def command(
     network: str,
     over: tuple[str, ...],
@@ -67,7 +68,7 @@ def command(
 
     need("numpy", "sweep")
     from archcalc.quantities.table import FORMULAS, meanings
-    from archcalc.render.points import csv_lines, text_points, write_csv, write_parquet
+    from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
     from archcalc.sweep.selection import Best, First, Front
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
@@ -109,14 +110,13 @@ def command(
         parts = sorted_parts(parts, sort)
     elif most:
         parts = iter([_first(parts, most)])
-    to_file = output not in (None, "-")
     if format_ in DRAWINGS:
         from archcalc.render.plot.points import plot_points
 
         write(plot_points(parts, axes, plan.quantities, format_), output)
-    elif format_ == "text":
-        write(text_points(next(parts), axes), output)
-    elif output is not None and to_file:
+    elif format_ not in ("csv", "parquet"):
+        show(points_document(network, parts, axes), format_, output)
+    elif output is not None and output != "-":
         (write_parquet if format_ == "parquet" else write_csv)(Path(output), parts, axes)
         remark(f"wrote {output}")
     else:

@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._documents import show
-from archcalc.cli._formats import format_of, result_options
+from archcalc.cli._formats import document_options, format_of
 from archcalc.cli._options import (
     JOIN,
     Overrides,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
 @click.option("--caption", default="", metavar="TEXT", help="Title of the table. [what was analyzed]")
 @click.option("--label", default="", metavar="NAME", help="With latex: what \\ref refers to.")
-@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the table")
+@document_options()
 def command(
     network: str,
     overrides: Overrides,

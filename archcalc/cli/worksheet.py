@@ -9,7 +9,8 @@ import click
 from click.core import ParameterSource
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._documents import show
+from archcalc.cli._formats import document_options
 from archcalc.cli._homework import (
     as_options,
     gradescope_options,
@@ -18,7 +19,7 @@ from archcalc.cli._homework import (
     key_options,
     open_key,
 )
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 OWN = ("network", "columns", "autograder", "output", "format_")
@@ -32,7 +33,7 @@ OWN = ("network", "columns", "autograder", "output", "format_")
 @click.option("--autograder", metavar="DIR", help="Write a folder that Gradescope takes, zipped, as an autograder.")
 @grading_options
 @gradescope_options
-@result_options("csv", "xlsx", "markdown")
+@document_options(default="csv")
 def command(
     network: str,
     columns: str | None,
@@ -52,7 +53,7 @@ def command(
     What is given is what the spec says of each layer; where sizes are asked, the input's are in the first row. NETWORK
     may be a piece such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
     """
-    from archcalc.homework.worksheet import to_csv, to_markdown, to_xlsx, worksheet
+    from archcalc.homework.worksheet import worksheet, worksheet_document
 
     if autograder is None:
         refuse_grading()
@@ -70,10 +71,7 @@ def command(
         if output is None:
             return
     sheet = worksheet(key, columns.split(",") if columns else None)
-    if format_ == "xlsx":
-        write(to_xlsx(sheet), output)
-    else:
-        write(to_csv(sheet) if format_ == "csv" else to_markdown(sheet), output)
+    show(worksheet_document(sheet), format_, output)
 
 
 def refuse_grading() -> None:

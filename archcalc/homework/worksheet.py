@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archcalc.analysis.rows import TableRow
@@ -11,9 +11,7 @@ from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
 from archcalc.quantities.quantity import Quantity, Shape
 from archcalc.quantities.table import COLUMNS
-from archcalc.render.writers.csv import csv_text
-from archcalc.render.writers.markdown import escape_markdown
-from archcalc.render.writers.xlsx import DIGITS, workbook
+from archcalc.render.document import Document, Section, Table, value_column
 from archcalc.symbolic.traced import Traced
 from archcalc.words import did_you_mean, quote
 
@@ -120,22 +118,15 @@ def _besides(row: TableRow) -> str:
     return ", ".join([*said, *(costs.layer.op.kind for costs in row.layers[1:])])
 
 
-def to_csv(sheet: WorksheetFile) -> str:
-    """The worksheet as CSV; nothing in it is a formula to a spreadsheet."""
-    return csv_text(sheet)
+def worksheet_document(sheet: WorksheetFile, name: str = "worksheet") -> Document:
+    """Return the worksheet as a table; an integer is a number in data."""
+    headings, *rows = sheet
+    columns = tuple(
+        value_column(heading, _value_at(at), str, key=heading, right=False) for at, heading in enumerate(headings)
+    )
+    return Document(name, (Table("", columns, (Section(rows),)),))
 
 
-def to_markdown(sheet: WorksheetFile) -> str:
-    """The worksheet as a Markdown table."""
-    lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in sheet]
-    lines.insert(1, "|" + "---|" * len(sheet[0]))
-    return "\n".join(lines) + "\n"
-
-
-def to_xlsx(sheet: WorksheetFile, title: str = "worksheet") -> bytes:
-    """The worksheet as a workbook; what is written as a whole number is one."""
-    return workbook([[int(text) if _is_number(text) else text for text in row] for row in sheet], title)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= DIGITS
+def _value_at(at: int) -> Callable[[Sequence[str]], str | int]:
+    """Return a function that reads a cell."""
+    return lambda row: int(row[at]) if row[at].isascii() and row[at].isdigit() else row[at]

@@ -1,17 +1,26 @@
-"""The memory of a network in text, Markdown, CSV and JSON."""
+"""Memory as documents: a network's memory over time, the largest batch, and what to recompute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.analysis import Analysis
 from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import WHAT, Alive, Moment
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
-from archcalc.render.document import Chart, Document, Records, Table, table_of_texts
+from archcalc.render.document import (
+    Chart,
+    Document,
+    Records,
+    Section,
+    Table,
+    data_column,
+    value_column,
+    word_column,
+)
 from archcalc.render.table import title_of
 from archcalc.render.text import pad
 from archcalc.units import BYTES, COUNTS, choose_unit
@@ -104,53 +113,69 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
 
 
+class _Amount(NamedTuple):
+    """Bytes, with their name and a remark."""
+
+    name: str
+    bytes: int
+    remark: str
+
+
 def _quantities(memory: Memory) -> Table:
-    """What stands, and the tensors at the peak, with their sum; then what is part of it."""
+    """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
     item = memory.analysis.counting.itemsize
     standing = [
-        ("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
-        ("buffers", memory.buffers, "running statistics and the like"),
+        _Amount("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
+        _Amount("buffers", memory.buffers, "running statistics and the like"),
     ]
-    parts: list[tuple[str, int, str]] = []
+    parts: list[_Amount] = []
     if memory.mode == "training":
         numbers = OPTIMIZERS[memory.optimizer].state
-        standing.append(("optimizer's state", memory.state, f"{numbers} × weights"))
+        standing.append(_Amount("optimizer's state", memory.state, f"{numbers} × weights"))
         parts = [
-            ("saved activations", memory.saved, _SAVED),
-            ("gradients", memory.gradients, "of the weights, complete before their update"),
+            _Amount("saved activations", memory.saved, _SAVED),
+            _Amount("gradients", memory.gradients, "of the weights, complete before their update"),
         ]
-    standing.append(("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
-    unit = choose_unit([*(value for _, value, _ in (*standing, *parts)), memory.peak], BYTES, 2)
-    rows = [[name, unit.text(value), says] for name, value, says in standing]
-    sections: list[tuple[list[list[str]], list[str] | None]] = [(rows, ["peak", unit.text(memory.peak), "the sum"])]
-    if parts:
-        sections.append(([[name, unit.text(value), says] for name, value, says in parts], None))
-    return table_of_texts(_title(memory), ("memory", unit.symbol, "what it is"), sections, left=_WORDS, names=_NAMES)
+    standing.append(_Amount("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
+    unit = choose_unit([*(one.bytes for one in (*standing, *parts)), memory.peak], BYTES, 2)
+    columns = (
+        word_column("memory", lambda one: one.name, is_name=True),
+        value_column(unit.symbol, lambda one: one.bytes, unit.text),
+        word_column("what it is", lambda one: one.remark, is_prose=True),
+    )
+    whole = Section(standing, _Amount("peak", memory.peak, "the sum"))
+    return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])))
+
+
+class _AliveRow(NamedTuple):
+    """A tensor at the peak, or all that are not named."""
+
+    layer: str
+    what: str
+    bytes: int
 
 
 def _alive(memory: Memory) -> Table:
-    """The largest tensors at the peak, and the sum of all."""
+    """Return the largest tensors at the peak, and the sum of all."""
     alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
-    shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
+    others = alive[MOST_ALIVE:]
     whole = memory.highest.live_bytes
-    unit = choose_unit([one.bytes for one in shown], BYTES, 2)
-    rows = [[one.piece.layer, one.piece.what, unit.text(one.bytes), _share(one.bytes, whole)] for one in shown]
+    rows = [_AliveRow(one.piece.layer, one.piece.what, one.bytes) for one in alive[:MOST_ALIVE]]
+    unit = choose_unit([row.bytes for row in rows], BYTES, 2)
     if others:
-        rest = sum(one.bytes for one in others)
-        rows.append([f"{len(others)} others", "", unit.text(rest), _share(rest, whole)])
+        rows.append(_AliveRow(f"{len(others)} others", "", sum(one.bytes for one in others)))
+    columns = (
+        word_column("layer", lambda row: row.layer, is_name=True),
+        word_column("what", lambda row: row.what),
+        value_column(unit.symbol, lambda row: row.bytes, unit.text),
+        value_column("share", lambda row: row.bytes, lambda value: _share(value, whole)),
+    )
     title = f"alive at the peak, {moment_in_words(memory.highest.moment)}"
-    total = ["total", "", unit.text(whole), _share(whole, whole)]
-    return table_of_texts(title, ("layer", "what", unit.symbol, "share"), [(rows, total)], left=_WORDS, names=_NAMES)
+    return Table(title, columns, (Section(rows, _AliveRow("total", "", whole)),))
 
 
 def _share(part: int, whole: int) -> str:
     return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %" if whole else "–"
-
-
-_WORDS = ("memory", "layer", "what", "run", "", "what it is")
-"""Headings of columns of words."""
-_NAMES = ("memory", "layer", "run", "")
-"""Headings of what names a row."""
 
 
 def _chart(memory: Memory) -> str:
@@ -191,7 +216,7 @@ def _plain(what: str) -> str:
 
 
 def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Document:
-    """A row for each mode; its records have bytes in full."""
+    """Return a row for each mode, with bytes in full."""
 
     def data() -> dict[str, Any]:
         found = _of(analysis)
@@ -202,25 +227,18 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
             "fits": [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits],
         }
 
-    table = _fits(analysis, budget, fits)
-    return Document(analysis.network.name, (table,), data, lambda: _fit_records(budget, fits))
-
-
-def _fit_records(budget: int, fits: Sequence[Fit]) -> Records:
-    heading = ["mode", "optimizer", "budget_bytes", "batch", "bytes", "next_bytes"]
-    return [heading, *([one.mode, one.optimizer, budget, one.batch, one.bytes, one.next_bytes] for one in fits)]
-
-
-def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Table:
-    rows = []
-    for one in fits:
-        mode = f"{one.mode} with {one.optimizer}" if one.optimizer else one.mode
-        rows.append([mode, f"{one.batch:,}", f"{one.bytes:,}" if one.batch else "", f"{one.next_bytes:,}"])
-    title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
-    notes = [f"Not even one sample fits: {one.mode}." for one in fits if not one.batch]
-    return table_of_texts(
-        title, ("run", "batch", "takes (B)", "one more takes (B)"), [(rows, None)], notes, _WORDS, _NAMES
+    columns = (
+        word_column("mode", lambda fit: fit.mode, "mode", is_name=True),
+        word_column("optimizer", lambda fit: fit.optimizer, "optimizer", is_optional=True),
+        data_column("budget_bytes", lambda fit: budget),
+        value_column("batch", lambda fit: fit.batch, key="batch"),
+        value_column("takes (B)", lambda fit: fit.bytes if fit.batch else None),
+        data_column("bytes", lambda fit: fit.bytes),
+        value_column("one more takes (B)", lambda fit: fit.next_bytes, key="next_bytes"),
     )
+    title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
+    notes = tuple(f"Not even one sample fits: {fit.mode}." for fit in fits if not fit.batch)
+    return Document(analysis.network.name, (Table(title, columns, (Section(fits),), notes),), data)
 
 
 # -- what to recompute
@@ -258,13 +276,13 @@ def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
 
 def _plan(plan: CheckpointPlan) -> Table:
     analysis, without = plan.without.analysis, plan.without
-    unit = choose_unit([plan.peak, without.peak], BYTES, 2)
-    macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
+    size = choose_unit([plan.peak, without.peak], BYTES, 2)
+    work = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
     again = f"{_share(plan.macs, analysis.totals.macs)} of a forward pass"
     rows = [
-        [f"peak ({unit.symbol})", unit.text(without.peak), unit.text(plan.peak), moment_in_words(plan.highest.moment)],
-        [f"saved activations ({unit.symbol})", unit.text(without.saved), unit.text(plan.saved), _SAVED],
-        [f"computed again ({macs.symbol}MACs)", "0", macs.text(plan.macs), again],
+        _Change("peak", size.symbol, size.text, without.peak, plan.peak, moment_in_words(plan.highest.moment)),
+        _Change("saved activations", size.symbol, size.text, without.saved, plan.saved, _SAVED),
+        _Change("computed again", f"{work.symbol}MACs", work.text, 0, plan.macs, again),
     ]
     if plan.fits:
         count = f"{len(plan.blocks)} of {len(plan.candidates)} blocks"
@@ -273,9 +291,24 @@ def _plan(plan: CheckpointPlan) -> Table:
             notes.append(f"Other choices may compute up to {plan.above_least:,} multiply-adds less again.")
     else:
         notes = [f"No choice of blocks fits: the least that recomputing reaches is {plan.least:,} B."]
-    title = f"{_title(without)} · to fit {plan.budget:,} B"
-    headings = ("", "all saved", "some recomputed", "what it is")
-    return table_of_texts(title, headings, [(rows, None)], notes, _WORDS, _NAMES)
+    columns = (
+        word_column("", lambda row: f"{row.name} ({row.unit})", is_name=True),
+        value_column("all saved", lambda row: row.show(row.without)),
+        value_column("some recomputed", lambda row: row.show(row.planned)),
+        word_column("what it is", lambda row: row.remark, is_prose=True),
+    )
+    return Table(f"{_title(without)} · to fit {plan.budget:,} B", columns, (Section(rows),), tuple(notes))
+
+
+class _Change(NamedTuple):
+    """A quantity without recomputation and with it."""
+
+    name: str
+    unit: str
+    show: Callable[[int], str]
+    without: int
+    planned: int
+    remark: str
 
 
 def _runs(plan: CheckpointPlan) -> list[str]:

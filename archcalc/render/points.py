@@ -1,15 +1,16 @@
-"""Points of a sweep as text, CSV and Parquet, written as they come."""
+"""Points of a sweep: as a document, or written to CSV and Parquet as they are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.files import whole_file
-from archcalc.render.text import cells_wide, pad
+from archcalc.render.document import Document, Section, Table, value_column
 from archcalc.sweep.space import SweepAxis
 from archcalc.words import printable
 
@@ -39,18 +40,14 @@ def _word(value: Any) -> str:
     return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def text_points(columns: PointColumns, axes: Sequence[SweepAxis]) -> str:
-    """An aligned table."""
-    rows = shown(columns, axes)
-    cells = [list(rows), *([_cell(value) for value in row] for row in zip(*rows.values(), strict=True))]
-    widths = [max(cells_wide(row[at]) for row in cells) for at in range(len(rows))]
-    lines = ["  ".join(pad(cell, width, True) for cell, width in zip(row, widths, strict=True)) for row in cells]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
-    return "\n".join(lines) + "\n"
-
-
-def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def points_document(name: str, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Document:
+    """Return the points of a network as a table."""
+    found: dict[str, list[Any]] = {}
+    for part in parts:
+        for key, values in shown(part, axes).items():
+            found.setdefault(key, []).extend(values)
+    columns = tuple(value_column(key, itemgetter(at), key=key) for at, key in enumerate(found))
+    return Document(name, (Table("", columns, (Section(list(zip(*found.values(), strict=True))),)),))
 
 
 def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import as_dict
 from archcalc.quantities.quantity import Quantity, refuse_uncounted
@@ -78,13 +79,17 @@ def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow
 
 
 def title_of(analysis: Analysis) -> str:
-    """What was analyzed, on one line."""
+    """Return the network, its input, the batch and the type on one line."""
     network = analysis.network
-    inputs = ", ".join(
+    about = f" · {network.about.title}" if network.about.title else ""
+    return f"{network.name}{about} · input {inputs_text(network)} · batch {analysis.batch} · {analysis.dtype}"
+
+
+def inputs_text(network: Network) -> str:
+    """Return the shape of the input, or of each by its name."""
+    return ", ".join(
         (f"{name} " if len(network.inputs) > 1 else "") + shape_text(shape) for name, shape in network.inputs.items()
     )
-    about = f" · {network.about.title}" if network.about.title else ""
-    return f"{network.name}{about} · input {inputs} · batch {analysis.batch} · {analysis.dtype}"
 
 
 def _notes(analysis: Analysis, view: TableOptions) -> list[str]:

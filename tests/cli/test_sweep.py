@@ -40,7 +40,7 @@ def test_csv_and_parquet_say_the_same(cli, tmp_path):
         (["resnet50", "--over", "width=1,2", "--keep", "mac < 3"], "did you mean macs"),
         (["resnet50", "--over", "width=1,2", "--keep", "macs"], "a condition is one comparison"),
         (["resnet50", "--over", "width=1,2", "--pareto", "memory"], "unknown column 'memory'"),
-        (["resnet50", "--over", "width=1,2", "-o", "x.xls"], ".csv, .parquet"),
+        (["resnet50", "--over", "width=1,2", "-o", "x.xls"], ".xlsx, .parquet"),
         (["resnet50", "--over", "width=1,2", "-o", "x.svg", "--of", "macs"], "a chart shows two quantities"),
     ],
 )
