@@ -1,4 +1,4 @@
-"""`archcalc explain`: why is it that number."""
+"""`archcalc explain`: a number derived step by step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._documents import show
+from archcalc.cli._formats import document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, rf. [all]")
 @network_options
 @counting_options
-@result_options("text", "markdown", "latex", "html")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -39,7 +40,7 @@ def command(
     Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
     """
     from archcalc.receptive.fields import FieldPropagation
-    from archcalc.render.mathematics import render_explanations
+    from archcalc.render.mathematics import explanations_document
     from archcalc.symbolic.derivations import DERIVED, explain, explain_failure
 
     try:
@@ -49,10 +50,11 @@ def command(
         if not attempts:
             raise
         remark(str(error))
-        write(render_explanations([one for attempt in attempts for one in explain_failure(attempt)], format_), output)
+        failed = [explanation for attempt in attempts for explanation in explain_failure(attempt)]
+        show(explanations_document(failed), format_, output)
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else DERIVED
     names = [layer] if layer else [one.name for one in opened.layers]
     viewer = FieldPropagation(opened)
-    found = [one for name in names for one in explain(opened, name, chosen, counting, viewer=viewer)]
-    write(render_explanations(found, format_), output)
+    found = [explanation for name in names for explanation in explain(opened, name, chosen, counting, viewer=viewer)]
+    show(explanations_document(found), format_, output)

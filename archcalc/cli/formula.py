@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import format_of, result_options
+from archcalc.cli._documents import show
+from archcalc.cli._formats import document_options, format_of
 from archcalc.cli._options import (
     Overrides,
     counting_options,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @quantities_option
 @network_options
 @counting_options
-@result_options("text", "latex", "python")
+@document_options("python")
 def command(
     network: str,
     lets: tuple[str, ...],
@@ -36,13 +37,13 @@ def command(
     format_: str,
     output: str | None,
 ) -> None:
-    """Write NETWORK's numbers as formulas in what is left open.
+    """Write the closed forms of NETWORK's numbers in the sizes and parameters that are left open.
 
-    NETWORK is a bundled name, a file, or a piece such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C", whose
-    names are open as they stand.
+    NETWORK is a bundled name, a file, or an inline spec such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C",
+    whose names are open.
     """
     from archcalc.quantities.table import FORMULAS, meanings
-    from archcalc.render.mathematics import render_formulas
+    from archcalc.render.mathematics import formulas_document, formulas_source
     from archcalc.symbolic.formulas import formulas
 
     if of == "help":
@@ -51,4 +52,7 @@ def command(
         return
     family = overrides.open_family(network, lets)
     found = formulas(family, of.split(","), counting)
-    write(render_formulas(found, format_, counting.convention), output)
+    if format_ == "python":
+        write(formulas_source(found), output)
+    else:
+        show(formulas_document(found, counting.convention), format_, output)

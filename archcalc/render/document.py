@@ -1,4 +1,4 @@
-"""The result of a command as a document: paragraphs, lists, tables and charts, with plain data for programs.
+"""The result of a command as a document: paragraphs, lists, formulas, tables, charts, and plain data for programs.
 
 A row of a table is whatever was computed; a column says how people read it, and what programs get of it. `writers` has
 one file per format.
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 Records = Sequence[Sequence[Any]]
 """Headings, then rows; a value is a string, a number, a boolean, or None for an empty cell."""
@@ -154,12 +154,28 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Formula:
+    """An equation, or a chain of them, on one line."""
+
+    text: str
+    latex: str
+    """The inside of a formula in LaTeX."""
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Formulas, one below the other."""
+
+    lines: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
 class Item:
     """An entry of a list."""
 
     title: str
     text: str = ""
-    lines: tuple[str, ...] = ()
+    lines: tuple[str | Formula, ...] = ()
     """Details, each on its own line."""
 
 
@@ -170,13 +186,16 @@ class ItemList:
     items: tuple[Item, ...]
 
 
+Block: TypeAlias = "Table | Chart | Paragraph | ItemList | Equations"
+
+
 @dataclass(frozen=True)
 class Document:
     """The result of a command."""
 
     name: str
     """The name of its subject, such as a network; a workbook's sheet is named after it."""
-    blocks: tuple[Table | Chart | Paragraph | ItemList, ...]
+    blocks: tuple[Block, ...]
     data: Callable[[], Any] | None = None
     """Returns all of it as plain data, for JSON; by default the records as objects."""
     sheet: Callable[[], Records] | None = None

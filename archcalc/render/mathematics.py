@@ -1,4 +1,4 @@
-"""Terms and derivations as text, Markdown, LaTeX and HTML."""
+"""Terms as text and LaTeX; derivations and closed forms as documents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import FORMULAS
+from archcalc.render.document import Document, Equations, Formula, Item, ItemList
 from archcalc.symbolic.derivations import Explanation, Line
 from archcalc.symbolic.formulas import Formulas, python_source
 from archcalc.symbolic.polynomials import Exact
@@ -126,63 +127,22 @@ def line_latex(line: Line) -> str:
     return " = ".join(parts) + unit + (rf"\quad {remark}" if remark else "")
 
 
-def render_explanations(explanations: Sequence[Explanation], format: str) -> str:
-    """Derivations in `text`, `markdown`, `latex` or `html`, ending with a line's end."""
-    return FORMATS[format](explanations)
+def line_formula(line: Line) -> Formula:
+    """Return a line of a derivation."""
+    return Formula(line_text(line), line_latex(line))
 
 
-def _text(explanations: Sequence[Explanation]) -> str:
-    blocks = [
-        "\n".join([f"{printable(one.layer)}: {one.heading}", *(f"  {line_text(line)}" for line in one.lines)])
+def explanations_document(explanations: Sequence[Explanation]) -> Document:
+    """Return derivations as a list; the records have a row for each line."""
+    items = tuple(
+        Item(f"{one.layer}: {one.heading}", lines=tuple(map(line_formula, one.lines))) for one in explanations
+    )
+    rows = [
+        [one.layer, one.quantity, number, line_text(line)]
         for one in explanations
+        for number, line in enumerate(one.lines, 1)
     ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _markdown(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.writers.markdown import escape_markdown
-
-    blocks = [
-        "\n".join(
-            [
-                f"**{escape_markdown(one.layer)}: {one.heading}**",
-                "",
-                *(f"$${line_latex(line)}$$" for line in one.lines),
-            ]
-        )
-        for one in explanations
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _latex(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.writers.latex import escape_latex
-
-    blocks = []
-    for one in explanations:
-        lines = "\\\\\n  ".join("&" + line_latex(line) for line in one.lines)
-        blocks.append(
-            rf"\paragraph{{{escape_latex(one.layer)}: {one.heading}}}"
-            + "\n\\begin{align*}\n  "
-            + lines
-            + "\n\\end{align*}"
-        )
-    return "% needs \\usepackage{amsmath}\n" + "\n\n".join(blocks) + "\n"
-
-
-def _html(explanations: Sequence[Explanation]) -> str:
-    from html import escape
-
-    blocks = []
-    for one in explanations:
-        lines = "".join(f"<li>{escape(line_text(line))}</li>" for line in one.lines)
-        blocks.append(
-            f"<section><h3>{escape(printable(one.layer))}: {escape(one.heading)}</h3><ul>{lines}</ul></section>"
-        )
-    return "\n".join(blocks) + "\n"
-
-
-FORMATS = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
+    return Document("explain", (ItemList(items),), sheet=lambda: [["layer", "quantity", "step", "formula"], *rows])
 
 
 def heading_of(quantity: str, convention: str) -> str:
@@ -191,29 +151,49 @@ def heading_of(quantity: str, convention: str) -> str:
     return chosen.headed(convention, chosen.units[0] if isinstance(chosen, Cost) else None)
 
 
-def render_formulas(formulas: Formulas, format: str, convention: str) -> str:
-    """Closed forms in `text`, `latex` or `python`, with the conditions under which they hold."""
+_RELATIONS = {"==": ("=", "="), "!=": ("≠", r"\ne"), ">=": ("≥", r"\ge"), "<": ("<", "<")}
+"""Relations as text and in LaTeX."""
+
+
+def formulas_document(found: Formulas, convention: str) -> Document:
+    """Return closed forms with the conditions under which they hold."""
     writer = TermBuilder()
-    relations = {"==": "=", "!=": "≠", ">=": "≥", "<": "<"}
+    terms = {quantity: writer.write(form) for quantity, form in found.forms.items()}
+    headings = {quantity: heading_of(quantity, convention) for quantity in terms}
+    forms = [
+        Formula(f"{headings[quantity]} = {term_text(term)}", rf"\text{{{headings[quantity]}}} = {term_latex(term)}")
+        for quantity, term in terms.items()
+    ]
     conditions = [
-        f"{term_text(writer.write(left))} {relations[relation]} {term_text(writer.write(right))}"
-        for left, relation, right in formulas.conditions
+        _condition(writer.write(left), *_RELATIONS[sign], writer.write(right)) for left, sign, right in found.conditions
     ]
-    if format == "python":
-        notes = "".join(f"# where {condition}\n" for condition in conditions)
-        return f"# {printable(formulas.name)}\n{notes}\n" + python_source(formulas)
-    if format == "latex":
-        lines = [
-            rf"\text{{{heading_of(name, convention)}}} &= {term_latex(writer.write(form))}"
-            for name, form in formulas.forms.items()
-        ]
-        marks = {"==": "=", "!=": r"\ne", ">=": r"\ge", "<": "<"}
-        lines += [
-            rf"&\quad {term_latex(writer.write(left))} {marks[relation]} {term_latex(writer.write(right))}"
-            for left, relation, right in formulas.conditions
-        ]
-        return "\\begin{align*}\n  " + "\\\\\n  ".join(lines) + "\n\\end{align*}\n"
-    lines = [
-        f"{heading_of(name, convention)} = {term_text(writer.write(form))}" for name, form in formulas.forms.items()
-    ]
-    return "\n".join([*lines, *(f"  where {condition}" for condition in conditions)]) + "\n"
+    lines = [*forms, *(Formula(f"  where {one.text}", rf"\quad {one.latex}") for one in conditions)]
+    return Document(
+        found.name,
+        (Equations(tuple(lines)),),
+        lambda: {
+            "name": found.name,
+            "convention": convention,
+            "formulas": {quantity: term_text(term) for quantity, term in terms.items()},
+            "conditions": [one.text for one in conditions],
+        },
+        lambda: [["quantity", "formula"], *([quantity, term_text(term)] for quantity, term in terms.items())],
+    )
+
+
+def _conditions(found: Formulas, writer: TermBuilder) -> list[Formula]:
+    """Return the conditions under which closed forms hold."""
+    conditions = []
+    for one, relation, other in found.conditions:
+        left, right = writer.write(one), writer.write(other)
+        sign, latex = _RELATIONS[relation]
+        conditions.append(
+            Formula(f"{term_text(left)} {sign} {term_text(right)}", f"{term_latex(left)} {latex} {term_latex(right)}")
+        )
+    return conditions
+
+
+def formulas_source(found: Formulas) -> str:
+    """Return closed forms as Python functions, with the conditions under which they hold."""
+    notes = "".join(f"# where {condition.text}\n" for condition in _conditions(found, TermBuilder()))
+    return f"# {printable(found.name)}\n{notes}\n{python_source(found)}"

@@ -1,8 +1,10 @@
-"""HTML: tables, paragraphs and lists for a page or a notebook."""
+"""HTML for a page or a notebook."""
 
 from __future__ import annotations
 
-from archcalc.render.document import Chart, Document, ItemList, Paragraph, Section, Table
+from collections.abc import Sequence
+
+from archcalc.render.document import Chart, Document, Equations, Formula, ItemList, Paragraph, Section, Table
 from archcalc.render.format import Format
 from archcalc.words import printable
 
@@ -14,17 +16,23 @@ def write(document: Document) -> str:
     return "\n".join(_block(block) for block in document.blocks if not isinstance(block, Chart))
 
 
-def _block(block: Table | Paragraph | ItemList) -> str:
+def _block(block: Table | Paragraph | ItemList | Equations) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Paragraph):
         return f"<p>{_escape(block.text)}</p>\n"
+    if isinstance(block, Equations):
+        return f"{_list(block.lines)}\n"
     lines = ["<ul>"]
     for item in block.items:
-        details = "".join(f"<li>{_escape(line)}</li>" for line in item.lines)
-        nested = f"<ul>{details}</ul>" if details else ""
+        nested = _list(item.lines) if item.lines else ""
         lines.append(f"<li><b>{_escape(item.title)}</b> {_escape(item.text)}{nested}</li>")
     return "\n".join([*lines, "</ul>"]) + "\n"
+
+
+def _list(lines: Sequence[str | Formula]) -> str:
+    texts = [line.text if isinstance(line, Formula) else line for line in lines]
+    return "".join(["<ul>", *(f"<li>{_escape(text)}</li>" for text in texts), "</ul>"])
 
 
 def _table(table: Table) -> str:

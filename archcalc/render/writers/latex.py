@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from archcalc.errors import UserError
-from archcalc.render.document import Chart, Document, ItemList, Paragraph, Section, Table
+from archcalc.render.document import Chart, Document, Equations, Formula, ItemList, Paragraph, Section, Table
 from archcalc.render.format import Format
 from archcalc.render.text import column_widths, heading_lines
 from archcalc.words import printable, quote
@@ -35,6 +36,10 @@ _LATEX = {
     "×": r"$\times$",
     "·": r"$\cdot$",
     "–": "--",
+    "−": "$-$",
+    "÷": r"$\div$",
+    "→": r"$\to$",
+    "…": r"\ldots{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
@@ -52,21 +57,35 @@ def escape_latex(text: str) -> str:
 def write(document: Document) -> str:
     """Return the blocks one after the other, without charts; the label is that of the first table."""
     first = next(iter(document.tables), None)
-    return "\n".join(
+    text = "\n".join(
         _table(block, document.label if block is first else "") if isinstance(block, Table) else _words(block)
         for block in document.blocks
         if not isinstance(block, Chart)
     )
+    return f"% needs \\usepackage{{amsmath}}\n{text}" if r"\begin{align*}" in text else text
 
 
-def _words(block: Paragraph | ItemList) -> str:
+def _words(block: Paragraph | ItemList | Equations) -> str:
     if isinstance(block, Paragraph):
         return f"{escape_latex(block.text)}\n"
+    if isinstance(block, Equations):
+        return "\n".join(_details(block.lines)) + "\n"
     lines = [r"\begin{itemize}"]
     for item in block.items:
-        lines.append(rf"  \item \textbf{{{escape_latex(item.title)}}} {escape_latex(item.text)}".rstrip())
-        lines += [rf"  \par {escape_latex(line)}" for line in item.lines]
+        lines.append(rf"\item \textbf{{{escape_latex(item.title)}}} {escape_latex(item.text)}".rstrip())
+        lines += _details(item.lines)
     return "\n".join([*lines, r"\end{itemize}"]) + "\n"
+
+
+def _details(lines: Sequence[str | Formula]) -> Iterator[str]:
+    """Yield paragraphs, and formulas that follow each other as one display."""
+    for kind, group in groupby(lines, type):
+        if kind is Formula:
+            yield r"\begin{align*}"
+            yield "\\\\\n".join(f"  &{formula.latex}" for formula in group if isinstance(formula, Formula))
+            yield r"\end{align*}"
+        else:
+            yield from (rf"\par {escape_latex(str(line))}" for line in group)
 
 
 def _table(table: Table, label: str) -> str:

@@ -1,8 +1,8 @@
-"""Markdown: tables, paragraphs and lists for a page or a comment."""
+"""Markdown for a page or a comment."""
 
 from __future__ import annotations
 
-from archcalc.render.document import Chart, Document, ItemList, Paragraph, Table
+from archcalc.render.document import Chart, Document, Equations, Formula, ItemList, Paragraph, Table
 from archcalc.render.format import Format
 from archcalc.words import printable
 
@@ -15,16 +15,22 @@ def write(document: Document) -> str:
     return "\n".join(_block(block) for block in document.blocks if not isinstance(block, Chart))
 
 
-def _block(block: Table | Paragraph | ItemList) -> str:
+def _block(block: Table | Paragraph | ItemList | Equations) -> str:
     if isinstance(block, Table):
         return _table(block)
     if isinstance(block, Paragraph):
         return f"{escape_markdown(block.text)}\n"
+    if isinstance(block, Equations):
+        return "\n".join(f"{_detail(formula)}\n" for formula in block.lines)
     lines = []
     for item in block.items:
         lines.append(f"- **{escape_markdown(item.title)}** {escape_markdown(item.text)}".rstrip())
-        lines += [f"  - {escape_markdown(line)}" for line in item.lines]
+        lines += [f"  - {_detail(line)}" for line in item.lines]
     return "\n".join(lines) + "\n"
+
+
+def _detail(line: str | Formula) -> str:
+    return f"$${line.latex}$$" if isinstance(line, Formula) else escape_markdown(line)
 
 
 def _table(table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from archcalc.render.document import Chart, Column, Document, ItemList, Paragraph, Table
+from archcalc.render.document import Block, Chart, Column, Document, Equations, Formula, Paragraph, Table
 from archcalc.render.format import Format
 from archcalc.render.text import column_widths, fit, heading_lines, pad, wrap
 from archcalc.words import printable
@@ -28,7 +28,7 @@ def write(document: Document, width: int | None = None, bold: Callable[[str], st
     return "\n".join(_block(block, width, bold) for block in document.blocks)
 
 
-def _block(block: Table | Chart | Paragraph | ItemList, width: int | None, bold: Callable[[str], str]) -> str:
+def _block(block: Block, width: int | None, bold: Callable[[str], str]) -> str:
     if isinstance(block, Table):
         return _table(block, width, bold)
     if isinstance(block, Chart):
@@ -36,11 +36,19 @@ def _block(block: Table | Chart | Paragraph | ItemList, width: int | None, bold:
     room = min(width or WORDS_WIDTH, WORDS_WIDTH)
     if isinstance(block, Paragraph):
         return "\n".join(wrap(printable(block.text), room)) + "\n"
+    if isinstance(block, Equations):
+        return "".join(f"{formula.text}\n" for formula in block.lines)
     paragraphs = []
     for item in block.items:
-        lines = [printable(item.title)]
+        lines = wrap(printable(item.title), room)
         lines += [f"  {line}" for line in (wrap(printable(item.text), room - 2) if item.text else ())]
-        lines += [f"    {line}" for detail in item.lines for line in wrap(printable(detail), room - 4)]
+        indent = "    " if item.text else "  "
+        below = indent if all(isinstance(detail, Formula) for detail in item.lines) else f"{indent}  "
+        for detail in item.lines:
+            if isinstance(detail, Formula):
+                lines.append(below + detail.text)
+            else:
+                lines += [indent + line for line in wrap(printable(detail), room - len(indent))]
         paragraphs.append("\n".join(lines) + "\n")
     return "\n".join(paragraphs)
 
