@@ -164,9 +164,7 @@ def formulas_document(found: Formulas, convention: str) -> Document:
         Formula(f"{headings[quantity]} = {term_text(term)}", rf"\text{{{headings[quantity]}}} = {term_latex(term)}")
         for quantity, term in terms.items()
     ]
-    conditions = [
-        _condition(writer.write(left), *_RELATIONS[sign], writer.write(right)) for left, sign, right in found.conditions
-    ]
+    conditions = _conditions(found, writer)
     lines = [*forms, *(Formula(f"  where {one.text}", rf"\quad {one.latex}") for one in conditions)]
     return Document(
         found.name,

@@ -119,7 +119,7 @@ def test_mistakes_on_the_command_line(cli):
     assert "did you mean conv?" in result.err
 
 
-@pytest.mark.parametrize("format", ["text", "markdown", "latex", "json", "html", "csv"])
+@pytest.mark.parametrize("format", ["text", "markdown", "latex", "json", "html"])
 def test_formats(cli, format):
     """Exercise and key have the same questions; only the key has numbers for them."""
     plain = cli("quiz", "--seed", "7", "--format", format).out
