@@ -85,7 +85,10 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
 
 
 def check_budget(reference: str, analysis: Analysis, assertions: Sequence[Assertion]) -> Budget:
-    """Check the assertions; raises `SpecError` with the place of one that cannot be evaluated."""
+    """Check the assertions.
+
+    Raises `SpecError` with the place of an assertion that cannot be evaluated.
+    """
     facts = Facts(analysis)
     return Budget(reference, analysis, tuple(_check(assertion, facts) for assertion in assertions))
 

@@ -32,7 +32,7 @@ def show(document: Document, format: str, output: str | None) -> None:
 
 
 def _width(on_terminal: bool) -> int | None:
-    """The width to fit: the terminal's, or what COLUMNS says; None for a file or a pipe."""
+    """Return the width to fit: the terminal's, or COLUMNS; None for a file or a pipe."""
     if on_terminal or os.environ.get("COLUMNS", "").isdigit():
         return shutil.get_terminal_size().columns
     return None

@@ -43,7 +43,7 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
     named = [name for name, known in FORMATS.items() if suffix in known.suffixes]
     if chosen is not None:
         if named and chosen not in named:
-            raise UserError(f"{option} {chosen} contradicts {quote(file or '')}, whose name says {named[0]}")
+            raise UserError(f"{option} {chosen} contradicts {quote(file or '')}, which names the format {named[0]}")
         return chosen
     possible = [name for name in named if name in formats]
     if suffix and not possible:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-JOIN = "Join what stands deeper than N names into its group."
+JOIN = "Join layers deeper than N names into their group."
 """The help of `--depth` for tables."""
 
 
@@ -147,7 +147,7 @@ def quantities_option(function: F) -> F:
 
 def device_option(function: F) -> F:
     """Add `--device`."""
-    return click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")(function)
+    return click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]")(function)
 
 
 def depth_option(meaning: str) -> Callable[[F], F]:

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 @network_options
 @device_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
-@click.option("--batch", default="1", metavar="N,N…", help="Samples at once; each is timed. [1]")
+@click.option("--batch", default="1", metavar="N,N…", help="Batch sizes, each timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
     "--device-profile",
     "reference",
     metavar="FILE|NAME",
-    help="Time nothing: predict for a device that is not here, such as h100.",
+    help="Predict for another device, such as h100, and time nothing.",
 )
-@click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
+@click.option("--calibrate", is_flag=True, help="Write a profile of this device, and time no network.")
 @document_options()
 @click.pass_context
 def command(
@@ -51,19 +51,19 @@ def command(
 ) -> None:
     """Time NETWORKs' inference, whole and layer by layer, and predict both by the roofline model.
 
-    Peak and bandwidth are the device's own, measured first by a large matrix product and a large copy. Exits 1 if a
+    Peak and bandwidth of the device are measured first, by a large matrix product and a large copy. Exits 1 if a
     network could not be timed.
     """
     if reference is not None and (device is not None or calibrate):
-        raise click.UsageError("--device-profile is for a device that is not here: no --device, no --calibrate")
+        raise click.UsageError("--device-profile predicts for another device; leave out --device and --calibrate")
     if calibrate:
         if networks:
-            raise click.UsageError("--calibrate measures the device, no network")
+            raise click.UsageError("--calibrate measures the device; leave out the networks")
         format_of(output, None, ("json",))
         write(_calibration(device), output)
         return
     if not networks:
-        raise click.UsageError("name a network: archcalc bench resnet50")
+        raise click.UsageError("no network to time; write: archcalc bench resnet50")
     batches = _batches(batch)
     opened = [overrides.open(network) for network in networks]
     from archcalc.render.benchmarks import benchmarks_document
@@ -116,7 +116,7 @@ def _batches(text: str) -> list[int]:
 def _each(
     networks: list[Network], batches: list[int], run: Callable[[Network, int], Benchmark]
 ) -> tuple[list[Benchmark], bool]:
-    """Every network at every batch; what is done when the user interrupts is kept."""
+    """Run every network at every batch; keep the finished results when the user interrupts."""
     results: list[Benchmark] = []
     turns = [(network, batch) for network in networks for batch in batches]
     with progress(len(turns), "timing") as bar:

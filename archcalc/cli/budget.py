@@ -39,10 +39,10 @@ def command(
     format_: str,
     output: str | None,
 ) -> None:
-    """Check ASSERTIONs about every NETWORK; what compares something (<, <=, ==, …) is an assertion.
+    """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
 
-    They are written in the spec's expression language. Without any, the names that they may use are printed with
-    their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
+    Assertions are written in the spec's expression language. Without any, print the names that they may use, with their
+    values. Exits 1 if an assertion fails, 2 if one cannot be evaluated or a network cannot be read.
     """
     from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
@@ -55,7 +55,7 @@ def command(
 
     if not assertions:
         if format_ == "junit":
-            raise click.UsageError("JUnit's report is of assertions, and there are none")
+            raise click.UsageError("a JUnit report needs assertions")
         analyses = [analyze(overrides.open(network), counting) for network in networks]
         show(facts_document(analyses), format_, output)
         return

@@ -50,9 +50,9 @@ def command(
 ) -> None:
     """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON.
 
-    A number is right if the true one rounds to the digits written. An error is diagnosed, and costs points only where
-    it was made. Exits 0 if every cell of every sheet is right, 1 if not, 2 if the only sheet cannot be read.
-    With --gradescope there is a result even then.
+    A number is right if the true one rounds to the written digits. An error is diagnosed, and costs points only where
+    it was made. Exits 0 if every cell is right, 1 if not, 2 if the only submission cannot be read; --gradescope writes
+    a result even then.
     """
     from archcalc.homework.grades_document import class_document, sheet_document
     from archcalc.homework.grading import Grader

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
 @click.argument("network")
 @click.argument("layer", required=False)
-@click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, rf. [all]")
+@click.option("--quantity", metavar="A,B,…", help="Quantities: output, memory, params, macs, flops, rf. [all]")
 @network_options
 @counting_options
 @document_options()
@@ -37,7 +37,7 @@ def command(
 ) -> None:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
 
-    Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
+    If the spec fails because a size does not fit, explain why and exit 2, as every command does.
     """
     from archcalc.receptive.fields import FieldPropagation
     from archcalc.render.mathematics import explanations_document

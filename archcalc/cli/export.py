@@ -36,7 +36,7 @@ class Batch(click.IntRange):
     "spec",
     default_file="NETWORK.py, .onnx or .yaml",
     option="--to",
-    unsaid="say what to write: --to torch, --to onnx or --to spec",
+    unsaid="no format to write; use --to torch, --to onnx or --to spec",
 )
 def command(
     network: str,

@@ -1,4 +1,4 @@
-"""`archcalc memory`: what a network takes at inference and in training, moment by moment."""
+"""`archcalc memory`: the memory of a network at inference and in training."""
 
 from __future__ import annotations
 
@@ -57,28 +57,28 @@ def command(
     format_: str,
     output: str | None,
 ) -> None:
-    """Show the memory that NETWORK takes: weights, gradients, optimizer's state, activations, and the peak.
+    """Show the memory of NETWORK: weights, gradients, optimizer's state, activations, and the peak.
 
-    Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
-    if not even one sample fits; with --checkpoint, if no choice of blocks does.
+    Nothing is run: the order of execution, views and saved tensors are known, to the byte. Exits 1 if one sample does
+    not fit (--fit), or no choice of blocks does (--checkpoint).
     """
     from archcalc.analysis import Counting, analyze
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
 
     if in_place and (budget is not None or room is not None):
-        raise click.UsageError("--in-place is for one batch: no --fit, no --checkpoint")
+        raise click.UsageError("--in-place is for one batch; leave out --fit and --checkpoint")
     if budget is not None:
         if chart is not None:
-            raise click.UsageError("--chart shows one batch: no --fit")
+            raise click.UsageError("--chart shows one batch; leave out --fit")
         if room is not None:
-            raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
+            raise click.UsageError("--fit finds a batch and --checkpoint needs one; use one of them")
         analysis = analyze(overrides.open(network), Counting(dtype=dtype))
         context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
     analysis = analyze(overrides.open(network), Counting(batch, dtype))
     if room is not None:
         if chart is not None or mode == "inference":
-            raise click.UsageError("--checkpoint is for training, and has no chart")
+            raise click.UsageError("--checkpoint is for training; leave out --chart and --mode inference")
         context.exit(_recompute(analysis, parse_bytes(room), optimizer, format_, output))
     result = memory(analysis, mode or "inference", optimizer, in_place)
     if chart is not None:

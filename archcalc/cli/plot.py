@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     "--metric",
     default="memory,params,flops",
     metavar="A,B,…",
-    help="What the bars show; `--metric help` lists it. [memory,params,flops]",
+    help="Quantities of the bars; `--metric help` lists them. [memory,params,flops]",
 )
-@depth_option("One bar for what stands deeper than N names.")
+@depth_option("Draw one bar for groups deeper than N names.")
 @click.option(
     "--against",
     type=click.Choice(["layers", "accuracy"]),
     default="layers",
-    help="Bars per layer; or operations against ImageNet accuracy, for every network of which it is known. [layers]",
+    help="Bars per layer, or operations against ImageNet accuracy. [layers]",
 )
 @result_options(*DRAWINGS, default_file="plot.svg")
 def command(
@@ -70,12 +70,12 @@ def command(
         opened = [overrides.open(name) for name in networks]
         figure = bars([analyze(one, counting) for one in opened], metrics, depth)
     else:
-        raise click.UsageError("name the networks to plot: archcalc plot alexnet vgg16")
+        raise click.UsageError("no network to plot; write: archcalc plot alexnet vgg16")
     write(save(figure, format_), output or f"plot.{format_}")
 
 
 def _accuracy(networks: tuple[str, ...], overrides: Overrides) -> object:
-    """The chart of these networks, or of all whose accuracy is known."""
+    """Return the chart of these networks, or of all whose accuracy is known."""
     from archcalc.analysis import analyze
     from archcalc.render.plot.accuracies import accuracies
     from archcalc.render.plot.bubbles import bubble, bubbles
@@ -85,6 +85,6 @@ def _accuracy(networks: tuple[str, ...], overrides: Overrides) -> object:
 
 
 def _family(network: Network) -> str:
-    """The file that a network is written in."""
+    """Return the name of the file in which a network is written."""
     place = network.layers[0].place
     return Path(place.file).stem if place is not None else network.name

@@ -18,7 +18,7 @@ from archcalc.cli._formats import document_options
     metavar="A,B,…",
     help="Operators, their categories, rf (receptive fields), chain (a small network). [conv,pool,linear,rf,chain]",
 )
-@click.option("--key", is_flag=True, help="The answers of the same exercises, derived.")
+@click.option("--key", is_flag=True, help="Show the answers of the same exercises, derived.")
 @document_options()
 def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
     """Make exercises on random layers, or with --key their answers, each derived step by step."""

@@ -18,7 +18,7 @@ from archcalc.words import quote
 @click.argument("layer", required=False)
 @network_options
 @click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
-@file_option("--draw", formats=DRAWINGS, help="Draw the regions on the input too: an svg, png or pdf.")
+@file_option("--draw", formats=DRAWINGS, help="Draw the regions on the input: an svg, png or pdf file.")
 @document_options()
 def command(
     network: str,
@@ -38,7 +38,7 @@ def command(
     from archcalc.render.receptive import Report, fields_document
 
     if unit is not None and layer is None:
-        raise click.UsageError("--unit is a unit of a layer: archcalc rf NETWORK LAYER --unit Y,X")
+        raise click.UsageError("--unit needs a layer: archcalc rf NETWORK LAYER --unit Y,X")
     opened = overrides.open(network)
     tracer = RegionTracer(opened)
     if layer is None:

@@ -29,14 +29,14 @@ TEXT_ROWS = 100
 @click.option("--over", multiple=True, metavar="NAME=VALUES", help="Vary a parameter or size: 1,2,4 or 96:320:32.")
 @click.option("--keep", multiple=True, metavar="CONDITION", help='Keep points such as "macs <= 4.2e9".')
 @quantities_option
-@click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME is to be large.")
+@click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME: large is better.")
 @click.option("--best", metavar="NAME", help="Keep the point with the largest NAME (-NAME: smallest).")
 @click.option("--per", metavar="A,B,…", help="With --best: for each value of these.")
 @click.option("--sort", metavar="NAME", help="Order the points; -NAME: the largest first.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many points. [text: 100]")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N points at random instead of all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the random points. [0]")
-@click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Processes. [1]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Number of points at most. [100 in text]")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Compute N random points instead of all.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points. [0]")
+@click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of processes. [1]")
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
 @network_options
 @counting_options
@@ -130,7 +130,7 @@ def _names(text: str | None) -> list[str]:
 
 
 def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
-    """The columns of each result, counting by the way."""
+    """Yield the columns of each result, and count points."""
     for result in found:
         counts["points"] += result.points
         counts["refused"] += result.refused
@@ -139,7 +139,7 @@ def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
 
 
 def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
-    """The parts, or where something is selected the one that is left in the end; nothing more is ever held."""
+    """Return the parts, or the selected points as one part; at most one part is in memory."""
     from archcalc.sweep.selection import joined
 
     if not selections:
@@ -155,7 +155,7 @@ def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
 
 
 def _first(parts: Iterator[Any], count: int) -> Any:
-    """The first rows; the rest is counted only."""
+    """Return the first rows of all parts."""
     from archcalc.sweep.selection import joined, taken
 
     rows: Any = None

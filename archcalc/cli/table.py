@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 @click.option("--backward", is_flag=True, help="Add the backward pass and the training step.")
 @click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
 @depth_option(JOIN)
-@click.option("--exact", is_flag=True, help="Print whole numbers in full.")
+@click.option("--exact", is_flag=True, help="Print integers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
-@click.option("--caption", default="", metavar="TEXT", help="Title of the table. [what was analyzed]")
-@click.option("--label", default="", metavar="NAME", help="With latex: what \\ref refers to.")
+@click.option("--caption", default="", metavar="TEXT", help="Title of the table. [the network and its input]")
+@click.option("--label", default="", metavar="NAME", help="With latex: the label, for \\ref.")
 @document_options()
 def command(
     network: str,

@@ -23,14 +23,14 @@ from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 OWN = ("network", "columns", "autograder", "output", "format_")
-"""Parameters that `archcalc check` has not, or is given otherwise."""
+"""Parameters that `archcalc check` lacks, or gets otherwise."""
 
 
 @click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
 @click.argument("network")
 @key_options
-@click.option("--columns", metavar="A,B,…", help="What is given; `archcalc table --columns help` lists it.")
-@click.option("--autograder", metavar="DIR", help="Write a folder that Gradescope takes, zipped, as an autograder.")
+@click.option("--columns", metavar="A,B,…", help="Given columns; `archcalc table --columns help` lists them.")
+@click.option("--autograder", metavar="DIR", help="Write the folder of a Gradescope autograder.")
 @grading_options
 @gradescope_options
 @document_options(default="csv")
@@ -50,8 +50,8 @@ def command(
 ) -> None:
     """Write the table of NETWORK with the asked cells left blank.
 
-    What is given is what the spec says of each layer; where sizes are asked, the input's are in the first row. NETWORK
-    may be a piece such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
+    The given columns are the spec's; if sizes are asked, the input's are in the first row. NETWORK may be an inline
+    spec such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
     """
     from archcalc.homework.worksheet import worksheet, worksheet_document
 
@@ -75,9 +75,9 @@ def command(
 
 
 def refuse_grading() -> None:
-    """State that no option is given that only an autograder has."""
+    """Raise `SpecError` if an option was given that only an autograder has."""
     context = click.get_current_context()
     for name in ("tolerance", "reveal", "per", "visibility", "out_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise SpecError(f"{option} is for what grades answers: give --autograder too, or see archcalc check")
+            raise SpecError(f"{option} needs --autograder; to grade answers, see archcalc check")

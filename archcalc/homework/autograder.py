@@ -60,7 +60,7 @@ exit 0
 
 
 def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequence[str]) -> None:
-    """Write the folder, whole or not at all.
+    """Write the folder of an autograder, whole or not at all.
 
     Args:
         folder: a new folder, or an empty one.
@@ -84,7 +84,7 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
 
 
 def key_csv(key: AnswerKey) -> str:
-    """The right answers as a table that `archcalc check` gives all points."""
+    """Return the right answers as a table that gets all points from `archcalc check`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["layer", *(question.key for question in key.questions)])
@@ -95,7 +95,7 @@ def key_csv(key: AnswerKey) -> str:
 
 
 def _answer(key: AnswerKey, row: TableRow, question: Question) -> str:
-    """The right answer without thousands marks and without its rounding in brackets; empty if nothing is asked."""
+    """Return the right answer without commas and without its rounding in brackets; empty if the cell is not asked."""
     answer = key.answer(row, question)
     shown = "" if answer is None else question.kind.show(answer, key.analysis)
     return re.sub(r" \([\d.,]+ \w+\)$", "", shown).replace(",", "")
@@ -123,7 +123,7 @@ def _copy_spec(reference: str, folder: Path) -> str:
 
 
 def _extended(path: Path, top: Path) -> Iterator[tuple[Path, Path]]:
-    """A spec and those that it builds on, which stand beside it or below, with their places from ``top``."""
+    """Return a spec and those that it extends, with their paths from ``top``."""
     while True:
         path = path.resolve()
         yield path, path.relative_to(top)
@@ -138,7 +138,7 @@ def _extended(path: Path, top: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _write_wheel(folder: Path) -> None:
-    """This installation of archcalc as a wheel: what pip needs to install it, and no more."""
+    """Return this installation of archcalc as a wheel with the minimum that pip needs."""
     try:
         about = metadata.distribution("archcalc").read_text("METADATA")
     except metadata.PackageNotFoundError:
@@ -165,5 +165,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _digest(content: bytes) -> str:
-    """As the wheel format has it: SHA-256, base64 for URLs, without padding."""
+    """Return a hash in the wheel format: SHA-256, base64 for URLs, without padding."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

@@ -1,9 +1,9 @@
-"""Whether two formulas are equal: proved, refuted by numbers, or undecided.
+"""The comparison of two formulas: equal by proof, different by numbers, or undecided.
 
-They are equal only where that is proved, for all whole numbers above 0 that fulfil the guards: as quotients of
-polynomials, in which every floor is a variable of its own but for what is known of it; or, where floors divide by
-numbers, in each class of remainders, in which no floor is left. They differ only where numbers show it. Anything else
-is undecided, and for a person to decide.
+Two formulas are equal only by proof, for all integers above 0 that fulfil the guards. The proof treats them as
+quotients of polynomials, with a variable for each floor; or, if floors divide by numbers, it takes each class of
+remainders, in which no floor is left. They differ only if numbers show it. Anything else is undecided, and left to a
+person.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from archcalc.symbolic.polynomials import ONE, ZERO, Atom, Function, Monomial, P
 from archcalc.symbolic.traced import Guard
 
 MOST_PRODUCTS = 300_000
-"""Products of two terms in one proof: about two seconds."""
+"""The limit on products of two terms in one proof: about two seconds."""
 MOST_EXPANDED = 100_000
-"""Terms in all classes of remainders of one proof."""
+"""The limit on terms in all classes of remainders of one proof."""
 SMALL = 400
 """Places with small numbers from 1 on."""
 NEAR = 800
@@ -33,7 +33,7 @@ MOST_DIGITS = 40
 
 
 def equal(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]) -> bool | None:
-    """Whether two formulas are equal wherever the guards hold; None where that is not decided.
+    """Return True if two formulas are equal wherever the guards hold; None if that is undecided.
 
     ``numbers`` are those in the text of a formula: its polynomial need not have them any more.
     """
@@ -49,13 +49,13 @@ def equal(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers
 
 
 def every(answers: Iterable[bool | None]) -> bool | None:
-    """Whether all are true: false if one is false, undecided if one is undecided and none false."""
+    """Return True if all are true, False if one is false, else None."""
     found = set(answers)
     return False if False in found else None if None in found else True
 
 
 def some(answers: Iterable[bool | None]) -> bool | None:
-    """Whether one is true; undecided if none is true and one undecided."""
+    """Return True if one is true, False if all are false, else None."""
     found = set(answers)
     return True if True in found else None if None in found else False
 
@@ -78,7 +78,7 @@ def _refuted(
 def _places(
     one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]
 ) -> Iterator[dict[Symbol, int]]:
-    """Places that matter: small numbers from 1, those around every constant in both formulas, huge ones."""
+    """Yield points to evaluate at: small integers from 1, those around every constant in both formulas, huge ones."""
     symbols = (one.symbols | other.symbols).union(*(guard.difference.symbols for guard in guards))
     names = sorted(symbols, key=lambda symbol: symbol.key)
     drawn = random.Random(one.order + other.order)
@@ -100,7 +100,7 @@ def _places(
 
 
 def _constants(formula: Polynomial) -> Iterator[int]:
-    """The whole numbers in a formula, in its functions too."""
+    """Yield the integers in a formula, in its functions too."""
     for monomial, factor in formula.terms.items():
         yield from (abs(factor.numerator), factor.denominator)
         for atom, _ in monomial:
@@ -109,7 +109,7 @@ def _constants(formula: Polynomial) -> Iterator[int]:
 
 
 def _around(numbers: set[int]) -> list[int]:
-    """Numbers near the constants, their roots, and their sums, differences, products and quotients two by two."""
+    """Return numbers near the constants, their roots, and the sums, differences, products, quotients of two."""
     given = sorted(numbers - {0})
     given = given[:20] + given[20:][-10:]
     pairs = {value for a, b in product(given, repeat=2) for value in (a + b, a - b, a * b, a // b)}
@@ -128,13 +128,16 @@ class _TooLarge(ArithmeticError):
 
 
 class _Work:
-    """What a proof may still do."""
+    """The remaining budget of a proof."""
 
     def __init__(self) -> None:
         self.left = MOST_PRODUCTS
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
-        """A product. Raises `_TooLarge` where it is one too many."""
+        """Return a product.
+
+        Raises `_TooLarge` if the budget is used up.
+        """
         self.left -= len(left.terms) * len(right.terms)
         if self.left < 0:
             raise _TooLarge
@@ -169,7 +172,10 @@ class _Algebra:
         return self.sum(left, _Quotient(-right.top, right.bottom))
 
     def of(self, formula: Polynomial) -> _Quotient:
-        """A formula as a quotient. Raises `ZeroDivisionError` for one that divides by what is 0."""
+        """Return a formula as a quotient.
+
+        Raises `ZeroDivisionError` if it divides by 0.
+        """
         total = _whole(ZERO)
         for monomial, factor in formula.terms.items():
             term = _whole(Polynomial.of(factor))
@@ -192,7 +198,7 @@ class _Algebra:
         return self.other(atom.name, arguments, atom.whole)
 
     def floor(self, inside: _Quotient) -> _Quotient:
-        """⌊inside⌋: what it is exactly, a known floor and a whole number, or a variable."""
+        """Return ⌊inside⌋: its exact value, a known floor and an integer, or a variable."""
         exact = self.divided(inside)
         if exact is not None and exact.whole:
             return _whole(exact)
@@ -213,7 +219,7 @@ class _Algebra:
         return _whole(Polynomial.of(symbol))
 
     def unnested(self, inside: _Quotient) -> _Quotient:
-        """⌊(⌊q⌋ + a)/b⌋ is ⌊(q + a)/b⌋ for whole a, and b a whole number above 0."""
+        """Return ⌊(⌊q⌋ + a)/b⌋ as ⌊(q + a)/b⌋, for an integer a and an integer b above 0."""
         if inside.top.whole and self.is_positive(inside.bottom):
             for known, symbol in self.floors:
                 rest = inside.top - Polynomial.of(symbol)
@@ -223,7 +229,7 @@ class _Algebra:
         return inside
 
     def other(self, name: str, arguments: list[_Quotient], whole: bool) -> _Quotient:
-        """`min`, `max` or `gcd`: the argument that it always is, a known one, or a variable."""
+        """Return a `min`, `max` or `gcd`: the argument that it always equals, a known one, or a variable."""
         for one, two in (arguments, arguments[::-1]):
             gap = self.divided(self.difference(one, two))
             least = at_least(gap) if gap is not None and self.is_known(gap) else None
@@ -242,14 +248,14 @@ class _Algebra:
         return Symbol(f"{len(self.floors)}·{len(self.others)}", whole=whole, place=-1)
 
     def is_known(self, formula: Polynomial) -> bool:
-        """Whether it has only symbols in it that are as they say: nothing is known of how small a variable is."""
+        """Return True if it has only the symbols of the network: nothing is known of how small a variable is."""
         return all(symbol.place >= 0 for symbol in formula.symbols)
 
     def is_positive(self, formula: Polynomial) -> bool:
         return formula.whole and self.is_known(formula) and (at_least(formula) or 0) > 0
 
     def divided(self, quotient: _Quotient) -> Polynomial | None:
-        """The polynomial that a quotient is; None if it is none."""
+        """Return the polynomial that a quotient equals; None if there is none."""
         symbols = tuple(quotient.top.symbols | quotient.bottom.symbols)
         below = _first(quotient.bottom, symbols)
         left, result = quotient.top, ZERO
@@ -265,7 +271,7 @@ class _Algebra:
 
 
 def _first(formula: Polynomial, symbols: tuple[Symbol, ...]) -> Monomial:
-    """The first monomial in an order that products keep: the highest power of the first symbol, then of the next."""
+    """Return the first monomial in an order that products keep: by the power of the first symbol, then of the next."""
 
     def powers(monomial: Monomial) -> list[int]:
         of = dict(monomial)
@@ -285,7 +291,7 @@ def _inverse(quotient: _Quotient) -> _Quotient:
 
 
 def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
-    """A quotient without the powers and numbers that divide both."""
+    """Return a quotient without common powers and numbers."""
     scale = lcm(top.scale, bottom.scale)
     factors = [Fraction(factor) * scale for factor in (*bottom.terms.values(), *top.terms.values())]
     sign = 1 if bottom.terms[_first(bottom, tuple(sorted(bottom.symbols, key=lambda one: one.key)))] > 0 else -1
@@ -302,7 +308,7 @@ def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
 
 
 def _same(one: Polynomial, other: Polynomial, work: _Work) -> bool | None:
-    """True if algebra shows it, None if not."""
+    """Return True if algebra shows it, else None."""
     algebra = _Algebra(work)
     return not algebra.difference(algebra.of(one), algebra.of(other)).top.terms or None
 
@@ -311,7 +317,7 @@ def _same(one: Polynomial, other: Polynomial, work: _Work) -> bool | None:
 
 
 def _divisors(formula: Polynomial) -> dict[Symbol, int]:
-    """By which numbers floors divide what a symbol is in: ⌊(⌊H/2⌋ + W)/3⌋ has 6 for H and 3 for W."""
+    """Return the divisors of the floors around each symbol: ⌊(⌊H/2⌋ + W)/3⌋ has 6 for H and 3 for W."""
     found: dict[Symbol, int] = {}
     for monomial in formula.terms:
         for atom, _ in monomial:
@@ -326,7 +332,7 @@ def _divisors(formula: Polynomial) -> dict[Symbol, int]:
 
 
 def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], work: _Work) -> bool | None:
-    """The same for every remainder of the symbols by what floors divide by, where the guards can hold."""
+    """Return the result for every class of remainders of the symbols in which the guards can hold."""
     steps: dict[Symbol, int] = {}
     for formula in (one, other, *(guard.difference for guard in guards if guard.relation == "==")):
         for symbol, divisor in _divisors(formula).items():
@@ -350,7 +356,7 @@ def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ..
 
 
 def _expanded(formula: Polynomial, steps: Mapping[Symbol, int]) -> int:
-    """About how many terms a formula has when the symbols in it are written as sums of two."""
+    """Return about how many terms a formula has when each of its symbols is written as a sum of two."""
     total = 0
     for monomial in formula.terms:
         terms = 1
@@ -364,6 +370,6 @@ def _expanded(formula: Polynomial, steps: Mapping[Symbol, int]) -> int:
 
 
 def _fails(guard: Guard, turned: Mapping[Symbol, Polynomial]) -> bool:
-    """Whether a guard holds nowhere in a class of remainders."""
+    """Return True if a guard holds nowhere in a class of remainders."""
     value = guard.difference.replaced(turned).constant if guard.relation == "==" else None
     return value is not None and value != 0

@@ -97,7 +97,7 @@ class _Reader:
             raise Unreadable("the formula is empty")
 
     def split(self, word: str) -> list[str]:
-        """The symbols in a run of letters."""
+        """Return the symbols in a run of letters."""
         if word in ("floor", "ceil"):
             return [word]
         known = sorted(self.symbols, key=len, reverse=True)
@@ -204,7 +204,7 @@ def _bits(factor: int | Fraction) -> int:
 
 
 def without_floors(formula: Polynomial, guards: Iterable[Guard]) -> Polynomial:
-    """A formula with the quotients that are whole by a guard in place of their floors: C²/4 for C·⌊C/4⌋."""
+    """Return a formula with quotients in place of floors that a guard makes exact: C²/4 for C·⌊C/4⌋."""
     exact: dict[Atom, Polynomial] = {}
     for guard in guards:
         for monomial, factor in guard.difference.terms.items() if guard.relation == "==" else ():

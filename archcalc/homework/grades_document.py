@@ -25,7 +25,7 @@ from archcalc.render.document import (
 from archcalc.render.text import fit
 
 COMMON = 5
-"""So many of a class's mistakes are listed."""
+"""The number of a class's mistakes that are listed."""
 LONGEST_SOURCE = 50
 """Longer names of files are shortened."""
 
@@ -80,7 +80,7 @@ def points_text(points: Fraction) -> str:
 
 
 def counts_text(verdicts: Counter[Verdict]) -> str:
-    """`52 right, 4 wrong`."""
+    """Return the number of cells of each verdict: `52 right, 4 wrong`."""
     return ", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict])
 
 
@@ -155,7 +155,7 @@ def _cells(sheet: GradedSheet) -> Records:
 
 
 def _verdict(verdict: Verdict) -> Column:
-    """A column with the number of cells of a verdict; only formulas are undecided."""
+    """Return a column with the number of cells of a verdict; only formulas are undecided."""
 
     def text(sheet: GradedSheet) -> str:
         count = sheet.verdicts[verdict]

@@ -97,7 +97,7 @@ class AnswerKind(ABC):
 
     @abstractmethod
     def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
-        """Return the slip in writing that explains an answer, if one does."""
+        """Return the mistake in writing (a unit, a digit) that explains an answer, if there is one."""
 
 
 class _AmountKind(AnswerKind):
@@ -322,7 +322,7 @@ TRANSPOSED = Diagnosis("transposed digits", "Two neighboring digits are swapped.
 
 
 def _without_pixels(text: str) -> str:
-    """The text without brackets around it and `px` after it."""
+    """Return the text without brackets around it and `px` after it."""
     return re.sub(r"(?:pixels?|px)$", "", tidy(text).strip("()[]{} "), flags=re.IGNORECASE).rstrip()
 
 

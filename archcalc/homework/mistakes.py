@@ -1,7 +1,7 @@
 """Common mistakes: the answer that each gives, computed by archcalc's own rules, and the sentence for the student.
 
 No number is written here. A mistake changes an operator's arguments, inputs or output, and the rules run again; or it
-counts in another way; or it is a slip in units or digits, which the kind of answer knows (`homework.kinds`).
+counts by another convention; or it is a mistake in units or digits, which the kind of answer knows (`homework.kinds`).
 """
 
 from __future__ import annotations

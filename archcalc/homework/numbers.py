@@ -39,7 +39,7 @@ class WrittenNumber:
 
 
 class DecimalStyle(Enum):
-    """What a comma and a point mean in a sheet."""
+    """The meaning of a comma and a point in a sheet."""
 
     POINT = "point"
     COMMA = "comma"

@@ -22,7 +22,7 @@ from archcalc.words import quote
 HEADING_WITHIN = 40
 """Headings are in one of the first rows, perhaps below a title, a name and an address."""
 CLOSE = 0.75
-"""How similar a row's name must be to a layer's."""
+"""The similarity to a layer's name above which a row's name is taken for its misspelling."""
 MOST_SLIPS = 400
 """The number of rows that are searched for misspelt names, and of layers for each."""
 MOST_REMARKS = 20

@@ -16,9 +16,9 @@ from archcalc.symbolic.traced import Traced
 from archcalc.words import did_you_mean, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "padding")
-"""What a spec says of a layer, and every worksheet gives."""
+"""The columns that every worksheet has: those that a spec says of a layer."""
 SIZES = ("input_c", "input_hw", "output_c", "output_hw")
-"""What it gives beside that where no size is asked."""
+"""More columns of a worksheet that asks for no sizes."""
 NOT_ASKED = "–"
 BESIDES = "besides"
 SHOWN = ("channels", "features", "kernel", "stride", "padding")
@@ -56,7 +56,7 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
 
 
 def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
-    """The table's heading, with the unit that the table would choose."""
+    """Return the table's heading, with the unit that the table would choose."""
     column = COLUMNS.get(name)
     if column is None:
         return asked[name].heading
@@ -65,7 +65,7 @@ def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
 
 
 def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
-    """A row for each input of the network, with its sizes."""
+    """Return a row for each input of the network, with its sizes."""
     rows = []
     for name, shape in key.network.inputs.items():
         sizes = {"name": name, "output": _shape(shape), "output_c": _text(shape[0]), "output_hw": _text(shape[1:])}
@@ -106,7 +106,7 @@ def _text(value: Any) -> str:
 
 
 def _besides(row: TableRow) -> str:
-    """What else counts: arguments without a column that are not as they are by default, and layers in the same row."""
+    """Return what else counts: arguments without a column that are not at their defaults, and merged layers."""
     if row.of_group:
         return ""
     op = row.head.layer.op

@@ -1,4 +1,4 @@
-"""What a format of files is called."""
+"""The description of a file format."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ class Format:
     suffixes: tuple[str, ...]
     """The suffixes of its files, the usual one first."""
     help: str
-    """What it is good for, in a few words."""
+    """Its use, in a few words."""
     is_binary: bool = False
     """True if a terminal cannot show it."""

@@ -19,7 +19,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number_text(value: Exact) -> str:
-    """A number: thousands apart, a decimal where it is short, else a fraction."""
+    """Return a number with commas: an integer, a decimal if it is short, else a fraction."""
     if isinstance(value, int):
         return f"{value:,}"
     decimal = value * 10**6
@@ -29,7 +29,7 @@ def number_text(value: Exact) -> str:
 
 
 def term_text(term: Term, inside: str = "") -> str:
-    """A term on one line. ``inside`` is what it stands in: `product`, `power` or `quotient`."""
+    """Return a term on one line; ``inside`` is the kind of term around it: `product`, `power` or `quotient`."""
     if isinstance(term, NumberTerm):
         text = number_text(term.value)
         return f"({text})" if inside and (term.value < 0 or "/" in text) else text
@@ -53,7 +53,7 @@ def term_text(term: Term, inside: str = "") -> str:
 
 
 def _product_text(factors: Sequence[Term]) -> str:
-    """Factors with dots between them; a number stands close to the letter after it: `2P`."""
+    """Return factors with dots between them; a number is close to the letter after it: `2P`."""
     text = term_text(factors[0], "product")
     for before, one in pairwise(factors):
         close = isinstance(before, NumberTerm) and isinstance(one, (SymbolTerm, Power)) and not _is_number(one)
@@ -66,7 +66,7 @@ def _is_number(term: Term) -> bool:
 
 
 def term_latex(term: Term, inside: str = "") -> str:
-    """A term in LaTeX's mathematics."""
+    """Return a term as a formula in LaTeX."""
     if isinstance(term, NumberTerm):
         if isinstance(term.value, Fraction) and "/" in number_text(term.value):
             return rf"\frac{{{term.value.numerator}}}{{{term.value.denominator}}}"
@@ -93,7 +93,7 @@ def term_latex(term: Term, inside: str = "") -> str:
 
 
 def name_latex(name: str) -> str:
-    """A symbol or a word."""
+    """Return a symbol or a word."""
     base, prime, _ = name.partition("'")
     base, _, index = base.partition("_")
     digits = base.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -104,7 +104,7 @@ def name_latex(name: str) -> str:
 
 
 def line_text(line: Line) -> str:
-    """A derivation: ``W' = (W − K)/S + 1 = … = 27``."""
+    """Return a line of a derivation: ``W' = (W − K)/S + 1 = … = 27``."""
     unit = f" {line.unit}" if line.unit else ""
     parts = [term_text(term) for term in line.terms]
     shown = " = ".join([part for part in (line.symbol, *parts) if part])
@@ -115,7 +115,7 @@ def line_text(line: Line) -> str:
 
 
 def line_latex(line: Line) -> str:
-    """The same in LaTeX, as the inside of a formula."""
+    """Return a line of a derivation as the inside of a formula in LaTeX."""
     from archcalc.render.writers.latex import escape_latex
 
     unit = rf"\,\mathrm{{{line.unit}}}" if line.unit else ""
@@ -146,7 +146,7 @@ def explanations_document(explanations: Sequence[Explanation]) -> Document:
 
 
 def heading_of(quantity: str, convention: str) -> str:
-    """What a quantity is called where its formula stands, which is in single bytes."""
+    """Return the heading of a quantity beside its formula, which is in single bytes."""
     chosen = FORMULAS[quantity]
     return chosen.headed(convention, chosen.units[0] if isinstance(chosen, Cost) else None)
 

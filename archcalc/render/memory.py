@@ -26,16 +26,16 @@ from archcalc.render.text import pad
 from archcalc.units import BYTES, COUNTS, choose_unit
 
 MOST_ALIVE = 12
-"""So many of the tensors at the peak are named."""
+"""The number of tensors at the peak that are named."""
 CHART_WIDTH, CHART_HEIGHT = 72, 10
-_SAVED = "what autograd keeps at the end of the forward pass"
+_SAVED = "saved by autograd at the end of the forward pass"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 def memory_document(memory: Memory) -> Document:
-    """The quantities with their sum, the timeline as a chart, and what is alive at the peak.
+    """Return the quantities with their sum, the timeline as a chart, and the live tensors at the peak.
 
-    Its records are the timeline: a row for each moment, bytes in full.
+    Its records are the timeline: a row for each point, bytes in full.
     """
     return Document(
         memory.analysis.network.name,
@@ -54,7 +54,7 @@ def _timeline(memory: Memory) -> Records:
 
 
 def memory_dict(memory: Memory) -> dict[str, Any]:
-    """The memory as plain data."""
+    """Return the memory as plain data."""
     moment = memory.highest.moment
     return {
         **_of(memory.analysis),
@@ -100,7 +100,7 @@ def _alive_dict(one: Alive) -> dict[str, Any]:
 
 
 def moment_in_words(moment: Moment) -> str:
-    """When it is: `in the backward pass of layer1.0.conv1`."""
+    """Return a point of the timeline in words: `in the backward pass of layer1.0.conv1`."""
     if moment.phase == "update":
         return "while the weights are updated"
     if moment.phase == "recompute":
@@ -170,7 +170,7 @@ def _alive(memory: Memory) -> Table:
         value_column(unit.symbol, lambda row: row.bytes, unit.text),
         value_column("share", lambda row: row.bytes, lambda value: _share(value, whole)),
     )
-    title = f"alive at the peak, {moment_in_words(memory.highest.moment)}"
+    title = f"live tensors at the peak, {moment_in_words(memory.highest.moment)}"
     return Table(title, columns, (Section(rows, _AliveRow("total", "", whole)),))
 
 
@@ -179,7 +179,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _chart(memory: Memory) -> str:
-    """The timeline as bars, each the highest of the moments that stand in its column."""
+    """Return the timeline as bars, each the highest of the points in its column."""
     moments = memory.moments
     width = min(CHART_WIDTH, len(moments))
     bounds = [at * len(moments) // width for at in range(width + 1)]
@@ -189,7 +189,7 @@ def _chart(memory: Memory) -> str:
     unit = choose_unit([top], BYTES, 2)
     labels = {0: unit.text(0), CHART_HEIGHT - 1: unit.text(top)}
     margin = max(map(len, labels.values()))
-    lines = [f"tensors alive, in the order of execution ({unit.symbol}; {len(moments)} moments)"]
+    lines = [f"live tensors, in the order of execution ({unit.symbol}; {len(moments)} points)"]
     for row in reversed(range(CHART_HEIGHT)):
         filled = [height * CHART_HEIGHT * 8 // top - row * 8 for height in heights]
         bars = "".join(BARS[min(max(eighths, 0), 8)] for eighths in filled)
@@ -200,7 +200,7 @@ def _chart(memory: Memory) -> str:
 
 
 def _phases(phases: Sequence[str]) -> str:
-    """The names of the phases, each below its beginning."""
+    """Return the names of the phases, each below its beginning."""
     text = ""
     for at, phase in enumerate(phases):
         if (at == 0 or phases[at - 1] != phase) and len(text) <= at and at + len(phase) <= len(phases) + 10:
@@ -237,7 +237,7 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
         value_column("one more takes (B)", lambda fit: fit.next_bytes, key="next_bytes"),
     )
     title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
-    notes = tuple(f"Not even one sample fits: {fit.mode}." for fit in fits if not fit.batch)
+    notes = tuple(f"One sample does not fit: {fit.mode}." for fit in fits if not fit.batch)
     return Document(analysis.network.name, (Table(title, columns, (Section(fits),), notes),), data)
 
 
@@ -245,7 +245,7 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
 
 
 def plan_document(plan: CheckpointPlan) -> Document:
-    """What recomputing comes to; its records are the blocks that could be recomputed."""
+    """Return the effect of recomputation; its records are the blocks that can be recomputed."""
     return Document(plan.without.analysis.network.name, (_plan(plan),), lambda: _plan_data(plan), lambda: _blocks(plan))
 
 
@@ -255,7 +255,7 @@ def _blocks(plan: CheckpointPlan) -> Records:
 
 
 def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
-    """Bytes and multiply-adds in full."""
+    """Return the plan as plain data, with bytes and multiply-adds in full."""
     analysis = plan.without.analysis
     return {
         **_of(analysis),
@@ -288,9 +288,9 @@ def _plan(plan: CheckpointPlan) -> Table:
         count = f"{len(plan.blocks)} of {len(plan.candidates)} blocks"
         notes = [f"Recompute {count}: {', '.join(_runs(plan))}."] if plan.blocks else ["It fits: recompute nothing."]
         if plan.above_least:
-            notes.append(f"Other choices may compute up to {plan.above_least:,} multiply-adds less again.")
+            notes.append(f"Other choices may recompute up to {plan.above_least:,} multiply-adds less.")
     else:
-        notes = [f"No choice of blocks fits: the least that recomputing reaches is {plan.least:,} B."]
+        notes = [f"No choice of blocks fits; the lowest peak with recomputation is {plan.least:,} B."]
     columns = (
         word_column("", lambda row: f"{row.name} ({row.unit})", is_name=True),
         value_column("all saved", lambda row: row.show(row.without)),
@@ -312,7 +312,7 @@ class _Change(NamedTuple):
 
 
 def _runs(plan: CheckpointPlan) -> list[str]:
-    """The chosen blocks, those that follow each other in one group as `layer1.0 … layer1.2`."""
+    """Return the chosen blocks, with those that follow each other in a group as `layer1.0 … layer1.2`."""
     places = {name: at for at, name in enumerate(plan.candidates)}
     runs: list[list[str]] = []
     for name in plan.blocks:

@@ -18,7 +18,7 @@ PointColumns = dict[str, Any]
 
 
 def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[Any]]:
-    """The columns with the axes' own values: numbers as they were given, words as words."""
+    """Return the columns with the axes' own values."""
     by_name = {axis.name: axis for axis in axes}
     found = {}
     for name, values in columns.items():
@@ -51,7 +51,7 @@ def points_document(name: str, parts: Iterable[PointColumns], axes: Sequence[Swe
 
 
 def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Iterator[str]:
-    """CSV, a text for each part; the heading with the first."""
+    """Yield CSV, a string for each part, with the headings in the first."""
     import csv
     import io
 
@@ -66,15 +66,15 @@ def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Itera
 
 
 def write_csv(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
-    """A CSV file, which appears whole or not at all."""
+    """Write a CSV file, which appears whole or not at all."""
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         stream.writelines(csv_lines(parts, axes))
 
 
 def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
-    """A Parquet file, which appears whole or not at all.
+    """Write a Parquet file, which appears whole or not at all.
 
-    Raises `UserError` where a number does not fit 64 bits.
+    Raises `UserError` if a number does not fit 64 bits.
     """
     from archcalc.requirements import need
 
@@ -97,7 +97,7 @@ def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[Swee
                 try:
                     table = pyarrow.table(_arrow_columns(part, by_name), schema=schema)
                 except OverflowError:
-                    raise UserError("a number here does not fit Parquet's 64 bits: write CSV instead") from None
+                    raise UserError("a number does not fit Parquet's 64 bits; write CSV instead") from None
                 writer.write_table(table)
         finally:
             if writer is not None:
@@ -105,7 +105,7 @@ def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[Swee
 
 
 def _arrow_columns(part: PointColumns, axes: dict[str, SweepAxis]) -> dict[str, Any]:
-    """Columns for pyarrow, without a loop over points."""
+    """Return columns for pyarrow, without a loop over points."""
     found = {}
     for name, values in part.items():
         axis = axes.get(name)

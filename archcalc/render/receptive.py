@@ -108,7 +108,7 @@ def fields_document(report: Report) -> Document:
 
 
 def _per_dimension(term: str, names: Sequence[str], read: Callable[[_Row], Sequence[Any]]) -> Column:
-    """A column of a number for each dimension: `7`, or `7×5` where they differ; `–` where there is none."""
+    """Return a column of a number for each dimension: `7`, or `7×5` if they differ; `–` if there is none."""
 
     def text(row: _Row) -> str:
         texts = ["–" if value is None else _number(value) for value in read(row)]
@@ -119,7 +119,7 @@ def _per_dimension(term: str, names: Sequence[str], read: Callable[[_Row], Seque
 
 
 def _region(heading: str, prefix: str, names: Sequence[str], interval: Callable[[Any], Interval | None]) -> Column:
-    """A column of an interval for each dimension, with the keys of both its ends."""
+    """Return a column of an interval for each dimension, with the keys of both its ends."""
 
     def text(row: _Row) -> str:
         return " × ".join(_interval(interval(side)) for side in row.box.sides) if row.box else ""

@@ -40,8 +40,9 @@ def reference_document(names: Sequence[str] = ()) -> Document:
 
 
 def _item(operator: type[Operator]) -> Item:
+    named_only = bool(operator.arguments) and operator.principal() is None
     return Item(
-        f"{operator.kind} ({operator.category})",
+        f"{operator.kind} ({operator.category}{', arguments by name only' if named_only else ''})",
         summary(operator),
         tuple(
             f"{argument.name} [{default_text(argument)}]: {argument.doc}; {argument.type.phrase}"

@@ -16,7 +16,7 @@ from archcalc.render.document import Column, Document, Section, Table
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table is to be shown."""
+    """The options of a table."""
 
     columns: tuple[str, ...] = LECTURE
     every_layer: bool = False
@@ -35,9 +35,9 @@ LECTURE_TABLE = TableOptions()
 def table_document(
     analysis: Analysis, view: TableOptions = LECTURE_TABLE, caption: str = "", label: str = ""
 ) -> Document:
-    """The table of an analysis, as a view wants it; its data is the whole analysis.
+    """Return the table of an analysis; its data is the whole analysis.
 
-    Raises `UserError` where the view asks for what the convention does not count.
+    Raises `UserError` for a quantity that the convention does not count.
     """
     quantities = [COLUMNS[key] for key in view.columns]
     refuse_uncounted(quantities, analysis)
@@ -70,7 +70,7 @@ def _column(one: Quantity, shown: list[TableRow], analysis: Analysis, view: Tabl
 
 
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], TableRow]]:
-    """The rows of the network that does inference with their total, and what is counted apart."""
+    """Return the rows of the network with their total, and the auxiliary rows with theirs."""
     parts = [(analysis.rows, "total"), *([(analysis.auxiliary, "auxiliary")] if analysis.auxiliary else [])]
     return [
         (choose_rows(layers, fold=not view.every_layer, depth=view.depth), TableRow(label, list(layers), of_group=True))
@@ -93,7 +93,7 @@ def inputs_text(network: Network) -> str:
 
 
 def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
-    """What was counted and how, in one line of sentences; then what needs saying of this network."""
+    """Return notes: what was counted and how, and remarks on this network."""
     convention = analysis.convention
     shown = set(view.columns)
     counted = []
@@ -108,11 +108,11 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
     if "rf" in shown and analysis.unaligned:
         count = len(analysis.unaligned)
         notes.append(
-            f"Receptive fields are not aligned from {analysis.unaligned[0]} on"
-            f" ({count} join{'s' if count > 1 else ''}): the paths that meet there have other centres or strides."
+            f"Receptive fields are unaligned from {analysis.unaligned[0]} on"
+            f" ({count} join{'s' if count > 1 else ''}): the paths that meet there differ in stride or center."
         )
     if analysis.auxiliary:
-        notes.append("Auxiliary: side outputs and layers that exist only in training, not in the total.")
+        notes.append("Auxiliary: side outputs and layers that exist only in training, excluded from the total.")
     expected = analysis.expected_training_macs
     if expected is not None:
         notes.append(

@@ -41,7 +41,7 @@ def _percent(share: float) -> str:
 
 
 def _check(name: str) -> Column:
-    """A column with `=` where a check passed and `≠` where it failed; empty where it did not apply."""
+    """Return a column with `=` where a check passed and `≠` where it failed; empty where it did not apply."""
 
     def passed(result: Verification) -> bool | None:
         return next((check.passed for check in result.checks if check.name == name), None)
@@ -50,7 +50,7 @@ def _check(name: str) -> Column:
 
 
 def _memory(quantity: str) -> Column:
-    """A column with the ratio of measured to predicted memory."""
+    """Return a column with the ratio of measured to predicted memory."""
     return value_column(
         quantity,
         lambda result: result.memory.get(quantity, {}).get("ratio"),

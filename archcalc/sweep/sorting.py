@@ -16,10 +16,10 @@ POINTS_AT_ONCE = 1 << 20
 
 
 def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POINTS_AT_ONCE) -> Iterator[ColumnArrays]:
-    """All points by a measure (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
+    """Yield all points sorted (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
 
-    What is held in memory grows neither with the points nor with how many are equal; the rest waits in a temporary
-    folder. Raises `UserError` where a number does not fit 64 bits.
+    Memory grows neither with the number of points nor with that of equal ones; the others are in a temporary folder.
+    Raises `UserError` if a number does not fit 64 bits.
     """
     with tempfile.TemporaryDirectory(prefix="archcalc-") as folder:
         runs = [SortedRun(part, measure, Path(folder) / f"{at}.npy") for at, part in enumerate(parts)]
@@ -49,7 +49,7 @@ class SortedRun:
 
     def __init__(self, part: ColumnArrays, measure: str, path: Path) -> None:
         if any(values.dtype == object for values in part.values()):
-            raise UserError("numbers here do not fit 64 bits: sort with --limit")
+            raise UserError("a number does not fit 64 bits; sort with --limit")
         self.names = list(part)
         self.path = path
         self.position = 0
@@ -62,11 +62,11 @@ class SortedRun:
 
     @property
     def left(self) -> int:
-        """How many points are still to be read."""
+        """The number of points still to be read."""
         return self.length - self.position
 
     def head(self, count: int) -> ColumnArrays:
-        """The next points."""
+        """Return the next points."""
         rows = numpy.load(self.path, mmap_mode="r")[self.position : self.position + count]
         return {name: numpy.array(rows[f"{at}"]) for at, name in enumerate(self.names)}
 

@@ -130,7 +130,7 @@ def test_markdown(cli):
         (("lenet5", "conv1", "--unit", "1"), "has 2 spatial positions, not 1"),
         (("lenet5", "conv1", "--unit", "-1,0"), "--unit takes Y,X, integers from 0, got '-1,0'"),
         (("lenet5", "fc6", "--unit", "0,0"), "did you mean"),
-        (("lenet5", "--unit", "0,0"), "--unit is a unit of a layer"),
+        (("lenet5", "--unit", "0,0"), "--unit needs a layer"),
         (("lenet5", "conv1", "--draw", "box.gif"), "cannot write '.gif'"),
     ],
 )

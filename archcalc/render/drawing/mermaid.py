@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
-from archcalc.render.drawing.colours import text_on
+from archcalc.render.drawing.colors import text_on
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
 
 
 def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
-    """The picture as a Mermaid flowchart."""
+    """Return the picture as a Mermaid flowchart."""
     ids: dict[DrawingNode | str, str] = {}
     lines = [f"flowchart {direction}"]
     for at, (name, shape) in enumerate(picture.network.inputs.items()):
@@ -49,5 +49,5 @@ def _kind(fill: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text inside Mermaid's quotes: everything that could mean something is a character code."""
+    """Return a text for inside Mermaid's quotes, with every special character as a character code."""
     return "".join(one if one.isalnum() or one in " ._-·×…→+/," else f"#{ord(one)};" for one in printable(text))

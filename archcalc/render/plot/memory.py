@@ -7,7 +7,7 @@ from typing import Any
 from archcalc.memory.heap import WHAT
 from archcalc.memory.summary import Memory
 from archcalc.render.memory import moment_in_words
-from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.plot.figure import COLORS, label, new_figure
 from archcalc.units import BYTES, choose_unit, in_words
 
 STANDING = "#C8C8C8"
@@ -23,7 +23,7 @@ LEGEND = {
 
 
 def memory_chart(memory: Memory) -> Any:
-    """A figure: what is alive at each moment, stacked by what it is on what stands all the time; the peak is marked."""
+    """Return a figure of the live tensors at each point, by use, on the persistent memory, with the peak marked."""
     moments = memory.moments
     figure = new_figure(9, 4.5)
     axes = figure.add_subplot()
@@ -36,7 +36,7 @@ def memory_chart(memory: Memory) -> Any:
         standing,
         *([moment.parts[at] / unit.size for moment in moments] for at in kinds),
         labels=["weights, buffers, optimizer's state", *(LEGEND[WHAT[at]] for at in kinds)],
-        colors=[STANDING, *(COLOURS[at % len(COLOURS)] for at in kinds)],
+        colors=[STANDING, *(COLORS[at % len(COLORS)] for at in kinds)],
         step="mid",
         linewidth=0,
     )

@@ -1,4 +1,4 @@
-"""LaTeX, with booktabs: a floating table, or one that runs over several pages."""
+"""LaTeX, with booktabs: a floating table, or one over several pages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _LATEX_TABLE = str.maketrans(_LATEX)
 
 
 def escape_latex(text: str) -> str:
-    """A text that LaTeX prints as it is."""
+    """Return a text that LaTeX prints as it is."""
     return printable(text).translate(_LATEX_TABLE)
 
 
@@ -100,7 +100,7 @@ def _table(table: Table, label: str) -> str:
     caption = rf"\caption{{{escape_latex(table.title)}}}" if table.title else ""
     if label:
         if not re.fullmatch(r"[\w:.+/-]+", label, re.ASCII):
-            raise UserError(f"a label has letters, digits and any of :.+/-_ only, not {quote(label)}")
+            raise UserError(f"expected a label of letters, digits and :.+/-_, got {quote(label)}")
         caption += rf"\label{{{label}}}"
     heading = [r"  \toprule", *map(_line, heading_lines(table.headings(), widths)), r"  \midrule"]
     lines = [rf"% needs \usepackage{{booktabs{',longtable' if is_long else ''}}}"]
