@@ -29,7 +29,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}".replace("-", "−")
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(str(one) for one in value)}]"
+        return f"[{', '.join(str(item) for item in value)}]"
     return printable(str(value))
 
 
@@ -125,7 +125,7 @@ def _of(analysis: Analysis) -> dict[str, Any]:
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_json_value(one) for one in value]
+        return [_json_value(item) for item in value]
     return number(value) if isinstance(value, Fraction) else value
 
 

@@ -98,11 +98,15 @@ class _Kinds(Mapping[str, Record]):
 def _record(name: str, rows: Sequence[LayerCosts], analysis: Analysis) -> Record:
     """Return the quantities of some layers: sums, the first one's input, the last one's output and field."""
     row = TableRow(name, list(rows), of_group=len(rows) > 1)
-    asked = (one for one in COLUMNS.values() if not isinstance(one, Share) and one.is_counted(analysis))
-    values = {one: _value(one, one.of_rows(row)) for one in asked}
+    asked = (
+        quantity for quantity in COLUMNS.values() if not isinstance(quantity, Share) and quantity.is_counted(analysis)
+    )
+    values = {quantity: _value(quantity, quantity.of_rows(row)) for quantity in asked}
     # What sees everything has a receptive field without numbers; a layer without a window has no kernel to ask for.
-    has_field = {one for one in values if rows and isinstance(one, FieldPart)}
-    return Record(name, {one.key: value for one, value in values.items() if value is not None or one in has_field})
+    has_field = {quantity for quantity in values if rows and isinstance(quantity, FieldPart)}
+    return Record(
+        name, {quantity.key: value for quantity, value in values.items() if value is not None or quantity in has_field}
+    )
 
 
 def _value(quantity: Quantity, value: Any) -> Any:

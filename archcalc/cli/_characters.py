@@ -52,13 +52,13 @@ def spelled(text: str, encoding: str | None) -> str:
     """
     if encoding is None or text.isascii():
         return text
-    lacking = {one for one in set(text) if not _has(encoding, one)}
+    lacking = {character for character in set(text) if not _has(encoding, character)}
     if not lacking:
         return text
     text = _EXPONENT.sub(lambda found: _exponent(found.group(), lacking), text)
     if "·" in lacking:
         text = _SEPARATOR.sub("-", text)
-    return text.translate({ord(one): _stand_in(one) for one in lacking})
+    return text.translate({ord(character): _stand_in(character) for character in lacking})
 
 
 def _exponent(digits: str, lacking: set[str]) -> str:

@@ -157,4 +157,7 @@ def depth_option(meaning: str) -> Callable[[F], F]:
 
 def file_name(name: str) -> str:
     """Return a network's name as a file name without folders."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"
+    return (
+        "".join(character if character.isalnum() or character in "-_." else "_" for character in name).lstrip(".")[:80]
+        or "network"
+    )

@@ -23,9 +23,9 @@ def command(context: click.Context, files: tuple[str, ...]) -> None:
     errors = warnings = 0
     for file in files:
         found = lint(Path(file))
-        warnings += sum(one.is_warning for one in found)
-        errors += sum(not one.is_warning for one in found)
-        write("".join(f"{one}\n" for one in found), None)
+        warnings += sum(diagnostic.is_warning for diagnostic in found)
+        errors += sum(not diagnostic.is_warning for diagnostic in found)
+        write("".join(f"{diagnostic}\n" for diagnostic in found), None)
     warned = [_counted(warnings, "warning")] if warnings else []
     if errors:
         remark(", ".join([_counted(errors, "error"), *warned]))

@@ -94,9 +94,9 @@ def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, form
     from archcalc.memory.summary import MODES, fit
     from archcalc.render.memory import fits_document
 
-    fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
+    fits = [fit(analysis, budget, each, optimizer) for each in ([mode] if mode else MODES)]
     show(fits_document(analysis, budget, fits), format_, output)
-    return 0 if all(one.batch for one in fits) else 1
+    return 0 if all(found.batch for found in fits) else 1
 
 
 def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:

@@ -68,7 +68,7 @@ def command(
         figure = _accuracy(networks, overrides)
     elif networks:
         opened = [overrides.open(name) for name in networks]
-        figure = bars([analyze(one, counting) for one in opened], metrics, depth)
+        figure = bars([analyze(network, counting) for network in opened], metrics, depth)
     else:
         raise click.UsageError("no network to plot; write: archcalc plot alexnet vgg16")
     write(save(figure, format_), output or f"plot.{format_}")
@@ -81,7 +81,7 @@ def _accuracy(networks: tuple[str, ...], overrides: Overrides) -> object:
     from archcalc.render.plot.bubbles import bubble, bubbles
 
     opened = [overrides.open(name) for name in networks or accuracies()]
-    return bubbles([bubble(analyze(one), _family(one)) for one in opened])
+    return bubbles([bubble(analyze(network), _family(network)) for network in opened])
 
 
 def _family(network: Network) -> str:

@@ -32,18 +32,18 @@ DRAWN = 100
 MOST_DIGITS = 40
 
 
-def equal(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]) -> bool | None:
+def equal(formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]) -> bool | None:
     """Return True if two formulas are equal wherever the guards hold; None if that is undecided.
 
     ``numbers`` are those in the text of a formula: its polynomial need not have them any more.
     """
-    if one == other:
+    if formula == other:
         return True
-    if _refuted(one, other, guards, _places(one, other, guards, numbers)):
+    if _refuted(formula, other, guards, _places(formula, other, guards, numbers)):
         return False
     try:
         work = _Work()
-        return _same(one, other, work) or _same_in_classes(one, other, guards, work)
+        return _same(formula, other, work) or _same_in_classes(formula, other, guards, work)
     except (_TooLarge, ZeroDivisionError):
         return None
 
@@ -64,11 +64,11 @@ def some(answers: Iterable[bool | None]) -> bool | None:
 
 
 def _refuted(
-    one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], places: Iterable[Mapping[Symbol, int]]
+    formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], places: Iterable[Mapping[Symbol, int]]
 ) -> bool:
     for place in places:
         try:
-            if all(holds(guard, place) for guard in guards) and one.evaluate(place) != other.evaluate(place):
+            if all(holds(guard, place) for guard in guards) and formula.evaluate(place) != other.evaluate(place):
                 return True
         except ZeroDivisionError:  # nothing is said where a formula divides by 0
             continue
@@ -76,13 +76,13 @@ def _refuted(
 
 
 def _places(
-    one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]
+    formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]
 ) -> Iterator[dict[Symbol, int]]:
     """Yield points to evaluate at: small integers from 1, those around every constant in both formulas, huge ones."""
-    symbols = (one.symbols | other.symbols).union(*(guard.difference.symbols for guard in guards))
+    symbols = (formula.symbols | other.symbols).union(*(guard.difference.symbols for guard in guards))
     names = sorted(symbols, key=lambda symbol: symbol.key)
-    drawn = random.Random(one.order + other.order)
-    near = _around({*numbers, *_constants(one), *_constants(other)})
+    drawn = random.Random(formula.order + other.order)
+    near = _around({*numbers, *_constants(formula), *_constants(other)})
     side = max(round(SMALL ** (1 / max(len(names), 1))), 1)
 
     def any_size() -> int:
@@ -180,10 +180,10 @@ class _Algebra:
         for monomial, factor in formula.terms.items():
             term = _whole(Polynomial.of(factor))
             for atom, power in monomial:
-                one = self.atom(atom)
-                one = one if power > 0 else _inverse(one)
+                inner = self.atom(atom)
+                inner = inner if power > 0 else _inverse(inner)
                 for _ in range(abs(power)):
-                    term = self.product(term, one)
+                    term = self.product(term, inner)
             total = self.sum(total, term)
         return total
 
@@ -230,15 +230,15 @@ class _Algebra:
 
     def other(self, name: str, arguments: list[_Quotient], whole: bool) -> _Quotient:
         """Return a `min`, `max` or `gcd`: the argument that it always equals, a known one, or a variable."""
-        for one, two in (arguments, arguments[::-1]):
-            gap = self.divided(self.difference(one, two))
+        for first, two in (arguments, arguments[::-1]):
+            gap = self.divided(self.difference(first, two))
             least = at_least(gap) if gap is not None and self.is_known(gap) else None
             if name != "gcd" and least is not None and least >= 0:
-                return two if name == "min" else one
+                return two if name == "min" else first
         for known, others, symbol in self.others:
             for order in (others, others[::-1]):
                 pairs = zip(arguments, order, strict=True)
-                if known == name and not any(self.difference(one, two).top.terms for one, two in pairs):
+                if known == name and not any(self.difference(first, two).top.terms for first, two in pairs):
                     return _whole(Polynomial.of(symbol))
         symbol = self.variable(whole)
         self.others.append((name, arguments, symbol))
@@ -294,9 +294,9 @@ def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
     """Return a quotient without common powers and numbers."""
     scale = lcm(top.scale, bottom.scale)
     factors = [Fraction(factor) * scale for factor in (*bottom.terms.values(), *top.terms.values())]
-    sign = 1 if bottom.terms[_first(bottom, tuple(sorted(bottom.symbols, key=lambda one: one.key)))] > 0 else -1
+    sign = 1 if bottom.terms[_first(bottom, tuple(sorted(bottom.symbols, key=lambda symbol: symbol.key)))] > 0 else -1
     powers = [dict(monomial) for monomial in (*bottom.terms, *top.terms)]
-    common = {atom: min(one.get(atom, 0) for one in powers) for atom in powers[0]}
+    common = {atom: min(power.get(atom, 0) for power in powers) for atom in powers[0]}
     away = Polynomial(
         {
             tuple((atom, -power) for atom, power in common.items() if power): Fraction(
@@ -307,10 +307,10 @@ def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
     return _Quotient(top * away, bottom * away)
 
 
-def _same(one: Polynomial, other: Polynomial, work: _Work) -> bool | None:
+def _same(formula: Polynomial, other: Polynomial, work: _Work) -> bool | None:
     """Return True if algebra shows it, else None."""
     algebra = _Algebra(work)
-    return not algebra.difference(algebra.of(one), algebra.of(other)).top.terms or None
+    return not algebra.difference(algebra.of(formula), algebra.of(other)).top.terms or None
 
 
 # -- proved for each remainder
@@ -331,13 +331,13 @@ def _divisors(formula: Polynomial) -> dict[Symbol, int]:
     return {symbol: divisor for symbol, divisor in found.items() if divisor > 1}
 
 
-def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], work: _Work) -> bool | None:
+def _same_in_classes(formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], work: _Work) -> bool | None:
     """Return the result for every class of remainders of the symbols in which the guards can hold."""
     steps: dict[Symbol, int] = {}
-    for formula in (one, other, *(guard.difference for guard in guards if guard.relation == "==")):
-        for symbol, divisor in _divisors(formula).items():
+    for side in (formula, other, *(guard.difference for guard in guards if guard.relation == "==")):
+        for symbol, divisor in _divisors(side).items():
             steps[symbol] = lcm(steps.get(symbol, 1), divisor)
-    terms = (_expanded(one, steps) + _expanded(other, steps)) * prod(steps.values())
+    terms = (_expanded(formula, steps) + _expanded(other, steps)) * prod(steps.values())
     if not steps or terms > MOST_EXPANDED:
         return None
     is_somewhere = False
@@ -349,7 +349,7 @@ def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ..
         }
         if any(_fails(guard, turned) for guard in guards):
             continue
-        if not _same(one.replaced(turned), other.replaced(turned), work):
+        if not _same(formula.replaced(turned), other.replaced(turned), work):
             return None
         is_somewhere = True
     return is_somewhere or None

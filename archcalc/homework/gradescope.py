@@ -76,8 +76,8 @@ def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
     if not total:
         raise UserError("no cell has points; give points to at least one question with --points")
     scale = Fraction(1) if style.out_of is None else style.out_of / total
-    most = hundredths([one * scale for one in worth])
-    tests = [_test(group, points, one, scale) for group, points, one in zip(groups, most, worth, strict=True)]
+    most = hundredths([share * scale for share in worth])
+    tests = [_test(group, points, share, scale) for group, points, share in zip(groups, most, worth, strict=True)]
     shown = [f"**{escape_markdown(sheet.problem)}.**"] if sheet.problem is not None else []
     shown += [f"- {escape_markdown(remark)}" for remark in sheet.remarks]
     data: dict[str, Any] = {
@@ -119,7 +119,7 @@ def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_TestGroup]:
 
 def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
     """Return the points in hundredths, so that their sum is the sum of the points to the hundredth."""
-    sums = [Fraction(round(one * UNIT), UNIT) for one in accumulate(points, initial=Fraction(0))]
+    sums = [Fraction(round(total * UNIT), UNIT) for total in accumulate(points, initial=Fraction(0))]
     return [after - before for before, after in pairwise(sums)]
 
 

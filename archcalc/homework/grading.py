@@ -93,7 +93,9 @@ class Grader:
         """Yield the derivation of the row's first layer, and of its other layers that contribute to the number."""
         if row.of_group or not question.derivation or self.key.symbols:
             return
-        parts = [one for one in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [one]))]
+        parts = [
+            costs for costs in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [costs]))
+        ]
         for costs in (row.head, *parts):
             for line in map(write, self._lines(costs.name, question.derivation)):
                 if line:
@@ -315,7 +317,7 @@ def _half(number: WrittenNumber) -> Fraction:
 
 def _is_rule(text: str) -> bool:
     """True if a term has symbols and only the small numbers of a rule: `768L'·B` has a size in it."""
-    return not re.search(r"\d\d", text) and any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
+    return not re.search(r"\d\d", text) and any(letter.isalpha() for letter in re.sub(r"\b(min|max|gcd)\b", "", text))
 
 
 def _sentence(text: str) -> str:

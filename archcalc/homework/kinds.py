@@ -248,8 +248,8 @@ class _SizesKind(AnswerKind):
         shape = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
         if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):
             return None
-        wrong = [(one, other) for one, other in zip(shape, truth, strict=True) if one != other]
-        return TRANSPOSED if wrong and all(transposed(str(one), str(other)) for one, other in wrong) else None
+        wrong = [(size, other) for size, other in zip(shape, truth, strict=True) if size != other]
+        return TRANSPOSED if wrong and all(transposed(str(size), str(other)) for size, other in wrong) else None
 
 
 class ShapeKind(_SizesKind):
@@ -346,5 +346,5 @@ def transposed(written: str, right: str) -> bool:
     """Return True if two neighboring digits are swapped."""
     if len(written) != len(right) or written == right:
         return False
-    at = next(at for at, (one, other) in enumerate(zip(written, right, strict=True)) if one != other)
+    at = next(at for at, (size, other) in enumerate(zip(written, right, strict=True)) if size != other)
     return written[at : at + 2] == right[at : at + 2][::-1] and written[at + 2 :] == right[at + 2 :]

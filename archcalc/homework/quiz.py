@@ -195,8 +195,10 @@ def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     if layer is None:  # a sum comes about by its summands
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
     else:  # a receptive field comes about layer by layer
-        names = [one.name for one in network.layers] if quantity == "rf" else [layer]
-    derivation = tuple(one for name in names for one in explain(network, name, (quantity,), viewer=viewer))
+        names = [step.name for step in network.layers] if quantity == "rf" else [layer]
+    derivation = tuple(
+        explanation for name in names for explanation in explain(network, name, (quantity,), viewer=viewer)
+    )
     if layer is None:
         return Ask(quantity, None, getattr(analysis.totals, quantity), derivation)
     return Ask(quantity, layer, COLUMNS[quantity].of_rows(TableRow(layer, [analysis[layer]])), derivation)
@@ -238,7 +240,7 @@ def _one_layer(draw: Draw, kinds: Sequence[type[Operator]]) -> Drawn:
 
     def asked(analysis: Analysis) -> Wanted:
         row = analysis.rows[0]
-        return [("output", row.name), *((one, row.name) for one in draw.some(_worth_asking(row), 2))]
+        return [("output", row.name), *((quantity, row.name) for quantity in draw.some(_worth_asking(row), 2))]
 
     return _spec(shape, [(kind, given)]), asked
 
@@ -277,7 +279,7 @@ def _stack(
         for at in range(count):
             kind = draw.one(_shrinking(categories[at % len(categories)]))
             drawn = (_draw_layer(draw, kind, shape) for _ in range(30))
-            given = next((one for one in drawn if one is not None), None)
+            given = next((given for given in drawn if given is not None), None)
             if given is None:
                 break
             layers.append((kind, given))
@@ -297,8 +299,8 @@ def _shrinking(category: str) -> tuple[type[Operator], ...]:
         and "kernel" in kind.arguments
         and all(
             look.stride == look.stride // 1
-            for one in kind.examples
-            for look in kind(one.inputs, **one.arguments).sight()
+            for example in kind.examples
+            for look in kind(example.inputs, **example.arguments).sight()
             if isinstance(look, Window)
         )
     )

@@ -58,77 +58,75 @@ def _lines(ask: Ask) -> list[tuple[str, Line]]:
     from archcalc.symbolic.terms import NumberTerm, Sum
 
     if ask.layer is None and isinstance(ask.answer, int):  # the last line of each layer, and their sum
-        parts = [(one.layer, one.lines[-1]) for one in ask.derivation]
+        parts = [(explained.layer, explained.lines[-1]) for explained in ask.derivation]
         ends = tuple((1, line.terms[-1]) for _, line in parts)
         return [*parts, ("", Line("total", (Sum(ends), NumberTerm(ask.answer))))]
     several = len(ask.derivation) > 1
-    return [(one.layer if several else "", line) for one in ask.derivation for line in one.lines]
+    return [(explained.layer if several else "", line) for explained in ask.derivation for line in explained.lines]
 
 
 def quiz_document(exercises: Sequence[Exercise], title: str) -> Document:
     """Return the exercises as a list; the records have a row for each question."""
-    items = [
-        Item(_title(one), lines=(*_layers(one)[1:], *(f"→ {question(ask)}?" for ask in one.asks))) for one in exercises
-    ]
-    rows = [[one.number, ask.quantity, ask.layer, question(ask)] for one in exercises for ask in one.asks]
-    return Document(
-        "quiz",
-        (Paragraph(title), Paragraph(NOTE), ItemList(tuple(items))),
-        lambda: _data(title, exercises, lambda ask: {}),
-        lambda: [["exercise", "quantity", "layer", "question"], *rows],
-    )
+    return _document(exercises, title, lambda ask: [f"→ {question(ask)}?"], lambda ask: {})
 
 
 def key_document(exercises: Sequence[Exercise], title: str) -> Document:
     """Return the exercises with their answers, each derived; memory is in bytes in data."""
-    items = [
-        Item(_title(one), lines=(*_layers(one)[1:], *(line for ask in one.asks for line in _answered(ask))))
-        for one in exercises
-    ]
-    rows = [[one.number, ask.quantity, ask.layer, question(ask), answer(ask)] for one in exercises for ask in one.asks]
-    return Document(
-        "key",
-        (Paragraph(title), Paragraph(NOTE), ItemList(tuple(items))),
-        lambda: _data(title, exercises, _answer_data),
-        lambda: [["exercise", "quantity", "layer", "question", "answer"], *rows],
+    return _document(
+        exercises, title, lambda ask: [f"→ {question(ask)}: {answer(ask)}", *_derivation(ask)], _answer_data
     )
 
 
-def _title(exercise: Exercise) -> str:
-    return f"{exercise.number}. {_layers(exercise)[0]}"
-
-
-def _answered(ask: Ask) -> list[str | Formula]:
-    return [f"→ {question(ask)}: {answer(ask)}", *_derivation(ask)]
+def _document(
+    exercises: Sequence[Exercise],
+    title: str,
+    lines: Callable[[Ask], Sequence[str | Formula]],
+    answered: Callable[[Ask], dict[str, Any]],
+) -> Document:
+    """Return exercises; ``lines`` and ``answered`` return what is shown of a question, for people and as data."""
+    items = []
+    for exercise in exercises:
+        head, *layers = _layers(exercise)
+        asks = [line for ask in exercise.asks for line in lines(ask)]
+        items.append(Item(f"{exercise.number}. {head}", lines=(*layers, *asks)))
+    data = {
+        "title": title,
+        "exercises": [
+            {
+                "number": exercise.number,
+                "topic": exercise.topic,
+                "spec": exercise.spec,
+                "asks": [
+                    {"quantity": ask.quantity, "layer": ask.layer, "question": question(ask), **answered(ask)}
+                    for ask in exercise.asks
+                ],
+            }
+            for exercise in exercises
+        ],
+    }
+    rows = [
+        [exercise.number, ask.quantity, ask.layer, question(ask), *([answer(ask)] if answered(ask) else [])]
+        for exercise in exercises
+        for ask in exercise.asks
+    ]
+    headings = ["exercise", "quantity", "layer", "question", "answer"][: len(rows[0])]
+    return Document(
+        "quiz",
+        (Paragraph(title), Paragraph(NOTE), ItemList(tuple(items))),
+        lambda: data,
+        lambda: [headings, *rows],
+    )
 
 
 def _derivation(ask: Ask) -> list[Formula]:
     """Return the lines of a derivation, each with its layer's name if there are several layers."""
     formulas = [(layer, line_formula(line)) for layer, line in _lines(ask)]
     return [
-        Formula(f"{layer}: {one.text}", rf"\text{{{escape_latex(layer)}: }} {one.latex}") if layer else one
-        for layer, one in formulas
+        Formula(f"{layer}: {formula.text}", rf"\text{{{escape_latex(layer)}: }} {formula.latex}") if layer else formula
+        for layer, formula in formulas
     ]
 
 
 def _answer_data(ask: Ask) -> dict[str, Any]:
     value = list(ask.answer) if isinstance(ask.answer, tuple) else ask.answer
     return {"answer": value, "derivation": [line.text for line in _derivation(ask)]}
-
-
-def _data(title: str, exercises: Sequence[Exercise], answered: Callable[[Ask], dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "title": title,
-        "exercises": [
-            {
-                "number": one.number,
-                "topic": one.topic,
-                "spec": one.spec,
-                "asks": [
-                    {"quantity": ask.quantity, "layer": ask.layer, "question": question(ask), **answered(ask)}
-                    for ask in one.asks
-                ],
-            }
-            for one in exercises
-        ],
-    }

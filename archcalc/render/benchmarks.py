@@ -28,7 +28,7 @@ def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile)
         lambda: {
             "archcalc": __version__,
             "profile": asdict(profile),
-            "benchmarks": [_as_dict(one) for one in benchmarks],
+            "benchmarks": [_as_dict(bench) for bench in benchmarks],
         },
     )
 
@@ -38,8 +38,8 @@ def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Table:
     rates = f"peak {_rate(first.peak)}FLOP/s, memory {_rate(profile.bandwidth)}B/s"
     overhead = f", {profile.overhead * 1e6:.1f} µs per operation" if profile.overhead else ""
     columns = (
-        word_column("network", lambda one: one.network, "network", is_name=True),
-        value_column("batch", lambda one: one.batch, key="batch"),
+        word_column("network", lambda bench: bench.network, "network", is_name=True),
+        value_column("batch", lambda bench: bench.batch, key="batch"),
         value_column("ms", _measured_value("seconds"), _milliseconds, "seconds", is_optional=True),
         value_column("spread", _measured_value("spread"), _percent, "spread", is_optional=True),
         value_column(
@@ -47,17 +47,21 @@ def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Table:
         ),
         value_column("FLOP/s", _measured_value("flops_per_second"), _rate, "flops_per_second", is_optional=True),
         value_column("of peak", _measured_value("share_of_peak"), _percent, "share_of_peak", is_optional=True),
-        value_column("predicted ms", lambda one: one.roofline.total.seconds, _milliseconds, "predicted_seconds"),
+        value_column("predicted ms", lambda bench: bench.roofline.total.seconds, _milliseconds, "predicted_seconds"),
         value_column(
             "predicted ÷ measured",
-            lambda one: one.timing and one.roofline.total.seconds / one.timing.median,
+            lambda bench: bench.timing and bench.roofline.total.seconds / bench.timing.median,
             "{:.2f}".format,
             is_optional=True,
         ),
     )
     notes = [
         f"Device: {profile.source}.",
-        *(f"{one.network} at batch {one.batch} was not timed: {one.failure}" for one in benchmarks if one.failure),
+        *(
+            f"{bench.network} at batch {bench.batch} was not timed: {bench.failure}"
+            for bench in benchmarks
+            if bench.failure
+        ),
     ]
     title = f"inference in {first.dtype} on {profile.name}: {rates}{overhead}"
     return Table(title, columns, (Section(benchmarks),), tuple(notes))
@@ -65,7 +69,7 @@ def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Table:
 
 def _measured_value(key: str) -> Callable[[Benchmark], Any]:
     """Return a function that reads a measured value; None if the network was not timed."""
-    return lambda one: None if one.timing is None else _measured(one)[key]
+    return lambda bench: None if bench.timing is None else _measured(bench)[key]
 
 
 class _LayerRow(NamedTuple):
@@ -75,8 +79,8 @@ class _LayerRow(NamedTuple):
     measured: float | None
 
 
-def _layers(one: Benchmark) -> Table:
-    measured = one.layer_seconds or {}
+def _layers(bench: Benchmark) -> Table:
+    measured = bench.layer_seconds or {}
     notes = ["flop: every operation, a multiply-add being 2. flop/B: arithmetic intensity."]
     if measured:
         notes.append("measured: each layer alone; the whole network's own time is in the first table.")
@@ -93,9 +97,9 @@ def _layers(one: Benchmark) -> Table:
         value_column("predicted ms", lambda row: row.predicted.seconds, _milliseconds),
         value_column("measured ms", lambda row: row.measured, _milliseconds, is_optional=True),
     )
-    rows = [_LayerRow(layer, measured.get(layer.name)) for layer in one.roofline.layers]
-    total = _LayerRow(one.roofline.total, sum(measured.values()) if measured else None)
-    title = f"{one.network} · batch {one.batch} · {one.dtype}"
+    rows = [_LayerRow(layer, measured.get(layer.name)) for layer in bench.roofline.layers]
+    total = _LayerRow(bench.roofline.total, sum(measured.values()) if measured else None)
+    title = f"{bench.network} · batch {bench.batch} · {bench.dtype}"
     return Table(title, columns, (Section(rows, total),), tuple(notes))
 
 
@@ -111,30 +115,30 @@ def _rate(value: float) -> str:
     return in_words(round(value), COUNTS)
 
 
-def _as_dict(one: Benchmark) -> dict[str, Any]:
-    total = one.roofline.total
-    measured = one.layer_seconds or {}
+def _as_dict(bench: Benchmark) -> dict[str, Any]:
+    total = bench.roofline.total
+    measured = bench.layer_seconds or {}
     return {
-        "network": one.network,
-        "batch": one.batch,
-        "dtype": one.dtype,
-        "measured": None if one.timing is None else _measured(one),
-        "failure": one.failure or None,
+        "network": bench.network,
+        "batch": bench.batch,
+        "dtype": bench.dtype,
+        "measured": None if bench.timing is None else _measured(bench),
+        "failure": bench.failure or None,
         "total": _prediction(total, sum(measured.values()) if measured else None),
-        "layers": [_prediction(layer, measured.get(layer.name)) for layer in one.roofline.layers],
+        "layers": [_prediction(layer, measured.get(layer.name)) for layer in bench.roofline.layers],
     }
 
 
-def _measured(one: Benchmark) -> dict[str, Any]:
-    assert one.timing is not None
-    rate = one.roofline.total.flops / one.timing.median
+def _measured(bench: Benchmark) -> dict[str, Any]:
+    assert bench.timing is not None
+    rate = bench.roofline.total.flops / bench.timing.median
     return {
-        "seconds": one.timing.median,
-        "spread": one.timing.spread,
-        "runs": one.timing.runs,
-        "images_per_second": one.batch / one.timing.median,
+        "seconds": bench.timing.median,
+        "spread": bench.timing.spread,
+        "runs": bench.timing.runs,
+        "images_per_second": bench.batch / bench.timing.median,
         "flops_per_second": rate,
-        "share_of_peak": rate / one.peak,
+        "share_of_peak": rate / bench.peak,
     }
 
 

@@ -141,13 +141,13 @@ class _FormulaRow(NamedTuple):
 def formulas_document(found: Sequence[Formulas], convention: str) -> Document:
     """Return the closed forms of inline specs side by side, with the ratio of the first to each other."""
     writer = TermBuilder()
-    names = [one.name for one in found]
-    forms = {quantity: [term_text(writer.write(one.forms[quantity])) for one in found] for quantity in found[0].forms}
+    names = [spec.name for spec in found]
+    forms = {quantity: [term_text(writer.write(spec.forms[quantity])) for spec in found] for quantity in found[0].forms}
     ratios = {
         quantity: [
             ratio.replace("**", "^").replace("*", "·")
-            for one in found[1:]
-            if quantity != "rf" and (ratio := str(ratio_of_formulas(found[0], one, quantity) or ""))
+            for spec in found[1:]
+            if quantity != "rf" and (ratio := str(ratio_of_formulas(found[0], spec, quantity) or ""))
         ]
         for quantity in forms
     }

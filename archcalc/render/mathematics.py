@@ -38,7 +38,7 @@ def term_text(term: Term, inside: str = "") -> str:
     if isinstance(term, Sum):
         first, *rest = term.terms
         text = ("−" if first[0] < 0 else "") + term_text(first[1])
-        text += "".join(f" {'−' if sign < 0 else '+'} {term_text(one)}" for sign, one in rest)
+        text += "".join(f" {'−' if sign < 0 else '+'} {term_text(part)}" for sign, part in rest)
         return f"({text})" if inside else text
     if isinstance(term, Product):
         text = _product_text(term.factors)
@@ -55,9 +55,9 @@ def term_text(term: Term, inside: str = "") -> str:
 def _product_text(factors: Sequence[Term]) -> str:
     """Return factors with dots between them; a number is close to the letter after it: `2P`."""
     text = term_text(factors[0], "product")
-    for before, one in pairwise(factors):
-        close = isinstance(before, NumberTerm) and isinstance(one, (SymbolTerm, Power)) and not _is_number(one)
-        text += ("" if close else "·") + term_text(one, "product")
+    for before, factor in pairwise(factors):
+        close = isinstance(before, NumberTerm) and isinstance(factor, (SymbolTerm, Power)) and not _is_number(factor)
+        text += ("" if close else "·") + term_text(factor, "product")
     return text
 
 
@@ -77,10 +77,10 @@ def term_latex(term: Term, inside: str = "") -> str:
     if isinstance(term, Sum):
         first, *rest = term.terms
         text = ("-" if first[0] < 0 else "") + term_latex(first[1])
-        text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(one)}" for sign, one in rest)
+        text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(part)}" for sign, part in rest)
         return rf"\left({text}\right)" if inside else text
     if isinstance(term, Product):
-        return r" \cdot ".join(term_latex(one, "product") for one in term.factors)
+        return r" \cdot ".join(term_latex(factor, "product") for factor in term.factors)
     if isinstance(term, Power):
         return f"{term_latex(term.base, 'power')}^{{{term.exponent}}}"
     if isinstance(term, Quotient):
@@ -135,12 +135,13 @@ def line_formula(line: Line) -> Formula:
 def explanations_document(explanations: Sequence[Explanation]) -> Document:
     """Return derivations as a list; the records have a row for each line."""
     items = tuple(
-        Item(f"{one.layer}: {one.heading}", lines=tuple(map(line_formula, one.lines))) for one in explanations
+        Item(f"{explained.layer}: {explained.heading}", lines=tuple(map(line_formula, explained.lines)))
+        for explained in explanations
     )
     rows = [
-        [one.layer, one.quantity, number, line_text(line)]
-        for one in explanations
-        for number, line in enumerate(one.lines, 1)
+        [explained.layer, explained.quantity, number, line_text(line)]
+        for explained in explanations
+        for number, line in enumerate(explained.lines, 1)
     ]
     return Document("explain", (ItemList(items),), sheet=lambda: [["layer", "quantity", "step", "formula"], *rows])
 
@@ -165,7 +166,7 @@ def formulas_document(found: Formulas, convention: str) -> Document:
         for quantity, term in terms.items()
     ]
     conditions = _conditions(found, writer)
-    lines = [*forms, *(Formula(f"  where {one.text}", rf"\quad {one.latex}") for one in conditions)]
+    lines = [*forms, *(Formula(f"  where {condition.text}", rf"\quad {condition.latex}") for condition in conditions)]
     return Document(
         found.name,
         (Equations(tuple(lines)),),
@@ -173,7 +174,7 @@ def formulas_document(found: Formulas, convention: str) -> Document:
             "name": found.name,
             "convention": convention,
             "formulas": {quantity: term_text(term) for quantity, term in terms.items()},
-            "conditions": [one.text for one in conditions],
+            "conditions": [condition.text for condition in conditions],
         },
         lambda: [["quantity", "formula"], *([quantity, term_text(term)] for quantity, term in terms.items())],
     )

@@ -49,7 +49,7 @@ def _timeline(memory: Memory) -> Records:
     heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in WHAT)]
     return [
         heading,
-        *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.moments),
+        *([point.phase, point.layer, point.live_bytes, point.tensors, *point.parts] for point in memory.moments),
     ]
 
 
@@ -70,17 +70,17 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
         "peak": {
             "phase": moment.phase,
             "layer": moment.layer or None,
-            "alive": [_alive_dict(one) for one in memory.highest.alive],
+            "alive": [_alive_dict(point) for point in memory.highest.alive],
         },
         "timeline": [
             {
-                "phase": one.phase,
-                "layer": one.layer or None,
-                "bytes": one.live_bytes,
-                "tensors": one.tensors,
-                "parts": {what: size for what, size in zip(WHAT, one.parts, strict=True) if size},
+                "phase": point.phase,
+                "layer": point.layer or None,
+                "bytes": point.live_bytes,
+                "tensors": point.tensors,
+                "parts": {what: size for what, size in zip(WHAT, point.parts, strict=True) if size},
             }
-            for one in memory.moments
+            for point in memory.moments
         ],
     }
 
@@ -95,8 +95,8 @@ def _of(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _alive_dict(one: Alive) -> dict[str, Any]:
-    return {"layer": one.piece.layer, "what": one.piece.what, "bytes": one.bytes}
+def _alive_dict(live: Alive) -> dict[str, Any]:
+    return {"layer": live.piece.layer, "what": live.piece.what, "bytes": live.bytes}
 
 
 def moment_in_words(moment: Moment) -> str:
@@ -137,11 +137,11 @@ def _quantities(memory: Memory) -> Table:
             _Amount("gradients", memory.gradients, "of the weights, complete before their update"),
         ]
     standing.append(_Amount("tensors at the peak", memory.highest.live_bytes, moment_in_words(memory.highest.moment)))
-    unit = choose_unit([*(one.bytes for one in (*standing, *parts)), memory.peak], BYTES, 2)
+    unit = choose_unit([*(amount.bytes for amount in (*standing, *parts)), memory.peak], BYTES, 2)
     columns = (
-        word_column("memory", lambda one: one.name, is_name=True),
-        value_column(unit.symbol, lambda one: one.bytes, unit.text),
-        word_column("what it is", lambda one: one.remark, is_prose=True),
+        word_column("memory", lambda amount: amount.name, is_name=True),
+        value_column(unit.symbol, lambda amount: amount.bytes, unit.text),
+        word_column("what it is", lambda amount: amount.remark, is_prose=True),
     )
     whole = Section(standing, _Amount("peak", memory.peak, "the sum"))
     return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])))
@@ -157,13 +157,13 @@ class _AliveRow(NamedTuple):
 
 def _alive(memory: Memory) -> Table:
     """Return the largest tensors at the peak, and the sum of all."""
-    alive = sorted(memory.highest.alive, key=lambda one: -one.bytes)
+    alive = sorted(memory.highest.alive, key=lambda live: -live.bytes)
     others = alive[MOST_ALIVE:]
     whole = memory.highest.live_bytes
-    rows = [_AliveRow(one.piece.layer, one.piece.what, one.bytes) for one in alive[:MOST_ALIVE]]
+    rows = [_AliveRow(live.piece.layer, live.piece.what, live.bytes) for live in alive[:MOST_ALIVE]]
     unit = choose_unit([row.bytes for row in rows], BYTES, 2)
     if others:
-        rows.append(_AliveRow(f"{len(others)} others", "", sum(one.bytes for one in others)))
+        rows.append(_AliveRow(f"{len(others)} others", "", sum(live.bytes for live in others)))
     columns = (
         word_column("layer", lambda row: row.layer, is_name=True),
         word_column("what", lambda row: row.what),
@@ -184,7 +184,7 @@ def _chart(memory: Memory) -> str:
     width = min(CHART_WIDTH, len(moments))
     bounds = [at * len(moments) // width for at in range(width + 1)]
     bins = [moments[start:stop] for start, stop in pairwise(bounds)]
-    heights = [max(one.live_bytes for one in part) for part in bins]
+    heights = [max(point.live_bytes for point in part) for part in bins]
     top = max(heights) or 1
     unit = choose_unit([top], BYTES, 2)
     labels = {0: unit.text(0), CHART_HEIGHT - 1: unit.text(top)}
@@ -224,7 +224,7 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
         return {
             **found,
             "budget_bytes": budget,
-            "fits": [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits],
+            "fits": [{**fit._asdict(), "optimizer": fit.optimizer or None} for fit in fits],
         }
 
     columns = (

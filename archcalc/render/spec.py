@@ -95,8 +95,8 @@ def _tree(network: Network) -> _SpecGroup:
     for path in (*(layer.name for layer in network.layers), *(f"{side}." for side in network.sides)):
         *outside, name = path.split(".")
         group = root
-        for one in outside:
-            group = group.inner(one)
+        for outer in outside:
+            group = group.inner(outer)
         if name:
             group.items.append(network[path])
     if [layer.name for layer in root.layers()] != [layer.name for layer in network.layers]:
@@ -186,9 +186,9 @@ class _SpecWriter:
         scopes = [scope]
         while scopes[-1]:
             scopes.append(scopes[-1][: scopes[-1][:-1].rfind(".") + 1])
-        for one in scopes:
-            name = source[len(one) :]
-            if source.startswith(one) and name not in self.network.inputs:
+        for scope in scopes:
+            name = source[len(scope) :]
+            if source.startswith(scope) and name not in self.network.inputs:
                 if next(full for outer in scopes if (full := outer + name) in self.known) == source:
                     return _reference(name)
         return _reference(f".{source}")
@@ -258,11 +258,15 @@ def _quoted(text: str) -> str:
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
-def _escaped(one: str) -> str:
-    if one in '"\\':
-        return "\\" + one
-    if one.isprintable():
-        return one
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
     return (
-        f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}" if ord(one) < 65536 else f"\\U{ord(one):08x}"
+        f"\\x{ord(character):02x}"
+        if ord(character) < 256
+        else f"\\u{ord(character):04x}"
+        if ord(character) < 65536
+        else f"\\U{ord(character):08x}"
     )

@@ -43,29 +43,29 @@ def table_document(
     refuse_uncounted(quantities, analysis)
     parts = parts_of(analysis, view)
     shown = [row for rows, _ in parts for row in rows]
-    has_total = any(one.has_total for one in quantities)
+    has_total = any(quantity.has_total for quantity in quantities)
     table = Table(
         caption or title_of(analysis),
-        tuple(_column(one, shown, analysis, view) for one in quantities),
+        tuple(_column(quantity, shown, analysis, view) for quantity in quantities),
         tuple(Section(rows, whole if has_total else None, whole.name) for rows, whole in parts),
         tuple(_notes(analysis, view)),
     )
     return Document(analysis.network.name, (table,), lambda: as_dict(analysis), label=label)
 
 
-def _column(one: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
-    unit = one.unit_for([one.of_row(row) for row in shown], analysis, view.exact)
+def _column(quantity: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
+    unit = quantity.unit_for([quantity.of_row(row) for row in shown], analysis, view.exact)
     convention = analysis.convention.name
     return Column(
-        heading=one.headed(convention, unit),
-        text=lambda row: one.text(one.of_row(row), analysis, unit, view.channels_last),
-        keys=tuple(one.data_keys(analysis)),
-        values=lambda row: one.data(row, analysis),
-        short=one.shortly_headed(convention, unit),
-        right=one.right,
-        rank=one.rank,
-        is_name=one.key == "name",
-        has_total=one.has_total,
+        heading=quantity.headed(convention, unit),
+        text=lambda row: quantity.text(quantity.of_row(row), analysis, unit, view.channels_last),
+        keys=tuple(quantity.data_keys(analysis)),
+        values=lambda row: quantity.data(row, analysis),
+        short=quantity.shortly_headed(convention, unit),
+        right=quantity.right,
+        rank=quantity.rank,
+        is_name=quantity.key == "name",
+        has_total=quantity.has_total,
     )
 
 

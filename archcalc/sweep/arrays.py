@@ -100,8 +100,8 @@ class SymbolValues:
             for axis in axes:
                 groups: dict[Monomial, list[tuple[Monomial, int]]] = {}
                 for monomial, factor in terms:
-                    outer = tuple(one for one in monomial if self._axes(one[0]) == axis)
-                    inner = tuple(one for one in monomial if self._axes(one[0]) != axis)
+                    outer = tuple(power for power in monomial if self._axes(power[0]) == axis)
+                    inner = tuple(power for power in monomial if self._axes(power[0]) != axis)
                     groups.setdefault(outer, []).append((inner, factor))
                 if best is None or len(groups) < len(best):
                     best = groups
@@ -139,7 +139,7 @@ class SymbolValues:
     def _atom_value(self, atom: Symbol | Function, exact: bool) -> Array:
         if isinstance(atom, Symbol):
             return self.values[atom].astype(object) if exact else self.values[atom]
-        arguments = [self._value(one, exact) for one in atom.arguments]
+        arguments = [self._value(argument, exact) for argument in atom.arguments]
         if atom.name == "floor":
             # Where the divisor is 0 the network cannot be built: such a point is left out, whatever stands there.
             return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])

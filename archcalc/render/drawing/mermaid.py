@@ -40,7 +40,7 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
         label = words.carried(edge)
         lines.append(f"  {ids[edge.source]} {arrow}{f'|{label}|' if label else ''} {ids[edge.target]}")
     fills = dict.fromkeys(paint.fill(node) for node in picture.root.nodes())
-    lines += [f"  classDef {_kind(one)} fill:{one},color:{text_on(one)},stroke:#57606a" for one in fills]
+    lines += [f"  classDef {_kind(fill)} fill:{fill},color:{text_on(fill)},stroke:#57606a" for fill in fills]
     return "\n".join(lines) + "\n"
 
 
@@ -50,4 +50,7 @@ def _kind(fill: str) -> str:
 
 def _text(text: str) -> str:
     """Return a text for inside Mermaid's quotes, with every special character as a character code."""
-    return "".join(one if one.isalnum() or one in " ._-·×…→+/," else f"#{ord(one)};" for one in printable(text))
+    return "".join(
+        character if character.isalnum() or character in " ._-·×…→+/," else f"#{ord(character)};"
+        for character in printable(text)
+    )

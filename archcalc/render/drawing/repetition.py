@@ -55,9 +55,9 @@ class _Collapser:
     def _close(self, run: list[Cluster | DrawingNode]) -> None:
         """Let the first block of a run represent all."""
         for other in run[1:]:
-            for one, same in zip(_nodes(run[0]), _nodes(other), strict=True):
-                one.repeats.append(same)
-                self.stands_for[same] = one
+            for node, same in zip(_nodes(run[0]), _nodes(other), strict=True):
+                node.repeats.append(same)
+                self.stands_for[same] = node
         first, last = (run[0], run[-1]) if len(run) > 1 else (None, None)
         if isinstance(first, Cluster) and isinstance(last, Cluster):
             first.last, first.count = last.path, len(run)
@@ -68,7 +68,7 @@ class _Collapser:
         if not (_is_group(child) and _is_group(run[0])) or self._form(run[0]) != self._form(child):
             return False
         before = set(_nodes(run[-1]))
-        allowed = {node for one in run for node in _nodes(one)} | self._outside(run[0])
+        allowed = {node for block in run for node in _nodes(block)} | self._outside(run[0])
         outside = self._outside(child)
         return outside <= allowed and not before.isdisjoint(outside)
 

@@ -31,7 +31,7 @@ class Derivations:
         # The same application of an operator costs the same wherever it stands; what it sees depends on its inputs.
         alike = (id(layer.op), layer.shares)
         if alike not in self.alike:
-            fixed = tuple(one for one in DERIVED if one not in (*COUNTED, "rf"))
+            fixed = tuple(quantity for quantity in DERIVED if quantity not in (*COUNTED, "rf"))
             found = self._places(layer, fixed, self.analysis.convention.name, "")
             for convention in self.conventions:
                 found += self._places(layer, COUNTED, convention, convention)
@@ -51,7 +51,7 @@ class Derivations:
             replace(analysis.counting, convention=convention),
             viewer=self.viewer,
         )
-        return [self._place((one.heading, _text(one), marked)) for one in explanations]
+        return [self._place((explanation.heading, _text(explanation), marked)) for explanation in explanations]
 
     def _place(self, entry: DerivationEntry) -> int:
         return self.pool.setdefault(entry, len(self.pool))
