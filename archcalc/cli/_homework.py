@@ -45,9 +45,7 @@ def grading_options(function: F) -> F:
     """Add the options of grading."""
     for option in (
         click.option(
-            "--reveal/--no-reveal",
-            default=None,
-            help="Show the right answers, or only hints. [hints in an autograder]",
+            "--reveal/--no-reveal", default=None, help="Show the right answers, or only hints. [hints in an autograder]"
         ),
         click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
         click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
@@ -68,12 +66,7 @@ def gradescope_options(function: F) -> F:
         click.option(
             "--out-of", metavar="N", help="Points of the whole assignment in Gradescope. [the sum of the cells' points]"
         ),
-        click.option(
-            "--per",
-            type=click.Choice(["row", "cell"]),
-            default="row",
-            help="Tests in Gradescope. [row]",
-        ),
+        click.option("--per", type=click.Choice(["row", "cell"]), default="row", help="Tests in Gradescope. [row]"),
     ):
         function = option(function)
     return function

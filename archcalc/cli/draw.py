@@ -8,13 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, FORMATS, format_of, result_options
-from archcalc.cli._options import (
-    Overrides,
-    counting_options,
-    depth_option,
-    file_name,
-    network_options,
-)
+from archcalc.cli._options import Overrides, counting_options, depth_option, file_name, network_options
 from archcalc.cli._streams import write
 
 if TYPE_CHECKING:

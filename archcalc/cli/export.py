@@ -38,13 +38,7 @@ class Batch(click.IntRange):
     option="--to",
     unsaid="no format to write; use --to torch, --to onnx or --to spec",
 )
-def command(
-    network: str,
-    overrides: Overrides,
-    batch: int | str,
-    format_: str,
-    output: str | None,
-) -> None:
+def command(network: str, overrides: Overrides, batch: int | str, format_: str, output: str | None) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
     spec that says it layer by layer.
 

@@ -9,12 +9,7 @@ import click
 from archcalc.cli import Command
 from archcalc.cli._documents import show
 from archcalc.cli._formats import document_options, format_of
-from archcalc.cli._options import (
-    Overrides,
-    counting_options,
-    network_options,
-    quantities_option,
-)
+from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import write
 
 if TYPE_CHECKING:

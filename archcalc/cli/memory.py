@@ -11,11 +11,7 @@ from archcalc.analysis import Analysis
 from archcalc.cli import Command
 from archcalc.cli._documents import show
 from archcalc.cli._formats import DRAWINGS, document_options, file_option, format_of
-from archcalc.cli._options import (
-    Overrides,
-    batch_option,
-    network_options,
-)
+from archcalc.cli._options import Overrides, batch_option, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote

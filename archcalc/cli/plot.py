@@ -9,12 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, format_of, result_options
-from archcalc.cli._options import (
-    Overrides,
-    counting_options,
-    depth_option,
-    network_options,
-)
+from archcalc.cli._options import Overrides, counting_options, depth_option, network_options
 from archcalc.cli._streams import write
 from archcalc.network import Network
 

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 @network_options
 @counting_options
 @file_option("-o", "--output", formats=["html"], help="Write to FILE, or - for the terminal. [NETWORK.html]")
-def command(
-    network: str,
-    overrides: Overrides,
-    counting: Counting,
-    output: str | None,
-) -> None:
+def command(network: str, overrides: Overrides, counting: Counting, output: str | None) -> None:
     """Write a report on NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
 
     The file needs no internet connection.

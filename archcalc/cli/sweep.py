@@ -80,15 +80,7 @@ def command(
         return
     axes = tuple(map(parse_axis, over))
     plan = SweepPlan(
-        network,
-        axes,
-        tuple(of.split(",")),
-        keep,
-        overrides.settings,
-        overrides.input_shapes(),
-        counting,
-        sample,
-        seed,
+        network, axes, tuple(of.split(",")), keep, overrides.settings, overrides.input_shapes(), counting, sample, seed
     )
     known = [*(axis.name for axis in axes), *plan.quantities]
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):

@@ -65,9 +65,7 @@ def class_document(sheets: Sequence[GradedSheet], questions: Sequence[str]) -> D
         data_column("percent", _percent),
         *(data_column(question, _points_of(question, questions)) for question in questions),
         *map(_verdict, Verdict),
-        word_column(
-            "", lambda sheet: f"not read: {sheet.problem}" if sheet.problem else "", is_prose=True, is_optional=True
-        ),
+        word_column("", _problem, is_prose=True, is_optional=True),
         data_column("problem", lambda sheet: sheet.problem),
     )
     table = Table("", columns, (Section(sheets),), tuple(_summary(sheets)))

@@ -71,13 +71,13 @@ def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
     Raises `UserError` for an assignment without points.
     """
     groups = list(_groups(sheet, style.by_cell))
-    worth = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
-    total = sum(worth, Fraction(0))
+    points = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
+    total = sum(points, Fraction(0))
     if not total:
         raise UserError("no cell has points; give points to at least one question with --points")
     scale = Fraction(1) if style.out_of is None else style.out_of / total
-    most = hundredths([share * scale for share in worth])
-    tests = [_test(group, points, share, scale) for group, points, share in zip(groups, most, worth, strict=True)]
+    scores = hundredths([share * scale for share in points])
+    tests = [_test(*test, scale) for test in zip(groups, scores, points, strict=True)]
     shown = [f"**{escape_markdown(sheet.problem)}.**"] if sheet.problem is not None else []
     shown += [f"- {escape_markdown(remark)}" for remark in sheet.remarks]
     data: dict[str, Any] = {
@@ -123,17 +123,17 @@ def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
     return [after - before for before, after in pairwise(sums)]
 
 
-def _test(group: _TestGroup, most: Fraction, worth: Fraction, scale: Fraction) -> dict[str, Any]:
+def _test(group: _TestGroup, max_score: Fraction, max_points: Fraction, scale: Fraction) -> dict[str, Any]:
     points = sum((cell.points for cell in group.cells), Fraction(0))
-    full = points == worth
-    # What is not full never rounds up to it, and what is something never to more than there is.
-    score = most if full else min(Fraction(int(points * scale * UNIT), UNIT), most)
+    full = points == max_points
+    # A score that is not full is rounded down, so that it never looks full.
+    score = max_score if full else min(Fraction(int(points * scale * UNIT), UNIT), max_score)
     mistakes = [cell.diagnosis.mistake for cell in group.cells if cell.diagnosis is not None]
     return {
         "number": group.number,
         "name": printable(group.name),
         "score": float(score),
-        "max_score": float(most),
+        "max_score": float(max_score),
         "status": "passed" if full else "failed",
         "output": "\n\n".join(map(_output, group.cells)),
         "extra_data": {"mistakes": mistakes},

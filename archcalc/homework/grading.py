@@ -103,13 +103,7 @@ class Grader:
 
     def _lines(self, layer: str, quantity: str) -> tuple[Line, ...]:
         analysis = self.key.analysis
-        found: list[Explanation] = explain(
-            self.key.network,
-            layer,
-            [quantity],
-            analysis.counting,
-            viewer=self._viewer,
-        )
+        found: list[Explanation] = explain(self.key.network, layer, [quantity], analysis.counting, viewer=self._viewer)
         return tuple(found[0].lines)
 
 

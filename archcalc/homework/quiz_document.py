@@ -111,10 +111,7 @@ def _document(
     ]
     headings = ["exercise", "quantity", "layer", "question", "answer"][: len(rows[0])]
     return Document(
-        "quiz",
-        (Paragraph(title), Paragraph(NOTE), ItemList(tuple(items))),
-        lambda: data,
-        lambda: [headings, *rows],
+        "quiz", (Paragraph(title), Paragraph(NOTE), ItemList(tuple(items))), lambda: data, lambda: [headings, *rows]
     )
 
 

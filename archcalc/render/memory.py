@@ -11,16 +11,7 @@ from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import WHAT, Alive, Moment
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
-from archcalc.render.document import (
-    Chart,
-    Document,
-    Records,
-    Section,
-    Table,
-    data_column,
-    value_column,
-    word_column,
-)
+from archcalc.render.document import Chart, Document, Records, Section, Table, data_column, value_column, word_column
 from archcalc.render.table import title_of
 from archcalc.render.text import pad
 from archcalc.units import BYTES, COUNTS, choose_unit

@@ -15,7 +15,6 @@ from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
 
 FONT = "Helvetica"
-DIRECTIONS = ("TB", "LR", "BT", "RL")
 MANY_CROSSINGS = 5_000
 """Beyond these, edges are straight and the order of nodes is good enough, or the layout would take minutes."""
 QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
@@ -158,11 +157,7 @@ class _DotWriter:
         else:
             details = words.lines(node, dict(self.picture.network.groups))
             body = "<br/>".join(
-                [
-                    _text(words.title(node, inside), bold=True),
-                    *map(_text, details),
-                    _text(words.output(node)),
-                ]
+                [_text(words.title(node, inside), bold=True), *map(_text, details), _text(words.output(node))]
             )
         if cost:
             body += f"<br/>{_text(cost)}"

@@ -136,10 +136,7 @@ def _heading(section: Section, width: int) -> list[str]:
 
 def _size(widths: Sequence[int]) -> tuple[str, float, float]:
     """Return the largest size of letters in which columns of so many letters fit a page, else the smallest."""
-    return next(
-        (size for size in SIZES if sum(widths) * size[1] + 2 * size[2] * len(widths) <= PAGE_WIDTH),
-        SIZES[-1],
-    )
+    return next((size for size in SIZES if sum(widths) * size[1] + 2 * size[2] * len(widths) <= PAGE_WIDTH), SIZES[-1])
 
 
 def _line(cells: list[str]) -> str:
