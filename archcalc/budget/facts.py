@@ -102,7 +102,7 @@ def _record(name: str, rows: Sequence[LayerCosts], analysis: Analysis) -> Record
         quantity for quantity in COLUMNS.values() if not isinstance(quantity, Share) and quantity.is_counted(analysis)
     )
     values = {quantity: _value(quantity, quantity.of_rows(row)) for quantity in asked}
-    # What sees everything has a receptive field without numbers; a layer without a window has no kernel to ask for.
+    # A global receptive field has no numbers but can be asked; a layer without a window has no kernel.
     has_field = {quantity for quantity in values if rows and isinstance(quantity, FieldPart)}
     return Record(
         name, {quantity.key: value for quantity, value in values.items() if value is not None or quantity in has_field}

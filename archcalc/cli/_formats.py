@@ -1,18 +1,27 @@
-"""Decide the format of a result, for all commands, before anything is computed."""
+"""The format of a result, decided before anything is computed, and the file or terminal that it goes to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archcalc.cli._streams import write
 from archcalc.errors import UserError
 from archcalc.render.format import Format
 from archcalc.render.writers import formats as document_formats
 from archcalc.words import quote
+
+if TYPE_CHECKING:
+    from archcalc.quantities.quantity import Quantity
+    from archcalc.render.document import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +62,53 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
     return possible[0] if possible else None
 
 
+@dataclass(frozen=True)
+class Output:
+    """Where a command's result goes, and its format."""
+
+    chosen: Format
+    file: str | None
+    """The file of `-o`; None if it is not given."""
+
+    @property
+    def format(self) -> str:
+        """The name of the format."""
+        return self.chosen.name
+
+    def show(self, document: Document) -> None:
+        """Write a document; text fits the width of the terminal."""
+        from archcalc.render.writers import text, write_document
+
+        if self.format != "text":
+            self.write(write_document(document, self.format))
+            return
+        on_terminal = self.file is None and sys.stdout.isatty()
+        is_bold = on_terminal and not os.environ.get("NO_COLOR")
+        self.write(text.write(document, _width(on_terminal), _bold if is_bold else str))
+
+    def write(self, content: str | bytes, name: str = "") -> None:
+        """Write a result in its format; ``name`` is that of the default file, without its suffix."""
+        write(content, self.file or (name + self.chosen.suffixes[0] if name else None))
+
+    def show_meanings(self, quantities: Mapping[str, Quantity]) -> None:
+        """List the quantities of an option as text."""
+        from archcalc.quantities.table import meanings
+
+        format_of(self.file, None, ("text",))
+        self.write(meanings(quantities))
+
+
+def _width(on_terminal: bool) -> int | None:
+    """Return the width to fit: the terminal's, or COLUMNS; None for a file or a pipe."""
+    if on_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
+
+
 def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callable[[F], F]:
     """Add an option that takes a file to write. Its suffix, if it has one, must be that of one of ``formats``."""
 
@@ -66,7 +122,7 @@ def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callabl
 def result_options(
     *formats: str, default_file: str = "", option: str = "--format", unsaid: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add `-o` and `--format`; the command receives `output` and `format_`.
+    """Add `-o` and `--format`; the command receives `output`, an `Output`.
 
     Args:
         formats: what the command can write; the first is the default.
@@ -86,7 +142,7 @@ def result_options(
             chosen = chosen or formats[0]
             if FORMATS[chosen].is_binary and output is None and not default_file:
                 raise UserError(f"{chosen} needs a file: -o NAME{FORMATS[chosen].suffixes[0]}")
-            function(*args, output=output, format_=chosen, **values)
+            function(*args, output=Output(FORMATS[chosen], output), **values)
 
         form = click.option(
             option, "format_", type=click.Choice(formats), help=f"Format of the result. [from FILE's suffix{first}]"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options
+from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options, with_options
 from archcalc.errors import UserError
 from archcalc.words import quote
 
@@ -22,7 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def key_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options of an answer key: network, counting, questions and rows."""
-    for option in (
+    return with_options(
+        function,
         click.option("--total", "with_total", is_flag=True, help="Ask for the columns' sums too."),
         depth_option(JOIN),
         click.option(
@@ -36,27 +37,25 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         counting_options,
         network_options,
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def grading_options(function: F) -> F:
     """Add the options of grading."""
-    for option in (
+    return with_options(
+        function,
         click.option(
             "--reveal/--no-reveal", default=None, help="Show the right answers, or only hints. [hints in an autograder]"
         ),
         click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
         click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def gradescope_options(function: F) -> F:
     """Add the options of what Gradescope shows."""
-    for option in (
+    return with_options(
+        function,
         click.option(
             "--visibility",
             type=click.Choice(["visible", "after_due_date", "after_published", "hidden"]),
@@ -67,9 +66,7 @@ def gradescope_options(function: F) -> F:
             "--out-of", metavar="N", help="Points of the whole assignment in Gradescope. [the sum of the cells' points]"
         ),
         click.option("--per", type=click.Choice(["row", "cell"]), default="row", help="Tests in Gradescope. [row]"),
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def gradescope_style(per: str, visibility: str, out_of: str | None) -> GradescopeOptions:

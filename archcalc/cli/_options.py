@@ -86,7 +86,7 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
     def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], **values: Any) -> None:
         function(*args, overrides=Overrides(settings, inputs), **values)
 
-    return _with_options(
+    return with_options(
         given,
         click.option(
             "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
@@ -111,7 +111,7 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
 
         function(*args, counting=Counting(batch, dtype, convention), **values)
 
-    return _with_options(
+    return with_options(
         given,
         click.option(
             "--convention",
@@ -124,7 +124,7 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def _with_options(function: F, *options: Callable[[F], F]) -> F:
+def with_options(function: F, *options: Callable[[F], F]) -> F:
     """Add options to a command, the last one first in its help."""
     for option in options:
         function = option(function)

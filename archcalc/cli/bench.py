@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options, format_of
+from archcalc.cli._formats import Output, document_options, format_of
 from archcalc.cli._options import Overrides, device_option, network_options
-from archcalc.cli._streams import progress, remark, write
+from archcalc.cli._streams import progress, remark
 from archcalc.errors import UserError
 from archcalc.words import quote
 
@@ -46,8 +45,7 @@ def command(
     channels_last: bool,
     reference: str | None,
     calibrate: bool,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Time NETWORKs' inference, whole and layer by layer, and predict both by the roofline model.
 
@@ -59,8 +57,8 @@ def command(
     if calibrate:
         if networks:
             raise click.UsageError("--calibrate measures the device; leave out the networks")
-        format_of(output, None, ("json",))
-        write(_calibration(device), output)
+        format_of(output.file, None, ("json",))
+        output.write(_calibration(device))
         return
     if not networks:
         raise click.UsageError("no network to time; write: archcalc bench resnet50")
@@ -88,7 +86,7 @@ def command(
         results, interrupted = _each(
             opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile, channels_last)
         )
-    show(benchmarks_document(results, profile), format_, output)
+    output.show(benchmarks_document(results, profile))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
@@ -36,8 +35,7 @@ def command(
     file: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
 
@@ -54,25 +52,25 @@ def command(
         raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
 
     if not assertions:
-        if format_ == "junit":
+        if output.format == "junit":
             raise click.UsageError("a JUnit report needs assertions")
         analyses = [analyze(overrides.open(network), counting) for network in networks]
-        show(facts_document(analyses), format_, output)
+        output.show(facts_document(analyses))
         return
 
     def check(reference: str) -> Budget:
         try:
             return check_budget(reference, analyze(overrides.open(reference), counting), assertions)
         except SpecError as error:
-            if len(networks) == 1 and format_ == "text":
+            if len(networks) == 1 and output.format == "text":
                 raise
             return Budget(reference, None, problem=str(error))
 
     budgets = [check(reference) for reference in networks]
-    if format_ == "junit":
-        write(budgets_junit(budgets), output)
+    if output.format == "junit":
+        output.write(budgets_junit(budgets))
     else:
-        show(budgets_document(budgets), format_, output)
+        output.show(budgets_document(budgets))
     for budget in budgets:
         if budget.problem:
             remark(budget.problem)

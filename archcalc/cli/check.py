@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options, file_option
+from archcalc.cli._formats import FORMATS, Output, document_options, file_option
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
 from archcalc.cli._streams import progress, write_file
 from archcalc.errors import UserError
@@ -44,8 +43,7 @@ def command(
     per: str,
     visibility: str,
     out_of: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
     **key_settings: Any,
 ) -> None:
     """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON.
@@ -82,8 +80,8 @@ def command(
         sheets, is_class = _grade_class(grader, [Path(name) for name in answers]), True
         # The summary first: it is kept though the terminal's reader goes away.
         if summary is not None:
-            show(class_document(sheets, questions), "csv", summary)
-    show(class_document(sheets, questions) if is_class else sheet_document(sheets[0]), format_, output)
+            Output(FORMATS["csv"], summary).show(class_document(sheets, questions))
+    output.show(class_document(sheets, questions) if is_class else sheet_document(sheets[0]))
     if not all(sheet.is_right for sheet in sheets):
         context.exit(1)
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.errors import SpecError
 
@@ -29,8 +28,7 @@ def command(
     backward: bool,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Compare networks: totals, ratios to the first, and the share of each spatial size in the cost.
 
@@ -48,7 +46,7 @@ def command(
             raise SpecError("--conventions takes one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(overrides.open(networks[0]), counting)
-        show(conventions_document(names, rows, networks[0]), format_, output)
+        output.show(conventions_document(names, rows, networks[0]))
         return
     if backward:
         raise SpecError("--backward needs --conventions")
@@ -58,9 +56,9 @@ def command(
     if all(are_inline):
         quantities = ("params", "macs", "rf")
         found = [formulas(overrides.open_family(spec, ()), quantities, counting) for spec in networks]
-        show(formulas_document(found, counting.convention), format_, output)
+        output.show(formulas_document(found, counting.convention))
         return
     if any(are_inline):
         raise SpecError("cannot compare an inline spec with a network, because its sizes are open")
     analyses = [analyze(overrides.open(one), counting) for one in networks]
-    show(comparison_document(compare(analyses), analyses), format_, output)
+    output.show(comparison_document(compare(analyses), analyses))

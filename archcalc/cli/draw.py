@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, FORMATS, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, Output, result_options
 from archcalc.cli._options import Overrides, counting_options, depth_option, file_name, network_options
-from archcalc.cli._streams import write
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -48,24 +47,22 @@ def command(
     direction: str,
     heat: str | None,
     theme: str,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Draw NETWORK: a box for each layer, a cluster for each group, an arrow for each tensor.
 
     svg and png need no other program. Graphviz's `dot` does the layout if it is installed.
     """
     from archcalc.analysis import analyze
-    from archcalc.quantities.table import HEAT, choose, meanings
+    from archcalc.quantities.table import HEAT, choose
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
     if heat == "help":
-        format_of(output, None, ("text",))
-        write(meanings(HEAT), output)
+        output.show_meanings(HEAT)
         return
     if heat is not None:
         choose([heat], HEAT)
     style = DrawingOptions(depth, every_layer, collapsed, direction, heat, theme)
     opened = overrides.open(network)
-    content = draw(analyze(opened, counting), format_, style)
-    write(content, output or f"{file_name(opened.name)}{FORMATS[format_].suffixes[0]}")
+    content = draw(analyze(opened, counting), output.format, style)
+    output.write(content, file_name(opened.name))

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
@@ -32,8 +31,7 @@ def command(
     quantity: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
 
@@ -51,10 +49,10 @@ def command(
             raise
         remark(str(error))
         failed = [explanation for attempt in attempts for explanation in explain_failure(attempt)]
-        show(explanations_document(failed), format_, output)
+        output.show(explanations_document(failed))
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else DERIVED
     names = [layer] if layer else [one.name for one in opened.layers]
     viewer = FieldPropagation(opened)
     found = [explanation for name in names for explanation in explain(opened, name, chosen, counting, viewer=viewer)]
-    show(explanations_document(found), format_, output)
+    output.show(explanations_document(found))

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options, format_of
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
-from archcalc.cli._streams import write
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -24,30 +22,23 @@ if TYPE_CHECKING:
 @counting_options
 @document_options("python")
 def command(
-    network: str,
-    lets: tuple[str, ...],
-    of: str,
-    overrides: Overrides,
-    counting: Counting,
-    format_: str,
-    output: str | None,
+    network: str, lets: tuple[str, ...], of: str, overrides: Overrides, counting: Counting, output: Output
 ) -> None:
     """Write the closed forms of NETWORK's numbers in the sizes and parameters that are left open.
 
     NETWORK is a bundled name, a file, or an inline spec such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C",
     whose names are open.
     """
-    from archcalc.quantities.table import FORMULAS, meanings
+    from archcalc.quantities.table import FORMULAS
     from archcalc.render.mathematics import formulas_document, formulas_source
     from archcalc.symbolic.formulas import formulas
 
     if of == "help":
-        format_of(output, None, ("text",))
-        write(meanings(FORMULAS), output)
+        output.show_meanings(FORMULAS)
         return
     family = overrides.open_family(network, lets)
     found = formulas(family, of.split(","), counting)
-    if format_ == "python":
-        write(formulas_source(found), output)
+    if output.format == "python":
+        output.write(formulas_source(found))
     else:
-        show(formulas_document(found, counting.convention), format_, output)
+        output.show(formulas_document(found, counting.convention))

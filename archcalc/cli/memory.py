@@ -9,8 +9,7 @@ import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import DRAWINGS, document_options, file_option, format_of
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
 from archcalc.cli._options import Overrides, batch_option, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import UserError
@@ -50,8 +49,7 @@ def command(
     budget: str | None,
     room: str | None,
     chart: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Show the memory of NETWORK: weights, gradients, optimizer's state, activations, and the peak.
 
@@ -70,38 +68,38 @@ def command(
         if room is not None:
             raise click.UsageError("--fit finds a batch and --checkpoint needs one; use one of them")
         analysis = analyze(overrides.open(network), Counting(dtype=dtype))
-        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
+        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, output))
     analysis = analyze(overrides.open(network), Counting(batch, dtype))
     if room is not None:
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training; leave out --chart and --mode inference")
-        context.exit(_recompute(analysis, parse_bytes(room), optimizer, format_, output))
+        context.exit(_recompute(analysis, parse_bytes(room), optimizer, output))
     result = memory(analysis, mode or "inference", optimizer, in_place)
     if chart is not None:
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
 
         write(save(memory_chart(result), format_of(chart, None, DRAWINGS) or "svg"), chart)
-    show(memory_document(result), format_, output)
+    output.show(memory_document(result))
 
 
-def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:
+def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, output: Output) -> int:
     """Write the largest batches; the exit code says whether there are any."""
     from archcalc.memory.summary import MODES, fit
     from archcalc.render.memory import fits_document
 
     fits = [fit(analysis, budget, each, optimizer) for each in ([mode] if mode else MODES)]
-    show(fits_document(analysis, budget, fits), format_, output)
+    output.show(fits_document(analysis, budget, fits))
     return 0 if all(found.batch for found in fits) else 1
 
 
-def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:
+def _recompute(analysis: Analysis, room: int, optimizer: str, output: Output) -> int:
     """Write which blocks to recompute; the exit code says whether that fits."""
     from archcalc.memory.checkpointing import choose
     from archcalc.render.memory import plan_document
 
     plan = choose(analysis, room, optimizer)
-    show(plan_document(plan), format_, output)
+    output.show(plan_document(plan))
     return 0 if plan.fits else 1
 
 

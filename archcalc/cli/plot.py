@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, Output, result_options
 from archcalc.cli._options import Overrides, counting_options, depth_option, network_options
-from archcalc.cli._streams import write
 from archcalc.network import Network
 
 if TYPE_CHECKING:
@@ -42,21 +41,19 @@ def command(
     metric: str,
     depth: int | None,
     against: str,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Plot the costs of NETWORKs, layer by layer and side by side, or their operations against their accuracy.
 
     Needs matplotlib: pip install 'archcalc[plot]'.
     """
     from archcalc.analysis import analyze
-    from archcalc.quantities.table import COSTS, choose, meanings
+    from archcalc.quantities.table import COSTS, choose
     from archcalc.render.plot.bars import bars
     from archcalc.render.plot.figure import save
 
     if metric == "help":
-        format_of(output, None, ("text",))
-        write(meanings(COSTS), output)
+        output.show_meanings(COSTS)
         return
     metrics = choose(metric, COSTS)
     if against == "accuracy":
@@ -66,7 +63,7 @@ def command(
         figure = bars([analyze(network, counting) for network in opened], metrics, depth)
     else:
         raise click.UsageError("no network to plot; write: archcalc plot alexnet vgg16")
-    write(save(figure, format_), output or f"plot.{format_}")
+    output.write(save(figure, output.format), "plot")
 
 
 def _accuracy(networks: tuple[str, ...], overrides: Overrides) -> object:

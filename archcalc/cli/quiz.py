@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 
 
 @click.command(cls=Command, example="archcalc quiz --seed 7 --count 10 --topic conv,pool,rf")
@@ -20,7 +19,7 @@ from archcalc.cli._formats import document_options
 )
 @click.option("--key", is_flag=True, help="Show the answers of the same exercises, derived.")
 @document_options()
-def command(seed: int | None, count: int, topic: str, key: bool, format_: str, output: str | None) -> None:
+def command(seed: int | None, count: int, topic: str, key: bool, output: Output) -> None:
     """Make exercises on random layers, or with --key their answers, each derived step by step."""
     from archcalc.homework.quiz import quiz
     from archcalc.homework.quiz_document import key_document, quiz_document
@@ -35,4 +34,4 @@ def command(seed: int | None, count: int, topic: str, key: bool, format_: str, o
         document = key_document(exercises, f"Key to the exercises · {ending}")
     else:
         document = quiz_document(exercises, f"Exercises · {ending}")
-    show(document, format_, output)
+    output.show(document)

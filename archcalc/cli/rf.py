@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import DRAWINGS, document_options, file_option, format_of
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
 from archcalc.cli._options import Overrides, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
@@ -21,13 +20,7 @@ from archcalc.words import quote
 @file_option("--draw", formats=DRAWINGS, help="Draw the regions on the input: an svg, png or pdf file.")
 @document_options()
 def command(
-    network: str,
-    layer: str | None,
-    overrides: Overrides,
-    unit: str | None,
-    draw: str | None,
-    format_: str,
-    output: str | None,
+    network: str, layer: str | None, overrides: Overrides, unit: str | None, draw: str | None, output: Output
 ) -> None:
     """Show the receptive field of every layer of NETWORK: size, stride, padding, center, and whether it is aligned.
 
@@ -53,7 +46,7 @@ def command(
         kind = format_of(draw, None, DRAWINGS) or "svg"
         units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
         write(save(draw_boxes(opened, tracer, units), kind), draw)
-    show(fields_document(report), format_, output)
+    output.show(fields_document(report))
 
 
 def _unit(text: str) -> tuple[int, ...]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import DRAWINGS, document_options, format_of
+from archcalc.cli._formats import DRAWINGS, Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
@@ -57,8 +56,7 @@ def command(
     dask: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
 
@@ -67,7 +65,7 @@ def command(
     from archcalc.requirements import need
 
     need("numpy", "sweep")
-    from archcalc.quantities.table import FORMULAS, meanings
+    from archcalc.quantities.table import FORMULAS
     from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
     from archcalc.sweep.selection import Best, First, Front
     from archcalc.sweep.sorting import sorted_parts
@@ -75,8 +73,7 @@ def command(
     from archcalc.sweep.workers import results
 
     if of == "help":
-        format_of(output, None, ("text",))
-        write(meanings(FORMULAS), output)
+        output.show_meanings(FORMULAS)
         return
     axes = tuple(map(parse_axis, over))
     plan = SweepPlan(
@@ -93,7 +90,7 @@ def command(
         selections.append(Front(_names(pareto)))
     if best:
         selections.append(Best(best, _names(per)))
-    most = limit or (TEXT_ROWS if format_ == "text" else None)
+    most = limit or (TEXT_ROWS if output.format == "text" else None)
     if sort and most:
         selections.append(First(sort, most))
     counts = {"points": 0, "refused": 0, "kept": 0}
@@ -102,15 +99,15 @@ def command(
         parts = sorted_parts(parts, sort)
     elif most:
         parts = iter([_first(parts, most)])
-    if format_ in DRAWINGS:
+    if output.format in DRAWINGS:
         from archcalc.render.plot.points import plot_points
 
-        write(plot_points(parts, axes, plan.quantities, format_), output)
-    elif format_ not in ("csv", "parquet"):
-        show(points_document(network, parts, axes), format_, output)
-    elif output is not None and output != "-":
-        (write_parquet if format_ == "parquet" else write_csv)(Path(output), parts, axes)
-        remark(f"wrote {output}")
+        output.write(plot_points(parts, axes, plan.quantities, output.format))
+    elif output.format not in ("csv", "parquet"):
+        output.show(points_document(network, parts, axes))
+    elif output.file not in (None, "-"):
+        (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, axes)
+        remark(f"wrote {output.file}")
     else:
         for lines in csv_lines(parts, axes):
             write(lines, None)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import device_option
 from archcalc.cli._streams import progress, remark
 
@@ -32,8 +31,7 @@ def command(
     dtype: str,
     batch: int,
     channels_last: bool,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Verify NETWORKs with the PyTorch modules built from them; all bundled ones if none is named.
 
@@ -52,7 +50,7 @@ def command(
     chosen = _networks(networks)
     settings = Settings(choose_device(device), dtype, batch, channels_last)
     results, interrupted = _run(chosen, settings)
-    show(verification_document(results, lambda: _data(results, settings)), format_, output)
+    output.show(verification_document(results, lambda: _data(results, settings)))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(chosen)} networks")
         context.exit(130)

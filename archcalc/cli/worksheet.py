@@ -9,8 +9,7 @@ import click
 from click.core import ParameterSource
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import document_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._homework import (
     as_options,
     gradescope_options,
@@ -44,8 +43,7 @@ def command(
     per: str,
     visibility: str,
     out_of: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
     **key_settings: Any,
 ) -> None:
     """Write the table of NETWORK with the asked cells left blank.
@@ -68,10 +66,10 @@ def command(
         options = as_options({name: value for name, value in given.items() if name not in OWN})
         write_autograder(Path(autograder), network, key, options)
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
-        if output is None:
+        if output.file is None:
             return
     sheet = worksheet(key, columns.split(",") if columns else None)
-    show(worksheet_document(sheet), format_, output)
+    output.show(worksheet_document(sheet))
 
 
 def refuse_grading() -> None:

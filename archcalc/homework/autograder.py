@@ -44,7 +44,7 @@ python3 -m venv "$root/archcalc"
 
 RUN = """\
 #!/usr/bin/env bash
-# Gradescope runs this for each submission. It writes results.json, whatever was handed in.
+# Gradescope runs this for each submission. It always writes results.json.
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 mkdir -p "$root/results"
 rm -f "$root/results/results.json"

@@ -70,7 +70,7 @@ def _refuted(
         try:
             if all(holds(guard, place) for guard in guards) and formula.evaluate(place) != other.evaluate(place):
                 return True
-        except ZeroDivisionError:  # nothing is said where a formula divides by 0
+        except ZeroDivisionError:  # a point at which a formula divides by 0 decides nothing
             continue
     return False
 

@@ -96,7 +96,7 @@ class AnswerKind(ABC):
         return iter(())
 
     @abstractmethod
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
         """Return the mistake in writing (a unit, a digit) that explains an answer, if there is one."""
 
 
@@ -141,7 +141,7 @@ class _AmountKind(AnswerKind):
         """Yield the factors by which a confused unit changes an answer that has its unit."""
         return iter(())
 
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
         number = answer.number
         if not isinstance(answer, Amount) or number is None or not isinstance(truth, (int, Fraction)):
             return None
@@ -243,7 +243,7 @@ class _SizesKind(AnswerKind):
         """Return whether sizes are the true ones, None if undecided."""
         return all_same(answer.sizes, truth)
 
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
         truth = truth if isinstance(truth, tuple) else (truth,)
         shape = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
         if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):

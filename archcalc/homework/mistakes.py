@@ -302,7 +302,7 @@ def diagnose(
     for diagnosis, value in possible:
         if _differs(value, truth) and question.fits(answer, value, tolerance):
             return diagnosis
-    return question.kind.slip(answer, truth, tolerance, question.usual)
+    return question.kind.typo(answer, truth, tolerance, question.usual)
 
 
 def _differs(value: Any, truth: Any) -> bool:

@@ -192,9 +192,9 @@ def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
 def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     network = analysis.network
     viewer = analysis.fields.viewer
-    if layer is None:  # a sum comes about by its summands
+    if layer is None:  # a sum is derived by its terms
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
-    else:  # a receptive field comes about layer by layer
+    else:  # a receptive field is derived layer by layer
         names = [step.name for step in network.layers] if quantity == "rf" else [layer]
     derivation = tuple(
         explanation for name in names for explanation in explain(network, name, (quantity,), viewer=viewer)

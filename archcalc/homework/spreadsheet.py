@@ -37,7 +37,7 @@ def read_workbook(content: bytes) -> list[CellGrid]:
             return [bounded(_rows(sheet)) for sheet in workbook.worksheets[:MOST_SHEETS]]
     except UnreadableSubmission:
         raise
-    except Exception as error:  # whatever a damaged workbook makes zipfile and openpyxl raise
+    except Exception as error:  # zipfile and openpyxl raise many kinds for a damaged workbook
         raise UnreadableSubmission(
             f"the workbook is damaged ({type(error).__name__}); save it again as .xlsx or CSV"
         ) from None

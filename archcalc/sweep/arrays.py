@@ -141,7 +141,7 @@ class SymbolValues:
             return self.values[atom].astype(object) if exact else self.values[atom]
         arguments = [self._value(argument, exact) for argument in atom.arguments]
         if atom.name == "floor":
-            # Where the divisor is 0 the network cannot be built: such a point is left out, whatever stands there.
+            # A network whose divisor is 0 cannot be built: the point is left out, so its value does not matter.
             return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])
         functions = {
             "min": numpy.minimum,

@@ -97,6 +97,6 @@ def carried(edge: DrawingEdge) -> str:
     if isinstance(edge.source, str):
         return ""
     source = edge.source
-    # What leaves a collapsed run of blocks is what its last one gives.
+    # The output of a collapsed run of blocks is that of its last block.
     shape = source.repeats[-1].output_shape if source.repeats else source.output_shape
     return "" if shape == source.input_shape else shape_text(shape)

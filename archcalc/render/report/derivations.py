@@ -28,7 +28,7 @@ class Derivations:
 
     def of(self, layer: Layer) -> list[int]:
         """Return the indices in `entries` of a layer's derivations."""
-        # The same application of an operator costs the same wherever it stands; what it sees depends on its inputs.
+        # Equal operators on equal shapes cost the same; their receptive fields depend on their inputs.
         alike = (id(layer.op), layer.shares)
         if alike not in self.alike:
             fixed = tuple(quantity for quantity in DERIVED if quantity not in (*COUNTED, "rf"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from archcalc.render.document import Chart, Document, Equations, Formula, ItemList, Paragraph, Table
 from archcalc.render.format import Format
 from archcalc.words import printable
@@ -61,5 +63,6 @@ def _row(cells: list[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
-    return printable(text).translate(_ESCAPES)
+    """Return a text that Markdown shows as it is, but for `code` between backticks, in which nothing has a meaning."""
+    parts = re.split(r"(`[^`]+`)", printable(text))
+    return "".join(part.replace("|", r"\|") if at % 2 else part.translate(_ESCAPES) for at, part in enumerate(parts))

@@ -13,6 +13,8 @@ FORMAT = Format("text", (".txt",), "aligned columns, for a terminal")
 GAP = "  "
 SHORTEST_NAME, SHORTEST_PROSE = 21, 24
 """Names and prose are not squeezed into fewer characters."""
+LONGEST_RULE = 100
+"""Rules are at most so long where the width is unknown."""
 WORDS_WIDTH = 110
 """Paragraphs are at most so wide."""
 
@@ -136,7 +138,7 @@ class _Cells:
                 widths[at] -= taken
                 excess -= taken
         lines = [bold(_line(line, widths, columns)) for line in heading_lines([headings[at] for at in shown], widths)]
-        rule = "─" * (sum(widths) + len(GAP) * (len(widths) - 1))
+        rule = "─" * min(sum(widths) + len(GAP) * (len(widths) - 1), width or LONGEST_RULE)
         for number, (title, (rows, totals)) in enumerate(zip(self.titles, self.sections, strict=True)):
             lines += [rule] if number == 0 or not title else [""]
             lines += [bold(line) for line in wrap(title, max(len(rule), 60))] if title else []
