@@ -72,7 +72,7 @@ def looks_like(format: str, content: bytes) -> bool:
         return len(rows) > 1 and {len(row) for row in rows} == {len(rows[0])} != {1}
     contains = {
         "latex": "\\begin{",
-        "markdown": next((mark for mark in ("**", "| ", "# ") if mark in text), "**"),
+        "markdown": next((mark for mark in ("**", "| ", "# ", "$$") if mark in text), "**"),
         "dot": "digraph",
         "mermaid": "flowchart",
         "python": "def ",
