@@ -139,11 +139,11 @@ def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any
     if not all(isinstance(side, (int, float, Fraction)) and not isinstance(side, bool) for side in sides):
         return None, None
     margins = []
-    for at, comparison in enumerate(tree.ops):
+    for index, comparison in enumerate(tree.ops):
         if not isinstance(comparison, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
             return None, None
-        left, right = sides[at], sides[at + 1]
-        limit = left if _names(nodes[at + 1]) and not _names(nodes[at]) else right
+        left, right = sides[index], sides[index + 1]
+        limit = left if _names(nodes[index + 1]) and not _names(nodes[index]) else right
         margins.append((right - left if isinstance(comparison, (ast.Lt, ast.LtE)) else left - right, limit))
     return min(margins, key=lambda margin: margin[0])
 

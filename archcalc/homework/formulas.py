@@ -81,12 +81,12 @@ class _Reader:
         self.symbols = symbols
         self.depth = 0
         self.tokens: list[str] = []
-        at, text = 0, text.strip()
-        while at < len(text):
-            match = _TOKEN.match(text, at)
+        index, text = 0, text.strip()
+        while index < len(text):
+            match = _TOKEN.match(text, index)
             if match is None:
-                raise Unreadable(f"{quote(text)}: unexpected '{text[at]}' in a formula")
-            at = match.end()
+                raise Unreadable(f"{quote(text)}: unexpected '{text[index]}' in a formula")
+            index = match.end()
             if match["name"]:
                 self.tokens += self.split(match["name"])
             elif match["raised"]:

@@ -109,12 +109,12 @@ class _TestGroup:
 
 
 def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_TestGroup]:
-    for at, row in enumerate(sheet.rows, 1):
+    for index, row in enumerate(sheet.rows, 1):
         if not by_cell:
-            yield _TestGroup(str(at), row.name, row.cells)
+            yield _TestGroup(str(index), row.name, row.cells)
             continue
         for number, cell in enumerate(row.cells, 1):
-            yield _TestGroup(f"{at}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
+            yield _TestGroup(f"{index}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
 
 
 def hundredths(points: Sequence[Fraction]) -> list[Fraction]:

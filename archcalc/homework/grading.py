@@ -77,17 +77,17 @@ class Grader:
 
     def possible(self, row: TableRow, question: Question) -> list[tuple[Diagnosis, Any]]:
         """Return the answers that common mistakes give on the true sizes."""
-        at = (row.name, question.key)
-        if at not in self._possible:
-            self._possible[at] = candidates(self.key, row, question, {})
-        return self._possible[at]
+        index = (row.name, question.key)
+        if index not in self._possible:
+            self._possible[index] = candidates(self.key, row, question, {})
+        return self._possible[index]
 
     def derivation(self, row: TableRow, question: Question, write: FeedbackWriter) -> tuple[str, ...]:
         """Return the lines of `archcalc explain`; `line_text` writes them with numbers, `hint` without."""
-        at = (row.name, question.key, write)
-        if at not in self._derivations:
-            self._derivations[at] = tuple(self._derive(row, question, write))
-        return self._derivations[at]
+        index = (row.name, question.key, write)
+        if index not in self._derivations:
+            self._derivations[index] = tuple(self._derive(row, question, write))
+        return self._derivations[index]
 
     def _derive(self, row: TableRow, question: Question, write: FeedbackWriter) -> Iterator[str]:
         """Yield the derivation of the row's first layer, and of its other layers that contribute to the number."""

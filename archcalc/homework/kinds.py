@@ -346,5 +346,5 @@ def transposed(written: str, right: str) -> bool:
     """Return True if two neighboring digits are swapped."""
     if len(written) != len(right) or written == right:
         return False
-    at = next(at for at, (size, other) in enumerate(zip(written, right, strict=True)) if size != other)
-    return written[at : at + 2] == right[at : at + 2][::-1] and written[at + 2 :] == right[at + 2 :]
+    index = next(index for index, (size, other) in enumerate(zip(written, right, strict=True)) if size != other)
+    return written[index : index + 2] == right[index : index + 2][::-1] and written[index + 2 :] == right[index + 2 :]

@@ -108,10 +108,10 @@ class Draw:
         """Return that many of the values, or all if there are fewer, in their order."""
         chosen: list[int] = []
         while len(chosen) < min(count, len(values)):
-            at = self.one(range(len(values)))
-            if at not in chosen:
-                chosen.append(at)
-        return [values[at] for at in sorted(chosen)]
+            index = self.one(range(len(values)))
+            if index not in chosen:
+                chosen.append(index)
+        return [values[index] for index in sorted(chosen)]
 
     def image(self) -> Shape:
         """Return the shape of an image or of a feature map."""
@@ -137,7 +137,7 @@ def quiz(seed: int, count: int, topics: Sequence[str] = ("conv", "pool", "linear
         raise SpecError(f"--count takes 1 to {MOST_EXERCISES} exercises, got {count}")
     chosen = [find_topic(name) for name in topics]
     draw = Draw(seed)
-    return [_exercise(at + 1, chosen[at % len(chosen)], draw) for at in range(count)]
+    return [_exercise(index + 1, chosen[index % len(chosen)], draw) for index in range(count)]
 
 
 def find_topic(name: str) -> Topic:
@@ -276,8 +276,8 @@ def _stack(
         shape = start
         layers: list[Any] = []
         count = draw.one(range(least, most + 1))
-        for at in range(count):
-            kind = draw.one(_shrinking(categories[at % len(categories)]))
+        for index in range(count):
+            kind = draw.one(_shrinking(categories[index % len(categories)]))
             drawn = (_draw_layer(draw, kind, shape) for _ in range(30))
             given = next((given for given in drawn if given is not None), None)
             if given is None:

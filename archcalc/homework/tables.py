@@ -145,14 +145,14 @@ def _markdown_tables(lines: Sequence[str]) -> Iterator[list[str]]:
     row   = ["|"] CELL {"|" CELL} ["|"]
     rule  = ["|"] [":"] DASHES [":"] {"|" [":"] DASHES [":"]} ["|"]
     """
-    at = 1
-    while at < len(lines):
-        end = at + 1
-        if _is_rule(lines[at]) and "|" in lines[at - 1]:
+    index = 1
+    while index < len(lines):
+        end = index + 1
+        if _is_rule(lines[index]) and "|" in lines[index - 1]:
             while end < len(lines) and "|" in lines[end]:
                 end += 1
-            yield [lines[at - 1], *lines[at + 1 : end]]
-        at = end
+            yield [lines[index - 1], *lines[index + 1 : end]]
+        index = end
 
 
 def _is_rule(line: str) -> bool:

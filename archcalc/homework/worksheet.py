@@ -49,9 +49,9 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
     sheet += [[_cell(name, row, asked, key) for name in order] for row in key.rows]
     besides = [_besides(row) for row in key.rows]
     if any(besides) and columns is None:
-        at = len([name for name in order if name not in asked])
+        index = len([name for name in order if name not in asked])
         texts = [BESIDES, *[""] * (len(sheet) - 1 - len(besides)), *besides]
-        sheet = [[*row[:at], text, *row[at:]] for row, text in zip(sheet, texts, strict=True)]
+        sheet = [[*row[:index], text, *row[index:]] for row, text in zip(sheet, texts, strict=True)]
     return sheet
 
 
@@ -122,11 +122,11 @@ def worksheet_document(sheet: WorksheetFile, name: str = "worksheet") -> Documen
     """Return the worksheet as a table; an integer is a number in data."""
     headings, *rows = sheet
     columns = tuple(
-        value_column(heading, _value_at(at), str, key=heading, right=False) for at, heading in enumerate(headings)
+        value_column(heading, _value_at(index), str, key=heading, right=False) for index, heading in enumerate(headings)
     )
     return Document(name, (Table("", columns, (Section(rows),)),))
 
 
-def _value_at(at: int) -> Callable[[Sequence[str]], str | int]:
+def _value_at(index: int) -> Callable[[Sequence[str]], str | int]:
     """Return a function that reads a cell."""
-    return lambda row: int(row[at]) if row[at].isascii() and row[at].isdigit() else row[at]
+    return lambda row: int(row[index]) if row[index].isascii() and row[index].isdigit() else row[index]

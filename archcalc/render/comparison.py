@@ -42,14 +42,14 @@ def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) ->
     names = comparison.names
     convention = analyses[0].convention.name
     totals = [word_column("", lambda row: row.quantity.headed(), is_name=True)]
-    for at, name in enumerate(names):
-        totals.append(value_column(name, _item("values", at)))
-        if at:
-            totals.append(value_column("ratio", _item("ratios", at), ratio_text))
+    for index, name in enumerate(names):
+        totals.append(value_column(name, _item("values", index)))
+        if index:
+            totals.append(value_column("ratio", _item("ratios", index), ratio_text))
     shares = [
         word_column("map", lambda row: row.shown_place, is_name=True),
         word_column("share of", lambda row: row.row.quantity.headed(), is_name=True),
-        *(value_column(name, _item("shares", at), _percent) for at, name in enumerate(names)),
+        *(value_column(name, _item("shares", index), _percent) for index, name in enumerate(names)),
     ]
     places = [
         _PlaceRow(place, row, comparison.shares(row), place if row is rows[0] else "")
@@ -68,9 +68,9 @@ def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) ->
     )
 
 
-def _item(field: str, at: int) -> Callable[[Any], Any]:
+def _item(field: str, index: int) -> Callable[[Any], Any]:
     """Return a function that reads one network's value of a row."""
-    return lambda row: getattr(row, field)[at]
+    return lambda row: getattr(row, field)[index]
 
 
 def _data(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysis) -> dict[str, Any]:
@@ -118,14 +118,14 @@ def conventions_document(names: Sequence[str], rows: Sequence[tuple[str, tuple[i
 
     columns = [
         word_column("operator", lambda row: row[0], "operator", is_name=True),
-        *(value_column(name, _count_of(at), key=name) for at, name in enumerate(names)),
+        *(value_column(name, _count_of(index), key=name) for index, name in enumerate(names)),
     ]
     return Document(network, (Table("", tuple(columns), (Section(rows[:-1], rows[-1]),)),), data)
 
 
-def _count_of(at: int) -> Callable[[Any], int]:
+def _count_of(index: int) -> Callable[[Any], int]:
     """Return a function that reads the count of one convention."""
-    return lambda row: int(row[1][at])
+    return lambda row: int(row[1][index])
 
 
 class _FormulaRow(NamedTuple):
@@ -154,8 +154,8 @@ def formulas_document(found: Sequence[Formulas], convention: str) -> Document:
     rows = []
     for quantity, texts in forms.items():
         whose = [*names, *(f"{names[0]} ÷ {name}" for name in names[1 : len(ratios[quantity]) + 1])]
-        for at, (name, text) in enumerate(zip(whose, [*texts, *ratios[quantity]], strict=True)):
-            rows.append(_FormulaRow(quantity, name, text, "" if at else heading_of(quantity, convention)))
+        for index, (name, text) in enumerate(zip(whose, [*texts, *ratios[quantity]], strict=True)):
+            rows.append(_FormulaRow(quantity, name, text, "" if index else heading_of(quantity, convention)))
     columns = (
         Column("quantity", lambda row: row.heading, ("quantity",), lambda row: row[:1], right=False, rank=0),
         word_column("spec", lambda row: row.spec, "spec", is_name=True),

@@ -173,7 +173,7 @@ def _chart(memory: Memory) -> str:
     """Return the timeline as bars, each the highest of the points in its column."""
     moments = memory.moments
     width = min(CHART_WIDTH, len(moments))
-    bounds = [at * len(moments) // width for at in range(width + 1)]
+    bounds = [index * len(moments) // width for index in range(width + 1)]
     bins = [moments[start:stop] for start, stop in pairwise(bounds)]
     heights = [max(point.live_bytes for point in part) for part in bins]
     top = max(heights) or 1
@@ -193,9 +193,9 @@ def _chart(memory: Memory) -> str:
 def _phases(phases: Sequence[str]) -> str:
     """Return the names of the phases, each below its beginning."""
     text = ""
-    for at, phase in enumerate(phases):
-        if (at == 0 or phases[at - 1] != phase) and len(text) <= at and at + len(phase) <= len(phases) + 10:
-            text = text.ljust(at) + phase + " "
+    for index, phase in enumerate(phases):
+        if (index == 0 or phases[index - 1] != phase) and len(text) <= index and index + len(phase) <= len(phases) + 10:
+            text = text.ljust(index) + phase + " "
     return text.rstrip()
 
 
@@ -304,7 +304,7 @@ class _Change(NamedTuple):
 
 def _runs(plan: CheckpointPlan) -> list[str]:
     """Return the chosen blocks, with those that follow each other in a group as `layer1.0 … layer1.2`."""
-    places = {name: at for at, name in enumerate(plan.candidates)}
+    places = {name: index for index, name in enumerate(plan.candidates)}
     runs: list[list[str]] = []
     for name in plan.blocks:
         last = runs[-1][-1] if runs else ""

@@ -28,7 +28,7 @@ def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[An
         elif axis.numeric:
             found[name] = [_decimal(Fraction(value, axis.scale)) for value in values.tolist()]
         else:
-            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+            found[name] = [_word(axis.values[index]) for index in values.tolist()]
     return found
 
 
@@ -46,7 +46,7 @@ def points_document(name: str, parts: Iterable[PointColumns], axes: Sequence[Swe
     for part in parts:
         for key, values in shown(part, axes).items():
             found.setdefault(key, []).extend(values)
-    columns = tuple(value_column(key, itemgetter(at), key=key) for at, key in enumerate(found))
+    columns = tuple(value_column(key, itemgetter(index), key=key) for index, key in enumerate(found))
     return Document(name, (Table("", columns, (Section(list(zip(*found.values(), strict=True))),)),))
 
 
@@ -114,5 +114,5 @@ def _arrow_columns(part: PointColumns, axes: dict[str, SweepAxis]) -> dict[str, 
         elif axis.numeric:
             found[name] = values if axis.scale == 1 else values / axis.scale
         else:
-            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+            found[name] = [_word(axis.values[index]) for index in values.tolist()]
     return found

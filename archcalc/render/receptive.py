@@ -43,7 +43,7 @@ class Report:
 
     def joins(self) -> list[Misalignment]:
         """Return the joins before these layers at which the network stops being aligned."""
-        order = {layer.name: at for at, layer in enumerate(self.network.layers)}
+        order = {layer.name: index for index, layer in enumerate(self.network.layers)}
         last = max(order[layer.name] for layer in self.layers)
         marked = any(not self.field(layer).aligned for layer in self.layers)
         found = misalignments(self.network, self.tracer.viewer) if marked else []

@@ -44,9 +44,9 @@ def column_widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> lis
     return [
         max(
             max((cells_wide(word) for word in heading.split()), default=0),
-            max((cells_wide(row[at]) for row in rows), default=0),
+            max((cells_wide(row[index]) for row in rows), default=0),
         )
-        for at, heading in enumerate(headings)
+        for index, heading in enumerate(headings)
     ]
 
 
@@ -54,4 +54,6 @@ def heading_lines(headings: Sequence[str], widths: Sequence[int]) -> list[list[s
     """Return headings over columns of these widths, in as many lines as they take; a short one is in the last."""
     wrapped = [wrap(text, width) for text, width in zip(headings, widths, strict=True)]
     height = max(map(len, wrapped), default=0)
-    return [[lines[at - height] if len(lines) >= height - at else "" for lines in wrapped] for at in range(height)]
+    return [
+        [lines[index - height] if len(lines) >= height - index else "" for lines in wrapped] for index in range(height)
+    ]

@@ -38,11 +38,11 @@ class Front:
         if costs.shape[1] == 2:
             return taken(columns, numpy.sort(order[_front_of_two(costs)]))
         front: list[int] = []
-        for at, cost in enumerate(costs):
+        for index, cost in enumerate(costs):
             others = costs[front]
             worse = (others <= cost).all(axis=1) & (others < cost).any(axis=1)
             if not worse.any():
-                front.append(at)
+                front.append(index)
         return taken(columns, numpy.sort(order[front]))
 
 

@@ -22,7 +22,7 @@ def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POI
     Raises `UserError` if a number does not fit 64 bits.
     """
     with tempfile.TemporaryDirectory(prefix="archcalc-") as folder:
-        runs = [SortedRun(part, measure, Path(folder) / f"{at}.npy") for at, part in enumerate(parts)]
+        runs = [SortedRun(part, measure, Path(folder) / f"{index}.npy") for index, part in enumerate(parts)]
         window = max(at_once // max(len(runs), 1), 1)
         while waiting := [run for run in runs if run.left]:
             heads = [run.head(window) for run in waiting]
@@ -55,9 +55,9 @@ class SortedRun:
         self.position = 0
         order = numpy.argsort(cost_of(part, measure), kind="stable")
         self.length = len(order)
-        rows = numpy.empty(self.length, [(f"{at}", values.dtype) for at, values in enumerate(part.values())])
-        for at, values in enumerate(part.values()):
-            rows[f"{at}"] = values[order]
+        rows = numpy.empty(self.length, [(f"{index}", values.dtype) for index, values in enumerate(part.values())])
+        for index, values in enumerate(part.values()):
+            rows[f"{index}"] = values[order]
         numpy.save(path, rows)
 
     @property
@@ -68,7 +68,7 @@ class SortedRun:
     def head(self, count: int) -> ColumnArrays:
         """Return the next points."""
         rows = numpy.load(self.path, mmap_mode="r")[self.position : self.position + count]
-        return {name: numpy.array(rows[f"{at}"]) for at, name in enumerate(self.names)}
+        return {name: numpy.array(rows[f"{index}"]) for index, name in enumerate(self.names)}
 
     def equal(self, bound: Any, measure: str, window: int) -> Iterator[ColumnArrays]:
         """Take the next points as long as they measure ``bound``."""

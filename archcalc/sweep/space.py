@@ -92,7 +92,7 @@ class SweepPlan:
         numbers = [axis for axis in self.axes if axis.numeric]
         choices = list(itertools.product(*(range(len(axis.values)) for axis in words)))
         for turn, choice in enumerate(choices):
-            fixed = tuple((axis.name, at) for axis, at in zip(words, choice, strict=True))
+            fixed = tuple((axis.name, index) for axis, index in zip(words, choice, strict=True))
             if self.sample is not None:
                 share = self.sample // len(choices) + (turn < self.sample % len(choices))
                 for start in range(0, share, self.chunk):
@@ -119,9 +119,9 @@ def _ranges(sizes: list[int], chunk: int) -> Iterator[tuple[tuple[int, int], ...
         return
     after = prod(sizes[1:])
     if after > chunk:
-        for at in range(sizes[0]):
+        for index in range(sizes[0]):
             for rest in _ranges(sizes[1:], chunk):
-                yield ((at, at + 1), *rest)
+                yield ((index, index + 1), *rest)
         return
     step = max(chunk // after, 1)
     for start in range(0, sizes[0], step):
@@ -163,8 +163,8 @@ class Sweep:
         self.spec, self.variant = find(plan.network)
         self.settings = dict(parse_setting(text, self.spec) for text in plan.settings)
         self.symbols = {
-            axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=at)
-            for at, axis in enumerate(plan.axes)
+            axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=index)
+            for index, axis in enumerate(plan.axes)
             if axis.numeric
         }
         self.scales = {axis.name: axis.scale for axis in plan.axes if axis.numeric}
@@ -187,14 +187,14 @@ class Sweep:
         paths = self.paths.setdefault(piece.fixed, [])
         left: Array = True
         found: list[tuple[DecisionPath, Array]] = []
-        for at in itertools.count():
-            if at == len(paths):
+        for index in itertools.count():
+            if index == len(paths):
                 paths.append(self._trace(piece, block, left))
             mine = left
-            for guard in paths[at].guards:
+            for guard in paths[index].guards:
                 mine = mine & block.holds(guard)
             if numpy.any(mine):
-                found.append((paths[at], mine))
+                found.append((paths[index], mine))
                 left = left & ~mine if not numpy.all(mine) else False
             if not numpy.any(left):
                 break
@@ -210,9 +210,9 @@ class Sweep:
             return SymbolValues(drawn, (piece.sample,))
         shape = tuple(end - start for start, end in piece.ranges) or (1,)
         arrays = {}
-        for at, ((name, values), (start, end)) in enumerate(zip(self.values.items(), piece.ranges, strict=True)):
+        for index, ((name, values), (start, end)) in enumerate(zip(self.values.items(), piece.ranges, strict=True)):
             arrays[self.symbols[name]] = values[start:end].reshape(
-                [-1 if axis == at else 1 for axis in range(len(shape))]
+                [-1 if axis == index else 1 for axis in range(len(shape))]
             )
         return SymbolValues(arrays, shape)
 
@@ -246,7 +246,7 @@ class Sweep:
     def _family(self, fixed: tuple[tuple[str, int], ...]) -> SpecFamily:
         if fixed not in self.families:
             by_name = {axis.name: axis for axis in self.plan.axes}
-            chosen = {name: by_name[name].values[at] for name, at in fixed}
+            chosen = {name: by_name[name].values[index] for name, index in fixed}
             self.families[fixed] = SpecFamily(
                 self.spec,
                 self.variant,
@@ -292,7 +292,7 @@ class Sweep:
 
         empty = numpy.zeros(block.shape, numpy.int64)
         axes = {name: gather(block.values[symbol]) for name, symbol in self.symbols.items()}
-        words = {name: numpy.full(int(kept.sum()), at, numpy.int64) for name, at in piece.fixed}
+        words = {name: numpy.full(int(kept.sum()), index, numpy.int64) for name, index in piece.fixed}
         order = {axis.name: axes[axis.name] if axis.numeric else words[axis.name] for axis in self.plan.axes}
         quantities = {name: gather(columns.get(name, empty)) for name in self.plan.quantities}
         return Result({**order, **quantities}, size, refused, message)
@@ -334,7 +334,7 @@ def parse_axis(text: str) -> SweepAxis:
         count = (stop - start) // step + 1
         if count > 10_000_000:
             raise SpecError(f"{quote(text)} has {count:,} values; at most 10,000,000 are possible")
-        return SweepAxis(name.strip(), tuple(_whole(start + step * at) for at in range(int(count))))
+        return SweepAxis(name.strip(), tuple(_whole(start + step * index) for index in range(int(count))))
     parsed = []
     for part in split_at_commas(values):
         names = free_names(part)

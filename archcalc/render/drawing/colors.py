@@ -62,9 +62,9 @@ DARK_STYLE = (
 def heat(part: float) -> str:
     """Return the color of a cost, given as its share (0 to 1) of the largest."""
     place = min(max(part, 0.0), 1.0) * (len(HEAT) - 1)
-    at = min(int(place), len(HEAT) - 2)
-    low, high = channels(HEAT[at]), channels(HEAT[at + 1])
-    mixed = (round(a + (b - a) * (place - at)) for a, b in zip(low, high, strict=True))
+    index = min(int(place), len(HEAT) - 2)
+    low, high = channels(HEAT[index]), channels(HEAT[index + 1])
+    mixed = (round(a + (b - a) * (place - index)) for a, b in zip(low, high, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 

@@ -28,8 +28,8 @@ def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction
 def node_ids(picture: Picture) -> dict[DrawingNode | str, str]:
     """Name each node and input in DOT, and so in an SVG."""
     network = picture.network
-    ids: dict[DrawingNode | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
-    position = {layer.name: at for at, layer in enumerate(network.layers)}
+    ids: dict[DrawingNode | str, str] = {name: f"input_{index}" for index, name in enumerate(network.inputs)}
+    position = {layer.name: index for index, layer in enumerate(network.layers)}
     for node in picture.root.nodes():
         ids[node] = f"layer_{position[node.main.name]}"
     return ids

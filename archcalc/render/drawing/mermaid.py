@@ -14,9 +14,9 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
     """Return the picture as a Mermaid flowchart."""
     ids: dict[DrawingNode | str, str] = {}
     lines = [f"flowchart {direction}"]
-    for at, (name, shape) in enumerate(picture.network.inputs.items()):
-        ids[name] = f"i{at}"
-        lines.append(f'  i{at}(["{_text(name)}<br/>{shape_text(shape)}"])')
+    for index, (name, shape) in enumerate(picture.network.inputs.items()):
+        ids[name] = f"i{index}"
+        lines.append(f'  i{index}(["{_text(name)}<br/>{shape_text(shape)}"])')
     blocks = dict(picture.network.groups)
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:

@@ -79,7 +79,7 @@ class _Collapser:
     def _form(self, child: Cluster | DrawingNode) -> Any:
         """Return what equal blocks have in common."""
         nodes = _nodes(child)
-        place = {node: at for at, node in enumerate(nodes)}
+        place = {node: index for index, node in enumerate(nodes)}
         return [
             (
                 node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",

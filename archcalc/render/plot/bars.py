@@ -44,7 +44,7 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
 
 
 def _colors(count: int) -> list[str]:
-    return [COLORS[at % len(COLORS)] for at in range(count)]
+    return [COLORS[index % len(COLORS)] for index in range(count)]
 
 
 def _title(analysis: Analysis, metric: Cost) -> str:
@@ -57,7 +57,7 @@ def _name_bars(axes: Any, rows: Sequence[TableRow]) -> None:
     step = -(-len(rows) // MOST_NAMES)
     named = range(0, len(rows), step)
     size = 8 if len(rows) <= MOST_NAMES // 2 else 6.5
-    axes.set_xticks(named, [label(_short(rows[at].name)) for at in named], rotation=90, fontsize=size)
+    axes.set_xticks(named, [label(_short(rows[index].name)) for index in named], rotation=90, fontsize=size)
 
 
 def _short(name: str) -> str:

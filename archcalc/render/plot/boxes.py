@@ -26,7 +26,7 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
             chosen.setdefault(tracer.viewer.field(view).size, layer.name)
     names = list(chosen.values())
     count = min(len(names), MOST_BOXES)
-    picked = [names[(at + 1) * len(names) // count - 1] for at in range(count)]
+    picked = [names[(index + 1) * len(names) // count - 1] for index in range(count)]
     return [(name, tracer.middle(name)) for name in picked]
 
 
@@ -51,12 +51,12 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
     else:
         axes.set_aspect("equal")
         axes.set_ylabel("row")
-    for at, (name, unit, box) in enumerate(boxes):
-        color = COLORS[at % len(COLORS)]
+    for index, (name, unit, box) in enumerate(boxes):
+        color = COLORS[index % len(COLORS)]
         text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
         rows, columns = (None, box.sides[0]) if flat else box.sides
-        _add(axes, _outline(rows, columns, at, raw=True), color, "--", None)
-        _add(axes, _outline(rows, columns, at, raw=False), color, "-", text)
+        _add(axes, _outline(rows, columns, index, raw=True), color, "--", None)
+        _add(axes, _outline(rows, columns, index, raw=False), color, "-", text)
     axes.autoscale_view()
     axes.invert_yaxis()
     axes.set_xlabel("position" if flat else "column")
@@ -69,10 +69,10 @@ def _size(box: Box) -> str:
     return "×".join(str(side.raw[1] - side.raw[0] + 1) for side in box.sides)
 
 
-def _outline(rows: RegionInterval | None, columns: RegionInterval, at: int, raw: bool) -> Outline | None:
+def _outline(rows: RegionInterval | None, columns: RegionInterval, index: int, raw: bool) -> Outline | None:
     """Return the outline of a region. On a line, each region has its own height."""
     across = columns.raw if raw else columns.clipped
-    down = (at, at) if rows is None else rows.raw if raw else rows.clipped
+    down = (index, index) if rows is None else rows.raw if raw else rows.clipped
     if across is None or down is None:
         return None
     inset = 0.5 if rows is not None else 0.3

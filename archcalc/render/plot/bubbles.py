@@ -58,14 +58,14 @@ def bubbles(points: Sequence[Bubble]) -> Any:
     figure = new_figure(11, 7)
     axes = figure.subplots()
     families = list(dict.fromkeys(point.family for point in points))
-    for at, family in enumerate(families):
+    for index, family in enumerate(families):
         own = [point for point in points if point.family == family]
         axes.scatter(
             [point.macs / 1e9 for point in own],
             [point.top1 for point in own],
             s=[point.params / 1e6 * AREA for point in own],
-            color=COLORS[at % len(COLORS)],
-            linestyle=OUTLINES[at // len(COLORS) % len(OUTLINES)],
+            color=COLORS[index % len(COLORS)],
+            linestyle=OUTLINES[index // len(COLORS) % len(OUTLINES)],
             edgecolor="#222222",
             linewidth=0.9,
             alpha=0.5,

@@ -30,13 +30,13 @@ def memory_chart(memory: Memory) -> Any:
     unit = choose_unit([memory.peak], BYTES, 2)
     across = range(len(moments))
     standing = [memory.standing / unit.size] * len(moments)
-    kinds = [at for at in range(len(WHAT)) if any(moment.parts[at] for moment in moments)]
+    kinds = [kind for kind in range(len(WHAT)) if any(moment.parts[kind] for moment in moments)]
     axes.stackplot(
         across,
         standing,
-        *([moment.parts[at] / unit.size for moment in moments] for at in kinds),
-        labels=["weights, buffers, optimizer's state", *(LEGEND[WHAT[at]] for at in kinds)],
-        colors=[STANDING, *(COLORS[at % len(COLORS)] for at in kinds)],
+        *([moment.parts[kind] / unit.size for moment in moments] for kind in kinds),
+        labels=["weights, buffers, optimizer's state", *(LEGEND[WHAT[kind]] for kind in kinds)],
+        colors=[STANDING, *(COLORS[kind % len(COLORS)] for kind in kinds)],
         step="mid",
         linewidth=0,
     )
@@ -50,8 +50,8 @@ def memory_chart(memory: Memory) -> Any:
         fontsize=8,
     )
     axes.plot([highest], [memory.peak / unit.size], "k.", markersize=5)
-    starts = [at for at in across if at == 0 or moments[at].phase != moments[at - 1].phase]
-    axes.set_xticks(starts, [moments[at].phase for at in starts], ha="left", fontsize=8)
+    starts = [point for point in across if point == 0 or moments[point].phase != moments[point - 1].phase]
+    axes.set_xticks(starts, [moments[point].phase for point in starts], ha="left", fontsize=8)
     axes.set(ylabel=unit.symbol, xlabel="order of execution")
     axes.margins(x=0, y=0.12)
     axes.set_ylim(bottom=0)

@@ -37,11 +37,11 @@ def plot_points(
     first = axes[0].name
     groups = list(dict.fromkeys(columns[first]))
     for number, group in enumerate(groups):
-        chosen = [at for at, value in enumerate(columns[first]) if value == group]
+        chosen = [index for index, value in enumerate(columns[first]) if value == group]
         few = len(groups) <= len(COLORS)
         chart.plot(
-            [columns[across][at] for at in chosen],
-            [columns[up][at] for at in chosen],
+            [columns[across][index] for index in chosen],
+            [columns[up][index] for index in chosen],
             "o",
             markersize=4,
             color=COLORS[number] if few else COLORS[0],

@@ -44,7 +44,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     itemsize = analysis.counting.itemsize
     moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
-    places = {layer.name: at for at, layer in enumerate(network.layers)}
+    places = {layer.name: index for index, layer in enumerate(network.layers)}
     return {
         "network": printable(network.name),
         "title": printable(network.about.title),
@@ -160,8 +160,8 @@ class _Sources:
         place = row.layer.place
         if place is None:
             return None
-        at, _ = self.files.setdefault(place.file, (len(self.files), list(place.lines)))
-        return [at, place.line + 1]
+        index, _ = self.files.setdefault(place.file, (len(self.files), list(place.lines)))
+        return [index, place.line + 1]
 
     def texts(self) -> list[dict[str, Any]]:
         """Return name and lines of every text, in the order of `place`; of a path only the last part."""

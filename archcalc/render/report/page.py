@@ -60,7 +60,7 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
         svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
     except TooLarge as error:
         return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
-    position = {layer.name: at for at, layer in enumerate(analysis.network.layers)}
+    position = {layer.name: number for number, layer in enumerate(analysis.network.layers)}
     for node, name in node_ids(picture).items():
         if not isinstance(node, str):
             drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]

@@ -41,11 +41,11 @@ def _table(table: Table) -> str:
         "|" + "|".join("---:" if column.right else ":---" for column in table.shown) + "|",
     ]
     lines = [f"**{escape_markdown(table.title)}**", ""] if table.title else []
-    for at, (section, (rows, totals)) in enumerate(zip(table.sections, table.texts(), strict=True)):
+    for index, (section, (rows, totals)) in enumerate(zip(table.sections, table.texts(), strict=True)):
         if section.title:
             lines += [f"## {escape_markdown(section.title)}", ""]
             lines += [line for paragraph in section.text for line in (escape_markdown(paragraph), "")]
-        if section.title or at == 0:
+        if section.title or index == 0:
             lines += heading
         lines += map(_row, rows)
         for total in totals:
@@ -65,4 +65,6 @@ def _row(cells: list[str]) -> str:
 def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is, but for `code` between backticks, in which nothing has a meaning."""
     parts = re.split(r"(`[^`]+`)", printable(text))
-    return "".join(part.replace("|", r"\|") if at % 2 else part.translate(_ESCAPES) for at, part in enumerate(parts))
+    return "".join(
+        part.replace("|", r"\|") if index % 2 else part.translate(_ESCAPES) for index, part in enumerate(parts)
+    )

@@ -66,9 +66,9 @@ def _table(table: Table, width: int | None, bold: Callable[[str], str]) -> str:
     parts = [cells.part(headings, part, width, bold) for part in cells.folded(headings, shown, width)]
     limit = max(len(line) for part in parts for line in part if set(line) == {"─"})
     lines = [bold(line) for line in wrap(printable(table.title), max(limit, 60))] if table.title else []
-    for at, part in enumerate(parts):
-        lines += ["", *part] if at else part
-    hidden = [column.heading for at, column in enumerate(table.shown) if at not in shown]
+    for index, part in enumerate(parts):
+        lines += ["", *part] if index else part
+    hidden = [column.heading for index, column in enumerate(table.shown) if index not in shown]
     notes = [*table.notes, *([f"Left out, for lack of width: {', '.join(hidden)}."] if hidden else [])]
     for note in notes:
         lines += wrap(printable(note), min(width, 120) if width and len(parts) > 1 else max(min(limit, 120), 60))
@@ -90,12 +90,14 @@ class _Cells:
 
     def widths(self, headings: Sequence[str], shown: Sequence[int]) -> list[int]:
         """Return the width of each of some columns."""
-        words = column_widths([headings[at] for at in shown], [])
-        return [max(self.body[at], word) for at, word in zip(shown, words, strict=True)]
+        words = column_widths([headings[index] for index in shown], [])
+        return [max(self.body[index], word) for index, word in zip(shown, words, strict=True)]
 
     def needed(self, headings: Sequence[str], shown: Sequence[int]) -> int:
         """Return the least width of some columns."""
-        least = [_least(self.columns[at], width) for at, width in zip(shown, self.widths(headings, shown), strict=True)]
+        least = [
+            _least(self.columns[index], width) for index, width in zip(shown, self.widths(headings, shown), strict=True)
+        ]
         return sum(least) + len(GAP) * (len(least) - 1)
 
     def that_fit(self, width: int | None) -> tuple[list[str], list[int]]:
@@ -105,46 +107,48 @@ class _Cells:
             return self.full, everything
         shown = everything
         while self.needed(self.short, shown) > width:
-            least = max((self.columns[at].rank for at in shown), default=0)
+            least = max((self.columns[index].rank for index in shown), default=0)
             if least == 0:
                 break
-            shown = [at for at in shown if self.columns[at].rank < least]
+            shown = [index for index in shown if self.columns[index].rank < least]
         return self.short, shown
 
     def folded(self, headings: Sequence[str], shown: Sequence[int], width: int | None) -> list[list[int]]:
         """Return the columns in parts that fit, each with the columns that name the rows."""
         if width is None:
             return [list(shown)]
-        names = [at for at in shown if self.columns[at].is_name]
+        names = [index for index in shown if self.columns[index].is_name]
         parts: list[list[int]] = [list(names)]
-        for at in shown:
-            if at in names:
+        for index in shown:
+            if index in names:
                 continue
-            if len(parts[-1]) > len(names) and self.needed(headings, [*parts[-1], at]) > width:
+            if len(parts[-1]) > len(names) and self.needed(headings, [*parts[-1], index]) > width:
                 parts.append(list(names))
-            parts[-1].append(at)
+            parts[-1].append(index)
         return [sorted(part) for part in parts]
 
     def part(
         self, headings: Sequence[str], shown: Sequence[int], width: int | None, bold: Callable[[str], str]
     ) -> list[str]:
         """Return headings and rows of some columns."""
-        columns = [self.columns[at] for at in shown]
+        columns = [self.columns[index] for index in shown]
         widths = self.widths(headings, shown)
         if width is not None:
             excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-            for at, column in sorted(enumerate(columns), key=lambda item: not item[1].is_prose):
-                taken = max(min(excess, widths[at] - _least(column, widths[at])), 0)
-                widths[at] -= taken
+            for index, column in sorted(enumerate(columns), key=lambda item: not item[1].is_prose):
+                taken = max(min(excess, widths[index] - _least(column, widths[index])), 0)
+                widths[index] -= taken
                 excess -= taken
-        lines = [bold(_line(line, widths, columns)) for line in heading_lines([headings[at] for at in shown], widths)]
+        lines = [
+            bold(_line(line, widths, columns)) for line in heading_lines([headings[index] for index in shown], widths)
+        ]
         rule = "─" * min(sum(widths) + len(GAP) * (len(widths) - 1), width or LONGEST_RULE)
         for number, (title, (rows, totals)) in enumerate(zip(self.titles, self.sections, strict=True)):
             lines += [rule] if number == 0 or not title else [""]
             lines += [bold(line) for line in wrap(title, max(len(rule), 60))] if title else []
-            lines += [line for row in rows for line in _row([row[at] for at in shown], widths, columns)]
+            lines += [line for row in rows for line in _row([row[index] for index in shown], widths, columns)]
             for total in totals:
-                lines += [rule, *map(bold, _row([total[at] for at in shown], widths, columns))]
+                lines += [rule, *map(bold, _row([total[index] for index in shown], widths, columns))]
         return lines
 
 
@@ -160,8 +164,8 @@ def _row(cells: Sequence[str], widths: Sequence[int], columns: Sequence[Column])
         for cell, width, column in zip(cells, widths, columns, strict=True)
     ]
     return [
-        _line([lines[at] if at < len(lines) else "" for lines in wrapped], widths, columns)
-        for at in range(max(map(len, wrapped)))
+        _line([lines[index] if index < len(lines) else "" for lines in wrapped], widths, columns)
+        for index in range(max(map(len, wrapped)))
     ]
 
 

@@ -27,21 +27,21 @@ def write(document: Document) -> bytes:
     sheet = book.active
     sheet.title = "".join(one for one in document.name if one.isalnum() or one in "-_ ")[:31] or "archcalc"
     for number, row in enumerate(records, 1):
-        for at, value in enumerate(row, 1):
-            cell = sheet.cell(row=number, column=at)
+        for index, value in enumerate(row, 1):
+            cell = sheet.cell(row=number, column=index)
             if isinstance(value, int) and len(str(abs(value))) > DIGITS:
                 value = str(value)
             if isinstance(value, str) and value:
                 cell.value = printable(value)
                 cell.data_type = "s"
-                cell.alignment = openpyxl.styles.Alignment(horizontal="left" if at == 1 else "right")
+                cell.alignment = openpyxl.styles.Alignment(horizontal="left" if index == 1 else "right")
             elif value != "":
                 cell.value = value
             if number == 1:
                 cell.font = openpyxl.styles.Font(bold=True)
-    for at in range(1, max(map(len, records), default=0) + 1):
-        widest = max(len(str(row[at - 1])) for row in records if len(row) >= at)
-        sheet.column_dimensions[openpyxl.utils.get_column_letter(at)].width = max(10, widest + 2)
+    for index in range(1, max(map(len, records), default=0) + 1):
+        widest = max(len(str(row[index - 1])) for row in records if len(row) >= index)
+        sheet.column_dimensions[openpyxl.utils.get_column_letter(index)].width = max(10, widest + 2)
     sheet.freeze_panes = "B2"
     stream = io.BytesIO()
     book.save(stream)
