@@ -127,7 +127,7 @@ def _measured(tree: ast.AST) -> list[ast.expr]:
 
 def _names(node: ast.AST) -> bool:
     """True if it names a quantity of the network."""
-    return any(isinstance(one, ast.Name) and one.id not in UNITS for one in ast.walk(node))
+    return any(isinstance(part, ast.Name) and part.id not in UNITS for part in ast.walk(node))
 
 
 def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any]:

@@ -89,7 +89,7 @@ def as_options(values: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(option)
         elif isinstance(value, tuple):
-            words += [word for one in value for word in (option, one)]
+            words += [word for each in value for word in (option, each)]
         elif value not in (None, False, ""):
             words += [option, str(value)]
     return words

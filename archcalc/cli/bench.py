@@ -90,7 +90,7 @@ def command(
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)
-    if any(one.failure for one in results):
+    if any(result.failure for result in results):
         context.exit(1)
 
 

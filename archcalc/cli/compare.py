@@ -60,5 +60,5 @@ def command(
         return
     if any(are_inline):
         raise SpecError("cannot compare an inline spec with a network, because its sizes are open")
-    analyses = [analyze(overrides.open(one), counting) for one in networks]
+    analyses = [analyze(overrides.open(network), counting) for network in networks]
     output.show(comparison_document(compare(analyses), analyses))

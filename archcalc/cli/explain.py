@@ -52,7 +52,7 @@ def command(
         output.show(explanations_document(failed))
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else DERIVED
-    names = [layer] if layer else [one.name for one in opened.layers]
+    names = [layer] if layer else [each.name for each in opened.layers]
     viewer = FieldPropagation(opened)
     found = [explanation for name in names for explanation in explain(opened, name, chosen, counting, viewer=viewer)]
     output.show(explanations_document(found))

@@ -103,7 +103,7 @@ class _Reader:
         known = sorted(self.symbols, key=len, reverse=True)
         parts, rest = [], word
         while rest:
-            name = next((one for one in known if rest.startswith(one)), None)
+            name = next((candidate for candidate in known if rest.startswith(candidate)), None)
             if name is None:
                 raise Unreadable(
                     f"{quote(self.text)}: unknown symbol {quote(rest)}; the symbols are {', '.join(known)}"

@@ -129,7 +129,7 @@ def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]
     """
     points = {question.key: Fraction(1) for question in questions}
     for part in text.split(","):
-        key, equals, value = (one.strip() for one in part.partition("="))
+        key, equals, value = (word.strip() for word in part.partition("="))
         if not part.strip():
             continue
         if key not in points:

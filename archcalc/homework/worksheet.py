@@ -69,7 +69,7 @@ def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
     rows = []
     for name, shape in key.network.inputs.items():
         sizes = {"name": name, "output": _shape(shape), "output_c": _text(shape[0]), "output_hw": _text(shape[1:])}
-        rows.append([sizes.get(one) or NOT_ASKED for one in order])
+        rows.append([sizes.get(column) or NOT_ASKED for column in order])
     return rows
 
 

@@ -183,8 +183,8 @@ def formulas_document(found: Formulas, convention: str) -> Document:
 def _conditions(found: Formulas, writer: TermBuilder) -> list[Formula]:
     """Return the conditions under which closed forms hold."""
     conditions = []
-    for one, relation, other in found.conditions:
-        left, right = writer.write(one), writer.write(other)
+    for first, relation, other in found.conditions:
+        left, right = writer.write(first), writer.write(other)
         sign, latex = _RELATIONS[relation]
         conditions.append(
             Formula(f"{term_text(left)} {sign} {term_text(right)}", f"{term_latex(left)} {latex} {term_latex(right)}")

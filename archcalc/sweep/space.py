@@ -339,7 +339,9 @@ def parse_axis(text: str) -> SweepAxis:
     for part in split_at_commas(values):
         names = free_names(part)
         parsed.append(evaluate(part, {word: word for word in names}))
-    return SweepAxis(name.strip(), tuple(dict.fromkeys(tuple(one) if isinstance(one, list) else one for one in parsed)))
+    return SweepAxis(
+        name.strip(), tuple(dict.fromkeys(tuple(value) if isinstance(value, list) else value for value in parsed))
+    )
 
 
 def _number(text: str, whole: str) -> Any:

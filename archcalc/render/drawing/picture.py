@@ -62,8 +62,8 @@ class DrawingNode:
     def everything(self) -> Iterator[DrawingNode]:
         """Yield it, and every node that it represents."""
         yield self
-        for one in self.repeats:
-            yield from one.everything()
+        for node in self.repeats:
+            yield from node.everything()
 
     @property
     def joins(self) -> bool:

@@ -23,7 +23,7 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
 
     ``depth`` joins layers deeper than that many names into one bar, as a table's depth does.
     """
-    charts = [choose_rows(one.rows, fold=True, depth=depth) for one in analyses]
+    charts = [choose_rows(analysis.rows, fold=True, depth=depth) for analysis in analyses]
     widths = [min(max(0.24 * len(rows), NARROWEST), WIDEST) for rows in charts]
     figure = new_figure(sum(widths) + 0.8, 2.9 * len(metrics) + 0.6)
     grid = figure.subplots(len(metrics), len(analyses), squeeze=False, sharey="row", width_ratios=widths)

@@ -38,7 +38,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         else analyze(network, replace(analysis.counting, convention=name))
         for name in CONVENTIONS
     }
-    counted = {name: {row.name: row for row in (*one.rows, *one.auxiliary)} for name, one in others.items()}
+    counted = {name: {row.name: row for row in (*other.rows, *other.auxiliary)} for name, other in others.items()}
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = analysis.counting.itemsize
@@ -56,17 +56,21 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "itemsize": itemsize,
         "convention": analysis.convention.name,
         "conventions": [
-            {"name": name, "says": one.convention.says, "memory": one.convention.memory_says.format(itemsize=itemsize)}
-            for name, one in others.items()
+            {
+                "name": name,
+                "says": other.convention.says,
+                "memory": other.convention.memory_says.format(itemsize=itemsize),
+            }
+            for name, other in others.items()
         ],
         "metrics": [
             {
-                "key": one.key,
-                "title": one.title,
-                "heading": one.headed(unit=one.units[0]),
-                "in_bytes": one.units is BYTES,
+                "key": cost.key,
+                "title": cost.title,
+                "heading": cost.headed(unit=cost.units[0]),
+                "in_bytes": cost.units is BYTES,
             }
-            for one in (COSTS[key] for key in REPORTED)
+            for cost in (COSTS[key] for key in REPORTED)
         ],
         "depth": depth(analysis.rows),
         "unaligned": [printable(name) for name in analysis.unaligned],

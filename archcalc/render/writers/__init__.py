@@ -19,7 +19,7 @@ from archcalc.render.format import Format
 @cache
 def _writers() -> dict[str, ModuleType]:
     modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return {module.FORMAT.name: module for module in sorted(modules, key=lambda one: one.FORMAT.name != "text")}
+    return {module.FORMAT.name: module for module in sorted(modules, key=lambda writer: writer.FORMAT.name != "text")}
 
 
 def formats() -> dict[str, Format]:

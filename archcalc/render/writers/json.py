@@ -19,4 +19,4 @@ def write(document: Document) -> str:
 def _escaped(line: str) -> str:
     import json
 
-    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in line)

@@ -25,7 +25,7 @@ def write(document: Document) -> bytes:
         raise UserError(f"a workbook's sheet has at most {ROWS:,} rows; write CSV instead")
     book = openpyxl.Workbook()
     sheet = book.active
-    sheet.title = "".join(one for one in document.name if one.isalnum() or one in "-_ ")[:31] or "archcalc"
+    sheet.title = "".join(letter for letter in document.name if letter.isalnum() or letter in "-_ ")[:31] or "archcalc"
     for number, row in enumerate(records, 1):
         for index, value in enumerate(row, 1):
             cell = sheet.cell(row=number, column=index)
