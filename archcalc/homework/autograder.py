@@ -64,9 +64,9 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
 
     Args:
         folder: a new folder, or an empty one.
-        reference: what the user calls the network: a bundled name, a piece, or a file, which is copied.
-        key: what is asked, and the answers.
-        options: what `archcalc check` is given beside the network and the submission.
+        reference: the network as the user names it: a bundled name, an inline spec, or a file, which is copied.
+        key: the questions and the answers.
+        options: the options of `archcalc check`, without the network and the submission.
 
     Raises `UserError` for a folder with something in it.
     """

@@ -86,7 +86,7 @@ class SweepPlan:
         """The number of points."""
         return self.sample if self.sample is not None else prod(len(axis.values) for axis in self.axes)
 
-    def pieces(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[Chunk]:
         """Yield the points in chunks of at most ``chunk`` points."""
         words = [axis for axis in self.axes if not axis.numeric]
         numbers = [axis for axis in self.axes if axis.numeric]
@@ -181,15 +181,15 @@ class Sweep:
         self.families: dict[tuple[tuple[str, int], ...], SpecFamily] = {}
         self.paths: dict[tuple[tuple[str, int], ...], list[DecisionPath]] = {}
 
-    def compute(self, piece: Chunk) -> Result:
+    def compute(self, chunk: Chunk) -> Result:
         """Return the kept points of a chunk."""
-        block = self._block(piece)
-        paths = self.paths.setdefault(piece.fixed, [])
+        block = self._block(chunk)
+        paths = self.paths.setdefault(chunk.fixed, [])
         left: Array = True
         found: list[tuple[DecisionPath, Array]] = []
         for index in itertools.count():
             if index == len(paths):
-                paths.append(self._trace(piece, block, left))
+                paths.append(self._trace(chunk, block, left))
             mine = left
             for guard in paths[index].guards:
                 mine = mine & block.holds(guard)
@@ -198,27 +198,27 @@ class Sweep:
                 left = left & ~mine if not numpy.all(mine) else False
             if not numpy.any(left):
                 break
-        return self._gathered(piece, block, found)
+        return self._gathered(chunk, block, found)
 
-    def _block(self, piece: Chunk) -> SymbolValues:
-        if piece.sample:
-            random = numpy.random.default_rng(piece.seed)
+    def _block(self, chunk: Chunk) -> SymbolValues:
+        if chunk.sample:
+            random = numpy.random.default_rng(chunk.seed)
             drawn = {
-                self.symbols[name]: values[random.integers(0, len(values), piece.sample)]
+                self.symbols[name]: values[random.integers(0, len(values), chunk.sample)]
                 for name, values in self.values.items()
             }
-            return SymbolValues(drawn, (piece.sample,))
-        shape = tuple(end - start for start, end in piece.ranges) or (1,)
+            return SymbolValues(drawn, (chunk.sample,))
+        shape = tuple(end - start for start, end in chunk.ranges) or (1,)
         arrays = {}
-        for index, ((name, values), (start, end)) in enumerate(zip(self.values.items(), piece.ranges, strict=True)):
+        for index, ((name, values), (start, end)) in enumerate(zip(self.values.items(), chunk.ranges, strict=True)):
             arrays[self.symbols[name]] = values[start:end].reshape(
                 [-1 if axis == index else 1 for axis in range(len(shape))]
             )
         return SymbolValues(arrays, shape)
 
-    def _trace(self, piece: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
+    def _trace(self, chunk: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
         """Trace the network at the first point that is left."""
-        if len(self.paths[piece.fixed]) >= MOST_PATHS:
+        if len(self.paths[chunk.fixed]) >= MOST_PATHS:
             raise SpecError(
                 f"the sweep needs more than {MOST_PATHS:,} different closed forms (the network's structure depends on "
                 "the swept values): sweep fewer values, or use --sample"
@@ -230,7 +230,7 @@ class Sweep:
             value = int(numpy.broadcast_to(block.values[symbol], block.shape)[where])
             number = trace.symbol(symbol, value)
             numbers[name] = number / self.scales[name] if self.scales[name] > 1 else number
-        family = self._family(piece.fixed)
+        family = self._family(chunk.fixed)
         try:
             network = family.network(numbers)
         except SpecError as error:
@@ -256,7 +256,7 @@ class Sweep:
             )
         return self.families[fixed]
 
-    def _gathered(self, piece: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
+    def _gathered(self, chunk: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
         """Return the columns of the kept points."""
         size = prod(block.shape)
         kept: Array = numpy.zeros(block.shape, bool)
@@ -292,7 +292,7 @@ class Sweep:
 
         empty = numpy.zeros(block.shape, numpy.int64)
         axes = {name: gather(block.values[symbol]) for name, symbol in self.symbols.items()}
-        words = {name: numpy.full(int(kept.sum()), index, numpy.int64) for name, index in piece.fixed}
+        words = {name: numpy.full(int(kept.sum()), index, numpy.int64) for name, index in chunk.fixed}
         order = {axis.name: axes[axis.name] if axis.numeric else words[axis.name] for axis in self.plan.axes}
         quantities = {name: gather(columns.get(name, empty)) for name in self.plan.quantities}
         return Result({**order, **quantities}, size, refused, message)

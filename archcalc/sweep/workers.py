@@ -16,13 +16,13 @@ AHEAD = 4
 _by_text: dict[str, Sweep] = {}
 
 
-def compute(plan: SweepPlan, piece: Chunk) -> Result:
+def compute(plan: SweepPlan, chunk: Chunk) -> Result:
     """Compute a chunk in any process; traces of the plan are kept for its next chunk."""
     key = repr(plan)
     if key not in _by_text:
         _by_text.clear()
         _by_text[key] = Sweep(plan)
-    return _by_text[key].compute(piece)
+    return _by_text[key].compute(chunk)
 
 
 def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator[Result]:
@@ -55,7 +55,7 @@ def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator
         pool.shutdown()
     else:
         sweep = Sweep(plan)
-        yield from map(sweep.compute, plan.pieces())
+        yield from map(sweep.compute, plan.chunks())
 
 
 @contextmanager
@@ -73,9 +73,9 @@ def _deaf() -> Iterator[None]:
 
 def _streamed(executor: Any, plan: SweepPlan, ahead: int) -> Iterator[Result]:
     waiting: deque[Any] = deque()
-    for piece in plan.pieces():
+    for chunk in plan.chunks():
         with _deaf():
-            waiting.append(executor.submit(compute, plan, piece))
+            waiting.append(executor.submit(compute, plan, chunk))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:
