@@ -110,6 +110,19 @@ def test_formulas_and_paragraphs_are_blocks(format):
     assert "<b>" not in written(Paragraph("a <b> & c"), format) or format in ("text", "latex")
 
 
+@pytest.mark.parametrize(
+    ("written_text", "shown"),
+    [
+        ("a `max(x_1, 0)` b_c", "a `max(x_1, 0)` b\\_c\n"),
+        ("`<b>`", "\\`\\<b\\>\\`\n"),
+        ("`a|b`", "\\`a\\|b\\`\n"),
+        ("a ` b", "a \\` b\n"),
+    ],
+)
+def test_markdown_has_code_but_no_tags(written_text, shown):
+    assert written(Paragraph(written_text), "markdown") == shown
+
+
 def test_json_cannot_steer_a_terminal():
     """Letters stay letters; the escape character is escaped, and the data is the same."""
     data = {"name": "é\x1b[2J\u202e"}

@@ -63,8 +63,6 @@ def _row(cells: list[str]) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is, but for `code` between backticks, in which nothing has a meaning."""
-    parts = re.split(r"(`[^`]+`)", printable(text))
-    return "".join(
-        part.replace("|", r"\|") if index % 2 else part.translate(_ESCAPES) for index, part in enumerate(parts)
-    )
+    """Return a text that Markdown shows as it is, except that `code` between backticks is code."""
+    parts = re.split(r"(`[^`<>|]+`)", printable(text))  # a tag or the end of a cell is never code
+    return "".join(part if index % 2 else part.translate(_ESCAPES) for index, part in enumerate(parts))
