@@ -85,7 +85,10 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
 
 
 def check_budget(reference: str, analysis: Analysis, assertions: Sequence[Assertion]) -> Budget:
-    """Check the assertions; raises `SpecError` with the place of one that cannot be evaluated."""
+    """Check the assertions.
+
+    Raises `SpecError` with the place of an assertion that cannot be evaluated.
+    """
     facts = Facts(analysis)
     return Budget(reference, analysis, tuple(_check(assertion, facts) for assertion in assertions))
 
@@ -124,7 +127,7 @@ def _measured(tree: ast.AST) -> list[ast.expr]:
 
 def _names(node: ast.AST) -> bool:
     """True if it names a quantity of the network."""
-    return any(isinstance(one, ast.Name) and one.id not in UNITS for one in ast.walk(node))
+    return any(isinstance(part, ast.Name) and part.id not in UNITS for part in ast.walk(node))
 
 
 def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any]:
@@ -136,11 +139,11 @@ def _margin(assertion: Assertion, tree: ast.AST, facts: Facts) -> tuple[Any, Any
     if not all(isinstance(side, (int, float, Fraction)) and not isinstance(side, bool) for side in sides):
         return None, None
     margins = []
-    for at, comparison in enumerate(tree.ops):
+    for index, comparison in enumerate(tree.ops):
         if not isinstance(comparison, (ast.Lt, ast.LtE, ast.Gt, ast.GtE)):
             return None, None
-        left, right = sides[at], sides[at + 1]
-        limit = left if _names(nodes[at + 1]) and not _names(nodes[at]) else right
+        left, right = sides[index], sides[index + 1]
+        limit = left if _names(nodes[index + 1]) and not _names(nodes[index]) else right
         margins.append((right - left if isinstance(comparison, (ast.Lt, ast.LtE)) else left - right, limit))
     return min(margins, key=lambda margin: margin[0])
 

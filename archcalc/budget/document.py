@@ -1,16 +1,16 @@
-"""Checked assertions as text, JSON and JUnit XML, and the names that an assertion may use."""
+"""Checked assertions, and the names that an assertion may use, as documents; and JUnit's report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.quantities.contract import number
 from archcalc.quantities.table import FACTS
+from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
 from archcalc.render.mathematics import number_text
 from archcalc.render.table import title_of
-from archcalc.render.text import cells_wide, pad
 from archcalc.words import printable
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def value_text(value: Any) -> str:
-    """A value as people read it: `11,689,512`, `[1000]`, `true`."""
+    """Return a value as people read it: `11,689,512`, `[1000]`, `true`."""
     if value is None:
         return "none"
     if isinstance(value, bool):
@@ -29,69 +29,75 @@ def value_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}".replace("-", "−")
     if isinstance(value, (list, tuple)):
-        return f"[{', '.join(str(one) for one in value)}]"
+        return f"[{', '.join(str(item) for item in value)}]"
     return printable(str(value))
 
 
 def margin_text(outcome: Outcome) -> str:
-    """What is left to the limit, and its part of the limit: `margin 3,310,488 (66.2 %)`."""
+    """Return the distance to the limit, and its share of the limit: `3,310,488 (66.2 %)`."""
     if outcome.margin is None:
         return ""
     share = ""
     if outcome.limit:
         tenths = round(1000 * Fraction(outcome.margin) / abs(Fraction(outcome.limit)))
         share = f" ({'−' if tenths < 0 else ''}{abs(tenths) // 10}.{abs(tenths) % 10} %)"
-    return f"margin {value_text(outcome.margin)}{share}"
+    return f"{value_text(outcome.margin)}{share}"
 
 
-def budgets_text(budgets: Sequence[Budget]) -> str:
-    """A paragraph for each network, a line for each assertion, and how many fail."""
-    lines: list[str] = []
-    for budget in budgets:
-        if budget.analysis is None:
-            lines += [f"{printable(budget.reference)}: not checked", budget.problem, ""]
-            continue
-        analysis = budget.analysis
-        lines.append(printable(f"{title_of(analysis)} · flops: {analysis.convention.name}"))
-        rows = [_cells(outcome) for outcome in budget.outcomes]
-        widths = [max((cells_wide(row[at]) for row in rows), default=0) for at in range(4)]
-        lines += ["  ".join(pad(cell, widths[at], False) for at, cell in enumerate(row)).rstrip() for row in rows]
-        lines.append("")
+class _Row(NamedTuple):
+    """An assertion about a network, checked."""
+
+    network: str
+    outcome: Outcome
+
+
+def budgets_document(budgets: Sequence[Budget]) -> Document:
+    """Return a table of the assertions, a section for each network, and the number that failed."""
+    columns = (
+        data_column("network", lambda row: row.network),
+        value_column("", lambda row: row.outcome.passed, _verdict, "passed", right=False),
+        word_column("assertion", lambda row: row.outcome.assertion.text, "assertion", is_name=True),
+        word_column("actual", lambda row: _actual(row.outcome), "actual", is_prose=True),
+        value_column("margin", lambda row: margin_text(row.outcome), right=False, is_optional=True),
+        data_column("margin", lambda row: row.outcome.margin),
+        data_column("limit", lambda row: row.outcome.limit),
+    )
     outcomes = [outcome for budget in budgets for outcome in budget.outcomes]
     failed = sum(not outcome.passed for outcome in outcomes)
     broken = sum(bool(budget.problem) for budget in budgets)
-    lines.append(f"{_count(len(outcomes), 'assertion')}, {failed} failed")
+    summary = f"{_count(len(outcomes), 'assertion')}, {failed} failed"
     if broken:
-        lines[-1] += f"; {_count(broken, 'network')} not checked"
-    return "\n".join(lines) + "\n"
+        summary += f"; {_count(broken, 'network')} not checked"
+    table = Table("", columns, tuple(map(_section, budgets)), (summary,))
+    return Document("budget", (table,), lambda: {"networks": [_data(budget) for budget in budgets]})
 
 
-def _cells(outcome: Outcome) -> list[str]:
-    actual = ", ".join(f"{printable(text)} = {value_text(value)}" for text, value in outcome.actual.items())
-    return [
-        "ok" if outcome.passed else "FAILED",
-        printable(outcome.assertion.text),
-        actual,
-        margin_text(outcome),
-    ]
+def _section(budget: Budget) -> Section:
+    if budget.analysis is None:
+        return Section((), title=f"{budget.reference}: not checked", text=tuple(budget.problem.splitlines()[:1]))
+    return Section([_Row(budget.reference, outcome) for outcome in budget.outcomes], title=_title(budget.analysis))
+
+
+def _title(analysis: Analysis) -> str:
+    return f"{title_of(analysis)} · flops: {analysis.convention.name}"
+
+
+def _verdict(passed: bool) -> str:
+    return "ok" if passed else "FAILED"
+
+
+def _actual(outcome: Outcome) -> str:
+    return ", ".join(f"{text} = {value_text(value)}" for text, value in outcome.actual.items())
 
 
 def _count(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def budgets_json(budgets: Sequence[Budget]) -> str:
-    """All of it as JSON; a number that is no whole one is a decimal."""
-    import json
-
-    return json.dumps({"networks": [_data(budget) for budget in budgets]}, indent=1, ensure_ascii=False) + "\n"
-
-
 def _data(budget: Budget) -> dict[str, Any]:
     data: dict[str, Any] = {"reference": budget.reference, "passed": budget.passed}
     if budget.analysis is not None:
-        analysis = budget.analysis
-        data |= _of(analysis)
+        data |= _of(budget.analysis)
     if budget.problem:
         data["problem"] = budget.problem
     data["assertions"] = [
@@ -119,12 +125,12 @@ def _of(analysis: Analysis) -> dict[str, Any]:
 
 def _json_value(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
-        return [_json_value(one) for one in value]
+        return [_json_value(item) for item in value]
     return number(value) if isinstance(value, Fraction) else value
 
 
 def budgets_junit(budgets: Sequence[Budget]) -> str:
-    """A JUnit report: a suite for each network, a case for each assertion."""
+    """Return a JUnit report: a suite for each network, a case for each assertion."""
     import xml.etree.ElementTree as ElementTree
 
     root = ElementTree.Element("testsuites", name="archcalc budget")
@@ -143,49 +149,61 @@ def budgets_junit(budgets: Sequence[Budget]) -> str:
             first = budget.problem.splitlines()[0]
             ElementTree.SubElement(case, "error", message=printable(first)).text = printable(budget.problem, keep="\n")
         for outcome in budget.outcomes:
-            status, text, actual, margin = _cells(outcome)
+            text = printable(outcome.assertion.text)
             case = ElementTree.SubElement(suite, "testcase", classname=printable(budget.reference), name=text)
             if not outcome.passed:
-                message = "; ".join(filter(None, (actual, margin)))
-                ElementTree.SubElement(case, "failure", message=message).text = f"{status}: {text}\n{message}"
+                margin = [] if outcome.margin is None else [f"margin {margin_text(outcome)}"]
+                message = "; ".join([printable(_actual(outcome)), *margin])
+                ElementTree.SubElement(case, "failure", message=message).text = f"FAILED: {text}\n{message}"
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def facts_json(analyses: Sequence[Analysis]) -> str:
-    """Every name that an assertion may use of a network as a whole, with its value."""
-    import json
+class _Fact(NamedTuple):
+    """A name that an assertion may use."""
 
-    data = [
-        {**_of(one), "facts": {name: _json_value(value) for name, (value, _) in _facts(one).items()}}
-        for one in analyses
-    ]
-    return json.dumps({"networks": data}, indent=1, ensure_ascii=False) + "\n"
+    network: str
+    name: str
+    means: str
+    value: Any
 
 
-def _facts(analysis: Analysis) -> dict[str, tuple[Any, str]]:
-    """Names of a network's facts to their values and meanings."""
+def facts_document(analyses: Sequence[Analysis]) -> Document:
+    """Return the names that an assertion may use, with their values and meanings."""
+    from archcalc.budget.facts import RECORDS, UNITS
+
+    facts = [_facts(analysis) for analysis in analyses]
+    others = [_Fact("", name, means, "") for name, means in RECORDS.items()]
+    columns = (
+        data_column("network", lambda fact: fact.network),
+        word_column("name", lambda fact: fact.name, "name", is_name=True),
+        value_column("value", lambda fact: fact.value, value_text),
+        data_column("value", lambda fact: str(fact.value) if isinstance(fact.value, list) else fact.value),
+        word_column("meaning", lambda fact: fact.means, "meaning", is_prose=True),
+    )
+    sections = tuple(Section(own, title=_title(analysis)) for analysis, own in zip(analyses, facts, strict=True))
+    units = f"Units: {' '.join(UNITS)}."
+    return Document(
+        "facts",
+        (Table("", columns, (*sections, Section(others)), (units,)),),
+        lambda: {
+            "networks": [
+                {**_of(analysis), "facts": {fact.name: _json_value(fact.value) for fact in own}}
+                for analysis, own in zip(analyses, facts, strict=True)
+            ]
+        },
+    )
+
+
+def _facts(analysis: Analysis) -> list[_Fact]:
+    """Return the facts of a network as a whole."""
     from archcalc.budget.facts import Facts
     from archcalc.language.values import ShapeValue
 
     facts = Facts(analysis)
-    values = {name: facts[name] for name in FACTS}
-    return {
-        name: (value.known() if isinstance(value, ShapeValue) else value, FACTS[name].means)
-        for name, value in values.items()
-    }
-
-
-def facts_text(analysis: Analysis) -> str:
-    """Every name that an assertion may use, with its value and meaning."""
-    from archcalc.budget.facts import RECORDS, UNITS
-
-    rows = [[name, value_text(value), says] for name, (value, says) in _facts(analysis).items()]
-    rows += [[name, "", says] for name, says in RECORDS.items()]
-    rows.append([" ".join(UNITS), "", ""])
-    widths = [max(cells_wide(row[at]) for row in rows[:-1]) for at in range(2)]
-    lines = [printable(f"{title_of(analysis)} · flops: {analysis.convention.name}")]
-    lines += [
-        f"{pad(name, widths[0], False)}  {pad(value, widths[1], True)}  {says}".rstrip() for name, value, says in rows
-    ]
-    return "\n".join(lines) + "\n"
+    found = []
+    for name, quantity in FACTS.items():
+        value = facts[name]
+        plain = list(value.known()) if isinstance(value, ShapeValue) else value
+        found.append(_Fact(analysis.network.name, name, quantity.means, plain))
+    return found

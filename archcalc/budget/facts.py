@@ -1,4 +1,4 @@
-"""What an expression may ask of an analyzed network: its totals, and its layers and operators by name.
+"""The names of an assertion: a network's totals, and its layers and operators by name.
 
 The names are the keys of `FACTS`, the units of `UNITS`, and the records ``layer``, ``kind`` and ``param``:
 `layer['conv1'].params` (a layer, or a group with its layers summed), `kind['conv'].macs` (all layers of an operator).
@@ -96,15 +96,19 @@ class _Kinds(Mapping[str, Record]):
 
 
 def _record(name: str, rows: Sequence[LayerCosts], analysis: Analysis) -> Record:
-    """What can be asked of some layers: sums, the first's input, the last's output, what the last sees."""
+    """Return the quantities of some layers: sums, the first one's input, the last one's output and field."""
     row = TableRow(name, list(rows), of_group=len(rows) > 1)
-    asked = (one for one in COLUMNS.values() if not isinstance(one, Share) and one.is_counted(analysis))
-    values = {one: _value(one, one.of_rows(row)) for one in asked}
-    # What sees everything has a receptive field without numbers; a layer without a window has no kernel to ask for.
-    has_field = {one for one in values if rows and isinstance(one, FieldPart)}
-    return Record(name, {one.key: value for one, value in values.items() if value is not None or one in has_field})
+    asked = (
+        quantity for quantity in COLUMNS.values() if not isinstance(quantity, Share) and quantity.is_counted(analysis)
+    )
+    values = {quantity: _value(quantity, quantity.of_rows(row)) for quantity in asked}
+    # A global receptive field has no numbers but can be asked; a layer without a window has no kernel.
+    has_field = {quantity for quantity in values if rows and isinstance(quantity, FieldPart)}
+    return Record(
+        name, {quantity.key: value for quantity, value in values.items() if value is not None or quantity in has_field}
+    )
 
 
 def _value(quantity: Quantity, value: Any) -> Any:
-    """A value that expressions compute with."""
+    """Return a value with which expressions compute."""
     return ShapeValue(value) if isinstance(quantity, Shape) and value is not None else value

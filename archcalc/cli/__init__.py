@@ -23,7 +23,7 @@ class Helped(click.Command):
     """A command whose help is readable in every encoding."""
 
     def get_help(self, context: click.Context) -> str:
-        """The help, as it can be printed."""
+        """Return the help in characters that the terminal can print."""
         return spelled(super().get_help(context), sys.stdout.encoding)
 
 
@@ -31,11 +31,11 @@ class Commands(Helped, click.Group):
     """A group that finds its commands in the files of this package that have a `command`."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Names of all commands: the files whose names do not start with `_`."""
+        """Return the names of all commands: the files whose names do not start with `_`."""
         return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """The command of that name."""
+        """Return the command of that name."""
         if name not in self.list_commands(context):
             return None
         command: click.Command = import_module(f"{__name__}.{name}").command
@@ -44,7 +44,7 @@ class Commands(Helped, click.Group):
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments name; for an unknown one, the nearest."""
+        """Return the command of the arguments; for an unknown one, name the nearest."""
         try:
             return super().resolve_command(context, args)
         except click.UsageError as error:
@@ -57,7 +57,7 @@ class Commands(Helped, click.Group):
             raise click.UsageError(f"unknown command '{word}'{hint}", context) from error
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; an interrupt is told in one line."""
+        """Run the command; report an interrupt in one line."""
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
@@ -67,7 +67,7 @@ class Commands(Helped, click.Group):
             context.exit(130)
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """An example of every command."""
+        """Write an example of every command."""
         with formatter.section("Examples"):
             for name in self.list_commands(context):
                 command = self.get_command(context, name)
@@ -92,7 +92,7 @@ class Command(Helped):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="archcalc")
 def cli() -> None:
-    """Shapes, costs and receptive fields of neural networks, by formula and without running them."""
+    """Compute shapes, costs and receptive fields of neural networks by formula, without running them."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What stands for a character that the output's encoding lacks: one place decides, for all that is printed."""
+"""Substitutes for characters that the output's encoding lacks."""
 
 from __future__ import annotations
 
@@ -41,27 +41,28 @@ STAND_INS = {
 _EXPONENT = re.compile("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _SEPARATOR = re.compile(r"(?<![^ \n])·(?![^ \n])")
-"""A dot that stands alone separates; another multiplies."""
+"""A dot between spaces separates; any other multiplies."""
 
 
 def spelled(text: str, encoding: str | None) -> str:
-    """The text with what an encoding lacks written in characters that it has: `5 − 2` in ASCII is `5 - 2`.
+    """Return the text with substitutes for what an encoding lacks: `5 − 2` in ASCII is `5 - 2`.
 
-    What has no stand-in is spelled by its number, as `\\u4e2d`. Without an encoding, nothing is lacking.
+    A character without a substitute is written by its number, as `\\u4e2d`. None is an encoding that has every
+    character.
     """
     if encoding is None or text.isascii():
         return text
-    lacking = {one for one in set(text) if not _has(encoding, one)}
+    lacking = {character for character in set(text) if not _has(encoding, character)}
     if not lacking:
         return text
     text = _EXPONENT.sub(lambda found: _exponent(found.group(), lacking), text)
     if "·" in lacking:
         text = _SEPARATOR.sub("-", text)
-    return text.translate({ord(one): _stand_in(one) for one in lacking})
+    return text.translate({ord(character): _stand_in(character) for character in lacking})
 
 
 def _exponent(digits: str, lacking: set[str]) -> str:
-    """All of a number's digits, or none: `10¹⁰` in Latin-1, which has `¹`, is `10^10`."""
+    """Replace all of a number's digits, or none: `10¹⁰` in Latin-1, which has `¹`, is `10^10`."""
     return digits if lacking.isdisjoint(digits) else f"^{digits.translate(_DIGITS)}"
 
 

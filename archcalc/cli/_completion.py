@@ -1,6 +1,6 @@
-"""What a shell completes: networks, their layers, files, and words of which a list is known.
+"""Shell completion of networks, layers, files and keywords.
 
-Imported by every command; what it lists is only imported where it is asked for.
+Every command imports it; the lists are imported only when they are needed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class File(click.types.StringParamType):
         self.kind = kind
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """What the shell finds."""
+        """Return the completions of an incomplete word."""
         return [CompletionItem(incomplete, type=self.kind)]
 
 
@@ -32,7 +32,7 @@ class NetworkParam(click.types.StringParamType):
     """A bundled name, or a spec's file."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Bundled names, and specs and folders in this folder, that begin so; without a bundled one, any file."""
+        """Return bundled names, specs and folders that begin so; without a bundled name, any file."""
         from archcalc.language.library import SUFFIXES, bundled
 
         found = _items(bundled(), incomplete)
@@ -47,7 +47,7 @@ class LayerParam(click.types.StringParamType):
     """A layer of the network that is named before it."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The network's layers that begin so; none where it has mistakes, which the command itself will say."""
+        """Return the network's layers that begin so; none if it has errors, which the command itself reports."""
         from archcalc.errors import SpecError
         from archcalc.language.library import load
 
@@ -65,7 +65,7 @@ class OneOf(click.types.StringParamType):
         self.words = words
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The words that begin so."""
+        """Return the words that begin so."""
         return _items(self.words(), incomplete)
 
 
@@ -73,7 +73,7 @@ class OneOfOrFile(OneOf):
     """A word of a list, or a file."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """The words that begin so; without one, any file."""
+        """Return the words that begin so; without one, any file."""
         found = super().shell_complete(ctx, param, incomplete)
         return found or File().shell_complete(ctx, param, incomplete)
 
@@ -82,14 +82,14 @@ class Several(OneOf):
     """Words of a list, with commas between them."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """What the word after the last comma may become, with what stands before it."""
+        """Return the completions of the word after the last comma, with the words before it."""
         before, comma, _ = incomplete.rpartition(",")
         taken = before.split(",")
         return _items([before + comma + word for word in self.words() if word not in taken], incomplete)
 
 
 def _named(module: str, name: str) -> Callable[[], Iterable[str]]:
-    """The words, or keys, that a module of archcalc has under a name."""
+    """Return the words, or keys, that a module of archcalc has under a name."""
 
     def words() -> Iterable[str]:
         found: Iterable[str] = getattr(import_module(f"archcalc.{module}"), name)
@@ -150,4 +150,4 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "reference": OneOfOrFile(_profiles),
     "autograder": File("dir"),
 }
-"""What every command calls a parameter, and what completes it."""
+"""The completion of each parameter, by its name."""

@@ -1,43 +1,46 @@
-"""Decide the format of a result, for all commands, before anything is computed."""
+"""The format of a result, decided before anything is computed, and the file or terminal that it goes to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archcalc.cli._streams import write
 from archcalc.errors import UserError
+from archcalc.render.format import Format
+from archcalc.render.writers import formats as document_formats
 from archcalc.words import quote
+
+if TYPE_CHECKING:
+    from archcalc.quantities.quantity import Quantity
+    from archcalc.render.document import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SUFFIXES = {
-    "text": (".txt",),
-    "markdown": (".md", ".markdown"),
-    "csv": (".csv",),
-    "json": (".json",),
-    "latex": (".tex",),
-    "html": (".html", ".htm"),
-    "xlsx": (".xlsx",),
-    "junit": (".xml",),
-    "parquet": (".parquet",),
-    "svg": (".svg",),
-    "png": (".png",),
-    "pdf": (".pdf",),
-    "dot": (".dot", ".gv"),
-    "mermaid": (".mmd",),
-    "python": (".py",),
-    "torch": (".py",),
-    "onnx": (".onnx",),
-    "spec": (".yaml", ".yml"),
-}
-"""Every format that a command writes, with the suffixes of its files, the usual one first."""
 DRAWINGS = ("svg", "png", "pdf")
-BINARY = frozenset({"xlsx", "parquet", "png", "pdf", "onnx"})
-"""Formats that a terminal cannot show."""
+_OTHERS = (
+    Format("svg", (".svg",), "a vector drawing"),
+    Format("png", (".png",), "a drawing of pixels", is_binary=True),
+    Format("pdf", (".pdf",), "a vector drawing for a paper", is_binary=True),
+    Format("dot", (".dot", ".gv"), "a drawing for Graphviz"),
+    Format("mermaid", (".mmd",), "a drawing for Markdown pages"),
+    Format("junit", (".xml",), "a test report, for continuous integration"),
+    Format("parquet", (".parquet",), "a table of plain numbers, compressed", is_binary=True),
+    Format("python", (".py",), "functions without dependencies"),
+    Format("torch", (".py",), "source of a torch.nn.Module"),
+    Format("onnx", (".onnx",), "a model for other tools", is_binary=True),
+    Format("spec", (".yaml", ".yml"), "a spec without parameters, blocks and loops"),
+)
+FORMATS = {**document_formats(), **{other.name: other for other in _OTHERS}}
+"""Every format that a command writes: those of documents, then those that only some commands have."""
 
 
 def format_of(file: str | None, chosen: str | None, formats: Sequence[str], option: str = "") -> str | None:
@@ -46,17 +49,64 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
     Raises `UserError` for a suffix of none of the ``formats``, or of another format than the chosen one.
     """
     suffix = Path(file or "").suffix.lower()
-    named = [name for name, suffixes in SUFFIXES.items() if suffix in suffixes]
+    named = [name for name, known in FORMATS.items() if suffix in known.suffixes]
     if chosen is not None:
         if named and chosen not in named:
-            raise UserError(f"{option} {chosen} contradicts {quote(file or '')}, whose name says {named[0]}")
+            raise UserError(f"{option} {chosen} contradicts {quote(file or '')}, which names the format {named[0]}")
         return chosen
     possible = [name for name in named if name in formats]
     if suffix and not possible:
-        known = ", ".join(one for name in formats for one in SUFFIXES[name])
+        usable = ", ".join(known for name in formats for known in FORMATS[name].suffixes)
         hint = f", or choose the format with {option}" if option else ""
-        raise UserError(f"cannot write {quote(suffix)}; use one of {known}{hint}")
+        raise UserError(f"cannot write {quote(suffix)}; use one of {usable}{hint}")
     return possible[0] if possible else None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a command's result goes, and its format."""
+
+    chosen: Format
+    file: str | None
+    """The file of `-o`; None if it is not given."""
+
+    @property
+    def format(self) -> str:
+        """The name of the format."""
+        return self.chosen.name
+
+    def show(self, document: Document) -> None:
+        """Write a document; text fits the width of the terminal."""
+        from archcalc.render.writers import text, write_document
+
+        if self.format != "text":
+            self.write(write_document(document, self.format))
+            return
+        on_terminal = self.file is None and sys.stdout.isatty()
+        is_bold = on_terminal and not os.environ.get("NO_COLOR")
+        self.write(text.write(document, _width(on_terminal), _bold if is_bold else str))
+
+    def write(self, content: str | bytes, name: str = "") -> None:
+        """Write a result in its format; ``name`` is that of the default file, without its suffix."""
+        write(content, self.file or (name + self.chosen.suffixes[0] if name else None))
+
+    def show_meanings(self, quantities: Mapping[str, Quantity]) -> None:
+        """List the quantities of an option as text."""
+        from archcalc.quantities.table import meanings
+
+        format_of(self.file, None, ("text",))
+        self.write(meanings(quantities))
+
+
+def _width(on_terminal: bool) -> int | None:
+    """Return the width to fit: the terminal's, or COLUMNS; None for a file or a pipe."""
+    if on_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return None
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
 
 
 def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callable[[F], F]:
@@ -70,19 +120,18 @@ def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callabl
 
 
 def result_options(
-    *formats: str, what: str = "Format", default_file: str = "", option: str = "--format", unsaid: str = ""
+    *formats: str, default_file: str = "", option: str = "--format", unsaid: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add `-o` and `--format`; the command receives `output` and `format_`.
+    """Add `-o` and `--format`; the command receives `output`, an `Output`.
 
     Args:
         formats: what the command can write; the first is the default.
-        what: the subject of the help of `--format`.
         default_file: the file that is written by default; without it, the result goes to the terminal.
         option: the name of `--format` in this command.
         unsaid: the error if neither option says the format; without it, the first format is the default.
     """
     first = "" if unsaid else f", else {formats[0]}"
-    where = f"Where to; - for the terminal. [{default_file}]" if default_file else "Write to a file, not the terminal."
+    where = f"Write to FILE, or - for the terminal. [{default_file or '-'}]"
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @wraps(function)
@@ -91,13 +140,18 @@ def result_options(
             if chosen is None and unsaid:
                 raise click.UsageError(unsaid)
             chosen = chosen or formats[0]
-            if chosen in BINARY and output is None and not default_file:
-                raise UserError(f"{chosen} needs a file: -o NAME{SUFFIXES[chosen][0]}")
-            function(*args, output=output, format_=chosen, **values)
+            if FORMATS[chosen].is_binary and output is None and not default_file:
+                raise UserError(f"{chosen} needs a file: -o NAME{FORMATS[chosen].suffixes[0]}")
+            function(*args, output=Output(FORMATS[chosen], output), **values)
 
         form = click.option(
-            option, "format_", type=click.Choice(formats), help=f"{what}. [as the file is called{first}]"
+            option, "format_", type=click.Choice(formats), help=f"Format of the result. [from FILE's suffix{first}]"
         )
         return form(click.option("-o", "--output", metavar="FILE", help=where)(decided))
 
     return decorate
+
+
+def document_options(*others: str, default: str = "text") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add `-o` and `--format` to a command that shows a document, with ``others`` beside the formats of documents."""
+    return result_options(default, *(name for name in document_formats() if name != default), *others)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options
+from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options, with_options
 from archcalc.errors import UserError
 from archcalc.words import quote
 
@@ -22,43 +22,40 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def key_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add the options of an answer key: network, counting, questions and rows."""
-    for option in (
-        click.option("--total", "with_total", is_flag=True, help="Ask for the sums of the columns too."),
+    return with_options(
+        function,
+        click.option("--total", "with_total", is_flag=True, help="Ask for the columns' sums too."),
         depth_option(JOIN),
         click.option(
-            "--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a number open: ask for formulas."
+            "--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a number open, and ask for formulas."
         ),
         click.option(
             "--ask",
             metavar="A,B,…",
-            help="What is asked: output, output_c, output_hw, memory, params, weights, biases, macs, flops, rf, … "
+            help="Questions: output, output_c, output_hw, memory, params, weights, biases, macs, flops, rf, … "
             "[output,memory,params,flops]",
         ),
         counting_options,
         network_options,
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def grading_options(function: F) -> F:
     """Add the options of grading."""
-    for option in (
+    return with_options(
+        function,
         click.option(
-            "--reveal/--no-reveal",
-            default=None,
-            help="Give the right answer beside a wrong one, or only hints. [an autograder hints]",
+            "--reveal/--no-reveal", default=None, help="Show the right answers, or only hints. [hints in an autograder]"
         ),
         click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
         click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
-    ):
-        function = option(function)
-    return function
+    )
 
 
 def gradescope_options(function: F) -> F:
     """Add the options of what Gradescope shows."""
-    for option in (
+    return with_options(
+        function,
         click.option(
             "--visibility",
             type=click.Choice(["visible", "after_due_date", "after_published", "hidden"]),
@@ -68,12 +65,8 @@ def gradescope_options(function: F) -> F:
         click.option(
             "--out-of", metavar="N", help="Points of the whole assignment in Gradescope. [the sum of the cells' points]"
         ),
-        click.option(
-            "--per", type=click.Choice(["row", "cell"]), default="row", help="Make a test in Gradescope of each. [row]"
-        ),
-    ):
-        function = option(function)
-    return function
+        click.option("--per", type=click.Choice(["row", "cell"]), default="row", help="Tests in Gradescope. [row]"),
+    )
 
 
 def gradescope_style(per: str, visibility: str, out_of: str | None) -> GradescopeOptions:
@@ -88,7 +81,7 @@ def gradescope_style(per: str, visibility: str, out_of: str | None) -> Gradescop
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:
-    """Write values of options as words of a command line; one that is None, empty or not set is left out."""
+    """Write values of options as words of a command line; leave out those that are None, empty or not set."""
     names = {"with_total": "total", "settings": "set", "inputs": "input", "lets": "let"}
     words: list[str] = []
     for name, value in values.items():
@@ -96,7 +89,7 @@ def as_options(values: Mapping[str, Any]) -> list[str]:
         if value is True:
             words.append(option)
         elif isinstance(value, tuple):
-            words += [word for one in value for word in (option, one)]
+            words += [word for each in value for word in (option, each)]
         elif value not in (None, False, ""):
             words += [option, str(value)]
     return words

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-JOIN = "Join what stands deeper than N names into its group."
+JOIN = "Join layers deeper than N names into their group."
 """The help of `--depth` for tables."""
 
 
@@ -86,7 +86,7 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
     def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], **values: Any) -> None:
         function(*args, overrides=Overrides(settings, inputs), **values)
 
-    return _with_options(
+    return with_options(
         given,
         click.option(
             "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
@@ -111,7 +111,7 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
 
         function(*args, counting=Counting(batch, dtype, convention), **values)
 
-    return _with_options(
+    return with_options(
         given,
         click.option(
             "--convention",
@@ -124,7 +124,7 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def _with_options(function: F, *options: Callable[[F], F]) -> F:
+def with_options(function: F, *options: Callable[[F], F]) -> F:
     """Add options to a command, the last one first in its help."""
     for option in options:
         function = option(function)
@@ -147,7 +147,7 @@ def quantities_option(function: F) -> F:
 
 def device_option(function: F) -> F:
     """Add `--device`."""
-    return click.option("--device", metavar="NAME", help="cuda, mps or cpu; the best there is if not given.")(function)
+    return click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]")(function)
 
 
 def depth_option(meaning: str) -> Callable[[F], F]:
@@ -157,4 +157,7 @@ def depth_option(meaning: str) -> Callable[[F], F]:
 
 def file_name(name: str) -> str:
     """Return a network's name as a file name without folders."""
-    return "".join(one if one.isalnum() or one in "-_." else "_" for one in name).lstrip(".")[:80] or "network"
+    return (
+        "".join(character if character.isalnum() or character in "-_." else "_" for character in name).lstrip(".")[:80]
+        or "network"
+    )

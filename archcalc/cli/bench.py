@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import format_of, result_options
+from archcalc.cli._formats import Output, document_options, format_of
 from archcalc.cli._options import Overrides, device_option, network_options
-from archcalc.cli._streams import progress, remark, write
+from archcalc.cli._streams import progress, remark
 from archcalc.errors import UserError
 from archcalc.words import quote
 
@@ -25,16 +24,16 @@ if TYPE_CHECKING:
 @network_options
 @device_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
-@click.option("--batch", default="1", metavar="N,N…", help="Samples at once; each is timed. [1]")
+@click.option("--batch", default="1", metavar="N,N…", help="Batch sizes, each timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
     "--device-profile",
     "reference",
     metavar="FILE|NAME",
-    help="Time nothing: predict for a device that is not here, such as h100.",
+    help="Predict for another device, such as h100, and time nothing.",
 )
-@click.option("--calibrate", is_flag=True, help="Time no network: write a profile of the device at hand.")
-@result_options("text", "markdown", "json", "latex", "html")
+@click.option("--calibrate", is_flag=True, help="Write a profile of this device, and time no network.")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -46,24 +45,23 @@ def command(
     channels_last: bool,
     reference: str | None,
     calibrate: bool,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Time NETWORKs' inference, whole and layer by layer, and predict both by the roofline model.
 
-    Peak and bandwidth are the device's own, measured first by a large matrix product and a large copy. Exits 1 if a
+    Peak and bandwidth of the device are measured first, by a large matrix product and a large copy. Exits 1 if a
     network could not be timed.
     """
     if reference is not None and (device is not None or calibrate):
-        raise click.UsageError("--device-profile is for a device that is not here: no --device, no --calibrate")
+        raise click.UsageError("--device-profile predicts for another device; leave out --device and --calibrate")
     if calibrate:
         if networks:
-            raise click.UsageError("--calibrate measures the device, no network")
-        format_of(output, None, ("json",))
-        write(_calibration(device), output)
+            raise click.UsageError("--calibrate measures the device; leave out the networks")
+        format_of(output.file, None, ("json",))
+        output.write(_calibration(device))
         return
     if not networks:
-        raise click.UsageError("name a network: archcalc bench resnet50")
+        raise click.UsageError("no network to time; write: archcalc bench resnet50")
     batches = _batches(batch)
     opened = [overrides.open(network) for network in networks]
     from archcalc.render.benchmarks import benchmarks_document
@@ -88,11 +86,11 @@ def command(
         results, interrupted = _each(
             opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile, channels_last)
         )
-    show(benchmarks_document(results, profile), format_, output)
+    output.show(benchmarks_document(results, profile))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)
-    if any(one.failure for one in results):
+    if any(result.failure for result in results):
         context.exit(1)
 
 
@@ -116,7 +114,7 @@ def _batches(text: str) -> list[int]:
 def _each(
     networks: list[Network], batches: list[int], run: Callable[[Network, int], Benchmark]
 ) -> tuple[list[Benchmark], bool]:
-    """Every network at every batch; what is done when the user interrupts is kept."""
+    """Run every network at every batch; keep the finished results when the user interrupts."""
     results: list[Benchmark] = []
     turns = [(network, batch) for network in networks for batch in batches]
     with progress(len(turns), "timing") as bar:

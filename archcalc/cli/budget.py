@@ -1,4 +1,4 @@
-"""`archcalc budget`: does a network keep what was asked of it."""
+"""`archcalc budget`: assertions about networks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
 @network_options
 @counting_options
-@result_options("text", "json", "junit")
+@document_options("junit")
 @click.pass_context
 def command(
     context: click.Context,
@@ -35,47 +35,44 @@ def command(
     file: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
-    """Check ASSERTIONs about every NETWORK; what compares something (<, <=, ==, …) is an assertion.
+    """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
 
-    They are written in the spec's expression language. Without any, the names that they may use are printed with
-    their values. Exits 1 if an assertion fails, 2 if one cannot be decided or a network cannot be read.
+    Assertions are written in the spec's expression language. Without any, print the names that they may use, with their
+    values. Exits 1 if an assertion fails, 2 if one cannot be evaluated or a network cannot be read.
     """
     from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
-    from archcalc.budget.document import budgets_json, budgets_junit, budgets_text, facts_json, facts_text
+    from archcalc.budget.document import budgets_document, budgets_junit, facts_document
 
     networks = [word for word in words if not _COMPARES.search(word)]
     assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
     if not networks:
         raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
 
-    def check(reference: str) -> Budget:
-        from archcalc.analysis import analyze
+    if not assertions:
+        if output.format == "junit":
+            raise click.UsageError("a JUnit report needs assertions")
+        analyses = [analyze(overrides.open(network), counting) for network in networks]
+        output.show(facts_document(analyses))
+        return
 
+    def check(reference: str) -> Budget:
         try:
-            network = overrides.open(reference)
-            analysis = analyze(network, counting)
-            return check_budget(reference, analysis, assertions)
+            return check_budget(reference, analyze(overrides.open(reference), counting), assertions)
         except SpecError as error:
-            if len(networks) == 1 and format_ == "text":
+            if len(networks) == 1 and output.format == "text":
                 raise
             return Budget(reference, None, problem=str(error))
 
-    if not assertions:
-        opened = [overrides.open(one) for one in networks]
-        analyses = [analyze(one, counting) for one in opened]
-        if format_ == "junit":
-            raise click.UsageError("JUnit's report is of assertions, and there are none")
-        write(facts_json(analyses) if format_ == "json" else "\n".join(map(facts_text, analyses)), output)
-        return
     budgets = [check(reference) for reference in networks]
-    render = {"text": budgets_text, "json": budgets_json, "junit": budgets_junit}[format_]
-    write(render(budgets), output)
+    if output.format == "junit":
+        output.write(budgets_junit(budgets))
+    else:
+        output.show(budgets_document(budgets))
     for budget in budgets:
-        if budget.problem and (format_ != "text" or output):
+        if budget.problem:
             remark(budget.problem)
     if not all(budget.passed for budget in budgets):
         context.exit(2 if any(budget.problem for budget in budgets) else 1)

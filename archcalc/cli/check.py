@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import file_option, result_options
+from archcalc.cli._formats import FORMATS, Output, document_options, file_option
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
-from archcalc.cli._streams import progress, write, write_file
+from archcalc.cli._streams import progress, write_file
 from archcalc.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--gradescope", formats=["json"], help="Write Gradescope's results.json for a file, or a submission's folder."
 )
 @gradescope_options
-@result_options("text", "markdown", "json")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -43,22 +43,22 @@ def command(
     per: str,
     visibility: str,
     out_of: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
     **key_settings: Any,
 ) -> None:
     """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON.
 
-    A number is right if the true one rounds to the digits written. An error is diagnosed, and costs points only where
-    it was made. Exits 0 if every cell of every sheet is right, 1 if not, 2 if the only sheet cannot be read.
-    With --gradescope there is a result even then.
+    A number is right if the true one rounds to the written digits. An error is diagnosed, and costs points only where
+    it was made. Exits 0 if every cell is right, 1 if not, 2 if the only submission cannot be read; --gradescope writes
+    a result even then.
     """
-    from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
+    from archcalc.homework.grades_document import class_document, sheet_document
     from archcalc.homework.grading import Grader
     from archcalc.homework.numbers import AnswerTolerance
     from archcalc.words import quote
 
     key = open_key(network, points=points, **key_settings)
+    questions = [question.key for question in key.questions]
     # Gradescope shows its results to the student, the terminal shows them to whoever has the key.
     reveal = gradescope is None if reveal is None else reveal
     grader = Grader(key, AnswerTolerance.parse(tolerance), reveal)
@@ -71,20 +71,17 @@ def command(
         path = Path(answers[0])
         sheet = grade_folder(grader, path) if path.is_dir() else grader.grade(path)
         write_file(results_json(sheet, style), gradescope)
-        write(render_class([sheet], format_) if sheet.problem is not None else render_sheet(sheet, format_), output)
-        context.exit(0 if sheet.is_right else 1)
-    if len(answers) == 1 and summary is None:
-        sheet = grader.grade(Path(answers[0]))
-        if sheet.problem is not None:
-            raise UserError(f"{quote(answers[0])}: {sheet.problem}")
-        write(render_sheet(sheet, format_), output)
-        sheets = [sheet]
+        sheets, is_class = [sheet], sheet.problem is not None
+    elif len(answers) == 1 and summary is None:
+        sheets, is_class = [grader.grade(Path(answers[0]))], False
+        if sheets[0].problem is not None:
+            raise UserError(f"{quote(answers[0])}: {sheets[0].problem}")
     else:
-        sheets = _grade_class(grader, [Path(name) for name in answers])
+        sheets, is_class = _grade_class(grader, [Path(name) for name in answers]), True
         # The summary first: it is kept though the terminal's reader goes away.
         if summary is not None:
-            write(summary_csv(sheets, [question.key for question in key.questions]), summary)
-        write(render_class(sheets, format_), output)
+            Output(FORMATS["csv"], summary).show(class_document(sheets, questions))
+    output.show(class_document(sheets, questions) if is_class else sheet_document(sheets[0]))
     if not all(sheet.is_right for sheet in sheets):
         context.exit(1)
 

@@ -1,4 +1,4 @@
-"""`archcalc compare`: networks, pieces or conventions side by side."""
+"""`archcalc compare`: networks, inline specs or conventions side by side."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
 from archcalc.errors import SpecError
 
@@ -18,29 +17,28 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, example="archcalc compare alexnet vgg16")
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK…")
-@click.option("--conventions", is_flag=True, help="Compare the ways of counting, for one network.")
-@click.option("--backward", is_flag=True, help="With --conventions: of a training step, forward and backward.")
+@click.option("--conventions", is_flag=True, help="Compare the conventions, for one network.")
+@click.option("--backward", is_flag=True, help="With --conventions: count a training step.")
 @network_options
 @counting_options
-@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the tables")
+@document_options()
 def command(
     networks: tuple[str, ...],
     conventions: bool,
     backward: bool,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
-    """Compare networks: totals, ratios to the first, and at which size of map the cost sits.
+    """Compare networks: totals, ratios to the first, and the share of each spatial size in the cost.
 
-    Pieces such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted in every
-    way; with --backward too, its training step is, by those that count it.
+    Inline specs such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted by
+    every convention; with --backward too, its training step is, by those that count it.
     """
     from archcalc.analysis import analyze
     from archcalc.language.family import is_piece
     from archcalc.quantities.compare import by_convention, compare, steps_by_convention
-    from archcalc.render.comparison import comparison_document, conventions_document, pieces_document
+    from archcalc.render.comparison import comparison_document, conventions_document, formulas_document
     from archcalc.symbolic.formulas import formulas
 
     if conventions:
@@ -48,19 +46,19 @@ def command(
             raise SpecError("--conventions takes one network")
         count = steps_by_convention if backward else by_convention
         names, rows = count(overrides.open(networks[0]), counting)
-        show(conventions_document(names, rows, networks[0]), format_, output)
+        output.show(conventions_document(names, rows, networks[0]))
         return
     if backward:
         raise SpecError("--backward needs --conventions")
     if len(networks) < 2:
         raise SpecError("expected two networks or more, or one with --conventions")
-    pieces = [is_piece(one) for one in networks]
-    if all(pieces):
+    are_inline = [is_piece(name) for name in networks]
+    if all(are_inline):
         quantities = ("params", "macs", "rf")
-        found = [formulas(overrides.open_family(one, ()), quantities, counting) for one in networks]
-        show(pieces_document(found, counting.convention), format_, output)
+        found = [formulas(overrides.open_family(spec, ()), quantities, counting) for spec in networks]
+        output.show(formulas_document(found, counting.convention))
         return
-    if any(pieces):
+    if any(are_inline):
         raise SpecError("cannot compare an inline spec with a network, because its sizes are open")
-    analyses = [analyze(overrides.open(one), counting) for one in networks]
-    show(comparison_document(compare(analyses), analyses), format_, output)
+    analyses = [analyze(overrides.open(network), counting) for network in networks]
+    output.show(comparison_document(compare(analyses), analyses))

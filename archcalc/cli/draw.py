@@ -7,15 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, SUFFIXES, format_of, result_options
-from archcalc.cli._options import (
-    Overrides,
-    counting_options,
-    depth_option,
-    file_name,
-    network_options,
-)
-from archcalc.cli._streams import write
+from archcalc.cli._formats import DRAWINGS, Output, result_options
+from archcalc.cli._options import Overrides, counting_options, depth_option, file_name, network_options
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -25,20 +18,23 @@ if TYPE_CHECKING:
 @click.argument("network")
 @network_options
 @counting_options
-@depth_option("Draw what stands deeper than N names as one box.")
+@depth_option("Draw groups deeper than N names as one box.")
 @click.option("--all", "every_layer", is_flag=True, help="Give activations, normalization and dropout their own boxes.")
 @click.option(
-    "--fold/--no-fold", "folded", default=None, help="Collapse runs of identical blocks into one, marked × N. [if long]"
+    "--collapse/--no-collapse",
+    "collapsed",
+    default=None,
+    help="Draw a run of identical blocks as one, marked × N. [in long drawings]",
 )
 @click.option(
-    "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Which way the data flows. [TB]"
+    "--direction", type=click.Choice(["TB", "LR", "BT", "RL"]), default="TB", help="Direction of the data. [TB]"
 )
-@click.option("--heat", metavar="NAME", help="Colour by a quantity, with a legend; `--heat help` lists them.")
+@click.option("--heat", metavar="NAME", help="Color by a quantity, with a legend; `--heat help` lists them.")
 @click.option(
     "--theme",
     type=click.Choice(["light", "dark"]),
     default="light",
-    help="Surroundings; a light svg turns dark where its reader prefers that. [light]",
+    help="Background; a light svg turns dark if the reader prefers that. [light]",
 )
 @result_options(*DRAWINGS, "dot", "mermaid", default_file="NETWORK.svg")
 def command(
@@ -47,28 +43,26 @@ def command(
     counting: Counting,
     depth: int | None,
     every_layer: bool,
-    folded: bool | None,
+    collapsed: bool | None,
     direction: str,
     heat: str | None,
     theme: str,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Draw NETWORK: a box for each layer, a cluster for each group, an arrow for each tensor.
 
-    Nothing else need be installed for svg and png; Graphviz's `dot` does the layout where there is one.
+    svg and png need no other program. Graphviz's `dot` does the layout if it is installed.
     """
     from archcalc.analysis import analyze
-    from archcalc.quantities.table import HEAT, choose, meanings
+    from archcalc.quantities.table import HEAT, choose
     from archcalc.render.drawing.drawing import DrawingOptions, draw
 
     if heat == "help":
-        format_of(output, None, ("text",))
-        write(meanings(HEAT), output)
+        output.show_meanings(HEAT)
         return
     if heat is not None:
         choose([heat], HEAT)
-    style = DrawingOptions(depth, every_layer, folded, direction, heat, theme)
+    style = DrawingOptions(depth, every_layer, collapsed, direction, heat, theme)
     opened = overrides.open(network)
-    content = draw(analyze(opened, counting), format_, style)
-    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")
+    content = draw(analyze(opened, counting), output.format, style)
+    output.write(content, file_name(opened.name))

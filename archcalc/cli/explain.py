@@ -1,4 +1,4 @@
-"""`archcalc explain`: why is it that number."""
+"""`archcalc explain`: a number derived step by step."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
 @click.argument("network")
 @click.argument("layer", required=False)
-@click.option("--quantity", metavar="A,B,…", help="Of output, memory, params, macs, flops, rf. [all]")
+@click.option("--quantity", metavar="A,B,…", help="Quantities: output, memory, params, macs, flops, rf. [all]")
 @network_options
 @counting_options
-@result_options("text", "markdown", "latex", "html", what="Format of the derivation")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -31,15 +31,14 @@ def command(
     quantity: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
 
-    Where the spec fails because a size does not fit, explain why. Exits 2 then, as every command does.
+    If the spec fails because a size does not fit, explain why and exit 2, as every command does.
     """
     from archcalc.receptive.fields import FieldPropagation
-    from archcalc.render.mathematics import render_explanations
+    from archcalc.render.mathematics import explanations_document
     from archcalc.symbolic.derivations import DERIVED, explain, explain_failure
 
     try:
@@ -49,10 +48,15 @@ def command(
         if not calls:
             raise
         remark(str(error))
-        write(render_explanations([one for call in calls for one in explain_failure(call)], format_), output)
+        failed = [explanation for call in calls for explanation in explain_failure(call)]
+        output.show(explanations_document(failed))
         context.exit(2)
     chosen = tuple(quantity.split(",")) if quantity else DERIVED
-    names = [layer] if layer else [one.name for one in opened.layers]
+    names = [layer] if layer else [each.name for each in opened.layers]
     propagation = FieldPropagation(opened)
-    found = [one for name in names for one in explain(opened, name, chosen, counting, propagation=propagation)]
-    write(render_explanations(found, format_), output)
+    found = [
+        explanation
+        for name in names
+        for explanation in explain(opened, name, chosen, counting, propagation=propagation)
+    ]
+    output.show(explanations_document(found))

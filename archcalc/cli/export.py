@@ -7,9 +7,8 @@ from typing import Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import SUFFIXES, result_options
+from archcalc.cli._formats import Output, result_options
 from archcalc.cli._options import Overrides, file_name, network_options
-from archcalc.cli._streams import write
 
 
 class Batch(click.IntRange):
@@ -34,18 +33,11 @@ class Batch(click.IntRange):
     "torch",
     "onnx",
     "spec",
-    what="What to write",
     default_file="NETWORK.py, .onnx or .yaml",
     option="--to",
-    unsaid="say what to write: --to torch, --to onnx or --to spec",
+    unsaid="no format to write; use --to torch, --to onnx or --to spec",
 )
-def command(
-    network: str,
-    overrides: Overrides,
-    batch: int | str,
-    format_: str,
-    output: str | None,
-) -> None:
+def command(network: str, overrides: Overrides, batch: int | str, output: Output) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
     spec that says it layer by layer.
 
@@ -55,14 +47,14 @@ def command(
     """
     from archcalc.requirements import need_torch
 
-    if format_ != "spec":
+    if output.format != "spec":
         need_torch()
     opened = overrides.open(network)
-    if format_ == "spec":
+    if output.format == "spec":
         from archcalc.render.spec import network_spec
 
         content: str | bytes = network_spec(opened)
-    elif format_ == "torch":
+    elif output.format == "torch":
         from archcalc.runtime.export.source import torch_source
 
         content = torch_source(opened)
@@ -70,4 +62,4 @@ def command(
         from archcalc.runtime.export.onnx import onnx_model
 
         content = onnx_model(opened, None if isinstance(batch, str) else batch)
-    write(content, output or f"{file_name(opened.name)}{SUFFIXES[format_][0]}")
+    output.write(content, file_name(opened.name))

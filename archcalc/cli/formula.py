@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import format_of, result_options
-from archcalc.cli._options import (
-    Overrides,
-    counting_options,
-    network_options,
-    quantities_option,
-)
-from archcalc.cli._streams import write
+from archcalc.cli._formats import Output, document_options
+from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -26,29 +20,25 @@ if TYPE_CHECKING:
 @quantities_option
 @network_options
 @counting_options
-@result_options("text", "latex", "python", what="Format of the formulas")
+@document_options("python")
 def command(
-    network: str,
-    lets: tuple[str, ...],
-    of: str,
-    overrides: Overrides,
-    counting: Counting,
-    format_: str,
-    output: str | None,
+    network: str, lets: tuple[str, ...], of: str, overrides: Overrides, counting: Counting, output: Output
 ) -> None:
-    """Write NETWORK's numbers as formulas in what is left open.
+    """Write the closed forms of NETWORK's numbers in the sizes and parameters that are left open.
 
-    NETWORK is a bundled name, a file, or a piece such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C", whose
-    names are open as they stand.
+    NETWORK is a bundled name, a file, or an inline spec such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C",
+    whose names are open.
     """
-    from archcalc.quantities.table import FORMULAS, meanings
-    from archcalc.render.mathematics import render_formulas
+    from archcalc.quantities.table import FORMULAS
+    from archcalc.render.mathematics import formulas_document, formulas_source
     from archcalc.symbolic.formulas import formulas
 
     if of == "help":
-        format_of(output, None, ("text",))
-        write(meanings(FORMULAS), output)
+        output.show_meanings(FORMULAS)
         return
     family = overrides.open_family(network, lets)
     found = formulas(family, of.split(","), counting)
-    write(render_formulas(found, format_, counting.convention), output)
+    if output.format == "python":
+        output.write(formulas_source(found))
+    else:
+        output.show(formulas_document(found, counting.convention))

@@ -14,23 +14,23 @@ from archcalc.cli._streams import remark, write
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.pass_context
 def command(context: click.Context, files: tuple[str, ...]) -> None:
-    """Check specs, each with all its variants, and print every mistake and warning with its place.
+    """Check specs, each with all its variants, and print every error and warning with its place.
 
-    Exits 1 if there is a mistake; a warning is of something that is allowed, and probably not meant.
+    Exits 1 if there is an error. A warning is about something that is allowed but probably not meant.
     """
     from archcalc.language.lint import lint
 
-    mistakes = warnings = 0
+    errors = warnings = 0
     for file in files:
         found = lint(Path(file))
-        warnings += sum(one.is_warning for one in found)
-        mistakes += sum(not one.is_warning for one in found)
-        write("".join(f"{one}\n" for one in found), None)
+        warnings += sum(diagnostic.is_warning for diagnostic in found)
+        errors += sum(not diagnostic.is_warning for diagnostic in found)
+        write("".join(f"{diagnostic}\n" for diagnostic in found), None)
     warned = [_counted(warnings, "warning")] if warnings else []
-    if mistakes:
-        remark(", ".join([_counted(mistakes, "mistake"), *warned]))
+    if errors:
+        remark(", ".join([_counted(errors, "error"), *warned]))
         context.exit(1)
-    remark(", ".join([f"{_counted(len(files), 'spec')} without mistakes", *warned]))
+    remark(", ".join([f"{_counted(len(files), 'spec')} without errors", *warned]))
 
 
 def _counted(number: int, what: str) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
-from archcalc.cli._streams import write
-
-FORMATS = {"text": "catalogue_text", "markdown": "catalogue_markdown", "json": "catalogue_json"}
+from archcalc.cli._formats import Output, document_options
 
 
 @click.command(cls=Command, example="archcalc list --format json")
-@result_options(*FORMATS, what="Format of the list")
-def command(format_: str, output: str | None) -> None:
-    """List every bundled network: name, title, year, input, parameters and multiply-adds; json has the source too."""
-    from archcalc.render import catalogue
+@document_options()
+def command(output: Output) -> None:
+    """List every bundled network: name, input, parameters, multiply-adds and title; json has the source too."""
+    from archcalc.render.catalogue import catalogue, catalogue_document
 
-    write(getattr(catalogue, FORMATS[format_])(catalogue.catalogue()), output)
+    output.show(catalogue_document(catalogue()))

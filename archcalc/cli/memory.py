@@ -1,4 +1,4 @@
-"""`archcalc memory`: what a network takes at inference and in training, moment by moment."""
+"""`archcalc memory`: the memory of a network at inference and in training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,8 @@ import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
-from archcalc.cli._options import (
-    Overrides,
-    batch_option,
-    network_options,
-)
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
+from archcalc.cli._options import Overrides, batch_option, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import UserError
 from archcalc.words import did_you_mean, quote
@@ -40,7 +35,7 @@ UNITS = {
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
 )
 @file_option("--chart", formats=DRAWINGS, help="Draw the timeline: a file .svg, .png or .pdf.")
-@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -54,58 +49,57 @@ def command(
     budget: str | None,
     room: str | None,
     chart: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
-    """Show the memory that NETWORK takes: weights, gradients, optimizer's state, activations, and the peak.
+    """Show the memory of NETWORK: weights, gradients, optimizer's state, activations, and the peak.
 
-    Nothing is run: the order of execution, views and what autograd saves are known, to the byte. With --fit, exits 1
-    if not even one sample fits; with --checkpoint, if no choice of blocks does.
+    Nothing is run: the order of execution, views and saved tensors are known, to the byte. Exits 1 if one sample does
+    not fit (--fit), or no choice of blocks does (--checkpoint).
     """
     from archcalc.analysis import Counting, analyze
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
 
     if in_place and (budget is not None or room is not None):
-        raise click.UsageError("--in-place is for one batch: no --fit, no --checkpoint")
+        raise click.UsageError("--in-place is for one batch; leave out --fit and --checkpoint")
     if budget is not None:
         if chart is not None:
-            raise click.UsageError("--chart shows one batch: no --fit")
+            raise click.UsageError("--chart shows one batch; leave out --fit")
         if room is not None:
-            raise click.UsageError("--fit finds a batch, --checkpoint is for one that is given: use one of them")
+            raise click.UsageError("--fit finds a batch and --checkpoint needs one; use one of them")
         analysis = analyze(overrides.open(network), Counting(dtype=dtype))
-        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, format_, output))
+        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, output))
     analysis = analyze(overrides.open(network), Counting(batch, dtype))
     if room is not None:
         if chart is not None or mode == "inference":
-            raise click.UsageError("--checkpoint is for training, and has no chart")
-        context.exit(_recompute(analysis, parse_bytes(room), optimizer, format_, output))
+            raise click.UsageError("--checkpoint is for training; leave out --chart and --mode inference")
+        context.exit(_recompute(analysis, parse_bytes(room), optimizer, output))
     result = memory(analysis, mode or "inference", optimizer, in_place)
     if chart is not None:
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
 
         write(save(memory_chart(result), format_of(chart, None, DRAWINGS) or "svg"), chart)
-    show(memory_document(result), format_, output)
+    output.show(memory_document(result))
 
 
-def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, format_: str, output: str | None) -> int:
+def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, output: Output) -> int:
     """Write the largest batches; the exit code says whether there are any."""
     from archcalc.memory.summary import MODES, fit
     from archcalc.render.memory import fits_document
 
-    fits = [fit(analysis, budget, one, optimizer) for one in ([mode] if mode else MODES)]
-    show(fits_document(analysis, budget, fits), format_, output)
-    return 0 if all(one.batch for one in fits) else 1
+    fits = [fit(analysis, budget, each, optimizer) for each in ([mode] if mode else MODES)]
+    output.show(fits_document(analysis, budget, fits))
+    return 0 if all(found.batch for found in fits) else 1
 
 
-def _recompute(analysis: Analysis, room: int, optimizer: str, format_: str, output: str | None) -> int:
+def _recompute(analysis: Analysis, room: int, optimizer: str, output: Output) -> int:
     """Write which blocks to recompute; the exit code says whether that fits."""
     from archcalc.memory.checkpointing import choose
     from archcalc.render.memory import plan_document
 
     plan = choose(analysis, room, optimizer)
-    show(plan_document(plan), format_, output)
+    output.show(plan_document(plan))
     return 0 if plan.fits else 1
 
 

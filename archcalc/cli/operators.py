@@ -5,15 +5,14 @@ from __future__ import annotations
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
-from archcalc.cli._streams import write
+from archcalc.cli._formats import Output, document_options
 
 
 @click.command(cls=Command, example="archcalc operators conv max_pool")
 @click.argument("names", nargs=-1, metavar="[NAME]…")
-@result_options("text", "markdown", what="Format of the list")
-def command(names: tuple[str, ...], format_: str, output: str | None) -> None:
-    """Show what operators a spec may use, with their arguments and defaults."""
-    from archcalc.render.reference import reference_markdown, reference_text
+@document_options()
+def command(names: tuple[str, ...], output: Output) -> None:
+    """List the operators that a spec may use, with their arguments and defaults."""
+    from archcalc.render.reference import reference_document
 
-    write(reference_markdown(names) if format_ == "markdown" else reference_text(names), output)
+    output.show(reference_document(names))

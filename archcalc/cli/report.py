@@ -1,4 +1,4 @@
-"""`archcalc report`: everything about a network on one page."""
+"""`archcalc report`: all results about a network on one page."""
 
 from __future__ import annotations
 
@@ -19,16 +19,11 @@ if TYPE_CHECKING:
 @click.argument("network")
 @network_options
 @counting_options
-@file_option("-o", "--output", formats=["html"], help="Where to; - for the terminal. [NETWORK.html]")
-def command(
-    network: str,
-    overrides: Overrides,
-    counting: Counting,
-    output: str | None,
-) -> None:
-    """Write all about NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
+@file_option("-o", "--output", formats=["html"], help="Write to FILE, or - for the terminal. [NETWORK.html]")
+def command(network: str, overrides: Overrides, counting: Counting, output: str | None) -> None:
+    """Write a report on NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
 
-    Everything is inside the file: opening it needs no network.
+    The file needs no internet connection.
     """
     from archcalc.analysis import analyze
     from archcalc.render.report.page import report

@@ -1,11 +1,11 @@
-"""`archcalc rf`: receptive fields, and the box that a unit sees."""
+"""`archcalc rf`: receptive fields, and the region that a unit sees."""
 
 from __future__ import annotations
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, file_option, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
 from archcalc.cli._options import Overrides, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
@@ -17,27 +17,21 @@ from archcalc.words import quote
 @click.argument("layer", required=False)
 @network_options
 @click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
-@file_option("--draw", formats=DRAWINGS, help="Draw the boxes on the input too: an svg, png or pdf.")
-@result_options("text", "markdown", "csv", "json", "xlsx", what="Format of the list")
+@file_option("--draw", formats=DRAWINGS, help="Draw the regions on the input: an svg, png or pdf file.")
+@document_options()
 def command(
-    network: str,
-    layer: str | None,
-    overrides: Overrides,
-    unit: str | None,
-    draw: str | None,
-    format_: str,
-    output: str | None,
+    network: str, layer: str | None, overrides: Overrides, unit: str | None, draw: str | None, output: Output
 ) -> None:
-    """Show what every layer of NETWORK sees of the input: size, stride, padding, centre, and whether it is aligned.
+    """Show the receptive field of every layer of NETWORK: size, stride, padding, center, and whether it is aligned.
 
-    With LAYER, show the box that one of its units sees, exactly: as the formulas have it, padding included, and in the
-    input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
+    With LAYER, show the exact region of the input that one of its units sees: unclipped, with padding, and clipped to
+    the input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
     """
     from archcalc.receptive.regions import RegionTracer
-    from archcalc.render.receptive import Report, render_fields
+    from archcalc.render.receptive import Report, fields_document
 
     if unit is not None and layer is None:
-        raise click.UsageError("--unit is a unit of a layer: archcalc rf NETWORK LAYER --unit Y,X")
+        raise click.UsageError("--unit needs a layer: archcalc rf NETWORK LAYER --unit Y,X")
     opened = overrides.open(network)
     tracer = RegionTracer(opened)
     if layer is None:
@@ -45,7 +39,6 @@ def command(
     else:
         chosen = tracer.middle(layer) if unit is None else _unit(unit)
         report = Report(opened, tracer, (opened[layer],), chosen)
-    text = render_fields(report, format_)
     if draw is not None:
         from archcalc.render.plot.boxes import draw_boxes, nested
         from archcalc.render.plot.figure import save
@@ -53,7 +46,7 @@ def command(
         kind = format_of(draw, None, DRAWINGS) or "svg"
         units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
         write(save(draw_boxes(opened, tracer, units), kind), draw)
-    write(text, output)
+    output.show(fields_document(report))
 
 
 def _unit(text: str) -> tuple[int, ...]:

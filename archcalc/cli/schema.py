@@ -11,7 +11,7 @@ from archcalc.cli._streams import write
 
 @click.command(cls=Command, example="archcalc schema -o archcalc.schema.json")
 @click.argument("network", required=False)
-@file_option("-o", "--output", formats=["json"], help="Write to a file, not the terminal.")
+@file_option("-o", "--output", formats=["json"], help="Write to FILE, or - for the terminal. [-]")
 def command(network: str | None, output: str | None) -> None:
     """Print a JSON Schema of specs (draft 2020-12), by which an editor completes, explains and checks them.
 

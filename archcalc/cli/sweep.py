@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, format_of, result_options
+from archcalc.cli._formats import DRAWINGS, Output, document_options
 from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
 from archcalc.cli._streams import remark, write
 from archcalc.errors import SpecError
@@ -28,18 +28,18 @@ TEXT_ROWS = 100
 @click.option("--over", multiple=True, metavar="NAME=VALUES", help="Vary a parameter or size: 1,2,4 or 96:320:32.")
 @click.option("--keep", multiple=True, metavar="CONDITION", help='Keep points such as "macs <= 4.2e9".')
 @quantities_option
-@click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME is to be large.")
+@click.option("--pareto", metavar="A,B,…", help="Keep the Pareto front; -NAME: large is better.")
 @click.option("--best", metavar="NAME", help="Keep the point with the largest NAME (-NAME: smallest).")
 @click.option("--per", metavar="A,B,…", help="With --best: for each value of these.")
 @click.option("--sort", metavar="NAME", help="Order the points; -NAME: the largest first.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many points. [text: 100]")
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="N points at random instead of all.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Of the random points. [0]")
-@click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Processes. [1]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Number of points at most. [100 in text]")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Compute N random points instead of all.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points. [0]")
+@click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of processes. [1]")
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
 @network_options
 @counting_options
-@result_options("text", "csv", "parquet", *DRAWINGS)
+@document_options("parquet", *DRAWINGS)
 def command(
     network: str,
     over: tuple[str, ...],
@@ -56,8 +56,7 @@ def command(
     dask: str | None,
     overrides: Overrides,
     counting: Counting,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
 
@@ -66,28 +65,19 @@ def command(
     from archcalc.requirements import need
 
     need("numpy", "sweep")
-    from archcalc.quantities.table import FORMULAS, meanings
-    from archcalc.render.points import csv_lines, text_points, write_csv, write_parquet
+    from archcalc.quantities.table import FORMULAS
+    from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
     from archcalc.sweep.selection import Best, First, Front
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
 
     if of == "help":
-        format_of(output, None, ("text",))
-        write(meanings(FORMULAS), output)
+        output.show_meanings(FORMULAS)
         return
     axes = tuple(map(parse_axis, over))
     plan = SweepPlan(
-        network,
-        axes,
-        tuple(of.split(",")),
-        keep,
-        overrides.settings,
-        overrides.input_shapes(),
-        counting,
-        sample,
-        seed,
+        network, axes, tuple(of.split(",")), keep, overrides.settings, overrides.input_shapes(), counting, sample, seed
     )
     known = [*(axis.name for axis in axes), *plan.quantities]
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):
@@ -100,7 +90,7 @@ def command(
         selections.append(Front(_names(pareto)))
     if best:
         selections.append(Best(best, _names(per)))
-    most = limit or (TEXT_ROWS if format_ == "text" else None)
+    most = limit or (TEXT_ROWS if output.format == "text" else None)
     if sort and most:
         selections.append(First(sort, most))
     counts = {"points": 0, "refused": 0, "kept": 0}
@@ -109,16 +99,15 @@ def command(
         parts = sorted_parts(parts, sort)
     elif most:
         parts = iter([_first(parts, most)])
-    to_file = output not in (None, "-")
-    if format_ in DRAWINGS:
+    if output.format in DRAWINGS:
         from archcalc.render.plot.points import plot_points
 
-        write(plot_points(parts, axes, plan.quantities, format_), output)
-    elif format_ == "text":
-        write(text_points(next(parts), axes), output)
-    elif output is not None and to_file:
-        (write_parquet if format_ == "parquet" else write_csv)(Path(output), parts, axes)
-        remark(f"wrote {output}")
+        output.write(plot_points(parts, axes, plan.quantities, output.format))
+    elif output.format not in ("csv", "parquet"):
+        output.show(points_document(network, parts, axes))
+    elif output.file not in (None, "-"):
+        (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, axes)
+        remark(f"wrote {output.file}")
     else:
         for lines in csv_lines(parts, axes):
             write(lines, None)
@@ -130,7 +119,7 @@ def _names(text: str | None) -> list[str]:
 
 
 def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
-    """The columns of each result, counting by the way."""
+    """Yield the columns of each result, and count points."""
     for result in found:
         counts["points"] += result.points
         counts["refused"] += result.refused
@@ -139,7 +128,7 @@ def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
 
 
 def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
-    """The parts, or where something is selected the one that is left in the end; nothing more is ever held."""
+    """Return the parts, or the selected points as one part; at most one part is in memory."""
     from archcalc.sweep.selection import joined
 
     if not selections:
@@ -155,7 +144,7 @@ def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
 
 
 def _first(parts: Iterator[Any], count: int) -> Any:
-    """The first rows; the rest is counted only."""
+    """Return the first rows of all parts."""
     from archcalc.sweep.selection import joined, taken
 
     rows: Any = None

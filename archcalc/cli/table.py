@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._documents import show
-from archcalc.cli._formats import format_of, result_options
-from archcalc.cli._options import (
-    JOIN,
-    Overrides,
-    counting_options,
-    depth_option,
-    network_options,
-)
-from archcalc.cli._streams import write
+from archcalc.cli._formats import Output, document_options
+from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -30,11 +22,11 @@ if TYPE_CHECKING:
 @click.option("--backward", is_flag=True, help="Add the backward pass and the training step.")
 @click.option("--all", "every_layer", is_flag=True, help="Show activations, normalization and dropout too.")
 @depth_option(JOIN)
-@click.option("--exact", is_flag=True, help="Print whole numbers in full.")
+@click.option("--exact", is_flag=True, help="Print integers in full.")
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
-@click.option("--caption", default="", metavar="TEXT", help="Title of the table. [what was analyzed]")
-@click.option("--label", default="", metavar="NAME", help="With latex: what \\ref refers to.")
-@result_options("text", "markdown", "csv", "json", "latex", "html", "xlsx", what="Format of the table")
+@click.option("--caption", default="", metavar="TEXT", help="Title of the table. [the network and its input]")
+@click.option("--label", default="", metavar="NAME", help="With latex: the label, for \\ref.")
+@document_options()
 def command(
     network: str,
     overrides: Overrides,
@@ -47,24 +39,22 @@ def command(
     layout: str,
     caption: str,
     label: str,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
     """Print the layers of NETWORK with their shapes, parameters, memory, operations and receptive fields.
 
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
     from archcalc.analysis import analyze
-    from archcalc.quantities.table import BACKWARD, COLUMNS, LECTURE, choose, meanings
+    from archcalc.quantities.table import BACKWARD, COLUMNS, LECTURE, choose
     from archcalc.render.table import TableOptions, table_document
 
     if columns == "help":
-        format_of(output, None, ("text",))
-        write(meanings(COLUMNS), output)
+        output.show_meanings(COLUMNS)
         return
     chosen = choose(columns, COLUMNS) if columns else LECTURE
     if backward:
         chosen = (*chosen, *(key for key in BACKWARD if key not in chosen))
     view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
-    show(table_document(analysis, view, caption, label), format_, output)
+    output.show(table_document(analysis, view, caption, label))

@@ -1,4 +1,4 @@
-"""`archcalc verify`: prove the numbers on the built networks."""
+"""`archcalc verify`: compare the numbers with PyTorch and the counting tools."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import device_option
-from archcalc.cli._streams import progress, remark, write
+from archcalc.cli._streams import progress, remark
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
-@result_options("text", "json")
+@document_options()
 @click.pass_context
 def command(
     context: click.Context,
@@ -31,18 +31,18 @@ def command(
     dtype: str,
     batch: int,
     channels_last: bool,
-    format_: str,
-    output: str | None,
+    output: Output,
 ) -> None:
-    """Prove every number of NETWORKs on the PyTorch modules built from them; all bundled ones if none is named.
+    """Verify NETWORKs with the PyTorch modules built from them; all bundled ones if none is named.
 
-    Shapes and tensors against the real module, counts against fvcore and torch to the unit, outputs against the
-    implementation that a spec names, memory and time measured. Exits 1 if anything differs.
+    Compares shapes and tensors with the module, counts with fvcore and torch to the unit, and outputs with the
+    reference implementation that a spec names. Measures memory and time. Exits 1 if anything differs.
     """
     from archcalc.requirements import need, need_torch
 
     need_torch()
     need("fvcore", "torch")
+    from archcalc.render.verification import verification_document
     from archcalc.runtime.devices import choose_device, torch_dtype
     from archcalc.runtime.verify import Settings
 
@@ -50,7 +50,7 @@ def command(
     chosen = _networks(networks)
     settings = Settings(choose_device(device), dtype, batch, channels_last)
     results, interrupted = _run(chosen, settings)
-    write(_json(results, settings) if format_ == "json" else _text(results), output)
+    output.show(verification_document(results, lambda: _data(results, settings)))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(chosen)} networks")
         context.exit(130)
@@ -87,22 +87,13 @@ def _run(networks: list[Network], settings: Settings) -> tuple[list[Verification
     return results, False
 
 
-def _text(results: list[Verification]) -> str:
-    from archcalc.render.verification import verification_text
-
-    return verification_text(results)
-
-
-def _json(results: list[Verification], settings: Settings) -> str:
-    import json
-
+def _data(results: list[Verification], settings: Settings) -> dict[str, Any]:
     from archcalc.runtime.verify import environment
 
-    data: dict[str, Any] = {
+    return {
         "environment": environment(settings.device),
         "dtype": settings.dtype,
         "batch": settings.batch,
         "channels_last": settings.channels_last,
         "networks": [result.to_dict() for result in results],
     }
-    return json.dumps(data, indent=1, default=str) + "\n"

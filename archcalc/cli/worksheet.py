@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from archcalc.cli import Command
-from archcalc.cli._formats import result_options
+from archcalc.cli._formats import Output, document_options
 from archcalc.cli._homework import (
     as_options,
     gradescope_options,
@@ -18,21 +18,21 @@ from archcalc.cli._homework import (
     key_options,
     open_key,
 )
-from archcalc.cli._streams import remark, write
+from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
 OWN = ("network", "columns", "autograder", "output", "format_")
-"""Parameters that `archcalc check` has not, or is given otherwise."""
+"""Parameters that `archcalc check` lacks, or gets otherwise."""
 
 
 @click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
 @click.argument("network")
 @key_options
-@click.option("--columns", metavar="A,B,…", help="What is given; `archcalc table --columns help` lists it.")
-@click.option("--autograder", metavar="DIR", help="Write a folder that Gradescope takes, zipped, as an autograder.")
+@click.option("--columns", metavar="A,B,…", help="Given columns; `archcalc table --columns help` lists them.")
+@click.option("--autograder", metavar="DIR", help="Write the folder of a Gradescope autograder.")
 @grading_options
 @gradescope_options
-@result_options("csv", "xlsx", "markdown")
+@document_options(default="csv")
 def command(
     network: str,
     columns: str | None,
@@ -43,16 +43,15 @@ def command(
     per: str,
     visibility: str,
     out_of: str | None,
-    format_: str,
-    output: str | None,
+    output: Output,
     **key_settings: Any,
 ) -> None:
     """Write the table of NETWORK with the asked cells left blank.
 
-    What is given is what the spec says of each layer; where sizes are asked, the input's are in the first row. NETWORK
-    may be a piece such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
+    The given columns are the spec's; if sizes are asked, the input's are in the first row. NETWORK may be an inline
+    spec such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
     """
-    from archcalc.homework.worksheet import to_csv, to_markdown, to_xlsx, worksheet
+    from archcalc.homework.worksheet import worksheet, worksheet_document
 
     if autograder is None:
         refuse_grading()
@@ -67,19 +66,16 @@ def command(
         options = as_options({name: value for name, value in given.items() if name not in OWN})
         write_autograder(Path(autograder), network, key, options)
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
-        if output is None:
+        if output.file is None:
             return
     sheet = worksheet(key, columns.split(",") if columns else None)
-    if format_ == "xlsx":
-        write(to_xlsx(sheet), output)
-    else:
-        write(to_csv(sheet) if format_ == "csv" else to_markdown(sheet), output)
+    output.show(worksheet_document(sheet))
 
 
 def refuse_grading() -> None:
-    """State that no option is given that only an autograder has."""
+    """Raise `SpecError` if an option was given that only an autograder has."""
     context = click.get_current_context()
     for name in ("tolerance", "reveal", "per", "visibility", "out_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
-            raise SpecError(f"{option} is for what grades answers: give --autograder too, or see archcalc check")
+            raise SpecError(f"{option} needs --autograder; to grade answers, see archcalc check")

@@ -60,13 +60,13 @@ class WrittenSizes:
 Answer = Amount | WrittenSizes
 
 
-def same(one: Any, other: Any) -> bool | None:
-    """Return whether a size that was written is the true one, None if undecided. A formula is compared as one."""
-    if isinstance(one, Formula):
-        return one.equals(polynomial_of(other))
-    if isinstance(other, Formula):
-        return same(other, one)
-    return polynomial_of(one) == polynomial_of(other)
+def same(written: Any, truth: Any) -> bool | None:
+    """Return True if a size that was written is the true one, None if undecided. Formulas are compared as formulas."""
+    if isinstance(written, Formula):
+        return written.equals(polynomial_of(truth))
+    if isinstance(truth, Formula):
+        return same(truth, written)
+    return polynomial_of(written) == polynomial_of(truth)
 
 
 def all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool | None:

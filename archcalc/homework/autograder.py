@@ -44,7 +44,7 @@ python3 -m venv "$root/archcalc"
 
 RUN = """\
 #!/usr/bin/env bash
-# Gradescope runs this for each submission. It writes results.json, whatever was handed in.
+# Gradescope runs this for each submission. It always writes results.json.
 root="${{AUTOGRADER_ROOT:-/autograder}}"
 mkdir -p "$root/results"
 rm -f "$root/results/results.json"
@@ -60,13 +60,13 @@ exit 0
 
 
 def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequence[str]) -> None:
-    """Write the folder, whole or not at all.
+    """Write the folder of an autograder, whole or not at all.
 
     Args:
         folder: a new folder, or an empty one.
-        reference: what the user calls the network: a bundled name, a piece, or a file, which is copied.
-        key: what is asked, and the answers.
-        options: what `archcalc check` is given beside the network and the submission.
+        reference: the network as the user names it: a bundled name, an inline spec, or a file, which is copied.
+        key: the questions and the answers.
+        options: the options of `archcalc check`, without the network and the submission.
 
     Raises `UserError` for a folder with something in it.
     """
@@ -84,7 +84,7 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
 
 
 def key_csv(key: AnswerKey) -> str:
-    """The right answers as a table that `archcalc check` gives all points."""
+    """Return the right answers as a table that gets all points from `archcalc check`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["layer", *(question.key for question in key.questions)])
@@ -95,7 +95,7 @@ def key_csv(key: AnswerKey) -> str:
 
 
 def _answer(key: AnswerKey, row: TableRow, question: Question) -> str:
-    """The right answer without thousands marks and without its rounding in brackets; empty if nothing is asked."""
+    """Return the right answer without commas and without its rounding in brackets; empty if the cell is not asked."""
     answer = key.answer(row, question)
     shown = "" if answer is None else question.kind.show(answer, key.analysis)
     return re.sub(r" \([\d.,]+ \w+\)$", "", shown).replace(",", "")
@@ -123,7 +123,7 @@ def _copy_spec(reference: str, folder: Path) -> str:
 
 
 def _extended(path: Path, top: Path) -> Iterator[tuple[Path, Path]]:
-    """A spec and those that it builds on, which stand beside it or below, with their places from ``top``."""
+    """Return a spec and those that it extends, with their paths from ``top``."""
     while True:
         path = path.resolve()
         yield path, path.relative_to(top)
@@ -138,7 +138,7 @@ def _extended(path: Path, top: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _write_wheel(folder: Path) -> None:
-    """This installation of archcalc as a wheel: what pip needs to install it, and no more."""
+    """Return this installation of archcalc as a wheel with the minimum that pip needs."""
     try:
         about = metadata.distribution("archcalc").read_text("METADATA")
     except metadata.PackageNotFoundError:
@@ -165,5 +165,5 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _digest(content: bytes) -> str:
-    """As the wheel format has it: SHA-256, base64 for URLs, without padding."""
+    """Return a hash in the wheel format: SHA-256, base64 for URLs, without padding."""
     return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

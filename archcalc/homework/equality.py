@@ -1,9 +1,9 @@
-"""Whether two formulas are equal: proved, refuted by numbers, or undecided.
+"""The comparison of two formulas: equal by proof, different by numbers, or undecided.
 
-They are equal only where that is proved, for all whole numbers above 0 that fulfil the guards: as quotients of
-polynomials, in which every floor is a variable of its own but for what is known of it; or, where floors divide by
-numbers, in each class of remainders, in which no floor is left. They differ only where numbers show it. Anything else
-is undecided, and for a person to decide.
+Two formulas are equal only by proof, for all integers above 0 that fulfil the guards. The proof treats them as
+quotients of polynomials, with a variable for each floor; or, if floors divide by numbers, it takes each class of
+remainders, in which no floor is left. They differ only if numbers show it. Anything else is undecided, and left to a
+person.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from archcalc.symbolic.polynomials import ONE, ZERO, Atom, Function, Monomial, P
 from archcalc.symbolic.traced import Guard
 
 MOST_PRODUCTS = 300_000
-"""Products of two terms in one proof: about two seconds."""
+"""The limit on products of two terms in one proof: about two seconds."""
 MOST_EXPANDED = 100_000
-"""Terms in all classes of remainders of one proof."""
+"""The limit on terms in all classes of remainders of one proof."""
 SMALL = 400
 """Places with small numbers from 1 on."""
 NEAR = 800
@@ -32,30 +32,30 @@ DRAWN = 100
 MOST_DIGITS = 40
 
 
-def equal(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]) -> bool | None:
-    """Whether two formulas are equal wherever the guards hold; None where that is not decided.
+def equal(formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]) -> bool | None:
+    """Return True if two formulas are equal wherever the guards hold; None if that is undecided.
 
     ``numbers`` are those in the text of a formula: its polynomial need not have them any more.
     """
-    if one == other:
+    if formula == other:
         return True
-    if _refuted(one, other, guards, _places(one, other, guards, numbers)):
+    if _refuted(formula, other, guards, _places(formula, other, guards, numbers)):
         return False
     try:
         work = _Work()
-        return _same(one, other, work) or _same_in_classes(one, other, guards, work)
+        return _same(formula, other, work) or _same_in_classes(formula, other, guards, work)
     except (_TooLarge, ZeroDivisionError):
         return None
 
 
 def every(answers: Iterable[bool | None]) -> bool | None:
-    """Whether all are true: false if one is false, undecided if one is undecided and none false."""
+    """Return True if all are true, False if one is false, else None."""
     found = set(answers)
     return False if False in found else None if None in found else True
 
 
 def some(answers: Iterable[bool | None]) -> bool | None:
-    """Whether one is true; undecided if none is true and one undecided."""
+    """Return True if one is true, False if all are false, else None."""
     found = set(answers)
     return True if True in found else None if None in found else False
 
@@ -64,25 +64,25 @@ def some(answers: Iterable[bool | None]) -> bool | None:
 
 
 def _refuted(
-    one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], places: Iterable[Mapping[Symbol, int]]
+    formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], places: Iterable[Mapping[Symbol, int]]
 ) -> bool:
     for place in places:
         try:
-            if all(holds(guard, place) for guard in guards) and one.evaluate(place) != other.evaluate(place):
+            if all(holds(guard, place) for guard in guards) and formula.evaluate(place) != other.evaluate(place):
                 return True
-        except ZeroDivisionError:  # nothing is said where a formula divides by 0
+        except ZeroDivisionError:  # a point at which a formula divides by 0 decides nothing
             continue
     return False
 
 
 def _places(
-    one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]
+    formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], numbers: Iterable[int]
 ) -> Iterator[dict[Symbol, int]]:
-    """Places that matter: small numbers from 1, those around every constant in both formulas, huge ones."""
-    symbols = (one.symbols | other.symbols).union(*(guard.difference.symbols for guard in guards))
+    """Yield points to evaluate at: small integers from 1, those around every constant in both formulas, huge ones."""
+    symbols = (formula.symbols | other.symbols).union(*(guard.difference.symbols for guard in guards))
     names = sorted(symbols, key=lambda symbol: symbol.key)
-    drawn = random.Random(one.order + other.order)
-    near = _around({*numbers, *_constants(one), *_constants(other)})
+    drawn = random.Random(formula.order + other.order)
+    near = _around({*numbers, *_constants(formula), *_constants(other)})
     side = max(round(SMALL ** (1 / max(len(names), 1))), 1)
 
     def any_size() -> int:
@@ -100,7 +100,7 @@ def _places(
 
 
 def _constants(formula: Polynomial) -> Iterator[int]:
-    """The whole numbers in a formula, in its functions too."""
+    """Yield the integers in a formula, in its functions too."""
     for monomial, factor in formula.terms.items():
         yield from (abs(factor.numerator), factor.denominator)
         for atom, _ in monomial:
@@ -109,7 +109,7 @@ def _constants(formula: Polynomial) -> Iterator[int]:
 
 
 def _around(numbers: set[int]) -> list[int]:
-    """Numbers near the constants, their roots, and their sums, differences, products and quotients two by two."""
+    """Return numbers near the constants, their roots, and the sums, differences, products, quotients of two."""
     given = sorted(numbers - {0})
     given = given[:20] + given[20:][-10:]
     pairs = {value for a, b in product(given, repeat=2) for value in (a + b, a - b, a * b, a // b)}
@@ -128,13 +128,16 @@ class _TooLarge(ArithmeticError):
 
 
 class _Work:
-    """What a proof may still do."""
+    """The remaining budget of a proof."""
 
     def __init__(self) -> None:
         self.left = MOST_PRODUCTS
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
-        """A product. Raises `_TooLarge` where it is one too many."""
+        """Return a product.
+
+        Raises `_TooLarge` if the budget is used up.
+        """
         self.left -= len(left.terms) * len(right.terms)
         if self.left < 0:
             raise _TooLarge
@@ -169,15 +172,18 @@ class _Algebra:
         return self.sum(left, _Quotient(-right.top, right.bottom))
 
     def of(self, formula: Polynomial) -> _Quotient:
-        """A formula as a quotient. Raises `ZeroDivisionError` for one that divides by what is 0."""
+        """Return a formula as a quotient.
+
+        Raises `ZeroDivisionError` if it divides by 0.
+        """
         total = _whole(ZERO)
         for monomial, factor in formula.terms.items():
             term = _whole(Polynomial.of(factor))
             for atom, power in monomial:
-                one = self.atom(atom)
-                one = one if power > 0 else _inverse(one)
+                inner = self.atom(atom)
+                inner = inner if power > 0 else _inverse(inner)
                 for _ in range(abs(power)):
-                    term = self.product(term, one)
+                    term = self.product(term, inner)
             total = self.sum(total, term)
         return total
 
@@ -192,7 +198,7 @@ class _Algebra:
         return self.other(atom.name, arguments, atom.whole)
 
     def floor(self, inside: _Quotient) -> _Quotient:
-        """⌊inside⌋: what it is exactly, a known floor and a whole number, or a variable."""
+        """Return ⌊inside⌋: its exact value, a known floor and an integer, or a variable."""
         exact = self.divided(inside)
         if exact is not None and exact.whole:
             return _whole(exact)
@@ -213,7 +219,7 @@ class _Algebra:
         return _whole(Polynomial.of(symbol))
 
     def unnested(self, inside: _Quotient) -> _Quotient:
-        """⌊(⌊q⌋ + a)/b⌋ is ⌊(q + a)/b⌋ for whole a, and b a whole number above 0."""
+        """Return ⌊(⌊q⌋ + a)/b⌋ as ⌊(q + a)/b⌋, for an integer a and an integer b above 0."""
         if inside.top.whole and self.is_positive(inside.bottom):
             for known, symbol in self.floors:
                 rest = inside.top - Polynomial.of(symbol)
@@ -223,16 +229,16 @@ class _Algebra:
         return inside
 
     def other(self, name: str, arguments: list[_Quotient], whole: bool) -> _Quotient:
-        """`min`, `max` or `gcd`: the argument that it always is, a known one, or a variable."""
-        for one, two in (arguments, arguments[::-1]):
-            gap = self.divided(self.difference(one, two))
+        """Return a `min`, `max` or `gcd`: the argument that it always equals, a known one, or a variable."""
+        for first, two in (arguments, arguments[::-1]):
+            gap = self.divided(self.difference(first, two))
             least = at_least(gap) if gap is not None and self.is_known(gap) else None
             if name != "gcd" and least is not None and least >= 0:
-                return two if name == "min" else one
+                return two if name == "min" else first
         for known, others, symbol in self.others:
             for order in (others, others[::-1]):
                 pairs = zip(arguments, order, strict=True)
-                if known == name and not any(self.difference(one, two).top.terms for one, two in pairs):
+                if known == name and not any(self.difference(first, two).top.terms for first, two in pairs):
                     return _whole(Polynomial.of(symbol))
         symbol = self.variable(whole)
         self.others.append((name, arguments, symbol))
@@ -242,14 +248,14 @@ class _Algebra:
         return Symbol(f"{len(self.floors)}·{len(self.others)}", whole=whole, place=-1)
 
     def is_known(self, formula: Polynomial) -> bool:
-        """Whether it has only symbols in it that are as they say: nothing is known of how small a variable is."""
+        """Return True if it has only the symbols of the network: nothing is known of how small a variable is."""
         return all(symbol.place >= 0 for symbol in formula.symbols)
 
     def is_positive(self, formula: Polynomial) -> bool:
         return formula.whole and self.is_known(formula) and (at_least(formula) or 0) > 0
 
     def divided(self, quotient: _Quotient) -> Polynomial | None:
-        """The polynomial that a quotient is; None if it is none."""
+        """Return the polynomial that a quotient equals; None if there is none."""
         symbols = tuple(quotient.top.symbols | quotient.bottom.symbols)
         below = _first(quotient.bottom, symbols)
         left, result = quotient.top, ZERO
@@ -265,7 +271,7 @@ class _Algebra:
 
 
 def _first(formula: Polynomial, symbols: tuple[Symbol, ...]) -> Monomial:
-    """The first monomial in an order that products keep: the highest power of the first symbol, then of the next."""
+    """Return the first monomial in an order that products keep: by the power of the first symbol, then of the next."""
 
     def powers(monomial: Monomial) -> list[int]:
         of = dict(monomial)
@@ -285,12 +291,12 @@ def _inverse(quotient: _Quotient) -> _Quotient:
 
 
 def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
-    """A quotient without the powers and numbers that divide both."""
+    """Return a quotient without common powers and numbers."""
     scale = lcm(top.scale, bottom.scale)
     factors = [Fraction(factor) * scale for factor in (*bottom.terms.values(), *top.terms.values())]
-    sign = 1 if bottom.terms[_first(bottom, tuple(sorted(bottom.symbols, key=lambda one: one.key)))] > 0 else -1
+    sign = 1 if bottom.terms[_first(bottom, tuple(sorted(bottom.symbols, key=lambda symbol: symbol.key)))] > 0 else -1
     powers = [dict(monomial) for monomial in (*bottom.terms, *top.terms)]
-    common = {atom: min(one.get(atom, 0) for one in powers) for atom in powers[0]}
+    common = {atom: min(power.get(atom, 0) for power in powers) for atom in powers[0]}
     away = Polynomial(
         {
             tuple((atom, -power) for atom, power in common.items() if power): Fraction(
@@ -301,17 +307,17 @@ def _reduced(top: Polynomial, bottom: Polynomial) -> _Quotient:
     return _Quotient(top * away, bottom * away)
 
 
-def _same(one: Polynomial, other: Polynomial, work: _Work) -> bool | None:
-    """True if algebra shows it, None if not."""
+def _same(formula: Polynomial, other: Polynomial, work: _Work) -> bool | None:
+    """Return True if algebra shows it, else None."""
     algebra = _Algebra(work)
-    return not algebra.difference(algebra.of(one), algebra.of(other)).top.terms or None
+    return not algebra.difference(algebra.of(formula), algebra.of(other)).top.terms or None
 
 
 # -- proved for each remainder
 
 
 def _divisors(formula: Polynomial) -> dict[Symbol, int]:
-    """By which numbers floors divide what a symbol is in: ⌊(⌊H/2⌋ + W)/3⌋ has 6 for H and 3 for W."""
+    """Return the divisors of the floors around each symbol: ⌊(⌊H/2⌋ + W)/3⌋ has 6 for H and 3 for W."""
     found: dict[Symbol, int] = {}
     for monomial in formula.terms:
         for atom, _ in monomial:
@@ -325,13 +331,13 @@ def _divisors(formula: Polynomial) -> dict[Symbol, int]:
     return {symbol: divisor for symbol, divisor in found.items() if divisor > 1}
 
 
-def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ...], work: _Work) -> bool | None:
-    """The same for every remainder of the symbols by what floors divide by, where the guards can hold."""
+def _same_in_classes(formula: Polynomial, other: Polynomial, guards: tuple[Guard, ...], work: _Work) -> bool | None:
+    """Return the result for every class of remainders of the symbols in which the guards can hold."""
     steps: dict[Symbol, int] = {}
-    for formula in (one, other, *(guard.difference for guard in guards if guard.relation == "==")):
-        for symbol, divisor in _divisors(formula).items():
+    for side in (formula, other, *(guard.difference for guard in guards if guard.relation == "==")):
+        for symbol, divisor in _divisors(side).items():
             steps[symbol] = lcm(steps.get(symbol, 1), divisor)
-    terms = (_expanded(one, steps) + _expanded(other, steps)) * prod(steps.values())
+    terms = (_expanded(formula, steps) + _expanded(other, steps)) * prod(steps.values())
     if not steps or terms > MOST_EXPANDED:
         return None
     is_somewhere = False
@@ -343,14 +349,14 @@ def _same_in_classes(one: Polynomial, other: Polynomial, guards: tuple[Guard, ..
         }
         if any(_fails(guard, turned) for guard in guards):
             continue
-        if not _same(one.replaced(turned), other.replaced(turned), work):
+        if not _same(formula.replaced(turned), other.replaced(turned), work):
             return None
         is_somewhere = True
     return is_somewhere or None
 
 
 def _expanded(formula: Polynomial, steps: Mapping[Symbol, int]) -> int:
-    """About how many terms a formula has when the symbols in it are written as sums of two."""
+    """Return about how many terms a formula has when each of its symbols is written as a sum of two."""
     total = 0
     for monomial in formula.terms:
         terms = 1
@@ -364,6 +370,6 @@ def _expanded(formula: Polynomial, steps: Mapping[Symbol, int]) -> int:
 
 
 def _fails(guard: Guard, turned: Mapping[Symbol, Polynomial]) -> bool:
-    """Whether a guard holds nowhere in a class of remainders."""
+    """Return True if a guard holds nowhere in a class of remainders."""
     value = guard.difference.replaced(turned).constant if guard.relation == "==" else None
     return value is not None and value != 0

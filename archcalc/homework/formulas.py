@@ -81,12 +81,12 @@ class _Reader:
         self.symbols = symbols
         self.depth = 0
         self.tokens: list[str] = []
-        at, text = 0, text.strip()
-        while at < len(text):
-            match = _TOKEN.match(text, at)
+        index, text = 0, text.strip()
+        while index < len(text):
+            match = _TOKEN.match(text, index)
             if match is None:
-                raise Unreadable(f"{quote(text)}: unexpected '{text[at]}' in a formula")
-            at = match.end()
+                raise Unreadable(f"{quote(text)}: unexpected '{text[index]}' in a formula")
+            index = match.end()
             if match["name"]:
                 self.tokens += self.split(match["name"])
             elif match["raised"]:
@@ -97,13 +97,13 @@ class _Reader:
             raise Unreadable("the formula is empty")
 
     def split(self, word: str) -> list[str]:
-        """The symbols in a run of letters."""
+        """Return the symbols in a run of letters."""
         if word in ("floor", "ceil"):
             return [word]
         known = sorted(self.symbols, key=len, reverse=True)
         parts, rest = [], word
         while rest:
-            name = next((one for one in known if rest.startswith(one)), None)
+            name = next((candidate for candidate in known if rest.startswith(candidate)), None)
             if name is None:
                 raise Unreadable(
                     f"{quote(self.text)}: unknown symbol {quote(rest)}; the symbols are {', '.join(known)}"
@@ -204,7 +204,7 @@ def _bits(factor: int | Fraction) -> int:
 
 
 def without_floors(formula: Polynomial, guards: Iterable[Guard]) -> Polynomial:
-    """A formula with the quotients that are whole by a guard in place of their floors: C²/4 for C·⌊C/4⌋."""
+    """Return a formula with quotients in place of floors that a guard makes exact: C²/4 for C·⌊C/4⌋."""
     exact: dict[Atom, Polynomial] = {}
     for guard in guards:
         for monomial, factor in guard.difference.terms.items() if guard.relation == "==" else ():

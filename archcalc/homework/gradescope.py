@@ -1,8 +1,8 @@
 """Graded sheets as Gradescope's results.json.
 
-The keys are those of Gradescope's autograder specification. No score stands at the top: it would override the tests'.
-Visibility is set for all tests at once: one hidden test would hide the total. The tests' highest scores add up to what
-the assignment is worth, in hundredths, and a score is never beside its test's: nothing is left to rounding.
+The keys are those of Gradescope's autograder specification. There is no score at the top, because it would override
+those of the tests. Visibility is set for all tests at once: one hidden test would hide the total. The maximum scores of
+the tests add up to the assignment's points in hundredths, so that nothing depends on rounding.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ UNIT = 100
 
 @dataclass(frozen=True)
 class GradescopeOptions:
-    """How results are shown."""
+    """The options of results.json."""
 
     by_cell: bool = False
     """A test for each cell; otherwise for each row."""
     visibility: str = "visible"
     """When students see the tests and their total; one of `VISIBILITIES`."""
     out_of: Fraction | None = None
-    """What the whole assignment is worth; the sum of the points if None."""
+    """The points of the whole assignment; the sum of the cells' points if None."""
 
 
 def grade_folder(grader: Grader, folder: Path) -> GradedSheet:
-    """The one table in a folder of a submission, graded; with none or several, a sheet with that problem."""
+    """Return the graded table in a folder of a submission; with none or several, a sheet with that problem."""
     found = [path for path in _files(folder) if not path.is_symlink()]
     tables = [path for path in found if path.suffix.lower() in TABLES] or found
     if len(tables) == 1:
@@ -54,7 +54,7 @@ def grade_folder(grader: Grader, folder: Path) -> GradedSheet:
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a submission, but for those that systems put beside them."""
+    """Yield the files of a submission, without those of operating systems."""
     found = []
     for path in folder.rglob("*"):
         hidden = any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts)
@@ -66,15 +66,18 @@ def _files(folder: Path) -> list[Path]:
 
 
 def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
-    """The content of results.json. Raises `UserError` for an assignment that is worth nothing."""
+    """Return the content of results.json.
+
+    Raises `UserError` for an assignment without points.
+    """
     groups = list(_groups(sheet, style.by_cell))
-    worth = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
-    total = sum(worth, Fraction(0))
+    points = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
+    total = sum(points, Fraction(0))
     if not total:
         raise UserError("no cell has points; give points to at least one question with --points")
     scale = Fraction(1) if style.out_of is None else style.out_of / total
-    most = hundredths([one * scale for one in worth])
-    tests = [_test(group, points, one, scale) for group, points, one in zip(groups, most, worth, strict=True)]
+    scores = hundredths([share * scale for share in points])
+    tests = [_test(*test, scale) for test in zip(groups, scores, points, strict=True)]
     shown = [f"**{escape_markdown(sheet.problem)}.**"] if sheet.problem is not None else []
     shown += [f"- {escape_markdown(remark)}" for remark in sheet.remarks]
     data: dict[str, Any] = {
@@ -89,13 +92,16 @@ def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
 
 
 def results_json(sheet: GradedSheet, style: GradescopeOptions) -> str:
-    """The same as text; a number that JSON does not have is an error."""
+    """Return the results as text.
+
+    Raises `ValueError` for a number that JSON does not have.
+    """
     return json.dumps(results(sheet, style), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
 class _TestGroup:
-    """What one test is about."""
+    """The subject of a test."""
 
     number: str
     name: str
@@ -103,31 +109,31 @@ class _TestGroup:
 
 
 def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_TestGroup]:
-    for at, row in enumerate(sheet.rows, 1):
+    for index, row in enumerate(sheet.rows, 1):
         if not by_cell:
-            yield _TestGroup(str(at), row.name, row.cells)
+            yield _TestGroup(str(index), row.name, row.cells)
             continue
         for number, cell in enumerate(row.cells, 1):
-            yield _TestGroup(f"{at}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
+            yield _TestGroup(f"{index}.{number}", f"{row.name}: {QUESTIONS[cell.column].heading}", (cell,))
 
 
 def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
-    """The points in hundredths, so that their sum is the sum of the points to the hundredth."""
-    sums = [Fraction(round(one * UNIT), UNIT) for one in accumulate(points, initial=Fraction(0))]
+    """Return the points in hundredths, so that their sum is the sum of the points to the hundredth."""
+    sums = [Fraction(round(total * UNIT), UNIT) for total in accumulate(points, initial=Fraction(0))]
     return [after - before for before, after in pairwise(sums)]
 
 
-def _test(group: _TestGroup, most: Fraction, worth: Fraction, scale: Fraction) -> dict[str, Any]:
+def _test(group: _TestGroup, max_score: Fraction, max_points: Fraction, scale: Fraction) -> dict[str, Any]:
     points = sum((cell.points for cell in group.cells), Fraction(0))
-    full = points == worth
-    # What is not full never rounds up to it, and what is something never to more than there is.
-    score = most if full else min(Fraction(int(points * scale * UNIT), UNIT), most)
+    full = points == max_points
+    # A score that is not full is rounded down, so that it never looks full.
+    score = max_score if full else min(Fraction(int(points * scale * UNIT), UNIT), max_score)
     mistakes = [cell.diagnosis.mistake for cell in group.cells if cell.diagnosis is not None]
     return {
         "number": group.number,
         "name": printable(group.name),
         "score": float(score),
-        "max_score": float(most),
+        "max_score": float(max_score),
         "status": "passed" if full else "failed",
         "output": "\n\n".join(map(_output, group.cells)),
         "extra_data": {"mistakes": mistakes},
@@ -135,7 +141,7 @@ def _test(group: _TestGroup, most: Fraction, worth: Fraction, scale: Fraction) -
 
 
 def _output(cell: GradedCell) -> str:
-    """What a student reads of a cell, in Markdown; a derivation stands as code, where nothing has a meaning."""
+    """Return the text that a student reads about a cell, in Markdown, with the derivation as code."""
     heading = QUESTIONS[cell.column].heading
     written = f" {escape_markdown(cell.written)}" if cell.written else ""
     points = f"{points_text(cell.points)} of {points_text(cell.max_points)}"

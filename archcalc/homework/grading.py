@@ -27,7 +27,7 @@ from archcalc.homework.sheet import Submission, read_sheet
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text, term_text
 from archcalc.symbolic.derivations import Explanation, Line, explain
-from archcalc.words import in_one_line, quote
+from archcalc.words import quote
 
 FAULT = "archcalc failed on this file, which is a fault of archcalc; please report it"
 FeedbackWriter = Callable[[Line], str]
@@ -77,23 +77,25 @@ class Grader:
 
     def possible(self, row: TableRow, question: Question) -> list[tuple[Diagnosis, Any]]:
         """Return the answers that common mistakes give on the true sizes."""
-        at = (row.name, question.key)
-        if at not in self._possible:
-            self._possible[at] = candidates(self.key, row, question, {})
-        return self._possible[at]
+        index = (row.name, question.key)
+        if index not in self._possible:
+            self._possible[index] = candidates(self.key, row, question, {})
+        return self._possible[index]
 
     def derivation(self, row: TableRow, question: Question, write: FeedbackWriter) -> tuple[str, ...]:
         """Return the lines of `archcalc explain`; `line_text` writes them with numbers, `hint` without."""
-        at = (row.name, question.key, write)
-        if at not in self._derivations:
-            self._derivations[at] = tuple(self._derive(row, question, write))
-        return self._derivations[at]
+        index = (row.name, question.key, write)
+        if index not in self._derivations:
+            self._derivations[index] = tuple(self._derive(row, question, write))
+        return self._derivations[index]
 
     def _derive(self, row: TableRow, question: Question, write: FeedbackWriter) -> Iterator[str]:
         """Yield the derivation of the row's first layer, and of its other layers that contribute to the number."""
         if row.of_group or not question.derivation or self.key.symbols:
             return
-        parts = [one for one in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [one]))]
+        parts = [
+            costs for costs in row.layers[1:] if question.has_total and question.value(TableRow(row.name, [costs]))
+        ]
         for costs in (row.head, *parts):
             for line in map(write, self._lines(costs.name, question.derivation)):
                 if line:
@@ -102,11 +104,7 @@ class Grader:
     def _lines(self, layer: str, quantity: str) -> tuple[Line, ...]:
         analysis = self.key.analysis
         found: list[Explanation] = explain(
-            self.key.network,
-            layer,
-            [quantity],
-            analysis.counting,
-            propagation=self._propagation,
+            self.key.network, layer, [quantity], analysis.counting, propagation=self._propagation
         )
         return tuple(found[0].lines)
 
@@ -208,7 +206,7 @@ class _Marking:
         try:
             answer = question.kind.read(entry, unit, self.key.answer(row, question), self.context)
         except Unreadable as error:
-            return _Read(question, worth, written, None, Verdict.UNREADABLE, _sentence(in_one_line(str(error))))
+            return _Read(question, worth, written, None, Verdict.UNREADABLE, f"{_sentence(str(error))}")
         return _Read(question, worth, written, answer, Verdict.WRONG)
 
     # -- the student's own numbers
@@ -315,7 +313,7 @@ def _half(number: WrittenNumber) -> Fraction:
 
 def _is_rule(text: str) -> bool:
     """True if a term has symbols and only the small numbers of a rule: `768L'·B` has a size in it."""
-    return not re.search(r"\d\d", text) and any(one.isalpha() for one in re.sub(r"\b(min|max|gcd)\b", "", text))
+    return not re.search(r"\d\d", text) and any(letter.isalpha() for letter in re.sub(r"\b(min|max|gcd)\b", "", text))
 
 
 def _sentence(text: str) -> str:

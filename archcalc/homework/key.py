@@ -92,7 +92,7 @@ def key_of(
     Raises `SpecError` if an open number changes how many layers there are.
     """
     trace = Trace()
-    symbols = {name: Symbol(name, place=at) for at, name in enumerate(family.samples)}
+    symbols = {name: Symbol(name, place=index) for index, name in enumerate(family.samples)}
     numbers = {name: trace.symbol(symbol, family.samples[name]) for name, symbol in symbols.items()}
     network = family.network(numbers)
     analysis = analyze(network, counting)

@@ -96,8 +96,8 @@ class AnswerKind(ABC):
         return iter(())
 
     @abstractmethod
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
-        """Return the slip in writing that explains an answer, if one does."""
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+        """Return the mistake in writing (a unit, a digit) that explains an answer, if there is one."""
 
 
 class _AmountKind(AnswerKind):
@@ -141,7 +141,7 @@ class _AmountKind(AnswerKind):
         """Yield the factors by which a confused unit changes an answer that has its unit."""
         return iter(())
 
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
         number = answer.number
         if not isinstance(answer, Amount) or number is None or not isinstance(truth, (int, Fraction)):
             return None
@@ -243,13 +243,13 @@ class _SizesKind(AnswerKind):
         """Return whether sizes are the true ones, None if undecided."""
         return all_same(answer.sizes, truth)
 
-    def slip(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
+    def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
         truth = truth if isinstance(truth, tuple) else (truth,)
         shape = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
         if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):
             return None
-        wrong = [(one, other) for one, other in zip(shape, truth, strict=True) if one != other]
-        return TRANSPOSED if wrong and all(transposed(str(one), str(other)) for one, other in wrong) else None
+        wrong = [(size, other) for size, other in zip(shape, truth, strict=True) if size != other]
+        return TRANSPOSED if wrong and all(transposed(str(size), str(other)) for size, other in wrong) else None
 
 
 class ShapeKind(_SizesKind):
@@ -322,7 +322,7 @@ TRANSPOSED = Diagnosis("transposed digits", "Two neighboring digits are swapped.
 
 
 def _without_pixels(text: str) -> str:
-    """The text without brackets around it and `px` after it."""
+    """Return the text without brackets around it and `px` after it."""
     return re.sub(r"(?:pixels?|px)$", "", tidy(text).strip("()[]{} "), flags=re.IGNORECASE).rstrip()
 
 
@@ -346,5 +346,5 @@ def transposed(written: str, right: str) -> bool:
     """Return True if two neighboring digits are swapped."""
     if len(written) != len(right) or written == right:
         return False
-    at = next(at for at, (one, other) in enumerate(zip(written, right, strict=True)) if one != other)
-    return written[at : at + 2] == right[at : at + 2][::-1] and written[at + 2 :] == right[at + 2 :]
+    index = next(index for index, (size, other) in enumerate(zip(written, right, strict=True)) if size != other)
+    return written[index : index + 2] == right[index : index + 2][::-1] and written[index + 2 :] == right[index + 2 :]

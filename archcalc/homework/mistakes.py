@@ -1,7 +1,7 @@
 """Common mistakes: the answer that each gives, computed by archcalc's own rules, and the sentence for the student.
 
 No number is written here. A mistake changes an operator's arguments, inputs or output, and the rules run again; or it
-counts in another way; or it is a slip in units or digits, which the kind of answer knows (`homework.kinds`).
+counts by another convention; or it is a mistake in units or digits, which the kind of answer knows (`homework.kinds`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _rounded_the_other_way(op: Operator) -> Operator | None:
 def _padding_once(op: Operator) -> Operator | None:
     """Pad before the first element only."""
     padding = getattr(op, "padding", None)
-    if "padding" not in op.arguments or not padding or not all(isinstance(one, tuple) for one in padding):
+    if "padding" not in op.arguments or not padding or not all(isinstance(side, tuple) for side in padding):
         return None
     return _again(op, padding=[[before, 0] for before, _ in padding]) if any(map(any, padding)) else None
 
@@ -220,14 +220,14 @@ def _of_operations(case: _Case) -> Found:
     costs = case.base.costs
     yield Diagnosis("counted twice", "A multiply-add is counted as two operations."), case.amount + costs.macs
     yield Diagnosis("counted once", "A multiply-add is counted as one operation."), case.amount - costs.macs
-    ops = [one.layer.op for one in case.base.layers]
+    ops = [costs.layer.op for costs in case.base.layers]
     added = case.key.analysis.batch * sum(op.work().get("add", 0) for op in ops if getattr(op, "bias", False))
     yield Diagnosis("bias counted", "The additions of the bias are counted."), case.amount + added
     yield from _of_conventions(case)
 
 
 def _of_params(case: _Case) -> Found:
-    shapes = [shape for one in case.base.layers for shape in one.layer.op.buffers().values() if shape]
+    shapes = [shape for costs in case.base.layers for shape in costs.layer.op.buffers().values() if shape]
     statistics = sum(map(product, shapes))
     yield (
         Diagnosis("statistics counted", "The running statistics are counted, but they are not trained."),
@@ -273,10 +273,10 @@ def _of_samples(case: _Case) -> Found:
 def _of_place(case: _Case) -> Found:
     """Yield the answers of the layers before and after."""
     for before, after in pairwise(case.key.layers):
-        for one, other, word in ((before, after, "before"), (after, before, "after")):
+        for neighbor, other, word in ((before, after, "before"), (after, before, "after")):
             if other is case.row:
-                found = Diagnosis(f"layer {word}", f"This is the number of {one.name}, the layer {word}.")
-                yield found, case.key.answer(one, case.question)
+                found = Diagnosis(f"layer {word}", f"This is the number of {neighbor.name}, the layer {word}.")
+                yield found, case.key.answer(neighbor, case.question)
 
 
 def _of_columns(case: _Case) -> Found:
@@ -302,7 +302,7 @@ def diagnose(
     for diagnosis, value in possible:
         if _differs(value, truth) and question.fits(answer, value, tolerance):
             return diagnosis
-    return question.kind.slip(answer, truth, tolerance, question.usual)
+    return question.kind.typo(answer, truth, tolerance, question.usual)
 
 
 def _differs(value: Any, truth: Any) -> bool:

@@ -39,7 +39,7 @@ class WrittenNumber:
 
 
 class DecimalStyle(Enum):
-    """What a comma and a point mean in a sheet."""
+    """The meaning of a comma and a point in a sheet."""
 
     POINT = "point"
     COMMA = "comma"
@@ -148,7 +148,7 @@ def style_of(texts: Iterable[str], suspicious: bool) -> DecimalStyle:
         mark = _mark(mantissa)
         if mark:
             found.add(DecimalStyle.POINT if mark == "." else DecimalStyle.COMMA)
-        elif points or commas:  # several of one kind: they part thousands
+        elif points or commas:  # several of one kind separate thousands
             found.add(DecimalStyle.COMMA if points else DecimalStyle.POINT)
     if len(found) == 1:
         return found.pop()

@@ -23,7 +23,7 @@ from archcalc.words import did_you_mean, help_line, quote
 MOST_CHARACTERS = 60
 """The longest text that is read as a heading."""
 CLOSE = 0.83
-"""How similar a heading must be to a known one to be taken for its misspelling."""
+"""The similarity to a known heading above which a heading is taken for its misspelling."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class Question:
 
     @property
     def kind(self) -> AnswerKind:
-        """How its answers are read, compared and shown."""
+        """The class that reads, compares and shows its answers."""
         if isinstance(self.quantity, Cost):
             return MEMORY if self.quantity.units is BYTES else COUNT
         return AXES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
 
     @property
     def derivation(self) -> str:
-        """What `archcalc explain` calls it; empty if it is not derived."""
+        """The quantity that `archcalc explain` derives for it; empty if there is none."""
         name = self.quantity.derivation or self.key
         return name if name in DERIVED else ""
 
@@ -71,7 +71,7 @@ class Question:
         return self.quantity.has_total
 
     def value(self, row: TableRow) -> Any:
-        """The answer: a number, a shape, a word, or None where the row has none."""
+        """Return the answer: a number, a shape, a string, or None if the row has none."""
         return self.quantity.of_row(row)
 
     def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance) -> bool | None:
@@ -129,7 +129,7 @@ def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]
     """
     points = {question.key: Fraction(1) for question in questions}
     for part in text.split(","):
-        key, equals, value = (one.strip() for one in part.partition("="))
+        key, equals, value = (word.strip() for word in part.partition("="))
         if not part.strip():
             continue
         if key not in points:

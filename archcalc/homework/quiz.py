@@ -26,7 +26,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.quantities.table import COLUMNS
 from archcalc.symbolic.derivations import Explanation, explain
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, quote
 
 T = TypeVar("T")
 Wanted = list[tuple[str, str | None]]
@@ -54,7 +54,7 @@ ARGUMENTS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     },
     "pooling": {"kernel": (2, 2, 3), "stride": (2, 2, 2, 1, 3), "padding": (0, 0, 0, 1), "dilation": (1,)},
 }
-"""What arguments are drawn from, by name: the category's own values before those for all."""
+"""The values of arguments by name: the category's own before those for all."""
 
 UNSAID = ("dilation", "groups")
 """Arguments that an exercise does not mention at their defaults."""
@@ -101,34 +101,34 @@ class Draw:
         self._random = random.Random(seed).random
 
     def one(self, values: Sequence[T]) -> T:
-        """One of the values."""
+        """Return one of the values."""
         return values[int(self._random() * len(values))]
 
     def some(self, values: Sequence[T], count: int) -> list[T]:
-        """That many of the values, or all if there are fewer, in their order."""
+        """Return that many of the values, or all if there are fewer, in their order."""
         chosen: list[int] = []
         while len(chosen) < min(count, len(values)):
-            at = self.one(range(len(values)))
-            if at not in chosen:
-                chosen.append(at)
-        return [values[at] for at in sorted(chosen)]
+            index = self.one(range(len(values)))
+            if index not in chosen:
+                chosen.append(index)
+        return [values[index] for index in sorted(chosen)]
 
     def image(self) -> Shape:
-        """The shape of an image or of a map."""
+        """Return the shape of an image or of a feature map."""
         side = self.one(SIDES)
         return (self.one(DEPTHS), side, side)
 
     def vector(self) -> Shape:
-        """The shape of a vector of features."""
+        """Return the shape of a vector of features."""
         return (self.one(WIDTHS),)
 
 
 INPUTS: Mapping[str, Callable[[Draw], Shape]] = {"linear": Draw.vector}
-"""What layers of a category are given, where it is no image."""
+"""The input shapes of categories whose layers do not take images."""
 
 
 def quiz(seed: int, count: int, topics: Sequence[str] = ("conv", "pool", "linear", "rf", "chain")) -> list[Exercise]:
-    """``count`` exercises, the topics in turn.
+    """Return ``count`` exercises, the topics in turn.
 
     A topic is an operator (`conv`), a category of operators or its beginning (`pooling`, `norm`), `rf` for the
     receptive field of a stack of layers, or `chain` for the totals of one. Raises `SpecError` for another.
@@ -137,36 +137,36 @@ def quiz(seed: int, count: int, topics: Sequence[str] = ("conv", "pool", "linear
         raise SpecError(f"--count takes 1 to {MOST_EXERCISES} exercises, got {count}")
     chosen = [find_topic(name) for name in topics]
     draw = Draw(seed)
-    return [_exercise(at + 1, chosen[at % len(chosen)], draw) for at in range(count)]
+    return [_exercise(index + 1, chosen[index % len(chosen)], draw) for index in range(count)]
 
 
 def find_topic(name: str) -> Topic:
-    """The topic of that name."""
+    """Return the topic of that name."""
     if name in STACKS:
         return Topic(name, STACKS[name])
     kinds = [registry()[name]] if name in registry() else _category(name)
     able = [kind for kind in kinds if _can_be_drawn(kind)]
     if not able:
         known = topic_names()
-        hint = did_you_mean(name, known) or help_line(f"use one of: {', '.join(known)}")
+        hint = did_you_mean(name, known) or f"; possible: {', '.join(known)}"
         raise SpecError(f"unknown topic {quote(name)}{hint}")
     return Topic(name, lambda draw: _one_layer(draw, able))
 
 
 def topic_names() -> list[str]:
-    """Every topic: stacks, categories and operators."""
+    """Return every topic: stacks, categories and operators."""
     able = [kind for kind in registry().values() if _can_be_drawn(kind)]
     return list(dict.fromkeys([*STACKS, *(kind.category for kind in able), *(kind.kind for kind in able)]))
 
 
 def _category(name: str) -> list[type[Operator]]:
-    """The operators of a category, which may be cut after three letters."""
+    """Return the operators of a category, whose name may be cut after three letters."""
     return [kind for kind in registry().values() if len(name) >= 3 and kind.category.startswith(name)]
 
 
 @cache
 def _can_be_drawn(kind: type[Operator]) -> bool:
-    """Whether an exercise can be made of it: one input of numbers, and values for all that it needs."""
+    """Return True if exercises on it are possible: one input of numbers, and values for all arguments."""
     known = {**ARGUMENTS[""], **ARGUMENTS.get(kind.category, {})}
     needed = [argument.name for argument in kind.arguments.values() if argument.required]
     if kind.joins or kind.takes_indices or not all(name in known for name in needed):
@@ -192,11 +192,13 @@ def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
 def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
     network = analysis.network
     propagation = analysis.fields.propagation
-    if layer is None:  # a sum comes about by its summands
+    if layer is None:  # a sum is derived by its terms
         names = [row.name for row in analysis.rows if getattr(row, quantity)]
-    else:  # a receptive field comes about layer by layer
-        names = [one.name for one in network.layers] if quantity == "rf" else [layer]
-    derivation = tuple(one for name in names for one in explain(network, name, (quantity,), propagation=propagation))
+    else:  # a receptive field is derived layer by layer
+        names = [step.name for step in network.layers] if quantity == "rf" else [layer]
+    derivation = tuple(
+        explanation for name in names for explanation in explain(network, name, (quantity,), propagation=propagation)
+    )
     if layer is None:
         return Ask(quantity, None, getattr(analysis.totals, quantity), derivation)
     return Ask(quantity, layer, COLUMNS[quantity].of_rows(TableRow(layer, [analysis[layer]])), derivation)
@@ -206,7 +208,7 @@ def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
 
 
 def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any] | None:
-    """Arguments of an application to an input of that shape; None if what was drawn is not sensible."""
+    """Return random arguments for an input of that shape; None if they are not sensible."""
     known = {**ARGUMENTS[""], **ARGUMENTS.get(kind.category, {})}
     given = {name: draw.one(known[name]) for name in kind.arguments if name in known}
     try:
@@ -217,7 +219,7 @@ def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any
 
 
 def _is_sensible(op: Operator) -> bool:
-    """Whether its windows cover the input with no row left over, skip none, and are padded not at all or by half."""
+    """Return True if its windows cover the input exactly, skip no row, and are padded not at all or by half."""
     for axis, look in enumerate(op.access()):
         if not isinstance(look, Window) or look == Window():
             continue
@@ -238,13 +240,13 @@ def _one_layer(draw: Draw, kinds: Sequence[type[Operator]]) -> Drawn:
 
     def asked(analysis: Analysis) -> Wanted:
         row = analysis.rows[0]
-        return [("output", row.name), *((one, row.name) for one in draw.some(_worth_asking(row), 2))]
+        return [("output", row.name), *((quantity, row.name) for quantity in draw.some(_worth_asking(row), 2))]
 
     return _spec(shape, [(kind, given)]), asked
 
 
 def _worth_asking(row: LayerCosts) -> list[str]:
-    """Quantities of a layer that are not 0 or tiny, and not another's number."""
+    """Return the quantities of a layer that are not tiny, and do not repeat another's number."""
     wanted = {
         "params": row.params > 0,
         "macs": row.macs > 0,
@@ -255,7 +257,7 @@ def _worth_asking(row: LayerCosts) -> list[str]:
 
 
 def _fitting(draw: Draw, kind: type[Operator], inputs: Callable[[Draw], Shape]) -> tuple[Shape, dict[str, Any]]:
-    """An input and arguments that go together."""
+    """Return an input and arguments that go together."""
     for _ in range(TRIES):
         shape = inputs(draw)
         given = _draw_layer(draw, kind, shape)
@@ -267,17 +269,17 @@ def _fitting(draw: Draw, kind: type[Operator], inputs: Callable[[Draw], Shape]) 
 def _stack(
     draw: Draw, categories: Sequence[str], least: int, most: int, largest: int | None = None
 ) -> tuple[Shape, list[Any]]:
-    """An image and layers on it, their categories in turn; ``largest`` bounds the elements of the last output."""
+    """Return an image and layers on it, categories in turn; ``largest`` limits the elements of the last output."""
     for _ in range(TRIES):
         side = draw.one(SIDES[8:])
         start: Shape = (3, side, side)
         shape = start
         layers: list[Any] = []
         count = draw.one(range(least, most + 1))
-        for at in range(count):
-            kind = draw.one(_shrinking(categories[at % len(categories)]))
+        for index in range(count):
+            kind = draw.one(_shrinking(categories[index % len(categories)]))
             drawn = (_draw_layer(draw, kind, shape) for _ in range(30))
-            given = next((one for one in drawn if one is not None), None)
+            given = next((given for given in drawn if given is not None), None)
             if given is None:
                 break
             layers.append((kind, given))
@@ -289,7 +291,7 @@ def _stack(
 
 @cache
 def _shrinking(category: str) -> tuple[type[Operator], ...]:
-    """The operators of a category that look through windows which step over whole positions."""
+    """Return the operators of a category with windows that step over whole positions."""
     return tuple(
         kind
         for kind in _category(category)
@@ -297,21 +299,21 @@ def _shrinking(category: str) -> tuple[type[Operator], ...]:
         and "kernel" in kind.arguments
         and all(
             look.stride == look.stride // 1
-            for one in kind.examples
-            for look in kind(one.inputs, **one.arguments).access()
+            for example in kind.examples
+            for look in kind(example.inputs, **example.arguments).access()
             if isinstance(look, Window)
         )
     )
 
 
 def _receptive(draw: Draw) -> Drawn:
-    """A stack whose last layer's receptive field is asked."""
+    """Return a stack whose last layer's receptive field is asked."""
     shape, layers = _stack(draw, ("convolution", "convolution", "pooling"), 3, 5)
     return _spec(shape, layers), lambda analysis: [("rf", analysis.rows[-1].name)]
 
 
 def _chain(draw: Draw) -> Drawn:
-    """A stack with a classifier, whose last map and totals are asked."""
+    """Return a stack with a classifier, whose last feature map and totals are asked."""
     shape, layers = _stack(draw, ("convolution", "pooling"), 2, 4, largest=10_000)
     known = registry()
     head = [(known["flatten"], {}), (known["linear"], {"features": draw.one((10, 100, 1000)), "bias": True})]
@@ -326,7 +328,7 @@ STACKS = {"rf": _receptive, "chain": _chain}
 
 
 def _spec(shape: Shape, layers: Sequence[tuple[type[Operator], Mapping[str, Any]]]) -> str:
-    """A spec of layers one after another."""
+    """Return a spec of layers one after another."""
     lines = [f"input: [{', '.join(map(str, shape))}]", "layers:"]
     for kind, given in layers:
         said = {

@@ -56,7 +56,7 @@ def rerun(
         if change is not None and not changed:
             return None
         again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), counting or analysis.counting)
-    except (ValueError, TypeError, LookupError, ArithmeticError):  # what a rule raises for what makes no sense
+    except (ValueError, TypeError, LookupError, ArithmeticError):  # raised by a rule on senseless sizes
         return None
     return TableRow(row.name, list(again.rows), row.of_group)
 

@@ -22,7 +22,7 @@ from archcalc.words import quote
 HEADING_WITHIN = 40
 """Headings are in one of the first rows, perhaps below a title, a name and an address."""
 CLOSE = 0.75
-"""How similar a row's name must be to a layer's."""
+"""The similarity to a layer's name above which a row's name is taken for its misspelling."""
 MOST_SLIPS = 400
 """The number of rows that are searched for misspelt names, and of layers for each."""
 MOST_REMARKS = 20
@@ -33,7 +33,7 @@ PASSED = TOTALS | {"input", "image", "data"}
 class ColumnOfSheet(NamedTuple):
     """The column with the answers to a question."""
 
-    at: int
+    position: int
     heading: str
     unit: str
     """The unit in the heading, as written."""
@@ -62,7 +62,7 @@ class Submission:
         cells = self.answers.get(row)
         if column is None or cells is None:
             return None
-        return cells[column.at] if column.at < len(cells) else EMPTY
+        return cells[column.position] if column.position < len(cells) else EMPTY
 
 
 def read_sheet(path: Path, key: AnswerKey) -> Submission:
@@ -105,7 +105,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
     columns: dict[str, ColumnOfSheet] = {}
     doubled: set[str] = set()
     remarks: list[str] = []
-    for at, cell in enumerate(table.grid[line]):
+    for index, cell in enumerate(table.grid[line]):
         heading = read_misspelt_heading(cell.text, key.analysis.convention.name)
         if heading.key in ("", "given"):
             if heading.key == "" and cell.text:
@@ -116,7 +116,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
                 f"the columns {quote(columns[heading.key].heading)} and {quote(cell.text)} answer the same question"
             )
         else:
-            columns[heading.key] = ColumnOfSheet(at, cell.text, heading.unit)
+            columns[heading.key] = ColumnOfSheet(index, cell.text, heading.unit)
     questions = {question: parts_of(question, columns) for question in key.questions}
     used = {part.key for parts in questions.values() for part in parts}
     remarks += [
@@ -125,13 +125,18 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
         if name in QUESTIONS and name not in used and QUESTIONS[name].derivation != "output"  # sizes may be given
     ]
     rows = table.grid[line + 1 :]
-    name_at = columns["name"].at if "name" in columns else None
-    answers, more = match_rows(rows, name_at, key.rows, tuple(key.network.inputs))
+    name_index = columns["name"].position if "name" in columns else None
+    answers, more = match_rows(rows, name_index, key.rows, tuple(key.network.inputs))
     remarks += more
     if len(remarks) > MOST_REMARKS:
         remarks = [*remarks[:MOST_REMARKS], f"and {len(remarks) - MOST_REMARKS:,} more remarks"]
-    ats = [column.at for name, column in columns.items() if name in QUESTIONS and QUESTIONS[name].has_total]
-    texts = [cells[at].text for cells in answers.values() for at in ats if at < len(cells) and not cells[at].is_number]
+    amounts = [column.position for name, column in columns.items() if name in QUESTIONS and QUESTIONS[name].has_total]
+    texts = [
+        cells[index].text
+        for cells in answers.values()
+        for index in amounts
+        if index < len(cells) and not cells[index].is_number
+    ]
     style = style_of(texts, suspicious=table.delimiter == ";")
     width = len(table.grid[line])
     overfull = frozenset(name for name, cells in answers.items() if table.delimiter == "," and len(cells) > width)
@@ -142,7 +147,7 @@ def _understand(table: Table, line: int, key: AnswerKey) -> Submission:
 
 
 def match_rows(
-    rows: Sequence[Sequence[Cell]], name_at: int | None, wanted: Sequence[TableRow], inputs: Sequence[str]
+    rows: Sequence[Sequence[Cell]], name_index: int | None, wanted: Sequence[TableRow], inputs: Sequence[str]
 ) -> tuple[dict[str, Sequence[Cell]], list[str]]:
     """Return the cells of each row of the key, and remarks.
 
@@ -152,24 +157,24 @@ def match_rows(
     """
     layers = {_plain(row.name) for row in wanted}
     passed = {*map(_plain, inputs), *PASSED} - layers
-    shown = [row[name_at or 0].text if len(row) > (name_at or 0) else "" for row in rows]
-    plain = [_plain(name) if name_at is not None else "" for name in shown]
+    shown = [row[name_index or 0].text if len(row) > (name_index or 0) else "" for row in rows]
+    plain = [_plain(name) if name_index is not None else "" for name in shown]
     remarks = [
-        f"ignored the row {quote(shown[at])}: it is not asked"
-        for at in range(len(rows))
-        if plain[at] in passed & TOTALS
+        f"ignored the row {quote(shown[index])}: it is not asked"
+        for index in range(len(rows))
+        if plain[index] in passed & TOTALS
     ]
-    keep = [at for at in range(len(rows)) if plain[at] not in passed]
-    names = [plain[at] for at in keep]
+    keep = [index for index in range(len(rows)) if plain[index] not in passed]
+    names = [plain[index] for index in keep]
     places = _by_name(names, [row.name for row in wanted])
     layers_only = [row for row in wanted if row.name != TOTAL]  # a total is known by its name alone
     places |= _by_place(len(names), len(layers_only), places)
-    for place, at in enumerate(keep):
+    for place, index in enumerate(keep):
         name = wanted[places[place]].name if place in places else ""
         if not name:
-            remarks.append(f"ignored the row {quote(shown[at])}: no layer has this name")
+            remarks.append(f"ignored the row {quote(shown[index])}: no layer has this name")
         elif names[place] and not _alike(names[place], name):
-            remarks.append(f"read the row {quote(shown[at])} as {name}, by its position")
+            remarks.append(f"read the row {quote(shown[index])} as {name}, by its position")
     return {wanted[layer].name: rows[keep[place]] for place, layer in places.items()}, remarks
 
 
@@ -202,11 +207,11 @@ def _by_name(names: Sequence[str], layers: Sequence[str]) -> dict[int, int]:
     taken = set(found.values())
     left = [place for place in once.values() if place not in found]
     same_digits: dict[tuple[str, ...], list[int]] = {}
-    for at, layer in enumerate(plain):
-        same_digits.setdefault(_digits(layer), []).append(at)
+    for index, layer in enumerate(plain):
+        same_digits.setdefault(_digits(layer), []).append(index)
     for place in left if len(names) <= MOST_SLIPS else ():
         possible = same_digits.get(_digits(names[place]), ())[:MOST_SLIPS]
-        close = [at for at in possible if at not in taken and _alike(names[place], layers[at])]
+        close = [index for index in possible if index not in taken and _alike(names[place], layers[index])]
         if len(close) == 1:
             found[place] = close[0]
             taken.add(close[0])

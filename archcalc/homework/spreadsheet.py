@@ -16,7 +16,7 @@ MOST_UNPACKED = 6_000_000
 MOST_BESIDE = 1_000_000
 """Bytes of an XML file without cells, such as the styles."""
 CELLS = ("xl/worksheets/", "xl/sharedStrings")
-PIECE = 1 << 16
+PART = 1 << 16
 MOST_MEMBERS = 500
 MOST_SHEETS = 10
 FORMULA = "="
@@ -37,7 +37,7 @@ def read_workbook(content: bytes) -> list[CellGrid]:
             return [bounded(_rows(sheet)) for sheet in workbook.worksheets[:MOST_SHEETS]]
     except UnreadableSubmission:
         raise
-    except Exception as error:  # whatever a damaged workbook makes zipfile and openpyxl raise
+    except Exception as error:  # zipfile and openpyxl raise many kinds for a damaged workbook
         raise UnreadableSubmission(
             f"the workbook is damaged ({type(error).__name__}); save it again as .xlsx or CSV"
         ) from None
@@ -63,9 +63,9 @@ def _unpacked(content: bytes) -> io.BytesIO:
                 )
             unpacked = bytearray()
             with archive.open(member) as stream:
-                while piece := stream.read(PIECE):
-                    unpacked += piece
-                    room -= len(piece)
+                while part := stream.read(PART):
+                    unpacked += part
+                    room -= len(part)
                     if room < 0 or (len(unpacked) > MOST_BESIDE and not member.filename.startswith(CELLS)):
                         raise UnreadableSubmission(f"the workbook unpacks to more than {MOST_UNPACKED:,} bytes")
             if b"<!" in _ascii(unpacked):

@@ -113,7 +113,7 @@ def _delimiters(text: str) -> list[str]:
     if re.fullmatch(r'"?sep=(.)"?', first):  # Excel's own mark
         return [first.strip('"')[-1]]
     lines = [line for line in text[:20_000].splitlines() if line.strip()][:40]
-    return sorted(DELIMITERS, key=lambda one: -sum(one in line for line in lines))
+    return sorted(DELIMITERS, key=lambda delimiter: -sum(delimiter in line for line in lines))
 
 
 def _csv_table(text: str, delimiter: str) -> Table:
@@ -145,21 +145,21 @@ def _markdown_tables(lines: Sequence[str]) -> Iterator[list[str]]:
     row   = ["|"] CELL {"|" CELL} ["|"]
     rule  = ["|"] [":"] DASHES [":"] {"|" [":"] DASHES [":"]} ["|"]
     """
-    at = 1
-    while at < len(lines):
-        end = at + 1
-        if _is_rule(lines[at]) and "|" in lines[at - 1]:
+    index = 1
+    while index < len(lines):
+        end = index + 1
+        if _is_rule(lines[index]) and "|" in lines[index - 1]:
             while end < len(lines) and "|" in lines[end]:
                 end += 1
-            yield [lines[at - 1], *lines[at + 1 : end]]
-        at = end
+            yield [lines[index - 1], *lines[index + 1 : end]]
+        index = end
 
 
 def _is_rule(line: str) -> bool:
     """True if a line is the rule below a table's headings, such as `|:---|---:|`."""
     cells = [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
     dashes = [cell.removeprefix(":").removesuffix(":") for cell in cells]
-    return len(cells) > 1 and len(dashes[0]) > 1 and all(one and not one.strip("-") for one in dashes)
+    return len(cells) > 1 and len(dashes[0]) > 1 and all(dash and not dash.strip("-") for dash in dashes)
 
 
 def _markdown_row(line: str) -> list[Cell]:
@@ -177,8 +177,8 @@ def _markdown_text(cell: str) -> str:
             start += 1
         while start < end and cell[end - 1].isspace():
             end -= 1
-        marks = (one for one in _MARKS if cell.startswith(one, start, end) and cell.endswith(one, start, end))
-        mark = next((one for one in marks if end - start > 2 * len(one)), "")
+        marks = (mark for mark in _MARKS if cell.startswith(mark, start, end) and cell.endswith(mark, start, end))
+        mark = next((mark for mark in marks if end - start > 2 * len(mark)), "")
         if not mark:
             return _ESCAPED.sub(r"\1", cell[start:end])
         start, end = start + len(mark), end - len(mark)
@@ -209,7 +209,7 @@ def _json_rows(text: str) -> Iterator[list[Cell]]:
         raise UnreadableSubmission(f"the file is not valid JSON: {error}") from None
     if isinstance(data, dict):
         inner = (data.get(key) for key in ("rows", "layers", "answers"))
-        data = next((one for one in inner if isinstance(one, (list, dict))), data)
+        data = next((value for value in inner if isinstance(value, (list, dict))), data)
     if isinstance(data, dict):
         data = [{"name": name, **row} for name, row in data.items() if isinstance(row, dict)]
     if not isinstance(data, list):
@@ -242,7 +242,7 @@ def _json_entry(value: Any) -> Cell:
         return EMPTY
     if isinstance(value, _JsonNumber):
         return Cell(str(value), is_number=True)
-    if isinstance(value, list) and 0 < len(value) <= 6 and all(isinstance(one, str) for one in value):
+    if isinstance(value, list) and 0 < len(value) <= 6 and all(isinstance(item, str) for item in value):
         return Cell("x".join(value))
     if isinstance(value, (list, dict)):
         return Cell("[…]" if isinstance(value, list) else "{…}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from archcalc.analysis.rows import TableRow
@@ -11,16 +11,14 @@ from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
 from archcalc.quantities.quantity import Quantity, Shape
 from archcalc.quantities.table import COLUMNS
-from archcalc.render.writers.csv import csv_text
-from archcalc.render.writers.markdown import escape_markdown
-from archcalc.render.writers.xlsx import DIGITS, workbook
+from archcalc.render.document import Document, Section, Table, value_column
 from archcalc.symbolic.traced import Traced
 from archcalc.words import did_you_mean, help_line, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "padding")
-"""What a spec says of a layer, and every worksheet gives."""
+"""The columns that every worksheet has: those that a spec says of a layer."""
 SIZES = ("input_c", "input_hw", "output_c", "output_hw")
-"""What it gives beside that where no size is asked."""
+"""More columns of a worksheet that asks for no sizes."""
 NOT_ASKED = "–"
 BESIDES = "besides"
 SHOWN = ("channels", "features", "kernel", "stride", "padding")
@@ -51,14 +49,14 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
     sheet += [[_cell(name, row, asked, key) for name in order] for row in key.rows]
     besides = [_besides(row) for row in key.rows]
     if any(besides) and columns is None:
-        at = len([name for name in order if name not in asked])
+        index = len([name for name in order if name not in asked])
         texts = [BESIDES, *[""] * (len(sheet) - 1 - len(besides)), *besides]
-        sheet = [[*row[:at], text, *row[at:]] for row, text in zip(sheet, texts, strict=True)]
+        sheet = [[*row[:index], text, *row[index:]] for row, text in zip(sheet, texts, strict=True)]
     return sheet
 
 
 def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
-    """The table's heading, with the unit that the table would choose."""
+    """Return the table's heading, with the unit that the table would choose."""
     column = COLUMNS.get(name)
     if column is None:
         return asked[name].heading
@@ -67,11 +65,11 @@ def _heading(name: str, asked: dict[str, Question], key: AnswerKey) -> str:
 
 
 def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
-    """A row for each input of the network, with its sizes."""
+    """Return a row for each input of the network, with its sizes."""
     rows = []
     for name, shape in key.network.inputs.items():
         sizes = {"name": name, "output": _shape(shape), "output_c": _text(shape[0]), "output_hw": _text(shape[1:])}
-        rows.append([sizes.get(one) or NOT_ASKED for one in order])
+        rows.append([sizes.get(column) or NOT_ASKED for column in order])
     return rows
 
 
@@ -108,7 +106,7 @@ def _text(value: Any) -> str:
 
 
 def _besides(row: TableRow) -> str:
-    """What else counts: arguments without a column that are not as they are by default, and layers in the same row."""
+    """Return what else counts: arguments without a column that are not at their defaults, and merged layers."""
     if row.of_group:
         return ""
     op = row.head.layer.op
@@ -120,22 +118,15 @@ def _besides(row: TableRow) -> str:
     return ", ".join([*said, *(costs.layer.op.kind for costs in row.layers[1:])])
 
 
-def to_csv(sheet: WorksheetFile) -> str:
-    """The worksheet as CSV; nothing in it is a formula to a spreadsheet."""
-    return csv_text(sheet)
+def worksheet_document(sheet: WorksheetFile, name: str = "worksheet") -> Document:
+    """Return the worksheet as a table; an integer is a number in data."""
+    headings, *rows = sheet
+    columns = tuple(
+        value_column(heading, _value_at(index), str, key=heading, right=False) for index, heading in enumerate(headings)
+    )
+    return Document(name, (Table("", columns, (Section(rows),)),))
 
 
-def to_markdown(sheet: WorksheetFile) -> str:
-    """The worksheet as a Markdown table."""
-    lines = ["| " + " | ".join(map(escape_markdown, row)) + " |" for row in sheet]
-    lines.insert(1, "|" + "---|" * len(sheet[0]))
-    return "\n".join(lines) + "\n"
-
-
-def to_xlsx(sheet: WorksheetFile, title: str = "worksheet") -> bytes:
-    """The worksheet as a workbook; what is written as a whole number is one."""
-    return workbook([[int(text) if _is_number(text) else text for text in row] for row in sheet], title)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= DIGITS
+def _value_at(index: int) -> Callable[[Sequence[str]], str | int]:
+    """Return a function that reads a cell."""
+    return lambda row: int(row[index]) if row[index].isascii() and row[index].isdigit() else row[index]

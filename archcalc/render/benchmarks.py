@@ -1,13 +1,13 @@
-"""Benchmarks as tables and as JSON."""
+"""Benchmarks as documents: a row for each network and batch, then the layers of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc._version import __version__
-from archcalc.render.document import Document, Table, table_of_texts
+from archcalc.render.document import Document, Section, Table, value_column, word_column
 from archcalc.units import BYTES, COUNTS, in_words
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from archcalc.runtime.device_profile import DeviceProfile
     from archcalc.runtime.roofline import Prediction
 
-SUMMARY = ("network", "batch", "ms", "spread", "images/s", "FLOP/s", "of peak", "predicted ms", "predicted ÷ measured")
-LAYERS = ("layer", "operator", "FLOPs", "read", "written", "FLOPs/B", "bound", "predicted ms", "measured ms")
-
 
 def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Document:
-    """A line for each network and batch, then a table of the layers of each."""
+    """Return a table of the networks and batches, then one of the layers of each.
+
+    Its records are the first table, with seconds and rates in full.
+    """
     tables = (_summary(benchmarks, profile), *map(_layers, benchmarks)) if benchmarks else ()
     return Document(
         "bench",
@@ -28,118 +28,117 @@ def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile)
         lambda: {
             "archcalc": __version__,
             "profile": asdict(profile),
-            "benchmarks": [_as_dict(one) for one in benchmarks],
+            "benchmarks": [_as_dict(bench) for bench in benchmarks],
         },
     )
 
 
 def _summary(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Table:
     first = benchmarks[0]
-    rates = f"peak {_rate(first.peak, 'FLOP/s')}, memory {_rate(profile.bandwidth, 'B/s')}"
+    rates = f"peak {_rate(first.peak)}FLOP/s, memory {_rate(profile.bandwidth)}B/s"
     overhead = f", {profile.overhead * 1e6:.1f} µs per operation" if profile.overhead else ""
-    return _grid(
-        f"inference in {first.dtype} on {profile.name}: {rates}{overhead}",
-        SUMMARY,
-        [_summary_row(one) for one in benchmarks],
-        [],
-        [
-            f"Device: {profile.source}.",
-            *(f"{one.network} at batch {one.batch} was not timed: {one.failure}" for one in benchmarks if one.failure),
-        ],
+    columns = (
+        word_column("network", lambda bench: bench.network, "network", is_name=True),
+        value_column("batch", lambda bench: bench.batch, key="batch"),
+        value_column("ms", _measured_value("seconds"), _milliseconds, "seconds", is_optional=True),
+        value_column("spread", _measured_value("spread"), _percent, "spread", is_optional=True),
+        value_column(
+            "images/s", _measured_value("images_per_second"), "{:,.1f}".format, "images_per_second", is_optional=True
+        ),
+        value_column("FLOP/s", _measured_value("flops_per_second"), _rate, "flops_per_second", is_optional=True),
+        value_column("of peak", _measured_value("share_of_peak"), _percent, "share_of_peak", is_optional=True),
+        value_column("predicted ms", lambda bench: bench.roofline.total.seconds, _milliseconds, "predicted_seconds"),
+        value_column(
+            "predicted ÷ measured",
+            lambda bench: bench.timing and bench.roofline.total.seconds / bench.timing.median,
+            "{:.2f}".format,
+            is_optional=True,
+        ),
     )
-
-
-def _summary_row(one: Benchmark) -> list[str]:
-    total = one.roofline.total
-    if one.timing is None:
-        return [one.network, str(one.batch), "", "", "", "", "", _milliseconds(total.seconds), ""]
-    median = one.timing.median
-    return [
-        one.network,
-        str(one.batch),
-        _milliseconds(median),
-        f"{100 * one.timing.spread:.1f} %",
-        f"{one.batch / median:,.1f}",
-        _rate(total.flops / median, ""),
-        f"{100 * total.flops / median / one.peak:.1f} %",
-        _milliseconds(total.seconds),
-        f"{total.seconds / median:.2f}",
+    notes = [
+        f"Device: {profile.source}.",
+        *(
+            f"{bench.network} at batch {bench.batch} was not timed: {bench.failure}"
+            for bench in benchmarks
+            if bench.failure
+        ),
     ]
+    title = f"inference in {first.dtype} on {profile.name}: {rates}{overhead}"
+    return Table(title, columns, (Section(benchmarks),), tuple(notes))
 
 
-def _layers(one: Benchmark) -> Table:
-    measured = one.layer_seconds or {}
-    total = one.roofline.total
-    alone = sum(measured.values()) if measured else None
+def _measured_value(key: str) -> Callable[[Benchmark], Any]:
+    """Return a function that reads a measured value; None if the network was not timed."""
+    return lambda bench: None if bench.timing is None else _measured(bench)[key]
+
+
+class _LayerRow(NamedTuple):
+    """The prediction of a layer or of all, and the measured time in seconds."""
+
+    predicted: Prediction
+    measured: float | None
+
+
+def _layers(bench: Benchmark) -> Table:
+    measured = bench.layer_seconds or {}
     notes = ["FLOPs: every operation, a multiply-add being 2. FLOPs/B: arithmetic intensity."]
     if measured:
         notes.append("measured: each layer alone; the whole network's own time is in the first table.")
-    return _grid(
-        f"{one.network} · batch {one.batch} · {one.dtype}",
-        LAYERS,
-        [_layer_row(layer, measured.get(layer.name)) for layer in one.roofline.layers],
-        [_layer_row(total, alone)],
-        notes,
+    columns = (
+        word_column("layer", lambda row: row.predicted.name, is_name=True),
+        word_column("operator", lambda row: row.predicted.kind),
+        value_column("flop", lambda row: row.predicted.flops, lambda value: in_words(value, COUNTS)),
+        value_column("read", lambda row: row.predicted.bytes_read, lambda value: in_words(value, BYTES)),
+        value_column("written", lambda row: row.predicted.bytes_written, lambda value: in_words(value, BYTES)),
+        value_column("flop/B", lambda row: row.predicted.intensity, "{:,.1f}".format, is_optional=True),
+        value_column(
+            "bound", lambda row: row.predicted.bound if row.predicted.bound != "none" else None, is_optional=True
+        ),
+        value_column("predicted ms", lambda row: row.predicted.seconds, _milliseconds),
+        value_column("measured ms", lambda row: row.measured, _milliseconds, is_optional=True),
     )
-
-
-def _layer_row(layer: Prediction, measured: float | None) -> list[str]:
-    return [
-        layer.name,
-        layer.kind,
-        in_words(layer.flops, COUNTS),
-        in_words(layer.bytes_read, BYTES),
-        in_words(layer.bytes_written, BYTES),
-        "" if layer.intensity is None else f"{layer.intensity:,.1f}",
-        layer.bound if layer.bound != "none" else "",
-        _milliseconds(layer.seconds),
-        "" if measured is None else _milliseconds(measured),
-    ]
-
-
-def _grid(
-    title: str, headings: Sequence[str], rows: list[list[str]], totals: list[list[str]], notes: list[str]
-) -> Table:
-    """A grid without the columns that no row has anything in."""
-    shown = [at for at in range(len(headings)) if any(row[at] for row in rows)]
-    cells = [[row[at] for at in shown] for row in rows]
-    total = [totals[0][at] for at in shown] if totals else None
-    left = ("network", "layer", "operator")
-    return table_of_texts(title, [headings[at] for at in shown], [(cells, total)], notes, left, ("network", "layer"))
+    rows = [_LayerRow(layer, measured.get(layer.name)) for layer in bench.roofline.layers]
+    total = _LayerRow(bench.roofline.total, sum(measured.values()) if measured else None)
+    title = f"{bench.network} · batch {bench.batch} · {bench.dtype}"
+    return Table(title, columns, (Section(rows, total),), tuple(notes))
 
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1e3:,.{1 if seconds >= 0.1 else 2 if seconds >= 0.01 else 3}f}"
 
 
-def _rate(value: float, unit: str) -> str:
-    return in_words(round(value), COUNTS).rstrip() + unit if unit else in_words(round(value), COUNTS)
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
-def _as_dict(one: Benchmark) -> dict[str, Any]:
-    total = one.roofline.total
-    measured = one.layer_seconds or {}
+def _rate(value: float) -> str:
+    return in_words(round(value), COUNTS)
+
+
+def _as_dict(bench: Benchmark) -> dict[str, Any]:
+    total = bench.roofline.total
+    measured = bench.layer_seconds or {}
     return {
-        "network": one.network,
-        "batch": one.batch,
-        "dtype": one.dtype,
-        "measured": None if one.timing is None else _measured(one),
-        "failure": one.failure or None,
+        "network": bench.network,
+        "batch": bench.batch,
+        "dtype": bench.dtype,
+        "measured": None if bench.timing is None else _measured(bench),
+        "failure": bench.failure or None,
         "total": _prediction(total, sum(measured.values()) if measured else None),
-        "layers": [_prediction(layer, measured.get(layer.name)) for layer in one.roofline.layers],
+        "layers": [_prediction(layer, measured.get(layer.name)) for layer in bench.roofline.layers],
     }
 
 
-def _measured(one: Benchmark) -> dict[str, Any]:
-    assert one.timing is not None
-    rate = one.roofline.total.flops / one.timing.median
+def _measured(bench: Benchmark) -> dict[str, Any]:
+    assert bench.timing is not None
+    rate = bench.roofline.total.flops / bench.timing.median
     return {
-        "seconds": one.timing.median,
-        "spread": one.timing.spread,
-        "runs": one.timing.runs,
-        "images_per_second": one.batch / one.timing.median,
+        "seconds": bench.timing.median,
+        "spread": bench.timing.spread,
+        "runs": bench.timing.runs,
+        "images_per_second": bench.batch / bench.timing.median,
         "flops_per_second": rate,
-        "share_of_peak": rate / one.peak,
+        "share_of_peak": rate / bench.peak,
     }
 
 

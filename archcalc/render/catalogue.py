@@ -1,8 +1,10 @@
-"""The bundled networks as a list."""
+"""The bundled networks as a document."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 
 from archcalc.analysis import analyze
@@ -11,8 +13,7 @@ from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.receptive.fields import last_spatial_field
-from archcalc.render.text import cells_wide, pad
-from archcalc.units import COUNTS, in_words
+from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class CatalogueEntry:
     params: int
     macs: int
     depth: int
-    """The most convolutions and linear layers on one path."""
+    """Weight layers on the longest path."""
     receptive_field: list[int]
-    """Of the last layer whose positions still have a place of their own."""
+    """Its size per dimension, of the last layer with spatial dimensions; empty if there is none."""
 
 
 def catalogue() -> list[CatalogueEntry]:
-    """Every bundled network, families by year, the networks of a family in the order of their file."""
+    """Return every bundled network: families by year, the networks of a family in the order of their file."""
     specs = {path: open_spec(path) for path in dict.fromkeys(path for path, _ in bundled_networks())}
     entries = [_entry(path, specs[path].network(variant)) for path, variant in bundled_networks()]
     first = {entry.family: entry.year or 9999 for entry in reversed(entries)}
@@ -64,74 +65,31 @@ def _entry(path: Path, network: Network) -> CatalogueEntry:
     )
 
 
-def catalogue_markdown(entries: list[CatalogueEntry]) -> str:
-    """The list as a page of Markdown."""
-    lines = [
-        "# The bundled networks",
-        "",
-        "Made by `archcalc list --format markdown`. Parameters and multiply-adds (MACs) are exact, for one sample of",
-        "the input. Depth is the most convolutions and linear layers on one path; the receptive field (RF) is that of",
-        "the last layer whose positions still have a place. A name with a reference equals that implementation, tensor",
-        "by tensor and count by count.",
-        "",
-    ]
-    family = None
-    for entry in entries:
-        if entry.family != family:
-            family = entry.family
-            lines += ["", f"## {family} ({entry.year})" if entry.year else f"## {family}", "", entry.source, ""]
-            if entry.notes:
-                lines += [entry.notes, ""]
-            lines += [
-                "| name | title | input | params | MACs | depth | RF | equals |",
-                "|---|---|---|---:|---:|---:|---:|---|",
-            ]
-        field = entry.receptive_field
-        cells = [
-            f"`{entry.name}`",
-            entry.title,
-            shape_text(tuple(entry.input)),
-            f"{entry.params:,}",
-            f"{entry.macs:,}",
-            str(entry.depth),
-            "–" if not field else str(field[0]) if len(set(field)) == 1 else shape_text(tuple(field)),
-            f"`{entry.reference}`" if entry.reference else "",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+def catalogue_document(entries: Sequence[CatalogueEntry]) -> Document:
+    """Return a table of the networks, a section for each family."""
+    columns = (
+        word_column("name", lambda entry: entry.name, "name", is_name=True),
+        value_column("input", lambda entry: shape_text(tuple(entry.input)), key="input"),
+        value_column("params", lambda entry: entry.params, key="params"),
+        value_column("MACs", lambda entry: entry.macs, key="macs"),
+        value_column("depth", lambda entry: entry.depth, key="depth", rank=2),
+        value_column("RF", _field_text, key="receptive_field", rank=2),
+        word_column("title", lambda entry: entry.title, "title", is_prose=True, rank=1),
+        word_column("reference", lambda entry: entry.reference, "reference", rank=3),
+        data_column("family", lambda entry: entry.family),
+        data_column("year", lambda entry: entry.year),
+        data_column("source", lambda entry: entry.source),
+    )
+    sections = tuple(_section(list(family)) for _, family in groupby(entries, key=lambda entry: entry.family))
+    return Document("networks", (Table("", columns, sections),), lambda: [asdict(entry) for entry in entries])
 
 
-def catalogue_json(entries: list[CatalogueEntry]) -> str:
-    """The list as JSON."""
-    import json
+def _section(family: list[CatalogueEntry]) -> Section:
+    first = family[0]
+    title = f"{first.family} ({first.year})" if first.year else first.family
+    return Section(family, title=title, text=tuple(filter(None, (first.source, first.notes))))
 
-    return json.dumps([asdict(entry) for entry in entries], indent=1, ensure_ascii=False) + "\n"
 
-
-def catalogue_text(entries: list[CatalogueEntry]) -> str:
-    """The list as text, a paragraph for each family."""
-    rows = [
-        (
-            entry,
-            [entry.name, shape_text(tuple(entry.input)), in_words(entry.params, COUNTS), in_words(entry.macs, COUNTS)],
-        )
-        for entry in entries
-    ]
-    headings = ["name", "input", "params", "MACs"]
-    widths = [max(cells_wide(cells[at]) for cells in ([headings] + [row for _, row in rows])) for at in range(4)]
-
-    def line(cells: list[str], title: str) -> str:
-        return (
-            "  ".join(pad(cell, width, at > 0) for at, (cell, width) in enumerate(zip(cells, widths, strict=True)))
-            + f"  {title}"
-        )
-
-    lines = [line(headings, "title")]
-    family = None
-    for entry, cells in rows:
-        if entry.family != family:
-            family = entry.family
-            lines.append("")
-            lines.append(f"{family} ({entry.year})" if entry.year else family)
-        lines.append(line(cells, entry.title).rstrip())
-    return "\n".join(lines) + "\n"
+def _field_text(entry: CatalogueEntry) -> str:
+    field = entry.receptive_field
+    return "–" if not field else str(field[0]) if len(set(field)) == 1 else shape_text(tuple(field))

@@ -1,4 +1,4 @@
-"""Comparisons as documents: networks, ways of counting, and pieces by their formulas."""
+"""Comparisons as documents: of networks, of conventions, and of inline specs by their formulas."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Any, NamedTuple
 from archcalc.analysis import Analysis
 from archcalc.quantities.compare import Comparison, ComparisonRow
 from archcalc.quantities.contract import number
-from archcalc.render.document import Column, Document, Records, Section, Table, table_of_texts
+from archcalc.render.document import Column, Document, Records, Section, Table, value_column, word_column
 from archcalc.render.mathematics import heading_of, term_text
 from archcalc.symbolic.formulas import Formulas, ratio_of_formulas
 from archcalc.symbolic.terms import TermBuilder
 
 
-def ratio_text(ratio: Fraction | None) -> str:
-    """A ratio with three digits: `25.5×`; a half is rounded up."""
-    if ratio is None:
-        return ""
+def ratio_text(ratio: Fraction) -> str:
+    """Return a ratio with three digits: `25.5×`; a half is rounded up."""
     decimals = 2 if ratio < 10 else 1 if ratio < 100 else 0
     scaled = (ratio * 10**decimals * 2 + 1) // 2
     text = f"{scaled:,}" if not decimals else f"{scaled // 10**decimals}.{scaled % 10**decimals:0{decimals}d}"
@@ -30,7 +28,7 @@ def _percent(share: Fraction) -> str:
 
 
 class _PlaceRow(NamedTuple):
-    """A quantity of a size of map, with its part of each network's total."""
+    """A quantity at one spatial size, with its share of each network's total."""
 
     place: str
     row: ComparisonRow
@@ -40,18 +38,18 @@ class _PlaceRow(NamedTuple):
 
 
 def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) -> Document:
-    """The totals with ratios to the first network, and each map's share of them."""
+    """Return the totals with ratios to the first network, and the share of each spatial size in them."""
     names = comparison.names
     convention = analyses[0].convention.name
-    totals = [_name_column("", lambda row: row.quantity.headed())]
-    for at, name in enumerate(names):
-        totals.append(_value_column(name, at))
-        if at:
-            totals.append(_ratio_column(at))
+    totals = [word_column("", lambda row: row.quantity.headed(), is_name=True)]
+    for index, name in enumerate(names):
+        totals.append(value_column(name, _item("values", index)))
+        if index:
+            totals.append(value_column("ratio", _item("ratios", index), ratio_text))
     shares = [
-        _name_column("map", lambda one: one.shown_place),
-        _name_column("share of", lambda one: one.row.quantity.headed()),
-        *(_share_column(name, at) for at, name in enumerate(names)),
+        word_column("map", lambda row: row.shown_place, is_name=True),
+        word_column("share of", lambda row: row.row.quantity.headed(), is_name=True),
+        *(value_column(name, _item("shares", index), _percent) for index, name in enumerate(names)),
     ]
     places = [
         _PlaceRow(place, row, comparison.shares(row), place if row is rows[0] else "")
@@ -70,20 +68,9 @@ def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) ->
     )
 
 
-def _name_column(heading: str, text: Callable[[Any], str]) -> Column:
-    return Column(heading, text, right=False, rank=0, is_name=True)
-
-
-def _value_column(name: str, at: int) -> Column:
-    return Column(name, lambda row: f"{row.values[at]:,}", rank=0)
-
-
-def _ratio_column(at: int) -> Column:
-    return Column("ratio", lambda row: ratio_text(row.ratios[at]), rank=0)
-
-
-def _share_column(name: str, at: int) -> Column:
-    return Column(name, lambda one: _percent(one.shares[at]), rank=0)
+def _item(field: str, index: int) -> Callable[[Any], Any]:
+    """Return a function that reads one network's value of a row."""
+    return lambda row: getattr(row, field)[index]
 
 
 def _data(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysis) -> dict[str, Any]:
@@ -107,7 +94,7 @@ def _data(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysi
 
 
 def _records(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Analysis) -> Records:
-    """A row for each total and for each quantity of each map: the values, their ratios to the first, their shares."""
+    """Return a row for each total and each quantity of each spatial size: values, ratios to the first, shares."""
     names = comparison.names
     return [
         ["quantity", "map", *names, *(f"ratio {name}" for name in names[1:]), *(f"share {name}" for name in names)],
@@ -122,52 +109,64 @@ def _records(comparison: Comparison, places: Sequence[_PlaceRow], analysis: Anal
 
 
 def conventions_document(names: Sequence[str], rows: Sequence[tuple[str, tuple[int, ...]]], network: str) -> Document:
-    """Operations by kind of operator, a column for each convention; the last row is the total."""
+    """Return the operations of each operator, a column for each convention; the last row is the total."""
 
     def data() -> dict[str, Any]:
         counts = {kind: dict(zip(names, values, strict=True)) for kind, values in rows}
         total = counts.pop("total")
         return {"network": network, "operators": counts, "total": total}
 
-    def column(at: int, name: str) -> Column:
-        return Column(name, lambda row: f"{row[1][at]:,}", (name,), lambda row: (row[1][at],), rank=0)
-
     columns = [
-        Column("operator", lambda row: row[0], ("operator",), lambda row: row[:1], right=False, rank=0, is_name=True),
-        *(column(at, name) for at, name in enumerate(names)),
+        word_column("operator", lambda row: row[0], "operator", is_name=True),
+        *(value_column(name, _count_of(index), key=name) for index, name in enumerate(names)),
     ]
     return Document(network, (Table("", tuple(columns), (Section(rows[:-1], rows[-1]),)),), data)
 
 
-def pieces_document(pieces: Sequence[Formulas], convention: str) -> Document:
-    """Closed forms side by side, and the ratio of the first to each other."""
+def _count_of(index: int) -> Callable[[Any], int]:
+    """Return a function that reads the count of one convention."""
+    return lambda row: int(row[1][index])
+
+
+class _FormulaRow(NamedTuple):
+    """A closed form of an inline spec, or the ratio of the first spec's to it."""
+
+    quantity: str
+    spec: str
+    formula: str
+    heading: str
+    """The quantity's heading, in the first of its rows only."""
+
+
+def formulas_document(found: Sequence[Formulas], convention: str) -> Document:
+    """Return the closed forms of inline specs side by side, with the ratio of the first to each other."""
     writer = TermBuilder()
-    forms = {quantity: [term_text(writer.write(one.forms[quantity])) for one in pieces] for quantity in pieces[0].forms}
+    names = [spec.name for spec in found]
+    forms = {quantity: [term_text(writer.write(spec.forms[quantity])) for spec in found] for quantity in found[0].forms}
     ratios = {
         quantity: [
             ratio.replace("**", "^").replace("*", "·")
-            for one in pieces[1:]
-            if (ratio := str(ratio_of_formulas(pieces[0], one, quantity) or ""))
+            for spec in found[1:]
+            if quantity != "rf" and (ratio := str(ratio_of_formulas(found[0], spec, quantity) or ""))
         ]
         for quantity in forms
-        if quantity != "rf"
     }
-    names = [one.name for one in pieces]
     rows = []
     for quantity, texts in forms.items():
-        heading = heading_of(quantity, convention)
-        rows += [[heading if name == names[0] else "", name, text] for name, text in zip(names, texts, strict=True)]
-        rows += [
-            ["", f"{names[0]} ÷ {name}", ratio]
-            for name, ratio in zip(names[1:], ratios.get(quantity, ()), strict=False)
-        ]
-    headings = ("quantity", "piece", "formula")
+        whose = [*names, *(f"{names[0]} ÷ {name}" for name in names[1 : len(ratios[quantity]) + 1])]
+        for index, (name, text) in enumerate(zip(whose, [*texts, *ratios[quantity]], strict=True)):
+            rows.append(_FormulaRow(quantity, name, text, "" if index else heading_of(quantity, convention)))
+    columns = (
+        Column("quantity", lambda row: row.heading, ("quantity",), lambda row: row[:1], right=False, rank=0),
+        word_column("spec", lambda row: row.spec, "spec", is_name=True),
+        word_column("formula", lambda row: row.formula, "formula"),
+    )
     return Document(
-        "pieces",
-        (table_of_texts("", headings, [(rows, None)], left=headings, names=headings[:2]),),
+        "formulas",
+        (Table("", columns, (Section(rows),)),),
         lambda: {
             "pieces": names,
             "convention": convention,
-            **{name: {"forms": forms[name], "ratios": ratios.get(name, [])} for name in forms},
+            **{name: {"forms": forms[name], "ratios": ratios[name]} for name in forms},
         },
     )

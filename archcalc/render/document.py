@@ -1,16 +1,19 @@
-"""What a command shows: tables and charts for people, one table of records and plain data for programs.
+"""The result of a command as a document: paragraphs, lists, formulas, tables, charts, and plain data for programs.
 
-Rows are what was computed; a column says how people read a row, and how programs do. `writers` has one file per format.
+A row of a table is whatever was computed; a column says how people read it, and what programs get of it. `writers` has
+one file per format.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
 
 Records = Sequence[Sequence[Any]]
-"""Headings, then rows; a value is a text, a number, true or false, or None for an empty cell."""
+"""Headings, then rows; a value is a string, a number, a boolean, or None for an empty cell."""
 
 
 @dataclass(frozen=True)
@@ -19,29 +22,72 @@ class Column:
 
     heading: str
     text: Callable[[Any], str]
-    """What people read of a row."""
+    """The cell of a row, for people."""
     keys: tuple[str, ...] = ()
-    """Its names for programs; it may take several columns there, or none."""
+    """Its names in data: several where a cell holds several numbers, none if it is for people only."""
     values: Callable[[Any], Sequence[Any]] = lambda row: ()
-    """What programs read of a row, a value for each key."""
+    """A row's values in data, one for each key."""
     short: str = ""
-    """The heading where there is little room."""
+    """The heading if the table is too wide."""
     right: bool = True
+    """True if cells are aligned at the right."""
     rank: int = 1
-    """Where room is short, columns of a higher rank go first."""
+    """If the table is too wide, columns of a higher rank are left out first; those of rank 0 stay."""
     is_name: bool = False
-    """Whether it names the row: it may be cut, and is repeated where a table is folded."""
+    """True if it names the row: it may be shortened, and is repeated where a table is folded."""
+    is_prose: bool = False
+    """True if its cells may take several lines."""
     has_total: bool = True
+    is_optional: bool = False
+    """True if people are not shown it where all its cells are empty."""
+
+
+def value_column(
+    heading: str, read: Callable[[Any], Any], show: Callable[[Any], str] | None = None, key: str = "", **look: Any
+) -> Column:
+    """Return a column of one value per row.
+
+    Args:
+        heading: the heading.
+        read: returns the value of a row; None is an empty cell.
+        show: returns the value as people read it; by default an integer has commas, and a string is as it is.
+        key: the name in data; without it, the column is for people only.
+        look: other fields of `Column`. The rank is 0 by default.
+    """
+
+    def text(row: Any) -> str:
+        value = read(row)
+        return "" if value is None else (show or plain_text)(value)
+
+    return Column(heading, text, (key,) if key else (), lambda row: (read(row),) if key else (), **{"rank": 0, **look})
+
+
+def word_column(heading: str, read: Callable[[Any], str], key: str = "", **look: Any) -> Column:
+    """Return a column of strings, aligned at the left; see `value_column`."""
+    return value_column(heading, read, key=key, right=False, **look)
+
+
+def data_column(key: str, read: Callable[[Any], Any]) -> Column:
+    """Return a column for programs only."""
+    return Column(key, lambda row: "", (key,), lambda row: (read(row),), is_optional=True)
+
+
+def plain_text(value: Any) -> str:
+    """Return an integer with commas, anything else as it is."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Rows, and their total if they have one."""
+    """Rows of a table, with their total if they have one."""
 
     rows: Sequence[Any]
     total: Any = None
     label: str = ""
-    """What the first column says of the total, where it has none itself."""
+    """The first cell of the total, if it is empty otherwise."""
+    title: str = ""
+    text: tuple[str, ...] = ()
+    """Paragraphs about these rows, for formats with pages."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +99,33 @@ class Table:
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def shown(self) -> tuple[Column, ...]:
+        """The columns that people are shown: all but the optional ones that are empty."""
+        rows = [row for section in self.sections for row in section.rows]
+        return tuple(
+            column for column in self.columns if not column.is_optional or any(column.text(row) for row in rows)
+        )
+
     def headings(self, short: bool = False) -> list[str]:
-        """The columns' headings."""
-        return [(column.short if short else "") or column.heading for column in self.columns]
+        """Return the headings of the shown columns."""
+        return [(column.short if short else "") or column.heading for column in self.shown]
 
     def texts(self) -> list[tuple[list[list[str]], list[list[str]]]]:
-        """The cells of each section as people read them: its rows, and its total if it has one."""
+        """Return the shown cells of each section: its rows, and its total if it has one."""
         return [
-            ([[column.text(row) for column in self.columns] for row in section.rows], self._total(section))
+            ([[column.text(row) for column in self.shown] for row in section.rows], self._total(section))
             for section in self.sections
         ]
 
     def _total(self, section: Section) -> list[list[str]]:
         if section.total is None:
             return []
-        cells = [column.text(section.total) if column.has_total else "" for column in self.columns]
+        cells = [column.text(section.total) if column.has_total else "" for column in self.shown]
         return [[cells[0] or section.label, *cells[1:]]]
 
     def records(self) -> list[list[Any]]:
-        """The table for programs, totals among its rows."""
+        """Return the table for programs, headings first, totals among the rows."""
         found: list[list[Any]] = [[key for column in self.columns for key in column.keys]]
         for section in self.sections:
             found += [[value for column in self.columns for value in column.values(row)] for row in section.rows]
@@ -93,18 +147,61 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Paragraph:
+    """Sentences, wrapped as a format likes."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Formula:
+    """An equation, or a chain of them, on one line."""
+
+    text: str
+    latex: str
+    """The inside of a formula in LaTeX."""
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Formulas, one below the other."""
+
+    lines: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry of a list."""
+
+    title: str
+    text: str = ""
+    lines: tuple[str | Formula, ...] = ()
+    """Details, each on its own line."""
+
+
+@dataclass(frozen=True)
+class ItemList:
+    """A list of entries."""
+
+    items: tuple[Item, ...]
+
+
+Block: TypeAlias = "Table | Chart | Paragraph | ItemList | Equations"
+
+
+@dataclass(frozen=True)
 class Document:
-    """What a command shows."""
+    """The result of a command."""
 
     name: str
-    """Of what it is: a network's name."""
-    blocks: tuple[Table | Chart, ...]
-    data: Callable[[], Any] = field(default=lambda: None)
-    """All of it as plain data, for JSON."""
+    """The name of its subject, such as a network; a workbook's sheet is named after it."""
+    blocks: tuple[Block, ...]
+    data: Callable[[], Any] | None = None
+    """Returns all of it as plain data, for JSON; by default the records as objects."""
     sheet: Callable[[], Records] | None = None
-    """The records for CSV and workbooks, where they are not those of the first table."""
+    """Returns the records for CSV and workbooks; by default those of the first table."""
     label: str = ""
-    """What a LaTeX document refers to it by."""
+    """The label of the first table in LaTeX."""
 
     @property
     def tables(self) -> list[Table]:
@@ -112,30 +209,15 @@ class Document:
         return [block for block in self.blocks if isinstance(block, Table)]
 
     def records(self) -> Records:
-        """The records for CSV and workbooks."""
-        return self.tables[0].records() if self.sheet is None else self.sheet()
+        """Return the records for CSV and workbooks; a fraction is an integer or a float there."""
+        from archcalc.quantities.quantity import plain_number
 
+        records = self.sheet() if self.sheet is not None else self.tables[0].records()
+        return [[plain_number(value) if isinstance(value, Fraction) else value for value in row] for row in records]
 
-def table_of_texts(
-    title: str,
-    headings: Sequence[str],
-    sections: Sequence[tuple[Sequence[Sequence[str]], Sequence[str] | None]],
-    notes: Sequence[str] = (),
-    left: Sequence[str] = (),
-    names: Sequence[str] = (),
-) -> Table:
-    """A table whose cells are texts already; ``left`` are headings of words, ``names`` those that name a row."""
-
-    def column(at: int, name: str) -> Column:
-        return Column(
-            name,
-            lambda row: row[at],
-            (name,),
-            lambda row: (row[at],),
-            right=name not in left,
-            rank=0,
-            is_name=name in names,
-        )
-
-    columns = tuple(column(at, name) for at, name in enumerate(headings))
-    return Table(title, columns, tuple(Section(rows, total) for rows, total in sections), tuple(notes))
+    def plain_data(self) -> Any:
+        """Return the document as plain data, for JSON."""
+        if self.data is not None:
+            return self.data()
+        headings, *rows = self.records()
+        return [dict(zip(headings, row, strict=True)) for row in rows]

@@ -1,4 +1,4 @@
-"""Terms and derivations as text, Markdown, LaTeX and HTML."""
+"""Terms as text and LaTeX; derivations and closed forms as documents."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import FORMULAS
+from archcalc.render.document import Document, Equations, Formula, Item, ItemList
 from archcalc.symbolic.derivations import Explanation, Line
 from archcalc.symbolic.formulas import Formulas, python_source
 from archcalc.symbolic.polynomials import Exact
@@ -18,7 +19,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number_text(value: Exact) -> str:
-    """A number: thousands apart, a decimal where it is short, else a fraction."""
+    """Return a number with commas: an integer, a decimal if it is short, else a fraction."""
     if isinstance(value, int):
         return f"{value:,}"
     decimal = value * 10**6
@@ -28,7 +29,7 @@ def number_text(value: Exact) -> str:
 
 
 def term_text(term: Term, inside: str = "") -> str:
-    """A term on one line. ``inside`` is what it stands in: `product`, `power` or `quotient`."""
+    """Return a term on one line; ``inside`` is the kind of term around it: `product`, `power` or `quotient`."""
     if isinstance(term, NumberTerm):
         text = number_text(term.value)
         return f"({text})" if inside and (term.value < 0 or "/" in text) else text
@@ -37,7 +38,7 @@ def term_text(term: Term, inside: str = "") -> str:
     if isinstance(term, Sum):
         first, *rest = term.terms
         text = ("−" if first[0] < 0 else "") + term_text(first[1])
-        text += "".join(f" {'−' if sign < 0 else '+'} {term_text(one)}" for sign, one in rest)
+        text += "".join(f" {'−' if sign < 0 else '+'} {term_text(part)}" for sign, part in rest)
         return f"({text})" if inside else text
     if isinstance(term, Product):
         text = _product_text(term.factors)
@@ -52,11 +53,11 @@ def term_text(term: Term, inside: str = "") -> str:
 
 
 def _product_text(factors: Sequence[Term]) -> str:
-    """Factors with dots between them; a number stands close to the letter after it: `2P`."""
+    """Return factors with dots between them; a number is close to the letter after it: `2P`."""
     text = term_text(factors[0], "product")
-    for before, one in pairwise(factors):
-        close = isinstance(before, NumberTerm) and isinstance(one, (SymbolTerm, Power)) and not _is_number(one)
-        text += ("" if close else "·") + term_text(one, "product")
+    for before, factor in pairwise(factors):
+        close = isinstance(before, NumberTerm) and isinstance(factor, (SymbolTerm, Power)) and not _is_number(factor)
+        text += ("" if close else "·") + term_text(factor, "product")
     return text
 
 
@@ -65,7 +66,7 @@ def _is_number(term: Term) -> bool:
 
 
 def term_latex(term: Term, inside: str = "") -> str:
-    """A term in LaTeX's mathematics."""
+    """Return a term as a formula in LaTeX."""
     if isinstance(term, NumberTerm):
         if isinstance(term.value, Fraction) and "/" in number_text(term.value):
             return rf"\frac{{{term.value.numerator}}}{{{term.value.denominator}}}"
@@ -76,10 +77,10 @@ def term_latex(term: Term, inside: str = "") -> str:
     if isinstance(term, Sum):
         first, *rest = term.terms
         text = ("-" if first[0] < 0 else "") + term_latex(first[1])
-        text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(one)}" for sign, one in rest)
+        text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(part)}" for sign, part in rest)
         return rf"\left({text}\right)" if inside else text
     if isinstance(term, Product):
-        return r" \cdot ".join(term_latex(one, "product") for one in term.factors)
+        return r" \cdot ".join(term_latex(factor, "product") for factor in term.factors)
     if isinstance(term, Power):
         return f"{term_latex(term.base, 'power')}^{{{term.exponent}}}"
     if isinstance(term, Quotient):
@@ -92,7 +93,7 @@ def term_latex(term: Term, inside: str = "") -> str:
 
 
 def name_latex(name: str) -> str:
-    """A symbol or a word."""
+    """Return a symbol or a word."""
     base, prime, _ = name.partition("'")
     base, _, index = base.partition("_")
     digits = base.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -103,7 +104,7 @@ def name_latex(name: str) -> str:
 
 
 def line_text(line: Line) -> str:
-    """A derivation: ``W' = (W − K)/S + 1 = … = 27``."""
+    """Return a line of a derivation: ``W' = (W − K)/S + 1 = … = 27``."""
     unit = f" {line.unit}" if line.unit else ""
     parts = [term_text(term) for term in line.terms]
     shown = " = ".join([part for part in (line.symbol, *parts) if part])
@@ -114,7 +115,7 @@ def line_text(line: Line) -> str:
 
 
 def line_latex(line: Line) -> str:
-    """The same in LaTeX, as the inside of a formula."""
+    """Return a line of a derivation as the inside of a formula in LaTeX."""
     from archcalc.render.writers.latex import escape_latex
 
     unit = rf"\,\mathrm{{{line.unit}}}" if line.unit else ""
@@ -126,94 +127,72 @@ def line_latex(line: Line) -> str:
     return " = ".join(parts) + unit + (rf"\quad {remark}" if remark else "")
 
 
-def render_explanations(explanations: Sequence[Explanation], format: str) -> str:
-    """Derivations in `text`, `markdown`, `latex` or `html`, ending with a line's end."""
-    return FORMATS[format](explanations)
+def line_formula(line: Line) -> Formula:
+    """Return a line of a derivation."""
+    return Formula(line_text(line), line_latex(line))
 
 
-def _text(explanations: Sequence[Explanation]) -> str:
-    blocks = [
-        "\n".join([f"{printable(one.layer)}: {one.heading}", *(f"  {line_text(line)}" for line in one.lines)])
-        for one in explanations
+def explanations_document(explanations: Sequence[Explanation]) -> Document:
+    """Return derivations as a list; the records have a row for each line."""
+    items = tuple(
+        Item(f"{explained.layer}: {explained.heading}", lines=tuple(map(line_formula, explained.lines)))
+        for explained in explanations
+    )
+    rows = [
+        [explained.layer, explained.quantity, number, line_text(line)]
+        for explained in explanations
+        for number, line in enumerate(explained.lines, 1)
     ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _markdown(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.writers.markdown import escape_markdown
-
-    blocks = [
-        "\n".join(
-            [
-                f"**{escape_markdown(one.layer)}: {one.heading}**",
-                "",
-                *(f"$${line_latex(line)}$$" for line in one.lines),
-            ]
-        )
-        for one in explanations
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _latex(explanations: Sequence[Explanation]) -> str:
-    from archcalc.render.writers.latex import escape_latex
-
-    blocks = []
-    for one in explanations:
-        lines = "\\\\\n  ".join("&" + line_latex(line) for line in one.lines)
-        blocks.append(
-            rf"\paragraph{{{escape_latex(one.layer)}: {one.heading}}}"
-            + "\n\\begin{align*}\n  "
-            + lines
-            + "\n\\end{align*}"
-        )
-    return "% needs \\usepackage{amsmath}\n" + "\n\n".join(blocks) + "\n"
-
-
-def _html(explanations: Sequence[Explanation]) -> str:
-    from html import escape
-
-    blocks = []
-    for one in explanations:
-        lines = "".join(f"<li>{escape(line_text(line))}</li>" for line in one.lines)
-        blocks.append(
-            f"<section><h3>{escape(printable(one.layer))}: {escape(one.heading)}</h3><ul>{lines}</ul></section>"
-        )
-    return "\n".join(blocks) + "\n"
-
-
-FORMATS = {"text": _text, "markdown": _markdown, "latex": _latex, "html": _html}
+    return Document("explain", (ItemList(items),), sheet=lambda: [["layer", "quantity", "step", "formula"], *rows])
 
 
 def heading_of(quantity: str, convention: str) -> str:
-    """What a quantity is called where its formula stands, which is in single bytes."""
+    """Return the heading of a quantity beside its formula, which is in single bytes."""
     chosen = FORMULAS[quantity]
     return chosen.headed(convention, chosen.units[0] if isinstance(chosen, Cost) else None)
 
 
-def render_formulas(formulas: Formulas, format: str, convention: str) -> str:
-    """Closed forms in `text`, `latex` or `python`, with the conditions under which they hold."""
+_RELATIONS = {"==": ("=", "="), "!=": ("≠", r"\ne"), ">=": ("≥", r"\ge"), "<": ("<", "<")}
+"""Relations as text and in LaTeX."""
+
+
+def formulas_document(found: Formulas, convention: str) -> Document:
+    """Return closed forms with the conditions under which they hold."""
     writer = TermBuilder()
-    relations = {"==": "=", "!=": "≠", ">=": "≥", "<": "<"}
-    conditions = [
-        f"{term_text(writer.write(left))} {relations[relation]} {term_text(writer.write(right))}"
-        for left, relation, right in formulas.conditions
+    terms = {quantity: writer.write(form) for quantity, form in found.forms.items()}
+    headings = {quantity: heading_of(quantity, convention) for quantity in terms}
+    forms = [
+        Formula(f"{headings[quantity]} = {term_text(term)}", rf"\text{{{headings[quantity]}}} = {term_latex(term)}")
+        for quantity, term in terms.items()
     ]
-    if format == "python":
-        notes = "".join(f"# where {condition}\n" for condition in conditions)
-        return f"# {printable(formulas.name)}\n{notes}\n" + python_source(formulas)
-    if format == "latex":
-        lines = [
-            rf"\text{{{heading_of(name, convention)}}} &= {term_latex(writer.write(form))}"
-            for name, form in formulas.forms.items()
-        ]
-        marks = {"==": "=", "!=": r"\ne", ">=": r"\ge", "<": "<"}
-        lines += [
-            rf"&\quad {term_latex(writer.write(left))} {marks[relation]} {term_latex(writer.write(right))}"
-            for left, relation, right in formulas.conditions
-        ]
-        return "\\begin{align*}\n  " + "\\\\\n  ".join(lines) + "\n\\end{align*}\n"
-    lines = [
-        f"{heading_of(name, convention)} = {term_text(writer.write(form))}" for name, form in formulas.forms.items()
-    ]
-    return "\n".join([*lines, *(f"  where {condition}" for condition in conditions)]) + "\n"
+    conditions = _conditions(found, writer)
+    lines = [*forms, *(Formula(f"  where {condition.text}", rf"\quad {condition.latex}") for condition in conditions)]
+    return Document(
+        found.name,
+        (Equations(tuple(lines)),),
+        lambda: {
+            "name": found.name,
+            "convention": convention,
+            "formulas": {quantity: term_text(term) for quantity, term in terms.items()},
+            "conditions": [condition.text for condition in conditions],
+        },
+        lambda: [["quantity", "formula"], *([quantity, term_text(term)] for quantity, term in terms.items())],
+    )
+
+
+def _conditions(found: Formulas, writer: TermBuilder) -> list[Formula]:
+    """Return the conditions under which closed forms hold."""
+    conditions = []
+    for first, relation, other in found.conditions:
+        left, right = writer.write(first), writer.write(other)
+        sign, latex = _RELATIONS[relation]
+        conditions.append(
+            Formula(f"{term_text(left)} {sign} {term_text(right)}", f"{term_latex(left)} {latex} {term_latex(right)}")
+        )
+    return conditions
+
+
+def formulas_source(found: Formulas) -> str:
+    """Return closed forms as Python functions, with the conditions under which they hold."""
+    notes = "".join(f"# where {condition.text}\n" for condition in _conditions(found, TermBuilder()))
+    return f"# {printable(found.name)}\n{notes}\n{python_source(found)}"

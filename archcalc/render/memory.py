@@ -1,32 +1,32 @@
-"""The memory of a network in text, Markdown, CSV and JSON."""
+"""Memory as documents: a network's memory over time, the largest batch, and what to recompute."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.analysis import Analysis
 from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.heap import USES, LiveTensor, TimelinePoint
 from archcalc.memory.summary import Fit, Memory
 from archcalc.memory.training import OPTIMIZERS
-from archcalc.render.document import Chart, Document, Records, Table, table_of_texts
+from archcalc.render.document import Chart, Document, Records, Section, Table, data_column, value_column, word_column
 from archcalc.render.table import title_of
 from archcalc.render.text import pad
 from archcalc.units import BYTES, COUNTS, choose_unit
 
 MOST_ALIVE = 12
-"""So many of the tensors at the peak are named."""
+"""The number of tensors at the peak that are named."""
 CHART_WIDTH, CHART_HEIGHT = 72, 10
-_SAVED = "what autograd keeps at the end of the forward pass"
+_SAVED = "saved by autograd at the end of the forward pass"
 BARS = " ▁▂▃▄▅▆▇█"
 
 
 def memory_document(memory: Memory) -> Document:
-    """The quantities with their sum, the timeline as a chart, and what is alive at the peak.
+    """Return the quantities with their sum, the timeline as a chart, and the live tensors at the peak.
 
-    Its records are the timeline: a row for each moment, bytes in full.
+    Its records are the timeline: a row for each point, bytes in full.
     """
     return Document(
         memory.analysis.network.name,
@@ -40,12 +40,12 @@ def _timeline(memory: Memory) -> Records:
     heading = ["phase", "layer", "live_bytes", "tensors", *(f"{_plain(what)}_bytes" for what in USES)]
     return [
         heading,
-        *([one.phase, one.layer, one.live_bytes, one.tensors, *one.parts] for one in memory.timeline),
+        *([point.phase, point.layer, point.live_bytes, point.tensors, *point.parts] for point in memory.timeline),
     ]
 
 
 def memory_dict(memory: Memory) -> dict[str, Any]:
-    """The memory as plain data."""
+    """Return the memory as plain data."""
     moment = memory.live_peak.point
     return {
         **_of(memory.analysis),
@@ -61,17 +61,17 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
         "peak": {
             "phase": moment.phase,
             "layer": moment.layer or None,
-            "alive": [_alive_dict(one) for one in memory.live_peak.alive],
+            "alive": [_alive_dict(point) for point in memory.live_peak.alive],
         },
         "timeline": [
             {
-                "phase": one.phase,
-                "layer": one.layer or None,
-                "bytes": one.live_bytes,
-                "tensors": one.tensors,
-                "parts": {what: size for what, size in zip(USES, one.parts, strict=True) if size},
+                "phase": point.phase,
+                "layer": point.layer or None,
+                "bytes": point.live_bytes,
+                "tensors": point.tensors,
+                "parts": {what: size for what, size in zip(USES, point.parts, strict=True) if size},
             }
-            for one in memory.timeline
+            for point in memory.timeline
         ],
     }
 
@@ -86,12 +86,12 @@ def _of(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _alive_dict(one: LiveTensor) -> dict[str, Any]:
-    return {"layer": one.storage.layer, "what": one.storage.use, "bytes": one.bytes}
+def _alive_dict(live: LiveTensor) -> dict[str, Any]:
+    return {"layer": live.storage.layer, "what": live.storage.use, "bytes": live.bytes}
 
 
 def moment_in_words(moment: TimelinePoint) -> str:
-    """When it is: `in the backward pass of layer1.0.conv1`."""
+    """Return a point of the timeline in words: `in the backward pass of layer1.0.conv1`."""
     if moment.phase == "update":
         return "while the weights are updated"
     if moment.phase == "recompute":
@@ -104,67 +104,85 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
 
 
+class _Amount(NamedTuple):
+    """Bytes, with their name and a remark."""
+
+    name: str
+    bytes: int
+    remark: str
+
+
 def _quantities(memory: Memory) -> Table:
-    """What stands, and the tensors at the peak, with their sum; then what is part of it."""
+    """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
     item = memory.analysis.counting.itemsize
     standing = [
-        ("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
-        ("buffers", memory.buffers, "running statistics and the like"),
+        _Amount("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
+        _Amount("buffers", memory.buffers, "running statistics and the like"),
     ]
-    parts: list[tuple[str, int, str]] = []
+    parts: list[_Amount] = []
     if memory.mode == "training":
         numbers = OPTIMIZERS[memory.optimizer].state
-        standing.append(("optimizer's state", memory.state, f"{numbers} × weights"))
+        standing.append(_Amount("optimizer's state", memory.state, f"{numbers} × weights"))
         parts = [
-            ("saved activations", memory.saved, _SAVED),
-            ("gradients", memory.gradients, "of the weights, complete before their update"),
+            _Amount("saved activations", memory.saved, _SAVED),
+            _Amount("gradients", memory.gradients, "of the weights, complete before their update"),
         ]
-    standing.append(("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point)))
-    unit = choose_unit([*(value for _, value, _ in (*standing, *parts)), memory.peak], BYTES, 2)
-    rows = [[name, unit.text(value), says] for name, value, says in standing]
-    sections: list[tuple[list[list[str]], list[str] | None]] = [(rows, ["peak", unit.text(memory.peak), "the sum"])]
-    if parts:
-        sections.append(([[name, unit.text(value), says] for name, value, says in parts], None))
-    return table_of_texts(_title(memory), ("memory", unit.symbol, "what it is"), sections, left=_WORDS, names=_NAMES)
+    standing.append(
+        _Amount("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point))
+    )
+    unit = choose_unit([*(amount.bytes for amount in (*standing, *parts)), memory.peak], BYTES, 2)
+    columns = (
+        word_column("memory", lambda amount: amount.name, is_name=True),
+        value_column(unit.symbol, lambda amount: amount.bytes, unit.text),
+        word_column("what it is", lambda amount: amount.remark, is_prose=True),
+    )
+    whole = Section(standing, _Amount("peak", memory.peak, "the sum"))
+    return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])))
+
+
+class _AliveRow(NamedTuple):
+    """A tensor at the peak, or all that are not named."""
+
+    layer: str
+    what: str
+    bytes: int
 
 
 def _alive(memory: Memory) -> Table:
-    """The largest tensors at the peak, and the sum of all."""
-    alive = sorted(memory.live_peak.alive, key=lambda one: -one.bytes)
-    shown, others = alive[:MOST_ALIVE], alive[MOST_ALIVE:]
+    """Return the largest tensors at the peak, and the sum of all."""
+    alive = sorted(memory.live_peak.alive, key=lambda live: -live.bytes)
+    others = alive[MOST_ALIVE:]
     whole = memory.live_peak.live_bytes
-    unit = choose_unit([one.bytes for one in shown], BYTES, 2)
-    rows = [[one.storage.layer, one.storage.use, unit.text(one.bytes), _share(one.bytes, whole)] for one in shown]
+    rows = [_AliveRow(live.storage.layer, live.storage.use, live.bytes) for live in alive[:MOST_ALIVE]]
+    unit = choose_unit([row.bytes for row in rows], BYTES, 2)
     if others:
-        rest = sum(one.bytes for one in others)
-        rows.append([f"{len(others)} others", "", unit.text(rest), _share(rest, whole)])
-    title = f"alive at the peak, {moment_in_words(memory.live_peak.point)}"
-    total = ["total", "", unit.text(whole), _share(whole, whole)]
-    return table_of_texts(title, ("layer", "what", unit.symbol, "share"), [(rows, total)], left=_WORDS, names=_NAMES)
+        rows.append(_AliveRow(f"{len(others)} others", "", sum(live.bytes for live in others)))
+    columns = (
+        word_column("layer", lambda row: row.layer, is_name=True),
+        word_column("what", lambda row: row.what),
+        value_column(unit.symbol, lambda row: row.bytes, unit.text),
+        value_column("share", lambda row: row.bytes, lambda value: _share(value, whole)),
+    )
+    title = f"live tensors at the peak, {moment_in_words(memory.live_peak.point)}"
+    return Table(title, columns, (Section(rows, _AliveRow("total", "", whole)),))
 
 
 def _share(part: int, whole: int) -> str:
     return f"{(part * 2000 + whole) // (2 * whole) / 10:.1f} %" if whole else "–"
 
 
-_WORDS = ("memory", "layer", "what", "run", "", "what it is")
-"""Headings of columns of words."""
-_NAMES = ("memory", "layer", "run", "")
-"""Headings of what names a row."""
-
-
 def _chart(memory: Memory) -> str:
-    """The timeline as bars, each the highest of the moments that stand in its column."""
+    """Return the timeline as bars, each the highest of the points in its column."""
     moments = memory.timeline
     width = min(CHART_WIDTH, len(moments))
-    bounds = [at * len(moments) // width for at in range(width + 1)]
+    bounds = [index * len(moments) // width for index in range(width + 1)]
     bins = [moments[start:stop] for start, stop in pairwise(bounds)]
-    heights = [max(one.live_bytes for one in part) for part in bins]
+    heights = [max(point.live_bytes for point in part) for part in bins]
     top = max(heights) or 1
     unit = choose_unit([top], BYTES, 2)
     labels = {0: unit.text(0), CHART_HEIGHT - 1: unit.text(top)}
     margin = max(map(len, labels.values()))
-    lines = [f"tensors alive, in the order of execution ({unit.symbol}; {len(moments)} moments)"]
+    lines = [f"live tensors, in the order of execution ({unit.symbol}; {len(moments)} points)"]
     for row in reversed(range(CHART_HEIGHT)):
         filled = [height * CHART_HEIGHT * 8 // top - row * 8 for height in heights]
         bars = "".join(BARS[min(max(eighths, 0), 8)] for eighths in filled)
@@ -175,11 +193,11 @@ def _chart(memory: Memory) -> str:
 
 
 def _phases(phases: Sequence[str]) -> str:
-    """The names of the phases, each below its beginning."""
+    """Return the names of the phases, each below its beginning."""
     text = ""
-    for at, phase in enumerate(phases):
-        if (at == 0 or phases[at - 1] != phase) and len(text) <= at and at + len(phase) <= len(phases) + 10:
-            text = text.ljust(at) + phase + " "
+    for index, phase in enumerate(phases):
+        if (index == 0 or phases[index - 1] != phase) and len(text) <= index and index + len(phase) <= len(phases) + 10:
+            text = text.ljust(index) + phase + " "
     return text.rstrip()
 
 
@@ -191,7 +209,7 @@ def _plain(what: str) -> str:
 
 
 def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Document:
-    """A row for each mode; its records have bytes in full."""
+    """Return a row for each mode, with bytes in full."""
 
     def data() -> dict[str, Any]:
         found = _of(analysis)
@@ -199,35 +217,28 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
         return {
             **found,
             "budget_bytes": budget,
-            "fits": [{**one._asdict(), "optimizer": one.optimizer or None} for one in fits],
+            "fits": [{**fit._asdict(), "optimizer": fit.optimizer or None} for fit in fits],
         }
 
-    table = _fits(analysis, budget, fits)
-    return Document(analysis.network.name, (table,), data, lambda: _fit_records(budget, fits))
-
-
-def _fit_records(budget: int, fits: Sequence[Fit]) -> Records:
-    heading = ["mode", "optimizer", "budget_bytes", "batch", "bytes", "next_bytes"]
-    return [heading, *([one.mode, one.optimizer, budget, one.batch, one.bytes, one.next_bytes] for one in fits)]
-
-
-def _fits(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Table:
-    rows = []
-    for one in fits:
-        mode = f"{one.mode} with {one.optimizer}" if one.optimizer else one.mode
-        rows.append([mode, f"{one.batch:,}", f"{one.bytes:,}" if one.batch else "", f"{one.next_bytes:,}"])
-    title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
-    notes = [f"Not even one sample fits: {one.mode}." for one in fits if not one.batch]
-    return table_of_texts(
-        title, ("run", "batch", "takes (B)", "one more takes (B)"), [(rows, None)], notes, _WORDS, _NAMES
+    columns = (
+        word_column("mode", lambda fit: fit.mode, "mode", is_name=True),
+        word_column("optimizer", lambda fit: fit.optimizer, "optimizer", is_optional=True),
+        data_column("budget_bytes", lambda fit: budget),
+        value_column("batch", lambda fit: fit.batch, key="batch"),
+        value_column("takes (B)", lambda fit: fit.bytes if fit.batch else None),
+        data_column("bytes", lambda fit: fit.bytes),
+        value_column("one more takes (B)", lambda fit: fit.next_bytes, key="next_bytes"),
     )
+    title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
+    notes = tuple(f"One sample does not fit: {fit.mode}." for fit in fits if not fit.batch)
+    return Document(analysis.network.name, (Table(title, columns, (Section(fits),), notes),), data)
 
 
 # -- what to recompute
 
 
 def plan_document(plan: CheckpointPlan) -> Document:
-    """What recomputing comes to; its records are the blocks that could be recomputed."""
+    """Return the effect of recomputation; its records are the blocks that can be recomputed."""
     return Document(plan.without.analysis.network.name, (_plan(plan),), lambda: _plan_data(plan), lambda: _blocks(plan))
 
 
@@ -237,7 +248,7 @@ def _blocks(plan: CheckpointPlan) -> Records:
 
 
 def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
-    """Bytes and multiply-adds in full."""
+    """Return the plan as plain data, with bytes and multiply-adds in full."""
     analysis = plan.without.analysis
     return {
         **_of(analysis),
@@ -258,29 +269,44 @@ def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
 
 def _plan(plan: CheckpointPlan) -> Table:
     analysis, without = plan.without.analysis, plan.without
-    unit = choose_unit([plan.peak, without.peak], BYTES, 2)
-    macs = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
+    size = choose_unit([plan.peak, without.peak], BYTES, 2)
+    work = choose_unit([plan.macs or analysis.totals.macs], COUNTS, 2)
     again = f"{_share(plan.macs, analysis.totals.macs)} of a forward pass"
     rows = [
-        [f"peak ({unit.symbol})", unit.text(without.peak), unit.text(plan.peak), moment_in_words(plan.live_peak.point)],
-        [f"saved activations ({unit.symbol})", unit.text(without.saved), unit.text(plan.saved), _SAVED],
-        [f"computed again ({macs.symbol}MACs)", "0", macs.text(plan.macs), again],
+        _Change("peak", size.symbol, size.text, without.peak, plan.peak, moment_in_words(plan.live_peak.point)),
+        _Change("saved activations", size.symbol, size.text, without.saved, plan.saved, _SAVED),
+        _Change("computed again", f"{work.symbol}MACs", work.text, 0, plan.macs, again),
     ]
     if plan.fits:
         count = f"{len(plan.blocks)} of {len(plan.candidates)} blocks"
         notes = [f"Recompute {count}: {', '.join(_runs(plan))}."] if plan.blocks else ["It fits: recompute nothing."]
         if plan.above_least:
-            notes.append(f"Other choices may compute up to {plan.above_least:,} multiply-adds less again.")
+            notes.append(f"Other choices may recompute up to {plan.above_least:,} multiply-adds less.")
     else:
-        notes = [f"No choice of blocks fits: the least that recomputing reaches is {plan.least:,} B."]
-    title = f"{_title(without)} · to fit {plan.budget:,} B"
-    headings = ("", "all saved", "some recomputed", "what it is")
-    return table_of_texts(title, headings, [(rows, None)], notes, _WORDS, _NAMES)
+        notes = [f"No choice of blocks fits; the lowest peak with recomputation is {plan.least:,} B."]
+    columns = (
+        word_column("", lambda row: f"{row.name} ({row.unit})", is_name=True),
+        value_column("all saved", lambda row: row.show(row.without)),
+        value_column("some recomputed", lambda row: row.show(row.planned)),
+        word_column("what it is", lambda row: row.remark, is_prose=True),
+    )
+    return Table(f"{_title(without)} · to fit {plan.budget:,} B", columns, (Section(rows),), tuple(notes))
+
+
+class _Change(NamedTuple):
+    """A quantity without recomputation and with it."""
+
+    name: str
+    unit: str
+    show: Callable[[int], str]
+    without: int
+    planned: int
+    remark: str
 
 
 def _runs(plan: CheckpointPlan) -> list[str]:
-    """The chosen blocks, those that follow each other in one group as `layer1.0 … layer1.2`."""
-    places = {name: at for at, name in enumerate(plan.candidates)}
+    """Return the chosen blocks, with those that follow each other in a group as `layer1.0 … layer1.2`."""
+    places = {name: index for index, name in enumerate(plan.candidates)}
     runs: list[list[str]] = []
     for name in plan.blocks:
         last = runs[-1][-1] if runs else ""

@@ -1,15 +1,16 @@
-"""Points of a sweep as text, CSV and Parquet, written as they come."""
+"""Points of a sweep: as a document, or written to CSV and Parquet as they are computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.files import whole_file
-from archcalc.render.text import cells_wide, pad
+from archcalc.render.document import Document, Section, Table, value_column
 from archcalc.sweep.space import SweepAxis
 from archcalc.words import printable
 
@@ -17,7 +18,7 @@ PointColumns = dict[str, Any]
 
 
 def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[Any]]:
-    """The columns with the axes' own values: numbers as they were given, words as words."""
+    """Return the columns with the axes' own values."""
     by_name = {axis.name: axis for axis in axes}
     found = {}
     for name, values in columns.items():
@@ -27,7 +28,7 @@ def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[An
         elif axis.numeric:
             found[name] = [_decimal(Fraction(value, axis.scale)) for value in values.tolist()]
         else:
-            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+            found[name] = [_word(axis.values[index]) for index in values.tolist()]
     return found
 
 
@@ -39,22 +40,18 @@ def _word(value: Any) -> str:
     return printable(str(value).lower() if isinstance(value, bool) else str(value))
 
 
-def text_points(columns: PointColumns, axes: Sequence[SweepAxis]) -> str:
-    """An aligned table."""
-    rows = shown(columns, axes)
-    cells = [list(rows), *([_cell(value) for value in row] for row in zip(*rows.values(), strict=True))]
-    widths = [max(cells_wide(row[at]) for row in cells) for at in range(len(rows))]
-    lines = ["  ".join(pad(cell, width, True) for cell, width in zip(row, widths, strict=True)) for row in cells]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
-    return "\n".join(lines) + "\n"
-
-
-def _cell(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def points_document(name: str, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Document:
+    """Return the points of a network as a table."""
+    found: dict[str, list[Any]] = {}
+    for part in parts:
+        for key, values in shown(part, axes).items():
+            found.setdefault(key, []).extend(values)
+    columns = tuple(value_column(key, itemgetter(index), key=key) for index, key in enumerate(found))
+    return Document(name, (Table("", columns, (Section(list(zip(*found.values(), strict=True))),)),))
 
 
 def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Iterator[str]:
-    """CSV, a text for each part; the heading with the first."""
+    """Yield CSV, a string for each part, with the headings in the first."""
     import csv
     import io
 
@@ -69,15 +66,15 @@ def csv_lines(parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> Itera
 
 
 def write_csv(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
-    """A CSV file, which appears whole or not at all."""
+    """Write a CSV file, which appears whole or not at all."""
     with whole_file(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as stream:
         stream.writelines(csv_lines(parts, axes))
 
 
 def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[SweepAxis]) -> None:
-    """A Parquet file, which appears whole or not at all.
+    """Write a Parquet file, which appears whole or not at all.
 
-    Raises `UserError` where a number does not fit 64 bits.
+    Raises `UserError` if a number does not fit 64 bits.
     """
     from archcalc.requirements import need
 
@@ -100,7 +97,7 @@ def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[Swee
                 try:
                     table = pyarrow.table(_arrow_columns(part, by_name), schema=schema)
                 except OverflowError:
-                    raise UserError("a number here does not fit Parquet's 64 bits: write CSV instead") from None
+                    raise UserError("a number does not fit Parquet's 64 bits; write CSV instead") from None
                 writer.write_table(table)
         finally:
             if writer is not None:
@@ -108,7 +105,7 @@ def write_parquet(path: Path, parts: Iterable[PointColumns], axes: Sequence[Swee
 
 
 def _arrow_columns(part: PointColumns, axes: dict[str, SweepAxis]) -> dict[str, Any]:
-    """Columns for pyarrow, without a loop over points."""
+    """Return columns for pyarrow, without a loop over points."""
     found = {}
     for name, values in part.items():
         axis = axes.get(name)
@@ -117,5 +114,5 @@ def _arrow_columns(part: PointColumns, axes: dict[str, SweepAxis]) -> dict[str, 
         elif axis.numeric:
             found[name] = values if axis.scale == 1 else values / axis.scale
         else:
-            found[name] = [_word(axis.values[at]) for at in values.tolist()]
+            found[name] = [_word(axis.values[index]) for index in values.tolist()]
     return found

@@ -1,12 +1,11 @@
-"""Receptive fields as text, Markdown, CSV and JSON: a line for each layer, or all about one unit."""
+"""Receptive fields as a document: every layer, or one unit of a layer with the region that it sees."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
@@ -14,23 +13,20 @@ from archcalc.quantities.contract import number
 from archcalc.receptive.alignment import Misalignment, misalignments
 from archcalc.receptive.fields import ReceptiveField, Span
 from archcalc.receptive.regions import Interval, Region, RegionTracer
-from archcalc.render.cells import Cells, table
-from archcalc.render.text import wrap
-from archcalc.render.writers.csv import csv_text
-from archcalc.render.writers.xlsx import workbook
-from archcalc.words import printable
+from archcalc.render.document import Column, Document, Section, Table, word_column
+from archcalc.render.table import inputs_text
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
-"""What positions along the dimensions of an input are called."""
+"""The names of positions along the dimensions of an input."""
 CONVENTION = (
-    "Pixels count from 0, and an interval holds both its ends. Unit i sees stride·i − padding … "
-    "stride·i − padding + size − 1; centre: that of unit 0's interval."
+    "Positions count from 0, and an interval includes both its ends. Unit i sees stride·i − padding … "
+    "stride·i − padding + size − 1; center: that of unit 0's interval."
 )
 
 
 @dataclass(frozen=True)
 class Report:
-    """What is said of a network's layers, and of one unit of each if one was chosen."""
+    """The layers that are shown, and the unit of one of them if one was chosen."""
 
     network: Network
     tracer: RegionTracer
@@ -38,93 +34,118 @@ class Report:
     unit: tuple[int, ...] | None = None
 
     def field(self, layer: Layer) -> ReceptiveField:
-        """The layer's receptive field."""
+        """Return the layer's receptive field."""
         return self.tracer.propagation[layer.name]
 
     def boxes(self, layer: Layer) -> list[Region]:
-        """What the chosen unit sees of each input; nothing where none was chosen."""
+        """Return the regions of each input that the chosen unit sees; none if no unit was chosen."""
         return [] if self.unit is None else self.tracer.regions(layer.name, self.unit)
 
     def joins(self) -> list[Misalignment]:
-        """The joins before these layers where the network stops being aligned."""
-        order = {layer.name: at for at, layer in enumerate(self.network.layers)}
+        """Return the joins before these layers at which the network stops being aligned."""
+        order = {layer.name: index for index, layer in enumerate(self.network.layers)}
         last = max(order[layer.name] for layer in self.layers)
         marked = any(not self.field(layer).aligned for layer in self.layers)
         found = misalignments(self.network, self.tracer.propagation) if marked else []
         return [join for join in found if order[join.join] <= last]
 
 
-def centre(field: ReceptiveField) -> tuple[Any, ...]:
-    """The centre of what unit 0 sees, along each dimension; None where positions have no place."""
+class _Row(NamedTuple):
+    """A layer, with the region of an input that the chosen unit sees if one was chosen."""
+
+    layer: Layer
+    field: ReceptiveField
+    box: Region | None = None
+
+
+def center(field: ReceptiveField) -> tuple[Any, ...]:
+    """Return the center of unit 0's interval, along each dimension; None where positions have no place."""
     return tuple(
         None if padding is None else Fraction(size - 1, 2) - padding
         for size, padding in zip(field.size, field.padding, strict=True)
     )
 
 
-def render_fields(report: Report, format: str) -> str | bytes:
-    """The report in `text`, `markdown`, `csv`, `json` or `xlsx`."""
-    if format == "json":
-        return json.dumps(_data(report), indent=1, ensure_ascii=False) + "\n"
-    if format == "csv":
-        return csv_text(_numbers(report))
-    if format == "xlsx":
-        return workbook(_numbers(report), report.network.name)
-    body = table(_rows(report), format)
-    blank = "\n" if format == "markdown" else ""
-    notes = _notes(report)
-    lines = notes if format == "markdown" else [line for note in notes for line in wrap(note, 100)]
-    title = f"{report.network.name} · input {_inputs(report.network)}"
-    return f"{printable(title)}\n{blank}{body}{blank}" + f"\n{blank}".join(map(printable, lines)) + "\n"
-
-
-def _inputs(network: Network) -> str:
-    shapes = network.inputs
-    return ", ".join((f"{name} " if len(shapes) > 1 else "") + shape_text(shape) for name, shape in shapes.items())
-
-
-def _rows(report: Report) -> Cells:
-    heading = ["layer", "output", "size", "stride", "padding", "centre", "remarks"]
+def fields_document(report: Report) -> Document:
+    """Return a table with a row for each layer, and for each input if a unit was chosen."""
+    rows = [
+        _Row(layer, report.field(layer), box) for layer in report.layers for box in (report.boxes(layer) or (None,))
+    ]
+    names = NAMES.get(max(len(shape) - 1 for shape in report.network.inputs.values()), ())
+    columns = [
+        word_column("layer", lambda row: row.layer.name, "layer", is_name=True),
+        Column(
+            "output",
+            lambda row: shape_text(row.layer.output_shape),
+            ("output",),
+            lambda row: ("x".join(map(str, row.layer.output_shape)),),
+            rank=0,
+        ),
+        _per_dimension("size", names, lambda row: row.field.size),
+        _per_dimension("stride", names, lambda row: row.field.stride),
+        _per_dimension("padding", names, lambda row: row.field.padding),
+        _per_dimension("center", names, lambda row: center(row.field)),
+    ]
     if report.unit is not None:
-        heading[6:6] = ["raw box", "box in the input"]
-    rows = [heading]
-    for layer in report.layers:
-        field = report.field(layer)
-        cells = [
-            layer.name,
-            shape_text(layer.output_shape),
-            _per_dimension(field.size),
-            _per_dimension(field.stride),
-            _per_dimension(field.padding),
-            _per_dimension(centre(field)),
-        ]
-        if report.unit is not None:
-            boxes = report.boxes(layer)
-            cells.append(_each(boxes, lambda box: [side.unclipped for side in box.intervals]))
-            cells.append(_each(boxes, lambda box: [side.clipped for side in box.intervals]))
-        rows.append([*cells, ", ".join(_remarks(field))])
-    return rows
+        if len(report.network.inputs) > 1:
+            columns.append(word_column("input", lambda row: row.box.source if row.box else "", "input"))
+        columns.append(_region("unclipped region", "raw_", names, lambda side: side.unclipped))
+        columns.append(_region("clipped region", "", names, lambda side: side.clipped))
+    columns.append(
+        Column(
+            "remarks",
+            lambda row: ", ".join(_remarks(row.field)),
+            ("global", "aligned"),
+            lambda row: (row.field.is_global, row.field.aligned),
+            right=False,
+            rank=0,
+            is_optional=True,
+        )
+    )
+    title = f"{report.network.name} · input {inputs_text(report.network)}"
+    table = Table(title, tuple(columns), (Section(rows),), tuple(_notes(report)))
+    return Document(report.network.name, (table,), lambda: _data(report))
+
+
+def _per_dimension(term: str, names: Sequence[str], read: Callable[[_Row], Sequence[Any]]) -> Column:
+    """Return a column of a number for each dimension: `7`, or `7×5` if they differ; `–` if there is none."""
+
+    def text(row: _Row) -> str:
+        texts = ["–" if value is None else _number(value) for value in read(row)]
+        return texts[0] if len(set(texts)) == 1 else "×".join(texts)
+
+    keys = tuple(f"{term}_{name}" for name in names)
+    return Column(term, text, keys, lambda row: _padded(read(row), len(names)), rank=0)
+
+
+def _region(heading: str, prefix: str, names: Sequence[str], interval: Callable[[Any], Interval | None]) -> Column:
+    """Return a column of an interval for each dimension, with the keys of both its ends."""
+
+    def text(row: _Row) -> str:
+        return " × ".join(_interval(interval(side)) for side in row.box.intervals) if row.box else ""
+
+    def values(row: _Row) -> list[Any]:
+        intervals = [interval(side) or (None, None) for side in row.box.intervals] if row.box else []
+        return [value for end in (0, 1) for value in _padded([ends[end] for ends in intervals], len(names))]
+
+    keys = tuple(f"{prefix}{end}_{name}" for end in ("first", "last") for name in names)
+    return Column(heading, text, keys, values, rank=0)
+
+
+def _padded(values: Sequence[Any], count: int) -> list[Any]:
+    """Return the values, and None up to a count."""
+    return [*values, *[None] * (count - len(values))]
 
 
 def _remarks(field: ReceptiveField) -> list[str]:
     return [*(["global"] if field.is_global else []), *([] if field.aligned else ["unaligned"])]
 
 
-def _per_dimension(values: Sequence[Any]) -> str:
-    """`7`, or `7×5` where the dimensions differ; `–` where there is none."""
-    texts = ["–" if value is None else _number(value) for value in values]
-    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
-
-
 def _number(value: Any) -> str:
-    """A whole number, or a decimal with as few digits as say it (halves, quarters), else a fraction."""
+    """Return an integer, or a decimal of at most four digits if it is exact (halves, quarters), else a fraction."""
     exact = Fraction(value)
     text = f"{float(exact):.4f}".rstrip("0").rstrip(".")
     return text if Fraction(text) == exact else str(exact)
-
-
-def _each(boxes: Sequence[Region], intervals: Any) -> str:
-    return "; ".join(" × ".join(map(_interval, intervals(box))) for box in boxes)
 
 
 def _interval(interval: Interval | None) -> str:
@@ -136,8 +157,8 @@ def _notes(report: Report) -> list[str]:
     fields = [report.field(layer) for layer in report.layers]
     if any(field.is_global for field in fields):
         notes.append(
-            "global: it sees the whole input, through global pooling, a linear layer, attention or a gate; the size is "
-            "that along the spatial path, where one is left."
+            "global: the field is the whole input, through global pooling, a linear layer, attention or a gate. The "
+            "size is that of the spatial path, if there is one."
         )
     notes += [_said(join, report) for join in report.joins()]
     if len(report.layers) == 1:
@@ -147,14 +168,14 @@ def _notes(report: Report) -> list[str]:
 
 
 def _said(join: Misalignment, report: Report) -> str:
-    """The join where a network stops being aligned, with both paths."""
+    """Return a sentence on a join at which a network stops being aligned, with both paths."""
     routes = " and ".join(
         f"by {' → '.join(route.layers) or 'no window'} (stride {_number(route.span.stride)}, "
-        f"centre {_number(_center(route.span))})"
+        f"center {_number(_center(route.span))})"
         for route in join.routes
     )
     return (
-        f"unaligned from {join.join} on: from {join.fork} come two paths, {routes}. The size is that of the hull "
+        f"unaligned from {join.join} on: two paths come from {join.fork}, {routes}. The size is that of the hull "
         "of both."
     )
 
@@ -164,56 +185,25 @@ def _center(span: Span) -> Fraction:
 
 
 def _words(box: Region, report: Report) -> list[str]:
-    """What a unit sees, in sentences."""
+    """Return sentences on the region that the chosen unit sees."""
     assert report.unit is not None
     name = report.layers[0].name
     rank = len(box.intervals)
     unit = f"unit ({', '.join(map(str, report.unit))}) of {name}" if report.unit else name
     of = f" of {box.source}" if len(report.network.inputs) > 1 else ""
     if not box.has_spatial_path:
-        return [f"{unit} sees the whole input{of}: no spatial path is left."]
+        return [f"{unit} sees the whole input{of}: there is no spatial path."]
     if any(side.clipped is None for side in box.intervals):
         return [f"{unit} sees nothing{of} but padding."]
     parts = []
     for word, side in zip(NAMES[rank], box.intervals, strict=True):
         first, last = side.clipped or (0, 0)
         gaps = f" ({len(side.seen)} of them, with gaps)" if side.gaps else ""
-        beside = side.unclipped != side.clipped
-        out = f", by the formula {side.unclipped[0]} to {side.unclipped[1]}, the rest being padding" if beside else ""
+        is_cut = side.unclipped != side.clipped
+        out = f" (unclipped {side.unclipped[0]} to {side.unclipped[1]}, into the padding)" if is_cut else ""
         parts.append(f"{word}s {first} to {last}{gaps} of 0 to {side.extent - 1}{out}")
-    every = " Beside that, it sees the whole input through what is global." if box.is_global else ""
+    every = " It also sees the whole input, through a global operation." if box.is_global else ""
     return [f"{unit} sees{of} {'; '.join(parts)}.{every}"]
-
-
-def _numbers(report: Report) -> list[list[Any]]:
-    """For programs: a column for each number, and a line for each layer; with a unit, for each input that it sees."""
-    rank = max(len(shape) - 1 for shape in report.network.inputs.values())
-    names = NAMES.get(rank, ())
-    terms = ("size", "stride", "padding", "centre")
-    ends = ("raw_first", "raw_last", "first", "last") if report.unit is not None else ()
-    heading = ["layer", "output", *(f"{term}_{name}" for term in terms for name in names), "global", "aligned"]
-    rows: list[list[Any]] = [
-        [*heading, *(["input"] if ends else []), *(f"{end}_{name}" for end in ends for name in names)]
-    ]
-    for layer in report.layers:
-        field = report.field(layer)
-        columns = (field.size, field.stride, field.padding, centre(field))
-        line: list[Any] = [layer.name, "x".join(map(str, layer.output_shape))]
-        line += [number for values in columns for number in _padded(values, rank)]
-        line += [field.is_global, field.aligned]
-        if not ends:
-            rows.append(line)
-        for box in report.boxes(layer):
-            raws = [side.unclipped for side in box.intervals]
-            seen = [side.clipped or (None, None) for side in box.intervals]
-            bounds = [[interval[end] for interval in kind] for kind in (raws, seen) for end in (0, 1)]
-            rows.append([*line, box.source, *(number for values in bounds for number in _padded(values, rank))])
-    return rows
-
-
-def _padded(values: Sequence[Any], rank: int) -> list[Any]:
-    """The numbers, and empty cells up to the rank."""
-    return [*values, *[None] * (rank - len(values))]
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -232,7 +222,7 @@ def _data(report: Report) -> dict[str, Any]:
                     {
                         "layers": list(route.layers),
                         "stride": number(route.span.stride),
-                        "centre": float(_center(route.span)),
+                        "center": float(_center(route.span)),
                     }
                     for route in join.routes
                 ],
@@ -250,7 +240,7 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
         "size": [number(value) for value in field.size],
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
-        "centre": [None if value is None else float(value) for value in centre(field)],
+        "center": [None if value is None else float(value) for value in center(field)],
         "global": field.is_global,
         "aligned": field.aligned,
     }

@@ -25,10 +25,10 @@ _TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
 
 
 def network_spec(network: Network) -> str:
-    """YAML of the network without parameters, loops and blocks: groups, and a line for each layer.
+    """Return YAML of the network without parameters, loops and blocks: groups, and a line for each layer.
 
-    Read again, it has the same layers with the same arguments, inputs, shared weights and marks. Raises `UserError`
-    for a network that no such spec can say.
+    It loads as a network with the same layers, arguments, inputs, shared weights and marks. Raises `UserError` for a
+    network that such a spec cannot express.
     """
     return "\n".join([*_head(network), "layers:", *_SpecWriter(network).lines()]) + "\n"
 
@@ -50,12 +50,12 @@ def _head(network: Network) -> Iterator[str]:
 
 
 def _last(network: Network) -> str:
-    """What the main path gives at its end, if nothing else is said."""
+    """Return the output of the main path by default."""
     return next((layer.name for layer in reversed(network.layers) if not layer.side), next(iter(network.inputs)))
 
 
 def _text(key: str, text: str) -> list[str]:
-    """A key with a text: on its line, folded where it is long, quoted where YAML would read it otherwise."""
+    """Return a key with a text: on its line, folded if it is long, quoted if YAML would read it otherwise."""
     if not text.isprintable() or text in _NULLS:
         return [f"{key}: {_quoted(text)}"]
     if len(key) + len(text) + 2 > WIDTH:
@@ -67,21 +67,21 @@ def _text(key: str, text: str) -> list[str]:
 
 @dataclass
 class _SpecGroup:
-    """A group, or the network itself: what stands in it, in order."""
+    """A group, or the network itself, with its steps in order."""
 
     path: str
     items: list[Layer | _SpecGroup] = field(default_factory=list)
     groups: dict[str, _SpecGroup] = field(default_factory=dict)
 
     def inner(self, name: str) -> _SpecGroup:
-        """The group of that name in this one."""
+        """Return the group of that name in this one."""
         if name not in self.groups:
             self.groups[name] = _SpecGroup(f"{self.path}{name}.")
             self.items.append(self.groups[name])
         return self.groups[name]
 
     def layers(self) -> Iterator[Layer]:
-        """All its layers, those of its groups too."""
+        """Yield all its layers, those of its groups too."""
         for item in self.items:
             if isinstance(item, Layer):
                 yield item
@@ -90,17 +90,17 @@ class _SpecGroup:
 
 
 def _tree(network: Network) -> _SpecGroup:
-    """The groups that the layers' names tell of, with those of side steps that have no layers."""
+    """Return the groups that the names of the layers contain, with those of side steps that have no layers."""
     root = _SpecGroup("")
     for path in (*(layer.name for layer in network.layers), *(f"{side}." for side in network.sides)):
         *outside, name = path.split(".")
         group = root
-        for one in outside:
-            group = group.inner(one)
+        for outer in outside:
+            group = group.inner(outer)
         if name:
             group.items.append(network[path])
     if [layer.name for layer in root.layers()] != [layer.name for layer in network.layers]:
-        raise UserError(f"{network.name} cannot be written as a spec: the layers of a group do not stand together")
+        raise UserError(f"{network.name} cannot be written as a spec: the layers of a group are not next to each other")
     return root
 
 
@@ -115,11 +115,11 @@ class _SpecWriter:
         self.counts: dict[tuple[str, str], int] = {}
 
     def lines(self) -> Iterator[str]:
-        """The steps of the network."""
+        """Return the steps of the network."""
         yield from self.steps(_tree(self.network), 2)
 
     def steps(self, group: _SpecGroup, indent: int) -> Iterator[str]:
-        """The steps of a group."""
+        """Yield the steps of a group."""
         for item in group.items:
             if isinstance(item, Layer):
                 yield f"{' ' * indent}- {self.layer(item, group.path)}"
@@ -130,7 +130,7 @@ class _SpecWriter:
             self.known.add(item.path[:-1])
 
     def group(self, group: _SpecGroup, outside: str, indent: int) -> Iterator[str]:
-        """A named group, or a side step."""
+        """Yield a named group, or a side step."""
         name = group.path[len(outside) : -1]
         if group.path[:-1] not in self.network.sides:
             yield f"{' ' * indent}- {'layers' if name in _TAKEN else _name(name)}:"
@@ -148,7 +148,7 @@ class _SpecWriter:
         self.flow = before
 
     def layer(self, layer: Layer, outside: str) -> str:
-        """One step."""
+        """Yield one step."""
         parts = _application(layer.op)
         name = layer.name[len(outside) :]
         if layer.shares is not None:
@@ -172,7 +172,7 @@ class _SpecWriter:
             )
 
     def next_name(self, outside: str, kind: str) -> str:
-        """What a step without a name is called here."""
+        """Return the default name of a step."""
         count = self.counts.get((outside, kind), 0) + 1
         while f"{outside}{kind}{count}" in self.known or (not outside and f"{kind}{count}" in self.network.inputs):
             count += 1
@@ -180,27 +180,27 @@ class _SpecWriter:
         return f"{kind}{count}"
 
     def reference(self, source: str, scope: str) -> str:
-        """The shortest name that means that layer or input in a group: one that nothing between has too."""
+        """Return the shortest name of a layer or input that is unambiguous in a group."""
         if source in self.network.inputs:
             return _reference(source)
         scopes = [scope]
         while scopes[-1]:
             scopes.append(scopes[-1][: scopes[-1][:-1].rfind(".") + 1])
-        for one in scopes:
-            name = source[len(one) :]
-            if source.startswith(one) and name not in self.network.inputs:
+        for scope in scopes:
+            name = source[len(scope) :]
+            if source.startswith(scope) and name not in self.network.inputs:
                 if next(full for outer in scopes if (full := outer + name) in self.known) == source:
                     return _reference(name)
         return _reference(f".{source}")
 
 
 def _arguments(op: Operator) -> dict[str, Any]:
-    """All arguments, as the operator uses them."""
+    """Return all arguments, as the operator uses them."""
     return {name: getattr(op, name) for name in op.arguments}
 
 
 def _application(op: Operator) -> list[str]:
-    """The operator and its arguments, without those that say what is so anyway."""
+    """Return the operator and its arguments, without those at their defaults."""
     defaults = op._defaults(op.rank)
     written: dict[str, Any] = {}
     for name, argument in op.arguments.items():
@@ -217,7 +217,7 @@ def _application(op: Operator) -> list[str]:
 
 
 def _value(value: Any) -> str:
-    """An argument as an expression."""
+    """Return an argument as an expression."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, bool) or value is None:
@@ -228,7 +228,7 @@ def _value(value: Any) -> str:
 
 
 def _number(value: Fraction) -> str:
-    """An exact number: a decimal where it ends, else a quotient."""
+    """Return an exact number: a decimal if it ends, else a quotient."""
     twos, fives, rest = 0, 0, value.denominator
     while rest % 2 == 0:
         twos, rest = twos + 1, rest // 2
@@ -243,26 +243,30 @@ def _number(value: Fraction) -> str:
 
 
 def _name(name: str) -> str:
-    """A name as a step has it: braces, which would be expressions, are written as expressions."""
+    """Return a name for a step; braces, which would be expressions, are written as expressions."""
     escaped = re.sub(r"[{}]", lambda brace: f"{{'\\x{ord(brace[0]):02x}'}}", name)
     return escaped if _WORD.fullmatch(escaped) and escaped not in _NULLS else _quoted(escaped)
 
 
 def _reference(name: str) -> str:
-    """A name as `from` has it, with dots between."""
+    """Return a name for `from`, with dots."""
     return name if _REFERENCE.fullmatch(name) and name not in _NULLS else _name(name)
 
 
 def _quoted(text: str) -> str:
-    """In double quotes, with YAML's escapes for what does not print."""
+    """Return a text in double quotes, with YAML's escapes for characters that do not print."""
     return '"' + "".join(map(_escaped, text)) + '"'
 
 
-def _escaped(one: str) -> str:
-    if one in '"\\':
-        return "\\" + one
-    if one.isprintable():
-        return one
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable():
+        return character
     return (
-        f"\\x{ord(one):02x}" if ord(one) < 256 else f"\\u{ord(one):04x}" if ord(one) < 65536 else f"\\U{ord(one):08x}"
+        f"\\x{ord(character):02x}"
+        if ord(character) < 256
+        else f"\\u{ord(character):04x}"
+        if ord(character) < 65536
+        else f"\\U{ord(character):08x}"
     )

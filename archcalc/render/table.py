@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import as_dict
 from archcalc.quantities.quantity import Quantity, refuse_uncounted
@@ -15,7 +16,7 @@ from archcalc.render.document import Column, Document, Section, Table
 
 @dataclass(frozen=True)
 class TableOptions:
-    """How a table is to be shown."""
+    """The options of a table."""
 
     columns: tuple[str, ...] = LECTURE
     every_layer: bool = False
@@ -34,42 +35,42 @@ LECTURE_TABLE = TableOptions()
 def table_document(
     analysis: Analysis, view: TableOptions = LECTURE_TABLE, caption: str = "", label: str = ""
 ) -> Document:
-    """The table of an analysis, as a view wants it; its data is the whole analysis.
+    """Return the table of an analysis; its data is the whole analysis.
 
-    Raises `UserError` where the view asks for what the convention does not count.
+    Raises `UserError` for a quantity that the convention does not count.
     """
     quantities = [COLUMNS[key] for key in view.columns]
     refuse_uncounted(quantities, analysis)
     parts = parts_of(analysis, view)
     shown = [row for rows, _ in parts for row in rows]
-    has_total = any(one.has_total for one in quantities)
+    has_total = any(quantity.has_total for quantity in quantities)
     table = Table(
         caption or title_of(analysis),
-        tuple(_column(one, shown, analysis, view) for one in quantities),
+        tuple(_column(quantity, shown, analysis, view) for quantity in quantities),
         tuple(Section(rows, whole if has_total else None, whole.name) for rows, whole in parts),
         tuple(_notes(analysis, view)),
     )
     return Document(analysis.network.name, (table,), lambda: as_dict(analysis), label=label)
 
 
-def _column(one: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
-    unit = one.unit_for([one.of_row(row) for row in shown], analysis, view.exact)
+def _column(quantity: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
+    unit = quantity.unit_for([quantity.of_row(row) for row in shown], analysis, view.exact)
     convention = analysis.convention.name
     return Column(
-        heading=one.headed(convention, unit),
-        text=lambda row: one.text(one.of_row(row), analysis, unit, view.channels_last),
-        keys=tuple(one.data_keys(analysis)),
-        values=lambda row: one.data(row, analysis),
-        short=one.shortly_headed(convention, unit),
-        right=one.right,
-        rank=one.rank,
-        is_name=one.key == "name",
-        has_total=one.has_total,
+        heading=quantity.headed(convention, unit),
+        text=lambda row: quantity.text(quantity.of_row(row), analysis, unit, view.channels_last),
+        keys=tuple(quantity.data_keys(analysis)),
+        values=lambda row: quantity.data(row, analysis),
+        short=quantity.shortly_headed(convention, unit),
+        right=quantity.right,
+        rank=quantity.rank,
+        is_name=quantity.key == "name",
+        has_total=quantity.has_total,
     )
 
 
 def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow], TableRow]]:
-    """The rows of the network that does inference with their total, and what is counted apart."""
+    """Return the rows of the network with their total, and the auxiliary rows with theirs."""
     parts = [(analysis.rows, "total"), *([(analysis.auxiliary, "auxiliary")] if analysis.auxiliary else [])]
     return [
         (choose_rows(layers, fold=not view.every_layer, depth=view.depth), TableRow(label, list(layers), of_group=True))
@@ -78,17 +79,21 @@ def parts_of(analysis: Analysis, view: TableOptions) -> list[tuple[list[TableRow
 
 
 def title_of(analysis: Analysis) -> str:
-    """What was analyzed, on one line."""
+    """Return the network, its input, the batch and the type on one line."""
     network = analysis.network
-    inputs = ", ".join(
+    about = f" · {network.about.title}" if network.about.title else ""
+    return f"{network.name}{about} · input {inputs_text(network)} · batch {analysis.batch} · {analysis.dtype}"
+
+
+def inputs_text(network: Network) -> str:
+    """Return the shape of the input, or of each by its name."""
+    return ", ".join(
         (f"{name} " if len(network.inputs) > 1 else "") + shape_text(shape) for name, shape in network.inputs.items()
     )
-    about = f" · {network.about.title}" if network.about.title else ""
-    return f"{network.name}{about} · input {inputs} · batch {analysis.batch} · {analysis.dtype}"
 
 
 def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
-    """What was counted and how, in one line of sentences; then what needs saying of this network."""
+    """Return notes: what was counted and how, and remarks on this network."""
     convention = analysis.convention
     shown = set(view.columns)
     counted = []
@@ -103,11 +108,11 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
     if "rf" in shown and analysis.unaligned:
         count = len(analysis.unaligned)
         notes.append(
-            f"Receptive fields are not aligned from {analysis.unaligned[0]} on"
-            f" ({count} join{'s' if count > 1 else ''}): the paths that meet there have other centres or strides."
+            f"Receptive fields are unaligned from {analysis.unaligned[0]} on"
+            f" ({count} join{'s' if count > 1 else ''}): the paths that meet there differ in stride or center."
         )
     if analysis.auxiliary:
-        notes.append("Auxiliary: side outputs and layers that exist only in training, not in the total.")
+        notes.append("Auxiliary: side outputs and layers that exist only in training, excluded from the total.")
     expected = analysis.expected_training_macs
     if expected is not None:
         notes.append(

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 
 def cells_wide(text: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """Return the number of columns that a text takes on a terminal."""
     if text.isascii():
         return len(text)
     return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
     )
 
 
 def fit(text: str, width: int) -> str:
-    """The text, or its two ends with `…` between them."""
+    """Return the text, or its two ends with `…` between them."""
     if cells_wide(text) <= width:
         return text
     head = (width - 1) // 2
@@ -24,13 +25,13 @@ def fit(text: str, width: int) -> str:
 
 
 def pad(text: str, width: int, right: bool) -> str:
-    """The text with spaces up to a width."""
+    """Return the text with spaces up to a width."""
     spaces = " " * (width - cells_wide(text))
     return spaces + text if right else text + spaces
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Words in lines of at most that width, where words allow."""
+    """Return words in lines of at most that width; a longer word has its own line."""
     lines = [""]
     for word in text.split():
         if lines[-1] and cells_wide(lines[-1]) + 1 + cells_wide(word) > width:
@@ -40,18 +41,20 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def column_widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The width of each column: that of its longest cell, or of the longest word of its heading."""
+    """Return the width of each column: that of its longest cell, or of the longest word of its heading."""
     return [
         max(
             max((cells_wide(word) for word in heading.split()), default=0),
-            max((cells_wide(row[at]) for row in rows), default=0),
+            max((cells_wide(row[index]) for row in rows), default=0),
         )
-        for at, heading in enumerate(headings)
+        for index, heading in enumerate(headings)
     ]
 
 
 def heading_lines(headings: Sequence[str], widths: Sequence[int]) -> list[list[str]]:
-    """Headings over columns of these widths, in as many lines as they take; a short one stands in the last."""
+    """Return headings over columns of these widths, in as many lines as they take; a short one is in the last."""
     wrapped = [wrap(text, width) for text, width in zip(headings, widths, strict=True)]
     height = max(map(len, wrapped), default=0)
-    return [[lines[at - height] if len(lines) >= height - at else "" for lines in wrapped] for at in range(height)]
+    return [
+        [lines[index - height] if len(lines) >= height - index else "" for lines in wrapped] for index in range(height)
+    ]

@@ -22,7 +22,7 @@ SAFE = 2**62
 
 
 class SymbolValues:
-    """Values of the symbols: whole numbers in arrays that broadcast to one shape."""
+    """Values of the symbols: integers in arrays that broadcast to one shape."""
 
     def __init__(self, values: Mapping[Symbol, Array], shape: tuple[int, ...]) -> None:
         self.values = values
@@ -31,7 +31,7 @@ class SymbolValues:
         self._atoms: dict[tuple[Atom, bool], Array] = {}
 
     def evaluate(self, polynomial: Polynomial, where: Array = True) -> Array:
-        """The polynomial's values, exactly; an array that broadcasts to the block.
+        """Return the polynomial's exact values as an array that broadcasts to the block.
 
         What stands outside of ``where`` means nothing. Raises `UserError` where a value is not whole.
         """
@@ -44,7 +44,7 @@ class SymbolValues:
         return total // scale
 
     def holds(self, guard: Guard) -> Array:
-        """Where a condition holds."""
+        """Return the points at which a condition holds."""
         difference = self.evaluate(guard.difference.times(guard.difference.scale))
         return {
             "==": difference == 0,
@@ -56,7 +56,7 @@ class SymbolValues:
     # -- bounds
 
     def _bound(self, polynomial: Polynomial) -> int:
-        """A number that no magnitude met on the way to the result is above."""
+        """Return an upper bound of every magnitude in the computation."""
         scale = polynomial.scale
         total = inner = 0
         for monomial, factor in polynomial.terms.items():
@@ -76,11 +76,11 @@ class SymbolValues:
     # -- values
 
     def _value(self, polynomial: Polynomial, exact: bool) -> Array:
-        """The values of a polynomial of whole factors: what stands in a function has no others."""
+        """Return the values of a polynomial whose coefficients are integers, as they are inside functions."""
         return self._sum([(monomial, int(factor)) for monomial, factor in polynomial.terms.items()], exact)
 
     def _sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
-        """The sum, grouped by the axis along which the fewest different factors stand: they go over the grid last."""
+        """Return the sum, grouped by the axis with the fewest different factors, which are multiplied last."""
         groups = self._grouped(terms)
         if groups is None:
             return self._plain_sum(terms, exact)
@@ -93,22 +93,22 @@ class SymbolValues:
         return total
 
     def _grouped(self, terms: list[tuple[Monomial, int]]) -> dict[Monomial, list[tuple[Monomial, int]]] | None:
-        """Terms by their part along one axis; None where there is one axis only."""
+        """Return terms by their part along one axis; None if there is one axis only."""
         axes = {self._axes(atom) for monomial, _ in terms for atom, _ in monomial} - {frozenset()}
         best = None
         if len(axes) > 1:
             for axis in axes:
                 groups: dict[Monomial, list[tuple[Monomial, int]]] = {}
                 for monomial, factor in terms:
-                    outer = tuple(one for one in monomial if self._axes(one[0]) == axis)
-                    inner = tuple(one for one in monomial if self._axes(one[0]) != axis)
+                    outer = tuple(power for power in monomial if self._axes(power[0]) == axis)
+                    inner = tuple(power for power in monomial if self._axes(power[0]) != axis)
                     groups.setdefault(outer, []).append((inner, factor))
                 if best is None or len(groups) < len(best):
                     best = groups
         return best
 
     def _axes(self, atom: Atom) -> frozenset[int]:
-        """The axes of the block along which an atom changes."""
+        """Return the axes of the block along which an atom changes."""
         return frozenset(
             axis for symbol in atom.symbols for axis, size in enumerate(self.values[symbol].shape) if size > 1
         )
@@ -124,7 +124,7 @@ class SymbolValues:
         result: Array = None
         for atom, power in monomial:
             if power < 0:
-                raise UserError("a quantity is a quotient that is not whole by its form")
+                raise UserError("a quantity is a quotient that may not be an integer")
             value = self._atom(atom, exact)
             for _ in range(power):
                 result = value if result is None else result * value
@@ -139,9 +139,9 @@ class SymbolValues:
     def _atom_value(self, atom: Symbol | Function, exact: bool) -> Array:
         if isinstance(atom, Symbol):
             return self.values[atom].astype(object) if exact else self.values[atom]
-        arguments = [self._value(one, exact) for one in atom.arguments]
+        arguments = [self._value(argument, exact) for argument in atom.arguments]
         if atom.name == "floor":
-            # Where the divisor is 0 the network cannot be built: such a point is left out, whatever stands there.
+            # A network whose divisor is 0 cannot be built: the point is left out, so its value does not matter.
             return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])
         functions = {
             "min": numpy.minimum,
@@ -149,12 +149,12 @@ class SymbolValues:
             "gcd": numpy.frompyfunc(gcd, 2, 1) if exact else numpy.gcd,
         }
         if atom.name not in functions:
-            raise UserError("a quantity is a quotient that is not whole by its form")
+            raise UserError("a quantity is a quotient that may not be an integer")
         return functions[atom.name](*arguments)
 
 
 def _added(total: Array, part: Array) -> Array:
-    """The sum; in place where the result has the shape of the first."""
+    """Return the sum; computed in place if the result has the shape of the first array."""
     if not isinstance(part, int) and total.shape != numpy.broadcast_shapes(total.shape, part.shape):
         return total + part
     total = total if total.flags.owndata and total.flags.writeable else total.copy()

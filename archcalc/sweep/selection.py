@@ -11,42 +11,43 @@ ColumnArrays = dict[str, Any]
 
 
 def joined(parts: Sequence[ColumnArrays]) -> ColumnArrays:
-    """The rows of several tables."""
+    """Return the rows of several tables."""
     return {name: numpy.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def taken(columns: ColumnArrays, where: Any) -> ColumnArrays:
-    """Some of the rows."""
+    """Return some of the rows."""
     return {name: values[where] for name, values in columns.items()}
 
 
 class Front:
-    """The points that no other point is better than: not worse in every measure, and better in one.
+    """The Pareto front: points that no other point dominates.
 
-    A measure is to be small; with `-` before its name, to be large.
+    A point dominates another if it is not worse in every quantity, and better in one. Small is better; with `-` before
+    a name, large is.
     """
 
     def __init__(self, measures: Sequence[str]) -> None:
         self.measures = measures
 
     def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """The front of some points; of equal points all are kept."""
+        """Return the front of some points, with all equal points."""
         costs = numpy.stack([cost_of(columns, measure) for measure in self.measures], axis=1)
         order = numpy.lexsort(costs.T[::-1])
         costs = costs[order]
         if costs.shape[1] == 2:
             return taken(columns, numpy.sort(order[_front_of_two(costs)]))
         front: list[int] = []
-        for at, cost in enumerate(costs):
+        for index, cost in enumerate(costs):
             others = costs[front]
             worse = (others <= cost).all(axis=1) & (others < cost).any(axis=1)
             if not worse.any():
-                front.append(at)
+                front.append(index)
         return taken(columns, numpy.sort(order[front]))
 
 
 def _front_of_two(costs: Any) -> Any:
-    """The front of points that are sorted by the first measure, then the second."""
+    """Return the front of points sorted by the first quantity, then by the second."""
     first, second = costs[:, 0], costs[:, 1]
     best = numpy.minimum.accumulate(second)
     start = numpy.searchsorted(first, first, side="left")  # the first point that is as good in the first measure
@@ -63,7 +64,7 @@ class Best:
         self.per = per
 
     def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """The best rows, in the order of the groups."""
+        """Return the best rows, in the order of the groups."""
         cost = cost_of(columns, f"-{self.measure}" if self.largest else self.measure)
         keys = [columns[name] for name in reversed(self.per)]
         order = numpy.lexsort([cost, *keys])
@@ -84,10 +85,10 @@ class First:
         self.count = count
 
     def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """The rows in order."""
+        """Return the rows in order."""
         return taken(columns, numpy.argsort(cost_of(columns, self.measure), kind="stable")[: self.count])
 
 
 def cost_of(columns: ColumnArrays, measure: str) -> Any:
-    """A measure as a number that is better the smaller it is."""
+    """Return a quantity as a number that is better the smaller it is."""
     return -columns[measure[1:]] if measure.startswith("-") else columns[measure]

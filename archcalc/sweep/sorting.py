@@ -16,13 +16,13 @@ POINTS_AT_ONCE = 1 << 20
 
 
 def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POINTS_AT_ONCE) -> Iterator[ColumnArrays]:
-    """All points by a measure (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
+    """Yield all points sorted (with `-`: the largest first), equal ones in their order, about ``at_once`` at a time.
 
-    What is held in memory grows neither with the points nor with how many are equal; the rest waits in a temporary
-    folder. Raises `UserError` where a number does not fit 64 bits.
+    Memory grows neither with the number of points nor with that of equal ones; the others are in a temporary folder.
+    Raises `UserError` if a number does not fit 64 bits.
     """
     with tempfile.TemporaryDirectory(prefix="archcalc-") as folder:
-        runs = [SortedRun(part, measure, Path(folder) / f"{at}.npy") for at, part in enumerate(parts)]
+        runs = [SortedRun(part, measure, Path(folder) / f"{index}.npy") for index, part in enumerate(parts)]
         window = max(at_once // max(len(runs), 1), 1)
         while waiting := [run for run in runs if run.left]:
             heads = [run.head(window) for run in waiting]
@@ -49,26 +49,26 @@ class SortedRun:
 
     def __init__(self, part: ColumnArrays, measure: str, path: Path) -> None:
         if any(values.dtype == object for values in part.values()):
-            raise UserError("numbers here do not fit 64 bits: sort with --limit")
+            raise UserError("a number does not fit 64 bits; sort with --limit")
         self.names = list(part)
         self.path = path
         self.position = 0
         order = numpy.argsort(cost_of(part, measure), kind="stable")
         self.length = len(order)
-        rows = numpy.empty(self.length, [(f"{at}", values.dtype) for at, values in enumerate(part.values())])
-        for at, values in enumerate(part.values()):
-            rows[f"{at}"] = values[order]
+        rows = numpy.empty(self.length, [(f"{index}", values.dtype) for index, values in enumerate(part.values())])
+        for index, values in enumerate(part.values()):
+            rows[f"{index}"] = values[order]
         numpy.save(path, rows)
 
     @property
     def left(self) -> int:
-        """How many points are still to be read."""
+        """The number of points still to be read."""
         return self.length - self.position
 
     def head(self, count: int) -> ColumnArrays:
-        """The next points."""
+        """Return the next points."""
         rows = numpy.load(self.path, mmap_mode="r")[self.position : self.position + count]
-        return {name: numpy.array(rows[f"{at}"]) for at, name in enumerate(self.names)}
+        return {name: numpy.array(rows[f"{index}"]) for index, name in enumerate(self.names)}
 
     def equal(self, bound: Any, measure: str, window: int) -> Iterator[ColumnArrays]:
         """Take the next points as long as they measure ``bound``."""

@@ -1,9 +1,9 @@
-"""A design space: every point of a grid, or a random sample of them, by closed forms over arrays.
+"""A design space: every point of a grid, or a random sample, by closed forms over arrays.
 
-The network is traced at one point. Its closed forms are evaluated wherever the decisions of that run hold, for a whole
-block of points at once; at the first point where they do not hold it is traced again, until every point is reached. So
-each number is what `archcalc table` prints there, however the network changes along the way. A point where the network
-cannot be built is left out and counted.
+The network is traced at one point. Its closed forms are evaluated wherever the guards of that trace hold, for a whole
+block of points at once. At the first point where they do not hold the network is traced again, until every point is
+reached. So each number is the one that `archcalc table` prints there. A point where the network cannot be built is left
+out and counted.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ from archcalc.words import did_you_mean, in_one_line, quote
 
 POINTS_AT_ONCE = 1 << 20
 MOST_PATHS = 5000
-"""Ways through a network (decisions that come out differently) in one sweep."""
+"""The limit on different closed forms in one sweep."""
 _COMPARISON = re.compile(r"(<=|>=|==|!=|<|>)")
 
 
 @dataclass(frozen=True)
 class SweepAxis:
-    """What is varied, and its values in order. Numbers are exact; words and lists make a network of their own."""
+    """A swept parameter or size, with its values in order. Numbers are exact; words and lists are not traced."""
 
     name: str
     values: tuple[Any, ...]
 
     @cached_property
     def numeric(self) -> bool:
-        """Whether it is left open in the closed forms."""
+        """True if it is left open in the closed forms."""
         return all(isinstance(value, (int, Fraction)) and not isinstance(value, bool) for value in self.values)
 
     @cached_property
     def scale(self) -> int:
-        """What makes its values whole."""
+        """The factor that makes its values integers."""
         return lcm(*(Fraction(value).denominator for value in self.values))
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What is swept: enough to do it in another process."""
+    """The description of a sweep; another process can compute it."""
 
     network: str
     axes: tuple[SweepAxis, ...]
@@ -69,30 +69,30 @@ class SweepPlan:
     inputs: Mapping[str, tuple[int, ...]] | None = None
     counting: Counting = DEFAULT
     sample: int | None = None
-    """So many points at random, instead of all."""
+    """The number of random points; None for all."""
     seed: int = 0
     chunk: int = POINTS_AT_ONCE
 
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
         if not names:
-            raise UserError("a sweep varies something: --over NAME=VALUES")
+            raise UserError("no parameter to vary; use --over NAME=VALUES")
         if len(set(names)) < len(names):
-            raise UserError("each name is varied once")
+            raise UserError("--over has a name twice")
         choose(self.quantities, FORMULAS)
 
     @property
     def points(self) -> int:
-        """How many points there are."""
+        """The number of points."""
         return self.sample if self.sample is not None else prod(len(axis.values) for axis in self.axes)
 
-    def pieces(self) -> Iterator[Chunk]:
-        """The points in blocks of at most ``chunk``."""
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the points in chunks of at most ``chunk`` points."""
         words = [axis for axis in self.axes if not axis.numeric]
         numbers = [axis for axis in self.axes if axis.numeric]
         choices = list(itertools.product(*(range(len(axis.values)) for axis in words)))
         for turn, choice in enumerate(choices):
-            fixed = tuple((axis.name, at) for axis, at in zip(words, choice, strict=True))
+            fixed = tuple((axis.name, index) for axis, index in zip(words, choice, strict=True))
             if self.sample is not None:
                 share = self.sample // len(choices) + (turn < self.sample % len(choices))
                 for start in range(0, share, self.chunk):
@@ -104,7 +104,7 @@ class SweepPlan:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A box of a grid (a range of indexes per numeric axis), or so many random points."""
+    """A part of a grid (a range of indices per numeric axis), or so many random points."""
 
     fixed: tuple[tuple[str, int], ...]
     ranges: tuple[tuple[int, int], ...]
@@ -113,15 +113,15 @@ class Chunk:
 
 
 def _ranges(sizes: list[int], chunk: int) -> Iterator[tuple[tuple[int, int], ...]]:
-    """Boxes of a grid, each of at most ``chunk`` points."""
+    """Yield parts of a grid, each of at most ``chunk`` points."""
     if not sizes:
         yield ()
         return
     after = prod(sizes[1:])
     if after > chunk:
-        for at in range(sizes[0]):
+        for index in range(sizes[0]):
             for rest in _ranges(sizes[1:], chunk):
-                yield ((at, at + 1), *rest)
+                yield ((index, index + 1), *rest)
         return
     step = max(chunk // after, 1)
     for start in range(0, sizes[0], step):
@@ -130,7 +130,7 @@ def _ranges(sizes: list[int], chunk: int) -> Iterator[tuple[tuple[int, int], ...
 
 @dataclass
 class Result:
-    """The points of one piece that are kept, a column for each axis and quantity, in the order of the grid."""
+    """The kept points of a chunk: a column for each axis and quantity, in the order of the grid."""
 
     columns: dict[str, Array]
     points: int
@@ -141,13 +141,13 @@ class Result:
 
     @property
     def kept(self) -> int:
-        """How many points are kept."""
+        """The number of points that are kept."""
         return len(next(iter(self.columns.values())))
 
 
 @dataclass
 class DecisionPath:
-    """One way through the network."""
+    """The closed forms of one trace."""
 
     guards: list[Guard]
     forms: dict[str, Polynomial] = field(default_factory=dict)
@@ -156,15 +156,15 @@ class DecisionPath:
 
 
 class Sweep:
-    """Computes pieces of a plan."""
+    """The computation of the chunks of a plan."""
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
         self.spec, self.variant = find(plan.network)
         self.settings = dict(parse_setting(text, self.spec) for text in plan.settings)
         self.symbols = {
-            axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=at)
-            for at, axis in enumerate(plan.axes)
+            axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=index)
+            for index, axis in enumerate(plan.axes)
             if axis.numeric
         }
         self.scales = {axis.name: axis.scale for axis in plan.axes if axis.numeric}
@@ -176,49 +176,49 @@ class Sweep:
         names = {name for text in plan.keep for side in _sides(text)[::2] for name in free_names(side)}
         possible = (*FORMULAS, *self.symbols)
         for name in names - set(possible):
-            raise SpecError(f"there is nothing called {quote(name)} to keep points by{did_you_mean(name, possible)}")
+            raise SpecError(f"unknown name {quote(name)} in --keep{did_you_mean(name, possible)}")
         self.wanted = tuple(dict.fromkeys([*plan.quantities, *(name for name in FORMULAS if name in names)]))
         self.families: dict[tuple[tuple[str, int], ...], SpecFamily] = {}
         self.paths: dict[tuple[tuple[str, int], ...], list[DecisionPath]] = {}
 
-    def compute(self, piece: Chunk) -> Result:
-        """The kept points of a piece."""
-        block = self._block(piece)
-        paths = self.paths.setdefault(piece.fixed, [])
+    def compute(self, chunk: Chunk) -> Result:
+        """Return the kept points of a chunk."""
+        block = self._block(chunk)
+        paths = self.paths.setdefault(chunk.fixed, [])
         left: Array = True
         found: list[tuple[DecisionPath, Array]] = []
-        for at in itertools.count():
-            if at == len(paths):
-                paths.append(self._trace(piece, block, left))
+        for index in itertools.count():
+            if index == len(paths):
+                paths.append(self._trace(chunk, block, left))
             mine = left
-            for guard in paths[at].guards:
+            for guard in paths[index].guards:
                 mine = mine & block.holds(guard)
             if numpy.any(mine):
-                found.append((paths[at], mine))
+                found.append((paths[index], mine))
                 left = left & ~mine if not numpy.all(mine) else False
             if not numpy.any(left):
                 break
-        return self._gathered(piece, block, found)
+        return self._gathered(chunk, block, found)
 
-    def _block(self, piece: Chunk) -> SymbolValues:
-        if piece.sample:
-            random = numpy.random.default_rng(piece.seed)
+    def _block(self, chunk: Chunk) -> SymbolValues:
+        if chunk.sample:
+            random = numpy.random.default_rng(chunk.seed)
             drawn = {
-                self.symbols[name]: values[random.integers(0, len(values), piece.sample)]
+                self.symbols[name]: values[random.integers(0, len(values), chunk.sample)]
                 for name, values in self.values.items()
             }
-            return SymbolValues(drawn, (piece.sample,))
-        shape = tuple(end - start for start, end in piece.ranges) or (1,)
+            return SymbolValues(drawn, (chunk.sample,))
+        shape = tuple(end - start for start, end in chunk.ranges) or (1,)
         arrays = {}
-        for at, ((name, values), (start, end)) in enumerate(zip(self.values.items(), piece.ranges, strict=True)):
+        for index, ((name, values), (start, end)) in enumerate(zip(self.values.items(), chunk.ranges, strict=True)):
             arrays[self.symbols[name]] = values[start:end].reshape(
-                [-1 if axis == at else 1 for axis in range(len(shape))]
+                [-1 if axis == index else 1 for axis in range(len(shape))]
             )
         return SymbolValues(arrays, shape)
 
-    def _trace(self, piece: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
-        """The way through the network at the first point that is left."""
-        if len(self.paths[piece.fixed]) >= MOST_PATHS:
+    def _trace(self, chunk: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
+        """Trace the network at the first point that is left."""
+        if len(self.paths[chunk.fixed]) >= MOST_PATHS:
             raise SpecError(
                 f"the sweep needs more than {MOST_PATHS:,} different closed forms (the network's structure depends on "
                 "the swept values): sweep fewer values, or use --sample"
@@ -230,7 +230,7 @@ class Sweep:
             value = int(numpy.broadcast_to(block.values[symbol], block.shape)[where])
             number = trace.symbol(symbol, value)
             numbers[name] = number / self.scales[name] if self.scales[name] > 1 else number
-        family = self._family(piece.fixed)
+        family = self._family(chunk.fixed)
         try:
             network = family.network(numbers)
         except SpecError as error:
@@ -246,7 +246,7 @@ class Sweep:
     def _family(self, fixed: tuple[tuple[str, int], ...]) -> SpecFamily:
         if fixed not in self.families:
             by_name = {axis.name: axis for axis in self.plan.axes}
-            chosen = {name: by_name[name].values[at] for name, at in fixed}
+            chosen = {name: by_name[name].values[index] for name, index in fixed}
             self.families[fixed] = SpecFamily(
                 self.spec,
                 self.variant,
@@ -256,8 +256,8 @@ class Sweep:
             )
         return self.families[fixed]
 
-    def _gathered(self, piece: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
-        """The columns of the kept points."""
+    def _gathered(self, chunk: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
+        """Return the columns of the kept points."""
         size = prod(block.shape)
         kept: Array = numpy.zeros(block.shape, bool)
         columns: dict[str, Array] = {}
@@ -292,22 +292,22 @@ class Sweep:
 
         empty = numpy.zeros(block.shape, numpy.int64)
         axes = {name: gather(block.values[symbol]) for name, symbol in self.symbols.items()}
-        words = {name: numpy.full(int(kept.sum()), at, numpy.int64) for name, at in piece.fixed}
+        words = {name: numpy.full(int(kept.sum()), index, numpy.int64) for name, index in chunk.fixed}
         order = {axis.name: axes[axis.name] if axis.numeric else words[axis.name] for axis in self.plan.axes}
         quantities = {name: gather(columns.get(name, empty)) for name in self.plan.quantities}
         return Result({**order, **quantities}, size, refused, message)
 
 
 def _sides(text: str) -> list[str]:
-    """Left side, relation and right side of a condition."""
+    """Split a condition into left side, relation and right side."""
     parts = [part.strip() for part in _COMPARISON.split(text)]
     if len(parts) != 3 or not parts[0] or not parts[2]:
-        raise SpecError(f"a condition is one comparison such as 'macs <= 4.2e9', not {quote(text)}")
+        raise SpecError(f"--keep takes one comparison such as 'macs <= 4.2e9', got {quote(text)}")
     return parts
 
 
 def _condition(text: str, trace: Trace, numbers: Mapping[str, Any]) -> Guard | bool:
-    """A condition over closed forms; true or false where it is the same everywhere."""
+    """Return a condition over closed forms; True or False if it is the same everywhere."""
     for side in _sides(text)[::2]:
         evaluate(side, numbers)
     trace.guards.clear()
@@ -325,7 +325,7 @@ def parse_axis(text: str) -> SweepAxis:
     """`NAME=1,2,4`, `NAME=START:STOP:STEP` (the stop included) or `NAME=word,word`."""
     name, equals, values = text.partition("=")
     if not equals or not name.strip() or not values.strip():
-        raise SpecError(f"--over takes NAME=VALUES, not {quote(text)}")
+        raise SpecError(f"--over takes NAME=VALUES, got {quote(text)}")
     if values.count(":") in (1, 2) and "[" not in values:
         start, stop, *rest = [_number(part, text) for part in values.split(":")]
         step = rest[0] if rest else 1
@@ -333,19 +333,21 @@ def parse_axis(text: str) -> SweepAxis:
             raise SpecError(f"{quote(text)} runs from START up to STOP by a STEP above 0")
         count = (stop - start) // step + 1
         if count > 10_000_000:
-            raise SpecError(f"{quote(text)} has {count:,} values: at most 10,000,000")
-        return SweepAxis(name.strip(), tuple(_whole(start + step * at) for at in range(int(count))))
+            raise SpecError(f"{quote(text)} has {count:,} values; at most 10,000,000 are possible")
+        return SweepAxis(name.strip(), tuple(_whole(start + step * index) for index in range(int(count))))
     parsed = []
     for part in split_at_commas(values):
         names = free_names(part)
         parsed.append(evaluate(part, {word: word for word in names}))
-    return SweepAxis(name.strip(), tuple(dict.fromkeys(tuple(one) if isinstance(one, list) else one for one in parsed)))
+    return SweepAxis(
+        name.strip(), tuple(dict.fromkeys(tuple(value) if isinstance(value, list) else value for value in parsed))
+    )
 
 
 def _number(text: str, whole: str) -> Any:
     value = evaluate(text, {})
     if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
-        raise SpecError(f"a range has numbers, not {quote(text)} (in {quote(whole)})")
+        raise SpecError(f"a range takes numbers, got {quote(text)} in {quote(whole)}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Where the pieces of a sweep are computed: here, in processes, or on a Dask cluster; always in the same order."""
+"""The computation of a sweep: here, in processes, or on a Dask cluster, always in the same order."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 from archcalc.sweep.space import Chunk, Result, Sweep, SweepPlan
 
 AHEAD = 4
-"""Pieces under way for each worker: more would only fill memory."""
+"""Chunks in progress for each worker: more would only fill memory."""
 
 _by_text: dict[str, Sweep] = {}
 
 
-def compute(plan: SweepPlan, piece: Chunk) -> Result:
-    """A piece, in whatever process this is; what was traced for the plan is kept for its next piece."""
+def compute(plan: SweepPlan, chunk: Chunk) -> Result:
+    """Compute a chunk in any process; traces of the plan are kept for its next chunk."""
     key = repr(plan)
     if key not in _by_text:
         _by_text.clear()
         _by_text[key] = Sweep(plan)
-    return _by_text[key].compute(piece)
+    return _by_text[key].compute(chunk)
 
 
 def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator[Result]:
-    """The results of all pieces, in order.
+    """Yield the results of all chunks, in order.
 
     ``jobs`` is a number of processes; ``dask`` the address of a scheduler (needs the extra `dask`).
     """
@@ -55,12 +55,12 @@ def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator
         pool.shutdown()
     else:
         sweep = Sweep(plan)
-        yield from map(sweep.compute, plan.pieces())
+        yield from map(sweep.compute, plan.chunks())
 
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Let processes that are started here hear no interrupt: the one that started them ends them."""
+    """Ignore interrupts in the processes that are started here: their parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -73,9 +73,9 @@ def _deaf() -> Iterator[None]:
 
 def _streamed(executor: Any, plan: SweepPlan, ahead: int) -> Iterator[Result]:
     waiting: deque[Any] = deque()
-    for piece in plan.pieces():
+    for chunk in plan.chunks():
         with _deaf():
-            waiting.append(executor.submit(compute, plan, piece))
+            waiting.append(executor.submit(compute, plan, chunk))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:

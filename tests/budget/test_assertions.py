@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import archcalc
 from archcalc.budget.assertions import check_budget, read_assertions
-from archcalc.budget.document import budgets_json, budgets_junit, budgets_text
+from archcalc.budget.document import budgets_document, budgets_junit
 from archcalc.errors import SpecError
+from archcalc.render.writers import write_document
 
 SIDES = (
     *("params", "rf", "rf_stride", "input", "output", "layer", "kind", "param", "aligned", "3 * GiB", "null", "true"),
@@ -39,9 +40,11 @@ def outcome(analysis, text):
         assert mistake.startswith("assertion:1:")
         assert "^" in mistake
         return None
-    json.loads(budgets_json([budget]), parse_constant=lambda constant: pytest.fail(constant))
+    document = budgets_document([budget])
+    json.loads(write_document(document, "json"), parse_constant=lambda constant: pytest.fail(constant))
     ElementTree.fromstring(budgets_junit([budget]))
-    assert budgets_text([budget]).endswith("failed\n")
+    for name in ("text", "markdown", "csv", "html", "latex"):
+        assert write_document(document, name).endswith("\n")
     return budget.outcomes[0]
 
 

@@ -64,12 +64,12 @@ def test_without_a_gpu(cli, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name a network"),
+        ((), "no network to time"),
         (("lenet5", "--batch", "1,0"), "--batch"),
         (("lenet5", "--batch", ""), "--batch"),
         (("lenet5", "--dtype", "float31"), "float32"),
-        (("lenet5", "--calibrate"), "no network"),
-        (("lenet5", "--device-profile", "h100", "--device", "cpu"), "no --device"),
+        (("lenet5", "--calibrate"), "leave out the networks"),
+        (("lenet5", "--device-profile", "h100", "--device", "cpu"), "leave out --device"),
         (("lenet5", "--device-profile", "z9"), "there is no device profile"),
         (("lenet5", "--device-profile", "h100", "--dtype", "int8"), "no peak for"),
         (("lenet5", "--device-profile", "nowhere.json"), "nowhere.json"),

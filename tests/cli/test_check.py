@@ -81,7 +81,7 @@ def test_json_and_markdown(cli, answers):
             }
         ],
     }
-    assert "- No answer in: pool1" in cli("check", "alexnet", path, "--format", "markdown").out
+    assert "\n\nNo answer in: pool1" in cli("check", "alexnet", path, "--format", "markdown").out
 
 
 def test_a_class(cli, answers, right, tmp_path):

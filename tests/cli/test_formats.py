@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import shutil
@@ -10,7 +11,7 @@ import click
 import pytest
 
 from archcalc.cli import Commands
-from archcalc.cli._formats import SUFFIXES
+from archcalc.cli._formats import FORMATS
 
 CALLS = {
     "bench": ["lenet5", "--device-profile", "h100"],
@@ -67,11 +68,11 @@ def looks_like(format: str, content: bytes) -> bool:
     if format == "json":
         return bool(json.loads(text))
     if format == "csv":
-        heading, first = text.splitlines()[:2]
-        return heading.count(",") == first.count(",") > 0
+        rows = list(csv.reader(io.StringIO(text)))
+        return len(rows) > 1 and {len(row) for row in rows} == {len(rows[0])} != {1}
     contains = {
         "latex": "\\begin{",
-        "markdown": next((mark for mark in ("**", "| ", "# ") if mark in text), "**"),
+        "markdown": next((mark for mark in ("**", "| ", "# ", "$$") if mark in text), "**"),
         "dot": "digraph",
         "mermaid": "flowchart",
         "python": "def ",
@@ -92,10 +93,10 @@ def here(tmp_path, monkeypatch):
 def test_every_command_that_writes_is_here():
     names = Commands().list_commands(None)
     assert {name for name in names if option(name, "output")} == set(CALLS)
-    assert {one for name in CALLS for one in formats(name)} == set(SUFFIXES)
+    assert {one for name in CALLS for one in formats(name)} == set(FORMATS)
 
 
-EACH = [(name, one, suffix) for name in CALLS for one in formats(name) for suffix in SUFFIXES[one]]
+EACH = [(name, one, suffix) for name in CALLS for one in formats(name) for suffix in FORMATS[one].suffixes]
 
 
 @pytest.mark.parametrize(("command", "format", "suffix"), EACH)
@@ -123,9 +124,9 @@ def test_a_name_against_the_format_is_said_first(here, cli, command):
     one, other = formats(command)[:2]
     flag = option(command, "format_").opts[0]
     words = ["nope" if word == "lenet5" else word for word in CALLS[command]]
-    result = cli(command, *words, flag, one, "-o", f"out{SUFFIXES[other][0]}")
+    result = cli(command, *words, flag, one, "-o", f"out{FORMATS[other].suffixes[0]}")
     assert (result.code, result.out) == (2, "")
-    assert f"{flag} {one} contradicts 'out{SUFFIXES[other][0]}'" in result.err
+    assert f"{flag} {one} contradicts 'out{FORMATS[other].suffixes[0]}'" in result.err
     assert not list(here.glob("out*"))
 
 
@@ -157,10 +158,9 @@ def test_a_terminal_gets_no_workbook(cli):
     assert (result.code, result.out, result.err) == (2, "", "error: xlsx needs a file: -o NAME.xlsx\n")
 
 
-@pytest.mark.parametrize("command", ["table", "compare", "rf", "memory"])
+@pytest.mark.parametrize("command", ["table", "compare", "rf", "memory", "list", "worksheet"])
 def test_a_workbook_holds_the_numbers_of_the_csv(here, cli, command):
     openpyxl = pytest.importorskip("openpyxl")
-    import csv
 
     for suffix in ("csv", "xlsx"):
         assert cli(command, *CALLS[command], "-o", f"out.{suffix}").code == 0

@@ -29,7 +29,7 @@ def test_shows_the_quantities_their_sum_and_the_timeline(cli):
     assert (result.code, result.err) == (0, "")
     for word in ("weights", "buffers", "optimizer's state", "saved activations", "gradients", "peak", "backward"):
         assert word in result.out
-    assert "alive at the peak" in result.out
+    assert "live tensors at the peak" in result.out
 
 
 def test_json_sums_up(cli):
@@ -58,7 +58,7 @@ def test_csv_is_the_timeline_by_what_is_alive(cli, spec_file):
 
 def test_markdown_is_one_table_after_another(cli):
     text = cli("memory", "lenet5", "--format", "markdown").out
-    assert [line for line in text.splitlines() if line.startswith("**")][1].startswith("**alive at the peak")
+    assert [line for line in text.splitlines() if line.startswith("**")][1].startswith("**live tensors at the peak")
     assert "| weights |" in text
 
 
@@ -96,7 +96,7 @@ def test_fit_in_both_modes(cli):
 def test_what_does_not_fit_exits_with_1(cli):
     result = cli("memory", "vgg16", "--fit", "400MiB", "--optimizer", "adam", "--mode", "training")
     assert result.code == 1
-    assert "Not even one sample fits: training" in result.out
+    assert "One sample does not fit: training" in result.out
     assert cli("memory", "vgg16", "--fit", "1B").code == 1
 
 
@@ -121,8 +121,8 @@ def test_checkpoint_names_the_blocks_and_their_cost(cli):
 def test_what_no_choice_of_blocks_fits_exits_with_1(cli):
     result = cli("memory", "resnet50", "--batch", "32", "--checkpoint", "1GB")
     assert result.code == 1
-    assert "No choice of blocks fits: the least that recomputing reaches is" in result.out
-    least = re.search(r"reaches is ([\d,]+)\s+B", result.out).group(1).replace(",", "")
+    assert "No choice of blocks fits; the lowest peak with recomputation" in " ".join(result.out.split())
+    least = re.search(r"recomputation is\s+([\d,]+)\s+B", result.out).group(1).replace(",", "")
     assert cli("memory", "resnet50", "--batch", "32", "--checkpoint", f"{least}B").code == 0
 
 
@@ -194,7 +194,7 @@ def test_no_sizes(text):
         (("lenet5", "--fit", "24KB"), "kB is 1000 B, KiB is 1024 B"),
         (("lenet5", "--batch", "0"), "--batch"),
         (("lenet5", "--chart", "x.txt"), "cannot write"),
-        (("lenet5", "--fit", "1GB", "--chart", "x.svg"), "no --fit"),
+        (("lenet5", "--fit", "1GB", "--chart", "x.svg"), "leave out --fit"),
         (("lenet5", "--fit", "1GB", "--checkpoint", "1GB"), "one of them"),
         (("lenet5", "--checkpoint", "1GB", "--mode", "inference"), "for training"),
         (("alexnet", "--batch", "64", "--checkpoint", "1MB"), "alexnet has no blocks"),

@@ -83,7 +83,7 @@ def test_every_layer_has_its_line(cli):
 def test_one_unit_in_words(cli):
     out = cli("rf", "alexnet", "conv2", "--unit", "0,5").out
     assert " ".join(out.split()).endswith(
-        "unit (0, 5) of conv2 sees rows 0 to 32 of 0 to 226, by the formula -18 to 32, the rest being padding; "
+        "unit (0, 5) of conv2 sees rows 0 to 32 of 0 to 226 (unclipped -18 to 32, into the padding); "
         "columns 22 to 72 of 0 to 226."
     )
 
@@ -102,14 +102,14 @@ def test_a_unit_in_csv(cli):
 
 def test_a_gate_is_marked_and_its_path_kept(cli):
     out = cli("rf", "se_resnet50", "layer1.0.relu3").out
-    assert "19       4        7       2  101…119 × 101…119  101…119 × 101…119   global" in out
-    assert "Beside that, it sees the whole input through what is global." in " ".join(out.split())
+    assert "19       4        7       2  101…119 × 101…119  101…119 × 101…119  global" in out
+    assert "It also sees the whole input, through a global operation." in " ".join(out.split())
 
 
 def test_an_unaligned_join_is_named_with_its_paths(cli):
     out = " ".join(cli("rf", "bn_inception", "inception5b.concat1").out.split())
-    assert "unaligned from inception3c.concat1 on: from inception3b.concat1 come two paths" in out
-    assert "by inception3c.pool (stride 16, centre 14)" in out
+    assert "unaligned from inception3c.concat1 on: two paths come from inception3b.concat1" in out
+    assert "by inception3c.pool (stride 16, center 14)" in out
 
 
 def test_a_layer_before_the_join_is_aligned(cli):
@@ -119,7 +119,7 @@ def test_a_layer_before_the_join_is_aligned(cli):
 
 def test_markdown(cli):
     out = cli("rf", "lenet5", "--format", "markdown").out
-    assert "| layer | output | size | stride | padding | centre | remarks |" in out
+    assert "| layer | output | size | stride | padding | center | remarks |" in out
     assert "| pool1 | 6×14×14 | 6 | 2 | 0 | 2.5 |  |" in out
 
 
@@ -130,7 +130,7 @@ def test_markdown(cli):
         (("lenet5", "conv1", "--unit", "1"), "has 2 spatial positions, not 1"),
         (("lenet5", "conv1", "--unit", "-1,0"), "--unit takes Y,X, integers from 0, got '-1,0'"),
         (("lenet5", "fc6", "--unit", "0,0"), "did you mean"),
-        (("lenet5", "--unit", "0,0"), "--unit is a unit of a layer"),
+        (("lenet5", "--unit", "0,0"), "--unit needs a layer"),
         (("lenet5", "conv1", "--draw", "box.gif"), "cannot write '.gif'"),
     ],
 )

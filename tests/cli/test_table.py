@@ -92,7 +92,7 @@ def test_depth_and_all_have_the_same_totals(cli):
     assert len(totals) == 1
 
 
-def test_no_colour_where_there_is_no_terminal(cli):
+def test_no_color_where_there_is_no_terminal(cli):
     assert "\x1b" not in cli("table", "alexnet").out
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import archcalc
 from archcalc.cli import cli
+from archcalc.cli._formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMS = "Terms: [glossary](glossary.md)."
@@ -36,6 +37,25 @@ Made from `archcalc COMMAND --help`.
 - The file's extension sets the format. `--format` overrides it.
 - CSV, JSON and XLSX hold integers in full.
 - Results go to standard output. Status lines and errors go to standard error.
+
+| format | files | use |
+|---|---|---|
+"""
+
+NETWORKS = """\
+# The bundled networks
+
+Made from `archcalc list --format markdown`. Parameters and multiply-adds (MACs) are exact, for one sample of the input.
+*Depth* is the number of weight layers on the longest path. *RF* is the receptive field size of the last layer with
+spatial dimensions. A network with a reference equals that implementation, tensor by tensor and count by count.
+"""
+
+OPERATORS = """\
+# Operators
+
+Made from `archcalc operators --format markdown`. The first argument may be the value of the operator's key:
+`{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`. Where all arguments are by name only, none may. Axes are
+counted without the batch: axis 0 is the channels.
 """
 
 PYTHON = """\
@@ -48,7 +68,13 @@ Made from the docstrings of the names in `archcalc.__all__`.
 def cli_page(run: Callable[..., Any]) -> str:
     """Return the page of all commands; ``run`` runs one and returns what it prints as ``out``."""
     names = cli.list_commands(None)  # type: ignore[arg-type]
-    return "\n".join([CLI, *(f"## archcalc {name}\n\n{fenced(run(name, '--help').out)}" for name in names)])
+    formats = "\n".join(
+        f"| {known.name} | {', '.join(f'`{suffix}`' for suffix in known.suffixes)} | {known.help} |"
+        for known in FORMATS.values()
+    )
+    return "\n".join(
+        [f"{CLI}{formats}\n", *(f"## archcalc {name}\n\n{fenced(run(name, '--help').out)}" for name in names)]
+    )
 
 
 def python_page() -> str:

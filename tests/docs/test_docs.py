@@ -73,8 +73,8 @@ def test_commands_print_what_is_written(page: Path, cli, tmp_path, monkeypatch, 
 MADE = {
     "cli.md": made.cli_page,
     "python.md": lambda _: made.python_page(),
-    "networks.md": lambda cli: cli("list", "--format", "markdown").out,
-    "operators.md": lambda cli: cli("operators", "--format", "markdown").out,
+    "networks.md": lambda cli: f"{made.NETWORKS}\n{cli('list', '--format', 'markdown').out}",
+    "operators.md": lambda cli: f"{made.OPERATORS}\n{cli('operators', '--format', 'markdown').out}",
 }
 
 

@@ -17,7 +17,7 @@ import click
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.cli import Commands
-from archcalc.cli._formats import SUFFIXES
+from archcalc.cli._formats import FORMATS
 from archcalc.homework.questions import QUESTIONS
 from archcalc.ops import registry
 from archcalc.quantities.table import COLUMNS, FORMULAS
@@ -170,7 +170,7 @@ class Line:
             choices = [option for option in command.params if option.name == "format_"]
             formats = choices[0].type.choices if choices else ("html",)  # type: ignore[attr-defined]
             return self.rng.choice(("out", "out", "folder/out", "missing/out")) + self.rng.choice(
-                [suffix for name in formats for suffix in SUFFIXES[name]]
+                [suffix for name in formats for suffix in FORMATS[name].suffixes]
             )
         return self.rng.choice(NASTY)
 

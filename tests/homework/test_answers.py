@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
+from archcalc.homework.grades_document import class_document, sheet_document
 from archcalc.homework.gradescope import GradescopeOptions, results_json
 from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.key import key_of
 from archcalc.homework.kinds import COUNT, MEMORY
 from archcalc.homework.questions import QUESTIONS, asked, points_of
 from archcalc.language.family import InlineSpec
+from archcalc.render.writers import formats, write_document
 
 many = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
@@ -201,9 +202,9 @@ def test_what_is_undecided_is_left_to_a_person(grade, block):
     cell = sheet.rows[1].cells[0]
     assert (cell.verdict, cell.points) == (Verdict.UNDECIDED, 0)
     assert "A person will check it" in cell.feedback
-    assert "1 undecided" in render_sheet(sheet, "text")
-    assert "conv2 · params, 9/16 C^2 + floor(1/(C + H)): undecided" in render_sheet(sheet, "text")
-    assert "undecided" in summary_csv([sheet], ["params"]).splitlines()[0].split(",")
+    assert "1 undecided" in write_document(sheet_document(sheet), "text")
+    assert "conv2 · params, 9/16 C^2 + floor(1/(C + H)): undecided" in write_document(sheet_document(sheet), "text")
+    assert "undecided" in write_document(class_document([sheet], ["params"]), "csv").splitlines()[0].split(",")
     tests = json.loads(results_json(sheet, GradescopeOptions()))["tests"]
     assert (tests[1]["score"], tests[1]["status"]) == (0, "failed")
     assert "A person will check it" in tests[1]["output"]
@@ -218,8 +219,8 @@ given_wrong = st.sampled_from(["1", "17", "2.5k", "64x55x55", "3x3x3", "99999"])
 
 def shown_in(sheet):
     """Every text that is made of a sheet."""
-    texts = [render_sheet(sheet, format) for format in ("text", "markdown", "json")]
-    texts += [render_class([sheet], format) for format in ("text", "markdown", "json")]
+    documents = (sheet_document(sheet), class_document([sheet], ["params"]))
+    texts = [write_document(document, name) for document in documents for name in formats() if name != "xlsx"]
     return "\n".join([*texts, results_json(sheet, GradescopeOptions())])
 
 
@@ -358,4 +359,4 @@ def test_whatever_is_handed_in_ends_no_run(grade, key, content):
     assert sheet.problem != ""
     assert sheet.max_points == 48
     shown_in(sheet)
-    assert summary_csv([sheet], ["params"]).count("\n") == 2
+    assert write_document(class_document([sheet], ["params"]), "csv").count("\n") == 2

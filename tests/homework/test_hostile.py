@@ -15,9 +15,10 @@ import pytest
 
 from archcalc.homework.cells import MOST_COLUMNS, MOST_ROWS
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grades_document import render_class, render_sheet, summary_csv
+from archcalc.homework.grades_document import class_document, sheet_document
 from archcalc.homework.grading import Grader
 from archcalc.homework.tables import MOST_BYTES
+from archcalc.render.writers import write_document
 
 DATA = Path(__file__).parent / "data"
 GOOD = "layer,params\nconv1,23296\n"
@@ -304,7 +305,8 @@ HOSTILE = "\x1b[31mred\x1b]0;title\x07<script>alert(1)</script>|**x**\u202e\x9b2
 def test_names_and_cells_are_escaped(grade, format):
     text = f'layer,params,"{HOSTILE}"\n"{HOSTILE}","{HOSTILE}",1\n'
     sheet = grade(text, f"{HOSTILE[:4]}answers<b>.csv", ask="params")
-    for shown in (render_sheet(sheet, format), render_class([sheet, sheet], format)):
+    for document in (sheet_document(sheet), class_document([sheet, sheet], ["params"])):
+        shown = write_document(document, format)
         assert "\x1b" not in shown
         assert "\x07" not in shown
         assert "\u202e" not in shown
@@ -319,7 +321,7 @@ def test_a_file_whose_name_is_no_text(cli, tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path / "a") + b"\xff\x1b[2J.csv")
     with open(path, "w") as stream:
         stream.write(GOOD)
-    for format in ("text", "markdown", "json"):
+    for format in ("text", "markdown", "json", "html", "latex", "csv"):
         target = tmp_path / f"out.{format}"
         code = cli("check", "alexnet", path, path, "--ask", "params", "--format", format, "-o", target).code
         assert code == 1
@@ -337,7 +339,7 @@ def test_the_summary_has_no_formulas(tmp_path, make_key, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = type(tmp_path)(name.replace("/", "∕"))
     path.write_text(GOOD)
-    text = summary_csv([Grader(make_key(ask="params")).grade(path)], ["params"])
+    text = write_document(class_document([Grader(make_key(ask="params")).grade(path)], ["params"]), "csv")
     row = list(csv.reader(io.StringIO(text)))[1]
     assert row[0].startswith("'")
     assert not any(cell.lstrip()[:1] in "=+@" for cell in row if cell)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from archcalc.errors import SpecError
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import QUESTIONS, asked, points_of
-from archcalc.homework.worksheet import NOT_ASKED, to_csv, to_markdown, to_xlsx, worksheet
+from archcalc.homework.worksheet import NOT_ASKED, worksheet, worksheet_document
 from archcalc.language.family import InlineSpec
+from archcalc.render.writers import write_document
 
 
 def fill(sheet, key):
@@ -43,10 +44,10 @@ def fill(sheet, key):
 
 def as_file(sheet, format):
     if format == "csv":
-        return "a.csv", to_csv(sheet).encode()
+        return "a.csv", write_document(worksheet_document(sheet), "csv").encode()
     if format == "markdown":
-        return "a.md", to_markdown(sheet).encode()
-    return "a.xlsx", to_xlsx(sheet, "homework")
+        return "a.md", write_document(worksheet_document(sheet), "markdown").encode()
+    return "a.xlsx", write_document(worksheet_document(sheet), "xlsx")
 
 
 @pytest.mark.parametrize("format", ["csv", "markdown", "xlsx"])
@@ -131,9 +132,9 @@ def test_names_from_specs_are_no_formulas(make_key, spec_file):
     except SpecError:
         pytest.skip("the language does not allow such a name")
     sheet = worksheet(make_key(network, "params"))
-    rows = list(csv.reader(io.StringIO(to_csv(sheet))))
+    rows = list(csv.reader(io.StringIO(write_document(worksheet_document(sheet), "csv"))))
     assert rows[1][0] == "'=1+1"
-    cell = openpyxl.load_workbook(io.BytesIO(to_xlsx(sheet, "t"))).active["A2"]
+    cell = openpyxl.load_workbook(io.BytesIO(write_document(worksheet_document(sheet), "xlsx"))).active["A2"]
     assert (cell.value, cell.data_type) == ("=1+1", "s")
 
 

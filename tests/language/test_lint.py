@@ -34,7 +34,7 @@ def test_a_warning_is_shown_and_no_failure(cli, tmp_path):
     result = cli("lint", str(path))
     assert result.code == 0
     assert "w.yaml:2:10: warning: linear takes the 8 numbers of each row of the image 3×8×8" in result.out
-    assert "1 spec without mistakes, 1 warning" in result.err
+    assert "1 spec without errors, 1 warning" in result.err
     assert [one.is_warning for one in lint(path)] == [True]
 
 

@@ -164,5 +164,5 @@ def test_only_what_does_not_fit_a_page_runs_over_several():
 
 
 def test_a_label_is_no_code(hostile):
-    with pytest.raises(UserError, match="a label has letters"):
+    with pytest.raises(UserError, match="expected a label of letters"):
         render(hostile, "latex", label=r"}\input{x}")

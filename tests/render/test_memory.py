@@ -36,7 +36,7 @@ def test_a_column_is_as_high_as_its_highest_moment(name, mode):
 
 def test_what_is_alive_sums_up():
     memory = archcalc.load("resnet50").analyze(batch=32).memory("training")
-    table = text.write(memory_document(memory)).partition("alive at the peak")[2]
+    table = text.write(memory_document(memory)).partition("live tensors at the peak")[2]
     shown = [float(one.replace(",", "")) for one in re.findall(r"([\d,]+\.\d) +[\d.]+ %", table)]
     *parts, whole = shown
     assert len(parts) == 13  # the largest, and all others in one line

@@ -111,7 +111,7 @@ def test_it_is_plain_yaml():
 def test_what_no_spec_can_say_is_refused():
     relu = registry()["relu"]([(4,)])
     layers = tuple(Layer(name, relu, (before,)) for name, before in (("g.a", "input"), ("b", "g.a"), ("g.c", "b")))
-    with pytest.raises(ValueError, match="do not stand together"):
+    with pytest.raises(ValueError, match="are not next to each other"):
         network_spec(Network("n", {"input": (4,)}, layers, ("g.c",)))
     text = (
         "input: [4, 8, 8]\nblocks: {b: {params: {p: input.height // 4}, layers: [{conv: 4, kernel: 3, padding: p}]}}\n"

@@ -158,5 +158,5 @@ def test_memory_is_bounded():
     swept = plan("resnet50", "H=64:10063", "width=1:10000", "groups=1,2")
     assert swept.points == 200_000_000
     sweep = Sweep(swept)
-    result = sweep.compute(next(iter(swept.pieces())))
+    result = sweep.compute(next(iter(swept.chunks())))
     assert result.points <= swept.chunk

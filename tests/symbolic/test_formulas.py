@@ -15,7 +15,8 @@ from archcalc.errors import SpecError
 from archcalc.language.family import InlineSpec, SpecFamily
 from archcalc.language.library import bundled_networks, find, open_spec
 from archcalc.ops import registry
-from archcalc.render.mathematics import render_formulas
+from archcalc.render.mathematics import formulas_document
+from archcalc.render.writers import write_document
 from archcalc.symbolic.formulas import formulas, python_source
 
 C, H, W, K, L, h, w = (sympy.Symbol(name, integer=True, positive=True) for name in ["C", "H", "W", "K", "L", "h", "w"])
@@ -145,7 +146,7 @@ def test_a_convolution_of_a_piece_keeps_the_size_and_with_a_stride_divides_it(pi
 
 def test_text():
     found = formulas(of_spec("resnet50", H="32*h", width="w"), ["params", "macs"])
-    assert render_formulas(found, "text", "lecture") == (
+    assert write_document(formulas_document(found, "lecture"), "text") == (
         "params = 5,724w² + 32,977w + 1,000\nMACs = 19,776h²·w² + 37,632h²·w + 32,000w\n"
     )
 

@@ -1,4 +1,4 @@
-"""A picture as DOT, written by the `graphviz` package: no name of a spec stands in it but as escaped text."""
+"""A picture as DOT, written by the `graphviz` package. Names of a spec are in it only as escaped text."""
 
 from __future__ import annotations
 
@@ -9,40 +9,39 @@ import graphviz
 
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
-from archcalc.render.drawing.colours import ON_FILL, Surroundings, text_on
+from archcalc.render.drawing.colors import ON_FILL, Surroundings, text_on
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
 
 FONT = "Helvetica"
-DIRECTIONS = ("TB", "LR", "BT", "RL")
 MANY_CROSSINGS = 5_000
 """Beyond these, edges are straight and the order of nodes is good enough, or the layout would take minutes."""
 QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 
 
 def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction: str = "TB") -> str:
-    """The picture in the language of Graphviz."""
+    """Return the picture in the language of Graphviz."""
     return _DotWriter(picture, paint, surroundings).write(direction)
 
 
 def node_ids(picture: Picture) -> dict[DrawingNode | str, str]:
-    """What each node and input is called in DOT, and so in an SVG."""
+    """Name each node and input in DOT, and so in an SVG."""
     network = picture.network
-    ids: dict[DrawingNode | str, str] = {name: f"input_{at}" for at, name in enumerate(network.inputs)}
-    position = {layer.name: at for at, layer in enumerate(network.layers)}
+    ids: dict[DrawingNode | str, str] = {name: f"input_{index}" for index, name in enumerate(network.inputs)}
+    position = {layer.name: index for index, layer in enumerate(network.layers)}
     for node in picture.root.nodes():
         ids[node] = f"layer_{position[node.main.name]}"
     return ids
 
 
-def _text(text: str, size: int = 0, colour: str = "", bold: bool = False) -> str:
-    """A text for an HTML-like label: shown as it is, whatever it is."""
+def _text(text: str, size: int = 0, color: str = "", bold: bool = False) -> str:
+    """Return a text for an HTML-like label, escaped."""
     # Even here Graphviz would put a node's name for \\N.
     safe = escape(printable(text)).replace("\\", "\\\\") or " "
     if bold:
         safe = f"<b>{safe}</b>"
-    settings = (f' point-size="{size}"' if size else "") + (f' color="{colour}"' if colour else "")
+    settings = (f' point-size="{size}"' if size else "") + (f' color="{color}"' if color else "")
     return f"<font{settings}>{safe}</font>" if settings else safe
 
 
@@ -141,8 +140,8 @@ class _DotWriter:
 
     def _node(self, graph: Any, node: DrawingNode, inside: str) -> None:
         fill = self.paint.fill(node)
-        colour = text_on(fill)
-        settings = {"fillcolor": fill, "fontcolor": colour, "id": self.ids[node], "tooltip": _plain(node.name)}
+        color = text_on(fill)
+        settings = {"fillcolor": fill, "fontcolor": color, "id": self.ids[node], "tooltip": _plain(node.name)}
         if node.auxiliary:
             settings["style"] = "filled,rounded,dashed"
         if any(row.name in self.outputs for row in node.layers):
@@ -158,11 +157,7 @@ class _DotWriter:
         else:
             details = words.lines(node, dict(self.picture.network.groups))
             body = "<br/>".join(
-                [
-                    _text(words.title(node, inside), bold=True),
-                    *map(_text, details),
-                    _text(words.output(node)),
-                ]
+                [_text(words.title(node, inside), bold=True), *map(_text, details), _text(words.output(node))]
             )
         if cost:
             body += f"<br/>{_text(cost)}"
@@ -170,5 +165,5 @@ class _DotWriter:
 
 
 def _plain(text: str) -> str:
-    """A text for an attribute that is not HTML-like: Graphviz's own escapes and entities mean nothing in it."""
+    """Return a text for an attribute that is not HTML-like, with Graphviz's own escapes and entities escaped."""
     return str(graphviz.escape(escape(printable(text))))

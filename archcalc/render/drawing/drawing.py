@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
-from archcalc.render.drawing.colours import DARK_STYLE, LIGHT, THEMES
+from archcalc.render.drawing.colors import DARK_STYLE, LIGHT, THEMES
 from archcalc.render.drawing.dot import to_dot
 from archcalc.render.drawing.engine import lay_out
 from archcalc.render.drawing.mermaid import to_mermaid
 from archcalc.render.drawing.paint import by_category, by_cost
 from archcalc.render.drawing.picture import Picture, compose
-from archcalc.render.drawing.repetition import fold
+from archcalc.render.drawing.repetition import collapse
 
 FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
 LONG = 40
-"""A drawing with more nodes than this is folded unless it is told not to."""
+"""A drawing with more nodes than this is collapsed by default."""
 LONGEST = 250
-"""A drawing with more nodes than this, although folded, shows its deepest groups as boxes, unless told how deep."""
+"""A collapsed drawing with more nodes than this shows its deepest groups as boxes by default."""
 MOST_NODES = 4_000
 """More than this no engine lays out in reasonable time, and nobody reads."""
 MOST_CROSSINGS = 40_000
@@ -27,17 +27,17 @@ MOST_CROSSINGS = 40_000
 
 @dataclass(frozen=True)
 class DrawingOptions:
-    """How a drawing is to look."""
+    """The options of a drawing."""
 
     depth: int | None = None
-    """Groups deeper than this many names are one node; None: all of it, where a person can read that."""
+    """Groups deeper than this many names are one node; None: the deepest that a person can read."""
     every_layer: bool = False
-    """Whether activations, normalization and dropout are nodes of their own."""
-    folded: bool | None = None
-    """Whether equal blocks in a row are drawn once; None: where the drawing is long."""
+    """True if activations, normalization and dropout are nodes of their own."""
+    collapsed: bool | None = None
+    """True if runs of equal blocks are drawn once; None: only in long drawings."""
     direction: str = "TB"
     heat: str | None = None
-    """The cost that colours nodes, one of `paint.QUANTITIES`; None: the kind of operator does."""
+    """The cost that colors nodes, one of `paint.QUANTITIES`; None: nodes are colored by operator."""
     theme: str = "light"
     """light, which as svg follows a reader's own choice of dark; or dark."""
 
@@ -51,7 +51,7 @@ PLAIN = DrawingOptions()
 
 
 def draw(analysis: Analysis, format: str, style: DrawingOptions = PLAIN) -> bytes:
-    """The drawing in one of `FORMATS`.
+    """Return the drawing in one of `FORMATS`.
 
     Raises `TooLarge`, and `ValueError` where no engine can write the format.
     """
@@ -69,7 +69,7 @@ def draw(analysis: Analysis, format: str, style: DrawingOptions = PLAIN) -> byte
 
 
 def transparent_svg(picture: Picture, dot: str) -> bytes:
-    """A light drawing on whatever is behind it."""
+    """Return a drawing that is light on any background, or dark where the reader prefers that."""
     return _laid_out(picture, dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), "svg")
 
 
@@ -84,19 +84,19 @@ def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
 
 
 def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
-    """What a drawing shows: unless the style says otherwise, as much as a person can read.
+    """Return the picture that the options ask for; by default as much as a person can read.
 
-    A long drawing is folded; one that is still too long then goes no deeper than it must. Raises `TooLarge` where
+    A long drawing is collapsed; one that is still too long then goes no deeper than it must. Raises `TooLarge` where
     even so there are more nodes than can be drawn.
     """
     picture = compose(analysis, depth=style.depth, every_layer=style.every_layer)
-    folded = size(picture) > LONG if style.folded is None else style.folded
-    if folded:
-        picture = fold(picture)
-        if style.folded is None and style.depth is None and size(picture) > LONGEST:
+    collapsed = size(picture) > LONG if style.collapsed is None else style.collapsed
+    if collapsed:
+        picture = collapse(picture)
+        if style.collapsed is None and style.depth is None and size(picture) > LONGEST:
             deepest = max(layer.name.count(".") for layer in analysis.network.layers)
             for depth in range(deepest, 0, -1):
-                picture = fold(compose(analysis, depth=depth, every_layer=style.every_layer))
+                picture = collapse(compose(analysis, depth=depth, every_layer=style.every_layer))
                 if size(picture) <= LONGEST:
                     break
     if size(picture) > MOST_NODES:
@@ -107,7 +107,7 @@ def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
 
 
 def size(picture: Picture) -> int:
-    """How many nodes a picture has."""
+    """Return the number of nodes in a picture."""
     return sum(1 for _ in picture.root.nodes())
 
 

@@ -15,9 +15,9 @@ PURE_FORMATS = ("svg", "png")
 
 
 def lay_out(dot: str, format: str) -> bytes:
-    """The drawing as ``svg``, ``png`` or ``pdf``.
+    """Return the drawing as ``svg``, ``png`` or ``pdf``.
 
-    Raises `UserError` where no engine is there that can write the format.
+    Raises `UserError` if no engine is installed that can write the format.
     """
     program = shutil.which("dot")
     if program is None:
@@ -36,9 +36,9 @@ def lay_out(dot: str, format: str) -> bytes:
 
 @cache
 def pure_program() -> Path:
-    """Where the `graphviz-pure` program is, on the path or not.
+    """Return the path of the `graphviz-pure` program.
 
-    Raises `UserError` where it is not installed.
+    Raises `UserError` if it is not installed.
     """
     try:
         files = metadata.files(PURE) or []

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
-from archcalc.render.drawing.colours import text_on
+from archcalc.render.drawing.colors import text_on
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
 
 
 def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
-    """The picture as a Mermaid flowchart."""
+    """Return the picture as a Mermaid flowchart."""
     ids: dict[DrawingNode | str, str] = {}
     lines = [f"flowchart {direction}"]
-    for at, (name, shape) in enumerate(picture.network.inputs.items()):
-        ids[name] = f"i{at}"
-        lines.append(f'  i{at}(["{_text(name)}<br/>{shape_text(shape)}"])')
+    for index, (name, shape) in enumerate(picture.network.inputs.items()):
+        ids[name] = f"i{index}"
+        lines.append(f'  i{index}(["{_text(name)}<br/>{shape_text(shape)}"])')
     blocks = dict(picture.network.groups)
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:
@@ -40,7 +40,7 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
         label = words.carried(edge)
         lines.append(f"  {ids[edge.source]} {arrow}{f'|{label}|' if label else ''} {ids[edge.target]}")
     fills = dict.fromkeys(paint.fill(node) for node in picture.root.nodes())
-    lines += [f"  classDef {_kind(one)} fill:{one},color:{text_on(one)},stroke:#57606a" for one in fills]
+    lines += [f"  classDef {_kind(fill)} fill:{fill},color:{text_on(fill)},stroke:#57606a" for fill in fills]
     return "\n".join(lines) + "\n"
 
 
@@ -49,5 +49,8 @@ def _kind(fill: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text inside Mermaid's quotes: everything that could mean something is a character code."""
-    return "".join(one if one.isalnum() or one in " ._-·×…→+/," else f"#{ord(one)};" for one in printable(text))
+    """Return a text for inside Mermaid's quotes, with every special character as a character code."""
+    return "".join(
+        character if character.isalnum() or character in " ._-·×…→+/," else f"#{ord(character)};"
+        for character in printable(text)
+    )

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from archcalc.analysis.rows import TableRow
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import HEAT
-from archcalc.render.drawing.colours import FILLS, OTHER, heat
+from archcalc.render.drawing.colors import FILLS, OTHER, heat
 from archcalc.render.drawing.picture import DrawingNode, Picture
 from archcalc.units import Unit, in_words
 
 LEGEND_STEPS = 4
 EVERYTHING = "all"
-"""What is said of a node that sees the whole input."""
+"""The text of a node whose receptive field is the whole input."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Paint:
     legend: list[tuple[str, str]]
     """Fill and words, in order."""
     says: Callable[[DrawingNode], str] = lambda node: ""
-    """What a node says of the quantity that colours it."""
+    """Returns the text of a node: its value of the quantity that colors it."""
 
 
 def by_category(picture: Picture) -> Paint:
-    """One fill for every kind of operator; whole groups have their own."""
+    """Return one fill for every kind of operator; whole groups have their own."""
 
     def category(node: DrawingNode) -> str:
         return "group" if node.group else node.main.layer.op.category
@@ -42,7 +42,7 @@ def by_category(picture: Picture) -> Paint:
 
 
 def by_cost(picture: Picture, quantity: str) -> Paint:
-    """A scale from no cost to the costliest node; what is beyond every number is as dark as that."""
+    """Return a scale from no cost to the costliest node; a global receptive field is as dark as that."""
     chosen = HEAT[quantity]
     units = chosen.units if isinstance(chosen, Cost) else (Unit("", 1),)
 
@@ -55,8 +55,8 @@ def by_cost(picture: Picture, quantity: str) -> Paint:
         (heat(step / LEGEND_STEPS), in_words(largest * step // LEGEND_STEPS, units)) for step in range(LEGEND_STEPS + 1)
     ]
     if None in costs:
-        colour, text = legend[-1]
-        legend[-1] = (colour, f"{text} or {EVERYTHING}")
+        color, text = legend[-1]
+        legend[-1] = (color, f"{text} or {EVERYTHING}")
 
     def fill(node: DrawingNode) -> str:
         cost = extent(node)

@@ -1,7 +1,7 @@
-"""What is drawn: a network's layers as nodes, its groups as clusters, tensors as edges.
+"""The content of a drawing: a network's layers as nodes, its groups as clusters, tensors as edges.
 
-A node is a layer with the normalization, activation and dropout around it, as papers draw a box; or a whole group,
-where a drawing goes no deeper.
+A node is a layer with the normalization, activation and dropout around it, as papers draw a box; or a whole group, if
+the drawing goes no deeper.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ class DrawingNode:
 
     layers: list[LayerCosts]
     scope: str
-    """Path of the group that it stands in; empty at the top."""
+    """Path of the group that contains it; empty at the top."""
     group: str = ""
-    """Path of the group that it is, if it is one."""
+    """Path of the group that it shows, if it shows one."""
     head: int = 0
     """Which of its layers it is named after."""
     sources: list[str] = field(default_factory=list)
-    """Layers, or inputs of the network, that it takes; one that is taken twice stands twice."""
+    """The layers or inputs of the network that it takes; twice if it takes one twice."""
     repeats: list[DrawingNode] = field(default_factory=list)
-    """Nodes of later, equal blocks that it stands for."""
+    """The nodes of later, equal blocks that it represents."""
     run: tuple[str, str, int] | None = None
-    """Paths of the first and the last of the equal blocks that it alone stands for, and how many they are."""
+    """Paths of the first and last of the equal blocks that it alone represents, and their number."""
 
     @property
     def main(self) -> LayerCosts:
@@ -46,46 +46,46 @@ class DrawingNode:
 
     @property
     def input_shape(self) -> Shape:
-        """What it is given first."""
+        """Its first input."""
         return self.layers[0].input_shapes[0]
 
     @property
     def output_shape(self) -> Shape:
-        """What its last layer gives."""
+        """The output of its last layer."""
         return self.layers[-1].output_shape
 
     @property
     def auxiliary(self) -> bool:
-        """Whether it stands off the network that does inference."""
+        """True if it is auxiliary."""
         return self.main.layer.auxiliary
 
     def everything(self) -> Iterator[DrawingNode]:
-        """It, and every node that it stands for."""
+        """Yield it, and every node that it represents."""
         yield self
-        for one in self.repeats:
-            yield from one.everything()
+        for node in self.repeats:
+            yield from node.everything()
 
     @property
     def joins(self) -> bool:
-        """Whether it is one join of branches."""
+        """True if it is a single join of branches."""
         return not self.group and self.main.layer.op.joins
 
 
 @dataclass(eq=False)
 class Cluster:
-    """A group with what stands in it, in order."""
+    """A group with its nodes and groups, in order."""
 
     path: str
     block: str = ""
     """Name of the block that it is; empty for a plain group."""
     children: list[Cluster | DrawingNode] = field(default_factory=list)
     last: str = ""
-    """Path of the last of the equal blocks that it stands for."""
+    """Path of the last of the equal blocks that it represents."""
     count: int = 1
-    """How many blocks it stands for."""
+    """The number of blocks that it represents."""
 
     def nodes(self) -> Iterator[DrawingNode]:
-        """Every node in it, in order."""
+        """Yield every node in it, in order."""
         for child in self.children:
             if isinstance(child, DrawingNode):
                 yield child
@@ -93,7 +93,7 @@ class Cluster:
                 yield from child.nodes()
 
     def unwrapped(self) -> Cluster:
-        """The same without clusters around one node only."""
+        """Return it without clusters around a single node."""
         result = Cluster(self.path, self.block, [], self.last, self.count)
         for child in self.children:
             if isinstance(child, DrawingNode):
@@ -112,7 +112,7 @@ class Cluster:
 
 @dataclass(frozen=True)
 class DrawingEdge:
-    """A tensor on its way from a node, or an input of the network, to a node."""
+    """A tensor from a node, or from an input of the network, to a node."""
 
     source: DrawingNode | str
     target: DrawingNode
@@ -128,13 +128,13 @@ class Picture:
 
     @property
     def network(self) -> Network:
-        """What is drawn."""
+        """A drawing's nodes, clusters and edges."""
         return self.analysis.network
 
     def crossings(self) -> int:
-        """The rows that all edges cross together, each node a row below the lowest that it takes.
+        """Return the number of rows that all edges cross together, each node a row below the lowest that it takes.
 
-        An engine makes something of every one of them: it is what a layout costs.
+        The cost of a layout grows with it.
         """
         sources: defaultdict[DrawingNode, list[DrawingNode | str]] = defaultdict(list)
         for edge in self.edges:
@@ -149,7 +149,7 @@ class Picture:
 
 
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
-    """The picture of a network, nothing repeated left out.
+    """Return the picture of a network, with nothing left out.
 
     ``depth`` joins what stands deeper than that many names into one node for its group, as a table's depth does. With
     ``every_layer``, activations, normalization and dropout are nodes of their own.
@@ -197,7 +197,7 @@ class _Maker:
         self.node_of[row.name] = node
 
     def sources(self, node: DrawingNode) -> list[DrawingNode | str]:
-        """Where a node's inputs come from; a group's, each once."""
+        """Yield the inputs of a node; for a group, each once."""
         nodes = [self.node_of.get(source, source) for source in node.sources]
         return list(dict.fromkeys(nodes)) if node.group else nodes
 
@@ -211,12 +211,12 @@ class _Maker:
         return self.groups[group]
 
     def _group_drawn(self, name: str) -> str:
-        """The group that stands for a layer, if the layer is too deep to be drawn."""
+        """Return the group that represents a layer, if the layer is too deep to be drawn."""
         parts = name.split(".")
         return ".".join(parts[: self.depth]) if self.depth is not None and len(parts) > self.depth else ""
 
     def _scope(self, path: str) -> str:
-        """The innermost group around a path."""
+        """Return the innermost group around a path."""
         while path:
             path = path.rpartition(".")[0]
             if path in self.network.groups:
@@ -227,7 +227,7 @@ class _Maker:
         return not self.every_layer and row.layer.op.category in FOLDED
 
     def _before(self, row: LayerCosts) -> DrawingNode | None:
-        """The node that a layer belongs to: that of what it follows, if nothing else does."""
+        """Return the node that a layer belongs to: that of the layer before it by default."""
         if self.every_layer or len(row.layer.inputs) != 1 or self.uses[row.layer.inputs[0]] != 1:
             return None
         node = self.node_of.get(row.layer.inputs[0])
@@ -240,7 +240,7 @@ class _Maker:
         return node if waiting and _inside(scope, node.scope) and not row.layer.op.joins else None
 
     def clusters(self) -> Cluster:
-        """The nodes in the tree of their groups."""
+        """Return the nodes in the tree of their groups."""
         clusters = {"": Cluster("")}
 
         def cluster(path: str) -> Cluster:
@@ -255,5 +255,5 @@ class _Maker:
 
 
 def _inside(path: str, group: str) -> bool:
-    """Whether a path is a group or stands in it."""
+    """True if a path is a group or is inside it."""
     return not group or path == group or path.startswith(group + ".")

@@ -7,17 +7,17 @@ from typing import Any
 from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Picture
 
 
-def fold(picture: Picture) -> Picture:
-    """The picture with every run of equal blocks drawn as its first.
+def collapse(picture: Picture) -> Picture:
+    """Return the picture with every run of equal blocks drawn as its first block.
 
-    Blocks are equal if they have the same operators with the same arguments, wired alike; only channels that follow
-    from a growing input (DenseNet) and drop rates may differ. They make a run if each takes what the one before it
-    gives, and else only what the run's blocks give or the first takes.
+    Blocks are equal if they have the same operators with the same arguments, wired alike. Only channels that follow
+    from a growing input (DenseNet) and drop rates may differ. They make a run if each takes the output of the one
+    before it, and apart from that only outputs of the run's blocks or inputs of the first.
     """
-    return _Folder(picture).folded()
+    return _Collapser(picture).collapsed()
 
 
-class _Folder:
+class _Collapser:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
         self.sources: dict[DrawingNode, list[DrawingNode | str]] = {}
@@ -25,8 +25,8 @@ class _Folder:
         for edge in picture.edges:
             self.sources.setdefault(edge.target, []).append(edge.source)
 
-    def folded(self) -> Picture:
-        root = self._fold(self.picture.root)
+    def collapsed(self) -> Picture:
+        root = self._collapse(self.picture.root)
         edges = []
         for edge in self.picture.edges:
             if edge.target in self.stands_for:
@@ -37,7 +37,7 @@ class _Folder:
             edges.append(DrawingEdge(source, edge.target))
         return Picture(self.picture.analysis, root, edges)
 
-    def _fold(self, cluster: Cluster) -> Cluster:
+    def _collapse(self, cluster: Cluster) -> Cluster:
         kept: list[Cluster | DrawingNode] = []
         run: list[Cluster | DrawingNode] = []
         for child in cluster.children:
@@ -48,16 +48,16 @@ class _Folder:
             run = [child]
             kept.append(child)
         self._close(run)
-        folded = Cluster(cluster.path, cluster.block, [], cluster.last, cluster.count)
-        folded.children = [child if isinstance(child, DrawingNode) else self._fold(child) for child in kept]
-        return folded
+        collapsed = Cluster(cluster.path, cluster.block, [], cluster.last, cluster.count)
+        collapsed.children = [child if isinstance(child, DrawingNode) else self._collapse(child) for child in kept]
+        return collapsed
 
     def _close(self, run: list[Cluster | DrawingNode]) -> None:
-        """Let the first of a run stand for all."""
+        """Let the first block of a run represent all."""
         for other in run[1:]:
-            for one, same in zip(_nodes(run[0]), _nodes(other), strict=True):
-                one.repeats.append(same)
-                self.stands_for[same] = one
+            for node, same in zip(_nodes(run[0]), _nodes(other), strict=True):
+                node.repeats.append(same)
+                self.stands_for[same] = node
         first, last = (run[0], run[-1]) if len(run) > 1 else (None, None)
         if isinstance(first, Cluster) and isinstance(last, Cluster):
             first.last, first.count = last.path, len(run)
@@ -68,7 +68,7 @@ class _Folder:
         if not (_is_group(child) and _is_group(run[0])) or self._form(run[0]) != self._form(child):
             return False
         before = set(_nodes(run[-1]))
-        allowed = {node for one in run for node in _nodes(one)} | self._outside(run[0])
+        allowed = {node for block in run for node in _nodes(block)} | self._outside(run[0])
         outside = self._outside(child)
         return outside <= allowed and not before.isdisjoint(outside)
 
@@ -77,9 +77,9 @@ class _Folder:
         return {source for node in inside for source in self.sources.get(node, []) if source not in inside}
 
     def _form(self, child: Cluster | DrawingNode) -> Any:
-        """What equal blocks have in common."""
+        """Return what equal blocks have in common."""
         nodes = _nodes(child)
-        place = {node: at for at, node in enumerate(nodes)}
+        place = {node: index for index, node in enumerate(nodes)}
         return [
             (
                 node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",

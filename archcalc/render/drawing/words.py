@@ -1,4 +1,4 @@
-"""What stands in a box: the texts of a node and a cluster, the same for every format."""
+"""The texts of nodes and clusters, the same for every format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNS = {"add": "+", "mul": "×", "sub": "−"}
 
 
 def title(node: DrawingNode, inside: str) -> str:
-    """A node's name as it is called inside a cluster, and how often it stands there."""
+    """Return a node's name inside its cluster, and the number of blocks that it represents."""
     if node.run is None:
         return within(node.name, inside)
     first, last, count = node.run
@@ -22,12 +22,12 @@ def title(node: DrawingNode, inside: str) -> str:
 
 
 def within(path: str, inside: str) -> str:
-    """A path without the part that the cluster around it says."""
+    """Return a path without the part that the cluster around it shows."""
     return path[len(inside) + 1 :] if inside and path.startswith(inside + ".") else path
 
 
 def cluster_title(cluster: Cluster, inside: str) -> str:
-    """A cluster's name, its block, and how often it stands there."""
+    """Return a cluster's name, its block, and the number of blocks that it represents."""
     name = within(cluster.path, inside)
     if cluster.count > 1:
         name = run(name, within(cluster.last, inside))
@@ -36,12 +36,12 @@ def cluster_title(cluster: Cluster, inside: str) -> str:
 
 
 def run(first: str, last: str) -> str:
-    """From a name to a name."""
+    """Return a range of names."""
     return f"{first} … {last}"
 
 
 def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
-    """What a node is, below its name: an operator a line, with what is folded in before and after it."""
+    """Return the lines below a node's name: an operator each, with those merged before and after it."""
     if node.group:
         params = sum(row.params for row in node.layers)
         count = len(node.layers)
@@ -56,7 +56,7 @@ def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
 
 
 def sign(node: DrawingNode) -> str:
-    """What a join shows instead of its name: `+`, or `concat`."""
+    """Return the text that a join has instead of its name: `+`, or `concat`."""
     kind = node.main.layer.op.kind
     return SIGNS.get(kind, kind)
 
@@ -66,7 +66,7 @@ def _kinds(rows: list[LayerCosts]) -> str:
 
 
 def describe(row: LayerCosts) -> str:
-    """An operator with its window and filters: `conv 7×7 / 2, 64`."""
+    """Return an operator with its window and filters: `conv 7×7 / 2, 64`."""
     op = row.layer.op
     facts = op.hyperparameters()
     text = op.kind
@@ -87,16 +87,16 @@ def _compact(values: tuple[Any, ...]) -> str:
 
 
 def output(node: DrawingNode) -> str:
-    """A node's output shape; where it stands for several with growing channels, from the first to the last."""
+    """Return a node's output shape; from the first to the last if it represents several with growing channels."""
     first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
     return shape_text(first) if first == last else f"{first[0]} … {shape_text(last)}"
 
 
 def carried(edge: DrawingEdge) -> str:
-    """The shape that an edge is labelled with: that of a tensor of another shape than its source was given."""
+    """Return the label of an edge: the shape of a tensor, if its source's input has another."""
     if isinstance(edge.source, str):
         return ""
     source = edge.source
-    # What leaves a folded run of blocks is what its last one gives.
+    # The output of a collapsed run of blocks is that of its last block.
     shape = source.repeats[-1].output_shape if source.repeats else source.output_shape
     return "" if shape == source.input_shape else shape_text(shape)

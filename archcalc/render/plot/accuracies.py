@@ -1,4 +1,4 @@
-"""Published accuracies on ImageNet, each with its source: facts that no formula gives."""
+"""Published accuracies on ImageNet, each with its source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Accuracy(NamedTuple):
-    """What was measured on ImageNet's validation set with one crop, in percent."""
+    """Accuracies on ImageNet's validation set with one crop, in percent."""
 
     network: str
     top1: float
@@ -21,7 +21,7 @@ class Accuracy(NamedTuple):
 
 @cache
 def accuracies() -> dict[str, Accuracy]:
-    """Every accuracy that is known, by the name of its bundled network.
+    """Return every known accuracy by the name of its bundled network.
 
     Those from torchvision are of its first weights of each network, all trained by simple recipes; those from papers
     are of the authors' own training.

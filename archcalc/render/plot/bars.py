@@ -9,21 +9,21 @@ from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import COSTS
-from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.plot.figure import COLORS, label, new_figure
 from archcalc.units import in_words
 
 MOST_NAMES = 45
 """With more bars than this, only some are named."""
 NARROWEST, WIDEST = 4.0, 14.0
-"""Inches of one chart."""
+"""Width and height of one chart, in inches."""
 
 
 def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None = None) -> Any:
-    """A figure with a row for each metric and a column for each network, with one scale along a row.
+    """Return a figure with a row for each metric and a column for each network, with one scale along a row.
 
-    ``depth`` joins what stands deeper than that many names into one bar, as a table's depth does.
+    ``depth`` joins layers deeper than that many names into one bar, as a table's depth does.
     """
-    charts = [choose_rows(one.rows, fold=True, depth=depth) for one in analyses]
+    charts = [choose_rows(analysis.rows, fold=True, depth=depth) for analysis in analyses]
     widths = [min(max(0.24 * len(rows), NARROWEST), WIDEST) for rows in charts]
     figure = new_figure(sum(widths) + 0.8, 2.9 * len(metrics) + 0.6)
     grid = figure.subplots(len(metrics), len(analyses), squeeze=False, sharey="row", width_ratios=widths)
@@ -31,10 +31,10 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
         metric = COSTS[key]
         values = [[metric.of_row(row) for row in rows] for rows in charts]
         unit = metric.unit_for([value for column in values for value in column], analyses[0])
-        for axes, analysis, rows, heights, colour in zip(
-            line, analyses, charts, values, _colours(len(analyses)), strict=True
+        for axes, analysis, rows, heights, color in zip(
+            line, analyses, charts, values, _colors(len(analyses)), strict=True
         ):
-            axes.bar(range(len(rows)), [height / unit.size for height in heights], color=colour)
+            axes.bar(range(len(rows)), [height / unit.size for height in heights], color=color)
             _name_bars(axes, rows)
             axes.set_title(_title(analysis, metric), fontsize=10)
             axes.spines[["top", "right"]].set_visible(False)
@@ -43,8 +43,8 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
     return figure
 
 
-def _colours(count: int) -> list[str]:
-    return [COLOURS[at % len(COLOURS)] for at in range(count)]
+def _colors(count: int) -> list[str]:
+    return [COLORS[index % len(COLORS)] for index in range(count)]
 
 
 def _title(analysis: Analysis, metric: Cost) -> str:
@@ -53,11 +53,11 @@ def _title(analysis: Analysis, metric: Cost) -> str:
 
 
 def _name_bars(axes: Any, rows: Sequence[TableRow]) -> None:
-    """Write the rows' names below their bars: all of them, or every second, third … where they are many."""
+    """Write the names of the rows below their bars: all of them, or every second, third … if they are many."""
     step = -(-len(rows) // MOST_NAMES)
     named = range(0, len(rows), step)
     size = 8 if len(rows) <= MOST_NAMES // 2 else 6.5
-    axes.set_xticks(named, [label(_short(rows[at].name)) for at in named], rotation=90, fontsize=size)
+    axes.set_xticks(named, [label(_short(rows[index].name)) for index in named], rotation=90, fontsize=size)
 
 
 def _short(name: str) -> str:

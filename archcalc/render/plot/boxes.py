@@ -1,4 +1,4 @@
-"""What a unit sees, drawn on the input: solid where it is in the input, dashed where it reaches into padding."""
+"""The regions that units see, drawn on the input: solid inside the input, dashed in the padding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from archcalc.errors import UserError
 from archcalc.network import Network
 from archcalc.receptive.regions import Region, RegionInterval, RegionTracer
-from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.plot.figure import COLORS, label, new_figure
 
 Outline = tuple[float, float, float, float]
 """Left, top, width and height; pixel i covers i − ½ to i + ½."""
@@ -18,7 +18,7 @@ MOST_BOXES = 8
 
 
 def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int, ...]]]:
-    """Layers whose fields differ, from the first to the last that has a spatial path, each with its middle unit."""
+    """Return layers whose fields differ, up to the last with a spatial path, each with its middle unit."""
     chosen: dict[Any, str] = {}
     for layer in network.layers:
         view = tracer.propagation.states[layer.name]
@@ -26,21 +26,21 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
             chosen.setdefault(tracer.propagation.field(view).size, layer.name)
     names = list(chosen.values())
     count = min(len(names), MOST_BOXES)
-    picked = [names[(at + 1) * len(names) // count - 1] for at in range(count)]
+    picked = [names[(index + 1) * len(names) // count - 1] for index in range(count)]
     return [(name, tracer.middle(name)) for name in picked]
 
 
 def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str, tuple[int, ...]]]) -> Any:
-    """A figure of the input with the box of each unit of a layer.
+    """Return a figure of the input with the region of each unit.
 
-    Raises `UserError` for an input that is no line and no plane, or where nothing has a place.
+    Raises `UserError` if the input has no or more than two spatial dimensions, or no layer has any.
     """
     if not units:
-        raise UserError(f"no layer of {network.name} has a spatial path to draw")
+        raise UserError(f"no layer of {network.name} has a spatial path")
     boxes = [(name, unit, tracer.regions(name, unit)[0]) for name, unit in units]
     extents = [side.extent for side in boxes[0][2].intervals]
     if len(extents) not in (1, 2):
-        raise UserError(f"boxes are drawn on an input of one or two dimensions, and this has {len(extents)}")
+        raise UserError(f"expected an input of one or two spatial dimensions, got {len(extents)}")
     flat = len(extents) == 1
     height, width = (len(boxes), extents[0]) if flat else extents
     figure = new_figure(7.5, 1.2 + 0.35 * len(boxes) if flat else 6.5)
@@ -51,12 +51,12 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
     else:
         axes.set_aspect("equal")
         axes.set_ylabel("row")
-    for at, (name, unit, box) in enumerate(boxes):
-        colour = COLOURS[at % len(COLOURS)]
+    for index, (name, unit, box) in enumerate(boxes):
+        color = COLORS[index % len(COLORS)]
         text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
         rows, columns = (None, box.intervals[0]) if flat else box.intervals
-        _add(axes, _outline(rows, columns, at, raw=True), colour, "--", None)
-        _add(axes, _outline(rows, columns, at, raw=False), colour, "-", text)
+        _add(axes, _outline(rows, columns, index, raw=True), color, "--", None)
+        _add(axes, _outline(rows, columns, index, raw=False), color, "-", text)
     axes.autoscale_view()
     axes.invert_yaxis()
     axes.set_xlabel("position" if flat else "column")
@@ -69,20 +69,20 @@ def _size(box: Region) -> str:
     return "×".join(str(side.unclipped[1] - side.unclipped[0] + 1) for side in box.intervals)
 
 
-def _outline(rows: RegionInterval | None, columns: RegionInterval, at: int, raw: bool) -> Outline | None:
-    """The outline of a box. On a line, each box has its own height."""
+def _outline(rows: RegionInterval | None, columns: RegionInterval, index: int, raw: bool) -> Outline | None:
+    """Return the outline of a region. On a line, each region has its own height."""
     across = columns.unclipped if raw else columns.clipped
-    down = (at, at) if rows is None else rows.unclipped if raw else rows.clipped
+    down = (index, index) if rows is None else rows.unclipped if raw else rows.clipped
     if across is None or down is None:
         return None
     inset = 0.5 if rows is not None else 0.3
     return across[0] - 0.5, down[0] - inset, across[1] - across[0] + 1, down[1] - down[0] + 2 * inset
 
 
-def _add(axes: Any, outline: Outline | None, colour: str, line: str, text: str | None) -> None:
+def _add(axes: Any, outline: Outline | None, color: str, line: str, text: str | None) -> None:
     from matplotlib.patches import Rectangle
 
     if outline is not None:
         left, top, width, height = outline
-        style: dict[str, Any] = {"edgecolor": colour, "linestyle": line, "linewidth": 1.5, "label": text}
+        style: dict[str, Any] = {"edgecolor": color, "linestyle": line, "linewidth": 1.5, "label": text}
         axes.add_patch(Rectangle((left, top), width, height, fill=False, **style))

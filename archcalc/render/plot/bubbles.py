@@ -11,14 +11,14 @@ from typing import Any
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
 from archcalc.render.plot.accuracies import accuracies
-from archcalc.render.plot.figure import COLOURS, OUTLINES, label, new_figure
+from archcalc.render.plot.figure import COLORS, OUTLINES, label, new_figure
 from archcalc.units import COUNTS, in_words
 from archcalc.words import did_you_mean, quote
 
 AREA = 9.0
 """Square points for a million parameters."""
 PLACES = (((0, 0), "center"), ((0, 9), "center"), ((0, -9), "center"), ((7, 0), "left"), ((-7, 0), "right"))
-"""Where a name may stand, in points from the middle of its bubble, the best place first."""
+"""Possible places of a name, in points from the middle of its bubble, the best first."""
 LARGE = 15_000_000
 """Parameters from which on a bubble is large enough to have its name inside."""
 LEGEND_SIZES = (5_000_000, 25_000_000, 100_000_000)
@@ -37,14 +37,14 @@ class Bubble:
 
 
 def bubble(analysis: Analysis, family: str) -> Bubble:
-    """A network with its accuracy.
+    """Return a network with its accuracy.
 
-    Raises `UserError` where no accuracy is known, or only one for another extent of the input.
+    Raises `UserError` if no accuracy is known for this input size.
     """
     name = analysis.network.name
     known = accuracies().get(name)
     if known is None:
-        raise UserError(f"no accuracy of {quote(name)} is known{did_you_mean(name, accuracies())}")
+        raise UserError(f"unknown accuracy of {quote(name)}{did_you_mean(name, accuracies())}")
     shape = next(iter(analysis.network.inputs.values()))
     if shape[1:] != (known.crop, known.crop):
         raise UserError(f"the accuracy of {name} is known at {known.crop}×{known.crop}, not at this input")
@@ -54,18 +54,18 @@ def bubble(analysis: Analysis, family: str) -> Bubble:
 
 
 def bubbles(points: Sequence[Bubble]) -> Any:
-    """The figure: a bubble for each network, a colour and an outline for each family."""
+    """Return a figure with a bubble for each network, and a color and an outline for each family."""
     figure = new_figure(11, 7)
     axes = figure.subplots()
     families = list(dict.fromkeys(point.family for point in points))
-    for at, family in enumerate(families):
+    for index, family in enumerate(families):
         own = [point for point in points if point.family == family]
         axes.scatter(
             [point.macs / 1e9 for point in own],
             [point.top1 for point in own],
             s=[point.params / 1e6 * AREA for point in own],
-            color=COLOURS[at % len(COLOURS)],
-            linestyle=OUTLINES[at // len(COLOURS) % len(OUTLINES)],
+            color=COLORS[index % len(COLORS)],
+            linestyle=OUTLINES[index // len(COLORS) % len(OUTLINES)],
             edgecolor="#222222",
             linewidth=0.9,
             alpha=0.5,
@@ -85,7 +85,7 @@ def bubbles(points: Sequence[Bubble]) -> Any:
 
 
 def _name(figure: Any, axes: Any, points: Sequence[Bubble]) -> None:
-    """Write every network's name beside its bubble, but for those that have no room: no name covers another."""
+    """Write every network's name beside its bubble if there is room: no name covers another."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -110,7 +110,7 @@ def _name(figure: Any, axes: Any, points: Sequence[Bubble]) -> None:
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Families by colour, and parameters by area."""
+    """Add the legends: families by color, and parameters by area."""
     handles, labels = axes.get_legend_handles_labels()
     sizes = [
         axes.scatter([], [], s=size / 1e6 * AREA, color="#dddddd", edgecolor="#333333", linewidth=0.6)
@@ -130,5 +130,5 @@ def _legend(figure: Any, axes: Any) -> None:
 
 
 def _origin(source: str) -> str:
-    """A source without what is particular to one network."""
+    """Return a source without the part that differs between networks."""
     return "torchvision's weights IMAGENET1K_V1" if source.startswith("torchvision ") else source

@@ -9,15 +9,15 @@ from archcalc.requirements import need
 from archcalc.words import printable
 
 FORMATS = ("svg", "png", "pdf")
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777", "#B8A500")
-"""Told apart by the colour-blind: Okabe and Ito, Color Universal Design, 2008; its black and yellow toned down."""
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#777777", "#B8A500")
+"""Colors for the color-blind: Okabe and Ito, Color Universal Design, 2008; its black and yellow toned down."""
 OUTLINES = ("-", "--", ":")
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure of that size in inches.
+    """Return an empty figure of a size in inches.
 
-    Raises `MissingExtra` where matplotlib is not installed.
+    Raises `MissingExtra` if matplotlib is not installed.
     """
     need("matplotlib", "plot")
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ def new_figure(width: float, height: float) -> Any:
 
 
 def save(figure: Any, format: str) -> bytes:
-    """The figure in one of `FORMATS`; the same figure gives the same bytes."""
+    """Return the figure in one of `FORMATS`; the same figure gives the same bytes."""
     import matplotlib
 
     stream = io.BytesIO()
@@ -37,5 +37,5 @@ def save(figure: Any, format: str) -> bytes:
 
 
 def label(text: str) -> str:
-    """A text that matplotlib shows as it is: `$` would begin a formula."""
+    """Return a text that matplotlib shows as it is: `$` would begin a formula."""
     return printable(text).replace("$", r"\$")

@@ -7,7 +7,7 @@ from typing import Any
 from archcalc.memory.heap import USES
 from archcalc.memory.summary import Memory
 from archcalc.render.memory import moment_in_words
-from archcalc.render.plot.figure import COLOURS, label, new_figure
+from archcalc.render.plot.figure import COLORS, label, new_figure
 from archcalc.units import BYTES, choose_unit, in_words
 
 STANDING = "#C8C8C8"
@@ -18,25 +18,25 @@ LEGEND = {
     "recomputed": "outputs, computed again",
     "gradient": "gradients of outputs",
     "weights' gradient": "gradients of weights",
-    "workspace": "workspace of the layer that runs",
+    "scratch": "what a layer makes on its way",
 }
 
 
 def memory_chart(memory: Memory) -> Any:
-    """A figure: what is alive at each moment, stacked by what it is on what stands all the time; the peak is marked."""
+    """Return a figure of the live tensors at each point, by use, on the persistent memory, with the peak marked."""
     moments = memory.timeline
     figure = new_figure(9, 4.5)
     axes = figure.add_subplot()
     unit = choose_unit([memory.peak], BYTES, 2)
     across = range(len(moments))
     standing = [memory.persistent / unit.size] * len(moments)
-    kinds = [at for at in range(len(USES)) if any(moment.parts[at] for moment in moments)]
+    kinds = [kind for kind in range(len(USES)) if any(moment.parts[kind] for moment in moments)]
     axes.stackplot(
         across,
         standing,
-        *([moment.parts[at] / unit.size for moment in moments] for at in kinds),
-        labels=["weights, buffers, optimizer's state", *(LEGEND[USES[at]] for at in kinds)],
-        colors=[STANDING, *(COLOURS[at % len(COLOURS)] for at in kinds)],
+        *([moment.parts[kind] / unit.size for moment in moments] for kind in kinds),
+        labels=["weights, buffers, optimizer's state", *(LEGEND[USES[kind]] for kind in kinds)],
+        colors=[STANDING, *(COLORS[kind % len(COLORS)] for kind in kinds)],
         step="mid",
         linewidth=0,
     )
@@ -50,8 +50,8 @@ def memory_chart(memory: Memory) -> Any:
         fontsize=8,
     )
     axes.plot([highest], [memory.peak / unit.size], "k.", markersize=5)
-    starts = [at for at in across if at == 0 or moments[at].phase != moments[at - 1].phase]
-    axes.set_xticks(starts, [moments[at].phase for at in starts], ha="left", fontsize=8)
+    starts = [point for point in across if point == 0 or moments[point].phase != moments[point - 1].phase]
+    axes.set_xticks(starts, [moments[point].phase for point in starts], ha="left", fontsize=8)
     axes.set(ylabel=unit.symbol, xlabel="order of execution")
     axes.margins(x=0, y=0.12)
     axes.set_ylim(bottom=0)

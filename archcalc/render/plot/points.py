@@ -1,4 +1,4 @@
-"""The points of a sweep as a chart: one quantity against another, coloured by what is varied first."""
+"""The points of a sweep as a chart: one quantity against another, colored by the first swept parameter."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.errors import UserError
-from archcalc.render.plot.figure import COLOURS, label, new_figure, save
+from archcalc.render.plot.figure import COLORS, label, new_figure, save
 from archcalc.render.points import shown
 from archcalc.sweep.space import SweepAxis
 
 MOST_POINTS = 100_000
-"""More would hide one another."""
+"""More points would hide one another."""
 
 
 def plot_points(
     parts: Iterable[dict[str, Any]], axes: Sequence[SweepAxis], quantities: Sequence[str], format: str
 ) -> bytes:
-    """The first quantity along the horizontal axis and the second along the vertical one, both logarithmic.
+    """Return a chart of the first quantity along the horizontal axis and the second along the vertical, logarithmic.
 
-    Raises `UserError` for fewer than two quantities, no points, or more than can be told apart.
+    Raises `UserError` for fewer than two quantities, no points, or too many.
     """
     if len(quantities) < 2:
         raise UserError("a chart shows two quantities: --of params,macs")
@@ -28,26 +28,26 @@ def plot_points(
         for name, values in shown(part, axes).items():
             columns.setdefault(name, []).extend(values)
         if len(columns[quantities[0]]) > MOST_POINTS:
-            raise UserError(f"a chart shows at most {MOST_POINTS:,} points: keep fewer, or take a --sample")
+            raise UserError(f"a chart shows at most {MOST_POINTS:,} points; keep fewer, or use --sample")
     across, up = quantities[:2]
     if not columns.get(across):
-        raise UserError("there are no points to show")
+        raise UserError("no points to show")
     figure = new_figure(7, 5)
     chart = figure.add_subplot()
     first = axes[0].name
     groups = list(dict.fromkeys(columns[first]))
     for number, group in enumerate(groups):
-        chosen = [at for at, value in enumerate(columns[first]) if value == group]
-        few = len(groups) <= len(COLOURS)
+        chosen = [index for index, value in enumerate(columns[first]) if value == group]
+        few = len(groups) <= len(COLORS)
         chart.plot(
-            [columns[across][at] for at in chosen],
-            [columns[up][at] for at in chosen],
+            [columns[across][index] for index in chosen],
+            [columns[up][index] for index in chosen],
             "o",
             markersize=4,
-            color=COLOURS[number] if few else COLOURS[0],
+            color=COLORS[number] if few else COLORS[0],
             label=label(f"{first} {group}") if few else None,
         )
     chart.set(xlabel=label(across), ylabel=label(up), xscale="log", yscale="log")
-    if len(groups) <= len(COLOURS):
+    if len(groups) <= len(COLORS):
         chart.legend(frameon=False)
     return save(figure, format)

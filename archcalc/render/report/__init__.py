@@ -1,1 +1,1 @@
-"""An analysis as one HTML page: data (what it shows) and page (the file, with its script and style inside)."""
+"""An analysis as one HTML page: its data, and the file with its script and style inside."""

@@ -1,4 +1,4 @@
-"""What a report shows, as plain data: everything that its script needs, counted by every convention."""
+"""The data of a report: everything that its script needs, counted by every convention."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import number
 from archcalc.quantities.table import COSTS, REPORTED
 from archcalc.receptive.fields import FieldPropagation
-from archcalc.render.drawing.colours import FILLS, OTHER
+from archcalc.render.drawing.colors import FILLS, OTHER
 from archcalc.render.drawing.words import describe
 from archcalc.render.report.derivations import Derivations
 from archcalc.units import BYTES
 from archcalc.words import printable
 
 LARGEST_STAGE = 0.9
-"""A stage that does more of the work than this is one wrapper around all, not a stage."""
+"""A stage with more of the work than this contains the others and is not a stage itself."""
 MOST_STAGE_NAMES = 3
 
 
 def report_data(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain data. Layers stand in the order of execution; what is counted apart is marked so.
+    """Return the analysis as plain data, with layers in the order of execution.
 
-    What a convention counts in its own way is a list in a layer, a number for each of `conventions`.
+    A quantity that depends on the convention is a list, with a number for each of `conventions`.
     """
     network = analysis.network
     others = {
@@ -38,13 +38,13 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         else analyze(network, replace(analysis.counting, convention=name))
         for name in CONVENTIONS
     }
-    counted = {name: {row.name: row for row in (*one.rows, *one.auxiliary)} for name, one in others.items()}
+    counted = {name: {row.name: row for row in (*other.rows, *other.auxiliary)} for name, other in others.items()}
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = analysis.counting.itemsize
     moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
-    places = {layer.name: at for at, layer in enumerate(network.layers)}
+    places = {layer.name: index for index, layer in enumerate(network.layers)}
     return {
         "network": printable(network.name),
         "title": printable(network.about.title),
@@ -56,17 +56,21 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "itemsize": itemsize,
         "convention": analysis.convention.name,
         "conventions": [
-            {"name": name, "says": one.convention.says, "memory": one.convention.memory_says.format(itemsize=itemsize)}
-            for name, one in others.items()
+            {
+                "name": name,
+                "says": other.convention.says,
+                "memory": other.convention.memory_says.format(itemsize=itemsize),
+            }
+            for name, other in others.items()
         ],
         "metrics": [
             {
-                "key": one.key,
-                "title": one.title,
-                "heading": one.headed(unit=one.units[0]),
-                "in_bytes": one.units is BYTES,
+                "key": cost.key,
+                "title": cost.title,
+                "heading": cost.headed(unit=cost.units[0]),
+                "in_bytes": cost.units is BYTES,
             }
-            for one in (COSTS[key] for key in REPORTED)
+            for cost in (COSTS[key] for key in REPORTED)
         ],
         "depth": depth(analysis.rows),
         "unaligned": [printable(name) for name in analysis.unaligned],
@@ -91,9 +95,9 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
 
 
 def main_path(network: Network, propagation: FieldPropagation) -> list[Layer]:
-    """The layers from an input to the network's first output, by way of what sees the most at each join.
+    """Return the layers from an input to the first output, at each join by the input with the largest field.
 
-    What has no place of its own, such as a gate, is gone by only where there is nothing else.
+    Layers without spatial dimensions, such as a gate, are on it only if there is no other way.
     """
 
     def seen(name: str) -> tuple[bool, Any]:
@@ -129,13 +133,13 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
         "rf": [number(size) for size in field.size],
         "rf_stride": [number(step) for step in field.stride],
         "rf_all": field.is_global,
-        "apart": layer.auxiliary,
+        "auxiliary": layer.auxiliary,
         "place": sources.place(row),
     }
 
 
 def _stages(analysis: Analysis) -> list[str]:
-    """The stage of every layer: its outermost groups, as few names as tell apart where the work is done."""
+    """Return the stage of every layer: its outermost groups, as few names as needed to separate the work."""
     work = {row.name: row.macs for row in analysis.rows}
     layers = analysis.network.layers
     stages: list[str] = []
@@ -156,15 +160,15 @@ class _Sources:
         self.files: dict[str, tuple[int, list[str]]] = {}
 
     def place(self, row: LayerCosts) -> list[int] | None:
-        """Which text, and which of its lines from 1, says a layer."""
+        """Return the number of a text, and of its line from 1, in which a layer is written."""
         place = row.layer.place
         if place is None:
             return None
-        at, _ = self.files.setdefault(place.file, (len(self.files), list(place.lines)))
-        return [at, place.line + 1]
+        index, _ = self.files.setdefault(place.file, (len(self.files), list(place.lines)))
+        return [index, place.line + 1]
 
     def texts(self) -> list[dict[str, Any]]:
-        """Name and lines of every text, in the order of `place`; of a path only the last part."""
+        """Return name and lines of every text, in the order of `place`; of a path only the last part."""
         return [
             {"file": printable(PurePath(file).name), "lines": [printable(line.rstrip("\r")) for line in lines]}
             for file, (_, lines) in self.files.items()

@@ -13,11 +13,11 @@ from archcalc.symbolic.derivations import DERIVED, Explanation, explain
 COUNTED = ("memory", "flops")
 """Quantities that a convention decides."""
 DerivationEntry = tuple[str, str, str]
-"""What is derived, the lines, and the convention that counts so, or `""` for all."""
+"""Quantity, lines, and the convention of the counts; `""` if all conventions agree."""
 
 
 class Derivations:
-    """Derivations of one network's layers, by several conventions."""
+    """The derivations of a network's layers by several conventions."""
 
     def __init__(self, analysis: Analysis, conventions: Iterable[str]) -> None:
         self.analysis = analysis
@@ -27,11 +27,11 @@ class Derivations:
         self.alike: dict[tuple[int, str | None], list[int]] = {}
 
     def of(self, layer: Layer) -> list[int]:
-        """The places in `entries` of a layer's derivations."""
-        # The same application of an operator costs the same wherever it stands; what it sees depends on its inputs.
+        """Return the indices in `entries` of a layer's derivations."""
+        # Equal operators on equal shapes cost the same; their receptive fields depend on their inputs.
         alike = (id(layer.op), layer.shares)
         if alike not in self.alike:
-            fixed = tuple(one for one in DERIVED if one not in (*COUNTED, "rf"))
+            fixed = tuple(quantity for quantity in DERIVED if quantity not in (*COUNTED, "rf"))
             found = self._places(layer, fixed, self.analysis.convention.name, "")
             for convention in self.conventions:
                 found += self._places(layer, COUNTED, convention, convention)
@@ -39,7 +39,7 @@ class Derivations:
         return self.alike[alike] + self._places(layer, ("rf",), self.analysis.convention.name, "")
 
     def entries(self) -> list[dict[str, str]]:
-        """Every derivation, once."""
+        """Return every derivation, once."""
         return [{"of": of, "text": text, "convention": convention} for of, text, convention in self.pool]
 
     def _places(self, layer: Layer, quantities: tuple[str, ...], convention: str, marked: str) -> list[int]:
@@ -51,7 +51,7 @@ class Derivations:
             replace(analysis.counting, convention=convention),
             propagation=self.propagation,
         )
-        return [self._place((one.heading, _text(one), marked)) for one in explanations]
+        return [self._place((explanation.heading, _text(explanation), marked)) for explanation in explanations]
 
     def _place(self, entry: DerivationEntry) -> int:
         return self.pool.setdefault(entry, len(self.pool))

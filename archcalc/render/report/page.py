@@ -1,4 +1,4 @@
-"""The report as one HTML file: nothing is fetched when it is opened, and no other script than its own may run."""
+"""The report as one HTML file: it fetches nothing when opened, and runs no script but its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.render.drawing.colours import DARK_RULES, LIGHT
+from archcalc.render.drawing.colors import DARK_RULES, LIGHT
 from archcalc.render.drawing.dot import node_ids, to_dot
 from archcalc.render.drawing.drawing import PLAIN, TooLarge, picture_of, transparent_svg
 from archcalc.render.drawing.paint import by_category
@@ -19,7 +19,7 @@ from archcalc.render.report.data import report_data
 
 
 def report(analysis: Analysis) -> str:
-    """The page."""
+    """Return the page."""
     svg, drawn = _drawing(analysis)
     data = {**report_data(analysis), "drawn": drawn}
     script, style = _asset("report.js"), _asset("report.css").replace("/* drawing in the dark */", DARK_RULES)
@@ -40,19 +40,19 @@ def _asset(name: str) -> str:
 
 
 def _embedded(data: dict[str, Any]) -> str:
-    """JSON that nothing in it can end before its end."""
+    """Return JSON that cannot end the element around it."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _digest(script: str) -> str:
-    """What a content security policy calls a script."""
+    """Return a script's hash for the content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
-    """The drawing as an svg element, and the positions of the layers that each of its nodes is.
+    """Return the drawing as an svg element, and the layers of each node by index.
 
-    Where the network is too large to be drawn, the element says so.
+    For a network that is too large to be drawn, the element says so.
     """
     drawn: dict[str, list[int]] = {}
     try:
@@ -60,7 +60,7 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
         svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
     except TooLarge as error:
         return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
-    position = {layer.name: at for at, layer in enumerate(analysis.network.layers)}
+    position = {layer.name: number for number, layer in enumerate(analysis.network.layers)}
     for node, name in node_ids(picture).items():
         if not isinstance(node, str):
             drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]

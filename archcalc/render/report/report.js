@@ -37,7 +37,7 @@
   const count = (value) => scaled(value, 1000, ["", "k", "M", "G", "T", "P"]);
   const bytes = (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
   const sum = (rows, value) => rows.reduce((total, row) => total + value(row), 0);
-  const inference = layers.filter((layer) => !layer.apart);
+  const inference = layers.filter((layer) => !layer.auxiliary);
 
   const METRICS = Object.fromEntries(data.metrics.map(({ key, title, heading, in_bytes: inBytes }) => [key, {
     name: () => title.replace("{convention}", data.conventions[state.convention].name),
@@ -81,7 +81,7 @@
   const cell = (column, layer) => (column.text ? column.text(layer) : column.words ? column.of(layer) : full(column.of(layer)));
   const rows = layers.map((layer, index) => {
     const row = make("tr", { tabindex: "-1", "data-layer": index });
-    if (layer.apart) row.classList.add("apart");
+    if (layer.auxiliary) row.classList.add("auxiliary");
     row.append(...COLUMNS.map((column) => make("td", { class: column.words ? "words" : "", "data-key": column.key })));
     return row;
   });
@@ -112,10 +112,10 @@
     rows.forEach((row) => { row.tabIndex = -1; });
     const first = listed.find((row) => Number(row.dataset.layer) === state.chosen) || listed[0];
     if (first) first.tabIndex = 0;
-    const counted = kept.filter((layer) => !layer.apart);
+    const counted = kept.filter((layer) => !layer.auxiliary);
     replace(at("layers").tFoot, make("tr", {}, ...COLUMNS.map((column) => make("th",
       { class: column.words ? "words" : "", "data-key": column.key },
-      column.key === "name" ? "total, without what is apart" : summed.has(column.key) ? full(sum(counted, column.of)) : ""))));
+      column.key === "name" ? "total, without auxiliary layers" : summed.has(column.key) ? full(sum(counted, column.of)) : ""))));
     at("count").textContent = `${full(kept.length)} of ${full(layers.length)} layers`;
   };
   const sortBy = (key) => {
@@ -184,7 +184,7 @@
     listRows();
     const scroll = document.querySelector("#table .scroll");
     if (from !== "row") scroll.scrollTop = rows[index].offsetTop - scroll.clientHeight / 2;
-    if (from === "row" && box) centre(box);
+    if (from === "row" && box) center(box);
   };
   at("layers").tBodies[0].addEventListener("click", (event) => {
     const row = event.target.closest("tr");
@@ -219,7 +219,7 @@
   };
   const perPixel = () => Math.max(view.width / frame.clientWidth, view.height / frame.clientHeight);
   const move = (right, down) => { view.x += right * perPixel(); view.y += down * perPixel(); show(); };
-  const centre = (box) => {
+  const center = (box) => {
     const place = box.getBoundingClientRect();
     const around = frame.getBoundingClientRect();
     move(place.left + place.width / 2 - around.left - around.width / 2, place.top + place.height / 2 - around.top - around.height / 2);
@@ -260,7 +260,7 @@
     box.addEventListener("keydown", (event) => {
       if (event.key === "Enter" || event.key === " ") { choose(indexes[0]); event.preventDefault(); }
     });
-    box.addEventListener("focus", () => { if (box.matches(":focus-visible")) centre(box); });
+    box.addEventListener("focus", () => { if (box.matches(":focus-visible")) center(box); });
   }
 
   // -- charts, as wide as the page, so that their text is as large everywhere
@@ -339,7 +339,7 @@
     const last = placed[placed.length - 1];
     at("field-says").textContent = (last ? `${full(field(last))} positions at ${last.name}, the last layer whose positions have a place of their own; ` : "")
       + `the dashed line is the input's extent, ${extent}. At a join, the curve goes by what sees the most.`
-      + (data.unaligned.length ? ` Not aligned from ${data.unaligned[0]} on: paths that meet there have other centres or strides.` : "");
+      + (data.unaligned.length ? ` Unaligned from ${data.unaligned[0]} on: paths that meet there differ in stride or center.` : "");
   };
   const times = () => {
     const { bytes: live, layers: names, alive } = data.timeline;
@@ -353,7 +353,7 @@
       draw("polyline", { class: "curve", points: points.join(" ") }),
       ...live.map((value, index) => draw("rect", { x: LEFT + index * step, y: 0, width: step, height: TALL, fill: "transparent" },
         draw("title", {}, `${names[index]}: ${bytes(value)}, ${alive[index]} tensors`))));
-    at("time-says").textContent = `Tensors alive while each layer runs, batch ${data.batch}, ${data.dtype}, weights apart. `
+    at("time-says").textContent = `Tensors alive while each layer runs, batch ${data.batch}, ${data.dtype}, without the weights. `
       + `The peak, ${bytes(live[peak])} in ${alive[peak]} tensors, is at ${names[peak]}.`;
   };
 

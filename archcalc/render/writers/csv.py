@@ -1,39 +1,35 @@
-"""CSV: rows of plain values for programs and spreadsheets, numbers in full."""
+"""CSV: the records of a document, numbers in full."""
 
 from __future__ import annotations
 
-import csv
 import io
-from fractions import Fraction
 from typing import Any
 
-from archcalc.quantities.quantity import plain_number
-from archcalc.render.document import Document, Records
+from archcalc.render.document import Document
+from archcalc.render.format import Format
 from archcalc.words import printable
+
+FORMAT = Format("csv", (".csv",), "a table of plain numbers, for programs and spreadsheets")
 
 
 def write(document: Document) -> str:
-    """The document's records."""
-    return csv_text(document.records())
+    """Return the document's records as CSV."""
+    import csv
 
-
-def csv_text(records: Records) -> str:
-    """The rows as CSV."""
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows([[_csv_value(value) for value in row] for row in records])
+    rows = [[_csv_value(value) for value in row] for row in document.records()]
+    csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
 
 
 def _csv_value(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Fraction):
-        return plain_number(value)
     return csv_cell(value) if isinstance(value, str) else value
 
 
 def csv_cell(text: str) -> str:
-    """A cell that a spreadsheet takes as what it says: never as a formula."""
+    """Return a cell that no spreadsheet takes as a formula."""
     number = text.replace(",", "")
     if number.isascii() and number.removeprefix("-").isdigit():
         return number

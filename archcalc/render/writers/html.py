@@ -1,32 +1,69 @@
-"""HTML: a table for a page or a notebook."""
+"""HTML for a page or a notebook."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Sequence
 
-from archcalc.render.document import Document, Table
+from archcalc.render.document import Chart, Document, Equations, Formula, ItemList, Paragraph, Section, Table
+from archcalc.render.format import Format
 from archcalc.words import printable
+
+FORMAT = Format("html", (".html", ".htm"), "tables for a page or a notebook")
 
 
 def write(document: Document) -> str:
-    """The tables, one after the other."""
-    return "\n".join(map(_table, document.tables))
+    """Return the blocks one after the other, without charts."""
+    return "\n".join(_block(block) for block in document.blocks if not isinstance(block, Chart))
+
+
+def _block(block: Table | Paragraph | ItemList | Equations) -> str:
+    if isinstance(block, Table):
+        return _table(block)
+    if isinstance(block, Paragraph):
+        return f"<p>{_escape(block.text)}</p>\n"
+    if isinstance(block, Equations):
+        return f"{_list(block.lines)}\n"
+    lines = ["<ul>"]
+    for item in block.items:
+        nested = _list(item.lines) if item.lines else ""
+        lines.append(f"<li><b>{_escape(item.title)}</b> {_escape(item.text)}{nested}</li>")
+    return "\n".join([*lines, "</ul>"]) + "\n"
+
+
+def _list(lines: Sequence[str | Formula]) -> str:
+    texts = [line.text if isinstance(line, Formula) else line for line in lines]
+    return "".join(["<ul>", *(f"<li>{_escape(text)}</li>" for text in texts), "</ul>"])
 
 
 def _table(table: Table) -> str:
-    def line(cells: list[str], tag: str) -> str:
-        parts = (
-            f'<{tag} style="text-align:{"right" if column.right else "left"}">{escape(printable(cell))}</{tag}>'
-            for column, cell in zip(table.columns, cells, strict=True)
-        )
-        return "<tr>" + "".join(parts) + "</tr>"
-
     lines = ['<table class="archcalc">']
     if table.title:
-        lines.append(f"<caption>{escape(printable(table.title))}</caption>")
-    lines += ["<thead>", line(table.headings(), "th"), "</thead>"]
-    for rows, totals in table.texts():
-        lines += ["<tbody>", *(line(row, "td") for row in rows), *(line(total, "th") for total in totals), "</tbody>"]
+        lines.append(f"<caption>{_escape(table.title)}</caption>")
+    lines += ["<thead>", _row(table, table.headings(), "th"), "</thead>"]
+    for section, (rows, totals) in zip(table.sections, table.texts(), strict=True):
+        lines += ["<tbody>", *_heading(section, len(table.shown)), *(_row(table, row, "td") for row in rows)]
+        lines += [*(_row(table, total, "th") for total in totals), "</tbody>"]
     lines.append("</table>")
-    lines += [f"<p>{escape(printable(note))}</p>" for note in table.notes]
+    lines += [f"<p>{_escape(note)}</p>" for note in table.notes]
     return "\n".join(lines) + "\n"
+
+
+def _row(table: Table, cells: list[str], tag: str) -> str:
+    parts = (
+        f'<{tag} style="text-align:{"right" if column.right else "left"}">{_escape(cell)}</{tag}>'
+        for column, cell in zip(table.shown, cells, strict=True)
+    )
+    return "<tr>" + "".join(parts) + "</tr>"
+
+
+def _heading(section: Section, width: int) -> list[str]:
+    if not section.title:
+        return []
+    text = "".join(f"<p>{_escape(paragraph)}</p>" for paragraph in section.text)
+    return [f'<tr><th colspan="{width}" style="text-align:left">{_escape(section.title)}{text}</th></tr>']
+
+
+def _escape(text: str) -> str:
+    from html import escape
+
+    return escape(printable(text))

@@ -10,11 +10,11 @@ import pytest
 import archcalc
 from archcalc.language.library import loads
 from archcalc.render.drawing import engine
-from archcalc.render.drawing.colours import DARK_STYLE, HEAT, luminance
+from archcalc.render.drawing.colors import DARK_STYLE, HEAT, luminance
 from archcalc.render.drawing.drawing import MOST_NODES, DrawingOptions, draw, picture_of, size
 from archcalc.render.drawing.paint import by_cost
 from archcalc.render.drawing.picture import compose
-from archcalc.render.drawing.repetition import fold
+from archcalc.render.drawing.repetition import collapse
 
 SVG = "{http://www.w3.org/2000/svg}"
 NETWORKS = ["alexnet", "googlenet", "resnet50", "densenet121", "inception_v4", "nasnet_a_large", "swin_t", "vit_b_16"]
@@ -40,9 +40,9 @@ def test_every_layer_and_every_tensor_is_drawn(name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("depth", [None, 1, 2])
-def test_folded_or_not_every_layer_stands_in_one_box(name, depth):
+def test_collapsed_or_not_every_layer_stands_in_one_box(name, depth):
     analysis = analyzed(name)
-    for picture in (compose(analysis, depth=depth), fold(compose(analysis, depth=depth))):
+    for picture in (compose(analysis, depth=depth), collapse(compose(analysis, depth=depth))):
         layers = [row.name for node in picture.root.nodes() for same in node.everything() for row in same.layers]
         assert sorted(layers) == sorted(layer.name for layer in analysis.network.layers)
         drawn = set(picture.root.nodes())
@@ -72,7 +72,7 @@ def clusters(cluster):
     ],
 )
 def test_equal_blocks_are_drawn_once(name, runs):
-    picture = picture_of(analyzed(name), DrawingOptions(folded=True))
+    picture = picture_of(analyzed(name), DrawingOptions(collapsed=True))
     assert [cluster.count for cluster in clusters(picture.root) if cluster.count > 1] == runs
 
 
@@ -83,13 +83,13 @@ def test_a_long_network_gives_a_page_that_a_person_can_read(name):
     assert size(picture_of(analyzed(name), DrawingOptions())) <= 250
 
 
-def test_blocks_with_other_inputs_are_not_folded():
+def test_blocks_with_other_inputs_are_not_collapsed():
     network = loads(
         "input: [4, 8, 8]\nblocks:\n  b: {params: {c: 4}, layers: [{conv: c, kernel: 1}]}\n"
         "layers:\n  - {b: 4, name: x}\n"
         "  - add: [[{b: 4, name: y, from: input}, {b: 4, name: z}], []]\n  - {b: 8, name: w}\n"
     )
-    picture = fold(compose(network.analyze()))
+    picture = collapse(compose(network.analyze()))
     assert [(one.path, one.last) for one in clusters(picture.root)][1:] == [("x", ""), ("y", "z"), ("w", "")]
 
 
@@ -124,9 +124,9 @@ def test_the_drawing_in_the_docs_is_of_today():
         assert sorted(texts(drawn)) == sorted(texts(draw(analyzed(name), "svg", style)))
 
 
-def test_what_leaves_a_folded_run_has_the_shape_of_its_last_block():
+def test_what_leaves_a_collapsed_run_has_the_shape_of_its_last_block():
     """DenseNet-121's first block ends with 256 maps (64 + 6·32, table 1 of the paper), whatever it begins with."""
-    words = texts(draw(analyzed("densenet121"), "svg", DrawingOptions(folded=True)))
+    words = texts(draw(analyzed("densenet121"), "svg", DrawingOptions(collapsed=True)))
     assert "256×56×56" in words
     assert "96×56×56" not in words
 
@@ -194,7 +194,7 @@ def test_very_many_lines_are_drawn_straight():
     titles = [one.text for one in ElementTree.fromstring(draw(analysis, "svg")).iter(f"{SVG}title")]
     assert {f"layer_{at}" for at in range(34)} <= set(titles)
     assert b"splines=line" not in draw(
-        analyzed("nasnet_a_large"), "dot", DrawingOptions(every_layer=True, folded=False)
+        analyzed("nasnet_a_large"), "dot", DrawingOptions(every_layer=True, collapsed=False)
     )
 
 

@@ -45,7 +45,7 @@ def test_a_line():
 
 def test_a_volume_is_not_drawn():
     network = archcalc.loads("input: [1, 4, 4, 4]\nlayers: [{conv: 1, kernel: 3}]\n")
-    with pytest.raises(ValueError, match="an input of one or two dimensions, and this has 3"):
+    with pytest.raises(ValueError, match="expected an input of one or two spatial dimensions, got 3"):
         draw_boxes(network, RegionTracer(network), [("conv1", (0, 0, 0))])
 
 

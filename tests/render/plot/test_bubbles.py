@@ -54,7 +54,7 @@ def test_every_network_is_bundled_with_the_input_that_was_measured():
 def test_an_accuracy_is_of_its_own_input_only():
     with pytest.raises(ValueError, match="known at 224×224"):
         bubble(load("resnet50", input=(3, 256, 256)).analyze(), "resnet")
-    with pytest.raises(ValueError, match="no accuracy of 'alexnet' is known"):
+    with pytest.raises(ValueError, match="unknown accuracy of 'alexnet'"):
         bubble(load("alexnet").analyze(), "alexnet")
 
 

@@ -299,7 +299,7 @@ def embedded(page: str):
 def test_the_numbers_are_those_of_the_analyses(name):
     network = archcalc.load(name)
     data = embedded(report(network.analyze(batch=2, dtype="float16")))
-    layers = [layer for layer in data["layers"] if not layer["apart"]]
+    layers = [layer for layer in data["layers"] if not layer["auxiliary"]]
     for at, convention in enumerate(data["conventions"]):
         totals = network.analyze(batch=2, dtype="float16", convention=convention["name"]).totals
         assert sum(layer["flops"][at] for layer in layers) == totals.flops

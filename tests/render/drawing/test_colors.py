@@ -1,4 +1,4 @@
-"""Colours of drawings, measured: text can be read, fills can be told apart in grey and by the colour-blind."""
+"""Colors of drawings, measured: text can be read, fills can be told apart in grey and by the color-blind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archcalc.ops import registry
-from archcalc.render.drawing.colours import (
+from archcalc.render.drawing.colors import (
     DARK,
     FILLS,
     HEAT,
@@ -57,17 +57,17 @@ TO_OKLAB = [
 ]
 
 
-def seen(colour: str, sight: str) -> numpy.ndarray:
-    part = numpy.array(channels(colour)) / 255
+def seen(color: str, access: str) -> numpy.ndarray:
+    part = numpy.array(channels(color)) / 255
     linear = numpy.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
-    linear = numpy.clip(numpy.array(SIGHTS[sight]) @ linear, 0, 1)
+    linear = numpy.clip(numpy.array(SIGHTS[access]) @ linear, 0, 1)
     return numpy.array(TO_OKLAB) @ numpy.cbrt(numpy.array(TO_CONES) @ linear)
 
 
-@pytest.mark.parametrize("sight", SIGHTS)
-def test_fills_are_told_apart(sight):
-    """Two colours are just told apart at a distance of about 0.02."""
-    closest = min(numpy.linalg.norm(seen(a, sight) - seen(b, sight)) for a, b in combinations(FILLS.values(), 2))
+@pytest.mark.parametrize("access", SIGHTS)
+def test_fills_are_told_apart(access):
+    """Two colors are just told apart at a distance of about 0.02."""
+    closest = min(numpy.linalg.norm(seen(a, access) - seen(b, access)) for a, b in combinations(FILLS.values(), 2))
     assert closest > 0.08
 
 

@@ -1,4 +1,4 @@
-"""Colours of a drawing: a fill for every category of operator, a scale for costs, light and dark surroundings.
+"""Colors of a drawing: a fill for every category of operator, a scale for costs, light and dark surroundings.
 
 The fills grow lighter from one to the next, so that they differ in grey too, and were searched for the largest
 smallest distance (OKLab) to each other as seen with normal vision, protanopia, deuteranopia and tritanopia. Text on
@@ -22,17 +22,17 @@ FILLS = {
 }
 """Category of an operator to the fill of its nodes."""
 OTHER = "#e8eaed"
-"""Fill of whole groups, and of a category without a colour."""
+"""Fill of whole groups, and of a category without a color."""
 ON_FILL = "#000000"
 ON_DARK_FILL = "#ffffff"
 
 HEAT = ("#fff7ec", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000")
-"""From no cost to the largest; each darker than the one before. ColorBrewer's OrRd (Harrower and Brewer, 2003)."""
+"""Colors from no cost to the largest, each darker than the last: OrRd of ColorBrewer (Harrower and Brewer, 2003)."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is not a node: by its role, one colour for each."""
+    """Colors of everything but nodes, one for each role."""
 
     paper: str
     ink: str
@@ -52,7 +52,7 @@ DARK_RULES = "".join(
     f'[stroke="{getattr(LIGHT, role)}"]{{stroke:{getattr(DARK, role)}}}'
     for role in ("ink", "line", "faint")
 )
-"""Style that makes a light drawing a dark one: each role's light colour to its dark one."""
+"""A style that makes a light drawing dark: the light color of each role becomes its dark one."""
 DARK_STYLE = (
     f"svg{{background:{LIGHT.paper}}}@media(prefers-color-scheme:dark){{svg{{background:{DARK.paper}}}{DARK_RULES}}}"
 )
@@ -60,34 +60,34 @@ DARK_STYLE = (
 
 
 def heat(part: float) -> str:
-    """The colour of a cost that is that part, 0 to 1, of the largest."""
+    """Return the color of a cost, given as its share (0 to 1) of the largest."""
     place = min(max(part, 0.0), 1.0) * (len(HEAT) - 1)
-    at = min(int(place), len(HEAT) - 2)
-    low, high = channels(HEAT[at]), channels(HEAT[at + 1])
-    mixed = (round(a + (b - a) * (place - at)) for a, b in zip(low, high, strict=True))
+    index = min(int(place), len(HEAT) - 2)
+    low, high = channels(HEAT[index]), channels(HEAT[index + 1])
+    mixed = (round(a + (b - a) * (place - index)) for a, b in zip(low, high, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
-def channels(colour: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0 to 255."""
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+def channels(color: str) -> tuple[int, int, int]:
+    """Return red, green and blue, 0 to 255."""
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance, 0 to 1 (WCAG 2.2)."""
+def luminance(color: str) -> float:
+    """Return the relative luminance, 0 to 1 (WCAG 2.2)."""
     red, green, blue = (
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in (channel / 255 for channel in channels(colour))
+        for value in (channel / 255 for channel in channels(color))
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    """Contrast ratio, 1 to 21 (WCAG 2.2)."""
-    low, high = sorted((luminance(one), luminance(other)))
+def contrast(first: str, other: str) -> float:
+    """Return the contrast ratio, 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((luminance(first), luminance(other)))
     return (high + 0.05) / (low + 0.05)
 
 
 def text_on(fill: str) -> str:
-    """Dark or light, whichever reads better on a fill."""
-    return max((ON_FILL, ON_DARK_FILL), key=lambda colour: contrast(colour, fill))
+    """Return dark or light, whichever reads better on a fill."""
+    return max((ON_FILL, ON_DARK_FILL), key=lambda color: contrast(color, fill))
