@@ -92,11 +92,11 @@ class Cos(_Function):
     torch_name = "torch.cos"
 
 
-class Shift(_Function):
+class Offset(_Function):
     """Every element plus a constant."""
 
-    kind = "shift"
-    synonyms = "add_constant bias_constant"
+    kind = "offset"
+    synonyms = "add_constant shift"
     saved = SavedTensors()
     amount: RealNumber = required("the constant")
     per_element: ClassVar[Work] = {"add": 1}

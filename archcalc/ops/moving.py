@@ -35,7 +35,10 @@ class Transpose(Shaping):
 
     def _order(self) -> list[int]:
         """The input's axes in their new order."""
-        require(len(self.dims) == 2, lambda: "transpose exchanges two axes")
+        require(
+            len(self.dims) == 2,
+            lambda: f"transpose exchanges two axes, got {len(self.dims)}; permute takes all of them",
+        )
         one, other = map(self.axis_index, self.dims)
         order = list(range(len(self.x)))
         order[one], order[other] = order[other], order[one]

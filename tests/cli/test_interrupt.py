@@ -52,6 +52,14 @@ finally:
 MILLIONS = ["--over", "H=32:40000:4", "--over", "W=32:40000:4"]
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_reach_the_process():
+    """What is started in the background ignores interrupts, and so would all that these tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
