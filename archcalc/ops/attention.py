@@ -5,7 +5,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
-from archcalc.ops.layout import InputTensors, Layout, elementwise
+from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -150,6 +150,12 @@ class ScaledDotProductAttention(Operator):
     def _runs_fused(self, tensors: InputTensors) -> bool:
         """Return True if the fused kernel runs: it needs contiguous rows."""
         return self._is_fused() and all(layout.strides[-1] == 1 for layout in tensors.layouts)
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """The fused kernel orders its output like the queries."""
+        if self._runs_fused(tensors):
+            return Placement(elementwise(tensors.layouts[:1]))
+        return super().placement(tensors)
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return not self._runs_fused(tensors)

@@ -140,6 +140,11 @@ CASES = {
         "input: [4, 5, 6]\nlayers: [batch_norm, {add: [[{window_attention: 1, window: 2, bias: false}], [softmax]]}]",
         (9_984, 8_480, 12_848),
     ),
+    "attention whose queries do not lie in order": (
+        "input: [7, 12]\n"
+        "layers: [{multi_head_attention: 1, name: q}, {scaled_dot_product_attention, from: [q, q, q]}, {linear: 3}]",
+        (4_704, 5_488, 8_668),
+    ),
     "a side of a product that needs no gradient": (
         "input: [4, 7, 4]\nlayers: [{mul: [[], {conv: 4, kernel: 1}]}]",
         (2_688, 896, 3_664),
