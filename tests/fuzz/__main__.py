@@ -85,7 +85,7 @@ def memory(examples: int, seed: int) -> int:
     import archcalc
     from archcalc.runtime.tolerances import EXACT, MEMORY, Measured, tolerance
     from tests.fuzz.properties import check_memory
-    from tests.fuzz.specs import specs
+    from tests.fuzz.specs import specs_with_memory
 
     torch.set_num_threads(1)
     seen: set[str] = set()
@@ -100,7 +100,7 @@ def memory(examples: int, seed: int) -> int:
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate],
     )
-    @given(specs())
+    @given(specs_with_memory())
     def run(text: str) -> None:
         nonlocal found, exempt
         if text in seen:

@@ -6,6 +6,7 @@ import yaml
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from archcalc.ops.operator import Operator
 from tests.fuzz.author import Author, Plain
 from tests.fuzz.control import FORMS
 from tests.fuzz.drawing import Draw
@@ -15,6 +16,19 @@ from tests.fuzz.drawing import Draw
 def specs(draw: Draw) -> str:
     """YAML of a valid spec."""
     return Author(draw).write()
+
+
+@st.composite
+def specs_with_memory(draw: Draw) -> str:
+    """YAML of a valid spec of operators whose memory is modelled."""
+    author = Author(draw)
+    author.operators = {name: kind for name, kind in author.operators.items() if _models_memory(kind)}
+    return author.write()
+
+
+def _models_memory(kind: type[Operator]) -> bool:
+    example = kind.examples[0]
+    return kind(example.inputs, **example.arguments).models_memory()
 
 
 @st.composite
