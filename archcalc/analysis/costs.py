@@ -31,6 +31,8 @@ class LayerCosts(NamedTuple):
     biases: int
     buffers: int
     """Stored elements that are not trainable."""
+    idle_params: int
+    """Trainable elements of experts that a token is not given to."""
     macs: int
     """Multiply-accumulate operations of the forward pass, the same in every convention."""
     flops: int
@@ -57,6 +59,11 @@ class LayerCosts(NamedTuple):
         return self.weights + self.biases
 
     @property
+    def active_params(self) -> int:
+        """Trainable elements that a token uses: all but those of experts that it is not given to."""
+        return self.params - self.idle_params
+
+    @property
     def step_flops(self) -> int:
         """FLOPs of a training step, forward and backward, as the convention counts them."""
         return self.flops + self.backward_flops
@@ -74,6 +81,7 @@ class Totals:
     weights: int = 0
     biases: int = 0
     buffers: int = 0
+    idle_params: int = 0
     macs: int = 0
     flops: int = 0
     memory: int = 0
@@ -92,6 +100,11 @@ class Totals:
     def params(self) -> int:
         """Trainable elements: weights and biases."""
         return self.weights + self.biases
+
+    @property
+    def active_params(self) -> int:
+        """Trainable elements that a token uses: all but those of experts that it is not given to."""
+        return self.params - self.idle_params
 
     @property
     def step_flops(self) -> int:
@@ -219,7 +232,7 @@ class _Profile:
         backward = op.backward()
         inner, inputs = rule.backward_flops(backward)
         self._shapes = op.inputs, op.output
-        self._tensors = weights, biases, sum(map(product, op.buffers().values()))
+        self._tensors = weights, biases, sum(map(product, op.buffers().values())), op.idle_params()
         self._forward = (
             (work.get("mac", 0) + work.get("matmul", 0)) * batch,
             rule.flops(op, work) * batch,
@@ -243,6 +256,6 @@ class _Profile:
             (macs, flops), entering = self._backward
             if enters:
                 macs, flops = macs + entering[0], flops + entering[1]
-            tensors = self._tensors if own else (0, 0, 0)
+            tensors = self._tensors if own else (0, 0, 0, 0)
             known = self._costs[own, enters] = (*self._shapes, *tensors, *self._forward, macs, flops)
         return known

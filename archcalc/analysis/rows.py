@@ -43,6 +43,16 @@ class TableRow:
         """The receptive field of its last layer."""
         return self.layers[-1].receptive_field
 
+    @property
+    def label(self) -> str:
+        """The name with a mark where numbers are not computed: `magic (opaque)`, `total, with 1 opaque layer`."""
+        opaque = [row for row in self.layers if row.layer.op.exactness == "opaque"]
+        if not opaque:
+            return self.name
+        if not self.of_group:
+            return f"{self.name} (opaque)"
+        return f"{self.name}, with {len(opaque)} opaque layer{'s' if len(opaque) > 1 else ''}"
+
     @cached_property
     def costs(self) -> Totals:
         """The sums over its layers."""

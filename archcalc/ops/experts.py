@@ -7,6 +7,7 @@ from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    Backward,
     Torch,
     Work,
     example,
@@ -45,7 +46,6 @@ class MixtureOfExperts(Operator):
         }
 
     def idle_params(self) -> Dim:
-        """Parameters of the experts that a token is not given to."""
         idle: Dim = (self.experts - self.active) * 3 * self.x[1] * self.features
         return idle
 
@@ -62,6 +62,12 @@ class MixtureOfExperts(Operator):
             "div": routed + picked + inside,
             "mul": 3 * inside + picked * width,
         }
+
+    def backward(self) -> Backward:
+        """The gradient between an expert's products is `inner`."""
+        inside = self.x[0] * self.active * self.features * self.x[1]
+        mac = self.work()["mac"]
+        return Backward(weights=mac, inputs=mac - inside, inner=inside)
 
     def access(self) -> Access:
         return (SAME_POSITION, WHOLE_AXIS)

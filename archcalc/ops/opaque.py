@@ -12,8 +12,7 @@ class Opaque(Operator):
     kind = "opaque"
     synonyms = "custom unknown lambda placeholder"
     category = "opaque"
-    is_opaque = True
-    joins = True
+    exactness = "opaque"
     least_inputs = 1
     most_inputs = None
     shape: SizeList = required("the output's shape, the batch not counted")

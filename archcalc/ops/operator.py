@@ -46,8 +46,8 @@ class Operator(ABC):
     """True if its input has integers that are indices."""
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
-    is_opaque: ClassVar[bool] = False
-    """True if its numbers are given in the spec, not computed by a rule."""
+    exactness: ClassVar[str] = "exact"
+    """`exact` if rules give its numbers; `opaque` if the spec does."""
     is_view: ClassVar[bool] = False
     """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN
@@ -255,6 +255,10 @@ class Operator(ABC):
         """Return the multiply-adds of the backward pass: each product of the forward pass has two gradients."""
         work = self.work()
         return Backward(weights=work.get("mac", 0), inputs=work.get("mac", 0) + 2 * work.get("matmul", 0))
+
+    def idle_params(self) -> Dim:
+        """Return the trained elements that one sample position does not use: those of experts it is not given to."""
+        return 0
 
     def extra_work(self) -> Work:
         """Return quantities beyond `work` that only the conventions of other tools count."""

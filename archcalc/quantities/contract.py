@@ -54,6 +54,8 @@ def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
         **_costs(row, analysis),
         "receptive_field": _field(row.receptive_field),
     }
+    if layer.op.exactness != "exact":
+        data["exactness"] = layer.op.exactness
     if layer.shares:
         data["shares"] = layer.shares
     if layer.train:

@@ -100,6 +100,22 @@ class Quantity:
         return [self.of_row(row)]
 
 
+class Name(Quantity):
+    """The name of a row, with a mark in tables where its numbers are not computed."""
+
+    def of_row(self, row: TableRow) -> str:
+        """Return the name with its mark."""
+        return row.label
+
+    def of_rows(self, row: TableRow) -> str:
+        """Return the name."""
+        return row.name
+
+    def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
+        """Return the name."""
+        return [row.name]
+
+
 class Sizes(Quantity):
     """A number for each dimension, shown as one number if they are equal."""
 

@@ -11,7 +11,7 @@ from archcalc.analysis.depth import depth
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import product
 from archcalc.errors import UserError
-from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Quantity, Shape, Share, Sizes
+from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Name, Quantity, Shape, Share, Sizes
 from archcalc.units import BYTES
 from archcalc.words import did_you_mean, help_line, quote
 
@@ -45,7 +45,7 @@ def _peak_activation_memory(analysis: Analysis) -> int:
 
 
 _ALL: tuple[Quantity, ...] = (
-    Quantity("name", "layer", "The layer's full name, or its group's.", lambda row: row.name, right=False, rank=0),
+    Name("name", "layer", "The layer's full name, or its group's.", lambda row: row.name, right=False, rank=0),
     Quantity(
         "op",
         "operator",
@@ -152,6 +152,12 @@ _ALL: tuple[Quantity, ...] = (
         "num parameters, n params, trainable params, trainable parameters, trainable, learnable parameters, "
         "learnable params, parameter count, params count, total params",
         rank=0,
+    ),
+    Cost(
+        "active_params",
+        "active params",
+        "Trainable elements that a token uses: all but those of experts that it is not given to.",
+        words="activated params, activated parameters, active parameters",
     ),
     Cost(
         "weights",

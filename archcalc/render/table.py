@@ -47,7 +47,7 @@ def table_document(
     table = Table(
         caption or title_of(analysis),
         tuple(_column(quantity, shown, analysis, view) for quantity in quantities),
-        tuple(Section(rows, whole if has_total else None, whole.name) for rows, whole in parts),
+        tuple(Section(rows, whole if has_total else None, whole.label) for rows, whole in parts),
         tuple(_notes(analysis, view)),
     )
     return Document(analysis.network.name, (table,), lambda: as_dict(analysis), label=label)

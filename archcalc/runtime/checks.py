@@ -142,7 +142,10 @@ def check_tensors(subject: VerificationTarget) -> Check:
 def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], total: int, tool: str) -> Check:
     """Compare counts per module and in total; layers that share a module are summed."""
     mine: dict[str, int] = {}
+    opaque = [row for row in analysis.rows if row.layer.op.exactness == "opaque"]
     for row in analysis.rows:
+        if row in opaque:
+            continue
         path = row.layer.shares or row.name
         mine[path] = mine.get(path, 0) + row.flops
     differing = [
@@ -150,9 +153,12 @@ def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], tota
         for path, flops in mine.items()
         if path in counted and counted[path] != flops
     ]
-    if total != analysis.totals.flops:
-        differing.append(f"total: archcalc {analysis.totals.flops:,}, {tool} {total:,}")
-    return _verdict(name, differing, {"archcalc": analysis.totals.flops, tool: total})
+    flops = analysis.totals.flops - sum(row.flops for row in opaque)
+    if total != flops:
+        differing.append(f"total: archcalc {flops:,}, {tool} {total:,}")
+    check = _verdict(name, differing, {"archcalc": flops, tool: total})
+    names = ", ".join(row.name for row in opaque)
+    return replace(check, note=f"opaque layers are not compared: {names}") if opaque else check
 
 
 def check_fvcore(subject: VerificationTarget) -> Check:
@@ -192,6 +198,8 @@ def _check_torch(subject: VerificationTarget, counting: AbstractContextManager[F
 
 def check_torch_backward(subject: VerificationTarget) -> Check:
     """Compare the total FLOPs of a forward and a backward pass with FlopCounterMode."""
+    if any(layer.op.exactness == "opaque" for layer in subject.network.layers):
+        return Check("backward", None, note="opaque layers have no backward pass")
     if not any(True for _ in subject.module.parameters()):
         return Check("backward", None, "the network has no parameters")
     with torch_counter() as counter:

@@ -110,7 +110,11 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     del counted
     dtype = torch_dtype(settings.dtype)
     subject = VerificationTarget(network, settings.device, dtype, settings.batch, settings.channels_last)
-    result.memory = _memory(subject, settings)
+    unmodelled = dict.fromkeys(layer.op.kind for layer in network.layers if not layer.op.models_memory())
+    if unmodelled:
+        result.checks.append(Check("memory", None, note=f"memory of {', '.join(unmodelled)} is not modelled"))
+    else:
+        result.memory = _memory(subject, settings)
     result.timing = _timing(subject, settings, device_peak)
 
 
