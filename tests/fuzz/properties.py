@@ -58,9 +58,14 @@ def check_tools(network: Network) -> None:
         assert result.passed, f"{result.name}: {result.detail}"
 
 
+def has_memory(network: Network) -> bool:
+    """True if the memory of all layers is modelled."""
+    return all(layer.op.models_memory() for layer in network.layers)
+
+
 def check_memory(network: Network) -> None:
     """Peaks and saved tensors, to the byte but for the tolerances of docs/explanation/how-it-is-verified.md."""
-    if not all(layer.op.models_memory() for layer in network.layers):
+    if not has_memory(network):
         return
     for batch in (1, BATCH):
         subject = VerificationTarget(network, torch.device("cpu"), torch.float32, batch)
