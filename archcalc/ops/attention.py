@@ -100,7 +100,8 @@ class ScaledDotProductAttention(Operator):
         return self.x[:-2] != self.inputs[1][:-2]
 
     def models_memory(self) -> bool:
-        return not self._is_grouped() and len(self.inputs) == 3
+        is_plain = not self._is_grouped() and len(self.inputs) == 3
+        return is_plain and (not self.causal or self._is_fused())  # a mask is made where no fused kernel knows it
 
     def work(self) -> Work:
         q, k, v, *masks = self.inputs
@@ -206,6 +207,10 @@ class ScaledDotProductAttention(Operator):
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
         return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
+
+    def is_approximate(self, tensors: InputTensors) -> bool:
+        """True where a causal mask is made because the fused kernel does not run."""
+        return self.causal and not self._runs_fused(tensors)
 
     @property
     def may_use_more_memory(self) -> bool:
