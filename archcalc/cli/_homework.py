@@ -110,11 +110,11 @@ def open_key(
     from archcalc.analysis import analyze
     from archcalc.homework.key import AnswerKey, key_of
     from archcalc.homework.questions import USUAL, asked, points_of
-    from archcalc.language.family import is_piece
+    from archcalc.language.family import is_inline_spec
 
     questions = asked(ask if ask is not None else ",".join(USUAL))
     worth = points_of(points, questions)
-    if lets or is_piece(network):
+    if lets or is_inline_spec(network):
         family = overrides.open_family(network, lets)
         return key_of(family, questions, worth, counting, depth=depth, with_total=with_total)
     return AnswerKey(analyze(overrides.open(network), counting), questions, worth, depth, with_total)

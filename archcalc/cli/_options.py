@@ -40,10 +40,10 @@ class Overrides:
 
     def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         """Return a spec with ``lets`` left open, or the networks of an inline spec."""
-        from archcalc.language.family import InlineSpec, SpecFamily, is_piece
+        from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
         from archcalc.language.library import find
 
-        if is_piece(reference):
+        if is_inline_spec(reference):
             if lets or self.settings or self.inputs:
                 raise SpecError("an inline spec has its numbers in its text; leave out --let, --set and --input")
             return InlineSpec(reference)

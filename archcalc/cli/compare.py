@@ -36,7 +36,7 @@ def command(
     every convention; with --backward too, its training step is, by those that count it.
     """
     from archcalc.analysis import analyze
-    from archcalc.language.family import is_piece
+    from archcalc.language.family import is_inline_spec
     from archcalc.quantities.compare import by_convention, compare, steps_by_convention
     from archcalc.render.comparison import comparison_document, conventions_document, formulas_document
     from archcalc.symbolic.formulas import formulas
@@ -52,7 +52,7 @@ def command(
         raise SpecError("--backward needs --conventions")
     if len(networks) < 2:
         raise SpecError("expected two networks or more, or one with --conventions")
-    are_inline = [is_piece(name) for name in networks]
+    are_inline = [is_inline_spec(name) for name in networks]
     if all(are_inline):
         quantities = ("params", "macs", "rf")
         found = [formulas(overrides.open_family(spec, ()), quantities, counting) for spec in networks]

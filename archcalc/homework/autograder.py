@@ -106,9 +106,9 @@ def _answer(key: AnswerKey, row: TableRow, question: Question) -> str:
 
 def _copy_spec(reference: str, folder: Path) -> str:
     """Copy a spec of the user's own with all that it extends, and say how it is called from inside the folder."""
-    from archcalc.language.family import is_piece
+    from archcalc.language.family import is_inline_spec
 
-    if is_piece(reference):
+    if is_inline_spec(reference):
         return reference
     variant = reference.partition("#")[2]
     spec, _ = find(reference)

@@ -221,7 +221,7 @@ class InlineStep:
         return {**kind.inline_defaults(given, len(shape) - 1), **given}
 
 
-def is_piece(text: str) -> bool:
+def is_inline_spec(text: str) -> bool:
     """True if a text is an inline spec, and not the name of a network."""
     return "->" in text or "→" in text
 
