@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UnknownLayer
@@ -25,10 +25,24 @@ class Origin(Protocol):
         """Its place in the spec."""
 
 
+class WeightRef(NamedTuple):
+    """A weight tensor: its layer and its name there, which is empty for a tensor that is the layer itself."""
+
+    layer: str
+    tensor: str
+
+    def __str__(self) -> str:
+        """Its name in a state dict."""
+        return f"{self.layer}.{self.tensor}" if self.tensor else self.layer
+
+
+NO_TIES: Mapping[str, WeightRef] = {}
+
+
 class Layer:
     """One use of an operator in a network."""
 
-    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "train")
+    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "ties", "train")
 
     def __init__(
         self,
@@ -52,6 +66,14 @@ class Layer:
         """True if it exists only in training."""
         self.shares: str | None = None
         """The layer whose weights it uses; None if it has its own."""
+        self.ties = NO_TIES
+        """Its weights that are tensors of earlier layers, which own them."""
+
+    def rewired(self, op: Operator, inputs: tuple[str, ...]) -> Layer:
+        """Return a layer of the main path with the name and the weights of this one."""
+        layer = Layer(self.name, op, inputs, self.origin)
+        layer.shares, layer.ties = self.shares, self.ties
+        return layer
 
     @property
     def place(self) -> Place | None:
@@ -64,9 +86,9 @@ class Layer:
         return self.op.output
 
     def tensors(self) -> dict[str, Shape]:
-        """Return state dict names to shapes of its own weights and buffers; empty for shared weights.
+        """Return state dict names to shapes of its weights and buffers; empty for shared weights.
 
-        A weight without a name has the name of the layer.
+        A weight without a name has the name of the layer. A tied weight has a name here and one at its owner.
         """
         if self.shares is not None:
             return {}

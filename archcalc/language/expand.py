@@ -21,8 +21,9 @@ from archcalc.language.limits import exceeded, limit
 from archcalc.language.names import Names
 from archcalc.language.scope import Scope
 from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput, Step, Value, replacing
+from archcalc.language.ties import Ties
 from archcalc.language.values import ShapeValue, Unknown
-from archcalc.network import Layer
+from archcalc.network import NO_TIES, Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
@@ -57,6 +58,7 @@ class Expansion:
         self.draft = GraphBuilder()
         self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
+        self.ties = Ties(self.draft)
         self.diagnostics: dict[Diagnostic, None] = {}
         self.failures = 0
         self.inside: list[str] = []
@@ -264,7 +266,10 @@ class Expansion:
             raise refused.with_call(OperatorCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
-        self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
+        layer = Layer(path, op, sources, step.node, self.side, self.train)
+        if step.ties:
+            layer.ties = self.ties.of(step, layer, lambda template: self.names.lookup(template, scope, variables))
+        self.draft.layers.append(layer)
         return Flow(path, op.output)
 
     def branches(
@@ -377,5 +382,5 @@ class Expansion:
                     + help_line("share where the shapes give the same weights, or use a new layer")
                 )
             if original.op.weights():
-                layer.shares = original.shares or original.name
+                layer.shares, layer.ties = original.shares or original.name, NO_TIES
         return result

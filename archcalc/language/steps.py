@@ -216,6 +216,8 @@ class Apply(Step):
     arguments: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
     branches: list[Step] | None = None
+    ties: dict[str, Template] = field(default_factory=dict)
+    """Its weights that are those of earlier steps: the tensor's name to the step."""
     picked: dict[str, Apply] = field(default_factory=dict)
     """This step with each head that `use` has picked."""
     _of_block: dict[str, Value] | None = field(default=None, init=False)

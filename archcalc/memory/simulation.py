@@ -33,9 +33,7 @@ def _rewired(layer: Layer, names: Mapping[str, str]) -> Layer:
     """Return the layer with its inputs renamed."""
     if names.keys().isdisjoint(layer.inputs):
         return layer
-    rewired = Layer(layer.name, layer.op, tuple(names.get(name, name) for name in layer.inputs), layer.origin)
-    rewired.shares = layer.shares
-    return rewired
+    return layer.rewired(layer.op, tuple(names.get(name, name) for name in layer.inputs))
 
 
 _PAIR = "\0"
@@ -91,6 +89,9 @@ class MemorySimulation:
         self.batch = analysis.batch
         self.itemsize = analysis.counting.itemsize
         self.heap = Heap()
+        self.by_name = {layer.name: layer for layer in network.layers}
+        self.tied = {ref for layer in network.layers for ref in layer.ties.values()}
+        """The weights that several layers have."""
         self.storage: dict[str, Storage] = {}
         """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()

@@ -70,6 +70,7 @@ def _has_nearly(measured: Measured) -> bool:
     return any(
         layer.op.is_approximate(tensors)
         or (layer.shares in in_parts)
+        or (layer.ties and not in_parts.isdisjoint({layer.name, *(ref.layer for ref in layer.ties.values())}))
         or any(uses[layer.inputs[number]] > 1 for number in layer.op.early_gradients(tensors))
         for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )
