@@ -56,8 +56,8 @@ class Expansion:
         self.replacements = replacements
         self.replaced: set[str] = set()
         self.draft = GraphBuilder()
-        self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
+        self.evaluation = Evaluation(self.draft, self.names)
         self.ties = Ties(self.draft)
         self.diagnostics: dict[Diagnostic, None] = {}
         self.failures = 0
@@ -118,8 +118,8 @@ class Expansion:
         if instead is not None:
             return self.chain(instead, flow, scope, variables, turn)
         number = 0
-        for walked in self.evaluation.walked(step, flow, variables):
-            for inner in self.evaluation.repeated(step, flow, walked):
+        for walked in self.evaluation.walked(step, flow, scope, variables):
+            for inner in self.evaluation.repeated(step, flow, scope, walked):
                 flow = self.attempt(self.once, step, flow, scope, inner, number if step.loops else None)
                 number += 1
         if fixed is not None and step.loops:  # the name of the loop means its last turn
@@ -145,7 +145,7 @@ class Expansion:
             return True
         if step.sources and step.when.asks_input:
             flow = self.names.find(step.sources[0], scope, variables, flow)
-        return self.evaluation.condition(step.when, flow, variables)
+        return self.evaluation.condition(step.when, flow, scope, variables)
 
     def left_out(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """Return what passes in place of a step: what its `from` names if that is one step, else the step's input."""
@@ -172,7 +172,7 @@ class Expansion:
             self.train = outside
             return flow
         if isinstance(step, Apply) and step.use is not None:
-            step = step.picking(self.chosen(step.use, flows[0], variables))
+            step = step.picking(self.chosen(step.use, flows[0], scope, variables))
         inner, path = self.names.naming(step, flows[0], scope, variables, turn)
         instead = self.replacement(step, path, inner)
         if instead is None:
@@ -233,9 +233,9 @@ class Expansion:
 
     # -- heads
 
-    def chosen(self, use: Value, flow: Flow, variables: dict[str, Any]) -> str:
+    def chosen(self, use: Value, flow: Flow, scope: Scope, variables: dict[str, Any]) -> str:
         """Return the operator or block that `use` picks."""
-        head = self.evaluation.value(use, flow, variables)
+        head = self.evaluation.value(use, flow, scope, variables)
         if not isinstance(head, str) or (head not in self.operators and head not in self.blocks):
             hint = did_you_mean(str(head), [*self.blocks, *self.operators])
             raise use.node.error(f"use takes the name of a block or operator, got {quote(str(head))}{hint}")
@@ -249,7 +249,9 @@ class Expansion:
             flows = self.branches(kind, step, flows, scope, variables)
         names, values = step.given_to_operator(kind)
         given = [
-            value.constant if value.constant is not None else self.evaluation.argument(value, flows[0], variables)
+            value.constant
+            if value.constant is not None
+            else self.evaluation.argument(value, flows[0], scope, variables)
             for value in values
         ]
         sources, shapes = zip(*flows, strict=True)
@@ -299,8 +301,8 @@ class Expansion:
         number = count() if branch.loops else repeat(None)
         return [
             self.attempt(self.branch, branch, flow, scope, inner, next(number))
-            for walked in self.evaluation.walked(branch, flow, variables)
-            for inner in self.evaluation.repeated(branch, flow, walked)
+            for walked in self.evaluation.walked(branch, flow, scope, variables)
+            for inner in self.evaluation.repeated(branch, flow, scope, walked)
         ]
 
     def block(
@@ -314,31 +316,31 @@ class Expansion:
             plural = "s" if len(block.inputs) > 1 else ""
             names = f" ({', '.join(block.inputs)})" if len(block.inputs) > 1 else ""
             raise step.node.error(f"{block.name} takes {len(block.inputs)} input{plural}{names}, got {len(flows)}")
-        own = self.block_variables(block, step, flows, variables)
-        self.draft.groups[path] = block.name
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
         inner.given["input"] = flows[0]
+        given = {
+            parameter: self.evaluation.value(value, flows[0], scope, variables)
+            for parameter, value in step.given_to_block(block).items()
+        }
+        own = self.block_variables(block, step, given, inner)
+        self.draft.groups[path] = block.name
         self.inside.append(block.name)
         try:
             return self.run(block.steps, flows[0], inner, own)
         finally:
             self.inside.pop()
 
-    def block_variables(
-        self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
-    ) -> dict[str, Any]:
+    def block_variables(self, block: Block, step: Apply, given: dict[str, Any], inner: Scope) -> dict[str, Any]:
         """Return a block's variables: the step's arguments, then defaults, which may use the parameters before them."""
-        given = step.given_to_block(block)
-        own = self.evaluation.more(self.globals, {"input": ShapeValue(flows[0].shape)})
-        for input_name, flow in zip(block.inputs, flows, strict=True):
-            own[input_name] = ShapeValue(flow.shape)
+        first = inner.given["input"]
+        own = self.evaluation.more(self.globals, {"input": ShapeValue(first.shape)})
+        own |= {name: ShapeValue(inner.given[name].shape) for name in block.inputs}
         for parameter, default in block.params.items():
-            value = given.get(parameter)
-            if value is not None:
-                own[parameter] = self.evaluation.value(value, flows[0], variables)
+            if parameter in given:
+                own[parameter] = given[parameter]
             elif default is not None:
-                own[parameter] = self.evaluation.value(default, flows[0], own)
+                own[parameter] = self.evaluation.value(default, first, inner, own)
             else:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own

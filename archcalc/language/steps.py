@@ -24,7 +24,7 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("asks_input", "constant", "expression", "items", "may_be_text", "node", "weight")
+    __slots__ = ("asks_input", "asks_steps", "constant", "expression", "items", "may_be_text", "node", "weight")
 
     def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
@@ -35,6 +35,8 @@ class Value:
         """A bound of the cost of evaluating it; known after parsing."""
         self.asks_input = True
         """True if it uses `input`, the shape of the step's input; known after parsing."""
+        self.asks_steps = True
+        """True if it may use the shape of an earlier step; known after parsing."""
         self.constant: Any = None
         """Its value if that is always the same; None if it is not, or before parsing."""
         self.items: list[Value] = []
@@ -58,6 +60,7 @@ class Value:
         else:
             self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
             self.asks_input = any(item.asks_input for item in self.items)
+            self.asks_steps = any(item.asks_steps for item in self.items)
 
     def _parse(self, node: Scalar) -> Expression:
         if self.expression is None:
@@ -67,6 +70,7 @@ class Value:
                 raise located(node, error) from None
             self.weight = self.expression.weight
             self.asks_input = "input" in self.expression.names
+            self.asks_steps = bool(self.expression.steps)
             self.constant = self.expression.constant
         return self.expression
 
@@ -85,7 +89,7 @@ class Value:
         if not words or (self.text not in words and not self.items):
             return self
         value = Value(self.node)
-        value.weight, value.asks_input = self.weight, self.asks_input
+        value.weight, value.asks_input, value.asks_steps = self.weight, self.asks_input, self.asks_steps
         value.items = [item.with_words(words) for item in self.items]
         value.constant = self.text or None
         return value
@@ -100,11 +104,14 @@ class Value:
         if self._is_text():
             return node.text
         expression = self.expression or self._parse(node)
-        if self.may_be_text and not all(name in variables for name in expression.names):
+        unknown = [name for name in expression.names if name not in variables] if self.may_be_text else ()
+        if any(name not in expression.steps for name in unknown):
             return node.text
         try:
             return expression.evaluate(variables)
         except ExpressionError as error:
+            if unknown:
+                return node.text
             raise located(node, error) from None
 
     def _list(self, node: AnyNode, variables: Variables) -> Any:
