@@ -141,6 +141,8 @@ class Network:
     """Spec parameters with their values."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Path of each group to the name of its block; `""` for a group that is not a block."""
+    offered: frozenset[str] = frozenset()
+    """Layers whose outputs are outputs of blocks, which nothing must take."""
     about: About = About()
 
     analyze: ClassVar[Callable[..., Any]]
@@ -155,6 +157,24 @@ class Network:
     def side_outputs(self) -> tuple[str, ...]:
         """Layers that the side outputs end with."""
         return tuple(self.sides.values())
+
+    @cached_property
+    def unused(self) -> tuple[Layer, ...]:
+        """Layers whose outputs nothing takes: no layer, and no output of the network, of a side or of a block."""
+        used = {source for layer in self.layers for source in layer.inputs}
+        used.update(self.outputs, self.sides.values(), self.offered)
+        return tuple(layer for layer in self.layers if layer.name not in used)
+
+    @cached_property
+    def needless(self) -> frozenset[str]:
+        """Layers that no output needs, neither of the network nor of a side: PyTorch runs them, but not backward."""
+        if not self.unused and not self.offered:
+            return frozenset()
+        needed = {*self.outputs, *self.sides.values()}
+        for layer in reversed(self.layers):
+            if layer.name in needed:
+                needed.update(layer.inputs)
+        return frozenset(layer.name for layer in self.layers if layer.name not in needed)
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:

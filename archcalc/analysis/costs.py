@@ -190,9 +190,10 @@ def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
         if enters or profile.trained:
             gradients.add(layer.name)
         # As `_make`, which would check the number of fields of every row.
-        row = tuple.__new__(
-            LayerCosts, (layer, fields, *profile.costs(layer.shares is None, tuple(layer.ties), enters))
-        )
+        costs = profile.costs(layer.shares is None, tuple(layer.ties), enters)
+        if layer.name in network.needless:
+            costs = profile.needless(costs, counting.rule)
+        row = tuple.__new__(LayerCosts, (layer, fields, *costs))
         (auxiliary if layer.auxiliary else rows).append(row)
     return Analysis(network, counting, tuple(rows), tuple(auxiliary), fields)
 
@@ -241,6 +242,12 @@ class _Profile:
             else:
                 weights += product(shape)
         return weights, biases, sum(map(product, self._op.buffers().values()))
+
+    def needless(self, costs: tuple[Any, ...], rule: Convention) -> tuple[Any, ...]:
+        """Return the costs of a layer that no output needs: it has no backward pass, and a traced graph lacks it."""
+        macs, flops, *memory = self._forward
+        before = costs[: -len(self._forward) - 2]
+        return (*before, macs, 0 if rule.traces else flops, *memory, 0, 0)
 
     def costs(self, own: bool, tied: tuple[str, ...], enters: bool) -> tuple[Any, ...]:
         """Return the fields of `LayerCosts` after the layer and the receptive fields.

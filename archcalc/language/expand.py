@@ -144,7 +144,7 @@ class Expansion:
         if step.when is None or step.broken:
             return True
         if step.sources and step.when.asks_input:
-            flow = self.names.find(step.sources[0], scope, variables, flow)
+            [flow, *_] = self.names.find(step.sources[:1], scope, variables, flow)
         return self.evaluation.condition(step.when, flow, scope, variables)
 
     def left_out(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -152,7 +152,8 @@ class Expansion:
         if step.sources and len(step.sources) == 1:
             # The step may be left out because its source does not exist (`from: "s{i - 1}"`, `when: i > 0`).
             with suppress(SpecError):
-                flow = self.names.find(step.sources[0], scope, variables, flow)
+                found = self.names.find(step.sources, scope, variables, flow)
+                flow = found[0] if len(found) == 1 else flow
         self.names.leave_out(step, flow, scope.path, variables, turn)
         return flow
 
@@ -162,9 +163,7 @@ class Expansion:
             _, path = self.names.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
-        flows = (
-            [self.names.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
-        )
+        flows = self.names.find(step.sources, scope, variables, flow) if step.sources else [flow]
         if isinstance(step, Group) and step.name is None:
             outside = self.train
             self.train = self.train or step.train

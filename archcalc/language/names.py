@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.language.draft import Flow, GraphBuilder, Named
@@ -64,19 +64,31 @@ class Names:
             if inner.name is None or inner.name.fixed:
                 self.leave_out(inner, flow, path, variables)
 
-    def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
-        """Return the flow that `from` names."""
-        self.draft.work += EDGE_WORK + template.weight
+    def find(self, templates: Sequence[Template], scope: Scope, variables: dict[str, Any], flow: Flow) -> list[Flow]:
+        """Return the flows that `from` names."""
         variables["input"], variables[STEPS] = ShapeValue(flow.shape), SeenSteps(self, scope)
-        name, scopes = scope.lookup_order(template.fill(variables))
+        found = []
+        for template in templates:
+            names = template.fill_each(variables)
+            self.draft.work += EDGE_WORK * len(names) + template.weight
+            found += [self._flow(name, template, scope) for name in names]
+        if not found:
+            raise templates[0].node.error("from names no step")
+        return found
+
+    def _flow(self, name: str, template: Template, scope: Scope) -> Flow:
+        own, scopes = scope.lookup_order(name)
         for each in scopes:
-            if name in each.given:
-                return each.given[name]
-        return self.lookup(template, scope, variables).flow
+            if own in each.given:
+                return each.given[own]
+        return self._named(name, template, scope).flow
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
         """Return the earlier step that a name means in a scope; raise `SpecError` if there is none."""
-        name, scopes = scope.lookup_order(template.fill(variables))
+        return self._named(template.fill(variables), template, scope)
+
+    def _named(self, name: str, template: Template, scope: Scope) -> Named:
+        name, scopes = scope.lookup_order(name)
         for each in scopes:
             found = self.draft.named.get(each.path + name)
             if found is not None:

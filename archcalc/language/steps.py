@@ -130,7 +130,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 
 
 class Template:
-    """A name that may contain expressions: `layer{stage}`.
+    """A name that may contain expressions: `layer{stage}`; where it may mean several, `scale{range(4)}` is one for each.
 
     Grammar::
 
@@ -178,10 +178,30 @@ class Template:
         """Return the name; raise `SpecError` for a name that is empty, too long or has control characters."""
         if self._name is not None:
             return self._name
+        return self._checked("".join(map(str, self._values(variables))))
+
+    def fill_each(self, variables: Variables) -> list[str]:
+        """Return the name, or one for each value of the lists in it, side by side; raise `SpecError` as `fill`."""
+        if self._name is not None:
+            return [self._name]
+        values = self._values(variables)
+        lengths = {len(value) for value in values if isinstance(value, list)}
+        if len(lengths) > 1:
+            raise self.node.error(f"the lists in {quote(self.node.text)} must have the same length")
+        turns = range(lengths.pop() if lengths else 1)
+        return [
+            self._checked("".join(str(value[turn] if isinstance(value, list) else value) for value in values))
+            for turn in turns
+        ]
+
+    def _values(self, variables: Variables) -> list[Any]:
         try:
-            text = "".join(part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts)
+            return [part if isinstance(part, str) else part.evaluate(variables) for part in self.parts]
         except ExpressionError as error:
             raise self.node.error(str(error)) from None
+
+    def _checked(self, text: str) -> str:
+        """Return the text if it can be a name, and keep it if it is always the same."""
         if len(text) > 200:
             raise self.node.error(f"a name has at most 200 characters, got {len(text):,}")
         if not text.isprintable():

@@ -92,6 +92,8 @@ class MemorySimulation:
         self.by_name = {layer.name: layer for layer in network.layers}
         self.tied = {ref for layer in network.layers for ref in layer.ties.values()}
         """The weights that several layers have."""
+        self.needless = network.needless
+        """Layers that no output needs: autograd frees at once what it saves for them."""
         self.storage: dict[str, Storage] = {}
         """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()
@@ -113,6 +115,8 @@ class MemorySimulation:
     def _differentiable(self) -> set[str]:
         found: set[str] = set()
         for layer in self.layers:
+            if layer_of(layer.name) in self.needless:
+                continue
             if layer.op.weights() or not found.isdisjoint(layer.inputs):
                 found.add(layer.name)
         return found
