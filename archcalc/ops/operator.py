@@ -256,6 +256,14 @@ class Operator(ABC):
         work = self.work()
         return Backward(weights=work.get("mac", 0), inputs=work.get("mac", 0) + 2 * work.get("matmul", 0))
 
+    def work_per_batch(self) -> Work:
+        """Return the counts of primitive operations that are done once for a batch, beside `work`."""
+        return {}
+
+    def backward_per_batch(self) -> Backward:
+        """Return the multiply-adds of the backward pass of `work_per_batch`, per batch."""
+        return Backward(weights=0, inputs=0)
+
     def extra_work(self) -> Work:
         """Return quantities beyond `work` that only the conventions of other tools count."""
         return {}

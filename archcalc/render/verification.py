@@ -67,6 +67,8 @@ def _timing(heading: str, key: str, show: Callable[[Any], str]) -> Column:
 def _notes(result: Verification) -> Iterator[str]:
     if result.problem:
         yield f"{result.network}: {result.problem}"
+    if result.note:
+        yield f"{result.network}: {result.note}"
     for check in result.checks:
         if said := check.note if check.passed is not False else check.detail:
             yield f"{result.network}: {check.name}: {said}"

@@ -70,6 +70,8 @@ class Verification:
     timing: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
     """Why verification stopped: out of memory, an unsupported operation, an invalid reference; empty if it did not."""
+    note: str = ""
+    """What was not compared, and why; empty if everything was."""
 
     @property
     def passed(self) -> bool:
@@ -110,7 +112,11 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     del counted
     dtype = torch_dtype(settings.dtype)
     subject = VerificationTarget(network, settings.device, dtype, settings.batch, settings.channels_last)
-    result.memory = _memory(subject, settings)
+    unknown = next((layer for layer in network.layers if not layer.op.models_memory()), None)
+    if unknown is None:
+        result.memory = _memory(subject, settings)
+    else:
+        result.note = f"memory is not compared: that of {unknown.op.kind} is not modelled (layer {unknown.name})"
     result.timing = _timing(subject, settings, device_peak)
 
 
