@@ -44,6 +44,10 @@ class Operator(ABC):
     """True if a spec gives it branches."""
     takes_indices: ClassVar[bool] = False
     """True if its input has integers that are indices."""
+    gives_indices: ClassVar[bool] = False
+    """True if its output has integers that may be indices."""
+    ignores_numbers: ClassVar[bool] = False
+    """True if it uses nothing of its input but the number of samples."""
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     is_opaque: ClassVar[bool] = False

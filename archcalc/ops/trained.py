@@ -122,6 +122,7 @@ class StandingAlone(Operator):
     """A tensor that does not depend on the input, the same for every sample; the input says how many samples."""
 
     category = "shape"
+    ignores_numbers = True
     examples: ClassVar[tuple[Example, ...]] = (example((7, 12), shape=(3, 5)), example((4, 5, 6), shape=(4,)))
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
@@ -183,6 +184,7 @@ class Range(StandingAlone):
     """The whole numbers from 0, as indices for an embedding: positions of tokens."""
 
     kind = "range"
+    gives_indices = True
     synonyms = "arange positions position_ids"
     size: Count = required("how many")
     examples = (example((7, 12), size=7),)

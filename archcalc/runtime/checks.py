@@ -6,7 +6,7 @@ Each check takes a `VerificationTarget` and returns a `Check`. If numbers differ
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -205,6 +205,17 @@ def check_torch_backward(subject: VerificationTarget) -> Check:
     return _verdict("backward", differing, {"archcalc": mine, "torch": theirs})
 
 
+def own_tensors(module: nn.Module, wanted: Container[str] = ()) -> dict[str, Tensor]:
+    """Return a module's state without the second names of shared tensors, unless they are ``wanted``."""
+    seen: set[int] = set()
+    tensors = {}
+    for key, tensor in module.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen or key in wanted:
+            tensors[key] = tensor.detach()
+        seen.add(id(tensor))
+    return tensors
+
+
 def check_reference(subject: VerificationTarget) -> Check:
     """Compare with the reference implementation: tensors and, with its weights, outputs."""
     name = subject.network.about.reference
@@ -215,8 +226,9 @@ def check_reference(subject: VerificationTarget) -> Check:
     reference = reference_module(name).eval().to(subject.device, exact)
     mine = build_module(subject.network).eval().to(subject.device, exact)
     auxiliary = tuple(f"{layer.name}." for layer in subject.network.layers if layer.auxiliary)
-    weights = {key: tensor for key, tensor in reference.state_dict().items() if not key.startswith(auxiliary)}
     state = mine.state_dict()
+    weights = own_tensors(reference, state)
+    weights = {key: tensor for key, tensor in weights.items() if not key.startswith(auxiliary)}
     differing = [
         f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "
         f"{name} {tuple(weights[key].shape) if key in weights else 'has none'}"
