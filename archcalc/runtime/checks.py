@@ -206,11 +206,15 @@ def check_torch_backward(subject: VerificationTarget) -> Check:
 
 
 def own_tensors(module: nn.Module, wanted: Container[str] = ()) -> dict[str, Tensor]:
-    """Return a module's state without the second names of shared tensors, unless they are ``wanted``."""
+    """Return a module's state without the second names of shared tensors, unless they are ``wanted``.
+
+    Tables of indices that are not ``wanted`` are left out too: they hold no numbers of the network.
+    """
     seen: set[int] = set()
     tensors = {}
     for key, tensor in module.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen or key in wanted:
+        is_table = tensor.dim() > 0 and not tensor.is_floating_point()
+        if key in wanted or not (is_table or id(tensor) in seen):
             tensors[key] = tensor.detach()
         seen.add(id(tensor))
     return tensors

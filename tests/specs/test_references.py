@@ -46,7 +46,7 @@ def meta_reference(name):
         return reference_module(NETWORKS[name]).to("meta").eval()
 
 
-OTHER_NAMES = {"res2net50"}
+OTHER_NAMES = {"res2net50", "maxvit_t", "hrnet_w18"}
 """Networks whose tensors have other names than the reference's; they are matched by their order."""
 
 
@@ -152,7 +152,7 @@ def test_fvcore_counts_are_those_of_the_reference(name, canonical):
 @pytest.mark.slow
 def test_outputs_are_those_of_the_reference(name):
     """The reference's random weights in archcalc's module give the same output, in float64."""
-    if archcalc.load(name).analyze().totals.params > 1e9:
+    if archcalc.load(name).analyze().totals.params > 5e8:
         pytest.skip("two copies of its weights need too much memory")
     torch.manual_seed(0)
     reference = reference_module(NETWORKS[name]).eval().double()
