@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UnknownLayer
@@ -25,10 +25,24 @@ class Origin(Protocol):
         """Its place in the spec."""
 
 
+class WeightRef(NamedTuple):
+    """A weight tensor: its layer and its name there, which is empty for a tensor that is the layer itself."""
+
+    layer: str
+    tensor: str
+
+    def __str__(self) -> str:
+        """Its name in a state dict."""
+        return f"{self.layer}.{self.tensor}" if self.tensor else self.layer
+
+
+NO_TIES: Mapping[str, WeightRef] = {}
+
+
 class Layer:
     """One use of an operator in a network."""
 
-    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "train")
+    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "ties", "train")
 
     def __init__(
         self,
@@ -52,6 +66,14 @@ class Layer:
         """True if it exists only in training."""
         self.shares: str | None = None
         """The layer whose weights it uses; None if it has its own."""
+        self.ties = NO_TIES
+        """Its weights that are tensors of earlier layers, which own them."""
+
+    def rewired(self, op: Operator, inputs: tuple[str, ...]) -> Layer:
+        """Return a layer of the main path with the name and the weights of this one."""
+        layer = Layer(self.name, op, inputs, self.origin)
+        layer.shares, layer.ties = self.shares, self.ties
+        return layer
 
     @property
     def place(self) -> Place | None:
@@ -64,9 +86,9 @@ class Layer:
         return self.op.output
 
     def tensors(self) -> dict[str, Shape]:
-        """Return state dict names to shapes of its own weights and buffers; empty for shared weights.
+        """Return state dict names to shapes of its weights and buffers; empty for shared weights.
 
-        A weight without a name has the name of the layer.
+        A weight without a name has the name of the layer. A tied weight has a name here and one at its owner.
         """
         if self.shares is not None:
             return {}
@@ -119,6 +141,8 @@ class Network:
     """Spec parameters with their values."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Path of each group to the name of its block; `""` for a group that is not a block."""
+    offered: frozenset[str] = frozenset()
+    """Layers whose outputs are outputs of blocks, which nothing must take."""
     about: About = About()
 
     analyze: ClassVar[Callable[..., Any]]
@@ -134,6 +158,24 @@ class Network:
     def side_outputs(self) -> tuple[str, ...]:
         """Layers that the side outputs end with."""
         return tuple(self.sides.values())
+
+    @cached_property
+    def unused(self) -> tuple[Layer, ...]:
+        """Layers whose outputs nothing takes: no layer, and no output of the network, of a side or of a block."""
+        used = {source for layer in self.layers for source in layer.inputs}
+        used.update(self.outputs, self.sides.values(), self.offered)
+        return tuple(layer for layer in self.layers if layer.name not in used)
+
+    @cached_property
+    def needless(self) -> frozenset[str]:
+        """Layers that no output needs, neither of the network nor of a side: PyTorch runs them, but not backward."""
+        if not self.unused and not self.offered:
+            return frozenset()
+        needed = {*self.outputs, *self.sides.values()}
+        for layer in reversed(self.layers):
+            if layer.name in needed:
+                needed.update(layer.inputs)
+        return frozenset(layer.name for layer in self.layers if layer.name not in needed)
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:

@@ -42,6 +42,8 @@ class Convention:
     """Rates of the parts of `Operator.backward`; None if the convention does not count the backward pass."""
     modules: Mapping[str, Rates] | None = None
     """Rates by PyTorch module, in place of ``table``, for a tool that identifies modules by their type."""
+    traces: bool = False
+    """True for a tool that counts a traced graph, which lacks layers that no output needs."""
 
     def flops(self, op: Operator, work: Mapping[str, int]) -> int:
         """Return the FLOPs of the forward pass for one sample."""
@@ -126,6 +128,7 @@ CONVENTIONS = {
         ),
         Convention(
             name="fvcore",
+            traces=True,
             says="as fvcore's FlopCountAnalysis: 1 per multiply-add, 2 per element of batch normalization, 5 of other "
             "normalizations, adaptive average pooling and interpolation; the rest 0",
             otherwise=_NOTHING,

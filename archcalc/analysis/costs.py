@@ -191,7 +191,10 @@ def analyze(network: Network, counting: Counting = DEFAULT) -> Analysis:
         if enters or profile.trained:
             gradients.add(layer.name)
         # As `_make`, which would check the number of fields of every row.
-        row = tuple.__new__(LayerCosts, (layer, fields, *profile.costs(layer.shares is None, enters)))
+        costs = profile.costs(layer.shares is None, tuple(layer.ties), enters)
+        if layer.name in network.needless:
+            costs = profile.needless(costs, counting.rule)
+        row = tuple.__new__(LayerCosts, (layer, fields, *costs))
         (auxiliary if layer.auxiliary else rows).append(row)
     return Analysis(network, counting, tuple(rows), tuple(auxiliary), fields)
 
@@ -204,24 +207,19 @@ def _profile(op: Operator, counting: Counting) -> _Profile:
 class _Profile:
     """The costs of an operator, wherever in a network it is used."""
 
-    __slots__ = ("_backward", "_costs", "_forward", "_shapes", "_tensors", "trained")
+    __slots__ = ("_backward", "_costs", "_forward", "_op", "_shapes", "_tensors", "trained")
 
     def __init__(self, op: Operator, counting: Counting) -> None:
         rule, batch, itemsize = counting.rule, counting.batch, counting.itemsize
-        weights = biases = 0
-        tensors = op.weights()
-        self.trained = bool(tensors)
-        for name, shape in tensors.items():
-            if name.endswith("bias"):
-                biases += product(shape)
-            else:
-                weights += product(shape)
+        self._op = op
+        self._tensors = self._elements(())
+        weights, biases, _ = self._tensors
+        self.trained = bool(op.weights())
         work = op.work()
         backward = op.backward()
         inner, inputs = rule.backward_flops(backward)
         once, backward_once = op.work_per_batch(), op.backward_per_batch()
         self._shapes = op.inputs, op.output
-        self._tensors = weights, biases, sum(map(product, op.buffers().values()))
         self._forward = (
             (work.get("mac", 0) + work.get("matmul", 0)) * batch + once.get("mac", 0),
             rule.flops(op, work) * batch + rule.flops_per_batch(op, once),
@@ -233,7 +231,7 @@ class _Profile:
             self._trained_backward(backward, backward_once, inner, counting) if self.trained else (0, 0),
             (backward.inputs * batch, inputs * batch),
         )
-        self._costs: dict[tuple[bool, bool], tuple[Any, ...]] = {}
+        self._costs: dict[tuple[bool, tuple[str, ...], bool], tuple[Any, ...]] = {}
 
     @staticmethod
     def _trained_backward(backward: Backward, once: Backward, inner: int, counting: Counting) -> tuple[int, int]:
@@ -241,16 +239,35 @@ class _Profile:
         macs = (backward.weights + backward.inner) * counting.batch + once.weights + once.inner
         return macs, inner * counting.batch + counting.rule.backward_flops(once)[0]
 
-    def costs(self, own: bool, enters: bool) -> tuple[Any, ...]:
+    def _elements(self, tied: tuple[str, ...]) -> tuple[Any, Any, Any]:
+        """Return the elements of weights, biases and buffers, without those that other layers own."""
+        weights = biases = 0
+        for name, shape in self._op.weights().items():
+            if name in tied:
+                continue
+            if name.endswith("bias"):
+                biases += product(shape)
+            else:
+                weights += product(shape)
+        return weights, biases, sum(map(product, self._op.buffers().values()))
+
+    def needless(self, costs: tuple[Any, ...], rule: Convention) -> tuple[Any, ...]:
+        """Return the costs of a layer that no output needs: it has no backward pass, and a traced graph lacks it."""
+        macs, flops, *memory = self._forward
+        before = costs[: -len(self._forward) - 2]
+        return (*before, macs, 0 if rule.traces else flops, *memory, 0, 0)
+
+    def costs(self, own: bool, tied: tuple[str, ...], enters: bool) -> tuple[Any, ...]:
         """Return the fields of `LayerCosts` after the layer and the receptive fields.
 
-        ``own`` is False if the weights are another layer's; ``enters`` is True if the inputs need gradients.
+        ``own`` is False if the weights are another layer's; ``tied`` names weights that other layers own; ``enters`` is
+        True if the inputs need gradients.
         """
-        known = self._costs.get((own, enters))
+        known = self._costs.get((own, tied, enters))
         if known is None:
             (macs, flops), entering = self._backward
             if enters:
                 macs, flops = macs + entering[0], flops + entering[1]
-            tensors = self._tensors if own else (0, 0, 0)
-            known = self._costs[own, enters] = (*self._shapes, *tensors, *self._forward, macs, flops)
+            tensors = (self._elements(tied) if tied else self._tensors) if own else (0, 0, 0)
+            known = self._costs[own, tied, enters] = (*self._shapes, *tensors, *self._forward, macs, flops)
         return known

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from archcalc.analysis import Analysis, Counting, analyze
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
-from archcalc.network import Layer, Network
+from archcalc.network import Network
 from archcalc.ops.operator import Operator
 
 Change = Callable[[Operator], Operator | None]
@@ -35,7 +35,7 @@ def rerun(
     network = analysis.network
     given: dict[str, Shape] = {}
     made: dict[str, Shape] = {}
-    layers: list[Layer] = []
+    layers = []
     changed = False
     try:
         for costs in row.layers:
@@ -49,9 +49,7 @@ def rerun(
             op = mistaken or op
             if output is not None and len(op.output) == len(output):
                 op = op.with_shapes(op.inputs, output)
-            copy = Layer(layer.name, op, layer.inputs)
-            copy.shares = layer.shares
-            layers.append(copy)
+            layers.append(layer.rewired(op, layer.inputs))
             made[layer.name] = op.output
         if change is not None and not changed:
             return None

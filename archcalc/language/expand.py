@@ -21,8 +21,9 @@ from archcalc.language.limits import exceeded, limit
 from archcalc.language.names import Names
 from archcalc.language.scope import Scope
 from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput, Step, Value, replacing
+from archcalc.language.ties import Ties
 from archcalc.language.values import ShapeValue, Unknown
-from archcalc.network import Layer
+from archcalc.network import NO_TIES, Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
@@ -55,8 +56,9 @@ class Expansion:
         self.replacements = replacements
         self.replaced: set[str] = set()
         self.draft = GraphBuilder()
-        self.evaluation = Evaluation(self.draft)
         self.names = Names(self.draft, step_names)
+        self.evaluation = Evaluation(self.draft, self.names)
+        self.ties = Ties(self.draft)
         self.diagnostics: dict[Diagnostic, None] = {}
         self.failures = 0
         self.inside: list[str] = []
@@ -116,8 +118,8 @@ class Expansion:
         if instead is not None:
             return self.chain(instead, flow, scope, variables, turn)
         number = 0
-        for walked in self.evaluation.walked(step, flow, variables):
-            for inner in self.evaluation.repeated(step, flow, walked):
+        for walked in self.evaluation.walked(step, flow, scope, variables):
+            for inner in self.evaluation.repeated(step, flow, scope, walked):
                 flow = self.attempt(self.once, step, flow, scope, inner, number if step.loops else None)
                 number += 1
         if fixed is not None and step.loops:  # the name of the loop means its last turn
@@ -142,15 +144,16 @@ class Expansion:
         if step.when is None or step.broken:
             return True
         if step.sources and step.when.asks_input:
-            flow = self.names.find(step.sources[0], scope, variables, flow)
-        return self.evaluation.condition(step.when, flow, variables)
+            [flow, *_] = self.names.find(step.sources[:1], scope, variables, flow)
+        return self.evaluation.condition(step.when, flow, scope, variables)
 
     def left_out(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """Return what passes in place of a step: what its `from` names if that is one step, else the step's input."""
         if step.sources and len(step.sources) == 1:
             # The step may be left out because its source does not exist (`from: "s{i - 1}"`, `when: i > 0`).
             with suppress(SpecError):
-                flow = self.names.find(step.sources[0], scope, variables, flow)
+                found = self.names.find(step.sources, scope, variables, flow)
+                flow = found[0] if len(found) == 1 else flow
         self.names.leave_out(step, flow, scope.path, variables, turn)
         return flow
 
@@ -160,9 +163,7 @@ class Expansion:
             _, path = self.names.naming(step, flow, scope, variables, turn)
             self.draft.named[path] = Named(NOWHERE, step, variables, 0, 0)
             return NOWHERE
-        flows = (
-            [self.names.find(template, scope, variables, flow) for template in step.sources] if step.sources else [flow]
-        )
+        flows = self.names.find(step.sources, scope, variables, flow) if step.sources else [flow]
         if isinstance(step, Group) and step.name is None:
             outside = self.train
             self.train = self.train or step.train
@@ -170,7 +171,7 @@ class Expansion:
             self.train = outside
             return flow
         if isinstance(step, Apply) and step.use is not None:
-            step = step.picking(self.chosen(step.use, flows[0], variables))
+            step = step.picking(self.chosen(step.use, flows[0], scope, variables))
         inner, path = self.names.naming(step, flows[0], scope, variables, turn)
         instead = self.replacement(step, path, inner)
         if instead is None:
@@ -231,9 +232,9 @@ class Expansion:
 
     # -- heads
 
-    def chosen(self, use: Value, flow: Flow, variables: dict[str, Any]) -> str:
+    def chosen(self, use: Value, flow: Flow, scope: Scope, variables: dict[str, Any]) -> str:
         """Return the operator or block that `use` picks."""
-        head = self.evaluation.value(use, flow, variables)
+        head = self.evaluation.value(use, flow, scope, variables)
         if not isinstance(head, str) or (head not in self.operators and head not in self.blocks):
             hint = did_you_mean(str(head), [*self.blocks, *self.operators])
             raise use.node.error(f"use takes the name of a block or operator, got {quote(str(head))}{hint}")
@@ -247,7 +248,9 @@ class Expansion:
             flows = self.branches(kind, step, flows, scope, variables)
         names, values = step.given_to_operator(kind)
         given = [
-            value.constant if value.constant is not None else self.evaluation.argument(value, flows[0], variables)
+            value.constant
+            if value.constant is not None
+            else self.evaluation.argument(value, flows[0], scope, variables)
             for value in values
         ]
         sources, shapes = zip(*flows, strict=True)
@@ -264,7 +267,10 @@ class Expansion:
             raise refused.with_call(OperatorCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
-        self.draft.layers.append(Layer(path, op, sources, step.node, self.side, self.train))
+        layer = Layer(path, op, sources, step.node, self.side, self.train)
+        if step.ties:
+            layer.ties = self.ties.of(step, layer, lambda template: self.names.lookup(template, scope, variables))
+        self.draft.layers.append(layer)
         return Flow(path, op.output)
 
     def branches(
@@ -294,8 +300,8 @@ class Expansion:
         number = count() if branch.loops else repeat(None)
         return [
             self.attempt(self.branch, branch, flow, scope, inner, next(number))
-            for walked in self.evaluation.walked(branch, flow, variables)
-            for inner in self.evaluation.repeated(branch, flow, walked)
+            for walked in self.evaluation.walked(branch, flow, scope, variables)
+            for inner in self.evaluation.repeated(branch, flow, scope, walked)
         ]
 
     def block(
@@ -309,31 +315,31 @@ class Expansion:
             plural = "s" if len(block.inputs) > 1 else ""
             names = f" ({', '.join(block.inputs)})" if len(block.inputs) > 1 else ""
             raise step.node.error(f"{block.name} takes {len(block.inputs)} input{plural}{names}, got {len(flows)}")
-        own = self.block_variables(block, step, flows, variables)
-        self.draft.groups[path] = block.name
         inner = Scope(f"{path}.", None, block.numbered)
         inner.given = dict(zip(block.inputs, flows, strict=True))
         inner.given["input"] = flows[0]
+        given = {
+            parameter: self.evaluation.value(value, flows[0], scope, variables)
+            for parameter, value in step.given_to_block(block).items()
+        }
+        own = self.block_variables(block, step, given, inner)
+        self.draft.groups[path] = block.name
         self.inside.append(block.name)
         try:
             return self.run(block.steps, flows[0], inner, own)
         finally:
             self.inside.pop()
 
-    def block_variables(
-        self, block: Block, step: Apply, flows: list[Flow], variables: dict[str, Any]
-    ) -> dict[str, Any]:
+    def block_variables(self, block: Block, step: Apply, given: dict[str, Any], inner: Scope) -> dict[str, Any]:
         """Return a block's variables: the step's arguments, then defaults, which may use the parameters before them."""
-        given = step.given_to_block(block)
-        own = self.evaluation.more(self.globals, {"input": ShapeValue(flows[0].shape)})
-        for input_name, flow in zip(block.inputs, flows, strict=True):
-            own[input_name] = ShapeValue(flow.shape)
+        first = inner.given["input"]
+        own = self.evaluation.more(self.globals, {"input": ShapeValue(first.shape)})
+        own |= {name: ShapeValue(inner.given[name].shape) for name in block.inputs}
         for parameter, default in block.params.items():
-            value = given.get(parameter)
-            if value is not None:
-                own[parameter] = self.evaluation.value(value, flows[0], variables)
+            if parameter in given:
+                own[parameter] = given[parameter]
             elif default is not None:
-                own[parameter] = self.evaluation.value(default, flows[0], own)
+                own[parameter] = self.evaluation.value(default, first, inner, own)
             else:
                 raise step.node.error(f"the block {block.name} needs {parameter}")
         return own
@@ -377,5 +383,5 @@ class Expansion:
                     + help_line("share where the shapes give the same weights, or use a new layer")
                 )
             if original.op.weights():
-                layer.shares = original.shares or original.name
+                layer.shares, layer.ties = original.shares or original.name, NO_TIES
         return result

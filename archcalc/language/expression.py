@@ -9,9 +9,13 @@ Grammar, with the precedence of Python::
     product    = power { ("*" | "/" | "//" | "%") power }
     power      = ["+" | "-"] atom ["**" power]
     atom       = number | string | name | "true" | "false" | "null" | list | "(" expression ")"
-               | atom "." name | atom "[" expression "]" | atom "[" [expression] ":" [expression] "]"
+               | atom "." name | step "." name | atom "[" expression "]" | atom "[" [expression] ":" [expression] "]"
                | function "(" expression { "," expression } ")"
+    step       = name { "." name | "[" expression "]" }
     list       = "[" [expression { "," expression }] "]"
+
+A `step` that no variable hides is an earlier step of the network: `stage.conv[0].height` is the height of what the
+step `stage.conv.0` gives.
 
 Numbers are exact: integers and fractions (`0.35` is 35/100). Only irrational square roots and logarithms are floats.
 Evaluation never inspects the type of a value, so symbols work as well as numbers.
@@ -21,10 +25,10 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
@@ -50,16 +54,39 @@ MAX_DEPTH = 100
 LIST_WEIGHT, JOIN_WEIGHT = 100, 5
 """Weights of operations over lists: of functions and `in`, and of `+`, which may concatenate two."""
 
+STEP_WEIGHT = 10
+"""Weight of looking up a step."""
+STEPS = "."
+"""The key of the earlier steps (`EarlierSteps`) among variables; no variable can have this name."""
+
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
+
+
+class EarlierSteps(Protocol):
+    """The steps that an expression can name."""
+
+    def shape(self, path: str) -> ShapeValue | None:
+        """Return the shape that a step gives; None if there is no such step."""
+
+    def unknown(self, path: str, variables: Iterable[str]) -> str:
+        """Return the message for a name that is neither a step nor a variable."""
 
 
 class Expression:
     """A parsed expression."""
 
-    __slots__ = ("constant", "evaluate", "names", "text", "weight")
+    __slots__ = ("constant", "evaluate", "names", "steps", "text", "weight")
 
-    def __init__(self, text: str, evaluate: Code, weight: int, names: Sequence[str], constant: Any = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        evaluate: Code,
+        weight: int,
+        names: Sequence[str],
+        constant: Any = None,
+        steps: Collection[str] = (),
+    ) -> None:
         self.text = text
         self.evaluate = evaluate
         """Computes the value; raises `ExpressionError`, or `Unknown` if it needs a shape that is not known."""
@@ -69,6 +96,8 @@ class Expression:
         """The variables in it, in order."""
         self.constant = constant
         """The value of a number or a constant; None for all others."""
+        self.steps = steps
+        """Those of the names that may be steps."""
 
 
 @lru_cache(maxsize=4096)
@@ -93,7 +122,7 @@ def parse_expression(text: str) -> Expression:
     compiler = _Compiler(text.strip())
     code = compiler.compile(tree.body)
     constant = code({}) if isinstance(tree.body, ast.Constant) or text.strip() in CONSTANTS else None
-    return Expression(text, code, compiler.weight, tuple(compiler.names), constant)
+    return Expression(text, code, compiler.weight, tuple(compiler.names), constant, tuple(compiler.steps))
 
 
 def _fix(text: str) -> str:
@@ -109,6 +138,7 @@ class _Compiler:
         self.text = text
         self.weight = 0
         self.names: dict[str, None] = {}
+        self.steps: dict[str, None] = {}
         self.depth = 0
 
     def compile(self, node: ast.AST) -> Code:
@@ -186,7 +216,7 @@ class _Compiler:
         return code
 
     def _attribute(self, node: ast.Attribute) -> Code:
-        owner, name = self.compile(node.value), node.attr
+        owner, name = self._step(node.value), node.attr
 
         def code(variables: Variables) -> Any:
             value = owner(variables)
@@ -203,6 +233,45 @@ class _Compiler:
                 raise self.error(node, f"the shape {shape} has no {name}") from None
 
         return code
+
+    def _step(self, node: ast.expr) -> Code:
+        """Compile what has a part: a value, or the path of a step if its first name is not a variable's."""
+        value, path = self.compile(node), self._path(node)
+        if path is None or path[0] == "input":
+            return value
+        root, *parts = path
+        self.steps[root] = None
+        self.weight += STEP_WEIGHT
+
+        def code(variables: Variables) -> Any:
+            steps: EarlierSteps | None = variables.get(STEPS)
+            # The name of an operator or a block is a string, which has no parts, so it may be that of a step.
+            if steps is None or not isinstance(variables.get(root, ""), str):
+                return value(variables)
+            name = root
+            for part in parts:
+                index = part if isinstance(part, str) else part(variables)
+                if not isinstance(index, str) and as_index(index) is None:
+                    raise self.error(node, f"{quote(self.source(node))} is not a step: {index} is not an integer")
+                name += f".{index}"
+            found = steps.shape(name)
+            if found is None:
+                raise self.error(node, steps.unknown(name, map(str, variables)))
+            return found
+
+        return code
+
+    def _path(self, node: ast.expr) -> list[Any] | None:
+        """Return the names in `a.b[i].c`, and code for an index; None for other expressions."""
+        if isinstance(node, ast.Name):
+            return None if node.id in CONSTANTS else [node.id]
+        if isinstance(node, ast.Attribute):
+            before = self._path(node.value)
+            return None if before is None else [*before, node.attr]
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            before = self._path(node.value)
+            return None if before is None else [*before, self.compile(node.slice)]
+        return None
 
     def _subscript(self, node: ast.Subscript) -> Code:
         if isinstance(node.slice, ast.Slice):

@@ -175,10 +175,9 @@ class Instance:
         outputs: tuple[str, ...] = ()
         try:
             end = expansion.run(self.spec.steps, start, scope, variables)
-            outputs = self._outputs(expansion, end, shapes)
+            outputs = self._outputs(expansion, end, shapes, variables)
             if not expansion.diagnostics:
                 self._check_replacements(expansion)
-                self._check_dangling(expansion, outputs)
                 self._check_indices(expansion, shapes)
         except TooMany:
             pass
@@ -190,7 +189,9 @@ class Instance:
         node = self.spec.get("numbered")
         return isinstance(node, Scalar) and node.text == "true"
 
-    def _outputs(self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape]) -> tuple[str, ...]:
+    def _outputs(
+        self, expansion: Expansion, end: Flow, inputs: Mapping[str, Shape], variables: dict[str, Any]
+    ) -> tuple[str, ...]:
         node = self.spec.get("outputs")
         if node is None:
             return (end.source,)
@@ -198,14 +199,14 @@ class Instance:
         whole = not expansion.diagnostics
         found = []
         for item in names:
-            name = Template(item).fill({})
-            if name in inputs:
-                found.append(name)
-            elif name in expansion.draft.named:
-                found.append(expansion.draft.named[name].flow.source)
-            elif whole:
-                hint = did_you_mean(name, expansion.draft.named)
-                expansion.note(item.error(f"unknown step {quote(name)}{hint}"))
+            for name in Template(item).fill_each(variables):
+                if name in inputs:
+                    found.append(name)
+                elif name in expansion.draft.named:
+                    found.append(expansion.draft.named[name].flow.source)
+                elif whole:
+                    hint = did_you_mean(name, expansion.draft.named)
+                    expansion.note(item.error(f"unknown step {quote(name)}{hint}"))
         return tuple(found)
 
     def _check_replacements(self, expansion: Expansion) -> None:
@@ -214,19 +215,11 @@ class Instance:
                 hint = did_you_mean(path, expansion.draft.named)
                 expansion.note(key.error(f"unknown step {quote(path)} in replace{hint}"))
 
-    def _check_dangling(self, expansion: Expansion, outputs: tuple[str, ...]) -> None:
-        used = {source for layer in expansion.draft.layers for source in layer.inputs}
-        used.update(outputs, expansion.draft.sides.values())
-        if not expansion.draft.layers:
-            expansion.note(self.spec.root.error("this network has no layers"))
-        for layer in expansion.draft.layers:
-            if layer.name not in used:
-                fix = help_line("put it under side, or name it in outputs")
-                expansion.note(SpecError(f"the output of {layer.name} is not used{fix}", layer.place))
-
     def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
         """Note an embedding whose input has no indices, and other layers that take an input of indices."""
         layers = expansion.draft.layers
+        if not layers:
+            expansion.note(self.spec.root.error("this network has no layers"))
         counted = {layer.name for layer in layers if layer.op.gives_indices}
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
         if not looked_up:

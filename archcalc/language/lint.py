@@ -41,7 +41,10 @@ def lint(path: Path) -> list[Diagnostic]:
 
 
 def warnings(network: Network) -> list[Diagnostic]:
-    """Return the warnings of the operators, which get told which axes of their input are spatial."""
+    """Return a warning for each layer that nothing takes, and those of the operators.
+
+    Operators get told which axes of their input are spatial.
+    """
     sides: dict[str, tuple[bool, ...]] = {
         name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
         for name, shape in network.inputs.items()
@@ -55,4 +58,7 @@ def warnings(network: Network) -> list[Diagnostic]:
             found[Diagnostic(warning, layer.place, is_warning=True)] = None
             made[-1] = False  # later layers would repeat the warning
         sides[layer.name] = tuple(made)
+    for layer in network.unused:
+        fix = help_line("put it under side, or name it in outputs")
+        found[Diagnostic(f"nothing takes the output of {layer.name}{fix}", layer.place, is_warning=True)] = None
     return list(found)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.language.draft import Flow, GraphBuilder, Named
+from archcalc.language.expression import STEPS
 from archcalc.language.scope import Scope
 from archcalc.language.steps import Apply, Group, SharedStep, Step, Template
-from archcalc.language.values import ShapeValue
+from archcalc.language.values import FUNCTIONS, ShapeValue
 from archcalc.words import did_you_mean, quote
 
 EDGE_WORK = 10
@@ -21,8 +24,8 @@ class Names:
         self.draft = draft
         self.step_names = step_names
         """Every name of a step in the spec."""
-        self._unknown: dict[int, str] = {}
-        """Messages for templates that name no step: the nearest name is searched once for each template."""
+        self._unknown: dict[int | str, str] = {}
+        """Messages for templates and names that name no step: the nearest name is searched once for each."""
 
     def naming(
         self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None
@@ -33,7 +36,7 @@ class Names:
             return scope, scope.path + scope.next_name(word, step)
         if not step.name.fixed:
             self.draft.work += step.name.weight
-            variables["input"] = ShapeValue(flow.shape)
+            variables["input"], variables[STEPS] = ShapeValue(flow.shape), SeenSteps(self, scope)
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
             return scope, scope.path + scope.take(name, step)
@@ -61,19 +64,31 @@ class Names:
             if inner.name is None or inner.name.fixed:
                 self.leave_out(inner, flow, path, variables)
 
-    def find(self, template: Template, scope: Scope, variables: dict[str, Any], flow: Flow) -> Flow:
-        """Return the flow that `from` names."""
-        self.draft.work += EDGE_WORK + template.weight
-        variables["input"] = ShapeValue(flow.shape)
-        name, scopes = scope.lookup_order(template.fill(variables))
+    def find(self, templates: Sequence[Template], scope: Scope, variables: dict[str, Any], flow: Flow) -> list[Flow]:
+        """Return the flows that `from` names."""
+        variables["input"], variables[STEPS] = ShapeValue(flow.shape), SeenSteps(self, scope)
+        found = []
+        for template in templates:
+            names = template.fill_each(variables)
+            self.draft.work += EDGE_WORK * len(names) + template.weight
+            found += [self._flow(name, template, scope) for name in names]
+        if not found:
+            raise templates[0].node.error("from names no step")
+        return found
+
+    def _flow(self, name: str, template: Template, scope: Scope) -> Flow:
+        own, scopes = scope.lookup_order(name)
         for each in scopes:
-            if name in each.given:
-                return each.given[name]
-        return self.lookup(template, scope, variables).flow
+            if own in each.given:
+                return each.given[own]
+        return self._named(name, template, scope).flow
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
         """Return the earlier step that a name means in a scope; raise `SpecError` if there is none."""
-        name, scopes = scope.lookup_order(template.fill(variables))
+        return self._named(template.fill(variables), template, scope)
+
+    def _named(self, name: str, template: Template, scope: Scope) -> Named:
+        name, scopes = scope.lookup_order(name)
         for each in scopes:
             found = self.draft.named.get(each.path + name)
             if found is not None:
@@ -82,6 +97,30 @@ class Names:
             self._unknown[id(template)] = self._no_step(name, scope)
         raise template.node.error(self._unknown[id(template)])
 
+    def shape(self, name: str, scope: Scope) -> ShapeValue | None:
+        """Return the shape of what `from` would name in a scope; None if there is no such step."""
+        name, scopes = scope.lookup_order(name)
+        for each in scopes:
+            if name in each.given:
+                return ShapeValue(each.given[name].shape)
+        for each in scopes:
+            found = self.draft.named.get(each.path + name)
+            if found is not None:
+                return ShapeValue(found.flow.shape)
+        return None
+
+    def unknown(self, name: str, scope: Scope, variables: Iterable[str]) -> str:
+        """Return the message for a name in an expression that is neither a variable nor a step."""
+        alike = re.sub(r"[0-9]+", "#", name)
+        if alike not in self._unknown:
+            known = [*variables]
+            if "." in name or name in self.step_names or name in known:
+                self._unknown[alike] = self._no_step(name, scope)
+            else:
+                seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
+                self._unknown[alike] = f"unknown name {quote(name)}{did_you_mean(name, [*known, *FUNCTIONS, *seen])}"
+        return self._unknown[alike]
+
     def _no_step(self, name: str, scope: Scope) -> str:
         """Return the message for an unknown step, with the nearest name."""
         if name in self.step_names:
@@ -89,6 +128,22 @@ class Names:
         seen = [path[len(scope.path) :] for path in self.draft.named if path.startswith(scope.path)]
         given = [name for each in scope.outward() for name in each.given]
         return f"unknown step {quote(name)}: no earlier step has this name{did_you_mean(name, seen + given)}"
+
+
+class SeenSteps:
+    """The earlier steps that an expression in a scope can name."""
+
+    def __init__(self, names: Names, scope: Scope) -> None:
+        self.names = names
+        self.scope = scope
+
+    def shape(self, path: str) -> ShapeValue | None:
+        """Return the shape that a step gives; None if there is no such step."""
+        return self.names.shape(path, self.scope)
+
+    def unknown(self, path: str, variables: Iterable[str]) -> str:
+        """Return the message for a name that is neither a step nor a variable."""
+        return self.names.unknown(path, self.scope, variables)
 
 
 def _word(step: Step) -> str:

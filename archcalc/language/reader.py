@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Mapping as Dictionary
+from collections.abc import Sequence as Series
 from typing import Any
 
 from archcalc.errors import SpecError
@@ -26,6 +27,7 @@ from archcalc.language.steps import (
     Value,
 )
 from archcalc.language.synonyms import argument_hint, operator_hint
+from archcalc.language.ties import tensor_names
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.words import help_line, quote
@@ -45,6 +47,7 @@ class StepParser:
                  | for: {variable: list, …} | train: true | numbered: true
         value    = expression | [value, …]
 
+    An argument may also be a weight of an operator, whose value is then the name of a step: `weight: embedding`.
     A ``join`` is an operator of several inputs, such as `add`. A ``group`` is any other word. A mapping has exactly one
     head. Only `layers`, `side` and groups may be `numbered`.
     """
@@ -100,7 +103,7 @@ class StepParser:
             extra = set()
         elif head == "use" or head in self.operators or head in self.block_names:
             step = self._apply(node, key, value)
-            extra = set(step.arguments)
+            extra = {*step.arguments, *step.ties}
         else:
             step = Group(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
             step.name = Template(key)
@@ -117,8 +120,12 @@ class StepParser:
         heads = [key for key in keys if key in SPECIAL_HEADS or key in self.operators or key in self.block_names]
         if len(keys) > 1 and isinstance(node.get("layers"), Scalar):  # an argument, such as `layers: 2`
             heads = [key for key in heads if key != "layers"]
+        if "use" in heads:
+            return ["use"]
         if len(heads) > 1:
-            fitting = [head for head in heads if set(keys) - {head} <= set(self._argument_names(head))]
+            fitting = [
+                head for head in heads if set(keys) - {head} <= {*self._argument_names(head), *self._tensor_names(head)}
+            ]
             heads = fitting if len(fitting) == 1 else heads
         if not heads:
             heads = [key for key in keys if self._are_steps(node.get(key))]
@@ -143,6 +150,10 @@ class StepParser:
         if head in self.operators:
             return list(self.operators[head].arguments)
         return list(self.blocks.get(head, ()))
+
+    def _tensor_names(self, head: str) -> Series[str]:
+        """Return the weights that may be those of an earlier step."""
+        return tensor_names(self.operators[head]) if head in self.operators else ()
 
     def _possible_heads(self) -> list[str]:
         return [*self.operators, *self.block_names, *SPECIAL_HEADS]
@@ -202,11 +213,16 @@ class StepParser:
 
     def _arguments(self, node: Mapping, step: Apply, operator: type[Operator] | None) -> None:
         possible = self._argument_names(step.head)
+        tensors = self._tensor_names(step.head)
         for key, value in node:
             if key.text in MODIFIERS or key.text == (step.head or "use"):
                 continue
+            if key.text in tensors:
+                step.keys[key.text] = key
+                step.ties[key.text] = Template(value)
+                continue
             if step.use is None and key.text not in possible:
-                hint = argument_hint(key.text, [*possible, *MODIFIERS])
+                hint = argument_hint(key.text, [*possible, *tensors, *MODIFIERS])
                 self.errors.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
                 step.broken = True
                 continue

@@ -15,6 +15,7 @@ from typing import Any
 
 from archcalc.language.language import VARIANT_KEYS, Spec
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
+from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
 from archcalc.ops import registry
 from archcalc.ops.arguments import Argument
@@ -29,6 +30,7 @@ VALUE: Schema = {"$ref": "#/$defs/value"}
 STEP: Schema = {"$ref": "#/$defs/step"}
 STEPS: Schema = {"$ref": "#/$defs/steps"}
 NAME: Schema = {"$ref": "#/$defs/name"}
+TIE: Schema = {"description": "The earlier step whose weights this tensor is, too.", **NAME}
 WORD: Schema = {"type": ["string", "number", "boolean"]}
 NOTHING: Schema = {"type": "null"}
 
@@ -119,6 +121,7 @@ def operator_schema(operator: type[Operator]) -> Schema:
         value = {"anyOf": [NOTHING, *_options(_literal(arguments[principal]))]}
     head = {"description": _summary(operator), **value}
     properties = {name: argument_schema(argument) for name, argument in arguments.items() if name != operator.kind}
+    properties |= dict.fromkeys(tensor_names(operator), TIE)
     principal = None if operator.joins else principal
     return _step(operator.kind, head, properties, required, principal) | {"description": _summary(operator)}
 
@@ -173,9 +176,7 @@ def _special() -> dict[str, Schema]:
     for name, value in values.items():
         extra = {"numbered": NUMBERED} if name in ("layers", "side") else {}
         found[name] = _step(name, value, extra, (), None)
-    taken = [*registry(), *(name for name in SPECIAL_HEADS if name != "use")]
     found["use"]["additionalProperties"] = VALUE
-    found["use"]["propertyNames"] = {"not": {"enum": taken}}
     return found
 
 

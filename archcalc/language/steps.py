@@ -24,7 +24,7 @@ SPECIAL_HEADS = ("layers", "side", "share", "use")
 class Value:
     """A value in a spec: an expression, or a list of values."""
 
-    __slots__ = ("asks_input", "constant", "expression", "items", "may_be_text", "node", "weight")
+    __slots__ = ("asks_input", "asks_steps", "constant", "expression", "items", "may_be_text", "node", "weight")
 
     def __init__(self, node: AnyNode, in_list: bool = False) -> None:
         self.node = node
@@ -35,6 +35,8 @@ class Value:
         """A bound of the cost of evaluating it; known after parsing."""
         self.asks_input = True
         """True if it uses `input`, the shape of the step's input; known after parsing."""
+        self.asks_steps = True
+        """True if it may use the shape of an earlier step; known after parsing."""
         self.constant: Any = None
         """Its value if that is always the same; None if it is not, or before parsing."""
         self.items: list[Value] = []
@@ -58,6 +60,7 @@ class Value:
         else:
             self.weight = 1 + len(self.items) + sum(item.weight for item in self.items)
             self.asks_input = any(item.asks_input for item in self.items)
+            self.asks_steps = any(item.asks_steps for item in self.items)
 
     def _parse(self, node: Scalar) -> Expression:
         if self.expression is None:
@@ -67,6 +70,7 @@ class Value:
                 raise located(node, error) from None
             self.weight = self.expression.weight
             self.asks_input = "input" in self.expression.names
+            self.asks_steps = bool(self.expression.steps)
             self.constant = self.expression.constant
         return self.expression
 
@@ -85,7 +89,7 @@ class Value:
         if not words or (self.text not in words and not self.items):
             return self
         value = Value(self.node)
-        value.weight, value.asks_input = self.weight, self.asks_input
+        value.weight, value.asks_input, value.asks_steps = self.weight, self.asks_input, self.asks_steps
         value.items = [item.with_words(words) for item in self.items]
         value.constant = self.text or None
         return value
@@ -100,11 +104,14 @@ class Value:
         if self._is_text():
             return node.text
         expression = self.expression or self._parse(node)
-        if self.may_be_text and not all(name in variables for name in expression.names):
+        unknown = [name for name in expression.names if name not in variables] if self.may_be_text else ()
+        if any(name not in expression.steps for name in unknown):
             return node.text
         try:
             return expression.evaluate(variables)
         except ExpressionError as error:
+            if unknown:
+                return node.text
             raise located(node, error) from None
 
     def _list(self, node: AnyNode, variables: Variables) -> Any:
@@ -123,7 +130,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 
 
 class Template:
-    """A name that may contain expressions: `layer{stage}`.
+    """A name that may contain expressions: `layer{stage}`; where it may mean several, `scale{range(4)}` is one for each.
 
     Grammar::
 
@@ -171,10 +178,30 @@ class Template:
         """Return the name; raise `SpecError` for a name that is empty, too long or has control characters."""
         if self._name is not None:
             return self._name
+        return self._checked("".join(map(str, self._values(variables))))
+
+    def fill_each(self, variables: Variables) -> list[str]:
+        """Return the name, or one for each value of the lists in it, side by side; raise `SpecError` as `fill`."""
+        if self._name is not None:
+            return [self._name]
+        values = self._values(variables)
+        lengths = {len(value) for value in values if isinstance(value, list)}
+        if len(lengths) > 1:
+            raise self.node.error(f"the lists in {quote(self.node.text)} must have the same length")
+        turns = range(lengths.pop() if lengths else 1)
+        return [
+            self._checked("".join(str(value[turn] if isinstance(value, list) else value) for value in values))
+            for turn in turns
+        ]
+
+    def _values(self, variables: Variables) -> list[Any]:
         try:
-            text = "".join(part if isinstance(part, str) else str(part.evaluate(variables)) for part in self.parts)
+            return [part if isinstance(part, str) else part.evaluate(variables) for part in self.parts]
         except ExpressionError as error:
             raise self.node.error(str(error)) from None
+
+    def _checked(self, text: str) -> str:
+        """Return the text if it can be a name, and keep it if it is always the same."""
         if len(text) > 200:
             raise self.node.error(f"a name has at most 200 characters, got {len(text):,}")
         if not text.isprintable():
@@ -216,6 +243,8 @@ class Apply(Step):
     arguments: dict[str, Value] = field(default_factory=dict)
     keys: dict[str, Scalar] = field(default_factory=dict)
     branches: list[Step] | None = None
+    ties: dict[str, Template] = field(default_factory=dict)
+    """Its weights that are those of earlier steps: the tensor's name to the step."""
     picked: dict[str, Apply] = field(default_factory=dict)
     """This step with each head that `use` has picked."""
     _of_block: dict[str, Value] | None = field(default=None, init=False)

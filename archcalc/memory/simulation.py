@@ -33,9 +33,7 @@ def _rewired(layer: Layer, names: Mapping[str, str]) -> Layer:
     """Return the layer with its inputs renamed."""
     if names.keys().isdisjoint(layer.inputs):
         return layer
-    rewired = Layer(layer.name, layer.op, tuple(names.get(name, name) for name in layer.inputs), layer.origin)
-    rewired.shares = layer.shares
-    return rewired
+    return layer.rewired(layer.op, tuple(names.get(name, name) for name in layer.inputs))
 
 
 _PAIR = "\0"
@@ -91,6 +89,11 @@ class MemorySimulation:
         self.batch = analysis.batch
         self.itemsize = analysis.counting.itemsize
         self.heap = Heap()
+        self.by_name = {layer.name: layer for layer in network.layers}
+        self.tied = {ref for layer in network.layers for ref in layer.ties.values()}
+        """The weights that several layers have."""
+        self.needless = network.needless
+        """Layers that no output needs: autograd frees at once what it saves for them."""
         self.storage: dict[str, Storage] = {}
         """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()
@@ -112,6 +115,8 @@ class MemorySimulation:
     def _differentiable(self) -> set[str]:
         found: set[str] = set()
         for layer in self.layers:
+            if layer_of(layer.name) in self.needless:
+                continue
             if layer.op.weights() or not found.isdisjoint(layer.inputs):
                 found.add(layer.name)
         return found

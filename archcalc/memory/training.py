@@ -15,7 +15,7 @@ from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import product
 from archcalc.memory.heap import Heap, Peak, Storage, TimelinePoint, peak_of
 from archcalc.memory.simulation import MemorySimulation, layer_of, storage_of
-from archcalc.network import Layer
+from archcalc.network import Layer, WeightRef
 from archcalc.ops.layout import Layout, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import GRADIENT, GradientKind, InputGradient, SavedTensors, Workspace
@@ -97,8 +97,8 @@ class TrainingSimulation:
         self._saved_by: dict[int, list[Storage]] = {}
         self._inputs_of: dict[range, list[Storage]] = {}
         """For each recomputed block, the storages of its inputs."""
-        self._added: set[Storage] = set()
-        """Gradients of shared weights that are sums already: the next one is added in place."""
+        self._views: set[Storage] = set()
+        """Weights' gradients that are views: adding to one makes a new tensor, to which the next is added in place."""
         self._gradients: dict[str, _PendingGradient] = {}
         """For each tensor, the sum of its gradients so far."""
 
@@ -256,20 +256,23 @@ class TrainingSimulation:
             freed_bytes = sum(heap.size(storage) for storage in held if heap.is_held_once(storage))
             yield self.run.point("backward", number, self.run.bytes_of(workspace) - freed_bytes)
         made = [(source, returned, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
-        weights = Storage(layer.shares or layer.name, "weights' gradient")
-        size = sum(map(product, op.weights().values())) * self.run.itemsize
-        added = heap.has(weights)  # the gradient of shared weights is added to the one that is there
-        if not added:
-            heap.make(weights, size)
+        gradients = self._weight_gradients(layer)
+        added = [storage for storage in gradients if heap.has(storage)]
+        """Gradients of shared weights, which are added to those that are there."""
+        for storage, sizes in gradients.items():
+            if storage not in added:
+                heap.make(storage, sum(sizes))
+                if op.weight_gradients_are_views:
+                    self._views.add(storage)
         if not workspaces.backward:
-            yield self.run.point("backward", number, size if added else 0)
+            yield self.run.point("backward", number, sum(sum(gradients[storage]) for storage in added))
         self._drop([*saved, gradient.storage])
         yield self.run.point("backward", number)
         for source, returned, pending in made:
             if not returned.is_view:
                 yield from self._accumulate(source, pending, number)
         copied = int(op.copied_weight_gradients(tensors)) * self.run.itemsize
-        temporary = max(copied, self._bytes_while_adding(number, weights) if added else 0)
+        temporary = max(copied, sum(self._bytes_while_adding(storage, gradients[storage]) for storage in added))
         if temporary:
             yield self.run.point("backward", number, temporary)
         for source, returned, pending in made:
@@ -280,13 +283,22 @@ class TrainingSimulation:
         """Return the storage of an input, or of the output's gradient if ``position`` is `GRADIENT`."""
         return gradient.storage if position == GRADIENT else self.run.storage[layer.inputs[position]]
 
-    def _bytes_while_adding(self, number: int, weights: Storage) -> int:
+    def _weight_gradients(self, layer: Layer) -> dict[Storage, list[int]]:
+        """Return the storages of the gradients of a layer's weights, with the bytes of each tensor in them."""
+        found: dict[Storage, list[int]] = {}
+        owner = self.run.by_name[layer.shares] if layer.shares else layer
+        for name, shape in layer.op.weights().items():
+            ref = owner.ties.get(name, WeightRef(owner.name, name))
+            part = ref.tensor if ref in self.run.tied else ""
+            storage = Storage(ref.layer, "weights' gradient", part)
+            found.setdefault(storage, []).append(product(shape) * self.run.itemsize)
+        return found
+
+    def _bytes_while_adding(self, weights: Storage, sizes: Sequence[int]) -> int:
         """Return the bytes that adding one more gradient of shared weights needs beside the first gradient."""
-        op, itemsize = self.run.layers[number].op, self.run.itemsize
-        sizes = [product(shape) * itemsize for shape in op.weights().values()]
-        if not op.weight_gradients_are_views or weights in self._added:
+        if weights not in self._views:
             return sum(sizes)  # in place
-        self._added.add(weights)
+        self._views.discard(weights)
         left = sum(sizes)
         most = 0
         for size in reversed(sizes):  # the bias first; each sum is a new tensor

@@ -13,7 +13,6 @@ class Opaque(Operator):
     synonyms = "custom unknown lambda placeholder"
     category = "opaque"
     is_opaque = True
-    joins = True
     least_inputs = 1
     most_inputs = None
     shape: SizeList = required("the output's shape, the batch not counted")

@@ -56,6 +56,8 @@ def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
     }
     if layer.shares:
         data["shares"] = layer.shares
+    if layer.ties:
+        data["ties"] = {name: str(ref) for name, ref in layer.ties.items()}
     if layer.train:
         data["train"] = True
     return data

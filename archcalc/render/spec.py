@@ -154,6 +154,7 @@ class _SpecWriter:
         if layer.shares is not None:
             self.check_share(layer, self.network[layer.shares])
             parts = [f"share: {self.reference(layer.shares, outside)}"]
+        parts += [f"{tensor}: {self.reference(ref.layer, outside)}" for tensor, ref in layer.ties.items()]
         if layer.inputs != (self.flow,):
             sources = ", ".join(self.reference(source, outside) for source in layer.inputs)
             parts.append(f"from: {sources}" if len(layer.inputs) == 1 else f"from: [{sources}]")

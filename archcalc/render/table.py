@@ -123,4 +123,11 @@ def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
     if shared:
         names = ", ".join(f"{layer.name} = {layer.shares}" for layer in shared[:4])
         notes.append(f"Shared weights are counted once: {names}{', …' if len(shared) > 4 else ''}.")
+    tied = [
+        f"{layer.name}.{tensor} = {ref}"
+        for layer in (row.layer for row in (*analysis.rows, *analysis.auxiliary))
+        for tensor, ref in layer.ties.items()
+    ]
+    if tied:
+        notes.append(f"Tied weights are counted once: {', '.join(tied[:4])}{', …' if len(tied) > 4 else ''}.")
     return notes

@@ -78,6 +78,9 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
         if layer.shares is None:
             parent, name = _parent(root, path)
             parent.add_module(name, make_module(described))
+            for tensor, ref in layer.ties.items():
+                owner, own = root.get_parameter(str(ref)), f"{path}.{tensor}".rpartition(".")
+                root.get_submodule(own[0]).register_parameter(own[2], owner)
         given = graph.call_module(path, tuple(inputs))
         return graph.call_function(resolve(described.then), (given,)) if described.then else given
     kwargs = dict(described.kwargs or {})

@@ -11,7 +11,7 @@ from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import OperatorCall, UserError
-from archcalc.network import Layer, Network
+from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
@@ -35,6 +35,8 @@ LETTERS = {
 }
 """Letters for arguments; other arguments have their own name."""
 AXES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
+Ties = tuple[tuple[str, WeightRef], ...]
+"""The tied weights of a layer, and the tensors that they are."""
 _OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
 
 
@@ -187,13 +189,13 @@ def explain(
         if quantity == "rf":
             heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
-            heading, lines = _derived(layer.op, layer.shares, quantity, counting)
+            heading, lines = _derived(layer.op, layer.shares, tuple(layer.ties.items()), quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
     return found
 
 
 @lru_cache(maxsize=4096)
-def _derived(op: Operator, shares: str | None, quantity: str, counting: Counting) -> tuple[str, list[Line]]:
+def _derived(op: Operator, shares: str | None, ties: Ties, quantity: str, counting: Counting) -> tuple[str, list[Line]]:
     """Return heading and lines of a derivation that depends only on the operator call."""
     subject = _subject_of(op)
     if quantity == "output":
@@ -203,7 +205,7 @@ def _derived(op: Operator, shares: str | None, quantity: str, counting: Counting
     if quantity == "memory":
         return _memory(op, subject, samples, counting)
     if quantity == "params":
-        return _params(shares, subject)
+        return _params(shares, dict(ties), subject)
     if quantity == "macs":
         return _macs(subject, samples)
     return _flops(subject, samples, counting.rule)
@@ -239,13 +241,15 @@ def _memory(op: Operator, subject: SymbolicLayer, samples: Any, counting: Counti
     return heading, [line, Line("memory", tuple(steps(Quotient(NumberTerm(in_bytes), NumberTerm(1024)))), "KiB")]
 
 
-def _params(shares: str | None, subject: SymbolicLayer) -> tuple[str, list[Line]]:
+def _params(shares: str | None, ties: Mapping[str, WeightRef], subject: SymbolicLayer) -> tuple[str, list[Line]]:
     if shares is not None:
         return "parameters", [Line("params", (NumberTerm(0),), "", f"the weights are those of {shares}")]
-    shapes = subject.op.weights()
-    lines = []
+    shapes = {name: shape for name, shape in subject.op.weights().items() if name not in ties}
+    lines = [Line(name, (NumberTerm(0),), "", f"it is {ref}") for name, ref in ties.items()]
     if len(shapes) > 1:
-        lines = [subject.line(name or "weight", product(shape)) for name, shape in shapes.items()]
+        lines += [subject.line(name or "weight", product(shape)) for name, shape in shapes.items()]
+    if not shapes:
+        return "parameters", [*lines, Line("params", (NumberTerm(0),))]
     return "parameters", [*lines, subject.line("params", sum(map(product, shapes.values())))]
 
 

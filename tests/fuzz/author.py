@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import archcalc
 from archcalc import SpecError
 from archcalc.arithmetic import Shape, product
+from archcalc.language.ties import tensor_names
 from archcalc.network import Network
 from tests.fuzz.control import FORMS, Form, Said
 from tests.fuzz.drawing import Draw, Drawing, Step, is_small
@@ -147,6 +148,25 @@ class Author(Drawing):
             return None
         fitting = [name for name in weighty if self.network[name].op.x == shape]
         return {"share": self.pick(fitting or weighty), "name": self.name("again")}
+
+    def tied(self, shape: Shape) -> Any:
+        """An operator with a weight of an earlier one."""
+        assert self.network is not None
+        made = self.application([shape], [name for name in self.single() if tensor_names(self.operators[name])], False)
+        if made is None:
+            return None
+        step, op = made
+        shapes = {name: size for name, size in op.weights().items() if name in tensor_names(type(op))}
+        owners = [
+            (name, layer.name)
+            for layer in self.network.layers
+            for name, size in shapes.items()
+            if size in layer.op.weights().values() and not layer.auxiliary
+        ]
+        if not owners:
+            return None
+        name, owner = self.pick(owners)
+        return {**step, name: owner}
 
     def gate(self, shape: Shape) -> Any:
         """A factor for every element or channel, from weights or without them; or an earlier tensor of any shape."""
@@ -347,7 +367,7 @@ class Author(Drawing):
         self.meant = list(self.steps)
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
-        kinds += [self.gate, self.moved, self.attend, self.heads]
+        kinds += [self.tied, self.gate, self.moved, self.attend, self.heads]
         kinds += [partial(form, self) for form in FORMS]
         if only:
             kinds = [partial(form, self) for form in only]

@@ -24,6 +24,7 @@ def likeness(network: Network) -> dict[str, Any]:
                 [(name, type(getattr(layer.op, name)), getattr(layer.op, name)) for name in layer.op.arguments],
                 layer.inputs,
                 layer.shares,
+                dict(layer.ties),
                 layer.side,
                 layer.train,
             )

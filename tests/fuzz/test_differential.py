@@ -77,6 +77,10 @@ AGREE = {
     "a scale whose product rounds below one": "input: [1, 100]\nlayers: [{upsample: 0.29}]\n",
     "the channels of a vector dropped": "input: [10]\nlayers: [softmax, {dropout, channels: true}]\n",
     "the only number of a sample dropped": "input: [10]\nlayers: [{mean, over: 0}, {dropout, channels: true}]\n",
+    "a tied embedding": "input: [5]\nlayers: [{embedding: 4, entries: 9, name: e}, {linear: 9, weight: e}]\n",
+    "a weight of three": (
+        "input: [4]\nlayers: [{linear: 4, name: a}, {linear: 4, weight: a, name: b}, {linear: 4, weight: b}]\n"
+    ),
     "a number for each sample": "input: [5]\nlayers: [{mean, over: 0}, relu, {scale: 2}]\n",
 }
 

@@ -73,6 +73,10 @@ HARD = {
     "shares of shares": (
         "input: [4]\nlayers: [{linear: 4, name: a}, {g: [{share: a}, {share: a, name: c}]}, {share: g.c, name: d}]\n"
     ),
+    "tied weights": (
+        "input: [4]\nlayers: [{linear: 4, name: a}, {g: [{linear: 4, weight: a}, {share: linear1, name: c}]},"
+        " {linear: 4, bias: false, weight: g.c, name: d}]\n"
+    ),
     "several inputs and outputs, one of them an input": (
         "inputs: {x: [4], y z: [4]}\noutputs: [y z, s, t]\n"
         "layers: [{add, from: [x, y z], name: s}, {relu, from: y z, name: t}]\n"

@@ -45,6 +45,20 @@ def test_shared_layers_are_one_module():
     assert torch.equal(module(x), module.a(module.a(x)))
 
 
+def test_tied_weights_are_one_parameter_under_both_names():
+    """As a tied head of transformers: both names in the state dict, and one parameter."""
+    text = "input: [5]\nlayers: [{embedding: 4, entries: 9, name: wte}, {linear: 9, name: head, weight: wte}]\n"
+    module = archcalc.build(archcalc.loads(text))
+    assert list(module.state_dict()) == ["wte.weight", "head.weight", "head.bias"]
+    assert [name for name, _ in module.named_parameters()] == ["wte.weight", "head.bias"]
+    other = archcalc.build(archcalc.loads(text))
+    other.load_state_dict(module.state_dict(), strict=True)
+    indices = torch.randint(9, (2, 5))
+    assert torch.equal(other(indices), module(indices))
+    table = module.wte.weight
+    assert torch.allclose(module(indices), table[indices] @ table.T + module.head.bias)
+
+
 def test_several_inputs_and_outputs():
     text = (
         "inputs: {image: [3, 8, 8], depth: [1, 8, 8]}\noutputs: [both, one]\nlayers:\n"

@@ -66,7 +66,7 @@ def _kinds(rows: list[LayerCosts]) -> str:
 
 
 def describe(row: LayerCosts) -> str:
-    """Return an operator with its window and filters: `conv 7×7 / 2, 64`."""
+    """Return an operator with its window and filters, and whose weights it has: `conv 7×7 / 2, 64`."""
     op = row.layer.op
     facts = op.hyperparameters()
     text = op.kind
@@ -79,6 +79,9 @@ def describe(row: LayerCosts) -> str:
     groups = getattr(op, "groups", 1)
     if groups != 1:
         text += f", {groups} groups"
+    owners = [row.layer.shares] if row.layer.shares else [ref.layer for ref in row.layer.ties.values()]
+    if owners:
+        text += f", weights of {', '.join(dict.fromkeys(owners))}"
     return text
 
 

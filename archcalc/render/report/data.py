@@ -125,7 +125,7 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
         "output": shape_text(row.output_shape),
         "arguments": {name: printable(str(value)) for name, value in layer.op.given.items()},
         "tensors": {name or "(itself)": shape_text(shape) for name, shape in layer.op.weights().items()},
-        "shares": printable(layer.shares or ""),
+        "shares": printable(layer.shares or ", ".join(map(str, layer.ties.values()))),
         **{
             key: list(map(COSTS[key].of_costs, counted)) if COSTS[key].by_convention else COSTS[key].of_costs(row)
             for key in (*REPORTED, "bytes_read", "bytes_written")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.network import Layer
@@ -24,12 +25,12 @@ class Derivations:
         self.conventions = tuple(conventions)
         self.propagation = analysis.fields.propagation
         self.pool: dict[DerivationEntry, int] = {}
-        self.alike: dict[tuple[int, str | None], list[int]] = {}
+        self.alike: dict[tuple[Any, ...], list[int]] = {}
 
     def of(self, layer: Layer) -> list[int]:
         """Return the indices in `entries` of a layer's derivations."""
         # Equal operators on equal shapes cost the same; their receptive fields depend on their inputs.
-        alike = (id(layer.op), layer.shares)
+        alike = (id(layer.op), layer.shares, tuple(layer.ties.items()))
         if alike not in self.alike:
             fixed = tuple(quantity for quantity in DERIVED if quantity not in (*COUNTED, "rf"))
             found = self._places(layer, fixed, self.analysis.convention.name, "")

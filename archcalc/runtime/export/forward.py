@@ -22,6 +22,13 @@ def attribute(path: ScopePath) -> str:
     return text
 
 
+def parameter(path: ScopePath) -> str:
+    """Return the source by which a class refers to the parameter at a path."""
+    if is_identifier(path[-1]):
+        return attribute(path)
+    return f"{attribute(path[:-1])}.get_parameter({literal(path[-1])})"
+
+
 def is_identifier(name: str) -> bool:
     """True if the name can follow a dot."""
     return name.isascii() and name.isidentifier() and not name.startswith("__")
@@ -93,8 +100,7 @@ class _Forward:
 def _layer_call(layer: Layer, module: str, path: ScopePath, given: list[str]) -> str:
     described = layer.op.torch()
     if "" in layer.op.weights():
-        bare = module if is_identifier(path[-1]) else f"{attribute(path[:-1])}.get_parameter({literal(path[-1])})"
-        given = [*given, bare]
+        given = [*given, parameter(path)]
     elif is_module(described):
         call = f"{module}({', '.join(given)})"
         return f"{described.then.removeprefix('archcalc.')}({call})" if described.then else call

@@ -35,6 +35,8 @@ class ModuleScope:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     steps: list[ForwardCall] = field(default_factory=list)
+    ties: list[tuple[ScopePath, ScopePath]] = field(default_factory=list)
+    """Paths of tied weights, each with that of the parameter that it is; of the outermost scope only."""
 
     @property
     def inner(self) -> list[ScopePath]:
@@ -77,6 +79,11 @@ class _Divider:
     def root(self) -> ModuleScope:
         scope = self.scope((), 0, len(self.layers))
         scope.inputs, scope.outputs = tuple(self.network.inputs), self.outputs
+        scope.ties = [
+            (_path(f"{layer.name}.{tensor}"), _path(str(ref)))
+            for layer in self.layers
+            for tensor, ref in layer.ties.items()
+        ]
         return scope
 
     def _scopes_without_a_call(self) -> set[ScopePath]:

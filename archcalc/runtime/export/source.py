@@ -17,7 +17,7 @@ from archcalc.runtime import modules
 from archcalc.runtime.building import check_name
 from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
 from archcalc.runtime.export.expression import WIDTH, Chain, ConstructorCall, SourceWriter, literal
-from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier
+from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier, parameter
 from archcalc.runtime.export.scopes import ScopePath, scopes_of
 from archcalc.words import printable
 
@@ -87,6 +87,7 @@ def _class_source(written: Class, writer: SourceWriter) -> str:
     for path in written.scope.inner:
         lines.append(_assignment(path, ConstructorCall("nn.Module"), writer))
     lines += [_assignment(path, node, writer) for path, node in written.members]
+    lines += [f"        {parameter(path)} = {parameter(owner)}" for path, owner in written.scope.ties]
     body = "\n".join(lines)
     return body + "\n\n" + textwrap.indent("\n".join(forward_lines(written.scope)), "    ")
 

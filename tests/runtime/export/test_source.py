@@ -139,6 +139,15 @@ def test_shared_weights_across_groups():
     )
 
 
+def test_tied_weights_across_groups():
+    network = archcalc.loads(
+        "input: [5]\nlayers: [{encoder: [{embedding: 4, entries: 9, name: 0}]}, {relu, name: r},"
+        " {heads: [{linear: 9, name: 1, weight: .encoder.0}]}]\n"
+    )
+    source = assert_same_module(network)
+    assert 'self.heads.get_submodule("1").weight = self.encoder.get_submodule("0").weight' in source
+
+
 def test_names_that_are_no_python():
     source = assert_same_module(
         archcalc.loads(
