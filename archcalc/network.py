@@ -151,7 +151,8 @@ class Network:
     @property
     def indices(self) -> frozenset[str]:
         """Inputs that hold indices into an embedding."""
-        return frozenset(layer.inputs[0] for layer in self.layers if layer.op.takes_indices)
+        looked_up = (layer.inputs[0] for layer in self.layers if layer.op.takes_indices)
+        return frozenset(source for source in looked_up if source in self.inputs)
 
     @property
     def side_outputs(self) -> tuple[str, ...]:

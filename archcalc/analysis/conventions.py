@@ -49,6 +49,10 @@ class Convention:
         """Return the FLOPs of the forward pass for one sample."""
         return sum(rate * _amount(op, work, quantity) for quantity, rate in self._rates(op).items())
 
+    def flops_per_batch(self, op: Operator, work: Mapping[str, int]) -> int:
+        """Return the FLOPs of what the forward pass does once for a batch."""
+        return sum(rate * work.get(quantity, 0) for quantity, rate in self._rates(op).items()) if work else 0
+
     def backward_flops(self, backward: Backward) -> tuple[int, int]:
         """Return the FLOPs of the backward pass for one sample: for the weights, and for the inputs."""
         rates = self.backward or {}

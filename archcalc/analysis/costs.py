@@ -15,6 +15,7 @@ from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import Backward
 from archcalc.receptive.fields import Fields, ReceptiveField
 
 
@@ -230,19 +231,26 @@ class _Profile:
         work = op.work()
         backward = op.backward()
         inner, inputs = rule.backward_flops(backward)
+        once, backward_once = op.work_per_batch(), op.backward_per_batch()
         self._shapes = op.inputs, op.output
         self._forward = (
-            (work.get("mac", 0) + work.get("matmul", 0)) * batch,
-            rule.flops(op, work) * batch,
+            (work.get("mac", 0) + work.get("matmul", 0)) * batch + once.get("mac", 0),
+            rule.flops(op, work) * batch + rule.flops_per_batch(op, once),
             (0 if op.category in rule.in_place else op.elements) * itemsize * batch,
             (sum(map(product, op.inputs)) * batch + weights + biases) * itemsize,
             op.elements * itemsize * batch,
         )
         self._backward = (
-            ((backward.weights + backward.inner) * batch, inner * batch) if self.trained else (0, 0),
+            self._trained_backward(backward, backward_once, inner, counting) if self.trained else (0, 0),
             (backward.inputs * batch, inputs * batch),
         )
         self._costs: dict[tuple[bool, tuple[str, ...], bool], tuple[Any, ...]] = {}
+
+    @staticmethod
+    def _trained_backward(backward: Backward, once: Backward, inner: int, counting: Counting) -> tuple[int, int]:
+        """Return the MACs and FLOPs of the gradients of weights, of which ``once`` are per batch."""
+        macs = (backward.weights + backward.inner) * counting.batch + once.weights + once.inner
+        return macs, inner * counting.batch + counting.rule.backward_flops(once)[0]
 
     def _elements(self, tied: tuple[str, ...]) -> tuple[Any, ...]:
         """Return the elements of weights, biases, buffers and idle experts, without those that other layers own."""

@@ -216,18 +216,19 @@ class Instance:
                 expansion.note(key.error(f"unknown step {quote(path)} in replace{hint}"))
 
     def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
-        """Note an embedding whose input is not a network input, and other layers that take an input of indices."""
+        """Note an embedding whose input has no indices, and other layers that take an input of indices."""
         layers = expansion.draft.layers
         if not layers:
             expansion.note(self.spec.root.error("this network has no layers"))
+        counted = {layer.name for layer in layers if layer.op.gives_indices}
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
         if not looked_up:
             return
         for layer in layers:
             for source in layer.inputs:
-                if layer.op.takes_indices and source not in inputs:
+                if layer.op.takes_indices and source not in inputs and source not in counted:
                     message = f"{layer.name} takes indices, an input of the network, got the output of {source}"
-                elif source in looked_up and not layer.op.takes_indices:
+                elif source in looked_up and not (layer.op.takes_indices or layer.op.ignores_numbers):
                     message = f"{layer.name} takes numbers, got {source}, the indices for {looked_up[source].name}"
                 else:
                     continue

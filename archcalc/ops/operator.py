@@ -44,6 +44,10 @@ class Operator(ABC):
     """True if a spec gives it branches."""
     takes_indices: ClassVar[bool] = False
     """True if its input has integers that are indices."""
+    gives_indices: ClassVar[bool] = False
+    """True if its output has integers that may be indices."""
+    ignores_numbers: ClassVar[bool] = False
+    """True if it uses nothing of its input but the number of samples."""
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     exactness: ClassVar[str] = "exact"
@@ -259,6 +263,14 @@ class Operator(ABC):
     def idle_params(self) -> Dim:
         """Return the trained elements that one sample position does not use: those of experts it is not given to."""
         return 0
+
+    def work_per_batch(self) -> Work:
+        """Return the counts of primitive operations that are done once for a batch, beside `work`."""
+        return {}
+
+    def backward_per_batch(self) -> Backward:
+        """Return the multiply-adds of the backward pass of `work_per_batch`, per batch."""
+        return Backward(weights=0, inputs=0)
 
     def extra_work(self) -> Work:
         """Return quantities beyond `work` that only the conventions of other tools count."""

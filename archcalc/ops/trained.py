@@ -118,10 +118,11 @@ class ClassToken(Operator):
         return Torch("archcalc.prepend")
 
 
-class _Alone(Operator):
+class StandingAlone(Operator):
     """A tensor that does not depend on the input, the same for every sample; the input says how many samples."""
 
     category = "shape"
+    ignores_numbers = True
     examples: ClassVar[tuple[Example, ...]] = (example((7, 12), shape=(3, 5)), example((4, 5, 6), shape=(4,)))
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
@@ -137,13 +138,13 @@ class _Alone(Operator):
         return None
 
 
-def _checked(sizes: Shape) -> Shape:
+def checked_sizes(sizes: Shape) -> Shape:
     """The shape; every size is above 0."""
     require(len(sizes) > 0 and all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
     return sizes
 
 
-class Parameter(_Alone):
+class Parameter(StandingAlone):
     """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
 
     kind = "parameter"
@@ -152,7 +153,7 @@ class Parameter(_Alone):
     shape: SizeList = required("its shape, the batch not counted")
 
     def output_shape(self) -> Shape:
-        return _checked(self.shape)
+        return checked_sizes(self.shape)
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.shape)}
@@ -161,7 +162,7 @@ class Parameter(_Alone):
         return Torch("archcalc.for_every_sample")
 
 
-class Constant(_Alone):
+class Constant(StandingAlone):
     """A stored tensor that is not trained: a table, a mask, zeros. Every element has one value here."""
 
     kind = "constant"
@@ -170,7 +171,7 @@ class Constant(_Alone):
     value: RealNumber = option(0.0, "the number that it is filled with")
 
     def output_shape(self) -> Shape:
-        return _checked(self.shape)
+        return checked_sizes(self.shape)
 
     def buffers(self) -> dict[str, Shape]:
         return {"value": (1, *self.shape)}
@@ -179,10 +180,11 @@ class Constant(_Alone):
         return Torch("archcalc.Constant", (self.shape, float(self.value)))
 
 
-class Range(_Alone):
+class Range(StandingAlone):
     """The whole numbers from 0, as indices for an embedding: positions of tokens."""
 
     kind = "range"
+    gives_indices = True
     synonyms = "arange positions position_ids"
     size: Count = required("how many")
     examples = (example((7, 12), size=7),)

@@ -1,12 +1,14 @@
-"""Attention in windows (Liu et al., *Swin Transformer*, 2021)."""
+"""Attention in windows (Liu et al., *Swin Transformer*, 2021; *Swin Transformer V2*, 2022), and its position biases."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
-from archcalc.ops.arguments import Bool, Count, Natural, option, required
+from archcalc.ops.arguments import Bool, Count, Natural, SizeList, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.layout import InputTensors
 from archcalc.ops.operator import Operator
+from archcalc.ops.trained import StandingAlone, checked_sizes
 from archcalc.ops.vocabulary import (
     GRADIENT,
     WHOLE_AXIS,
@@ -22,11 +24,17 @@ from archcalc.ops.vocabulary import (
     shape_text,
 )
 
+HIDDEN = 512
+"""Features inside the network that gives Swin V2's position biases."""
+
 
 class WindowAttention(Operator):
     """Attention inside windows of `[H, W, C]`, moved by ``shift``, with a relative position bias.
 
     The feature map is padded to full windows. Along a dimension that one window covers, nothing is shifted.
+
+    With ``cosine``, as in Swin V2: the scores are cosines of queries and keys times a trained factor, keys have no
+    bias, and a small network gives the biases of relative positions. It runs once for a batch.
     """
 
     kind = "window_attention"
@@ -36,12 +44,15 @@ class WindowAttention(Operator):
     window: Count = required("size of a window")
     shift: Natural = option(0, "how far the windows are moved")
     bias: Bool = option(True, "add a bias to the projections")
+    cosine: Bool = option(False, "scores are scaled cosines, and a small network gives the position biases (Swin V2)")
     examples = (
         example((14, 14, 12), heads=3, window=7),
         example((7, 7, 12), heads=3, window=7),
         example((14, 14, 12), heads=3, window=7, shift=3),
         example((9, 6, 8), heads=2, window=4, shift=2),
         example((8, 8, 48), heads=2, window=4, shift=2),
+        example((8, 12, 12), heads=3, window=4, shift=2, cosine=True),
+        example((4, 4, 8), heads=2, window=4, bias=False, cosine=True),
     )
 
     def output_shape(self) -> Shape:
@@ -51,15 +62,31 @@ class WindowAttention(Operator):
 
     def weights(self) -> dict[str, Shape]:
         width = self.x[2]
-        shapes: dict[str, Shape] = {"relative_position_bias_table": ((2 * self.window - 1) ** 2, self.heads)}
+        shapes: dict[str, Shape] = {"relative_position_bias_table": (self._distances(), self.heads)}
+        if self.cosine:
+            shapes = {
+                "logit_scale": (self.heads, 1, 1),
+                "cpb_mlp.0.weight": (HIDDEN, 2),
+                "cpb_mlp.0.bias": (HIDDEN,),
+                "cpb_mlp.2.weight": (self.heads, HIDDEN),
+            }
         for name, size in (("qkv", 3 * width), ("proj", width)):
             shapes[f"{name}.weight"] = (size, width)
             if self.bias:
                 shapes[f"{name}.bias"] = (size,)
         return shapes
 
+    def _distances(self) -> Dim:
+        """Return the number of relative positions of two tokens in a window."""
+        return (2 * self.window - 1) ** 2
+
     def buffers(self) -> dict[str, Shape]:
-        return {"relative_position_index": (self.window**4,)}
+        side = 2 * self.window - 1
+        coordinates = {"relative_coords_table": (1, side, side, 2)} if self.cosine else {}
+        return {**coordinates, "relative_position_index": (self.window**4,)}
+
+    def models_memory(self) -> bool:
+        return not self.cosine
 
     def work(self) -> Work:
         height, breadth, width = self.x
@@ -70,7 +97,31 @@ class WindowAttention(Operator):
         work["add"] += self.heads * windows * tokens * tokens  # the bias of relative positions
         if self.bias:
             work["add"] += 4 * windows * tokens * width
+        if self.cosine:  # queries and keys are divided by their lengths
+            numbers, rows = 2 * windows * tokens * width, 2 * windows * tokens * self.heads
+            work |= {"mul": work["mul"] + numbers, "div": work["div"] + numbers, "sqrt": rows}
+            work["add"] += numbers - rows
+            work["compare"] += rows
         return work
+
+    def work_per_batch(self) -> Work:
+        """The network that gives the biases, and its sigmoid; the exponential of each head's factor."""
+        if not self.cosine:
+            return {}
+        hidden, biases = self._distances() * HIDDEN, self.heads * self.window**4
+        return {
+            "mac": hidden * (2 + self.heads),
+            "add": hidden + biases,
+            "mul": biases,
+            "div": biases,
+            "exp": biases + self.heads,
+            "compare": hidden + self.heads,
+        }
+
+    def backward_per_batch(self) -> Backward:
+        """The table of positions needs no gradient; the second layer's gradient leads to the first layer's weights."""
+        products = self.work_per_batch().get("mac", 0)
+        return Backward(weights=products, inputs=0, inner=self._distances() * HIDDEN * self.heads if products else 0)
 
     def backward(self) -> Backward:
         """Gradients of the input come from the projections to queries, keys and values; the rest is `inner`."""
@@ -169,5 +220,36 @@ class WindowAttention(Operator):
         )
 
     def torch(self) -> Torch:
-        kwargs = {"window": self.window, "shift": self.shift, **self.changed("bias")}
+        kwargs = {"window": self.window, "shift": self.shift, **self.changed("bias", "cosine")}
         return Torch("archcalc.WindowAttention", (self.x[2], self.heads), kwargs)
+
+
+class RelativePositionBias(StandingAlone):
+    """A trained bias per head for each relative position of two tokens of a map: `[heads, L, L]`, added to scores."""
+
+    kind = "relative_position_bias"
+    integer_buffers = ("relative_position_index",)
+    synonyms = "rel_pos_bias relative_position_bias_table relposbias"
+    category = "linear"
+    heads: Count = required("number of heads")
+    size: SizeList = required("height and width of the map of tokens")
+    stored: Bool = option(True, "keep the number of each pair's relative position as a buffer")
+    examples = (example((8, 12), heads=2, size=(2, 4)), example((9, 3), heads=4, size=3, stored=False))
+
+    def resolved(self) -> dict[str, Any]:
+        return {"size": self.size * 2 if len(self.size) == 1 else self.size}
+
+    def output_shape(self) -> Shape:
+        require(len(self.size) == 2, lambda: f"size has height and width, got {len(self.size)} numbers")
+        height, width = checked_sizes(self.size)
+        return (self.heads, height * width, height * width)
+
+    def weights(self) -> dict[str, Shape]:
+        height, width = self.size
+        return {"relative_position_bias_table": ((2 * height - 1) * (2 * width - 1), self.heads)}
+
+    def buffers(self) -> dict[str, Shape]:
+        return {"relative_position_index": (product(self.size) ** 2,)} if self.stored else {}
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.RelativePositionBias", (self.heads, *self.size), self.changed("stored"))

@@ -180,23 +180,58 @@ def prepend(input: Tensor, tokens: Tensor) -> Tensor:
     return torch.cat((tokens.expand(input.shape[0], *tokens.shape[1:]), input), dim=1)
 
 
+def relative_positions(height: int, width: int) -> Tensor:
+    """Return the number of each pair of tokens' relative position, row by row: rows apart, then columns apart."""
+    rows, columns = (torch.arange(size)[:, None] - torch.arange(size)[None, :] + size - 1 for size in (height, width))
+    index = rows[:, None, :, None] * (2 * width - 1) + columns[None, :, None, :]  # row, column by row, column
+    return index.flatten()
+
+
+class RelativePositionBias(nn.Module):
+    """A bias per head for each pair of tokens of a map, which only their relative position decides."""
+
+    relative_position_index: Tensor
+
+    def __init__(self, heads: int, height: int, width: int, stored: bool = True) -> None:
+        super().__init__()
+        self.size = (height, width)
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * height - 1) * (2 * width - 1), heads))
+        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
+        if stored:
+            self.register_buffer("relative_position_index", relative_positions(height, width))
+
+    def forward(self, input: Tensor) -> Tensor:
+        stored = self._buffers.get("relative_position_index")
+        index = relative_positions(*self.size).to(input.device) if stored is None else stored
+        tokens = math.prod(self.size)
+        biases = self.relative_position_bias_table[index].view(1, tokens, tokens, -1)
+        return for_every_sample(input, biases.permute(0, 3, 1, 2))
+
+
 class WindowAttention(nn.Module):
     """Attention inside windows of an input [batch, height, width, channels]."""
 
     relative_position_index: Tensor
+    relative_coords_table: Tensor
 
-    def __init__(self, width: int, heads: int, window: int, shift: int = 0, bias: bool = True) -> None:
+    def __init__(
+        self, width: int, heads: int, window: int, shift: int = 0, bias: bool = True, cosine: bool = False
+    ) -> None:
         super().__init__()
-        self.heads, self.window, self.shift = heads, window, shift
+        self.heads, self.window, self.shift, self.cosine = heads, window, shift, cosine
+        if cosine:
+            self.logit_scale = nn.Parameter(torch.full((heads, 1, 1), 10.0).log())
+            self.cpb_mlp = nn.Sequential(nn.Linear(2, 512), nn.ReLU(), nn.Linear(512, heads, bias=False))
+            apart = torch.arange(1 - window, window, dtype=torch.float32) * 8 / max(1, window - 1)
+            apart = apart.sign() * (apart.abs() + 1).log2() / 3
+            table = torch.stack(torch.meshgrid(apart, apart, indexing="ij"), -1)
+            self.register_buffer("relative_coords_table", table[None])
+        else:
+            self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
+            nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
         self.qkv = nn.Linear(width, 3 * width, bias=bias)
         self.proj = nn.Linear(width, width, bias=bias)
-        span = 2 * window - 1
-        self.relative_position_bias_table = nn.Parameter(torch.zeros(span * span, heads))
-        nn.init.trunc_normal_(self.relative_position_bias_table, std=0.02)
-        place = torch.arange(window)
-        distance = place[:, None] - place[None, :] + window - 1
-        index = distance[:, None, :, None] * span + distance[None, :, None, :]  # row, column by row, column
-        self.register_buffer("relative_position_index", index.flatten())
+        self.register_buffer("relative_position_index", relative_positions(window, window))
 
     def forward(self, input: Tensor) -> Tensor:
         window, heads = self.window, self.heads
@@ -209,13 +244,13 @@ class WindowAttention(nn.Module):
             x = torch.roll(x, [-shift for shift in shifts], (1, 2))
         x = self._windows(x, rows, columns)
         # Copied here, because whether a product copies depends on the numbers of samples and windows.
-        parts = self.qkv(x).unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
+        projected = self._without_key_bias(x) if self.cosine else self.qkv(x)
+        parts = projected.unflatten(-1, (3, heads, width // heads)).permute(3, 0, 1, 4, 2, 5)
         q, k, v = map(torch.Tensor.contiguous, parts)
-        del parts
-        scores = (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
-        tokens = window * window
-        table = self.relative_position_bias_table[self.relative_position_index]
-        scores = scores + table.view(tokens, tokens, heads).permute(2, 0, 1)
+        del parts, projected
+        scores = self._cosines(q, k) if self.cosine else (q * (width // heads) ** -0.5) @ k.transpose(-2, -1)
+        biases = self._biases()
+        scores = scores + biases
         if any(shifts):
             scores = scores + self._seams(x, rows, columns, shifts)
         x = self.proj((scores.softmax(-1) @ v).transpose(-3, -2).flatten(-2))
@@ -224,6 +259,28 @@ class WindowAttention(nn.Module):
         if any(shifts):
             x = torch.roll(x, shifts, (1, 2))
         return x[:, :height, :breadth].contiguous()
+
+    def _without_key_bias(self, x: Tensor) -> Tensor:
+        bias = self.qkv.bias
+        if bias is not None:
+            used = torch.ones(3, 1, device=x.device, dtype=x.dtype)
+            used[1] = 0
+            bias = (bias.view(3, -1) * used).flatten()
+        return nn.functional.linear(x, self.qkv.weight, bias)
+
+    def _cosines(self, q: Tensor, k: Tensor) -> Tensor:
+        """Return the cosines of queries and keys, times a trained factor of at most 100."""
+        cosines = nn.functional.normalize(q, dim=-1) @ nn.functional.normalize(k, dim=-1).transpose(-2, -1)
+        return cosines * self.logit_scale.clamp(max=math.log(100.0)).exp()
+
+    def _biases(self) -> Tensor:
+        """Return the bias of each pair of tokens: [heads, tokens, tokens]."""
+        tokens = self.window * self.window
+        if self.cosine:
+            table = self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)[self.relative_position_index]
+            return 16 * table.view(tokens, tokens, self.heads).permute(2, 0, 1).sigmoid()
+        table = self.relative_position_bias_table[self.relative_position_index]
+        return table.view(tokens, tokens, self.heads).permute(2, 0, 1)
 
     def _windows(self, x: Tensor, rows: int, columns: int) -> Tensor:
         """Return windows: [batch, windows, tokens, channels]."""

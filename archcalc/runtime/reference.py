@@ -1,8 +1,11 @@
 """Reference implementations that a spec is verified against: `torchvision:resnet50`, `timm:resnet200`.
 
+Of transformers, the name is that of a class, and the keywords set its configuration:
+`transformers:LlamaForCausalLM(num_hidden_layers=22)`.
+
 Grammar::
 
-    reference := ("torchvision" | "timm") ":" name [ "(" keyword "=" value { "," keyword "=" value } ")" ]
+    reference := ("torchvision" | "timm" | "transformers") ":" name [ "(" keyword "=" value { "," keyword "=" value } ")" ]
     value     := "true" | "false" | "none" | number | word
 
 A reference is built with random weights. Keywords that load weights are refused, so nothing is downloaded.
@@ -21,7 +24,7 @@ from archcalc.errors import UserError
 from archcalc.requirements import need, need_torchvision
 from archcalc.words import help_line, quote
 
-_REFERENCE = re.compile(r"(torchvision|timm):([\w.-]+)(?:\(([^()]*)\))?")
+_REFERENCE = re.compile(r"(torchvision|timm|transformers):([\w.-]+)(?:\(([^()]*)\))?")
 _CONSTANTS = {"true": True, "false": False, "none": None}
 _OF_WEIGHTS = ("weights", "pretrained", "checkpoint")
 """Beginnings of keywords that load weights."""
@@ -40,12 +43,13 @@ def reference_module(reference: str) -> nn.Module:
     if match is None:
         raise UserError(
             f"invalid reference {quote(reference)}"
-            + help_line("write torchvision:NAME or timm:NAME, with (KEYWORD=VALUE, …) if needed")
+            + help_line("write torchvision:NAME, timm:NAME or transformers:CLASS, with (KEYWORD=VALUE, …) if needed")
         )
     package, name, text = match.groups()
     keywords = _keywords(text or "")
+    build = {"torchvision": _torchvision, "timm": _timm, "transformers": _transformers}[package]
     try:
-        module: nn.Module = _torchvision(name, keywords) if package == "torchvision" else _timm(name, keywords)
+        module = build(name, keywords)
     except NotImplementedError:  # a limit of the device: some builders compute with tensors
         raise
     except (TypeError, ValueError, RuntimeError) as error:
@@ -69,6 +73,27 @@ def _torchvision(name: str, keywords: dict[str, Any]) -> nn.Module:
 
 def _timm(name: str, keywords: dict[str, Any]) -> nn.Module:
     module: nn.Module = need("timm", "dev").create_model(name, pretrained=False, **keywords)
+    return module
+
+
+def _transformers(name: str, keywords: dict[str, Any]) -> nn.Module:
+    """Build from a configuration alone, which needs neither weights nor a connection.
+
+    `Conv1D`, a linear layer that stores its weights transposed, becomes a linear layer.
+    """
+    package = need("transformers", "dev")
+    family = getattr(package, name, None)
+    if getattr(family, "config_class", None) is None:
+        raise ValueError(f"transformers has no model {name}")
+    module: nn.Module = family(family.config_class(use_cache=False, **keywords))
+    stored_transposed = need("transformers.pytorch_utils", "dev").Conv1D
+    for path, inner in list(module.named_modules()):
+        if isinstance(inner, stored_transposed):
+            features, width = inner.weight.shape
+            linear = nn.Linear(features, width, device="meta")
+            linear.weight = nn.Parameter(inner.weight.detach().T.contiguous())
+            linear.bias = inner.bias
+            module.set_submodule(path, linear)
     return module
 
 

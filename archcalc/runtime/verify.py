@@ -25,7 +25,7 @@ from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
 from archcalc.runtime.tolerances import Measured, Tolerance, tolerance
 
-COMPARED_WITH = ("torchvision", "timm", "fvcore")
+COMPARED_WITH = ("torchvision", "timm", "transformers", "fvcore")
 """Packages whose versions are reported."""
 COUNTED_IN = torch.float32
 """Dtype of the counting tools; counts do not depend on it."""

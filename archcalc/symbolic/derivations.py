@@ -254,12 +254,15 @@ def _params(shares: str | None, ties: Mapping[str, WeightRef], subject: Symbolic
 
 
 def _macs(subject: SymbolicLayer, samples: Any) -> tuple[str, list[Line]]:
-    work = subject.op.work()
-    return "multiply-adds", [subject.line("MACs", samples * (work.get("mac", 0) + work.get("matmul", 0)))]
+    work, once = subject.op.work(), subject.op.work_per_batch()
+    macs = samples * (work.get("mac", 0) + work.get("matmul", 0)) + once.get("mac", 0)
+    return "multiply-adds", [subject.line("MACs", macs)]
 
 
 def _flops(subject: SymbolicLayer, samples: Any, rule: Convention) -> tuple[str, list[Line]]:
-    return f"{rule.name} FLOPs", [subject.line("FLOPs", samples * rule.flops(subject.op, subject.op.work()))]
+    op = subject.op
+    flops = samples * rule.flops(op, op.work()) + rule.flops_per_batch(op, op.work_per_batch())
+    return f"{rule.name} FLOPs", [subject.line("FLOPs", flops)]
 
 
 @lru_cache(maxsize=512)

@@ -95,6 +95,12 @@ def test_shape_and_weights_are_those_of_torch(kind, example):
         assert not op.buffers()
 
 
+def flops_of(op: Operator, convention: str) -> int:
+    """FLOPs for `BATCH` samples."""
+    rule = CONVENTIONS[convention]
+    return BATCH * rule.flops(op, op.work()) + rule.flops_per_batch(op, op.work_per_batch())
+
+
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_torch_convention_is_what_torch_counts(kind, example):
     op = apply_known(kind, example)
@@ -102,7 +108,7 @@ def test_torch_convention_is_what_torch_counts(kind, example):
     counting = torch_counter() if counts_attention(CPU) else torch_counter_of_unfused_attention()
     with counting as counter, torch.no_grad():
         module(*random_inputs(op))
-    assert BATCH * CONVENTIONS["torch"].flops(op, op.work()) == counter.get_total_flops()
+    assert flops_of(op, "torch") == counter.get_total_flops()
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
@@ -113,14 +119,14 @@ def test_fvcore_convention_is_what_fvcore_counts(kind, example):
         warnings.simplefilter("ignore")
         count = FlopCountAnalysis(module, tuple(random_inputs(op)))
         count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        assert BATCH * CONVENTIONS["fvcore"].flops(op, op.work()) == count.total()
+        assert flops_of(op, "fvcore") == count.total()
 
 
 @pytest.mark.parametrize(("kind", "example"), CASES)
 def test_work_is_of_known_primitives_and_never_negative(kind, example):
-    work = apply(kind, example).work()
-    assert set(work) <= set(PRIMITIVES)
-    assert all(count >= 0 for count in work.values())
+    for work in (apply(kind, example).work(), apply(kind, example).work_per_batch()):
+        assert set(work) <= set(PRIMITIVES)
+        assert all(count >= 0 for count in work.values())
 
 
 def resized(example, axis: int, size) -> list[tuple]:
@@ -134,6 +140,7 @@ def numbers_of(op: Operator) -> dict[str, object]:
     return {
         **{f"output {axis}": size for axis, size in enumerate(op.output)},
         **{f"work {name}": count for name, count in op.work().items()},
+        **{f"work per batch {name}": count for name, count in op.work_per_batch().items()},
         **{f"further {name}": count for name, count in op.extra_work().items()},
         **{f"weights {name}": math.prod(shape) for name, shape in {**op.weights(), **op.buffers()}.items()},
     }
