@@ -38,10 +38,13 @@ class Value:
         self.constant: Any = None
         """Its value if that is always the same; None if it is not, or before parsing."""
         self.items: list[Value] = []
-        if isinstance(node, Sequence):
-            self.items = [Value(item, in_list=True) for item in node.items]
-        elif isinstance(node, Mapping):
+        if not isinstance(node, Scalar):
+            self.items = self._items_of(node)
+
+    def _items_of(self, node: Sequence | Mapping) -> list[Value]:
+        if isinstance(node, Mapping):
             raise node.error("expected a number, an expression or a list, got a mapping")
+        return [Value(item, in_list=True) for item in node.items]
 
     @property
     def text(self) -> str:
@@ -113,6 +116,24 @@ class Value:
             return checked(values)
         except ExpressionError as error:
             raise node.error(str(error)) from None
+
+
+class NamedValues(Value):
+    """A mapping of names to values, for an argument that takes one: `{heads: 8, tokens: -1}`."""
+
+    __slots__ = ("names",)
+
+    def _items_of(self, node: Sequence | Mapping) -> list[Value]:
+        assert isinstance(node, Mapping)
+        self.names = [key.text for key, _ in node]
+        return [Value(value) for _, value in node]
+
+    def with_words(self, words: Series[str]) -> Value:
+        """Return this value: a size is never a word."""
+        return self
+
+    def _list(self, node: AnyNode, variables: Variables) -> Any:
+        return dict(zip(self.names, super()._list(node, variables), strict=True))
 
 
 def located(node: Scalar, error: ExpressionError) -> SpecError:
