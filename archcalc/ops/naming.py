@@ -47,6 +47,17 @@ def usual_names(count: int) -> AxisNames:
     return _USUAL.get(count) or ("",) * count
 
 
+def letters_of(names: AxisNames) -> tuple[str, ...]:
+    """Return a letter for each axis, all different; the features of a vector are `C`, as in the lectures."""
+    if names == ("features",):
+        return (LETTERS["channels"],)
+    letters = [LETTERS.get(name) or f"N{axis}" for axis, name in enumerate(names)]
+    return tuple(
+        letter if letters.count(letter) == 1 else f"{letter}_{letters[: axis + 1].count(letter)}"
+        for axis, letter in enumerate(letters)
+    )
+
+
 def map_names(names: AxisNames) -> AxisNames:
     """Return the names of what a window over positions makes: channels first, and the positions of the input."""
     if names and names[0] == "channels" and all(name in POSITIONS for name in names[1:]):

@@ -149,5 +149,5 @@ def test_an_unknown_quantity_or_layer_is_refused():
     network = archcalc.load("alexnet")
     with pytest.raises(ValueError, match="there is no quantity 'color'"):
         explain(network, "conv1", ["color"])
-    with pytest.raises(KeyError, match="did you mean conv1"):
+    with pytest.raises(KeyError, match="did you mean 'conv1'"):
         explain(network, "conf1")
