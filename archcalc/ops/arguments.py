@@ -20,7 +20,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, get_type_hints
 
 from archcalc.arithmetic import ShapeError, decided
-from archcalc.ops.naming import LETTERS, AxisNames
+from archcalc.ops.naming import LETTERS, NamedSizes
 from archcalc.words import did_you_mean, quote
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
@@ -230,19 +230,6 @@ class ListOf:
         return _one_or_list(self.item)
 
 
-class NamedSizes(tuple[Any, ...]):
-    """Sizes whose axes have names."""
-
-    names: AxisNames = ()
-
-    @classmethod
-    def of(cls, sizes: dict[str, Any]) -> NamedSizes:
-        """Return the sizes of a mapping of names to sizes."""
-        made = cls(sizes.values())
-        made.names = tuple(sizes)
-        return made
-
-
 @dataclass(frozen=True)
 class ShapeList(ListOf):
     """A list of sizes, or a mapping of the axes' names to sizes; normalized to a tuple."""
@@ -253,7 +240,7 @@ class ShapeList(ListOf):
         if not isinstance(value, dict):
             return super().check(value, rank)
         check_names(value)
-        return NamedSizes.of({name: self.item.check(size, rank) for name, size in value.items()})
+        return NamedSizes.of([self.item.check(size, rank) for size in value.values()], tuple(value))
 
     def schema(self) -> dict[str, Any]:
         listed = _one_or_list(self.item)
@@ -266,11 +253,6 @@ def check_names(names: Iterable[str]) -> None:
     for name in names:
         if name not in LETTERS:
             raise BadArgument(f"has an unknown axis {quote(name)}{did_you_mean(name, LETTERS)}")
-
-
-def names_of(shape: tuple[Any, ...]) -> AxisNames:
-    """Return the names that a shape gives its axes; empty if it gives none."""
-    return getattr(shape, "names", ())
 
 
 def _one_or_list(type_: Any, **bounds: int) -> dict[str, Any]:

@@ -6,8 +6,9 @@ of a sequence have features: where a map becomes a sequence, its channels become
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import prod
+from typing import Any
 
 from archcalc.ops.vocabulary import same_axes
 
@@ -29,8 +30,11 @@ LETTERS = {
 """Every name, with its letter in formulas."""
 SIDES = ("depth", "height", "width")
 """The axes of a map."""
-POSITIONS = (*SIDES, "length", "tokens")
+LINES = ("length", "tokens")
+"""The axes of a sequence."""
+POSITIONS = (*SIDES, *LINES)
 """Axes along which neighbors are near."""
+CHANNELS = ("groups", "channels")
 _USUAL: dict[int, AxisNames] = {
     0: (),
     1: ("features",),
@@ -38,6 +42,7 @@ _USUAL: dict[int, AxisNames] = {
     3: ("channels", "height", "width"),
     4: ("channels", "depth", "height", "width"),
 }
+VECTOR: AxisNames = ("features",)
 SEQUENCE: AxisNames = ("tokens", "features")
 HEADED: AxisNames = ("heads", "tokens", "features")
 
@@ -47,9 +52,37 @@ def usual_names(count: int) -> AxisNames:
     return _USUAL.get(count) or ("",) * count
 
 
+class NamedSizes(tuple[Any, ...]):
+    """Sizes whose axes have names: a tuple like any other."""
+
+    names: AxisNames = ()
+
+    @classmethod
+    def of(cls, sizes: Iterable[Any], names: AxisNames) -> NamedSizes:
+        """Return the sizes with the names of their axes."""
+        made = cls(sizes)
+        made.names = names
+        return made
+
+
+def names_of(sizes: tuple[Any, ...]) -> AxisNames:
+    """Return the names that sizes give their axes; empty if they give none."""
+    return getattr(sizes, "names", ())
+
+
+def places(names: AxisNames, wanted: Collection[str]) -> list[int]:
+    """Return the axes that have one of the wanted names.
+
+    The features of a vector are its channels, as in the lectures: a linear layer is a convolution over one position.
+    """
+    if names == VECTOR:
+        names = ("channels",)
+    return [axis for axis, name in enumerate(names) if name in wanted]
+
+
 def letters_of(names: AxisNames) -> tuple[str, ...]:
     """Return a letter for each axis, all different; the features of a vector are `C`, as in the lectures."""
-    if names == ("features",):
+    if names == VECTOR:
         return (LETTERS["channels"],)
     letters = [LETTERS.get(name) or f"N{axis}" for axis, name in enumerate(names)]
     return tuple(
@@ -132,7 +165,7 @@ def reshaped(old: Sequence[int], names: AxisNames, new: Sequence[int]) -> AxisNa
 
     Axes that become each other are those with the same product. An axis of size 1 that comes or goes has no name.
     """
-    if names == ("features",) and len(new) > 1:
+    if names == VECTOR and len(new) > 1:
         return usual_names(len(new))  # what a generator makes of its features
     kept = [axis for axis, size in enumerate(old) if size != 1 or new.count(1) == old.count(1)]
     made = [axis for axis, size in enumerate(new) if size != 1 or new.count(1) == old.count(1)]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from archcalc.arithmetic import Shape, require
-from archcalc.ops.arguments import NamedShape, WholeAmount, names_of, option, required
-from archcalc.ops.naming import AxisNames, usual_names
+from archcalc.ops.arguments import NamedShape, WholeAmount, option, required
+from archcalc.ops.naming import AxisNames, names_of, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import Axes, AxisIndex, Count, NamedShape, names_of, option, required
+from archcalc.ops.arguments import Axes, AxisIndex, Count, NamedShape, option, required
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
-from archcalc.ops.naming import AxisNames, in_harmony, reshaped
+from archcalc.ops.naming import AxisNames, in_harmony, names_of, reshaped
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, names_of, option, required
+from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, option, required
 from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
-from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
+from archcalc.ops.naming import SEQUENCE, AxisNames, names_of, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
