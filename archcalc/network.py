@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UnknownLayer
+from archcalc.ops.naming import AxisNames, usual_names
 from archcalc.ops.operator import Operator
 
 if TYPE_CHECKING:
@@ -144,9 +145,36 @@ class Network:
     offered: frozenset[str] = frozenset()
     """Layers whose outputs are outputs of blocks, which nothing must take."""
     about: About = About()
+    input_axes: Mapping[str, AxisNames] = field(default_factory=dict)
+    """Name of an input to the names that the spec gives its axes; without an input whose axes it does not name."""
 
     analyze: ClassVar[Callable[..., Any]]
     """`archcalc.analyze` of this network; attached by `archcalc.methods`."""
+
+    @cached_property
+    def axes(self) -> Mapping[str, AxisNames]:
+        """Input or layer to the names of its axes (`channels`, `tokens`, …); an empty name is an unknown axis.
+
+        Examples:
+            >>> import archcalc
+            >>> network = archcalc.load("vit_b_16")
+            >>> network.axes["conv_proj"], network.axes["class_token"]
+            (('channels', 'height', 'width'), ('tokens', 'features'))
+        """
+        found: dict[str, AxisNames] = {}
+        for name, shape in self.inputs.items():
+            found[name] = self.input_axes.get(name) or self._expected(name, shape) or usual_names(len(shape))
+        for layer in self.layers:
+            names = layer.op.axis_names([found[source] for source in layer.inputs])
+            if not any(names):
+                names = self._expected(layer.name, layer.output_shape) or names
+            found[layer.name] = names
+        return found
+
+    def _expected(self, source: str, shape: Shape) -> AxisNames:
+        """Return what the first layer that cares takes the axes of a tensor for; empty if none does."""
+        takers = (layer.op.expected_axes() for layer in self.layers if source in layer.inputs)
+        return next((names for names in takers if len(names) == len(shape)), ())
 
     @property
     def indices(self) -> frozenset[str]:

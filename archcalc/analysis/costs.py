@@ -14,6 +14,7 @@ from archcalc.analysis.survival import survivals
 from archcalc.arithmetic import Shape, product
 from archcalc.collection import no_collection
 from archcalc.network import Layer, Network
+from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Backward
 from archcalc.receptive.fields import Fields, ReceptiveField
@@ -68,6 +69,17 @@ class LayerCosts(NamedTuple):
     def step_flops(self) -> int:
         """FLOPs of a training step, forward and backward, as the convention counts them."""
         return self.flops + self.backward_flops
+
+    @property
+    def input_axes(self) -> tuple[AxisNames, ...]:
+        """The names of each input's axes."""
+        axes = self.fields.network.axes
+        return tuple(axes[source] for source in self.layer.inputs)
+
+    @property
+    def output_axes(self) -> AxisNames:
+        """The names of the output's axes."""
+        return self.fields.network.axes[self.layer.name]
 
     @property
     def receptive_field(self) -> ReceptiveField:

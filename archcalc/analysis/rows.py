@@ -8,6 +8,7 @@ from functools import cached_property
 
 from archcalc.analysis import LayerCosts, Totals
 from archcalc.arithmetic import Shape
+from archcalc.ops.naming import AxisNames
 from archcalc.receptive.fields import ReceptiveField
 
 FOLDED = frozenset({"activation", "normalization", "regularization"})
@@ -37,6 +38,16 @@ class TableRow:
     def output_shape(self) -> Shape:
         """The output shape of its last layer."""
         return self.layers[-1].output_shape
+
+    @property
+    def input_axes(self) -> tuple[AxisNames, ...]:
+        """The names of the axes of its first layer's inputs."""
+        return self.head.input_axes
+
+    @property
+    def output_axes(self) -> AxisNames:
+        """The names of the axes of its last layer's output."""
+        return self.layers[-1].output_axes
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -46,15 +46,13 @@ def command(
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
     """
     from archcalc.analysis import analyze
-    from archcalc.quantities.table import BACKWARD, COLUMNS, LECTURE, choose
+    from archcalc.quantities.table import BACKWARD, COLUMNS, choose
     from archcalc.render.table import TableOptions, table_document
 
     if columns == "help":
         output.show_meanings(COLUMNS)
         return
-    chosen = choose(columns, COLUMNS) if columns else LECTURE
-    if backward:
-        chosen = (*chosen, *(key for key in BACKWARD if key not in chosen))
-    view = TableOptions(chosen, every_layer, depth, exact, layout == "hwc")
+    chosen = choose(columns, COLUMNS) if columns else ()
+    view = TableOptions(chosen, BACKWARD if backward else (), every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
     output.show(table_document(analysis, view, caption, label))

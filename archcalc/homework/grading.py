@@ -24,6 +24,7 @@ from archcalc.homework.numbers import DIGITS, AnswerTolerance, Unreadable, Writt
 from archcalc.homework.questions import Question
 from archcalc.homework.rerun import rerun
 from archcalc.homework.sheet import Submission, read_sheet
+from archcalc.ops.naming import NamedSizes
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text, term_text
 from archcalc.symbolic.derivations import Explanation, Line, explain
@@ -220,7 +221,7 @@ class _Marking:
         written: list[Any] = list(following)
         for read in reads:
             if read.answer is not None:
-                read.question.kind.put(written, read.answer, row.output_shape)
+                read.question.kind.put(written, read.answer, NamedSizes.of(row.output_shape, row.output_axes))
         shape = tuple(written)
         plain = all(isinstance(size, int) and size > 0 for size in shape)
         return shape if plain and shape != row.output_shape else None

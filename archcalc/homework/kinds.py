@@ -37,7 +37,9 @@ from archcalc.homework.numbers import (
     read_number,
     tidy,
 )
+from archcalc.ops.naming import NamedSizes, places
 from archcalc.ops.vocabulary import shape_text
+from archcalc.quantities.axes import AXES
 from archcalc.symbolic.polynomials import Polynomial
 from archcalc.symbolic.traced import Guard, Traced, polynomial_of
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, in_words
@@ -87,7 +89,7 @@ class AnswerKind(ABC):
         """Return the unit that a text names; raises `Unreadable` if it names none of this kind."""
         return NO_UNIT
 
-    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+    def put(self, shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
         """Write the sizes that an answer has into a shape; ``truth`` is the true one."""
         return
 
@@ -258,7 +260,7 @@ class ShapeKind(_SizesKind):
     def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
         return some(all_same(answer.sizes, order) for order in orders(truth))
 
-    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
+    def put(self, shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
         written = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
         if written is not None:
             shape[:] = written
@@ -275,20 +277,26 @@ class Extent(_SizesKind):
     def _shown(self, truth: Any, analysis: Analysis) -> str:
         return str(truth[0]) if isinstance(truth, tuple) and len(set(truth)) == 1 else super()._shown(truth, analysis)
 
-    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
-        if isinstance(answer, WrittenSizes) and len(answer.sizes) in (1, len(shape) - 1):
-            shape[1:] = answer.sizes if len(answer.sizes) > 1 else answer.sizes * (len(shape) - 1)
+    def put(self, shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
+        put_along(AXES["output_hw"], shape, answer, truth)
 
 
 class Size(_SizesKind):
-    """The size of one axis of a feature map."""
+    """The size of one axis."""
 
-    def __init__(self, axis: int) -> None:
-        self.axis = axis
+    def __init__(self, key: str) -> None:
+        self.axes = AXES[key]
 
-    def put(self, shape: list[Any], answer: Answer, truth: tuple[int, ...]) -> None:
-        if isinstance(answer, WrittenSizes) and (self.axis == 0 or len(shape) == 3):
-            shape[self.axis] = answer.sizes[0]
+    def put(self, shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
+        put_along(self.axes, shape, answer, truth)
+
+
+def put_along(names: tuple[str, ...], shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
+    """Write an answer into the axes that have one of the names; a single size is that of each."""
+    axes = places(truth.names, names)
+    if isinstance(answer, WrittenSizes) and len(shape) == len(truth) and len(answer.sizes) in (1, len(axes)):
+        for index, axis in enumerate(axes):
+            shape[axis] = answer.sizes[index if len(answer.sizes) > 1 else 0]
 
 
 class FieldSize(_SizesKind):
@@ -315,7 +323,8 @@ COUNT = Count()
 MEMORY = Bytes()
 SHAPE = ShapeKind()
 EXTENT = Extent()
-CHANNELS, HEIGHT, WIDTH = (Size(axis) for axis in range(3))
+SIZES = {key: Size(key) for key in ("output_c", "output_h", "output_w", "output_l", "output_d")}
+"""The kinds of quantities that are one size of the output."""
 FIELD = FieldSize()
 
 TRANSPOSED = Diagnosis("transposed digits", "Two neighboring digits are swapped.")

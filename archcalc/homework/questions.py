@@ -12,7 +12,7 @@ from typing import Any
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
 from archcalc.homework.answers import Answer
-from archcalc.homework.kinds import CHANNELS, COUNT, EXTENT, FIELD, HEIGHT, MEMORY, SHAPE, WIDTH, AnswerKind
+from archcalc.homework.kinds import COUNT, EXTENT, FIELD, MEMORY, SHAPE, SIZES, AnswerKind
 from archcalc.homework.numbers import AnswerTolerance
 from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shape
 from archcalc.quantities.table import ASKED
@@ -47,7 +47,7 @@ class Question:
         """The class that reads, compares and shows its answers."""
         if isinstance(self.quantity, Cost):
             return MEMORY if self.quantity.units is BYTES else COUNT
-        return AXES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
+        return SIZES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
 
     @property
     def derivation(self) -> str:
@@ -80,10 +80,14 @@ class Question:
 
 
 KINDS: dict[type[Quantity], AnswerKind] = {Shape: SHAPE, FieldSize: FIELD, Extent: EXTENT}
-AXES: dict[str, AnswerKind] = {"output_c": CHANNELS, "output_h": HEIGHT, "output_w": WIDTH}
-"""Quantities that are one size of the output."""
 PARTS = {
-    "output": (("output_c", "output_hw"), ("output_c", "output_h", "output_w")),
+    "output": (
+        ("output_c", "output_hw"),
+        ("output_c", "output_h", "output_w"),
+        ("output_l", "output_d"),
+        ("output_c", "output_l"),
+        ("output_c", "output_hw", "output_l", "output_d"),
+    ),
     "params": (("weights", "biases"),),
 }
 QUESTIONS = {key: Question(quantity) for key, quantity in ASKED.items()}

@@ -53,7 +53,9 @@ def rerun(
             made[layer.name] = op.output
         if change is not None and not changed:
             return None
-        again = analyze(Network(network.name, given, tuple(layers), (layers[-1].name,)), counting or analysis.counting)
+        axes = {source: network.axes[source] for source in given}
+        part = Network(network.name, given, tuple(layers), (layers[-1].name,), input_axes=axes)
+        again = analyze(part, counting or analysis.counting)
     except (ValueError, TypeError, LookupError, ArithmeticError):  # raised by a rule on senseless sizes
         return None
     return TableRow(row.name, list(again.rows), row.of_group)

@@ -9,6 +9,7 @@ from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
+from archcalc.quantities.axes import AXES, along
 from archcalc.quantities.quantity import Quantity, Shape
 from archcalc.quantities.table import COLUMNS
 from archcalc.render.document import Document, Section, Table, value_column
@@ -17,8 +18,8 @@ from archcalc.words import did_you_mean, help_line, quote
 
 DECLARED = ("name", "op", "filters", "kernel", "stride", "padding")
 """The columns that every worksheet has: those that a spec says of a layer."""
-SIZES = ("input_c", "input_hw", "output_c", "output_hw")
-"""More columns of a worksheet that asks for no sizes."""
+SIZES = ("input_c", "input_hw", "input_l", "input_d", "output_c", "output_hw", "output_l", "output_d")
+"""More columns of a worksheet that asks for no sizes; those of axes that the network has."""
 NOT_ASKED = "–"
 BESIDES = "besides"
 SHOWN = ("channels", "features", "kernel", "stride", "padding")
@@ -36,7 +37,8 @@ def worksheet(key: AnswerKey, columns: Sequence[str] | None = None) -> Worksheet
             with all sizes where none is asked.
     """
     asks_sizes = any(question.derivation == "output" for question in key.questions)
-    given = list(columns or (*DECLARED, *(() if asks_sizes else SIZES)))
+    sizes = [name for name in SIZES if any(COLUMNS[name].of_row(row) is not None for row in key.layers)]
+    given = list(columns or (*DECLARED, *(() if asks_sizes else sizes)))
     for name in given:
         if name not in COLUMNS:
             hint = did_you_mean(name, COLUMNS) or help_line("list the columns with: archcalc table --columns help")
@@ -68,7 +70,9 @@ def _inputs(order: Sequence[str], key: AnswerKey) -> WorksheetFile:
     """Return a row for each input of the network, with its sizes."""
     rows = []
     for name, shape in key.network.inputs.items():
-        sizes = {"name": name, "output": _shape(shape), "output_c": _text(shape[0]), "output_hw": _text(shape[1:])}
+        axes = key.network.axes[name]
+        sizes = {"name": name, "output": _shape(shape)}
+        sizes |= {quantity: _text(along(shape, axes, names)) for quantity, names in AXES.items()}
         rows.append([sizes.get(column) or NOT_ASKED for column in order])
     return rows
 

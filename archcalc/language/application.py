@@ -22,12 +22,24 @@ def applied(
         return _applied(world, kind, shapes, names, *map(_Hashed.of, values))
 
 
+class _HashedNames(dict[str, Any]):
+    """Named sizes as an argument of a cached call, compared as `_Hashed` is."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(repr(self))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, dict) and repr(self) == repr(other)
+
+
 class _Hashed(list[Any]):
     """A list as an argument of a cached call; compared by its text, so 1 differs from True."""
 
     @classmethod
     def of(cls, value: Any) -> Any:
         """Return the value, hashable."""
+        if isinstance(value, dict):
+            return _HashedNames(value)
         return cls(value) if isinstance(value, list) else value
 
     def __hash__(self) -> int:  # type: ignore[override]

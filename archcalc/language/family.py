@@ -15,6 +15,7 @@ from archcalc.language.language import Spec
 from archcalc.language.values import ExpressionError
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from archcalc.ops.naming import letters_of
 from archcalc.words import did_you_mean, quote
 
 SAMPLE = 24
@@ -34,7 +35,7 @@ class Family(Protocol):
 
 @dataclass
 class SpecFamily:
-    """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, …) to expressions over free names.
+    """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, `L`, …) to expressions over free names.
 
     Raises:
         SpecError: for an unknown name, or an invalid expression.
@@ -53,8 +54,9 @@ class SpecFamily:
         plain = self.spec.network(self.variant, dict(self.settings), self.inputs) if self._has_sizes() else None
         self.shape = next(iter(plain.inputs.values())) if plain else ()
         self.input_name = next(iter(plain.inputs)) if plain else "input"
+        self.letters = letters_of(plain.axes[self.input_name]) if plain else ()
         known = plain.parameters if plain else {}
-        sizes = dict(zip(SIZES.get(len(self.shape), ()), self.shape, strict=False))
+        sizes = dict(zip(self.letters, self.shape, strict=True))
         possible = {**known, **sizes}
         samples: dict[str, int] = {}
         for name, text in self.lets.items():
@@ -72,20 +74,18 @@ class SpecFamily:
     def network(self, numbers: Mapping[str, Any]) -> Network:
         """Return the network for values of the names in ``lets``."""
         values = {name: evaluate(text, numbers) for name, text in self.lets.items()}
-        sizes = SIZES.get(len(self.shape), ())
+        sizes = self.letters
         settings = {**self.settings, **{name: value for name, value in values.items() if name not in sizes}}
         if not set(values) & set(sizes):
             return self.spec.network(self.variant, settings, self.inputs)
-        square = len(set(self.shape[1:])) == 1
+        sides = {size for name, size in zip(sizes, self.shape, strict=True) if name in "DHW"}
+        square = len(sides) == 1
         shape = []
         for name, size in zip(sizes, self.shape, strict=True):
             # An image that is square stays square: H alone means both.
             other = values.get("H") if square and name == "W" else None
             shape.append(values.get(name, other if other is not None else size))
         return self.spec.network(self.variant, settings, {**(self.inputs or {}), self.input_name: tuple(shape)})
-
-
-SIZES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
 
 
 def free_names(text: str) -> list[str]:

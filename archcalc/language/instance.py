@@ -16,6 +16,7 @@ from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
 from archcalc.language.variant import Variant
 from archcalc.network import Network
+from archcalc.ops.naming import LETTERS, AxisNames
 from archcalc.words import did_you_mean, help_line, quote
 
 
@@ -83,6 +84,7 @@ class Instance:
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
             about=self.variant.about,
+            input_axes={name: names for name, node in self._input_nodes().items() if (names := axis_names_in(node))},
         )
 
     # -- values
@@ -111,8 +113,9 @@ class Instance:
                 raise SpecError(f"{spec.name} needs a value for {name}{help_line(fix)}")
         return variables
 
-    def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
-        spec, given = self.spec, self.inputs
+    def _input_nodes(self) -> dict[str, AnyNode]:
+        """Return the declaration of each input."""
+        spec = self.spec
         named, single = spec.get("inputs"), self.variant.get("input")
         if named is not None and single is not None:
             raise named.error("a spec cannot have both input and inputs")
@@ -123,6 +126,10 @@ class Instance:
             nodes = {"input": single}
         if not nodes:
             raise spec.root.error("a spec needs the shape of its input" + help_line("input: [channels, height, width]"))
+        return nodes
+
+    def _input_shapes(self, variables: dict[str, Any]) -> dict[str, Shape]:
+        spec, given, nodes = self.spec, self.inputs, self._input_nodes()
         if set(given) - set(nodes):
             unknown = ", ".join(sorted(set(given) - set(nodes)))
             raise SpecError(f"{spec.name} has no input {unknown}{help_line('use one of: ' + ', '.join(nodes))}")
@@ -133,7 +140,7 @@ class Instance:
 
     def _given_shape(self, name: str, node: AnyNode) -> Shape:
         """Return the shape that replaces the spec's own; raise if it has another number of sizes."""
-        shape, own = self.inputs[name], node.items if isinstance(node, Sequence) else ()
+        shape, own = self.inputs[name], sizes_in(node)
         if len(shape) != len(own):
             sizes = ",".join(Value(size).text for size in own)
             raise SpecError(
@@ -149,12 +156,15 @@ class Instance:
         return name
 
     def _shape(self, node: AnyNode, variables: dict[str, Any]) -> Shape:
-        if not isinstance(node, Sequence) or not 1 <= len(node.items) <= 4:
-            raise node.error("expected a list of one to four sizes, such as [channels, height, width]")
+        if not 1 <= len(sizes_in(node)) <= 4:
+            raise node.error(
+                "expected one to four sizes, such as [channels, height, width] or {tokens: 128, features: 768}"
+            )
+        axis_names_in(node)
         free = [name for name in self.settings if name not in self.spec.params]
         known = {**variables, **{name: self.settings[name] for name in free}}
         shape = []
-        for item in node.items:
+        for item in sizes_in(node):
             if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
                 raise item.error(f"{item.text} needs a value{help_line(f'set it with --set {item.text}=224')}")
             size = Value(item).evaluate(known)
@@ -233,6 +243,24 @@ class Instance:
                 else:
                     continue
                 expansion.note(SpecError(message, layer.place))
+
+
+def sizes_in(node: AnyNode | None) -> list[AnyNode]:
+    """Return the sizes in an input's declaration: a list, or a mapping with a name for each axis."""
+    if isinstance(node, MappingNode):
+        return [size for _, size in node]
+    return node.items if isinstance(node, Sequence) else []
+
+
+def axis_names_in(node: AnyNode) -> AxisNames:
+    """Return the names of the axes in an input's declaration, empty for a list; raise for an unknown name."""
+    if not isinstance(node, MappingNode):
+        return ()
+    for key, _ in node:
+        if key.text not in LETTERS:
+            hint = did_you_mean(key.text, LETTERS) or help_line(f"use one of: {', '.join(LETTERS)}")
+            raise key.error(f"unknown axis {quote(key.text)}{hint}")
+    return tuple(key.text for key, _ in node)
 
 
 def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:

@@ -9,7 +9,7 @@ from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
-from archcalc.language.instance import Instance
+from archcalc.language.instance import Instance, sizes_in
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.reader import StepParser
 from archcalc.language.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
@@ -252,7 +252,7 @@ class Spec:
         shapes = [shape for _, shape in named] if isinstance(named, MappingNode) else [node]
         found: dict[str, None] = {}
         for shape in shapes:
-            for item in shape.items if isinstance(shape, Sequence) else []:
+            for item in sizes_in(shape):
                 if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in self.params:
                     found[item.text] = None
         return list(found)

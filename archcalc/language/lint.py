@@ -8,6 +8,7 @@ from pathlib import Path
 from archcalc.errors import Diagnostic, SpecError
 from archcalc.language.library import open_spec
 from archcalc.network import Network
+from archcalc.ops.naming import SIDES
 from archcalc.words import help_line, split_help
 
 OPEN_SIZE = 6720
@@ -45,19 +46,11 @@ def warnings(network: Network) -> list[Diagnostic]:
 
     Operators get told which axes of their input are spatial.
     """
-    sides: dict[str, tuple[bool, ...]] = {
-        name: (False, True, True) if len(shape) == 3 else (False,) * len(shape)
-        for name, shape in network.inputs.items()
-    }
     found: dict[Diagnostic, None] = {}
     for layer in network:
-        given = sides[layer.inputs[0]]
-        made = [bool(axes) and all(given[axis] for axis in axes) for axes in layer.op.axes()]
-        warning = layer.op.warning(given)
+        warning = layer.op.warning([name in SIDES for name in network.axes[layer.inputs[0]]])
         if warning:
             found[Diagnostic(warning, layer.place, is_warning=True)] = None
-            made[-1] = False  # later layers would repeat the warning
-        sides[layer.name] = tuple(made)
     for layer in network.unused:
         fix = help_line("put it under side, or name it in outputs")
         found[Diagnostic(f"nothing takes the output of {layer.name}{fix}", layer.place, is_warning=True)] = None

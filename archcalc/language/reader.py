@@ -20,6 +20,7 @@ from archcalc.language.steps import (
     SPECIAL_HEADS,
     Apply,
     Group,
+    NamedValues,
     SharedStep,
     SideOutput,
     Step,
@@ -195,7 +196,7 @@ class StepParser:
         elif not is_empty(value):
             if operator is not None and operator.principal() is None:
                 raise key.error(_takes_no_value(operator))
-            step.principal = Value(value)
+            step.principal = self._value(value, operator, None)
             step.keys[""] = key
         self._arguments(node, step, operator)
         if step.principal is not None:
@@ -227,8 +228,13 @@ class StepParser:
                 step.broken = True
                 continue
             step.keys[key.text] = key
-            step.arguments[key.text] = Value(value)
+            step.arguments[key.text] = self._value(value, operator, key.text)
             self._check_value(step.arguments[key.text], self._words(operator, key.text))
+
+    def _value(self, value: AnyNode, operator: type[Operator] | None, argument: str | None) -> Value:
+        known = None if operator is None else operator.arguments.get(argument or operator.principal() or "")
+        named = known is not None and known.takes_names and isinstance(value, Mapping)
+        return NamedValues(value) if named else Value(value)
 
     def _words(self, operator: type[Operator] | None, argument: str | None) -> tuple[str, ...]:
         if operator is None:

@@ -19,6 +19,7 @@ from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
 from archcalc.ops import registry
 from archcalc.ops.arguments import Argument
+from archcalc.ops.naming import LETTERS
 from archcalc.ops.operator import Operator
 
 Schema = dict[str, Any]
@@ -60,12 +61,19 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
 """Keys that are possible beside every head."""
 
 NUMBERED: Schema = {"description": "Name the steps by their position: 0, 1, …", "type": "boolean"}
+SIZE: Schema = {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]}
 SHAPE: Schema = {
-    "description": "Sizes without the batch: [channels, height, width].",
-    "type": "array",
-    "minItems": 1,
-    "maxItems": 4,
-    "items": {"anyOf": [{"type": "integer", "minimum": 1}, EXPRESSION]},
+    "description": "Sizes without the batch: [channels, height, width], or {tokens: 128, features: 768}.",
+    "anyOf": [
+        {"type": "array", "minItems": 1, "maxItems": 4, "items": SIZE},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 4,
+            "propertyNames": {"enum": list(LETTERS)},
+            "additionalProperties": SIZE,
+        },
+    ],
 }
 
 
@@ -243,7 +251,8 @@ def _options(literal: Schema) -> list[Schema]:
 def _with_expressions(form: Schema) -> Schema:
     if set(form) == {"anyOf"}:
         return {"anyOf": _options(form)}
-    return {**form, "items": {"anyOf": _options(form["items"])}} if form.get("type") == "array" else form
+    inside = {"array": "items", "object": "additionalProperties"}.get(form.get("type", ""))
+    return {**form, inside: {"anyOf": _options(form[inside])}} if inside else form
 
 
 def _summary(operator: type[Operator]) -> str:

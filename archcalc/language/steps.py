@@ -40,10 +40,13 @@ class Value:
         self.constant: Any = None
         """Its value if that is always the same; None if it is not, or before parsing."""
         self.items: list[Value] = []
-        if isinstance(node, Sequence):
-            self.items = [Value(item, in_list=True) for item in node.items]
-        elif isinstance(node, Mapping):
+        if not isinstance(node, Scalar):
+            self.items = self._items_of(node)
+
+    def _items_of(self, node: Sequence | Mapping) -> list[Value]:
+        if isinstance(node, Mapping):
             raise node.error("expected a number, an expression or a list, got a mapping")
+        return [Value(item, in_list=True) for item in node.items]
 
     @property
     def text(self) -> str:
@@ -122,6 +125,24 @@ class Value:
             raise node.error(str(error)) from None
 
 
+class NamedValues(Value):
+    """A mapping of names to values, for an argument that takes one: `{heads: 8, tokens: -1}`."""
+
+    __slots__ = ("names",)
+
+    def _items_of(self, node: Sequence | Mapping) -> list[Value]:
+        assert isinstance(node, Mapping)
+        self.names = [key.text for key, _ in node]
+        return [Value(value) for _, value in node]
+
+    def with_words(self, words: Series[str]) -> Value:
+        """Return this value: a size is never a word."""
+        return self
+
+    def _list(self, node: AnyNode, variables: Variables) -> Any:
+        return dict(zip(self.names, super()._list(node, variables), strict=True))
+
+
 def located(node: Scalar, error: ExpressionError) -> SpecError:
     """Return the error of an expression at its place in the document."""
     if "\n" in node.text or node.end < 0:
@@ -130,7 +151,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 
 
 class Template:
-    """A name that may contain expressions: `layer{stage}`; where it may mean several, `scale{range(4)}` is one for each.
+    """A name that may contain expressions: `layer{stage}`; if it may mean several, `scale{range(4)}` is one for each.
 
     Grammar::
 

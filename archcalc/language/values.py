@@ -128,11 +128,11 @@ def _length(values: list[Any]) -> int:
 
 
 def leaves(value: Any) -> Iterator[Any]:
-    """Yield the values of a list and of nested lists."""
-    if not isinstance(value, (list, tuple)):
+    """Yield the values of a list and of nested lists, or of named sizes."""
+    if not isinstance(value, (list, tuple, dict)):
         yield value
         return
-    for item in value:
+    for item in value.values() if isinstance(value, dict) else value:
         yield from leaves(item)
 
 

@@ -13,12 +13,15 @@ Symbolic values, such as traced numbers, pass every check that cannot be decided
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Annotated, Any, get_type_hints
 
 from archcalc.arithmetic import ShapeError, decided
+from archcalc.ops.naming import LETTERS, NamedSizes
+from archcalc.words import did_you_mean, quote
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 
@@ -227,6 +230,31 @@ class ListOf:
         return _one_or_list(self.item)
 
 
+@dataclass(frozen=True)
+class ShapeList(ListOf):
+    """A list of sizes, or a mapping of the axes' names to sizes; normalized to a tuple."""
+
+    phrase = "a list of sizes, or names of axes with sizes"
+
+    def check(self, value: Any, rank: int) -> tuple[Any, ...]:
+        if not isinstance(value, dict):
+            return super().check(value, rank)
+        check_names(value)
+        return NamedSizes.of([self.item.check(size, rank) for size in value.values()], tuple(value))
+
+    def schema(self) -> dict[str, Any]:
+        listed = _one_or_list(self.item)
+        named = {"type": "object", "minProperties": 1, "additionalProperties": self.item.schema()}
+        return {"anyOf": [*listed["anyOf"], {**named, "propertyNames": {"enum": list(LETTERS)}}]}
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Raise `BadArgument` for a name that no axis has."""
+    for name in names:
+        if name not in LETTERS:
+            raise BadArgument(f"has an unknown axis {quote(name)}{did_you_mean(name, LETTERS)}")
+
+
 def _one_or_list(type_: Any, **bounds: int) -> dict[str, Any]:
     item = type_.schema()
     return {"anyOf": [item, {"type": "array", "items": item, **bounds}]}
@@ -263,6 +291,7 @@ OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
 OptionalPositive = Annotated[Any, Or(None, Real(0))]
 OptionalIndex = Annotated[Any, Or(None, _ANY)]
 SizeList = Annotated[tuple[int, ...], ListOf(_ANY)]
+NamedShape = Annotated[tuple[int, ...], ShapeList(_ANY)]
 
 
 @dataclass(frozen=True)
@@ -277,6 +306,11 @@ class Argument:
     @property
     def required(self) -> bool:
         return self.default is REQUIRED
+
+    @property
+    def takes_names(self) -> bool:
+        """True if a mapping of axes to sizes may be its value."""
+        return isinstance(self.type, ShapeList)
 
     @cached_property
     def words(self) -> tuple[str, ...]:

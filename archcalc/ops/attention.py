@@ -6,6 +6,7 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
+from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -94,6 +95,9 @@ class ScaledDotProductAttention(Operator):
             fits = len(mask) == len(scores) and all(size in (1, n) for size, n in zip(mask, scores, strict=True))
             require(fits, lambda mask=mask: f"{shape_text(mask)} cannot be added to scores {shape_text(scores)}")  # type: ignore[misc]
         return (*q[:-1], v[-1])
+
+    def expected_axes(self) -> AxisNames:
+        return HEADED[-len(self.x) :] if len(self.x) <= 3 else ()
 
     def _is_grouped(self) -> bool:
         """Return True if keys and values have fewer heads than queries."""

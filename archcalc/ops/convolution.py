@@ -4,7 +4,7 @@ Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, maximum, product, ratio, require
@@ -21,7 +21,8 @@ from archcalc.ops.arguments import (
     required,
 )
 from archcalc.ops.layout import InputTensors, Order
-from archcalc.ops.operator import Operator, compact
+from archcalc.ops.naming import AxisNames, map_names
+from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     Access,
@@ -33,6 +34,7 @@ from archcalc.ops.vocabulary import (
     Work,
     Workspace,
     Workspaces,
+    compact,
     example,
 )
 
@@ -118,6 +120,9 @@ class _Convolution(Operator):
     @property
     def overestimates(self) -> Mapping[str, str]:
         return grouped_overestimates(self.groups)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return map_names(inputs[0])
 
     @abstractmethod
     def weight_channels(self) -> tuple[Dim, Dim]:

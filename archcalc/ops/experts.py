@@ -1,7 +1,10 @@
 """Mixture of experts (Shazeer et al., 2017), with the gated experts of Mixtral (Jiang et al., 2024)."""
 
+from collections.abc import Sequence
+
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Count, required
+from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -35,6 +38,12 @@ class MixtureOfExperts(Operator):
             self.active <= self.experts, lambda: f"a token cannot be given to {self.active} of {self.experts} experts"
         )
         return self.x
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return sequence_names(inputs[0])
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE
 
     def weights(self) -> dict[str, Shape]:
         """As in transformers' Mixtral: the router's gate; of every expert gate and up together, and down."""

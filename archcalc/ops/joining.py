@@ -6,6 +6,7 @@ from typing import ClassVar
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, option
 from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
+from archcalc.ops.naming import AxisNames, common_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -65,6 +66,11 @@ class _Arithmetic(Operator):
 
     def work(self) -> Work:
         return {self.primitive: (len(self.inputs) - 1) * self.elements}
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """Of an input that is not repeated along the axis."""
+        full = [tuple(n == m for n, m in zip(shape, self.output, strict=True)) for shape in self.inputs]
+        return common_names(inputs, full)
 
     def accesses(self) -> tuple[Access, ...]:
         """Along a repeated axis, every output reads the same position."""
@@ -295,6 +301,9 @@ class Concat(Operator):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         axis = self.axis_index(self.axis)
         return tuple(InputGradient(GradientKind.PART, gradient.part(axis + 1, shape[axis])) for shape in self.inputs)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return common_names(inputs, [(True,) * len(self.x)] * len(inputs))
 
     def accesses(self) -> tuple[Access, ...]:
         axis = self.axis_index(self.axis)

@@ -6,6 +6,7 @@ from typing import Any
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -54,6 +55,15 @@ class Linear(Operator):
 
     def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """The last axis is features; channels beside sides, and tokens that are mixed, stay what they are."""
+        names = inputs[0]
+        kept = len(names) > 1 and names[-1] in ("channels", "tokens")
+        return names if kept else (*names[:-1], "features")
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE if len(self.x) == 2 else usual_names(len(self.x))
 
     def warning(self, sides: Sequence[bool]) -> str:
         if len(self.x) < 3 or not sides[-1]:
@@ -123,6 +133,12 @@ class Embedding(Operator):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return (*((axis,) for axis in range(len(self.x))), ())
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return (*inputs[0], "features")
+
+    def expected_axes(self) -> AxisNames:
+        return ("", "tokens")[-len(self.x) :]
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

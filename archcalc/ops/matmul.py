@@ -1,7 +1,10 @@
 """The product of two computed matrices."""
 
+from collections.abc import Sequence
+
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, option
+from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -36,6 +39,10 @@ class Matmul(Operator):
         fits = 2 <= len(one) == len(other) and one[:-2] == other[:-2] and one[-1] == other[inner]
         require(fits, lambda: f"matmul cannot multiply {shape_text(one)} and {shape_text(other)}")
         return (*one[:-1], other[outer])
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        one, other = inputs
+        return (*one[:-1], other[-2 if self.transposed else -1])
 
     def work(self) -> Work:
         return {"matmul": self.elements * self.x[-1]}

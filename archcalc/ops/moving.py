@@ -1,13 +1,13 @@
 """Operators that cut, repeat or move elements between axes: nothing is computed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
 from archcalc.ops.convolution import window_count
 from archcalc.ops.layout import InputTensors, Layout, Placement
-from archcalc.ops.operator import compact
+from archcalc.ops.naming import AxisNames
 from archcalc.ops.shaping import Shaping
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -19,6 +19,7 @@ from archcalc.ops.vocabulary import (
     Torch,
     Window,
     Work,
+    compact,
     example,
     shape_text,
 )
@@ -206,6 +207,10 @@ class Unfold(_Windows):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1, 2))
 
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """The numbers of a window are the features of a token."""
+        return ("features", "tokens")
+
     def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS, WHOLE_AXIS)
 
@@ -247,6 +252,9 @@ class Fold(_Windows):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1,), (1,))
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return ("channels", "height", "width")
 
     def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS)

@@ -1,11 +1,12 @@
 """Multi-head attention (Vaswani et al., *Attention Is All You Need*, 2017), as PyTorch's `nn.MultiheadAttention`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from archcalc.arithmetic import Dim, Shape, decided, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.attention import attention_work, rows_outside
 from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -60,6 +61,12 @@ class MultiHeadAttention(Operator):
         require(fits, lambda: f"attention needs [L, E], got {', '.join(map(shape_text, self.inputs))}")
         require(q[1] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {q[1]}")
         return q
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return sequence_names(inputs[0])
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE
 
     def _qkv(self) -> tuple[Shape, Shape, Shape]:
         q, k, v = self.inputs if len(self.inputs) == 3 else self.inputs * 3

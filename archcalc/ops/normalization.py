@@ -10,6 +10,7 @@ from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
 from archcalc.ops.convolution import grouped_overestimates
 from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.naming import SEQUENCE, AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -118,6 +119,9 @@ class LayerNorm(_Normalization):
     def output_shape(self) -> Shape:
         require(self.dims <= len(self.x), lambda: f"the input {shape_text(self.x)} has no {self.dims} axes")
         return self.x
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE if len(self.x) == 2 and self.dims == 1 else ()
 
     def affine_shape(self) -> Shape:
         return self.x[-self.dims :]
@@ -312,6 +316,10 @@ class RmsNorm(_Normalization):
     synonyms = "rmsnorm rms_layer_norm"
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE if len(self.x) == 2 else ()
+
     saved = None
 
     def affine_shape(self) -> Shape:

@@ -1,7 +1,10 @@
 """A stand-in for what archcalc cannot say: its numbers are given, not computed."""
 
+from collections.abc import Sequence
+
 from archcalc.arithmetic import Shape, require
-from archcalc.ops.arguments import SizeList, WholeAmount, option, required
+from archcalc.ops.arguments import NamedShape, WholeAmount, option, required
+from archcalc.ops.naming import AxisNames, names_of, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
 
@@ -15,7 +18,7 @@ class Opaque(Operator):
     exactness = "opaque"
     least_inputs = 1
     most_inputs = None
-    shape: SizeList = required("the output's shape, the batch not counted")
+    shape: NamedShape = required("the output's shape, the batch not counted")
     params: WholeAmount = option(0, "trained numbers")
     macs: WholeAmount = option(0, "multiply-adds for one sample")
     examples = (example((4, 5, 6), shape=(8, 3, 3), params=1000, macs=5e6), example((7,), (3,), shape=(5,)))
@@ -32,6 +35,11 @@ class Opaque(Operator):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((),) * len(self.shape)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """As the shape says, else as the input's where it has as many axes."""
+        given = names_of(self.shape)
+        return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
 
     def work(self) -> Work:
         return {"mac": self.macs}

@@ -15,6 +15,7 @@ from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
+from archcalc.ops.naming import AxisNames, followed
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
@@ -26,6 +27,7 @@ from archcalc.ops.vocabulary import (
     Torch,
     Work,
     Workspaces,
+    compact,
     same_axes,
     shape_text,
 )
@@ -299,6 +301,14 @@ class Operator(ABC):
         """Return, for each output axis, the input axes that it is made of."""
         return same_axes(len(self.output))
 
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """Return the names of the output's axes from those of the inputs'; by default they follow `axes`."""
+        return followed(inputs[0], self.axes())
+
+    def expected_axes(self) -> AxisNames:
+        """Return what the axes of an input are if nothing names them; empty if it may be anything."""
+        return ()
+
     def warning(self, sides: Sequence[bool]) -> str:
         """Return a warning about a probable mistake, or nothing; ``sides`` marks an image's input axes."""
         return ""
@@ -404,8 +414,3 @@ class Operator(ABC):
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)
         return f"{self.kind}({shown})"
-
-
-def compact(values: Any) -> Any:
-    """Return one value for a tuple of equal values, as PyTorch's arguments and tables have it."""
-    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

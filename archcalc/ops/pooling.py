@@ -6,7 +6,7 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, m
 from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
 from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
 from archcalc.ops.layout import InputTensors, Layout, Order
-from archcalc.ops.operator import Operator, compact
+from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -19,6 +19,7 @@ from archcalc.ops.vocabulary import (
     Work,
     Workspace,
     Workspaces,
+    compact,
     example,
 )
 

@@ -4,11 +4,13 @@ The formulas are those of PyTorch's documentation: every gate has a matrix for t
 two biases.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, OptionalCount, option, required
+from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -131,6 +133,12 @@ class _Recurrent(Operator):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((1,),) if self.last else ((0,), (1,))
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return ("features",) if self.last else sequence_names(inputs[0])
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE
 
     def linearized(self) -> None:
         return None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, OptionalCount, Real, option
+from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -42,6 +43,9 @@ class Rotary(Operator):
 
     def _width(self) -> int:
         return self.x[-1] if self.width is None else self.width
+
+    def expected_axes(self) -> AxisNames:
+        return HEADED[-len(self.x) :] if len(self.x) <= 3 else ()
 
     def work(self) -> Work:
         """``x·cos + turned(x)·sin``; turning changes the sign of one half."""

@@ -1,11 +1,13 @@
 """Maps that are read, or written, at places that another tensor says."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
 from archcalc.ops.convolution import window_count
-from archcalc.ops.operator import Operator, compact
+from archcalc.ops.naming import AxisNames, map_names
+from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -13,6 +15,7 @@ from archcalc.ops.vocabulary import (
     Torch,
     Window,
     Work,
+    compact,
     example,
     shape_text,
 )
@@ -54,6 +57,10 @@ class GridSample(Operator):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Channels of the map; rows and columns of the grid have a place of their own."""
         return ((0,), (), ())
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """The grid's rows and columns are those of the output."""
+        return map_names(("channels", *inputs[1][:2]))
 
     @property
     def overestimates(self) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Operators that rearrange all elements: flatten, reshape, permute, channel shuffle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import Axes, AxisIndex, Count, SizeList, option, required
+from archcalc.ops.arguments import Axes, AxisIndex, Count, NamedShape, option, required
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
+from archcalc.ops.naming import AxisNames, in_harmony, names_of, reshaped
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -88,6 +89,10 @@ class Flatten(_View):
         kept = [(axis,) for axis in range(len(self.x))]
         return (*kept[:start], tuple(range(start, end + 1)), *kept[end + 1 :])
 
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        start, end = self._range()
+        return inputs[0] if start == end else in_harmony(super().axis_names(inputs))
+
     def torch(self) -> Torch:
         start, end = self._range()
         return Torch("nn.Flatten", (start + 1, end + 1) if (start, end) != (0, len(self.x) - 1) else ())
@@ -98,7 +103,7 @@ class Reshape(_View):
 
     kind = "reshape"
     synonyms = "view unflatten rearrange"
-    shape: SizeList = required("the new shape, the batch not counted")
+    shape: NamedShape = required("the new shape, the batch not counted; {heads: 8, tokens: -1} names axes")
     examples = (
         example((16, 4, 5), shape=(4, -1)),
         example((12,), shape=(3, 2, 2)),
@@ -134,6 +139,9 @@ class Reshape(_View):
             *(mixed for _ in range(len(new) - front - back)),
             *((axis,) for axis in range(len(old) - back, len(old))),
         )
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return names_of(self.shape) or reshaped(self.x, inputs[0], self.output)
 
     def torch(self) -> Torch:
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)

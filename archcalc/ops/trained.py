@@ -3,11 +3,13 @@
 Each is the layer itself in PyTorch's state dict (`class_token`, not `class_token.weight`), so its weight has no name.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import AxisIndex, Count, RealNumber, SizeList, option, required
+from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, option, required
 from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
+from archcalc.ops.naming import SEQUENCE, AxisNames, names_of, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -77,6 +79,9 @@ class PositionEmbedding(Operator):
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.x)}
 
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE if len(self.x) == 2 else ()
+
     def work(self) -> Work:
         return {"add": self.elements}
 
@@ -98,6 +103,12 @@ class ClassToken(Operator):
 
     def output_shape(self) -> Shape:
         return (self.channels_in + self.count, *self.x[1:])
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return sequence_names(inputs[0]) if len(self.x) == 2 else inputs[0]
+
+    def expected_axes(self) -> AxisNames:
+        return SEQUENCE if len(self.x) == 2 else ()
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, self.count, *self.x[1:])}
@@ -150,10 +161,13 @@ class Parameter(StandingAlone):
     kind = "parameter"
     synonyms = "trained_tensor learned query_embed"
     category = "linear"
-    shape: SizeList = required("its shape, the batch not counted")
+    shape: NamedShape = required("its shape, the batch not counted")
 
     def output_shape(self) -> Shape:
         return checked_sizes(self.shape)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return names_of(self.shape) or super().axis_names(inputs)
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.shape)}
@@ -167,11 +181,14 @@ class Constant(StandingAlone):
 
     kind = "constant"
     synonyms = "buffer zeros ones full"
-    shape: SizeList = required("its shape, the batch not counted")
+    shape: NamedShape = required("its shape, the batch not counted")
     value: RealNumber = option(0.0, "the number that it is filled with")
 
     def output_shape(self) -> Shape:
         return checked_sizes(self.shape)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return names_of(self.shape) or super().axis_names(inputs)
 
     def buffers(self) -> dict[str, Shape]:
         return {"value": (1, *self.shape)}
@@ -191,6 +208,9 @@ class Range(StandingAlone):
 
     def output_shape(self) -> Shape:
         return (self.size,)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return ("tokens",)
 
     def torch(self) -> Torch:
         return Torch("archcalc.count_up", (self.size,))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
 from archcalc.ops.layout import InputTensors, Layout, Order
-from archcalc.ops.operator import Operator, compact
+from archcalc.ops.operator import Operator
 from archcalc.ops.pooling import AdaptiveAvgPool, adaptive_window
 from archcalc.ops.shaping import like_gradient
 from archcalc.ops.vocabulary import (
@@ -19,6 +19,7 @@ from archcalc.ops.vocabulary import (
     Torch,
     Window,
     Work,
+    compact,
     example,
     shape_text,
 )

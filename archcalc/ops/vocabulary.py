@@ -207,3 +207,8 @@ def same_axes(count: int) -> tuple[tuple[int, ...], ...]:
 def shape_text(shape: Shape) -> str:
     """Return a shape as people write it: ``3×227×227``."""
     return "×".join(str(size) for size in shape) or "1"
+
+
+def compact(values: Any) -> Any:
+    """Return one value for a tuple of equal values, as PyTorch's arguments and tables have it."""
+    return values[0] if isinstance(values, tuple) and len(set(values)) == 1 else values

@@ -7,6 +7,7 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, SizeList, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.layout import InputTensors
+from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.trained import StandingAlone, checked_sizes
 from archcalc.ops.vocabulary import (
@@ -59,6 +60,9 @@ class WindowAttention(Operator):
         require(len(self.x) == 3, lambda: f"window_attention needs [H, W, C], got {shape_text(self.x)}")
         require(self.x[2] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {self.x[2]}")
         return self.x
+
+    def expected_axes(self) -> AxisNames:
+        return ("height", "width", "channels")
 
     def weights(self) -> dict[str, Shape]:
         width = self.x[2]

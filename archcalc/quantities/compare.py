@@ -12,6 +12,7 @@ from archcalc.analysis.costs import Analysis, LayerCosts, analyze
 from archcalc.analysis.counting import Counting
 from archcalc.errors import UserError
 from archcalc.network import Network
+from archcalc.ops.naming import POSITIONS, places
 from archcalc.quantities.quantity import Cost, Quantity
 from archcalc.quantities.table import COMPARED, COSTS, PLACED, QUANTITIES
 
@@ -56,10 +57,10 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
         raise UserError("a comparison needs at least two networks")
     compared = [QUANTITIES[key] for key in COMPARED]
     totals = tuple(ComparisonRow(quantity, tuple(map(quantity.of_network, analyses))) for quantity in compared)
-    places: dict[tuple[int, ...], None] = {}
+    found: dict[Place, None] = {}
     for analysis in analyses:
-        places.update(dict.fromkeys(_place(row) for row in analysis.rows))
-    ordered = sorted(places, key=lambda place: (not place, [-size for size in place]))
+        found.update(dict.fromkeys(_place(row) for row in analysis.rows))
+    ordered = sorted(found, key=lambda place: (not place[0], place[1], [-size for size in place[0]]))
     return Comparison(
         names=tuple(analysis.network.name for analysis in analyses),
         totals=totals,
@@ -67,17 +68,25 @@ def compare(analyses: Sequence[Analysis]) -> Comparison:
     )
 
 
-def _place(row: LayerCosts) -> tuple[int, ...]:
-    """Return the spatial size of a layer's output; empty for a vector, or a feature map of one position."""
-    sizes = row.output_shape[1:]
-    return sizes if any(size != 1 for size in sizes) else ()
+Place = tuple[tuple[int, ...], str]
+"""The sizes of positions, and what these are if they are not those of a map."""
 
 
-def _place_text(place: tuple[int, ...]) -> str:
-    return "×".join(map(str, place)) if place else "head"
+def _place(row: LayerCosts) -> Place:
+    """Return the positions of a layer's output; no sizes for a vector, or where there is one position."""
+    axes = places(row.output_axes, POSITIONS)
+    sizes = tuple(row.output_shape[axis] for axis in axes)
+    if all(size == 1 for size in sizes):
+        return (), ""
+    return sizes, "tokens" if row.output_axes[axes[-1]] == "tokens" else ""
 
 
-def _rows_at(analyses: Sequence[Analysis], place: tuple[int, ...]) -> tuple[ComparisonRow, ...]:
+def _place_text(place: Place) -> str:
+    sizes, what = place
+    return f"{'×'.join(map(str, sizes))} {what}".rstrip() if sizes else "head"
+
+
+def _rows_at(analyses: Sequence[Analysis], place: Place) -> tuple[ComparisonRow, ...]:
     def sums(cost: Cost) -> tuple[int, ...]:
         return tuple(sum(cost.of_costs(row) for row in analysis.rows if _place(row) == place) for analysis in analyses)
 

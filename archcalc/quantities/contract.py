@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archcalc.analysis import Analysis, LayerCosts, Totals
+from archcalc.ops.naming import AxisNames
 from archcalc.quantities.table import COSTS
 from archcalc.receptive.fields import ReceptiveField
 
@@ -18,9 +19,11 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     """
     network = analysis.network
     shapes = {name: list(shape) for name, shape in network.inputs.items()}
+    axes = {name: _axes(network.axes[name]) for name in network.inputs}
     result: dict[str, Any] = {
         "network": network.name,
         "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "input_axes": next(iter(axes.values())) if len(axes) == 1 else axes,
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "convention": analysis.convention.name,
@@ -51,6 +54,7 @@ def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
         "inputs": list(layer.inputs),
         "input_shapes": [list(shape) for shape in row.input_shapes],
         "output_shape": list(row.output_shape),
+        "axes": _axes(row.output_axes),
         **_costs(row, analysis),
         "receptive_field": _field(row.receptive_field),
     }
@@ -63,6 +67,11 @@ def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
     if layer.train:
         data["train"] = True
     return data
+
+
+def _axes(names: AxisNames) -> list[str | None]:
+    """Return the names of axes for JSON: null for one that is unknown."""
+    return [name or None for name in names]
 
 
 def _field(field: ReceptiveField) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from archcalc.analysis import Analysis, LayerCosts, Totals
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import UserError
+from archcalc.ops.naming import names_of
 from archcalc.ops.vocabulary import shape_text
 from archcalc.receptive.fields import ReceptiveField, last_spatial_field
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit
@@ -142,12 +143,31 @@ class Extent(Sizes):
     """The spatial size of a feature map."""
 
 
+class AxisSizes(Sizes):
+    """The size of an axis, or of several of a kind: tokens of windows, 64×49."""
+
+    def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
+        """Return every size, in the order of the axes."""
+        return shape_text(value) if isinstance(value, tuple) else Quantity.text(self, value, analysis)
+
+    def of_rows(self, row: TableRow) -> Any:
+        """Return the size; a list of several."""
+        value = Quantity.of_rows(self, row)
+        return list(value) if isinstance(value, tuple) else value
+
+    def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
+        """Return a number, or a string such as `64x49`."""
+        value = self.of_row(row)
+        return ["x".join(map(str, value)) if isinstance(value, tuple) else value]
+
+
 class Shape(Quantity):
     """A shape without the batch."""
 
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
         """Return `64×56×56`, or `56×56×64` with the channels last."""
-        return shape_text((*value[1:], value[0]) if channels_last and len(value) > 1 else value)
+        leads = names_of(value)[:1] == ("channels",)
+        return shape_text((*value[1:], value[0]) if channels_last and leads else value)
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
         """Return a string such as `64x56x56`."""

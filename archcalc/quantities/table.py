@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archcalc.analysis import Analysis
@@ -11,7 +11,21 @@ from archcalc.analysis.depth import depth
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import product
 from archcalc.errors import UserError
-from archcalc.quantities.quantity import Amount, Cost, Extent, FieldPart, FieldSize, Name, Quantity, Shape, Share, Sizes
+from archcalc.ops.naming import NamedSizes
+from archcalc.quantities.axes import AXES, input_size, output_size
+from archcalc.quantities.quantity import (
+    Amount,
+    AxisSizes,
+    Cost,
+    Extent,
+    FieldPart,
+    FieldSize,
+    Name,
+    Quantity,
+    Shape,
+    Share,
+    Sizes,
+)
 from archcalc.units import BYTES
 from archcalc.words import did_you_mean, help_line, quote
 
@@ -19,11 +33,6 @@ from archcalc.words import did_you_mean, help_line, quote
 def _hyperparameter(name: str) -> Callable[[TableRow], Any]:
     """Return a reader for a hyperparameter of a row's operator; a group has none."""
     return lambda row: None if row.of_group else row.head.layer.op.hyperparameters().get(name)
-
-
-def _output_axis(axis: int) -> Callable[[TableRow], Any]:
-    """Return a reader for an axis of a feature map; None if the output is not one."""
-    return lambda row: row.output_shape[axis] if len(row.output_shape) == 3 else None
 
 
 # The simulation of memory is imported only here: no table needs it, and it would slow `archcalc table`.
@@ -58,17 +67,25 @@ _ALL: tuple[Quantity, ...] = (
         "input",
         "input",
         "The shape of the first input: input.channels, input == [3, 32, 32].",
-        lambda row: row.input_shapes[0],
+        lambda row: NamedSizes.of(row.input_shapes[0], row.input_axes[0]),
         lambda analysis: next(iter(analysis.network.inputs.values())),
     ),
-    Quantity("input_c", "input C", "Channels of the input.", lambda row: row.input_shapes[0][0], short="in C", rank=3),
-    Extent(
-        "input_hw",
-        "input H/W",
-        "Height and width of the input.",
-        lambda row: row.input_shapes[0][1:] or None,
-        short="in HW",
+    AxisSizes(
+        "input_c",
+        "input C",
+        "Channels of the input, or the features of a vector.",
+        input_size(AXES["output_c"]),
+        short="in C",
         rank=3,
+    ),
+    Extent(
+        "input_hw", "input H/W", "Height and width of the input.", input_size(AXES["output_hw"]), short="in HW", rank=3
+    ),
+    AxisSizes(
+        "input_l", "input L", "Tokens of the input, or its length.", input_size(AXES["output_l"]), short="in L", rank=3
+    ),
+    AxisSizes(
+        "input_d", "input d", "Features of a token of the input.", input_size(AXES["output_d"]), short="in d", rank=3
     ),
     Quantity("filters", "filters", "Output channels, or features.", _hyperparameter("filters"), short="filt"),
     Sizes("kernel", "kernel", "The size of the window.", _hyperparameter("kernel"), short="K"),
@@ -78,18 +95,18 @@ _ALL: tuple[Quantity, ...] = (
         "output",
         "output",
         "The shape of the first output: output.features, output == [10].",
-        lambda row: row.output_shape,
+        lambda row: NamedSizes.of(row.output_shape, row.output_axes),
         lambda analysis: analysis.network.shape_of(analysis.network.outputs[0]),
         title="output shape",
         words="output shape, output size, output volume, output dimensions, output dims, out, shape, out shape, "
         "activation shape, activation volume dimensions, feature map, output c h w",
         rank=0,
     ),
-    Quantity(
+    AxisSizes(
         "output_c",
         "output C",
-        "Channels of the output.",
-        lambda row: row.output_shape[0],
+        "Channels of the output, or the features of a vector.",
+        output_size(AXES["output_c"]),
         short="out C",
         words="out c, c out, output channels, out channels, channels out, output depth",
         derivation="output",
@@ -99,7 +116,7 @@ _ALL: tuple[Quantity, ...] = (
         "output_hw",
         "output H/W",
         "Height and width of the output.",
-        lambda row: row.output_shape[1:] or None,
+        output_size(AXES["output_hw"]),
         short="out HW",
         words="output h/w, out hw, hw out, output h w, h/w, h w, h x w, hxw, hw, output spatial size, "
         "output resolution",
@@ -110,7 +127,7 @@ _ALL: tuple[Quantity, ...] = (
         "output_h",
         "output H",
         "Height of the output.",
-        _output_axis(1),
+        output_size(AXES["output_h"]),
         short="out H",
         words="out h, h out, output height",
         derivation="output",
@@ -119,10 +136,33 @@ _ALL: tuple[Quantity, ...] = (
         "output_w",
         "output W",
         "Width of the output.",
-        _output_axis(2),
+        output_size(AXES["output_w"]),
         short="out W",
         words="out w, w out, output width",
         derivation="output",
+    ),
+    AxisSizes(
+        "output_heads", "output h", "Heads of the output.", output_size(AXES["output_heads"]), short="out h", rank=0
+    ),
+    AxisSizes(
+        "output_l",
+        "output L",
+        "Tokens of the output, or its length.",
+        output_size(AXES["output_l"]),
+        short="out L",
+        words="out l, l out, output length, tokens, output tokens, number of tokens, sequence length",
+        derivation="output",
+        rank=0,
+    ),
+    AxisSizes(
+        "output_d",
+        "output d",
+        "Features of a token of the output.",
+        output_size(AXES["output_d"]),
+        short="out d",
+        words="out d, d out, output features, features, token size, embedding size, width of a token",
+        derivation="output",
+        rank=0,
     ),
     Quantity(
         "output_elements",
@@ -320,10 +360,11 @@ ASKED: dict[str, Quantity] = _where(lambda quantity: bool(quantity.words))
 """The quantities that homework can ask for."""
 
 LECTURE = (
-    *("name", "input_c", "input_hw", "filters", "kernel", "stride", "padding", "output_c", "output_hw"),
-    *("memory", "params", "flops", "rf"),
+    *("name", "input_c", "input_hw", "input_l", "input_d", "filters", "kernel", "stride", "padding"),
+    *("output_c", "output_hw", "output_heads", "output_l", "output_d", "memory", "params", "flops", "rf"),
 )
-"""The columns of the lecture's table."""
+"""The columns of the lecture's table; those of `OF_AXES` only where a row has the axis."""
+OF_AXES = frozenset(key for key in LECTURE if key.startswith(("input_", "output_")))
 BACKWARD = ("backward_flops", "step_flops")
 """The columns that `table --backward` adds."""
 COMPARED = ("params", "macs", "flops", "memory", "layers", "weight_layers")
@@ -332,6 +373,13 @@ PLACED = ("params", "macs", "memory")
 """The rows of `compare` for each spatial size."""
 REPORTED = ("params", "macs", "flops", "memory")
 """The bars of a report."""
+
+
+def lecture_columns(rows: Sequence[TableRow]) -> tuple[str, ...]:
+    """Return the columns of the lecture's table, without those of axes that no row has."""
+    return tuple(
+        key for key in LECTURE if key not in OF_AXES or any(COLUMNS[key].of_row(row) is not None for row in rows)
+    )
 
 
 def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ...]:

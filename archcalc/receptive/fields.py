@@ -225,12 +225,12 @@ class Fields:
     """The receptive field of every layer, by its name; computed when the first is asked for."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
+        self.network = network
 
     @cached_property
     def propagation(self) -> FieldPropagation:
         """The computation through the whole network."""
-        return FieldPropagation(self._network)
+        return FieldPropagation(self.network)
 
     def __getitem__(self, name: str) -> ReceptiveField:
         return self.propagation[name]

@@ -40,13 +40,19 @@ def _head(network: Network) -> Iterator[str]:
     for key, text in texts.items():
         if text:
             yield from _text(key, text)
-    shapes = {name: f"[{', '.join(map(str, shape))}]" for name, shape in network.inputs.items()}
+    shapes = {name: _value(_named(network, name)) for name in network.inputs}
     if list(shapes) == ["input"]:
         yield f"input: {shapes['input']}"
     else:
         yield f"inputs: {{{', '.join(f'{_name(name)}: {shape}' for name, shape in shapes.items())}}}"
     if network.outputs != (_last(network),):
         yield f"outputs: [{', '.join(map(_reference, network.outputs))}]"
+
+
+def _named(network: Network, name: str) -> Any:
+    """Return an input's sizes, as a mapping where its axes have names of their own."""
+    shape, axes = network.inputs[name], network.input_axes.get(name)
+    return dict(zip(axes, shape, strict=True)) if axes else shape
 
 
 def _last(network: Network) -> str:
@@ -221,6 +227,8 @@ def _value(value: Any) -> str:
     """Return an argument as an expression."""
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_value(item)}' for name, item in value.items())}}}"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, (float, Fraction)):

@@ -10,7 +10,7 @@ from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import as_dict
 from archcalc.quantities.quantity import Quantity, refuse_uncounted
-from archcalc.quantities.table import COLUMNS, LECTURE
+from archcalc.quantities.table import COLUMNS, lecture_columns
 from archcalc.render.document import Column, Document, Section, Table
 
 
@@ -18,7 +18,10 @@ from archcalc.render.document import Column, Document, Section, Table
 class TableOptions:
     """The options of a table."""
 
-    columns: tuple[str, ...] = LECTURE
+    columns: tuple[str, ...] = ()
+    """Keys of quantities; empty for the lecture's, without columns for axes that no row has."""
+    more: tuple[str, ...] = ()
+    """Further columns."""
     every_layer: bool = False
     """Show folded rows too."""
     depth: int | None = None
@@ -39,16 +42,17 @@ def table_document(
 
     Raises `UserError` for a quantity that the convention does not count.
     """
-    quantities = [COLUMNS[key] for key in view.columns]
-    refuse_uncounted(quantities, analysis)
     parts = parts_of(analysis, view)
     shown = [row for rows, _ in parts for row in rows]
+    chosen = view.columns or lecture_columns(shown)
+    quantities = [COLUMNS[key] for key in (*chosen, *(key for key in view.more if key not in chosen))]
+    refuse_uncounted(quantities, analysis)
     has_total = any(quantity.has_total for quantity in quantities)
     table = Table(
         caption or title_of(analysis),
         tuple(_column(quantity, shown, analysis, view) for quantity in quantities),
         tuple(Section(rows, whole if has_total else None, whole.label) for rows, whole in parts),
-        tuple(_notes(analysis, view)),
+        tuple(_notes(analysis, view, {quantity.key for quantity in quantities})),
     )
     return Document(analysis.network.name, (table,), lambda: as_dict(analysis), label=label)
 
@@ -92,10 +96,9 @@ def inputs_text(network: Network) -> str:
     )
 
 
-def _notes(analysis: Analysis, view: TableOptions) -> list[str]:
+def _notes(analysis: Analysis, view: TableOptions, shown: set[str]) -> list[str]:
     """Return notes: what was counted and how, and remarks on this network."""
     convention = analysis.convention
-    shown = set(view.columns)
     counted = []
     if {"flops", "share"} & shown:
         counted.append(f"{convention.name} FLOPs: {convention.says}")

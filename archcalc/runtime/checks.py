@@ -274,13 +274,13 @@ def check_reference(subject: VerificationTarget) -> Check:
     mine.load_state_dict(weights)
     images = subject.inputs(exact, batch=1)
     with torch.no_grad():
-        ours, theirs = tree_leaves(mine(*images)), tree_leaves(reference(*images))
-    shapes = [[tuple(output.shape) for output in outputs] for outputs in (ours, theirs)]
+        given, expected = tree_leaves(mine(*images)), tree_leaves(reference(*images))
+    shapes = [[tuple(output.shape) for output in outputs] for outputs in (given, expected)]
     if shapes[0] != shapes[1]:
         return Check("reference", False, f"outputs: archcalc {shapes[0]}, {name} {shapes[1]}")
     error = max(
         float((own - their).abs().max() / their.abs().max().clamp_min(1e-30))
-        for own, their in zip(ours, theirs, strict=True)
+        for own, their in zip(given, expected, strict=True)
     )
     figures = {"reference": name, "relative_error": error}
     if not error <= OUTPUT[str(exact).removeprefix("torch.")]:

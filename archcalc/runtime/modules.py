@@ -265,13 +265,14 @@ class WindowAttention(nn.Module):
         if bias is not None:
             used = torch.ones(3, 1, device=x.device, dtype=x.dtype)
             used[1] = 0
-            bias = (bias.view(3, -1) * used).flatten()
-        return nn.functional.linear(x, self.qkv.weight, bias)
+            return nn.functional.linear(x, self.qkv.weight, (bias.view(3, -1) * used).flatten())
+        return nn.functional.linear(x, self.qkv.weight)
 
     def _cosines(self, q: Tensor, k: Tensor) -> Tensor:
         """Return the cosines of queries and keys, times a trained factor of at most 100."""
         cosines = nn.functional.normalize(q, dim=-1) @ nn.functional.normalize(k, dim=-1).transpose(-2, -1)
-        return cosines * self.logit_scale.clamp(max=math.log(100.0)).exp()
+        scale: Tensor = self.logit_scale.clamp(max=math.log(100.0)).exp()
+        return cosines * scale
 
     def _biases(self) -> Tensor:
         """Return the bias of each pair of tokens: [heads, tokens, tokens]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
@@ -13,6 +13,7 @@ from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import OperatorCall, UserError
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
+from archcalc.ops.naming import AxisNames, letters_of, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Window
 from archcalc.receptive.fields import FieldPropagation, Span
@@ -24,7 +25,7 @@ from archcalc.words import did_you_mean, in_one_line, quote
 DERIVED = ("output", "memory", "params", "macs", "flops", "rf")
 LETTERS = {
     "channels": "C'",
-    "features": "C'",
+    "features": "F",
     "kernel": "K",
     "stride": "S",
     "padding": "P",
@@ -34,7 +35,6 @@ LETTERS = {
     "window": "M",
 }
 """Letters for arguments; other arguments have their own name."""
-AXES = {1: ("C",), 2: ("C", "L"), 3: ("C", "H", "W"), 4: ("C", "D", "H", "W")}
 Ties = tuple[tuple[str, WeightRef], ...]
 """The tied weights of a layer, and the tensors that they are."""
 _OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
@@ -60,22 +60,41 @@ class Explanation:
     lines: tuple[Line, ...]
 
 
+class CallAxes(NamedTuple):
+    """What the axes of an operator's inputs and of its output are."""
+
+    inputs: tuple[AxisNames, ...]
+    output: AxisNames
+
+
 class SymbolicLayer:
     """An operator over symbols: for the sizes of its inputs, and for its arguments."""
 
-    def __init__(self, kind: type[Operator], inputs: Sequence[Sequence[int]], given: Mapping[str, Any], trace: Trace):
+    def __init__(
+        self,
+        kind: type[Operator],
+        inputs: Sequence[Sequence[int]],
+        given: Mapping[str, Any],
+        trace: Trace,
+        axes: CallAxes | None = None,
+        output: Sequence[int] = (),
+    ):
         self.trace = trace
+        taken = axes.inputs if axes else [usual_names(len(shape)) for shape in inputs]
         self.meaning: dict[str, str] = {}
         many = len(inputs) > 1
         shapes: list[tuple[Any, ...]] = [
             tuple(
                 self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + axis, size, "of the input")
-                for axis, (name, size) in enumerate(zip(axis_names(len(shape)), shape, strict=True))
+                for axis, (name, size) in enumerate(zip(letters_of(names), shape, strict=True))
             )
-            for number, shape in enumerate(inputs)
+            for number, (names, shape) in enumerate(zip(taken, inputs, strict=True))
         ]
-        # Where the input has more axes than one, a linear layer's features are not the first of the output's.
-        letters = LETTERS if len(shapes[0]) == 1 else {**LETTERS, "features": "F"}
+        letters = LETTERS
+        if len(shapes[0]) == 1:
+            letters = {**LETTERS, "features": "C'"}
+        elif tuple(output[-1:]) == (given.get("features"),):  # those inside a layer may be others than the output's
+            letters = {**LETTERS, "features": f"{letters_of(taken[0])[-1]}'"}
         arguments = {
             name: self.argument(kind.arguments[name], value, position, letters)
             for position, (name, value) in enumerate(given.items())
@@ -84,8 +103,8 @@ class SymbolicLayer:
         self.op = kind(shapes, **arguments)
         self.derived = self.op.output
         """Output sizes as functions of the input sizes."""
-        names = axis_names(len(self.derived))
-        self.output_names = [f"{name}'" for name in names]
+        made = axes.output if axes else usual_names(len(self.derived))
+        self.output_names = [f"{letter}'" for letter in letters_of(made)]
 
     def symbol(self, name: str, place: int, value: int, meaning: str) -> Traced:
         """Return a new symbol with its value."""
@@ -102,6 +121,8 @@ class SymbolicLayer:
         order = list(LETTERS)
         place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + position)
         letter = letters.get(argument.name, argument.name)
+        if letter in self.meaning:  # an axis of the input has it
+            letter = argument.name
 
         def traced(part: Any, suffix: str) -> Any:
             if isinstance(part, (list, tuple)):
@@ -110,7 +131,7 @@ class SymbolicLayer:
                 return [traced(item, f"{suffix}_{number + 1}") for number, item in enumerate(part)]
             if isinstance(part, bool) or not isinstance(part, int):
                 return part
-            if letter == "C'":
+            if letter.endswith("'"):
                 return self.symbol(letter, _OUTPUT, part, argument.name)
             return self.symbol(letter + suffix, place, part, argument.name)
 
@@ -135,11 +156,6 @@ class SymbolicLayer:
     def line(self, symbol: str, number: Any, unit: str = "") -> Line:
         """Return the derivation of a number."""
         return Line(symbol, worked_out(number, self.trace), unit)
-
-
-def axis_names(count: int) -> tuple[str, ...]:
-    """Return the letters of the axes of a shape."""
-    return AXES.get(count) or tuple(f"N{axis}" for axis in range(count))
 
 
 def is_size(type_: Any) -> bool:
@@ -189,15 +205,19 @@ def explain(
         if quantity == "rf":
             heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
-            heading, lines = _derived(layer.op, layer.shares, tuple(layer.ties.items()), quantity, counting)
+            axes = CallAxes(tuple(network.axes[source] for source in layer.inputs), network.axes[name])
+            ties = tuple(layer.ties.items())
+            heading, lines = _derived(layer.op, axes, layer.shares, ties, quantity, counting)
         found.append(Explanation(name, quantity, heading, tuple(lines)))
     return found
 
 
 @lru_cache(maxsize=4096)
-def _derived(op: Operator, shares: str | None, ties: Ties, quantity: str, counting: Counting) -> tuple[str, list[Line]]:
-    """Return heading and lines of a derivation that depends only on the operator call."""
-    subject = _subject_of(op)
+def _derived(
+    op: Operator, axes: CallAxes, shares: str | None, ties: Ties, quantity: str, counting: Counting
+) -> tuple[str, list[Line]]:
+    """Return heading and lines of a derivation that depends only on the operator call and what its axes are."""
+    subject = _subject_of(op, axes)
     if quantity == "output":
         return "output shape", _sizes(subject)
     subject.name_output()
@@ -211,8 +231,8 @@ def _derived(op: Operator, shares: str | None, ties: Ties, quantity: str, counti
     return _flops(subject, samples, counting.rule)
 
 
-def _subject_of(op: Operator) -> SymbolicLayer:
-    return SymbolicLayer(type(op), op.inputs, op.given, Trace())
+def _subject_of(op: Operator, axes: CallAxes | None = None) -> SymbolicLayer:
+    return SymbolicLayer(type(op), op.inputs, op.given, Trace(), axes, op.output)
 
 
 def _sizes(subject: SymbolicLayer) -> list[Line]:

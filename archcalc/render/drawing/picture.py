@@ -50,6 +50,12 @@ class DrawingNode:
         return self.layers[0].input_shapes[0]
 
     @property
+    def form(self) -> tuple[tuple[str, int | None], ...]:
+        """The axes of its output with their sizes, without those of channels and features, which may grow."""
+        named = zip(self.layers[-1].output_axes, self.output_shape, strict=True)
+        return tuple((name, None if name in ("channels", "features") else size) for name, size in named)
+
+    @property
     def output_shape(self) -> Shape:
         """The output of its last layer."""
         return self.layers[-1].output_shape

@@ -85,7 +85,7 @@ class _Collapser:
                 node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",
                 node.auxiliary,
                 [_layer_form(row.layer.op) for row in node.layers],
-                node.output_shape[1:],
+                node.form,
                 [
                     place.get(source) if isinstance(source, DrawingNode) else None
                     for source in self.sources.get(node, [])

@@ -92,7 +92,8 @@ def _compact(values: tuple[Any, ...]) -> str:
 def output(node: DrawingNode) -> str:
     """Return a node's output shape; from the first to the last if it represents several with growing channels."""
     first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
-    return shape_text(first) if first == last else f"{first[0]} … {shape_text(last)}"
+    grown = [size for size, other in zip(first, last, strict=True) if size != other]
+    return f"{shape_text(tuple(grown))} … {shape_text(last)}" if grown else shape_text(first)
 
 
 def carried(edge: DrawingEdge) -> str:
