@@ -82,6 +82,7 @@ class Instance:
             sides=expansion.draft.sides,
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
+            offered=frozenset(expansion.draft.offered),
             about=self.variant.about,
         )
 
