@@ -326,7 +326,12 @@ class Expansion:
         self.draft.groups[path] = block.name
         self.inside.append(block.name)
         try:
-            return self.run(block.steps, flows[0], inner, own)
+            end = self.run(block.steps, flows[0], inner, own)
+            if not block.outputs:
+                return end
+            ends = self.names.find(block.outputs, inner, own, end)
+            self.draft.offered.update(flow.source for flow in ends)
+            return ends[0]
         finally:
             self.inside.pop()
 

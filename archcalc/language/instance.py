@@ -83,6 +83,7 @@ class Instance:
             sides=expansion.draft.sides,
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
+            offered=frozenset(expansion.draft.offered),
             about=self.variant.about,
             input_axes={name: names for name, node in self._input_nodes().items() if (names := axis_names_in(node))},
         )

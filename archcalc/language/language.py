@@ -228,7 +228,7 @@ class Spec:
     def _block(self, name: str, node: AnyNode, reader: StepParser) -> Block:
         if not isinstance(node, MappingNode):
             raise node.error("expected a mapping with layers, and params and inputs if needed")
-        self._check_keys(node, ("params", "inputs", "layers", "numbered"), f"the block {name}")
+        self._check_keys(node, ("params", "inputs", "outputs", "layers", "numbered"), f"the block {name}")
         params: dict[str, Value | None] = {}
         given = node.get("params")
         if isinstance(given, MappingNode):
@@ -242,8 +242,12 @@ class Spec:
             inputs = [Template(item).node.text for item in getattr(node.get("inputs"), "items", [])]
             if not inputs:
                 raise node.pairs["inputs"][0].error("expected a list of names after inputs")
+        given = node.get("outputs")
+        outputs = [Template(item) for item in (given.items if isinstance(given, Sequence) else [given] if given else [])]
+        if given is not None and not outputs:
+            raise given.error("expected a list of names after outputs")
         steps = reader.steps(node.get("layers"), node)
-        return Block(name, node, params, inputs, steps, reader.flag(node, "numbered"))
+        return Block(name, node, params, inputs, outputs, steps, reader.flag(node, "numbered"))
 
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """Return the names in the input shape that are not parameters, such as `H`; each needs a setting."""

@@ -340,6 +340,10 @@ def _block_definition(params: Schema) -> Schema:
                 "minItems": 1,
                 "items": NAME,
             },
+            "outputs": {
+                "description": "The steps whose outputs are the block's: the next step takes the first, `from` any.",
+                "anyOf": [NAME, {"type": "array", "minItems": 1, "items": NAME}],
+            },
             "layers": STEPS,
             "numbered": NUMBERED,
         },

@@ -353,5 +353,7 @@ class Block:
     params: dict[str, Value | None]
     """Parameter to its default; None if it is required."""
     inputs: list[str]
+    outputs: list[Template]
+    """Its steps whose outputs are those of the block, the first being what the next step takes; none for the last."""
     steps: list[Step]
     numbered: bool
