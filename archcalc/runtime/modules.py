@@ -278,7 +278,8 @@ class WindowAttention(nn.Module):
         """Return the bias of each pair of tokens: [heads, tokens, tokens]."""
         tokens = self.window * self.window
         if self.cosine:
-            table = self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)[self.relative_position_index]
+            made: Tensor = self.cpb_mlp(self.relative_coords_table)
+            table = made.view(-1, self.heads)[self.relative_position_index]
             return 16 * table.view(tokens, tokens, self.heads).permute(2, 0, 1).sigmoid()
         table = self.relative_position_bias_table[self.relative_position_index]
         return table.view(tokens, tokens, self.heads).permute(2, 0, 1)
