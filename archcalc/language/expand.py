@@ -193,6 +193,7 @@ class Expansion:
         self.side = self.side or isinstance(step, SideOutput)
         self.train = self.train or step.train
         result, meant, known = NOWHERE, step, variables
+        unshared = "in several parts" if isinstance(step, Group) and scope.continues(path) else ""
         try:
             if isinstance(step, SharedStep):
                 earlier = self.names.lookup(step.target, scope, variables)
@@ -202,7 +203,7 @@ class Expansion:
                 result = self.apply(step, path, flows, scope, variables)
         finally:
             self.side, self.train = outside
-            self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers))
+            self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers), unshared)
         if isinstance(step, SideOutput):
             self.draft.sides[path] = result.source
             return flows[0]
@@ -222,7 +223,7 @@ class Expansion:
         """Expand a group or a block, or call an operator."""
         if isinstance(step, (Group, SideOutput)):
             self.draft.groups[path] = ""
-            return self.run(step.steps, flows[0], scope.inner(path, step.numbered), variables)
+            return self.run(step.steps, flows[0], scope.group(path, step.numbered), variables)
         assert isinstance(step, Apply)
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, path, flows, scope, variables)
@@ -363,7 +364,9 @@ class Expansion:
                 raise step.node.error(
                     f"{name} is a loop" + help_line(f"share one of its turns: {step.target.node.text}.0")
                 )
-            raise step.node.error(f"{name} is left out, so it has no weights to share")
+            if earlier.unshared == "left out":
+                raise step.node.error(f"{name} is left out, so it has no weights to share")
+            raise step.node.error(f"{name} is {earlier.unshared}" + help_line("share its steps"))
         first = len(self.draft.layers)
         outside, self.shared = self.shared, self.shared or step
         try:

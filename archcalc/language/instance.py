@@ -9,6 +9,7 @@ from archcalc.arithmetic import Shape
 from archcalc.errors import Diagnostic, Overflow, SpecError, TooMany
 from archcalc.language.draft import Flow
 from archcalc.language.expand import Expansion
+from archcalc.language.renames import renames_in
 from archcalc.language.scope import Scope
 from archcalc.language.source import AnyNode, Scalar, Sequence
 from archcalc.language.source import Mapping as MappingNode
@@ -72,6 +73,11 @@ class Instance:
         expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
         expansion.diagnostics = diagnostics
         outputs = self._expand(expansion, shapes, variables)
+        renames: dict[str, str] = {}
+        if not expansion.diagnostics:
+            layers = expansion.draft.layers
+            paths = [name for layer in layers for name in (layer.name, *layer.tensors())]
+            renames = renames_in(spec.get("rename"), paths)
         if expansion.diagnostics:
             raise SpecError(sorted(expansion.diagnostics, key=_position))
         return Network(
@@ -82,6 +88,7 @@ class Instance:
             sides=expansion.draft.sides,
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
+            renames=renames,
             offered=frozenset(expansion.draft.offered),
             about=self.variant.about,
         )

@@ -34,6 +34,7 @@ KEYS = (
     "numbered",
     "layers",
     "replace",
+    "rename",
 )
 """The top-level keys of a spec."""
 VARIANT_KEYS = (*ABOUT, "input")
@@ -243,7 +244,9 @@ class Spec:
             if not inputs:
                 raise node.pairs["inputs"][0].error("expected a list of names after inputs")
         given = node.get("outputs")
-        outputs = [Template(item) for item in (given.items if isinstance(given, Sequence) else [given] if given else [])]
+        outputs = [
+            Template(item) for item in (given.items if isinstance(given, Sequence) else [given] if given else [])
+        ]
         if given is not None and not outputs:
             raise given.error("expected a list of names after outputs")
         steps = reader.steps(node.get("layers"), node)

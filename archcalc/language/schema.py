@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from archcalc.language.language import VARIANT_KEYS, Spec
+from archcalc.language.renames import MAX_RENAMES
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
 from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
@@ -298,6 +299,12 @@ def _root(spec: Spec | None) -> Schema:
         },
         "numbered": NUMBERED,
         "layers": STEPS,
+        "rename": {
+            "description": "Names of steps, groups or tensors, with the names that the reference has; * is any name.",
+            "type": ["object", "null"],
+            "additionalProperties": NAME,
+            "maxProperties": MAX_RENAMES,
+        },
         "replace": {
             "description": "Steps of the spec that this one extends, with their replacements.",
             "type": ["object", "null"],
