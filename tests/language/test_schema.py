@@ -106,7 +106,9 @@ def test_a_spec_knows_its_own_blocks():
 
 NEW = {
     "tied weights": "input: [5]\nlayers: [{embedding: 4, entries: 9, name: e}, {linear: 9, weight: e}]\n",
-    "an argument called like an operator": "input: [3, 4, 4]\nlayers: [{use: upsample, scale: 2}, {upsample, scale: 2}]\n",
+    "an argument called like an operator": (
+        "input: [3, 4, 4]\nlayers: [{use: upsample, scale: 2}, {upsample, scale: 2}]\n"
+    ),
     "names of several steps": 'input: [3]\nlayers: [{relu, name: a0}, {tanh, name: a1}, {add, from: "a{range(2)}"}]\n',
     "the shape of a step": "input: [3]\nlayers: [{linear: 7, name: a}, {linear: a.features}]\n",
     "outputs of a block": (
