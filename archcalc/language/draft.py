@@ -34,7 +34,7 @@ class Named(NamedTuple):
     """Its layers are ``layers[first:last]``."""
     last: int
     unshared: str = ""
-    """Why `share` cannot take it: `a loop`, or `left out`."""
+    """Why `share` cannot take it: `a loop`, `left out`, or `in several parts`."""
 
 
 class GraphBuilder:

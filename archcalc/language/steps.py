@@ -151,7 +151,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 
 
 class Template:
-    """A name that may contain expressions: `layer{stage}`; if it may mean several, `scale{range(4)}` is one for each.
+    """A name that may contain expressions: `layer{stage}`; in `from`, `scale{range(4)}` is several.
 
     Grammar::
 
