@@ -90,3 +90,49 @@ def test_ssd_is_as_published():
     assert totals.params == published["num_params"] == 35_641_826
     assert round(network.analyze(convention="torch").totals.flops / 2e9, 3) == published["_ops"] == 34.858
     assert network["head.boxes"].output_shape == (8732, 4)
+
+
+@pytest.fixture(scope="module")
+def detr():
+    """transformers' DETR, whose attention is products that torch's counter sees."""
+    pytest.importorskip("transformers")
+    return reference_module("transformers:DetrForObjectDetection(num_labels=91, attn_implementation=eager)").eval()
+
+
+def loaded_into_detr(module, reference, size):
+    """Our module with the reference's weights, and with the sines of its positions."""
+    tensors = dict(reference.state_dict())
+    own = module.state_dict()
+    counters = {key for key in own if key.endswith("num_batches_tracked")}
+    tables = {"model.positions.value", "model.nothing.value"}
+    assert own.keys() - counters - tables == tensors.keys()
+    height, width = (math.ceil(side / 32) for side in size[1:])
+    sines = reference.model.position_embedding(torch.Size([1, 256, height, width]), device="cpu", dtype=torch.float64)
+    tensors["model.positions.value"] = sines.flatten(2).transpose(1, 2)
+    module.load_state_dict({**own, **tensors})
+    return module
+
+
+def test_detr_is_that_of_transformers(detr):
+    """Its batch normalization is frozen: 53,120 weights and biases are buffers there."""
+    size = (3, 64, 96)
+    network = archcalc.load("detr_resnet50", input=size)
+    frozen = sum(
+        math.prod(shape)
+        for layer in network.layers
+        if layer.op.kind == "batch_norm"
+        for shape in layer.op.weights().values()
+    )
+    params = sum(parameter.numel() for parameter in detr.parameters())
+    assert (network.analyze().totals.params - frozen, frozen) == (params, 53_120)
+    reference = detr.double()
+    module = loaded_into_detr(archcalc.build(network).eval().double(), reference, size)
+    images = torch.randn(2, *size, dtype=torch.float64)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        expected = reference(images)
+    assert network.analyze(batch=2, convention="torch").totals.flops == counter.get_total_flops()
+    with torch.no_grad():
+        scores, boxes = module(images)
+    # transformers computes its mask, and from it the sines, in float32
+    torch.testing.assert_close(scores, expected.logits, rtol=0, atol=1e-5 * float(expected.logits.abs().max()))
+    torch.testing.assert_close(boxes, expected.pred_boxes, rtol=0, atol=1e-5)
