@@ -239,8 +239,9 @@ def _sizes(subject: SymbolicLayer) -> list[Line]:
     """Return a line for each output size; a size with the same derivation as another refers to it."""
     lines: list[Line] = []
     known: dict[tuple[Term, ...], str] = {}
-    first, *others = zip(subject.output_names, subject.derived, strict=True)
-    for name, size in (first, *reversed(others)):  # the width is derived; the height refers to it
+    sizes = list(zip(subject.output_names, subject.derived, strict=True))
+    sides = [size for size in sizes if size[0] in ("D'", "H'", "W'")]
+    for name, size in (*(size for size in sizes if size not in sides), *reversed(sides)):  # the height is as the width
         line = subject.line(name, size)
         same = known.setdefault(line.terms[1:], name)
         if line.terms and isinstance(line.terms[0], SymbolTerm) and line.terms[0].name == name:
