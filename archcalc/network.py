@@ -142,11 +142,11 @@ class Network:
     """Spec parameters with their values."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Path of each group to the name of its block; `""` for a group that is not a block."""
+    about: About = About()
     offered: frozenset[str] = frozenset()
     """Layers whose outputs are outputs of blocks, which nothing must take."""
     renames: Mapping[str, str] = field(default_factory=dict)
     """Path of a layer, group or tensor to its name in the reference implementation; `*` is any one name."""
-    about: About = About()
     input_axes: Mapping[str, AxisNames] = field(default_factory=dict)
     """Name of an input to the names that the spec gives its axes; without an input whose axes it does not name."""
 

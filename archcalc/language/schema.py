@@ -110,7 +110,7 @@ def spec_schema(spec: Spec | None = None) -> Schema:
             "items": {"anyOf": [STEPS, STEP]},
         },
         **{f"operator_{kind}": operator_schema(operator) for kind, operator in registry().items()},
-        **{f"special_{name}": schema for name, schema in _special().items()},
+        **{f"special_{name}": schema for name, schema in _special(blocks or {}).items()},
         **{f"block_{name}": block_schema(block) for name, block in (blocks or {}).items()},
         "group": _group(list(blocks or {})),
     }
@@ -181,7 +181,7 @@ def _step(
     return schema
 
 
-def _special() -> dict[str, Schema]:
+def _special(blocks: Mapping[str, Block]) -> dict[str, Schema]:
     """Return the schemas of steps whose head is neither an operator nor a block."""
     values: dict[str, Schema] = {
         "layers": {**STEPS, "description": "Steps that belong together."},
@@ -194,6 +194,13 @@ def _special() -> dict[str, Schema]:
         extra = {"numbered": NUMBERED} if name in ("layers", "side") else {}
         found[name] = _step(name, value, extra, (), None)
     found["use"]["additionalProperties"] = VALUE
+    arguments = {name for operator in registry().values() for name in operator.arguments}
+    arguments.update(name for block in blocks.values() for name in block.params)
+    heads = [
+        *(kind for kind in registry() if kind not in arguments),
+        *(name for name in SPECIAL_HEADS if name != "use"),
+    ]
+    found["use"]["propertyNames"] = {"not": {"enum": heads}}
     return found
 
 

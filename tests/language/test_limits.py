@@ -45,7 +45,7 @@ def test_what_would_exhaust_the_machine(message, text):
         ("layers: [{relu, repeat: 9000}, {add, from: ['n{i}', none], repeat: 9000}]", 1),
         (f"layers: [{', '.join(f'{{add, from: n{at}}}' for at in range(60))}]", 50),
         (f"outputs: [{', '.join(f'n{at}' for at in range(60))}]\nlayers: [relu]", 50),
-        (f"layers: [{'{relu, from: input}, ' * 60}]", 50),
+        (f"layers: [{'{relu, when: 3}, ' * 60}]", 50),
     ],
 )
 def test_mistakes_without_end(text, count):
