@@ -265,8 +265,8 @@ class WindowAttention(nn.Module):
         if bias is not None:
             used = torch.ones(3, 1, device=x.device, dtype=x.dtype)
             used[1] = 0
-            bias = (bias.view(3, -1) * used).flatten()
-        return nn.functional.linear(x, self.qkv.weight, bias)
+            return nn.functional.linear(x, self.qkv.weight, (bias.view(3, -1) * used).flatten())
+        return nn.functional.linear(x, self.qkv.weight)
 
     def _cosines(self, q: Tensor, k: Tensor) -> Tensor:
         """Return the cosines of queries and keys, times a trained factor of at most 100."""
@@ -277,8 +277,9 @@ class WindowAttention(nn.Module):
         """Return the bias of each pair of tokens: [heads, tokens, tokens]."""
         tokens = self.window * self.window
         if self.cosine:
-            table = self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)[self.relative_position_index]
-            return 16 * table.view(tokens, tokens, self.heads).permute(2, 0, 1).sigmoid()
+            computed: Tensor = self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)
+            computed = computed[self.relative_position_index].view(tokens, tokens, self.heads)
+            return 16 * computed.permute(2, 0, 1).sigmoid()
         table = self.relative_position_bias_table[self.relative_position_index]
         return table.view(tokens, tokens, self.heads).permute(2, 0, 1)
 

@@ -5,7 +5,8 @@ Of transformers, the name is that of a class, and the keywords set its configura
 
 Grammar::
 
-    reference := ("torchvision" | "timm" | "transformers") ":" name [ "(" keyword "=" value { "," keyword "=" value } ")" ]
+    reference := package ":" name [ "(" keyword "=" value { "," keyword "=" value } ")" ]
+    package   := "torchvision" | "timm" | "transformers"
     value     := "true" | "false" | "none" | number | word
 
 A reference is built with random weights. Keywords that load weights are refused, so nothing is downloaded.
@@ -82,7 +83,7 @@ def _transformers(name: str, keywords: dict[str, Any]) -> nn.Module:
     `Conv1D`, a linear layer that stores its weights transposed, becomes a linear layer.
     """
     package = need("transformers", "dev")
-    family = getattr(package, name, None)
+    family: Any = getattr(package, name, None)
     if getattr(family, "config_class", None) is None:
         raise ValueError(f"transformers has no model {name}")
     module: nn.Module = family(family.config_class(use_cache=False, **keywords))

@@ -5,6 +5,8 @@ Weights go from one to the other in the order of the tensors of one kind and sha
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -123,7 +125,7 @@ class YOLOv3Tiny(nn.Module):
     def __init__(self):
         super().__init__()
         widths = [3, 16, 32, 64, 128, 256, 512, 1024]
-        self.body = nn.ModuleList(unit(*pair) for pair in zip(widths, widths[1:], strict=False))
+        self.body = nn.ModuleList(unit(*pair) for pair in pairwise(widths))
         self.neck = unit(1024, 256, 1)
         self.coarse = nn.Sequential(unit(256, 512), nn.Conv2d(512, 255, 1))
         self.lateral = unit(256, 128, 1)
@@ -254,9 +256,12 @@ def test_unet_has_the_maps_of_its_figure():
 def test_dcgan_has_the_parameters_of_pytorchs_example():
     """examples/dcgan of PyTorch at its default of 64 channels: 3,576,704 and 2,765,568, counted by hand here."""
     maps = [64, 128, 256, 512]
-    inner = sum(16 * small * large for small, large in zip(maps, maps[1:], strict=False))
+    inner = sum(16 * small * large for small, large in pairwise(maps))
     norms = 2 * sum(maps)
-    generator, discriminator = archcalc.load("dcgan_generator", width=64), archcalc.load("dcgan_discriminator", width=64)
+    generator, discriminator = (
+        archcalc.load("dcgan_generator", width=64),
+        archcalc.load("dcgan_discriminator", width=64),
+    )
     assert generator.analyze().totals.params == 16 * 100 * 512 + inner + 16 * 64 * 3 + norms == 3_576_704
     assert discriminator.analyze().totals.params == 16 * 3 * 64 + inner + 16 * 512 + norms - 128 == 2_765_568
 
