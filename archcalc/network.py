@@ -143,6 +143,8 @@ class Network:
     """Path of each group to the name of its block; `""` for a group that is not a block."""
     offered: frozenset[str] = frozenset()
     """Layers whose outputs are outputs of blocks, which nothing must take."""
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Path of a layer, group or tensor to its name in the reference implementation; `*` is any one name."""
     about: About = About()
 
     analyze: ClassVar[Callable[..., Any]]
@@ -158,6 +160,17 @@ class Network:
     def side_outputs(self) -> tuple[str, ...]:
         """Layers that the side outputs end with."""
         return tuple(self.sides.values())
+
+    def reference_name(self, path: str) -> str:
+        """Return the name of a layer or tensor in the reference implementation; the longest of `renames` that fits."""
+        parts = path.split(".")
+        for given, meant in sorted(self.renames.items(), key=lambda item: -item[0].count(".")):
+            own = given.split(".")
+            if len(own) <= len(parts) and all(part in ("*", name) for part, name in zip(own, parts, strict=False)):
+                any_names = iter([name for part, name in zip(own, parts, strict=False) if part == "*"])
+                new = [next(any_names) if part == "*" else part for part in meant.split(".")]
+                return ".".join([*new, *parts[len(own) :]])
+        return path
 
     @cached_property
     def unused(self) -> tuple[Layer, ...]:

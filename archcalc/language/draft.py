@@ -34,7 +34,7 @@ class Named(NamedTuple):
     """Its layers are ``layers[first:last]``."""
     last: int
     unshared: str = ""
-    """Why `share` cannot take it: `a loop`, or `left out`."""
+    """Why `share` cannot take it: `a loop`, `left out`, or `in several parts`."""
 
 
 class GraphBuilder:
@@ -48,6 +48,8 @@ class GraphBuilder:
         """Path of a group to its block; `""` for a plain group."""
         self.sides: dict[str, str] = {}
         """Path of a side output to the layer that it ends with."""
+        self.offered: set[str] = set()
+        """Layers whose outputs are those of a block."""
         self.taken = 0
         """Number of steps taken."""
         self.work = 0

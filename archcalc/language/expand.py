@@ -15,15 +15,17 @@ from archcalc.arithmetic import ShapeError
 from archcalc.errors import Diagnostic, OperatorCall, Overflow, SpecError, TooMany
 from archcalc.language.application import applied
 from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Named
+from archcalc.language.edits import Edits, Pending
 from archcalc.language.evaluation import Evaluation
 from archcalc.language.joins import explained
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.names import Names
 from archcalc.language.scope import Scope
-from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput, Step, Value, replacing
+from archcalc.language.shares import check_shareable, take_weights
+from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput, Step, Value
 from archcalc.language.ties import Ties
 from archcalc.language.values import ShapeValue, Unknown
-from archcalc.network import NO_TIES, Layer
+from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
@@ -42,7 +44,7 @@ class Expansion:
     def __init__(
         self,
         blocks: dict[str, Block],
-        replacements: dict[str, list[Step]],
+        edits: Edits,
         step_names: set[str],
         variables: dict[str, Any],
         is_plain: bool,
@@ -53,8 +55,7 @@ class Expansion:
         """The variables of every expression: the spec parameters, and the names of operators and blocks as words."""
         self.operators = registry()
         self.blocks = blocks
-        self.replacements = replacements
-        self.replaced: set[str] = set()
+        self.edits = Pending(edits)
         self.draft = GraphBuilder()
         self.names = Names(self.draft, step_names)
         self.evaluation = Evaluation(self.draft, self.names)
@@ -114,9 +115,12 @@ class Expansion:
     def chain(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
         """Take a step with its loops; each turn gets the output of the turn before it."""
         fixed = scope.path + step.name.fill(variables) if step.name is not None and step.name.fixed else None
-        instead = self.replacement(step, fixed, scope) if fixed is not None else None
-        if instead is not None:
-            return self.chain(instead, flow, scope, variables, turn)
+        if fixed is not None:
+            flow = self.run(self.edits.insertion("before", fixed, step), flow, scope, variables)
+            instead = self.edits.replacement(step, fixed, fixed[len(scope.path) :])
+            if instead is not None:
+                end = self.chain(instead, flow, scope, variables, turn)
+                return self.run(self.edits.insertion("after", fixed, step), end, scope, variables)
         number = 0
         for walked in self.evaluation.walked(step, flow, scope, variables):
             for inner in self.evaluation.repeated(step, flow, scope, walked):
@@ -124,6 +128,7 @@ class Expansion:
                 number += 1
         if fixed is not None and step.loops:  # the name of the loop means its last turn
             self.draft.named[fixed] = Named(flow, step, variables, 0, 0, "a loop")
+            flow = self.run(self.edits.insertion("after", fixed, step), flow, scope, variables)
         return flow
 
     def once(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any], turn: int | None) -> Flow:
@@ -173,18 +178,20 @@ class Expansion:
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], scope, variables))
         inner, path = self.names.naming(step, flows[0], scope, variables, turn)
-        instead = self.replacement(step, path, inner)
-        if instead is None:
+        if not self.edits.nodes:
             return self.take(step, path, flows, inner, variables)
-        inner.release(path)
-        return self.chain(instead, flow, inner, variables, None)
-
-    def replacement(self, step: Step, path: str, scope: Scope) -> Step | None:
-        """Return what replaces the step of that path; None if nothing does."""
-        if path not in self.replacements or path in self.replaced:
-            return None
-        self.replaced.add(path)
-        return replacing(self.replacements[path], step, path[len(scope.path) :])
+        before = self.edits.insertion("before", path, step)
+        if before:
+            flow = self.run(before, flow, inner, variables)
+            flows = [flow]
+        after = self.edits.insertion("after", path, step)
+        instead = self.edits.replacement(step, path, path[len(inner.path) :])
+        if instead is None:
+            end = self.take(step, path, flows, inner, variables)
+        else:
+            inner.release(path)
+            end = self.chain(instead, flow, inner, variables, None)
+        return self.run(after, end, inner, variables)
 
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """Apply a step whose name is known, and remember it under that name."""
@@ -193,6 +200,7 @@ class Expansion:
         self.side = self.side or isinstance(step, SideOutput)
         self.train = self.train or step.train
         result, meant, known = NOWHERE, step, variables
+        unshared = "in several parts" if isinstance(step, Group) and scope.continues(path) else ""
         try:
             if isinstance(step, SharedStep):
                 earlier = self.names.lookup(step.target, scope, variables)
@@ -202,7 +210,7 @@ class Expansion:
                 result = self.apply(step, path, flows, scope, variables)
         finally:
             self.side, self.train = outside
-            self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers))
+            self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers), unshared)
         if isinstance(step, SideOutput):
             self.draft.sides[path] = result.source
             return flows[0]
@@ -222,7 +230,7 @@ class Expansion:
         """Expand a group or a block, or call an operator."""
         if isinstance(step, (Group, SideOutput)):
             self.draft.groups[path] = ""
-            return self.run(step.steps, flows[0], scope.inner(path, step.numbered), variables)
+            return self.run(step.steps, flows[0], scope.group(path, step.numbered), variables)
         assert isinstance(step, Apply)
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, path, flows, scope, variables)
@@ -326,7 +334,12 @@ class Expansion:
         self.draft.groups[path] = block.name
         self.inside.append(block.name)
         try:
-            return self.run(block.steps, flows[0], inner, own)
+            end = self.run(block.steps, flows[0], inner, own)
+            if not block.outputs:
+                return end
+            ends = self.names.find(block.outputs, inner, own, end)
+            self.draft.offered.update(flow.source for flow in ends)
+            return ends[0]
         finally:
             self.inside.pop()
 
@@ -352,13 +365,7 @@ class Expansion:
 
     def share(self, step: SharedStep, earlier: Named, path: str, flows: list[Flow], scope: Scope) -> Flow:
         """Take an earlier step again, at another input, with the same weights."""
-        name = quote(step.target.node.text)
-        if earlier.unshared:
-            if earlier.unshared == "a loop":
-                raise step.node.error(
-                    f"{name} is a loop" + help_line(f"share one of its turns: {step.target.node.text}.0")
-                )
-            raise step.node.error(f"{name} is left out, so it has no weights to share")
+        check_shareable(step, earlier)
         first = len(self.draft.layers)
         outside, self.shared = self.shared, self.shared or step
         try:
@@ -370,18 +377,5 @@ class Expansion:
         again, before = self.draft.layers[first:], self.draft.layers[earlier.first : earlier.last]
         if result.shape is None:
             return result
-        if len(again) != len(before):
-            raise step.node.error(
-                f"cannot share {name}: it has {len(before)} layers, but with this input {len(again)}"
-                + help_line("use a new step")
-            )
-        for layer, original in zip(again, before, strict=True):
-            if layer.op.weights() != original.op.weights():
-                raise step.node.error(
-                    f"cannot share the weights of {quote(original.name)}: they were created for input "
-                    f"{shape_text(original.op.x)}, but this input is {shape_text(layer.op.x)}"
-                    + help_line("share where the shapes give the same weights, or use a new layer")
-                )
-            if original.op.weights():
-                layer.shares, layer.ties = original.shares or original.name, NO_TIES
+        take_weights(step, again, before)
         return result

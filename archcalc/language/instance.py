@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from archcalc.arithmetic import Shape
 from archcalc.errors import Diagnostic, Overflow, SpecError, TooMany
 from archcalc.language.draft import Flow
+from archcalc.language.edits import Edits
 from archcalc.language.expand import Expansion
+from archcalc.language.renames import renames_in
 from archcalc.language.scope import Scope
 from archcalc.language.source import AnyNode, Scalar, Sequence
 from archcalc.language.source import Mapping as MappingNode
@@ -28,7 +30,7 @@ class SpecParts(Protocol):
     blocks: dict[str, Block]
     steps: list[Step]
     step_names: Any
-    replacements: dict[str, tuple[AnyNode, list[Step]]]
+    edits: Edits
     words: dict[str, str]
     errors: list[SpecError]
 
@@ -67,11 +69,15 @@ class Instance:
             shapes = self._input_shapes(variables)
         except SpecError as error:
             raise SpecError([*diagnostics, *error.diagnostics]) from None
-        replacements = {path: steps for path, (_, steps) in spec.replacements.items()}
         plain = is_plain([*self.settings.values(), *shapes.values()])
-        expansion = Expansion(spec.blocks, replacements, spec.step_names, variables, plain)
+        expansion = Expansion(spec.blocks, spec.edits, spec.step_names, variables, plain)
         expansion.diagnostics = diagnostics
         outputs = self._expand(expansion, shapes, variables)
+        renames: dict[str, str] = {}
+        if not expansion.diagnostics:
+            layers = expansion.draft.layers
+            paths = [name for layer in layers for name in (layer.name, *layer.tensors())]
+            renames = renames_in(spec.get("rename"), paths)
         if expansion.diagnostics:
             raise SpecError(sorted(expansion.diagnostics, key=_position))
         return Network(
@@ -82,6 +88,8 @@ class Instance:
             sides=expansion.draft.sides,
             parameters={name: variables[name] for name in spec.params},
             groups=expansion.draft.groups,
+            renames=renames,
+            offered=frozenset(expansion.draft.offered),
             about=self.variant.about,
         )
 
@@ -177,7 +185,7 @@ class Instance:
             end = expansion.run(self.spec.steps, start, scope, variables)
             outputs = self._outputs(expansion, end, shapes, variables)
             if not expansion.diagnostics:
-                self._check_replacements(expansion)
+                self._check_edits(expansion)
                 self._check_indices(expansion, shapes)
         except TooMany:
             pass
@@ -209,11 +217,14 @@ class Instance:
                     expansion.note(item.error(f"unknown step {quote(name)}{hint}"))
         return tuple(found)
 
-    def _check_replacements(self, expansion: Expansion) -> None:
-        for path, (key, _) in self.spec.replacements.items():
-            if path not in expansion.replaced:
-                hint = did_you_mean(path, expansion.draft.named)
-                expansion.note(key.error(f"unknown step {quote(path)} in replace{hint}"))
+    def _check_edits(self, expansion: Expansion) -> None:
+        for (_, path), (key, node) in expansion.edits.nodes.items():
+            if path in expansion.draft.named:
+                what = expansion.draft.named[path].unshared or "replaced"
+                expansion.note(node.error(f"{key} does not find {quote(path)}, which is {what}"))
+                continue
+            hint = did_you_mean(path, expansion.draft.named)
+            expansion.note(node.error(f"unknown step {quote(path)} in {key}{hint}"))
 
     def _check_indices(self, expansion: Expansion, inputs: Mapping[str, Shape]) -> None:
         """Note an embedding whose input has no indices, and other layers that take an input of indices."""

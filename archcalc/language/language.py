@@ -8,6 +8,7 @@ from typing import Any
 from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
 from archcalc.errors import SpecError
+from archcalc.language.edits import EDITS, Edits
 from archcalc.language.expression import parse_expression
 from archcalc.language.instance import Instance
 from archcalc.language.limits import exceeded, limit
@@ -33,7 +34,8 @@ KEYS = (
     "blocks",
     "numbered",
     "layers",
-    "replace",
+    *EDITS,
+    "rename",
 )
 """The top-level keys of a spec."""
 VARIANT_KEYS = (*ABOUT, "input")
@@ -105,10 +107,11 @@ class Spec:
     def _extend(self, find: Find, depth: int) -> None:
         node = self.root.get("extends")
         if node is None:
-            if self.root.get("replace") is not None:
-                self.errors.append(
-                    self.root.pairs["replace"][0].error("replace needs extends, the spec whose steps it replaces")
-                )
+            self.errors += [
+                self.root.pairs[key][0].error(f"{key} needs extends, the spec whose steps it changes")
+                for key in EDITS
+                if self.root.get(key) is not None
+            ]
             return
         if not isinstance(node, Scalar):
             raise node.error("expected the name of a spec after extends")
@@ -124,7 +127,8 @@ class Spec:
             self._base_variant = self.base.variants[variant]
         if self.root.get("layers") is not None:
             raise self.root.pairs["layers"][0].error(
-                "a spec with extends cannot have layers" + help_line("change steps with replace")
+                "a spec with extends cannot have layers"
+                + help_line("change steps with append, insert, remove or replace")
             )
 
     def _mapping(self, key: str) -> MappingNode | None:
@@ -201,10 +205,10 @@ class Spec:
             self.steps = reader.steps(layers, self.root)
         except SpecError as error:
             self.errors.append(error)
-        self.replacements: dict[str, tuple[AnyNode, list[Step]]] = {}
+        self.edits = Edits()
         for spec in specs:
-            for key, node in spec._mapping("replace") or ():
-                self.replacements.setdefault(key.text, (key, self._replacement(node, reader)))
+            self.edits.read(spec.root, reader)
+        self.steps = [*self.steps, *self.edits.appended]
         self.step_names = reader.names
         self.errors += reader.errors
 
@@ -214,21 +218,10 @@ class Spec:
             yield spec
             spec = spec.base
 
-    def _replacement(self, node: AnyNode, reader: StepParser) -> list[Step]:
-        if isinstance(node, Sequence):
-            return reader.steps(node, node)
-        if is_empty(node):
-            return []
-        try:
-            return [reader.step(node)]
-        except SpecError as error:
-            self.errors.append(error)
-            return []
-
     def _block(self, name: str, node: AnyNode, reader: StepParser) -> Block:
         if not isinstance(node, MappingNode):
             raise node.error("expected a mapping with layers, and params and inputs if needed")
-        self._check_keys(node, ("params", "inputs", "layers", "numbered"), f"the block {name}")
+        self._check_keys(node, ("params", "inputs", "outputs", "layers", "numbered"), f"the block {name}")
         params: dict[str, Value | None] = {}
         given = node.get("params")
         if isinstance(given, MappingNode):
@@ -242,8 +235,14 @@ class Spec:
             inputs = [Template(item).node.text for item in getattr(node.get("inputs"), "items", [])]
             if not inputs:
                 raise node.pairs["inputs"][0].error("expected a list of names after inputs")
+        given = node.get("outputs")
+        outputs = [
+            Template(item) for item in (given.items if isinstance(given, Sequence) else [given] if given else [])
+        ]
+        if given is not None and not outputs:
+            raise given.error("expected a list of names after outputs")
         steps = reader.steps(node.get("layers"), node)
-        return Block(name, node, params, inputs, steps, reader.flag(node, "numbered"))
+        return Block(name, node, params, inputs, outputs, steps, reader.flag(node, "numbered"))
 
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """Return the names in the input shape that are not parameters, such as `H`; each needs a setting."""

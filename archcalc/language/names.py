@@ -39,6 +39,8 @@ class Names:
             variables["input"], variables[STEPS] = ShapeValue(flow.shape), SeenSteps(self, scope)
         name = step.name.fill(variables)
         if turn is None or not step.name.fixed:
+            if isinstance(step, Group) and name in scope.groups:
+                return scope, scope.path + name
             return scope, scope.path + scope.take(name, step)
         loop = name, id(step.node)
         if turn == 0 or loop not in scope.loops:  # `when` may have left out the first turns

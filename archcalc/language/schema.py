@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from archcalc.language.edits import EDITS
 from archcalc.language.language import VARIANT_KEYS, Spec
+from archcalc.language.renames import MAX_RENAMES
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
 from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
@@ -59,6 +61,13 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
 }
 """Keys that are possible beside every head."""
 
+INSERTION: Schema = {
+    "type": "object",
+    "properties": {"after": NAME, "before": NAME, "steps": STEPS},
+    "additionalProperties": False,
+    "required": ["steps"],
+    "oneOf": [{"required": ["after"]}, {"required": ["before"]}],
+}
 NUMBERED: Schema = {"description": "Name the steps by their position: 0, 1, …", "type": "boolean"}
 SHAPE: Schema = {
     "description": "Sizes without the batch: [channels, height, width].",
@@ -298,6 +307,21 @@ def _root(spec: Spec | None) -> Schema:
         },
         "numbered": NUMBERED,
         "layers": STEPS,
+        "rename": {
+            "description": "Names of steps, groups or tensors, with the names that the reference has; * is any name.",
+            "type": ["object", "null"],
+            "additionalProperties": NAME,
+            "maxProperties": MAX_RENAMES,
+        },
+        "append": {**STEPS, "description": "Steps after those of the spec that this one extends."},
+        "remove": {
+            "description": "Steps of the spec that this one extends, which are left out.",
+            "anyOf": [NAME, {"type": "array", "items": NAME}],
+        },
+        "insert": {
+            "description": "Steps after or before a step of the spec that this one extends.",
+            "anyOf": [INSERTION, {"type": "array", "items": INSERTION}],
+        },
         "replace": {
             "description": "Steps of the spec that this one extends, with their replacements.",
             "type": ["object", "null"],
@@ -314,7 +338,7 @@ def _root(spec: Spec | None) -> Schema:
         "else": {
             "required": ["layers"],
             "anyOf": [{"required": ["input"]}, {"required": ["inputs"]}, {"required": ["variants"]}],
-            "properties": {"replace": False},
+            "properties": dict.fromkeys(EDITS, False),
         },
     }
 
@@ -330,6 +354,10 @@ def _block_definition(params: Schema) -> Schema:
                 "type": "array",
                 "minItems": 1,
                 "items": NAME,
+            },
+            "outputs": {
+                "description": "The steps whose outputs are the block's: the next step takes the first, `from` any.",
+                "anyOf": [NAME, {"type": "array", "minItems": 1, "items": NAME}],
             },
             "layers": STEPS,
             "numbered": NUMBERED,

@@ -23,10 +23,22 @@ class Scope:
         self.counts: dict[str, int] = {}
         self.loops: dict[tuple[str, int], Scope] = {}
         """Scopes of loops with one name for all turns, by that name and the id of the step's node."""
+        self.groups: dict[str, Scope] = {}
+        """Scopes of groups that are not loops by their names: a later group of that name continues one."""
 
     def inner(self, path: str, numbered: bool) -> Scope:
         """Return the scope of a group of that path."""
         return Scope(f"{path}.", self, numbered)
+
+    def group(self, path: str, numbered: bool) -> Scope:
+        """Return the scope of a group of that path: a new one, or the one that the group continues."""
+        inner = self.groups.setdefault(path[len(self.path) :], self.inner(path, numbered))
+        inner.numbered = numbered
+        return inner
+
+    def continues(self, path: str) -> bool:
+        """True if a group of that path has begun already."""
+        return path[len(self.path) :] in self.groups
 
     def outward(self) -> Iterator[Scope]:
         """Yield this scope and those around it."""

@@ -130,7 +130,7 @@ def located(node: Scalar, error: ExpressionError) -> SpecError:
 
 
 class Template:
-    """A name that may contain expressions: `layer{stage}`; where it may mean several, `scale{range(4)}` is one for each.
+    """A name that may contain expressions: `layer{stage}`; in `from`, `scale{range(4)}` is several.
 
     Grammar::
 
@@ -332,5 +332,7 @@ class Block:
     params: dict[str, Value | None]
     """Parameter to its default; None if it is required."""
     inputs: list[str]
+    outputs: list[Template]
+    """Its steps whose outputs are those of the block, the first being what the next step takes; none for the last."""
     steps: list[Step]
     numbered: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -67,41 +68,51 @@ def _text(key: str, text: str) -> list[str]:
 
 @dataclass
 class _SpecGroup:
-    """A group, or the network itself, with its steps in order."""
+    """A group or a part of one, or the network itself, with its steps in order."""
 
     path: str
     items: list[Layer | _SpecGroup] = field(default_factory=list)
     groups: dict[str, _SpecGroup] = field(default_factory=dict)
 
     def inner(self, name: str) -> _SpecGroup:
-        """Return the group of that name in this one."""
-        if name not in self.groups:
+        """Return the group of that name at the end of this one: a new part of it if other steps came between."""
+        if name not in self.groups or self.items[-1] is not self.groups[name]:
             self.groups[name] = _SpecGroup(f"{self.path}{name}.")
             self.items.append(self.groups[name])
         return self.groups[name]
 
-    def layers(self) -> Iterator[Layer]:
-        """Yield all its layers, those of its groups too."""
+    def walk(self) -> Iterator[_SpecGroup]:
+        """Yield it and the groups in it."""
+        yield self
         for item in self.items:
-            if isinstance(item, Layer):
-                yield item
-            else:
-                yield from item.layers()
+            if isinstance(item, _SpecGroup):
+                yield from item.walk()
 
 
 def _tree(network: Network) -> _SpecGroup:
     """Return the groups that the names of the layers contain, with those of side steps that have no layers."""
     root = _SpecGroup("")
-    for path in (*(layer.name for layer in network.layers), *(f"{side}." for side in network.sides)):
+    inside = {layer.name[:end] for layer in network.layers for end in _ends(layer.name)}
+    empty = [f"{side}." for side in network.sides if side not in inside]
+    for path in (*(layer.name for layer in network.layers), *empty):
         *outside, name = path.split(".")
         group = root
         for outer in outside:
-            group = group.inner(outer)
+            group = group.inner(outer) if name else group.groups.get(outer) or group.inner(outer)
         if name:
             group.items.append(network[path])
-    if [layer.name for layer in root.layers()] != [layer.name for layer in network.layers]:
-        raise UserError(f"{network.name} cannot be written as a spec: the layers of a group are not next to each other")
+    parts = Counter(group.path[:-1] for group in root.walk())
+    split = next((side for side in network.sides if parts[side] > 1), None)
+    if split is not None:
+        raise UserError(
+            f"{network.name} cannot be written as a spec: the layers of the side {split} are not next to each other"
+        )
     return root
+
+
+def _ends(name: str) -> list[int]:
+    """Return the lengths of the paths of the groups around a layer."""
+    return [position for position, character in enumerate(name) if character == "."]
 
 
 class _SpecWriter:

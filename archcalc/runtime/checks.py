@@ -251,8 +251,10 @@ def check_reference(subject: VerificationTarget) -> Check:
     exact = torch.float32 if subject.device.type == "mps" else torch.float64
     reference = reference_module(name).eval().to(subject.device, exact)
     mine = build_module(subject.network).eval().to(subject.device, exact)
-    auxiliary = tuple(f"{layer.name}." for layer in subject.network.layers if layer.auxiliary)
-    state = mine.state_dict()
+    renamed = subject.network.reference_name
+    auxiliary = tuple(f"{renamed(layer.name)}." for layer in subject.network.layers if layer.auxiliary)
+    names = {key: renamed(key) for key in mine.state_dict()}
+    state = {names[key]: tensor for key, tensor in mine.state_dict().items()}
     others = own_tensors(reference, state)
     weights = matched(state, {key: tensor for key, tensor in others.items() if not key.startswith(auxiliary)})
     differing = [
@@ -263,7 +265,7 @@ def check_reference(subject: VerificationTarget) -> Check:
     ]
     if differing:
         return _verdict("reference", differing)
-    mine.load_state_dict(weights)
+    mine.load_state_dict({key: weights[name] for key, name in names.items()})
     images = subject.inputs(exact, batch=1)
     with torch.no_grad():
         ours, theirs = tree_leaves(mine(*images)), tree_leaves(reference(*images))

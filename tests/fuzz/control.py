@@ -105,5 +105,84 @@ def rounded_up(author: Author, shape: Shape) -> Said | None:
     return Said(step, step)
 
 
+def gathered(author: Author, shape: Shape) -> Said | None:
+    """Several steps, taken by one name with a list in it."""
+    made = author.application([shape], author.single(), keep=True)
+    if made is None:
+        return None
+    name, total = author.name("s"), author.name("t")
+    count = author.number(2, 3)
+    kind = author.pick(["add", "mul", "concat"])
+    listed = f"{name}_{{range({count})}}" if author.chance(2) else f"{name}_{{{list(range(count))}}}"
+    return Said(
+        {
+            "layers": [
+                {"for": {"k": list(range(count))}, "layers": [{**made[0], "name": f"{name}_{{k}}"}]},
+                {kind: None, "from": listed, "name": total},
+            ]
+        },
+        {
+            "layers": [
+                *({**made[0], "name": f"{name}_{turn}"} for turn in range(count)),
+                {kind: None, "from": [f"{name}_{turn}" for turn in range(count)], "name": total},
+            ]
+        },
+    )
+
+
+def sized(author: Author, shape: Shape) -> Said | None:
+    """A layer as wide as an axis of an earlier step."""
+    assert author.network is not None
+    if not shape:
+        return None
+    earlier = [layer for layer in author.network.layers if not layer.auxiliary and layer.output_shape]
+    if not earlier:
+        return None
+    layer = author.pick(earlier)
+    axis = author.number(0, len(layer.output_shape) - 1)
+    root, *parts = layer.name.split(".")
+    path = root + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in parts)
+    name = author.name("w")
+    return Said({"linear": f"{path}.shape[{axis}]", "name": name}, {"linear": layer.output_shape[axis], "name": name})
+
+
+def in_parts(author: Author, shape: Shape) -> Said | None:
+    """A group in two parts, with a step between, whose first step is taken later."""
+    made = [author.application([shape], author.single(), keep=True) for _ in range(3)]
+    if None in made:
+        return None
+    first, between, second = (step for one in made if one is not None for step in one[:1])
+    group, apart, total = author.name("g"), author.name("b"), author.name("t")
+    step = {
+        "layers": [
+            {group: [{**first, "name": "one"}]},
+            {**between, "name": apart},
+            {group: [{**second, "name": "two"}, {"add": None, "from": ["one", "two"], "name": "sum"}]},
+            {"add": None, "from": [f"{group}.one", apart], "name": total},
+        ]
+    }
+    return Said(step, step)
+
+
+def with_outputs(author: Author, shape: Shape) -> Said | None:
+    """A block with two outputs, both taken."""
+    made = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    if None in made:
+        return None
+    first, second = (step for one in made if one is not None for step in one[:1])
+    block, use, total = author.name("block"), author.name("u"), author.name("t")
+    author.blocks[block] = {"outputs": ["one", "two"], "layers": [{**first, "name": "one"}, {**second, "name": "two"}]}
+    ends = {"add": None, "from": [use, f"{use}.two"], "name": total}
+    return Said(
+        {"layers": [{block: None, "name": use}, ends]},
+        {
+            "layers": [
+                {use: [{**first, "name": "one"}, {**second, "name": "two"}]},
+                {**ends, "from": [f"{use}.one", f"{use}.two"]},
+            ]
+        },
+    )
+
+
 Form = Callable[["Author", Shape], "Said | None"]
-FORMS: tuple[Form, ...] = (fan, left_out, named_loop, rounded_up)
+FORMS: tuple[Form, ...] = (fan, left_out, named_loop, rounded_up, gathered, sized, in_parts, with_outputs)

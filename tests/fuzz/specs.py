@@ -32,9 +32,9 @@ def replacements(draw: Draw) -> tuple[str, str, str]:
     assert author.network is not None
     shape = author.network.shape_of(author.network.outputs[0])
     last = author.earlier(shape)[-1]
-    swaps = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    swaps = [author.application([shape], author.single(), keep=True) for _ in range(3)]
     assume(all(swaps))
-    [old, new] = [swap[0] for swap in swaps if swap is not None]
+    [old, new, more] = [swap[0] for swap in swaps if swap is not None]
     control = (
         {"repeat": author.number(0, 3)},
         {"when": "false"},
@@ -42,7 +42,18 @@ def replacements(draw: Draw) -> tuple[str, str, str]:
         {"for": {"k": [5, 6]}, "when": "k > 5"},
     )
     new |= {key: value for one in control if author.chance(2) for key, value in one.items()}
-    base = author.text([*author.steps, {**old, "name": "swapped"}, "identity"])
-    meant = author.text([*author.steps, {**new, "name": "swapped"}, "identity"])
-    extending = {"name": "fuzz", "extends": "base.yaml", "replace": {"swapped": new}}
+    gone, added = {**old, "name": "gone"}, {**more, "name": "added"}
+    base = author.text([*author.steps, {**old, "name": "swapped"}, gone, "identity"])
+    place = author.pick(("after", "before"))
+    around = [{**new, "name": "swapped"}, added] if place == "after" else [added, {**new, "name": "swapped"}]
+    last_step = {"identity": None, "name": "end"}
+    meant = author.text([*author.steps, *around, "identity", last_step])
+    extending = {
+        "name": "fuzz",
+        "extends": "base.yaml",
+        "replace": {"swapped": new},
+        "insert": {place: "swapped", "steps": [added]},
+        "remove": ["gone"],
+        "append": [last_step],
+    }
     return base, str(yaml.dump(extending, Dumper=Plain, sort_keys=False)), meant

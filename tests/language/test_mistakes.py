@@ -44,7 +44,6 @@ STEPS = {
     "- {use: 3}": ("4:9", "use takes the name of a block or operator"),
     "- {conv: 3, kernel: 3, padding: 2, padding_mode: circular, stride: 9}\n"
     "- {conv: 3, kernel: 3, padding: 5, padding_mode: circular}": ("5:3", "circular cannot add more positions"),
-    "- {relu, name: a}\n- {relu, from: input}": ("4:3", "the output of a is not used"),
     "- {relu: 3}": ("4:4", "relu takes no arguments\nhelp: write - relu"),
     "- name: lonely": ("4:3", "a step needs an operator, a block or a group"),
     "- [relu]": ("4:3", "expected an operator, a block or a group, got a list"),

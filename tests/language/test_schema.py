@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 import archcalc
 from archcalc import SpecError
+from archcalc.language.language import Spec
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.language.schema import spec_schema
-from archcalc.language.source import Mapping, Scalar, Sequence, is_empty
+from archcalc.language.source import Document, Mapping, Scalar, Sequence, is_empty, parse
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.ops import registry
 
@@ -103,6 +104,45 @@ def test_a_spec_knows_its_own_blocks():
     assert not own.is_valid(data)
 
 
+NEW = {
+    "tied weights": "input: [5]\nlayers: [{embedding: 4, entries: 9, name: e}, {linear: 9, weight: e}]\n",
+    "an argument called like an operator": (
+        "input: [3, 4, 4]\nlayers: [{use: upsample, scale: 2}, {upsample, scale: 2}]\n"
+    ),
+    "names of several steps": 'input: [3]\nlayers: [{relu, name: a0}, {tanh, name: a1}, {add, from: "a{range(2)}"}]\n',
+    "the shape of a step": "input: [3]\nlayers: [{linear: 7, name: a}, {linear: a.features}]\n",
+    "outputs of a block": (
+        "input: [3]\nblocks: {b: {outputs: [one, two], layers: [{relu, name: one}, {tanh, name: two}]}}\nlayers: [b]\n"
+    ),
+    "other names": "input: [3]\nrename: {a: b, g.*: c.*}\nlayers: [{relu, name: a}, {g: [tanh]}]\n",
+    "an opaque step": "input: [3]\nlayers: [{opaque: [64, 56, 56], params: 1000, macs: 5e6, name: magic}]\n",
+}
+
+
+@pytest.mark.parametrize("what", NEW)
+def test_what_archcalc_reads_is_valid(what):
+    archcalc.loads(NEW[what])
+    spec = Spec(Document(NEW[what], "a.yaml"), lambda *_: None)
+    for schema in (spec_schema(), spec_schema(spec)):
+        assert list(jsonschema.Draft202012Validator(schema).iter_errors(plain(spec.root))) == []
+
+
+EDITS = """
+extends: alexnet
+append: [softmax]
+remove: [fc7]
+insert: [{after: conv1, steps: [batch_norm]}, {before: pool1, steps: [{relu, name: r}]}]
+replace: {fc8: {linear: 5}}
+"""
+
+
+def test_edits_of_an_extended_spec_are_valid():
+    data = plain(parse(Document(EDITS, "a.yaml")))
+    assert list(general().iter_errors(data)) == []
+    for wrong in ({"after": "a"}, {"steps": []}, {"after": "a", "before": "b", "steps": []}, {"at": "a", "steps": []}):
+        assert not general().is_valid({**data, "insert": wrong})
+
+
 # -- mutations
 
 
@@ -138,6 +178,14 @@ ROOT = {
     "input: a size of 0": lambda d: d.update(input=[3, 0, 8]),
     "input and inputs": lambda d: d.update(input=[3, 8, 8], inputs={"a": [3, 8, 8]}),
     "replace without extends": lambda d: d.update(replace={"a": "relu"}),
+    "append without extends": lambda d: d.update(append=["relu"]),
+    "insert without extends": lambda d: d.update(insert={"after": "a", "steps": ["relu"]}),
+    "remove without extends": lambda d: d.update(remove=["a"]),
+    "rename: a list": lambda d: d.update(rename=["a"]),
+    "rename: to a list": lambda d: d.update(rename={"a": ["b"]}),
+    "a block: outputs: nothing in it": lambda d: d.update(
+        blocks={**d.get("blocks", {}), "a": {"layers": ["relu"], "outputs": []}}
+    ),
     "extends and layers": lambda d: d.update(extends="alexnet"),
     "params: a list": lambda d: d.update(params=[1]),
     "params: a word of its own": lambda d: d.update(params={**d.get("params", {}), "input": 1}),

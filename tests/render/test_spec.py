@@ -77,6 +77,10 @@ HARD = {
         "input: [4]\nlayers: [{linear: 4, name: a}, {g: [{linear: 4, weight: a}, {share: linear1, name: c}]},"
         " {linear: 4, bias: false, weight: g.c, name: d}]\n"
     ),
+    "a group in parts, in one in parts": (
+        "input: [4]\nlayers: [{g: [{a: [relu, relu]}, tanh, {a: [relu, {side: [tanh], name: s}]}, relu]},"
+        " {linear: 4, name: b}, {g: [{a: [{add, from: [relu1, relu3]}]}]}, relu]\n"
+    ),
     "several inputs and outputs, one of them an input": (
         "inputs: {x: [4], y z: [4]}\noutputs: [y z, s, t]\n"
         "layers: [{add, from: [x, y z], name: s}, {relu, from: y z, name: t}]\n"
@@ -114,9 +118,10 @@ def test_it_is_plain_yaml():
 
 def test_what_no_spec_can_say_is_refused():
     relu = registry()["relu"]([(4,)])
-    layers = tuple(Layer(name, relu, (before,)) for name, before in (("g.a", "input"), ("b", "g.a"), ("g.c", "b")))
-    with pytest.raises(ValueError, match="are not next to each other"):
-        network_spec(Network("n", {"input": (4,)}, layers, ("g.c",)))
+    pairs = (("g.a", "input"), ("b", "g.a"), ("g.c", "b"))
+    layers = tuple(Layer(name, relu, (before,), side=name[0] == "g") for name, before in pairs)
+    with pytest.raises(ValueError, match="the layers of the side g are not next to each other"):
+        network_spec(Network("n", {"input": (4,)}, layers, ("b",), {"g": "g.c"}))
     text = (
         "input: [4, 8, 8]\nblocks: {b: {params: {p: input.height // 4}, layers: [{conv: 4, kernel: 3, padding: p}]}}\n"
         "layers: [{b, name: first}, {max_pool: 2}, {share: first, name: again}]\n"
