@@ -223,7 +223,7 @@ def _application(op: Operator) -> list[str]:
     written: dict[str, Any] = {}
     for name, argument in op.arguments.items():
         if name in op.given:
-            value = getattr(op, name)
+            value = argument.type.check(op.given[name], op.rank)  # not resolved: `same` is not the padding it means
             default = defaults[name] if name in defaults else None if argument.required else argument.default(op)
             if argument.required or (type(value), value) != (type(default), default):
                 written[name] = op.given[name]

@@ -263,8 +263,8 @@ def check_reference(subject: VerificationTarget) -> Check:
     auxiliary = tuple(f"{renamed(layer.name)}." for layer in subject.network.layers if layer.auxiliary)
     names = {key: renamed(key) for key in mine.state_dict()}
     state = {names[key]: tensor for key, tensor in mine.state_dict().items()}
-    theirs = own_tensors(reference, state)
-    weights = matched(state, {key: tensor for key, tensor in theirs.items() if not key.startswith(auxiliary)})
+    others = own_tensors(reference, state)
+    weights = matched(state, {key: tensor for key, tensor in others.items() if not key.startswith(auxiliary)})
     differing = [
         f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "
         f"{name} {tuple(weights[key].shape) if key in weights else 'has none'}"
@@ -287,7 +287,7 @@ def check_reference(subject: VerificationTarget) -> Check:
     figures = {"reference": name, "relative_error": error}
     if not error <= OUTPUT[str(exact).removeprefix("torch.")]:
         return Check("reference", False, f"outputs differ by {error:.1e} of {name}'s largest", figures)
-    by_order = "" if weights.keys() <= theirs.keys() else "its tensors have other names, and are matched by their order"
+    by_order = "" if weights.keys() <= others.keys() else "its tensors have other names, and are matched by their order"
     return Check("reference", True, figures=figures, note=by_order)
 
 

@@ -278,9 +278,9 @@ class WindowAttention(nn.Module):
         """Return the bias of each pair of tokens: [heads, tokens, tokens]."""
         tokens = self.window * self.window
         if self.cosine:
-            made: Tensor = self.cpb_mlp(self.relative_coords_table)
-            table = made.view(-1, self.heads)[self.relative_position_index]
-            return 16 * table.view(tokens, tokens, self.heads).permute(2, 0, 1).sigmoid()
+            computed: Tensor = self.cpb_mlp(self.relative_coords_table).view(-1, self.heads)
+            computed = computed[self.relative_position_index].view(tokens, tokens, self.heads)
+            return 16 * computed.permute(2, 0, 1).sigmoid()
         table = self.relative_position_bias_table[self.relative_position_index]
         return table.view(tokens, tokens, self.heads).permute(2, 0, 1)
 

@@ -82,7 +82,8 @@ def _transformers(name: str, keywords: dict[str, Any]) -> nn.Module:
 
     `Conv1D`, a linear layer that stores its weights transposed, becomes a linear layer.
     """
-    family: Any = getattr(need("transformers", "dev"), name, None)
+    package = need("transformers", "dev")
+    family: Any = getattr(package, name, None)
     if getattr(family, "config_class", None) is None:
         raise ValueError(f"transformers has no model {name}")
     module: nn.Module = family(family.config_class(use_cache=False, **keywords))

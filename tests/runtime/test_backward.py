@@ -6,6 +6,7 @@ import gc
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 import archcalc
 from archcalc.language.library import bundled_networks, open_spec
@@ -35,13 +36,16 @@ def counted(network: Network, device: str) -> int:
     """What torch's counter says of a training step of one sample; skips where this version's sees no attention."""
     with torch.device(device):
         module = archcalc.build(network).eval()
-        inputs = [torch.zeros(1, *shape) for shape in network.inputs.values()]
+        inputs = [
+            torch.zeros((1, *shape), dtype=torch.int64 if name in network.indices else None)
+            for name, shape in network.inputs.items()
+        ]
     if misses_attention(module, inputs):
         pytest.skip(f"the counter of torch {torch.__version__} sees no attention on {device}")
     with torch_counter() as counter:
-        outputs = module(*inputs)
-        if outputs.requires_grad:
-            outputs.sum().backward()
+        outputs = tree_leaves(module(*inputs))
+        if any(output.requires_grad for output in outputs):
+            sum(output.sum() for output in outputs).backward()
     del module, inputs, outputs
     gc.collect()  # a module of torch.fx is a circle of references
     return counter.get_total_flops()

@@ -74,14 +74,15 @@ TOOLS = {
 }
 
 
-def counts(network: Network, indices: bool = False) -> tuple[dict[str, int], dict[str, int]]:
+def counts(network: Network) -> tuple[dict[str, int], dict[str, int]]:
     """For every tool, archcalc's count and the tool's own."""
     mine, theirs = {}, {}
     for convention, (device, tool) in TOOLS.items():
         with torch.device(device):
             module = archcalc.build(network).eval()
             inputs = [
-                torch.zeros((1, *shape), dtype=torch.int64 if indices else None) for shape in network.inputs.values()
+                torch.zeros((1, *shape), dtype=torch.int64 if name in network.indices else None)
+                for name, shape in network.inputs.items()
             ]
         mine[convention] = network.analyze(convention=convention).totals.flops
         theirs[convention] = tool(module, inputs)
@@ -95,13 +96,16 @@ def test_every_operator(kind, example):
     op = registry()[kind](example.inputs, **example.arguments)
     names = tuple(f"x{at}" for at in range(len(example.inputs)))
     network = Network("one", dict(zip(names, example.inputs, strict=True)), (Layer("it", op, names),), ("it",))
-    mine, theirs = counts(network, op.takes_indices)
+    mine, theirs = counts(network)
     assert mine == theirs
 
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_every_network(path, variant):
-    mine, theirs = counts(SPECS[path].network(variant))
+    network = SPECS[path].network(variant)
+    if network.analyze().totals.params > 5e8:
+        pytest.skip("the tools need its weights, which need too much memory")
+    mine, theirs = counts(network)
     assert mine == theirs
 
 

@@ -75,19 +75,22 @@ def test_every_operator_sees_what_it_says(kind, example):
 
 
 def convolutional() -> list[tuple[str, str]]:
-    """Family and name of every bundled network without attention."""
+    """Family and name of every bundled network of images without attention."""
     specs = {path: open_spec(path) for path, _ in bundled_networks()}
     networks = [(path.stem, specs[path].network(variant)) for path, variant in bundled_networks()]
     networks.sort(key=lambda pair: pair[1].analyze().totals.macs)
     return [
         (family, network.name)
         for family, network in networks
-        if all(layer.op.category != "attention" for layer in network)
+        if [len(shape) for shape in network.inputs.values()] == [3]
+        and all(layer.op.category != "attention" for layer in network)
     ]
 
 
 NETWORKS = convolutional()
 SMALLEST = dict(reversed(NETWORKS))
+WIDE = {"unet", "fcn_resnet50", "fpn_resnet50", "retinanet_resnet50"}
+"""Networks that see so much of large maps that the test takes minutes."""
 
 
 def spatial_layers(network: Network) -> list[str]:
@@ -95,7 +98,9 @@ def spatial_layers(network: Network) -> list[str]:
     return [row.name for row in rows if None not in row.receptive_field.stride and len(row.output_shape) == 3]
 
 
-@pytest.mark.parametrize("name", SMALLEST.values())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in WIDE)) for name in SMALLEST.values()]
+)
 def test_a_network_of_every_family(name):
     """Its last layer with a spatial path, at two units."""
     network = archcalc.load(name)
@@ -148,11 +153,15 @@ def test_every_network(name):
         assert_box(large, layers[-1], tuple(unit), filled=field.aligned)
 
 
-def test_only_networks_with_attention_are_left_out():
+def test_only_networks_with_attention_and_those_of_no_image_are_left_out():
     everything = {open_spec(path).network(variant).name for path, variant in bundled_networks()}
     assert everything - {name for _, name in NETWORKS} == {
-        *("swin_t", "swin_s", "swin_b"),
-        *("vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32"),
+        *("swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b"),
+        *("vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14"),
+        *("coatnet_0", "coatnet_1", "mobilevit_s", "maxvit_t", "detr_resnet50", "ddpm_block"),
+        *("bert_base", "gpt2", "llama_7b", "tinyllama_1_1b"),
+        *("lstm_classifier", "gru_tagger", "seq2seq", "wavenet"),
+        *("r3d_18", "mc3_18", "r2plus1d_18", "s3d"),
     }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
 
 import pytest
 import torch
 
+from archcalc.errors import UserError
 from archcalc.runtime.reference import reference_module
 
 
@@ -29,6 +31,7 @@ def no_network(monkeypatch, tmp_path):
     "reference",
     [
         *("torchvision:resnet18", "torchvision:googlenet", "timm:resnet18"),
+        *("transformers:GPT2LMHeadModel(n_layer=1)", "transformers:DetrForObjectDetection"),
         *("torchvision:fcn_resnet50", "torchvision:deeplabv3_resnet50", "torchvision:lraspp_mobilenet_v3_large"),
         *("torchvision:r3d_18", "torchvision:s3d", "torchvision:raft_small", "torchvision:quantized_mobilenet_v2"),
         *("torchvision:fasterrcnn_resnet50_fpn", "torchvision:ssd300_vgg16", "torchvision:maskrcnn_resnet50_fpn"),
@@ -54,10 +57,10 @@ def test_keywords_are_those_of_the_builder():
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        ("keras:resnet50", "help: write torchvision:NAME or timm:NAME"),
-        ("torchvision:resnet18(", "help: write torchvision:NAME or timm:NAME"),
-        ("timm:hf-hub:somebody/model", "help: write torchvision:NAME or timm:NAME"),
-        ("timm:local-dir:/tmp", "help: write torchvision:NAME or timm:NAME"),
+        ("keras:resnet50", "help: write torchvision:NAME, timm:NAME or transformers:CLASS"),
+        ("torchvision:resnet18(", "help: write torchvision:NAME, timm:NAME or transformers:CLASS"),
+        ("timm:hf-hub:somebody/model", "help: write torchvision:NAME, timm:NAME or transformers:CLASS"),
+        ("timm:local-dir:/tmp", "help: write torchvision:NAME, timm:NAME or transformers:CLASS"),
         ("torchvision:resnet18(5)", "expected KEYWORD=VALUE in a reference, got '5'"),
         (
             "torchvision:resnet18(weights=DEFAULT)",
@@ -74,3 +77,18 @@ def test_keywords_are_those_of_the_builder():
 def test_other_references_are_refused(reference, said, no_network):
     with pytest.raises(ValueError, match=re.escape(said)):
         reference_module(reference)
+
+
+def test_a_class_of_transformers_is_built_from_its_configuration():
+    """The keywords set the configuration; GPT-2's transposed layers become linear ones with the same numbers."""
+    with torch.device("meta"):
+        state = reference_module("transformers:GPT2LMHeadModel(n_layer=2, n_embd=48, n_head=4)").state_dict()
+    assert state["transformer.h.1.attn.c_attn.weight"].shape == (3 * 48, 48)
+    with pytest.raises(UserError, match="transformers has no model GPT5"):
+        reference_module("transformers:GPT5")
+
+
+def test_a_missing_package_is_said_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"this needs transformers, .*archcalc\[dev\]"):
+        reference_module("transformers:BertModel")

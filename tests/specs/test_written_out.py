@@ -5,7 +5,7 @@ Weights go from one to the other in the order of the tensors of one kind and sha
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 
 import pytest
 import torch
@@ -125,7 +125,7 @@ class YOLOv3Tiny(nn.Module):
     def __init__(self):
         super().__init__()
         widths = [3, 16, 32, 64, 128, 256, 512, 1024]
-        self.body = nn.ModuleList(unit(*pair) for pair in itertools.pairwise(widths))
+        self.body = nn.ModuleList(unit(*pair) for pair in pairwise(widths))
         self.neck = unit(1024, 256, 1)
         self.coarse = nn.Sequential(unit(256, 512), nn.Conv2d(512, 255, 1))
         self.lateral = unit(256, 128, 1)
@@ -256,7 +256,7 @@ def test_unet_has_the_maps_of_its_figure():
 def test_dcgan_has_the_parameters_of_pytorchs_example():
     """examples/dcgan of PyTorch at its default of 64 channels: 3,576,704 and 2,765,568, counted by hand here."""
     maps = [64, 128, 256, 512]
-    inner = sum(16 * small * large for small, large in itertools.pairwise(maps))
+    inner = sum(16 * small * large for small, large in pairwise(maps))
     norms = 2 * sum(maps)
     generator, discriminator = (
         archcalc.load("dcgan_generator", width=64),
