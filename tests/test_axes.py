@@ -183,6 +183,12 @@ layers:
     assert names(text, "query", "attended", "words", "concat1") == [SEQUENCE, SEQUENCE, ("tokens",), SEQUENCE]
 
 
+def test_a_grid_says_where_a_map_is_read():
+    network = archcalc.loads("inputs: {x: [4, 5, 6], g: [3, 2, 2]}\nlayers: [{grid_sample, from: [x, g]}, relu]")
+    assert network.axes["relu1"] == MAP
+    assert symbols(network, "relu1", "rf") == ["R': every position may see the whole input"]
+
+
 # -- what shows them
 
 

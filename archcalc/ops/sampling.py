@@ -59,8 +59,7 @@ class GridSample(Operator):
         return ((0,), (), ())
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        """The grid's rows and columns are those of the output."""
-        return map_names(("channels", *inputs[1][:2]))
+        return map_names(inputs[0])
 
     @property
     def overestimates(self) -> dict[str, str]:

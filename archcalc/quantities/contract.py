@@ -23,13 +23,13 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     result: dict[str, Any] = {
         "network": network.name,
         "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
-        "input_axes": next(iter(axes.values())) if len(axes) == 1 else axes,
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "convention": analysis.convention.name,
         "layers": _layers(analysis.rows, analysis),
         "totals": _costs(analysis.totals, analysis),
         "unaligned": list(analysis.unaligned),
+        "input_axes": next(iter(axes.values())) if len(axes) == 1 else axes,
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs

@@ -117,7 +117,7 @@ def _notes(analysis: Analysis, view: TableOptions, shown: set[str]) -> list[str]
     if analysis.auxiliary:
         notes.append("Auxiliary: side outputs and layers that exist only in training, excluded from the total.")
     expected = analysis.expected_training_macs
-    if expected is not None:
+    if expected is not None and analysis.totals.macs:
         notes.append(
             f"Stochastic depth: a forward pass in training computes {round(expected):,} of {analysis.totals.macs:,}"
             f" multiply-adds on average ({100 * expected / analysis.totals.macs:.1f} %)."

@@ -315,6 +315,8 @@ def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[L
         start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position before")
         seen = Span(jump, start, start + size - 1)
         after.append(seen.through(look) if isinstance(look, Window) else seen)
+    if not after:  # a grid says what is read
+        return heading, [Line("R'", remark="every position may see the whole input")]
     union = after[0]
     for other in after[1:]:
         union = union.hull(other)

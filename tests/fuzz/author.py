@@ -20,6 +20,7 @@ from archcalc import SpecError
 from archcalc.arithmetic import Shape, product
 from archcalc.language.ties import tensor_names
 from archcalc.network import Network
+from archcalc.ops.naming import LETTERS
 from tests.fuzz.control import FORMS, Form, Said
 from tests.fuzz.drawing import Draw, Drawing, Step, is_small
 
@@ -324,7 +325,7 @@ class Author(Drawing):
                 self.head["inputs"] = {f"x{number}": list(shape) for number, shape in enumerate([shapes[0], *others])}
                 self.steps = [{"identity": None, "from": "x0"}]
                 return
-            self.head["input"] = list(shapes[0])
+            self.head["input"] = self.declared(shapes[0])
             first: Any = "relu"
             if kind.takes_indices:
                 first = self.step(kind, {"features": self.number(1, 8), "entries": self.number(1, 9)})
@@ -337,6 +338,13 @@ class Author(Drawing):
             made = self.application(shapes, [kind.kind], keep=False)
             first = made[0] if made else {"concat": None}
             self.steps = [{**first, "from": [f"x{number}" for number in range(len(shapes))]}]
+
+    def declared(self, shape: Shape) -> list[int] | dict[str, int]:
+        """A shape as an input has it: a list, or with names for its axes."""
+        if not shape or self.chance(2):
+            return list(shape)
+        names = list(LETTERS)
+        return {names.pop(self.number(0, len(names) - 1)): size for size in shape}
 
     def another(self, shape: Shape) -> Shape:
         """A shape that can meet that one: the same, one that is repeated along its axes, or other rows of its width."""

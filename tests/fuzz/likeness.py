@@ -13,6 +13,7 @@ def likeness(network: Network) -> dict[str, Any]:
         "name": network.name,
         "about": network.about,
         "inputs": list(network.inputs.items()),
+        "axes": dict(network.axes),
         "outputs": network.outputs,
         "sides": dict(network.sides),
         "layers": [

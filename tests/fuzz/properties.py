@@ -10,12 +10,13 @@ from torch import Tensor, nn
 import archcalc
 from archcalc import SpecError
 from archcalc.analysis import Counting
-from archcalc.language.family import SIZES, SpecFamily
+from archcalc.language.family import SpecFamily
 from archcalc.language.language import Spec
 from archcalc.language.source import Document
 from archcalc.memory.inference import peak
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
+from archcalc.ops.naming import LETTERS, letters_of
 from archcalc.render.spec import network_spec
 from archcalc.runtime.building import build_module
 from archcalc.runtime.checks import VerificationTarget, check_fvcore, check_shapes, check_tensors, check_torch
@@ -42,12 +43,20 @@ def check(text: str) -> None:
     network = archcalc.loads(text)
     for convention in ("lecture", "full"):
         network.analyze(convention=convention)
+    check_names(network)
     check_tools(network)
     check_meta(network)
     check_source(network)
     check_formula(text, network)
     check_exported_spec(network)
     check_memory(network)
+
+
+def check_names(network: Network) -> None:
+    """Every axis of every tensor is named, or known to be unknown."""
+    for name, axes in network.axes.items():
+        assert len(axes) == len(network.shape_of(name)), name
+        assert set(axes) <= {*LETTERS, ""}, name
 
 
 def check_tools(network: Network) -> None:
@@ -124,19 +133,20 @@ def check_formula(text: str, network: Network) -> None:
     """The closed forms in the sizes of the input, at the input's own and at others, wherever they hold."""
     (name, shape), *_ = network.inputs.items()
     spec = Spec(Document(text, "fuzz.yaml"), lambda *_: (_ for _ in ()).throw(SpecError("nothing to extend")))
-    for size in SIZES[len(shape)]:
+    letters = letters_of(network.axes[name])
+    for size in letters:
         try:
             found = formulas(SpecFamily(spec, None, {}, None, {size: size}), QUANTITIES, Counting(convention="full"))
         except SpecError:
             continue  # what the network is depends on the size
-        own = shape[SIZES[len(shape)].index(size)]
+        own = shape[letters.index(size)]
         for number in (own, own + 1, 2 * own + 3):
             if not found.holds(**{size: number}):
                 continue
-            square = len(set(shape[1:])) == 1 and size == "H"
+            sides = {n for one, n in zip(letters, shape, strict=True) if one in "DHW"}
+            square = len(sides) == 1 and size == "H"
             sizes = [
-                number if one == size or (square and one == "W") else n
-                for one, n in zip(SIZES[len(shape)], shape, strict=True)
+                number if one == size or (square and one == "W") else n for one, n in zip(letters, shape, strict=True)
             ]
             totals = spec.network(None, {}, {name: tuple(sizes)}).analyze(convention="full").totals
             for quantity in QUANTITIES:
