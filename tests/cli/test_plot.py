@@ -24,8 +24,8 @@ def test_the_file_says_the_format(cli, tmp_path, file, start):
     [
         ([], "no network to plot"),
         (["alexnet", "-o", "a.xlsx"], "cannot write '.xlsx'"),
-        (["alexnett"], "did you mean alexnet?"),
-        (["alexnet", "--metric", "flop"], "there is no quantity 'flop'; did you mean flops?"),
+        (["alexnett"], "did you mean 'alexnet'?"),
+        (["alexnet", "--metric", "flop"], "unknown quantity 'flop'\nhelp: did you mean 'flops'?"),
         (["alexnet", "--against", "accuracy"], "unknown accuracy of 'alexnet'"),
     ],
 )

@@ -36,8 +36,8 @@ def test_csv_and_parquet_say_the_same(cli, tmp_path):
     ("arguments", "message"),
     [
         (["resnet50"], "no parameter to vary"),
-        (["resnet50", "--over", "widht=1,2"], "did you mean width"),
-        (["resnet50", "--over", "width=1,2", "--keep", "mac < 3"], "did you mean macs"),
+        (["resnet50", "--over", "widht=1,2"], "did you mean 'width'"),
+        (["resnet50", "--over", "width=1,2", "--keep", "mac < 3"], "did you mean 'macs'"),
         (["resnet50", "--over", "width=1,2", "--keep", "macs"], "--keep takes one comparison"),
         (["resnet50", "--over", "width=1,2", "--pareto", "memory"], "unknown column 'memory'"),
         (["resnet50", "--over", "width=1,2", "-o", "x.xls"], ".xlsx, .parquet"),

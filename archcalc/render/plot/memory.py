@@ -18,7 +18,7 @@ LEGEND = {
     "recomputed": "outputs, computed again",
     "gradient": "gradients of outputs",
     "weights' gradient": "gradients of weights",
-    "scratch": "what a layer makes on its way",
+    "workspace": "workspaces of layers",
 }
 
 
