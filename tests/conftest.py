@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings
 from archcalc.methods import attach
 
 ROOT = Path(__file__).resolve().parent.parent
+os.environ.pop("COLUMNS", None)  # a parallel run sets it, and commands then fit their output to it
 attach()  # as `archcalc.load` and all other public names do
 
 

@@ -13,7 +13,7 @@ Bound = Annotated[Any, Or(None, Real())]
 class _Function(Elementwise):
     """Computed in a tensor of its own, also where activations work in place."""
 
-    category = "arithmetic"
+    category = "merge"
     examples: ClassVar[tuple[Example, ...]] = (example((4, 5, 6)),)
     backward_tensors: ClassVar[int] = 1
     """How many tensors of the input's size the backward pass holds at once, the input's gradient among them."""

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 import archcalc
 from archcalc import SpecError
 from archcalc.arithmetic import Shape, product
-from archcalc.language.ties import tensor_names
 from archcalc.network import Network
 from archcalc.ops.naming import LETTERS
 from tests.fuzz.control import FORMS, Form, Said
@@ -151,23 +150,21 @@ class Author(Drawing):
         return {"share": self.pick(fitting or weighty), "name": self.name("again")}
 
     def tied(self, shape: Shape) -> Any:
-        """An operator with a weight of an earlier one."""
+        """An operator with a weight of an earlier one, which has room for its input; a new owner if there is none."""
         assert self.network is not None
-        made = self.application([shape], [name for name in self.single() if tensor_names(self.operators[name])], False)
-        if made is None:
+        if not shape:
             return None
-        step, op = made
-        shapes = {name: size for name, size in op.weights().items() if name in tensor_names(type(op))}
-        owners = [
-            (name, layer.name)
-            for layer in self.network.layers
-            for name, size in shapes.items()
-            if size in layer.op.weights().values() and not layer.auxiliary
-        ]
-        if not owners:
-            return None
-        name, owner = self.pick(owners)
-        return {**step, name: owner}
+        found: list[Step] = []
+        for layer in self.network.layers:
+            if layer.auxiliary:
+                continue
+            sizes = {*layer.op.weights().values()}
+            found += [{"linear": one[0], "weight": layer.name} for one in sizes if one[1:] == shape[-1:]]
+            found += [{"layer_norm": None, "weight": layer.name} for one in sizes if one == shape[-1:]]
+        if not found:
+            return {"linear": shape[-1]}
+        step: Step = self.pick(found)
+        return {**step, "bias": self.draw(st.booleans())}
 
     def gate(self, shape: Shape) -> Any:
         """A factor for every element or channel, from weights or without them; or an earlier tensor of any shape."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FILLS = {
+    "recurrent": "#ae6109",
     "linear": "#957ee7",
     "convolution": "#4ab0ab",
     "pooling": "#d59f01",
