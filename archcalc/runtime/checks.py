@@ -6,7 +6,7 @@ Each check takes a `VerificationTarget` and returns a `Check`. If numbers differ
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -228,28 +228,6 @@ def own_tensors(module: nn.Module, wanted: Container[str] = ()) -> dict[str, Ten
     return tensors
 
 
-def matched(state: Mapping[str, Tensor], theirs: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return a reference's tensors under our names.
-
-    If only names differ, tensors of one kind and shape are matched in their order. If more differs, the reference's
-    names stay.
-    """
-    if state.keys() == theirs.keys():
-        return theirs
-
-    def kinds(tensors: Mapping[str, Tensor]) -> dict[tuple[str, torch.Size], list[str]]:
-        found: dict[tuple[str, torch.Size], list[str]] = {}
-        for key, tensor in tensors.items():
-            found.setdefault((key.rpartition(".")[2], tensor.shape), []).append(key)
-        return found
-
-    ours, others = kinds(state), kinds(theirs)
-    if {kind: len(names) for kind, names in ours.items()} != {kind: len(names) for kind, names in others.items()}:
-        return theirs
-    pairs = (pair for kind, names in ours.items() for pair in zip(names, others[kind], strict=True))
-    return {own: theirs[other] for own, other in pairs}
-
-
 def check_reference(subject: VerificationTarget) -> Check:
     """Compare with the reference implementation: tensors and, with its weights, outputs."""
     name = subject.network.about.reference
@@ -264,7 +242,7 @@ def check_reference(subject: VerificationTarget) -> Check:
     names = {key: renamed(key) for key in mine.state_dict()}
     state = {names[key]: tensor for key, tensor in mine.state_dict().items()}
     others = own_tensors(reference, state)
-    weights = matched(state, {key: tensor for key, tensor in others.items() if not key.startswith(auxiliary)})
+    weights = {key: tensor for key, tensor in others.items() if not key.startswith(auxiliary)}
     differing = [
         f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "
         f"{name} {tuple(weights[key].shape) if key in weights else 'has none'}"
@@ -287,8 +265,7 @@ def check_reference(subject: VerificationTarget) -> Check:
     figures = {"reference": name, "relative_error": error}
     if not error <= OUTPUT[str(exact).removeprefix("torch.")]:
         return Check("reference", False, f"outputs differ by {error:.1e} of {name}'s largest", figures)
-    by_order = "" if weights.keys() <= others.keys() else "its tensors have other names, and are matched by their order"
-    return Check("reference", True, figures=figures, note=by_order)
+    return Check("reference", True, figures=figures)
 
 
 CHECKS: tuple[Callable[[VerificationTarget], Check], ...] = (

@@ -15,7 +15,21 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
-from archcalc.runtime.checks import matched
+
+
+def matched(state, theirs):
+    """A module's tensors under our names: those of one kind and shape in their order."""
+
+    def kinds(tensors):
+        found = {}
+        for key, tensor in tensors.items():
+            found.setdefault((key.rpartition(".")[2], tensor.shape), []).append(key)
+        return found
+
+    ours, others = kinds(state), kinds(theirs)
+    assert {kind: len(names) for kind, names in ours.items()} == {kind: len(names) for kind, names in others.items()}
+    pairs = (pair for kind, names in ours.items() for pair in zip(names, others[kind], strict=True))
+    return {own: theirs[other] for own, other in pairs}
 
 
 class Words(nn.Module):
