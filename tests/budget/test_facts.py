@@ -63,6 +63,7 @@ def test_every_fact_of_a_small_network():
     weights, biases = 4 * 3 * 9 + 64 * 10, 4 + 10
     expected = {
         "params": weights + biases,
+        "active_params": weights + biases,
         "weights": weights,
         "biases": biases,
         "buffers": 0,

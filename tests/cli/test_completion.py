@@ -217,7 +217,7 @@ def typed(path: str, folder: Path, *lines: str) -> str:
     ("line", "completed"),
     [
         ("archcalc lint mi\t", "archcalc lint mine.yaml"),
-        ("archcalc table mi\t", "archcalc table mine.yaml"),
+        ("archcalc table min\t", "archcalc table mine.yaml"),
         ("archcalc table alexnet -o fo\t", "archcalc table alexnet -o folder/"),
         ("archcalc check alexnet folder/ans\t", "archcalc check alexnet folder/answers.csv"),
         ("archcalc budget alexnet --from folder/ans\t", "archcalc budget alexnet --from folder/answers.csv"),

@@ -65,6 +65,7 @@ def _head(network: Network, text: str) -> str:
     lines += ["", f"Written by archcalc {__version__} from its spec of {_comment(network.name)}."]
     docstring = "\n".join(lines).replace("\\", "\\\\").replace('"', '\\"')
     imports = ["from collections import OrderedDict"] if "OrderedDict(" in text else []
+    imports = (["import math"] if re.search(r"\bmath\.", text) else []) + imports
     imports += ["from typing import Any"] if re.search(r"\bAny\b", text) else []
     imports += [""] if imports else []
     imports += ["import torch", f"from torch import {'Tensor, ' if 'Tensor' in text else ''}nn"]
@@ -123,17 +124,21 @@ def _assignment(path: ScopePath, node: Any, writer: SourceWriter) -> str:
 
 
 def _main(name: str, network: Network) -> str:
-    inputs = ", ".join(
+    inputs = [
         f"torch.zeros({', '.join(map(str, (1, *shape)))}, dtype=torch.long)"
         if source in network.indices
         else f"torch.randn({', '.join(map(str, (1, *shape)))})"
         for source, shape in network.inputs.items()
-    )
+    ]
+    call = f"        output = model({', '.join(inputs)})"
+    if len(call) > WIDTH:
+        each = "".join(f"            {tensor},\n" for tensor in inputs)
+        call = f"        output = model(\n{each}        )"
     lines = [
         'if __name__ == "__main__":',
         f"    model = {name}().eval()",
         "    with torch.no_grad():",
-        f"        output = model({inputs})",
+        call,
         '    print(f"{sum(parameter.numel() for parameter in model.parameters()):,} parameters")',
     ]
     shape = "output.shape" if len(network.outputs) == 1 else "*(tensor.shape for tensor in output)"
@@ -157,7 +162,7 @@ def _needed_helpers(text: str, helpers: dict[str, str]) -> list[str]:
     needed: dict[str, None] = {}
     open_texts = [text]
     while open_texts:
-        words = {*re.findall(r"\b\w+(?=[(,])", open_texts.pop())}
+        words = {*re.findall(r"\b\w+(?=[(,)])", open_texts.pop())}
         for name in helpers:
             if name in words and name not in needed:
                 needed[name] = None
