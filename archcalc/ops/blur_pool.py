@@ -46,6 +46,9 @@ class BlurPool(Operator):
     def work(self) -> Work:
         return {"mac": self.elements * self.kernel * self.kernel}
 
+    def tools_agree(self) -> bool:
+        return False
+
     def access(self) -> Access:
         windows = window_access((self.kernel,) * 2, (self.stride,) * 2, (self._padding(),) * 2, (1, 1))
         return (SAME_POSITION, *(window._replace(edge=PaddingMode.MIRRORED) for window in windows))

@@ -221,6 +221,9 @@ class Conv(_Convolution):
             "add": elements if self.bias else 0,
         }
 
+    def tools_agree(self) -> bool:
+        return not self.standardized and self.padding_mode == "zeros"
+
     def access(self) -> Access:
         edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
         windows = window_access(self.kernel, self.stride, self.padding, self.dilation)

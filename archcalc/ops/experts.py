@@ -78,6 +78,9 @@ class MixtureOfExperts(Operator):
         mac = self.work()["mac"]
         return Backward(weights=mac, inputs=mac - inside, inner=inside)
 
+    def tools_agree(self) -> bool:
+        return False
+
     def access(self) -> Access:
         return (SAME_POSITION, WHOLE_AXIS)
 

@@ -47,6 +47,9 @@ class Matmul(Operator):
     def work(self) -> Work:
         return {"matmul": self.elements * self.x[-1]}
 
+    def tools_agree(self) -> bool:
+        return False
+
     def accesses(self) -> tuple[Access, ...]:
         front: Access = (SAME_POSITION,) * (len(self.x) - 2)
         return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, WHOLE_AXIS)

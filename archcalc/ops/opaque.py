@@ -44,6 +44,9 @@ class Opaque(Operator):
     def work(self) -> Work:
         return {"mac": self.macs}
 
+    def tools_agree(self) -> bool:
+        return False
+
     def accesses(self) -> tuple[Access, ...]:
         return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
 

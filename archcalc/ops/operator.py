@@ -274,6 +274,10 @@ class Operator(ABC):
         """Return the multiply-adds of the backward pass of `work_per_batch`, per batch."""
         return Backward(weights=0, inputs=0)
 
+    def tools_agree(self) -> bool:
+        """Return False if the counts of torchinfo, thop and ptflops for it are not known."""
+        return True
+
     def extra_work(self) -> Work:
         """Return quantities beyond `work` that only the conventions of other tools count."""
         return {}

@@ -98,11 +98,14 @@ class _Recurrent(Operator):
         return work
 
     def backward(self) -> Backward:
-        """Through time: the inputs' side of every cell but the first layer's is needed inside."""
-        mac = self.work()["mac"]
-        rows = self.gates * self.features
-        first = self.x[0] * self.directions * rows * self.x[1]
-        return Backward(weights=mac, inputs=first, inner=mac - first)
+        """Through time. The gradient of the first state, which is zero, is not needed."""
+        steps, rows = self.x[0], self.gates * self.features
+        sizes = [size for _, size in self._cells()]
+        states = len(sizes) * rows * self.state_size()
+        below = rows * sum(sizes[self.directions :])
+        inner = steps * (below + self._products("_hr_")) + (steps - 1) * states
+        first = steps * self.directions * rows * self.x[1]
+        return Backward(weights=self.work()["mac"], inputs=first, inner=inner)
 
     def extra_work(self) -> Work:
         """What the tools count that know these modules.

@@ -109,6 +109,9 @@ class MaxUnpool(Operator):
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
 
+    def tools_agree(self) -> bool:
+        return False
+
     def accesses(self) -> tuple[Access, ...]:
         """Where a number goes depends on the window that it comes from."""
         windows = []

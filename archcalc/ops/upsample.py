@@ -105,6 +105,9 @@ class Upsample(Operator):
             extra["scaled"] = scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)
         return extra
 
+    def tools_agree(self) -> bool:
+        return self.mode in ("nearest", "bilinear")
+
     def access(self) -> Access:
         return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
 

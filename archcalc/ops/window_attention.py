@@ -137,6 +137,9 @@ class WindowAttention(Operator):
         """``projection_add``: the additions of the projections' biases."""
         return {"projection_add": 4 * self._padded() if self.bias else 0}
 
+    def tools_agree(self) -> bool:
+        return not self.cosine
+
     def access(self) -> Access:
         # The hull over all places in a window; across the seam of the shift, only masked positions are read.
         reach = Window(1, 1 - self.window, self.window - 1)
