@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, option
-from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.naming import AxisNames, common_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -294,6 +294,12 @@ class Concat(Operator):
     def work(self) -> Work:
         """Copying is not arithmetic."""
         return {}
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """Channels are last if they are in all inputs."""
+        if all(layout.is_channels_last for layout in tensors.layouts):
+            return Placement(Layout.channels_last(tensors.sizes(self.output)))
+        return super().placement(tensors)
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.PART,) * len(self.inputs)
