@@ -195,7 +195,7 @@ class AvgPool(_WindowPool, _ComputedIn2d):
 
     def output_shape(self) -> Shape:
         if self.rank == 3:  # PyTorch's avg_pool3d looks at the input before its padding, the others after it
-            for size, kernel in zip(self.x[1:], self.kernel, strict=True):
+            for size, kernel in zip(self._padded(), self.kernel, strict=True):
                 require(
                     size >= kernel,
                     lambda size=size, kernel=kernel: (  # type: ignore[misc]

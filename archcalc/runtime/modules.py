@@ -422,6 +422,8 @@ class MixtureOfExperts(nn.Module):
 
 def for_every_sample(input: Tensor, tensor: Tensor) -> Tensor:
     """A tensor that all samples have, once for every sample of the input."""
+    if not torch.is_grad_enabled():
+        tensor = tensor.detach()  # FlopCounterMode refuses views of parameters where nothing is differentiated
     return tensor.expand(input.shape[0], *tensor.shape[1:])
 
 

@@ -20,6 +20,14 @@ from tests.fuzz.drawing import Draw, Drawing, plain
 
 BATCH = 2
 ON_PURPOSE = {
+    "max_unpool takes what was pooled": "numbers would be put at other places than they were taken from",
+    "unfold needs [C, H, W]": "PyTorch takes the batch for channels",
+    "are not the": "Python's slices are cut at the end of an axis",
+    "rotary turns pairs": "the module is archcalc's, and leaves a number out",
+    "swiglu halves an axis": "the module is archcalc's, and repeats an axis of size 1",
+    "matmul cannot multiply": "PyTorch takes the batch for rows",
+    "the interval is empty": "torch.clamp then gives the upper end everywhere",
+    "sizes must be above 0": "a tensor without axes is not a step's output",
     "are not inside an axis": "Python's slices are cut there, or empty",
     "there is no chunk": "Python counts from the end",
     "divide an axis of": "torch.chunk makes a last part that is smaller",
