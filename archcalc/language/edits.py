@@ -62,7 +62,7 @@ class Edits:
             self.nodes["", path] = key, node
 
     def _insert(self, node: AnyNode, reader: StepParser) -> None:
-        here: dict[tuple[str, str], list[Step]] = {}
+        here: dict[tuple[str, str], tuple[AnyNode, list[Step]]] = {}
         for item in node.items if isinstance(node, Sequence) else [node]:
             places = [place for place in PLACES if isinstance(item, Mapping) and item.get(place) is not None]
             if not isinstance(item, Mapping) or len(places) != 1 or {*item.pairs} != {places[0], "steps"}:
@@ -70,9 +70,9 @@ class Edits:
             target = Template(item.pairs[places[0]][1])
             path = target.node.text if isinstance(target.node, Scalar) else ""
             steps = reader.steps(item.get("steps"), item)
-            here.setdefault((places[0], path), []).extend(_named(steps, path.rpartition(".")[2]))
-            self.nodes.setdefault((places[0], path), ("insert", target.node))
-        for (place, path), steps in here.items():
+            here.setdefault((places[0], path), (target.node, []))[1].extend(_named(steps, path.rpartition(".")[2]))
+        for (place, path), (target_node, steps) in here.items():
+            self.nodes.setdefault((place, path), ("insert", target_node))
             known = self.inserted.get((place, path), [])
             # Edits apply one after another, from the innermost spec: each next to the step itself.
             self.inserted[place, path] = [*known, *steps] if place == "after" else [*steps, *known]

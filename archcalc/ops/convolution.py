@@ -224,6 +224,9 @@ class Conv(_Convolution):
     def tools_agree(self) -> bool:
         return not self.standardized and self.padding_mode == "zeros"
 
+    def linearized(self) -> Operator:
+        return type(self)(self.inputs, **{**self.given, "standardized": False}) if self.standardized else self
+
     def access(self) -> Access:
         edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
         windows = window_access(self.kernel, self.stride, self.padding, self.dilation)

@@ -52,12 +52,13 @@ class Matmul(Operator):
 
     def accesses(self) -> tuple[Access, ...]:
         front: Access = (SAME_POSITION,) * (len(self.x) - 2)
-        return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, WHOLE_AXIS)
+        column = WHOLE_AXIS if self.transposed else SAME_POSITION
+        return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, column)
 
     @property
     def overestimates(self) -> dict[str, str]:
-        """A column of the output sees one column of the second matrix."""
-        return {"channels": "a column sees one column", "positions": "a column sees one column"}
+        """A column of the output sees one row of a transposed second matrix."""
+        return dict.fromkeys(("channels", "positions"), "a column sees one row") if self.transposed else {}
 
     def torch(self) -> Torch:
         return Torch("archcalc.matmul_transposed" if self.transposed else "torch.matmul")

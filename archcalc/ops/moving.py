@@ -119,6 +119,9 @@ class Roll(_Copied):
     def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "each position is one of the input, at another place")
 
+    def linearized(self) -> None:
+        return None
+
     def torch(self) -> Torch:
         return Torch("torch.roll", (self.shifts, tuple(self.axis_index(axis) + 1 for axis in self.over)))
 

@@ -99,6 +99,10 @@ class _WindowPool(Operator):
     def models_memory(self) -> bool:
         return not self.margins
 
+    def extra_work(self) -> Work:
+        """``padded``: elements that a pooling with margins reads."""
+        return {"padded": self.channels_in * product(self._padded())}
+
     def backend(self, name: str, kwargs: dict[str, Any]) -> Torch:
         """Return the module of that name, or with margins the one that puts them around its input first."""
         if not self.margins:
@@ -207,6 +211,10 @@ class AvgPool(_WindowPool, _ComputedIn2d):
 
     def work(self) -> Work:
         return average_work(self.elements, product(self.kernel))
+
+    def extra_work(self) -> Work:
+        """One more channel is pooled, of ones: how many of each window's places are inside."""
+        return {"padded": (self.channels_in + 1) * product(self._padded())}
 
     def torch(self) -> Torch:
         counted = {} if self.margins else self.changed("count_include_pad")

@@ -48,6 +48,11 @@ class _Recurrent(Operator):
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
 
+    @property
+    def is_unfused(self) -> bool:
+        """True if PyTorch has no kernel for the whole layer on a CPU, only for its steps."""
+        return True
+
     def state_size(self) -> Dim:
         """Size of the state that goes to the next step and to the next layer."""
         return self.features
@@ -111,7 +116,8 @@ class _Recurrent(Operator):
         """What the tools count that know these modules.
 
         ``every_step``: trained numbers, once for each step. ``thop``: its count, which knows no projection.
-        ``ptflops``: its count, which takes every direction for the forward one.
+        ``ptflops``: its count, which takes every direction for the forward one. ``unfused``: multiply-adds and biases
+        of what PyTorch computes by linear layers.
         """
         steps, states, width = self.x[0], self._states(), self.features
         gates = self.gates * width
@@ -122,6 +128,7 @@ class _Recurrent(Operator):
         return {
             "every_step": steps * sum(map(product, self.weights().values())),
             "thop": steps * (thop + biases * cells) + of_thop * states,
+            "unfused": steps * (self._products("weight") + biases * cells) if self.is_unfused else 0,
             "ptflops": steps * (self._products("_ih_", "_hh_") + biases * cells) + of_ptflops * states,
         }
 
@@ -174,6 +181,10 @@ class Lstm(_Recurrent):
     }
     beside = (8, 10)
     examples = (*_Recurrent.examples, example((5, 8), features=6, projection=3, layers=2))
+
+    @property
+    def is_unfused(self) -> bool:
+        return self.projection is not None
 
     def state_size(self) -> Dim:
         return self.features if self.projection is None else self.projection

@@ -57,7 +57,7 @@ class Upsample(Operator):
         example((4, 5, 6), size=(7, 9), mode="bilinear", align_corners=True),
         example((4, 5), scale=3),
         example((2, 3, 4, 5), scale=(2, 1, 2), mode="bilinear"),
-        example((4, 5, 6), size=(7, 9), mode="bicubic"),
+        example((4, 5, 6), size=(8, 9), mode="bicubic"),
         example((4, 5, 6), scale=2, mode="nearest-exact"),
         example((4, 6, 5), size=(3, 4), mode="area"),
     )
@@ -117,7 +117,10 @@ class Upsample(Operator):
         return {"nan": "a neighbor of weight 0 passes NaN on"} if has_zeros else {}
 
     def _window(self, n: int, m: int) -> Window | AxisAccess:
-        """Return the hull, over all m outputs, of the positions that an output reads from n inputs."""
+        """Return the hull, over all m outputs, of the positions that an output reads from n inputs.
+
+        Where a bicubic output lies exactly on a position, its neighbors have weight 0, but count as read.
+        """
         if self.mode == "area":
             return adaptive_window(n, m)
         if self.mode == "nearest-exact":

@@ -258,5 +258,9 @@ class RelativePositionBias(StandingAlone):
     def buffers(self) -> dict[str, Shape]:
         return {"relative_position_index": (product(self.size) ** 2,)} if self.stored else {}
 
+    def extra_work(self) -> Work:
+        """``of_each_head``: the table for every head, as torchinfo takes the heads for the batch."""
+        return {"of_each_head": self.heads * product(self.weights()["relative_position_bias_table"])}
+
     def torch(self) -> Torch:
         return Torch("archcalc.RelativePositionBias", (self.heads, *self.size), self.changed("stored"))

@@ -132,7 +132,10 @@ WRITERS = {
 
 @pytest.mark.parametrize("command", WRITERS)
 def test_a_disk_that_fills_up_leaves_nothing(command, tmp_path):
-    """No file may grow beyond some bytes: as on a full disk, the write fails in the middle."""
+    """No file may grow beyond some bytes: as on a full disk, the write fails in the middle.
+
+    Python would cut off its own compiled files too, and find them broken at the next start.
+    """
     limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\nfrom archcalc.cli import main\nmain()\n"
     run = subprocess.run(
@@ -140,7 +143,12 @@ def test_a_disk_that_fills_up_leaves_nothing(command, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd(), "MPLCONFIGDIR": str(tmp_path / ".mpl")},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.getcwd(),
+            "MPLCONFIGDIR": str(tmp_path / ".mpl"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
     )
     assert run.returncode == 2, run.stderr
     assert "File too large" in run.stderr

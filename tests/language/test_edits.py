@@ -103,6 +103,7 @@ def test_variants_of_a_network_of_another_file():
         ("insert: {after: first, steps: relu}", "expected a list of steps"),
         ("insert: {after: first, steps: [rleu]}", "unknown operator or block 'rleu'\nhelp: did you mean 'relu'?"),
         ("insert: {after: first, steps: [{relu, name: head}]}", "duplicate name 'head'"),
+        ("insert: [{after: first, steps: [relu]}, relu]", "expected a place and steps"),
         ("append: relu", "expected a list of steps"),
         ("remove: {a: 1}", "expected a name"),
         ("layers: [relu]", "help: change steps with append, insert, remove or replace"),

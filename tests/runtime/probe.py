@@ -74,16 +74,16 @@ class _Marked(fx.Interpreter):
 
 
 def _mark(gradient: Tensor) -> Tensor:
-    return (gradient > NOISE).to(gradient.dtype)
+    return (gradient.abs() > NOISE).to(gradient.dtype)
 
 
 def _shape_of_activation(saved: Tensor) -> Tensor | torch.Size:
-    """Save only the shape of an activation: no gradient of a linear network depends on its values."""
+    """Save only the shape of an activation: only in products does a gradient depend on values, and any do there."""
     return saved.shape if saved.requires_grad else saved
 
 
 def _of_that_shape(kept: Tensor | torch.Size) -> Tensor:
-    return kept if isinstance(kept, Tensor) else torch.zeros(1, dtype=torch.float64).expand(kept)
+    return kept if isinstance(kept, Tensor) else torch.ones(1, dtype=torch.float64).expand(kept)
 
 
 def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: bool = False) -> dict[str, Tensor]:
@@ -101,7 +101,7 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
     module = build_module(linear).double().eval()
     for parameter in module.parameters():
         parameter.requires_grad_(False).fill_(1)
-    given = [torch.zeros(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
+    given = [torch.ones(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
     for tensor, source in zip(given, linear.inputs, strict=True):
         tensor.requires_grad_(source in network.inputs)
     with torch.autograd.graph.saved_tensors_hooks(_shape_of_activation, _of_that_shape):
@@ -115,7 +115,7 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
     start[tuple(index)] = 1
     gradients = torch.autograd.grad(output, given[: len(network.inputs)], start, allow_unused=True)
     return {
-        source: (gradient > NOISE)[0].any(0)
+        source: (gradient.abs() > NOISE)[0].any(0)
         for source, gradient in zip(network.inputs, gradients, strict=True)
         if gradient is not None
     }
