@@ -4,10 +4,11 @@ Primitive operations are those of the usual formula. A sigmoid ``1 / (1 + exp(�
 one division and one change of sign (a multiplication).
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
+from archcalc.ops.calls import Call, Operand
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -53,6 +54,8 @@ class Relu(Elementwise):
     """``max(x, 0)``"""
 
     kind = "relu"
+    aten = "relu"
+    onnx = "Relu"
     can_overwrite = True
     saved = SavedTensors(output=True)
     per_element = {"compare": 1}
@@ -64,6 +67,7 @@ class Relu6(Elementwise):
     """``min(max(x, 0), 6)``"""
 
     kind = "relu6"
+    aten = "relu6"
     can_overwrite = True
     per_element = {"compare": 2}
     torch_name = "nn.ReLU6"
@@ -74,11 +78,16 @@ class LeakyRelu(Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
+    aten = "leaky_relu"
     synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
     slope: RealNumber = option(0.01, "slope below 0")
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"slope": call.get("negative_slope", 0.01)}
 
     def torch(self) -> Torch:
         return Torch("nn.LeakyReLU", (float(self.slope),))
@@ -88,6 +97,7 @@ class Prelu(Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
+    aten = "prelu"
     weight_gradients_are_views = True
     per_channel: Bool = option(False, "a slope for each channel instead of one for all")
     per_element = {"compare": 1, "mul": 1}
@@ -106,6 +116,10 @@ class Prelu(Elementwise):
         slopes = product(self.weights()["weight"]) if any(tensors.needs_gradient) else 0
         return Workspaces(backward=(Workspace(2 * self.elements, shared=slopes),))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"per_channel": call.stored[0].shape[0] != 1}
+
     def torch(self) -> Torch:
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
 
@@ -114,10 +128,17 @@ class Elu(Elementwise):
     """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
 
     kind = "elu"
+    aten = "elu"
     can_overwrite = True
     alpha: RealNumber = option(1.0, "height of the curve below 0")
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
     examples = (example((4, 5, 6)),)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if (call.get("scale", 1), call.get("input_scale", 1)) != (1, 1):
+            return None
+        return {"alpha": call.get("alpha", 1.0)}
 
     def torch(self) -> Torch:
         return Torch("nn.ELU", (float(self.alpha),))
@@ -127,6 +148,7 @@ class Gelu(Elementwise):
     """``x·Φ(x)``, Φ by the error function or its tanh approximation."""
 
     kind = "gelu"
+    aten = "gelu"
     approximate: Annotated[str, Choice(("none", "tanh"))] = option("none", "how Φ is computed")
     examples = (example((4, 5, 6)), example((7,), approximate="tanh"))
 
@@ -136,6 +158,10 @@ class Gelu(Elementwise):
             return {"mul": 6 * elements, "add": 2 * elements, "tanh": elements}
         return {"mul": 3 * elements, "add": elements, "erf": elements}
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"approximate": call.get("approximate", "none")}
+
     def torch(self) -> Torch:
         return Torch("nn.GELU", (), self.changed("approximate"))
 
@@ -144,6 +170,7 @@ class Silu(Elementwise):
     """``x·sigmoid(x)``, also called swish."""
 
     kind = "silu"
+    aten = "silu"
     synonyms = "swish"
     can_overwrite = True
     per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
@@ -155,6 +182,8 @@ class Sigmoid(Elementwise):
     """``1 / (1 + exp(−x))``"""
 
     kind = "sigmoid"
+    aten = "sigmoid"
+    onnx = "Sigmoid"
     synonyms = "logistic"
     saved = SavedTensors(output=True)
     per_element = SIGMOID
@@ -166,6 +195,8 @@ class Tanh(Elementwise):
     """The hyperbolic tangent."""
 
     kind = "tanh"
+    aten = "tanh"
+    onnx = "Tanh"
     saved = SavedTensors(output=True)
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
@@ -176,6 +207,7 @@ class Hardsigmoid(Elementwise):
     """``x/6 + 1/2`` limited to 0 … 1."""
 
     kind = "hardsigmoid"
+    aten = "hardsigmoid"
     synonyms = "hsigmoid h_sigmoid hard_sigmoid"
     can_overwrite = True
     per_element = HARD_SIGMOID
@@ -187,6 +219,8 @@ class Hardswish(Elementwise):
     """``x·hardsigmoid(x)``"""
 
     kind = "hardswish"
+    aten = "hardswish"
+    onnx = "HardSwish"
     synonyms = "hswish h_swish hard_swish"
     can_overwrite = True
     per_element = {**HARD_SIGMOID, "mul": HARD_SIGMOID["mul"] + 1}
@@ -198,6 +232,7 @@ class Hardtanh(Elementwise):
     """``x`` limited to an interval."""
 
     kind = "hardtanh"
+    aten = "hardtanh"
     can_overwrite = True
     low: RealNumber = option(-1.0, "lower end")
     high: RealNumber = option(1.0, "upper end")
@@ -208,6 +243,10 @@ class Hardtanh(Elementwise):
         require(self.low < self.high, lambda: f"the interval is empty: low {self.low} is not below high {self.high}")
         return self.x
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"low": call.get("min_val", -1), "high": call.get("max_val", 1)}
+
     def torch(self) -> Torch:
         return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
 
@@ -216,15 +255,22 @@ class Softplus(Elementwise):
     """``log(1 + exp(x))``"""
 
     kind = "softplus"
+    aten = "softplus"
     per_element = {"exp": 1, "add": 1, "log": 1}
     torch_name = "nn.Softplus"
     examples = (example((4, 5, 6)),)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if (call.get("beta", 1), call.get("threshold", 20)) == (1, 20) else None
 
 
 class Mish(Elementwise):
     """``x·tanh(softplus(x))``"""
 
     kind = "mish"
+    aten = "mish"
+    onnx = "Mish"
     can_overwrite = True
     per_element = {"exp": 1, "add": 1, "log": 1, "tanh": 1, "mul": 1}
     torch_name = "nn.Mish"
@@ -235,10 +281,22 @@ class Scale(Elementwise):
     """Every element times a constant."""
 
     kind = "scale"
+    aten = "mul div"
     saved = SavedTensors()
     factor: RealNumber = required("the constant")
     per_element = {"mul": 1}
     examples = (example((4, 5, 6), factor=0.17),)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        number = call.number
+        if (
+            number is None
+            or len(call.operands) != 1
+            or (call.operation == "div" and not isinstance(call.arguments["self"], Operand))
+        ):
+            return None
+        return {"factor": number if call.operation == "mul" else 1 / number}
 
     def torch(self) -> Torch:
         return Torch("archcalc.Scale", (float(self.factor),))
@@ -248,6 +306,7 @@ class Softmax(Operator):
     """Exponentials along an axis, divided by their sum."""
 
     kind = "softmax"
+    aten = "softmax"
     synonyms = "soft_max"
     category = "activation"
     saved = SavedTensors(output=True)
@@ -269,6 +328,10 @@ class Softmax(Operator):
 
     def linearized(self) -> None:
         return None
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"axis": call.axis()}
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

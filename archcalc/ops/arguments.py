@@ -13,7 +13,7 @@ Symbolic values, such as traced numbers, pass every check that cannot be decided
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -248,6 +248,36 @@ class ShapeList(ListOf):
         return {"anyOf": [*listed["anyOf"], {**named, "propertyNames": {"enum": list(LETTERS)}}]}
 
 
+@dataclass(frozen=True)
+class Text:
+    """A printable word or phrase."""
+
+    phrase = "a text"
+
+    def check(self, value: Any, rank: int) -> str:
+        if not isinstance(value, str) or not value.isprintable() or len(value) > 200:
+            raise _wrong(self, value)
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "maxLength": 200}
+
+
+@dataclass(frozen=True)
+class TensorShapes:
+    """A mapping of names to lists of sizes; normalized to tuples."""
+
+    phrase = "a mapping of names to shapes"
+
+    def check(self, value: Any, rank: int) -> dict[str, tuple[int, ...]]:
+        if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
+            raise _wrong(self, value)
+        return {name: ListOf(Integer(0)).check(shape, rank) for name, shape in value.items()}
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {"type": "array", "items": Integer(0).schema()}}
+
+
 def check_names(names: Iterable[str]) -> None:
     """Raise `BadArgument` for a name that no axis has."""
     for name in names:
@@ -291,6 +321,8 @@ OptionalCount = Annotated[Any, Or(None, _POSITIVE)]
 OptionalPositive = Annotated[Any, Or(None, Real(0))]
 OptionalIndex = Annotated[Any, Or(None, _ANY)]
 SizeList = Annotated[tuple[int, ...], ListOf(_ANY)]
+ShapesByName = Annotated[Mapping[str, tuple[int, ...]], TensorShapes()]
+Phrase = Annotated[str, Text()]
 NamedShape = Annotated[tuple[int, ...], ShapeList(_ANY)]
 
 

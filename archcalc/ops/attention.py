@@ -5,6 +5,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
@@ -63,6 +64,7 @@ class ScaledDotProductAttention(Operator):
     """
 
     kind = "scaled_dot_product_attention"
+    aten = "scaled_dot_product_attention"
     synonyms = "sdpa dot_product_attention attention"
     category = "attention"
     takes_value = False
@@ -254,6 +256,10 @@ class ScaledDotProductAttention(Operator):
             InputGradient(GradientKind.NEW, keys, is_view=True),
             InputGradient(GradientKind.NEW, Layout.in_order(v), is_view=True),
         )
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"causal": call.get("is_causal", False), "scale": call.get("scale")}
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"is_causal": True} if self.causal else {}

@@ -20,6 +20,7 @@ from archcalc.ops.arguments import (
     option,
     required,
 )
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
@@ -149,6 +150,7 @@ class Conv(_Convolution):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
+    aten = "conv1d conv2d conv3d"
     synonyms = "convolution conv1d conv2d conv3d"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
@@ -254,6 +256,18 @@ class Conv(_Convolution):
             backward=(Workspace(self._padded(), shared=weights),),
         )
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        weight = call.arguments["weight"]
+        return {
+            "channels": weight.shape[0],
+            "kernel": weight.shape[2:],
+            **call.window("stride", "padding", "dilation"),
+            "groups": call.get("groups", 1),
+            "bias": call.get("bias") is not None,
+        }
+
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), **self.changed("stride")}
         symmetric = self._is_symmetric()
@@ -278,6 +292,7 @@ class ConvTranspose(_Convolution):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    aten = "conv_transpose1d conv_transpose2d conv_transpose3d"
     saved = SavedTensors(inputs=True)
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
@@ -357,6 +372,18 @@ class ConvTranspose(_Convolution):
                 for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
             ),
         )
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        weight, groups = call.arguments["weight"], call.get("groups", 1)
+        return {
+            "channels": weight.shape[1] * groups,
+            "kernel": weight.shape[2:],
+            **call.window("stride", "padding", "output_padding", "dilation"),
+            "groups": groups,
+            "bias": call.get("bias") is not None,
+        }
 
     def torch(self) -> Torch:
         kwargs = {

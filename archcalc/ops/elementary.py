@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import Elementwise
 from archcalc.ops.arguments import Or, Real, RealNumber, option, required
+from archcalc.ops.calls import Call, Operand
 from archcalc.ops.vocabulary import Example, GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 Bound = Annotated[Any, Or(None, Real())]
@@ -28,6 +29,8 @@ class Exp(_Function):
     """``exp(x)``"""
 
     kind = "exp"
+    aten = "exp"
+    onnx = "Exp"
     synonyms = "exponential"
     saved = SavedTensors(output=True)
     per_element: ClassVar[Work] = {"exp": 1}
@@ -38,6 +41,8 @@ class Log(_Function):
     """The natural logarithm."""
 
     kind = "log"
+    aten = "log"
+    onnx = "Log"
     synonyms = "ln logarithm"
     per_element: ClassVar[Work] = {"log": 1}
     torch_name = "torch.log"
@@ -47,6 +52,8 @@ class Sqrt(_Function):
     """The square root."""
 
     kind = "sqrt"
+    aten = "sqrt"
+    onnx = "Sqrt"
     backward_tensors = 2
     synonyms = "square_root"
     saved = SavedTensors(output=True)
@@ -58,6 +65,8 @@ class Abs(_Function):
     """The absolute value."""
 
     kind = "abs"
+    aten = "abs"
+    onnx = "Abs"
     backward_tensors = 2
     synonyms = "absolute absval"
     per_element: ClassVar[Work] = {"compare": 1}
@@ -68,6 +77,8 @@ class Neg(_Function):
     """``−x``"""
 
     kind = "neg"
+    aten = "neg"
+    onnx = "Neg"
     synonyms = "negative negate"
     saved = SavedTensors()
     per_element: ClassVar[Work] = {"mul": 1}
@@ -78,6 +89,8 @@ class Sin(_Function):
     """The sine."""
 
     kind = "sin"
+    aten = "sin"
+    onnx = "Sin"
     backward_tensors = 2
     per_element: ClassVar[Work] = {"exp": 1}
     torch_name = "torch.sin"
@@ -87,6 +100,8 @@ class Cos(_Function):
     """The cosine."""
 
     kind = "cos"
+    aten = "cos"
+    onnx = "Cos"
     backward_tensors = 3
     per_element: ClassVar[Work] = {"exp": 1}
     torch_name = "torch.cos"
@@ -96,6 +111,7 @@ class Offset(_Function):
     """Every element plus a constant."""
 
     kind = "offset"
+    aten = "add sub"
     synonyms = "add_constant shift"
     saved = SavedTensors()
     amount: RealNumber = required("the constant")
@@ -105,6 +121,13 @@ class Offset(_Function):
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME,)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        number = call.number
+        if number is None or len(call.operands) != 1 or not isinstance(call.arguments["self"], Operand):
+            return None
+        return {"amount": number if call.operation == "add" else -number}
+
     def torch(self) -> Torch:
         return Torch("torch.add", (float(self.amount),))
 
@@ -113,6 +136,7 @@ class Pow(_Function):
     """``x`` to a constant power: a product for a small whole exponent, else ``exp(exponent·log(x))``."""
 
     kind = "pow"
+    aten = "pow square rsqrt reciprocal"
     saved = None
     synonyms = "power square"
     exponent: RealNumber = required("the power")
@@ -127,6 +151,16 @@ class Pow(_Function):
             return {"mul": max(int(exponent) - 1, 0) * elements}
         return {"log": elements, "mul": elements, "exp": elements}
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        known = {"square": 2, "rsqrt": -0.5, "reciprocal": -1}
+        exponent = known.get(call.operation, call.get("exponent"))
+        return (
+            {"exponent": exponent}
+            if isinstance(exponent, (int, float)) and isinstance(call.arguments["self"], Operand)
+            else None
+        )
+
     def torch(self) -> Torch:
         return Torch("torch.pow", (float(self.exponent),))
 
@@ -135,6 +169,7 @@ class Clamp(_Function):
     """``x`` cut to an interval; an end that is not given leaves it open."""
 
     kind = "clamp"
+    aten = "clamp clamp_min clamp_max"
     saved = None
     synonyms = "clip clip_by_value"
     low: Bound = option(None, "lower end")
@@ -152,6 +187,10 @@ class Clamp(_Function):
 
     def work(self) -> Work:
         return {"compare": ((self.low is not None) + (self.high is not None)) * self.elements}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"low": call.get("min"), "high": call.get("max")}
 
     def torch(self) -> Torch:
         ends = {"min": self.low, "max": self.high}

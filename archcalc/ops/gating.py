@@ -1,10 +1,11 @@
 """Gated linear units: one half of an axis is a gate for the other (Dauphin et al., 2017; Shazeer, 2020)."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import SIGMOID
 from archcalc.ops.arguments import AxisIndex, option
+from archcalc.ops.calls import Call
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -54,9 +55,14 @@ class Glu(_Gated):
     """The first half times the sigmoid of the second."""
 
     kind = "glu"
+    aten = "glu"
     synonyms = "gated_linear_unit"
     per_element: ClassVar[Work] = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.GLU"
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"axis": call.axis(default=-1)}
 
 
 class Swiglu(_Gated):

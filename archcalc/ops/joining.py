@@ -1,10 +1,11 @@
 """Operators of several inputs: sums, products and concatenation."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, option
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.naming import AxisNames, common_names
 from archcalc.ops.operator import Operator
@@ -98,6 +99,7 @@ class Add(_Arithmetic):
     """The sum."""
 
     kind = "add"
+    aten = "add"
     synonyms = "plus eltwise residual shortcut"
     primitive = "add"
     torch_name = "operator.add"
@@ -106,11 +108,16 @@ class Add(_Arithmetic):
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return tuple(GradientKind.SAME if shape == self.output else GradientKind.NEW for shape in self.inputs)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if call.get("alpha", 1) == 1 else None
+
 
 class Sub(_Arithmetic):
     """The first minus the second."""
 
     kind = "sub"
+    aten = "sub"
     synonyms = "subtract minus"
     most_inputs = 2
     primitive = "add"
@@ -130,11 +137,17 @@ class Sub(_Arithmetic):
             return self.workspaces()
         return self.workspaces()._replace(backward=(Workspace(self.elements + product(second)),))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if call.get("alpha", 1) == 1 else None
+
 
 class Mul(_Arithmetic):
     """The elementwise product: a gate if one input is `[C, 1, 1]`."""
 
     kind = "mul"
+    aten = "mul"
+    onnx = "Mul"
     synonyms = "multiply product times"
     primitive = "mul"
     torch_name = "operator.mul"
@@ -163,6 +176,7 @@ class Div(_Arithmetic):
     """The first divided by the second, element by element."""
 
     kind = "div"
+    onnx = "Div"
     synonyms = "divide quotient"
     most_inputs = 2
     primitive = "div"
@@ -188,6 +202,7 @@ class Maximum(_Extreme):
     """The larger of two, element by element."""
 
     kind = "maximum"
+    aten = "maximum"
     synonyms = "maxout"
     torch_name = "torch.maximum"
 
@@ -196,6 +211,7 @@ class Minimum(_Extreme):
     """The smaller of two, element by element."""
 
     kind = "minimum"
+    aten = "minimum"
     torch_name = "torch.minimum"
 
 
@@ -203,6 +219,7 @@ class Where(_Arithmetic):
     """The second where the first is above 0, else the third, element by element."""
 
     kind = "where"
+    aten = "where"
     synonyms = "select cond"
     least_inputs = 3
     most_inputs = 3
@@ -220,11 +237,16 @@ class Where(_Arithmetic):
     def linearized(self) -> Operator:
         return Add(self.inputs)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if len(call.operands) == 3 else None
+
 
 class Stack(Operator):
     """The inputs beside each other along a new axis."""
 
     kind = "stack"
+    aten = "stack"
     synonyms = "pack"
     category = "merge"
     joins = True
@@ -257,6 +279,13 @@ class Stack(Operator):
     def accesses(self) -> tuple[Access, ...]:
         return ((SAME_POSITION,) * len(self.x),) * len(self.inputs)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        dim = call.get("dim", 0) % (len(call.x.sizes) + 1)
+        if call.x.batch is None or dim == call.x.batch:
+            return None
+        return {"axis": dim - 1 if dim > call.x.batch and call.x.folded == 1 else dim}
+
     def torch(self) -> Torch:
         return Torch("torch.stack", (), {"dim": self._index() + 1}, listed=True)
 
@@ -265,6 +294,7 @@ class Concat(Operator):
     """The inputs one after another along an axis."""
 
     kind = "concat"
+    aten = "cat concat"
     synonyms = "cat concatenate merge route"
     category = "merge"
     saved: ClassVar[SavedTensors | None] = SavedTensors()
@@ -319,6 +349,10 @@ class Concat(Operator):
             result.append(tuple(shift if number == axis else SAME_POSITION for number in range(len(shape))))
             before = before + shape[axis]
         return tuple(result)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"axis": call.axis(default=0)}
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
@@ -28,6 +29,7 @@ class Linear(Operator):
     """Every output is a weighted sum over the last axis: `[…, in]` becomes `[…, features]`."""
 
     kind = "linear"
+    aten = "linear"
     synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
     saved = SavedTensors(inputs=True)
@@ -102,6 +104,10 @@ class Linear(Operator):
             inference=(Workspace(copy + self.elements), Workspace(added)), training=(Workspace(copy + added),)
         )
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"features": call.arguments["weight"].shape[0], "bias": call.get("bias") is not None}
+
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), self.changed("bias"))
 
@@ -113,6 +119,7 @@ class Embedding(Operator):
     """A row of a table for every index: `[L]` becomes `[L, features]`."""
 
     kind = "embedding"
+    aten = "embedding"
     synonyms = "embed lookup token_embedding"
     category = "linear"
     takes_indices = True
@@ -139,6 +146,11 @@ class Embedding(Operator):
 
     def expected_axes(self) -> AxisNames:
         return ("", "tokens")[-len(self.x) :]
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        entries, features = call.arguments["weight"].shape
+        return {"entries": entries, "features": features}
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

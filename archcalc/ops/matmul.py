@@ -1,9 +1,11 @@
 """The product of two computed matrices."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, option
+from archcalc.ops.calls import Call
 from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -21,6 +23,7 @@ class Matmul(Operator):
     """`[…, L, K]` times `[…, K, M]` gives `[…, L, M]`; axes before the last two go side by side."""
 
     kind = "matmul"
+    aten = "matmul bmm einsum"
     synonyms = "bmm batch_matmul dot einsum"
     category = "linear"
     joins = True
@@ -59,6 +62,19 @@ class Matmul(Operator):
     def overestimates(self) -> dict[str, str]:
         """A column of the output sees one row of a transposed second matrix."""
         return dict.fromkeys(("channels", "positions"), "a column sees one row") if self.transposed else {}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if len(call.operands) != 2:
+            return None
+        if call.operation != "einsum":
+            return {}
+        first, second, result = call.arguments["equation"].replace(" ", "").replace("->", ",").split(",")
+        (*front, row, inner), (*beside, left, right) = first, second
+        if front != beside or len({*first, *second}) != len(front) + 3:
+            return None
+        column = right if left == inner else left
+        return {"transposed": left != inner} if [*result] == [*front, row, column] else None
 
     def torch(self) -> Torch:
         return Torch("archcalc.matmul_transposed" if self.transposed else "torch.matmul")

@@ -5,6 +5,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.convolution import window_count
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import AxisNames
@@ -74,6 +75,7 @@ class Expand(_Copied):
     """Axes of size 1 repeated to a given size."""
 
     kind = "expand"
+    aten = "expand expand_as"
     synonyms = "broadcast_to tile repeat expand_as"
     shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
     examples = (example((4, 1, 1), shape=(4, 5, 6)), example((1, 7), shape=(3, -1)))
@@ -89,6 +91,12 @@ class Expand(_Copied):
     def access(self) -> Access:
         return tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(self.x, self.output, strict=True))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if len(call.x.shape) != len(call.output.shape):
+            return None
+        return {"shape": call.output.shape}
+
     def torch(self) -> Torch:
         return Torch("archcalc.Expand", self.output)
 
@@ -97,6 +105,7 @@ class Roll(_Copied):
     """Positions moved along axes; what leaves at one end comes in at the other."""
 
     kind = "roll"
+    aten = "roll"
     synonyms = "cyclic_shift"
     shifts: SizeList = required("by how many positions, for each of the axes")
     over: Axes = option((-2, -1), "the axes, the batch not counted")
@@ -122,6 +131,12 @@ class Roll(_Copied):
     def linearized(self) -> None:
         return None
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if not call.get("dims"):
+            return None
+        return {"shifts": tuple(call.arguments["shifts"]), "over": call.axes("dims")}
+
     def torch(self) -> Torch:
         return Torch("torch.roll", (self.shifts, tuple(self.axis_index(axis) + 1 for axis in self.over)))
 
@@ -130,6 +145,7 @@ class PixelShuffle(_Copied):
     """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
 
     kind = "pixel_shuffle"
+    aten = "pixel_shuffle"
     synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
     factor: Count = required("r, by which each side grows")
     examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
@@ -150,6 +166,11 @@ class PixelShuffle(_Copied):
     def overestimates(self) -> Mapping[str, str]:
         return {"channels": "an output sees one channel"}
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"factor": call.arguments["upscale_factor"]}
+
     def torch(self) -> Torch:
         return Torch("nn.PixelShuffle", (self.factor,))
 
@@ -158,6 +179,7 @@ class PixelUnshuffle(_Copied):
     """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
 
     kind = "pixel_unshuffle"
+    aten = "pixel_unshuffle"
     synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
     factor: Count = required("r, by which each side shrinks")
     examples = (example((3, 4, 6), factor=2),)
@@ -175,6 +197,11 @@ class PixelUnshuffle(_Copied):
     @property
     def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"factor": call.arguments["downscale_factor"]}
 
     def torch(self) -> Torch:
         return Torch("nn.PixelUnshuffle", (self.factor,))
@@ -200,6 +227,7 @@ class Unfold(_Windows):
     """The windows of a map beside each other (im2col): `[C, H, W]` becomes `[C·K·K, windows]`."""
 
     kind = "unfold"
+    aten = "im2col"
     synonyms = "im2col extract_patches"
     examples = (example((4, 6, 7), kernel=3, padding=1), example((4, 8, 8), kernel=(2, 4), stride=(2, 4)))
 
@@ -221,6 +249,11 @@ class Unfold(_Windows):
     def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return call.window("kernel", "dilation", "padding", "stride")
+
     def torch(self) -> Torch:
         return Torch("nn.Unfold", (), self._torch_arguments())
 
@@ -229,6 +262,7 @@ class Fold(_Windows):
     """Windows laid on a map, their overlaps added (col2im): `[C·K·K, windows]` becomes `[C, H, W]`."""
 
     kind = "fold"
+    aten = "col2im"
     synonyms = "col2im"
     takes_value = False
     rank = 2
@@ -265,6 +299,11 @@ class Fold(_Windows):
     @property
     def overestimates(self) -> Mapping[str, str]:
         return dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"size": call.arguments["output_size"], **call.window("kernel", "dilation", "padding", "stride")}
 
     def torch(self) -> Torch:
         return Torch("nn.Fold", (self.size,), self._torch_arguments())

@@ -1,10 +1,12 @@
 """Multi-head attention (Vaswani et al., *Attention Is All You Need*, 2017), as PyTorch's `nn.MultiheadAttention`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, decided, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.attention import attention_work, rows_outside
+from archcalc.ops.calls import Call, Operand
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
@@ -40,6 +42,7 @@ class MultiHeadAttention(Operator):
     """
 
     kind = "multi_head_attention"
+    aten = "MultiheadAttention"
     synonyms = "mha multiheadattention multihead_attention attention self_attention selfattention attn"
     category = "attention"
     least_inputs = 1
@@ -263,6 +266,14 @@ class MultiHeadAttention(Operator):
             ),
             frees=((GRADIENT, 1), *self._freed(tensors, 5)),
         )
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"heads": call.arguments["num_heads"], "bias": "in_proj_bias" in call.arguments}
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        return call.operands[:1] if len({*call.operands}) == 1 else call.operands
 
     def torch(self) -> Torch:
         kwargs = self.changed("bias", "causal")

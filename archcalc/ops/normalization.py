@@ -5,9 +5,11 @@ Batch normalization then uses stored statistics, folded into one multiplication 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.convolution import grouped_overestimates
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.naming import SEQUENCE, AxisNames
@@ -77,6 +79,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    aten = "batch_norm"
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
@@ -103,6 +106,11 @@ class BatchNorm(_Normalization):
     def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=True, shared=2 * self.channels_in)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine", "momentum")
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
@@ -112,6 +120,7 @@ class LayerNorm(_Normalization):
     """Normalize over the last axes."""
 
     kind = "layer_norm"
+    aten = "layer_norm"
     synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
     examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
@@ -139,6 +148,14 @@ class LayerNorm(_Normalization):
         """The mean and the deviation of each group."""
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups_and_size()[0]),))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {
+            "eps": call.get("eps"),
+            "affine": call.get("weight") is not None,
+            "dims": len(call.arguments["normalized_shape"]),
+        }
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine")
         if "affine" in kwargs:
@@ -151,6 +168,7 @@ class GroupNorm(_Normalization):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
+    aten = "group_norm"
     memory_order = Order.IMAGE
     takes_value = True
     synonyms = "gn groupnorm group_normalization"
@@ -181,6 +199,15 @@ class GroupNorm(_Normalization):
         """The mean and the deviation of each group."""
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups),))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {
+            "groups": call.arguments["num_groups"],
+            "eps": call.get("eps"),
+            "affine": call.get("weight") is not None,
+        }
+
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
 
@@ -189,6 +216,7 @@ class InstanceNorm(_Normalization):
     """Normalize each channel over all its positions."""
 
     kind = "instance_norm"
+    aten = "instance_norm"
     synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
@@ -235,6 +263,11 @@ class InstanceNorm(_Normalization):
         forward = (Workspace(made + (4 if self.affine else 2) * channels),)
         backward = (Workspace(returned + 2 * channels),) if self.affine else ()
         return Workspaces(forward, forward, backward)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"eps": call.get("eps"), "affine": call.get("weight") is not None}
 
     def torch(self) -> Torch:
         return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
@@ -313,6 +346,7 @@ class RmsNorm(_Normalization):
     """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
 
     kind = "rms_norm"
+    aten = "rms_norm"
     synonyms = "rmsnorm rms_layer_norm"
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
@@ -337,6 +371,12 @@ class RmsNorm(_Normalization):
 
     def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if len(call.arguments["normalized_shape"]) != 1:
+            return None
+        return {"affine": call.get("weight") is not None} | ({"eps": call.get("eps")} if call.get("eps") else {})
 
     def torch(self) -> Torch:
         kwargs = {} if self.affine else {"elementwise_affine": False}

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
+from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, followed
 from archcalc.ops.vocabulary import (
@@ -40,6 +41,10 @@ class Operator(ABC):
     """The operator's name in a spec."""
     synonyms: ClassVar[str] = ""
     """Its names in PyTorch, Keras, TensorFlow, Caffe and ONNX, in lower case; an error suggests ours for them."""
+    aten: ClassVar[str] = ""
+    """The operations of PyTorch that it may be, without overload and trailing underscore: `conv1d conv2d conv3d`."""
+    onnx: ClassVar[str] = ""
+    """The operations of ONNX that it may be."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
@@ -167,6 +172,34 @@ class Operator(ABC):
             if {value} != {default}:  # by hash, because a traced number would record the comparison
                 found[name] = float(value) if isinstance(default, float) else compact(value)
         return found
+
+    # -- importing
+
+    @classmethod
+    def from_aten(cls, call: Call) -> Mapping[str, Any] | None:
+        """Return the arguments with which it is a call of one of `aten`; None if it is not that call.
+
+        It may raise `ShapeError` too. Its inputs are the call's computed tensors, its weights the stored ones of the
+        same names, unless `call_inputs` and `call_weights` say otherwise.
+        """
+        return {}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> Mapping[str, Any] | None:
+        """Return the arguments with which it is a call of one of `onnx`; None if it is not that call."""
+        return {}
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        """Return the computed tensors that it takes."""
+        return call.operands
+
+    def call_weights(self, call: Call) -> Mapping[str, Stored]:
+        """Return the stored tensors of a call that are its weights and buffers, by its names for them."""
+        names = (*self.weights(), *self.buffers())
+        if names == ("",):
+            return {"": call.stored[0]} if call.stored else {}
+        return {name: call.arguments[name] for name in names if isinstance(call.arguments.get(name), Stored)}
 
     # -- the input
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
 from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator
@@ -139,6 +140,7 @@ class MaxPool(_WindowPool):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
+    aten = "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices"
     synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
@@ -173,6 +175,14 @@ class MaxPool(_WindowPool):
     def workspaces(self) -> Workspaces:
         return index_workspaces(self.elements)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {
+            **call.window("kernel", "stride", "padding", "dilation"),
+            "ceil_mode": call.get("ceil_mode", False),
+        }
+
     def torch(self) -> Torch:
         return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
@@ -181,6 +191,7 @@ class AvgPool(_WindowPool, _ComputedIn2d):
     """The average of each window."""
 
     kind = "avg_pool"
+    aten = "avg_pool1d avg_pool2d avg_pool3d"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     saved = SavedTensors(inputs=True)
     count_include_pad: Bool = option(True, "let padding zeros take part in the average; those of padding same never do")
@@ -215,6 +226,17 @@ class AvgPool(_WindowPool, _ComputedIn2d):
     def extra_work(self) -> Work:
         """One more channel is pooled, of ones: how many of each window's places are inside."""
         return {"padded": (self.channels_in + 1) * product(self._padded())}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        if call.get("divisor_override") is not None:
+            return None
+        return {
+            **call.window("kernel", "stride", "padding"),
+            "ceil_mode": call.get("ceil_mode", False),
+            "count_include_pad": call.get("count_include_pad", True),
+        }
 
     def torch(self) -> Torch:
         counted = {} if self.margins else self.changed("count_include_pad")
@@ -263,6 +285,7 @@ class AdaptiveAvgPool(_AdaptivePool):
     """Average pooling to a given output size."""
 
     kind = "adaptive_avg_pool"
+    aten = "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
     synonyms = "adaptiveavgpool2d adaptive_avg_pool2d"
     examples = (
         example((8, 7, 7), size=1),
@@ -281,6 +304,11 @@ class AdaptiveAvgPool(_AdaptivePool):
     def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=any(m != 1 for m in self.output[1:]))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"size": call.window("output_size")["output_size"]}
+
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.output[1:]),))
 
@@ -289,6 +317,7 @@ class AdaptiveMaxPool(_AdaptivePool):
     """Max pooling to a given output size."""
 
     kind = "adaptive_max_pool"
+    aten = "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"
     examples = (example((8, 13, 10), size=(6, 5)), example((4, 17), size=1), example((2, 8, 9, 10), size=2))
 
     def linearized(self) -> Operator:
@@ -302,6 +331,11 @@ class AdaptiveMaxPool(_AdaptivePool):
 
     def workspaces(self) -> Workspaces:
         return index_workspaces(self.elements)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"size": call.window("output_size")["output_size"]}
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axes, Bool, option
+from archcalc.ops.calls import Call
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -31,6 +32,12 @@ class Reduction(Operator):
         for axis in self.over:
             require(-axes <= axis < axes, lambda axis=axis: f"axis {axis} is not one of {shape_text(self.x)}")  # type: ignore[misc]
         return {"over": tuple(sorted({axis % axes for axis in self.over}))}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if call.item or len(call.operands) != 1:  # places of numbers, or the larger of two tensors
+            return None
+        return {"over": call.axes(), "keep_dims": call.get("keepdim", False)}
 
     def output_shape(self) -> Shape:
         require(len(self.over) > 0, lambda: f"{self.kind} is over one axis or more")
@@ -60,6 +67,7 @@ class Mean(Reduction):
     """The average over axes."""
 
     kind = "mean"
+    aten = "mean"
     synonyms = "reduce_mean average"
     torch_name = "torch.mean"
     saved = SavedTensors()
@@ -72,6 +80,7 @@ class Sum(Reduction):
     """The sum over axes."""
 
     kind = "sum"
+    aten = "sum"
     synonyms = "reduce_sum reducesum"
     torch_name = "torch.sum"
 
@@ -83,6 +92,7 @@ class Max(Reduction):
     """The largest number over axes."""
 
     kind = "max"
+    aten = "amax max"
     synonyms = "reduce_max reducemax amax"
     torch_name = "torch.amax"
 
@@ -97,6 +107,7 @@ class Min(Reduction):
     """The smallest number over axes."""
 
     kind = "min"
+    aten = "amin min"
     synonyms = "reduce_min reducemin amin"
     torch_name = "torch.amin"
 
@@ -111,6 +122,7 @@ class Norm(Reduction):
     """The Euclidean (L2) norm over axes: the root of the sum of squares."""
 
     kind = "norm"
+    aten = "linalg_vector_norm norm"
     synonyms = "l2_norm vector_norm reduce_l2 reducel2"
     torch_name = "torch.linalg.vector_norm"
 
@@ -119,3 +131,7 @@ class Norm(Reduction):
 
     def linearized(self) -> Operator:
         return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return super().from_aten(call) if call.get("ord", call.get("p", 2)) == 2 else None

@@ -1,7 +1,10 @@
 """Operators that act only in training: at inference they are the identity, and free."""
 
+from typing import Any
+
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import Bool, Rate, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Order, Placement
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
@@ -37,6 +40,7 @@ class Dropout(_TrainingOnly):
     """Zero each element with probability ``p`` while training (Srivastava et al., 2014)."""
 
     kind = "dropout"
+    aten = "dropout feature_dropout"
     synonyms = "dropout1d dropout2d dropout3d spatial_dropout2d"
     p: Rate = option(0.5, "probability of a zero")
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
@@ -47,6 +51,10 @@ class Dropout(_TrainingOnly):
             return SavedTensors(shared=1)
         mask = self.x[0] if self.channels and self.rank > 0 else self.elements
         return SavedTensors() if self.p == 0 else SavedTensors(elements=mask)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"p": call.get("p", 0.5)} | ({"channels": True} if call.operation != "dropout" else {})
 
     def torch(self) -> Torch:
         # A vector's channels are its elements.

@@ -1,10 +1,11 @@
 """Maps that are read, or written, at places that another tensor says."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.convolution import window_count
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
@@ -25,6 +26,7 @@ class GridSample(Operator):
     """A map `[C, H, W]` read at the points of a grid `[H', W', 2]`, from −1 to 1 along each side."""
 
     kind = "grid_sample"
+    aten = "grid_sampler"
     synonyms = "gridsample bilinear_sampler spatial_transformer warp"
     category = "shape"
     joins = True
@@ -68,6 +70,16 @@ class GridSample(Operator):
 
     def linearized(self) -> None:
         return None
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        if call.get("padding_mode", 0) != 0 or call.get("interpolation_mode", 0) > 1:
+            return None
+        return {
+            "mode": ("bilinear", "nearest")[call.get("interpolation_mode", 0)],
+            "align_corners": call.get("align_corners", False),
+        }
 
     def torch(self) -> Torch:
         kwargs = {"mode": self.mode, "align_corners": self.align_corners}

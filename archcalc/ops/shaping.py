@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axes, AxisIndex, Count, NamedShape, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, in_harmony, names_of, reshaped
 from archcalc.ops.operator import Operator
@@ -58,6 +59,7 @@ class Flatten(_View):
     """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
 
     kind = "flatten"
+    aten = "flatten"
     synonyms = "squeeze"
     start: AxisIndex = option(0, "first axis that is merged, the batch not counted")
     end: AxisIndex = option(-1, "last axis that is merged")
@@ -93,6 +95,11 @@ class Flatten(_View):
         start, end = self._range()
         return inputs[0] if start == end else in_harmony(super().axis_names(inputs))
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        start, end = call.axis("start_dim", 0), call.axis("end_dim", -1)
+        return {"start": start, "end": end}
+
     def torch(self) -> Torch:
         start, end = self._range()
         return Torch("nn.Flatten", (start + 1, end + 1) if (start, end) != (0, len(self.x) - 1) else ())
@@ -102,6 +109,7 @@ class Reshape(_View):
     """The same elements under another shape; one size may be -1."""
 
     kind = "reshape"
+    aten = "reshape view unsqueeze squeeze flatten unflatten _unsafe_view reshape_as view_as"
     synonyms = "view unflatten rearrange"
     shape: NamedShape = required("the new shape, the batch not counted; {heads: 8, tokens: -1} names axes")
     examples = (
@@ -143,6 +151,15 @@ class Reshape(_View):
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return names_of(self.shape) or reshaped(self.x, inputs[0], self.output)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        before, after = call.x, call.output
+        if before.batch is None or after.batch is None:
+            return None
+        if product(before.sizes[: before.batch]) != product(after.sizes[: after.batch]):
+            return None
+        return {"shape": after.shape}
+
     def torch(self) -> Torch:
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
 
@@ -151,6 +168,7 @@ class Permute(Shaping):
     """The axes in another order."""
 
     kind = "permute"
+    aten = "permute transpose t movedim swapaxes"
     synonyms = "swap_axes"
     is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
@@ -179,6 +197,22 @@ class Permute(Shaping):
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return tuple((axis,) for axis in self.order)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        axes = list(range(len(call.x.sizes)))
+        if call.operation == "permute":
+            axes = call.arguments["dims"]
+        elif call.operation == "movedim":
+            source, target = (
+                value[0] if isinstance(value, (list, tuple)) else value
+                for value in (call.arguments["source"], call.arguments["destination"])
+            )
+            axes.insert(target % len(axes), axes.pop(source))
+        else:
+            one, other = call.get("dim0", call.get("axis0", 0)), call.get("dim1", call.get("axis1", 1))
+            axes[one], axes[other] = axes[other], axes[one]
+        return {"order": call.order(axes)}
+
     def torch(self) -> Torch:
         return Torch("torch.permute", (self._with_batch(),))
 
@@ -192,6 +226,7 @@ class ChannelShuffle(Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
+    aten = "channel_shuffle"
     synonyms = "shuffle channelshuffle"
     memory_order = Order.IMAGE
     groups: Count = required("number of groups")
@@ -214,6 +249,11 @@ class ChannelShuffle(Shaping):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"groups": call.arguments["groups"]}
 
     def torch(self) -> Torch:
         return Torch("nn.ChannelShuffle", (self.groups,))

@@ -1,7 +1,7 @@
 """Operators that cut or extend axes: slice, chunk, pad."""
 
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import (
@@ -15,6 +15,7 @@ from archcalc.ops.arguments import (
     option,
     required,
 )
+from archcalc.ops.calls import Call
 from archcalc.ops.convolution import EDGES, check_edge
 from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
 from archcalc.ops.shaping import Shaping
@@ -63,6 +64,7 @@ class Slice(_Part):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
+    aten = "slice"
     synonyms = "narrow crop cropping2d strided_slice gather"
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     start: AxisIndex = option(0, "first position")
@@ -89,11 +91,23 @@ class Slice(_Part):
         axis = self.axis_index(self.axis)
         return (*self.x[:axis], (stop - start + step - 1) // step, *self.x[axis + 1 :])
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        axis = call.axis(default=0)
+        size = call.x.shape[axis]
+        start, stop = call.get("start", 0), min(call.get("end", size), size)
+        return (
+            {"axis": axis, "start": start}
+            | ({"stop": stop} if stop != size else {})
+            | ({"step": call.get("step")} if call.get("step", 1) != 1 else {})
+        )
+
 
 class Chunk(_Part):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
+    aten = "chunk"
     chunks: Count = required("number of parts")
     index: AxisIndex = option(0, "which part, from 0")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
@@ -110,11 +124,16 @@ class Chunk(_Part):
         size = self.output[self.axis_index(self.axis)]
         return self.index * size, (self.index + 1) * size, 1
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"chunks": call.arguments["chunks"], "index": call.item, "axis": call.axis(default=0)}
+
 
 class Split(_Part):
     """One part of an axis that is cut into parts of given sizes."""
 
     kind = "split"
+    aten = "split split_with_sizes"
     synonyms = "split_with_sizes"
     sizes: SizeList = required("sizes of the parts, which make up the whole axis")
     index: AxisIndex = option(0, "which part, from 0")
@@ -135,11 +154,61 @@ class Split(_Part):
         start = sum(self.sizes[: self.index])
         return start, start + self.sizes[self.index], 1
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        axis = call.axis(default=0)
+        sizes = call.get("split_sizes", call.get("split_size"))
+        if isinstance(sizes, int):
+            whole = call.x.shape[axis]
+            sizes = [min(sizes, whole - start) for start in range(0, whole, sizes)]
+        return {"sizes": tuple(sizes), "index": call.item, "axis": axis}
+
+
+class Select(Shaping):
+    """One position of an axis, which is then gone: the token of the class, the last state."""
+
+    kind = "select"
+    aten = "select unbind"
+    synonyms = "gather_one index_select"
+    saved: ClassVar[SavedTensors | None] = None
+    index: AxisIndex = option(0, "which position; negative ones count from the end")
+    axis: AxisIndex = option(0, "the axis, the batch not counted")
+    examples = (example((7, 12)), example((4, 5, 6), index=-2, axis=1), example((3, 4), axis=-1))
+
+    def resolved(self) -> dict[str, Any]:
+        size = self.x[self.axis_index(self.axis)]
+        require((-size <= self.index) & (self.index < size), lambda: f"there is no position {self.index} of {size}")
+        return {"index": self.index if self.index >= 0 else self.index + size}
+
+    def output_shape(self) -> Shape:
+        axis = self.axis_index(self.axis)
+        return (*self.x[:axis], *self.x[axis + 1 :])
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        axis = self.axis_index(self.axis)
+        return tuple((kept,) for kept in range(len(self.x)) if kept != axis)
+
+    def access(self) -> Access:
+        axis = self.axis_index(self.axis)
+        chosen = Window(0, self.index, self.index)
+        return tuple(chosen if own == axis else SAME_POSITION for own in range(len(self.x)))
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {
+            "index": call.item if call.operation == "unbind" else call.arguments["index"],
+            "axis": call.axis(default=0),
+        }
+
+    def torch(self) -> Torch:
+        return Torch("torch.select", (self.axis_index(self.axis) + 1, self.index))
+
 
 class Pad(Shaping):
     """Rows and columns around the input; negative amounts cut."""
 
     kind = "pad"
+    aten = "pad constant_pad_nd"
     memory_order = Order.IMAGE
     synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
@@ -189,6 +258,18 @@ class Pad(Shaping):
     def may_use_more_memory(self) -> bool:
         """True for circular padding, whose sides are copied one by one, forward and backward."""
         return self.mode == "circular"
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        amounts = call.arguments["pad"]
+        pairs = [(amounts[at], amounts[at + 1]) for at in range(0, len(amounts), 2)][::-1]
+        rank = len(call.x.shape) - 1
+        if len(pairs) > rank:
+            return None
+        pairs = [(0, 0)] * (rank - len(pairs)) + pairs
+        mode = call.get("mode", "constant")
+        return {"padding": pairs, "mode": mode} | ({"value": call.get("value", 0)} if mode == "constant" else {})
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}

@@ -4,10 +4,11 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
 from archcalc.ops.naming import SEQUENCE, AxisNames, names_of, sequence_names
 from archcalc.ops.operator import Operator
@@ -33,6 +34,7 @@ class LayerScale(Operator):
     """Each position along an axis times its own trained factor (Touvron et al., 2021)."""
 
     kind = "layer_scale"
+    aten = "mul"
     category = "normalization"
     memory_order = Order.INPUTS
     saved = SavedTensors(inputs=True)
@@ -60,6 +62,15 @@ class LayerScale(Operator):
         """The gradient times the factors, in the layout of the gradient."""
         return (InputGradient(GradientKind.NEW, elementwise([gradient])),)
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        """A product with a trained tensor that has one size above 1."""
+        if len(call.operands) != 1 or len(call.stored) != 1 or not call.stored[0].trained:
+            return None
+        x, shape = call.x, call.stored[0].shape
+        long = [axis - len(shape) for axis, size in enumerate(shape) if size > 1]
+        return {"axis": x.axis(long[0])} if len(long) == 1 else None
+
     def torch(self) -> Torch:
         return Torch("operator.mul")
 
@@ -68,6 +79,7 @@ class PositionEmbedding(Operator):
     """A trained number added to every element."""
 
     kind = "position_embedding"
+    aten = "add"
     memory_order = Order.INPUTS
     category = "linear"
     saved = SavedTensors()
@@ -87,6 +99,14 @@ class PositionEmbedding(Operator):
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME,)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        """A sum with a trained tensor of the same sizes."""
+        if len(call.operands) != 1 or len(call.stored) != 1 or not call.stored[0].trained:
+            return None
+        call.need_images()
+        return {}
 
     def torch(self) -> Torch:
         return Torch("operator.add")

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, product, ratio, require
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
+from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.pooling import AdaptiveAvgPool, adaptive_window
@@ -40,6 +41,10 @@ class Upsample(Operator):
     """A larger map: each position repeated (nearest), or interpolated between its neighbors (linear)."""
 
     kind = "upsample"
+    aten = (
+        "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
+        "upsample_trilinear3d upsample_bicubic2d"
+    )
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
@@ -136,6 +141,17 @@ class Upsample(Operator):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        mode = call.operation.removeprefix("upsample_")[:-2]
+        corners = {"align_corners": True} if call.get("align_corners") else {}
+        scale = call.get("scale_factors")
+        sizes = call.output.shape[1:]
+        if scale and tuple(map(scaled, call.x.shape[1:], scale)) == sizes:
+            return {"scale": compact(tuple(scale)), "mode": mode, **corners}
+        return {"size": sizes, "mode": mode, **corners}
 
     def torch(self) -> Torch:
         mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank] if self.mode == "bilinear" else self.mode

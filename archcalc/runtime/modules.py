@@ -455,6 +455,26 @@ class Opaque(nn.Module):
         return inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
 
 
+class Given(nn.Module):
+    """A stand-in with tensors of given names, and zeros of the given shape."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        trained: dict[str, tuple[int, ...]],
+        stored: dict[str, tuple[int, ...]] | None = None,
+    ) -> None:
+        super().__init__()
+        self.shape = shape
+        for name, sizes in trained.items():
+            self.register_parameter(name, nn.Parameter(torch.zeros(sizes)))
+        for name, sizes in (stored or {}).items():
+            self.register_buffer(name, torch.zeros(sizes))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+
+
 class BlurPool(nn.Module):
     """A fixed binomial filter for every channel, with a stride."""
 

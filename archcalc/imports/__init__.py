@@ -1,0 +1,1 @@
+"""Networks from elsewhere: a PyTorch module or an ONNX file to a Network."""

@@ -1,0 +1,63 @@
+"""Which operator a call is: the operators' classes are asked, one after another."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from archcalc.arithmetic import ShapeError
+from archcalc.ops import registry
+from archcalc.ops.calls import Call, Operand, Stored
+from archcalc.ops.operator import Operator
+
+
+class Mapped(NamedTuple):
+    """What a call is in archcalc."""
+
+    op: Operator
+    inputs: Sequence[Operand]
+    weights: Mapping[str, Stored]
+    """The operator's names of its weights and buffers to the stored tensors."""
+
+
+@cache
+def known(framework: str) -> Mapping[str, Sequence[type[Operator]]]:
+    """Return the operators that may be each operation of a framework: `aten` or `onnx`."""
+    found: dict[str, list[type[Operator]]] = defaultdict(list)
+    for operator in registry().values():
+        for name in operator.__dict__.get(framework, "").split():
+            found[name].append(operator)
+    # An operator that has weights goes first: `x * gamma` is a layer scale, not a product.
+    for operators in found.values():
+        operators.sort(key=lambda operator: operator.weights is Operator.weights)
+    return found
+
+
+def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
+    """Return the operator that a call is, with its inputs; None if none says so.
+
+    Its output must have the shape of the call's, and it must use every stored tensor of the call.
+    """
+    for operator in known(framework).get(call.operation, ()):
+        try:
+            arguments = getattr(operator, f"from_{framework}")(call)
+            if arguments is None:
+                continue
+            inputs = operator.call_inputs(call)
+            op = operator([operand.shape for operand in inputs], **arguments)
+        except (ShapeError, KeyError, IndexError):
+            continue
+        weights = op.call_weights(call)
+        if op.output == call.output.shape and _fits(op, weights, call):
+            return Mapped(op, inputs, weights)
+    return None
+
+
+def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:
+    """Return True if the stored tensors of a call have the shapes of the operator's own, and all are used."""
+    shapes = op.weights()
+    if any(name not in weights or weights[name].shape != shape for name, shape in shapes.items()):
+        return False
+    return set(call.stored) <= set(weights.values())

@@ -1,0 +1,80 @@
+"""Multiply-adds of a call of PyTorch, from the shapes of its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, fx
+
+from archcalc.arithmetic import product
+
+
+def multiply_adds(node: fx.Node) -> int:
+    """Return the multiply-adds of a call for the whole batch; 0 if it multiplies nothing by weights or matrices."""
+    name = node.target.__name__.partition(".")[0] if callable(node.target) else ""
+    rule = RULES.get(name)
+    return rule(node) if rule else 0
+
+
+def _shapes(node: fx.Node) -> list[tuple[int, ...]]:
+    return [
+        tuple(one.meta["val"].shape)
+        for one in node.args
+        if isinstance(one, fx.Node) and isinstance(one.meta.get("val"), Tensor)
+    ]
+
+
+def _out(node: fx.Node) -> int:
+    return int(product(tuple(node.meta["val"].shape)))
+
+
+def _product_of_matrices(node: fx.Node) -> int:
+    """Of a `matmul`, `mm`, `bmm`, `mv`, `dot`: each element of the output sums over the last axis of the first."""
+    return _out(node) * _shapes(node)[0][-1]
+
+
+def _added(node: fx.Node) -> int:
+    """Of an `addmm`, `baddbmm`: the first tensor is added."""
+    return _out(node) * _shapes(node)[1][-1]
+
+
+def _linear(node: fx.Node) -> int:
+    return _out(node) * _shapes(node)[0][-1]
+
+
+def _convolution(node: fx.Node) -> int:
+    weight = _shapes(node)[1]
+    return _out(node) * int(product(weight[1:]))
+
+
+def _transposed(node: fx.Node) -> int:
+    x, weight = _shapes(node)[:2]
+    return int(product(x)) * int(product(weight[1:]))
+
+
+def _attention(node: fx.Node) -> int:
+    query, key, value = _shapes(node)[:3]
+    return int(product(query[:-1])) * key[-2] * (query[-1] + value[-1])
+
+
+def _einsum(node: fx.Node) -> int:
+    """Of two tensors: one multiply-add for each combination of all letters."""
+    equation, tensors = node.args
+    sizes: dict[str, int] = {}
+    for letters, one in zip(equation.replace(" ", "").partition("->")[0].split(","), tensors, strict=True):
+        if "." in letters:
+            return 0
+        sizes.update(zip(letters, one.meta["val"].shape, strict=True))
+    return int(product(tuple(sizes.values()))) if len(tensors) == 2 else 0
+
+
+RULES: dict[str, Callable[[Any], int]] = {
+    **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), _product_of_matrices),
+    **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _added),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _convolution),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
+    "linear": _linear,
+    "scaled_dot_product_attention": _attention,
+    "einsum": _einsum,
+}

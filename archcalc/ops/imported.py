@@ -1,0 +1,97 @@
+"""Stand-ins for what an importer meets and no operator says: their shapes and their work are given, not computed."""
+
+from collections.abc import Sequence
+
+from archcalc.arithmetic import Shape
+from archcalc.ops.arguments import NamedShape, Phrase, ShapesByName, WholeAmount, option, required
+from archcalc.ops.naming import AxisNames, names_of, usual_names
+from archcalc.ops.operator import Operator
+from archcalc.ops.trained import StandingAlone
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, Torch, Work, example
+
+
+class Generic(Operator):
+    """An operation whose shape and work are known, but which has no operator of its own."""
+
+    kind = "generic"
+    category = "opaque"
+    exactness = "generic"
+    least_inputs = 1
+    most_inputs = None
+    shape: NamedShape = required("the output's shape, the batch not counted")
+    operation: Phrase = option("", "its name where it comes from")
+    macs: WholeAmount = option(0, "multiply-adds for one sample")
+    other: WholeAmount = option(0, "other arithmetic for one sample, counted as additions")
+    tensors: ShapesByName = option({}, "trained tensors: names, and shapes as lists")
+    examples = (
+        example((4, 5, 6), shape=(4, 5, 6), operation="cumsum", other=120),
+        example((7,), (3,), shape=(5,), macs=35, tensors={"weight": (7, 5)}),
+    )
+
+    def output_shape(self) -> Shape:
+        return self.shape
+
+    def weights(self) -> dict[str, Shape]:
+        return dict(self.tensors)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * len(self.shape)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """As the shape says, else as the input's where it has as many axes."""
+        given = names_of(self.shape)
+        return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
+
+    def work(self) -> Work:
+        return {"mac": self.macs, "add": self.other}
+
+    def tools_agree(self) -> bool:
+        return False
+
+    def accesses(self) -> tuple[Access, ...]:
+        return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
+
+    def linearized(self) -> None:
+        return None
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Given", (self.shape, dict(self.tensors)))
+
+
+class Computed(StandingAlone):
+    """A tensor that is computed from stored ones alone, once for a batch: a table of positions, a mask."""
+
+    kind = "computed"
+    category = "shape"
+    shape: NamedShape = required("its shape, the batch not counted")
+    macs: WholeAmount = option(0, "multiply-adds, once for a batch")
+    tensors: ShapesByName = option({}, "trained tensors that it is computed from: names, and shapes as lists")
+    stored: ShapesByName = option({}, "stored tensors that are not trained, in the same form")
+    examples = (
+        example((7, 12), shape=(3, 5), macs=60, tensors={"weight": (4, 3), "bias": (5,)}),
+        example((4, 5, 6), shape=(4,), stored={"table": (2, 4)}),
+    )
+
+    def output_shape(self) -> Shape:
+        return self.shape
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        return names_of(self.shape) or super().axis_names(inputs)
+
+    def weights(self) -> dict[str, Shape]:
+        return dict(self.tensors)
+
+    def buffers(self) -> dict[str, Shape]:
+        return dict(self.stored)
+
+    def work_per_batch(self) -> Work:
+        return {"mac": self.macs}
+
+    def backward_per_batch(self) -> Backward:
+        return Backward(weights=self.macs, inputs=0, inner=self.macs)
+
+    def tools_agree(self) -> bool:
+        return False
+
+    def torch(self) -> Torch:
+        return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))
