@@ -11,7 +11,7 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
-from archcalc.ops.trained import Parameter
+from archcalc.ops.trained import Parameter, StandingAlone
 
 SAME = frozenset(
     [
@@ -120,6 +120,9 @@ class NetworkBuilder:
 
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
+        parts = _parts(step)
+        if parts is not None:
+            return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
         mapped = operator_of(call, step.framework)
         if mapped is None and call.stored:
@@ -157,6 +160,7 @@ class NetworkBuilder:
 
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
+        self._prune(set(outputs := list(outputs)))
         groups = {
             layer.name[:end] for layer in self.layers for end, character in enumerate(layer.name) if character == "."
         }
@@ -168,6 +172,11 @@ class NetworkBuilder:
             groups=dict.fromkeys(sorted(groups), ""),
             renames=self.renames,
         )
+
+    def _prune(self, outputs: set[str]) -> None:
+        """Leave out tensors that are computed from stored ones, but that no layer takes."""
+        used = outputs.union(*(layer.inputs for layer in self.layers))
+        self.layers = [layer for layer in self.layers if layer.name in used or not isinstance(layer.op, StandingAlone)]
 
     def _with_parameters(self, call: Call, step: Step) -> Call:
         """Return the call with a layer of its own for each stored tensor that is used like a computed one."""
@@ -189,14 +198,16 @@ class NetworkBuilder:
         call = step.call
         operands = call.operands
         stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
-        other = 0 if step.macs or call.operation in MOVING or call.item else product(call.output.shape)
+        is_moved = call.operation in MOVING or call.operation.endswith("_state")
+        other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
         op = Generic(
             [operand.shape for operand in operands],
             shape=call.output.shape,
             operation=call.operation,
             macs=step.macs,
             other=other,
-            tensors={name: value.shape for name, value in stored.items()},
+            tensors={name: value.shape for name, value in stored.items() if value.trained},
+            stored={name: value.shape for name, value in stored.items() if not value.trained},
         )
         return Mapped(op, operands, stored)
 
@@ -253,6 +264,30 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def _parts(step: Step) -> tuple[Step, Step] | None:
+    """Return the two calls that one call is, the second of which takes the first's output as `self`.
+
+    A bias that is computed is added to a product without a bias, `addcmul` adds a product, and a `clamp` with
+    tensors for its bounds is a `maximum` and a `minimum`.
+    """
+    call = step.call
+    if isinstance(call.get("bias"), Operand) and call.operation in ("linear", "conv1d", "conv2d", "conv3d"):
+        bias = call.arguments["bias"]
+        if call.operation != "linear":
+            return None
+        first = replace(call, arguments={**call.arguments, "bias": None})
+        second = Call("add", {"self": None, "other": bias}, call.output)
+    elif call.operation == "addcmul" and call.get("value", 1) == 1:
+        first = Call("mul", {"self": call.arguments["tensor1"], "other": call.arguments["tensor2"]}, call.output)
+        second = Call("add", {"self": None, "other": call.arguments["self"]}, call.output)
+    elif call.operation == "clamp" and all(isinstance(call.get(end), (Operand, Stored)) for end in ("min", "max")):
+        first = Call("maximum", {"self": call.arguments["self"], "other": call.arguments["min"]}, call.output)
+        second = Call("minimum", {"self": None, "other": call.arguments["max"]}, call.output)
+    else:
+        return None
+    return replace(step, call=first), replace(step, call=second, is_leaf=False, macs=0)
 
 
 def _changes_nothing(mapped: Mapped) -> bool:

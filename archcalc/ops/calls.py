@@ -8,7 +8,7 @@ is that call.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape, ShapeError
@@ -71,6 +71,10 @@ class Call:
         """Return an argument; ``default`` if it is not given or None."""
         value = self.arguments.get(name)
         return default if value is None else value
+
+    def with_operand(self, operand: Operand) -> Call:
+        """Return the call with that tensor as `self`."""
+        return replace(self, arguments={**self.arguments, "self": operand})
 
     @property
     def operands(self) -> list[Operand]:
