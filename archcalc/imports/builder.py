@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,6 +91,10 @@ MOVING = frozenset(
 """Operations that compare or move elements, which is no arithmetic."""
 
 
+def _nothing(mapped: Mapped) -> None:
+    """There is no more to say of a layer than its operator."""
+
+
 @dataclass
 class Step:
     """A call, and the module that makes it."""
@@ -103,6 +107,8 @@ class Step:
     macs: int = 0
     """Multiply-adds of the call for one sample, or for the whole batch if nothing of it depends on the batch."""
     framework: str = "aten"
+    origin: Callable[[Mapped], Any] = _nothing
+    """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
 
 
 class NetworkBuilder:
@@ -117,6 +123,10 @@ class NetworkBuilder:
         """Name of a stored tensor in the state dict to the layer that has it."""
         self.renames: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.origin_of_stored: Callable[[Stored, Operand], Callable[[Mapped], Any]] = lambda stored, output: _nothing
+        """Returns the `Step.origin` of a stored tensor that is used like a computed one."""
+        self.from_stored: dict[Operand, Stored] = {}
+        """Outputs of layers that are stored tensors."""
 
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
@@ -128,35 +138,35 @@ class NetworkBuilder:
         if mapped is None and call.stored:
             call = self._with_parameters(call, step)
             mapped = operator_of(call, step.framework)
+        origin = None
         if mapped is None:
             mapped = self._generic(replace(step, call=call))
+            origin = step.origin(mapped)
         if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
             return call.output._replace(source=mapped.inputs[0].source)
         name = self._name(step, mapped)
-        self._append(name, mapped)
+        self._append(name, mapped, origin)
         return call.output._replace(source=name)
 
-    def add_computed(self, name: str, shape: Shape, tensors: Sequence[Stored], macs: int) -> str:
+    def add_computed(
+        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any]
+    ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
+        start = next(iter(self.inputs))
         own = {stored.name: stored for stored in tensors if stored.name}
-        single = len(own) == 1 and next(iter(own)) == name
-        names = {
-            ("" if single else stored.name.rpartition(".")[2] + f"_{at}" * (at > 0)): stored
-            for at, stored in enumerate(own.values())
-        }
-        trained = {key: stored.shape for key, stored in names.items() if stored.trained}
-        kept = {key: stored.shape for key, stored in names.items() if not stored.trained}
-        start = self.inputs_order()[0]
-        if single and trained and trained[""] == (1, *shape):
-            op: Any = Parameter([self.inputs[start]], shape=shape)
-        else:
-            op = Computed([self.inputs[start]], shape=shape, macs=macs, tensors=trained, stored=kept)
-        path = name if single and name not in self.taken else self._free(name)
-        self._append(path, Mapped(op, [Operand(start, (1, *self.inputs[start]))], names))
+        names = _names_of(list(own), name)
+        source = Operand(start, (1, *self.inputs[start]))
+        if [(stored.shape, stored.trained) for stored in tensors] == [((1, *output.shape), True)] and not macs:
+            parameter = Parameter([source.shape], shape=output.shape)
+            self._append(path := self._free(name), Mapped(parameter, [source], {"": tensors[0]}))
+            return path
+        weights = {names[key]: stored for key, stored in own.items()}
+        trained = {key: stored.shape for key, stored in weights.items() if stored.trained}
+        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained}
+        op = Computed([source.shape], shape=output.shape, macs=macs, tensors=trained, stored=kept)
+        mapped = Mapped(op, [source], weights)
+        self._append(path := self._free(name), mapped, origin(mapped))
         return path
-
-    def inputs_order(self) -> list[str]:
-        return list(self.inputs)
 
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
@@ -180,17 +190,19 @@ class NetworkBuilder:
 
     def _with_parameters(self, call: Call, step: Step) -> Call:
         """Return the call with a layer of its own for each stored tensor that is used like a computed one."""
-        rank, batch, folded = len(call.output.sizes), call.output.batch, call.output.folded
 
         def operand(value: Any) -> Any:
             if isinstance(value, list):
                 return [operand(item) for item in value]
             if not isinstance(value, Stored):
                 return value
-            sizes = (1,) * (rank - len(value.shape)) + value.shape
-            shape = sizes if batch is None or folded > 1 else sizes[:batch] + sizes[batch + 1 :]
-            source = self.add_computed(value.name or f"{step.path}.constant", shape, [value], 0)
-            return Operand(source, sizes, batch, folded)
+            output = Operand.beside(value.shape, call.output)
+            name = value.name or f"{step.path}.constant"
+            found = output._replace(
+                source=self.add_computed(name, output, [value], 0, self.origin_of_stored(value, output))
+            )
+            self.from_stored[found] = value
+            return found
 
         return replace(call, arguments={name: operand(value) for name, value in call.arguments.items()})
 
@@ -211,8 +223,8 @@ class NetworkBuilder:
         )
         return Mapped(op, operands, stored)
 
-    def _append(self, name: str, mapped: Mapped) -> None:
-        layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs))
+    def _append(self, name: str, mapped: Mapped, origin: Any = None) -> None:
+        layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
         shared = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
         same = next(iter(shared)) if len(shared) == 1 else None
         if same and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items()):
@@ -288,6 +300,17 @@ def _parts(step: Step) -> tuple[Step, Step] | None:
     else:
         return None
     return replace(step, call=first), replace(step, call=second, is_leaf=False, macs=0)
+
+
+def _names_of(stored: Sequence[str], layer: str) -> dict[str, str]:
+    """Return the names in a layer of stored tensors by their full names: `weight` for one that names the layer."""
+    if list(stored) == [layer]:
+        return {layer: "weight"}
+    words = [name.rpartition(".")[2] for name in stored]
+    return {
+        name: word if words.count(word) == 1 else name.replace(".", "_")
+        for name, word in zip(stored, words, strict=True)
+    }
 
 
 def _changes_nothing(mapped: Mapped) -> bool:

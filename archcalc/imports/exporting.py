@@ -20,6 +20,11 @@ from archcalc.errors import UserError
 BATCH = 7919
 """A prime that no size of a network is a multiple of."""
 
+FRESH = frozenset(
+    ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
+)
+"""Operations that take of a tensor only its sizes and its type."""
+
 
 def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor]) -> Any:
     """Return the exported program of a module in evaluation mode, for a batch of `BATCH`.

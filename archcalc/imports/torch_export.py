@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,15 +13,13 @@ from torch import Tensor, fx, nn
 
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
 from archcalc.imports.composites import attention_arguments, composites
-from archcalc.imports.exporting import BATCH, batch_axis, export
+from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
+from archcalc.imports.mapping import Mapped
+from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
 from archcalc.network import Network
 from archcalc.ops.calls import Call, Operand, Stored
 
-FRESH = frozenset(
-    ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
-)
-"""Operations that take of a tensor only its sizes and its type."""
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 _TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
@@ -71,10 +70,16 @@ class _Reader:
         self.composites = self._composites()
         self.computed: dict[tuple[fx.Node, Operand], str] = {}
         """Constant node and the tensor that it is taken as, to its layer."""
+        self.positions: dict[fx.Node, int] = {}
+        """Order in which the nodes are read."""
         self.counted: set[fx.Node] = set()
         """Calls of several outputs whose work is counted."""
         self.sequences: dict[fx.Node, Operand] = {}
         """Call of a recurrent layer to its sequence of states."""
+        self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
+        self.arguments: dict[fx.Node, Any] = {}
+        """What each node was as an argument of the last call that took it."""
+        self.builder.origin_of_stored = self._stored_again
 
     def _composites(self) -> dict[fx.Node, Any]:
         """Return the nodes of modules that become one layer: None, and for its output the module's path and arguments."""
@@ -96,6 +101,7 @@ class _Reader:
 
     def _read(self, graph_module: fx.GraphModule) -> None:
         for node in graph_module.graph.nodes:
+            self.positions[node] = len(self.positions)
             if node in self.composites:
                 if self.composites[node] is not None:
                     self.values[node] = self._composite(node, *self.composites[node])
@@ -197,7 +203,46 @@ class _Reader:
         arguments = {key: self._argument(value, output) for key, value in _bound(node).items()}
         stack = _stack(node)
         is_leaf = bool(stack) and self.calls_inside[stack[-1]] == 1
-        return self.builder.add(Step(Call(_operation(node), arguments, output, item), _path(node), is_leaf, macs))
+        call = Call(_operation(node), arguments, output, item)
+        several = isinstance(node.meta.get("val"), (list, tuple))
+        origin = partial(self._again, node, output, item if several else None)
+        return self.builder.add(Step(call, _path(node), is_leaf, macs, origin=origin))
+
+    def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
+        """Return how the layer of a call is run again."""
+        sources = [self.builder.from_stored.get(operand, operand) for operand in mapped.inputs]
+        inputs = [
+            (one, mapped.inputs[number], number)
+            for one in node.all_input_nodes
+            for number, source in enumerate(sources)
+            if source == self.arguments.get(one)
+        ]
+        return self._replay([node], node, output, inputs, mapped, item)
+
+    def _stored_again(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
+        return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
+
+    def _computed_again(self, closure: Sequence[fx.Node], output: Operand, mapped: Mapped) -> Replay:
+        nodes = [node for node in reversed(closure) if node.op == "call_function"]
+        return self._replay(nodes, closure[0], output, [], mapped)
+
+    def _replay(
+        self,
+        nodes: Sequence[fx.Node],
+        result: fx.Node,
+        output: Operand,
+        inputs: Sequence[tuple[fx.Node, Operand, int]],
+        mapped: Mapped,
+        item: int | None = None,
+    ) -> Replay:
+        known = {**self.program.state_dict, **self.program.constants}
+        tensors = {
+            name: (self.placeholders[stored.name], known[stored.name], stored.trained)
+            for name, stored in mapped.weights.items()
+        }
+        arguments = {one for node in nodes for one in node.all_input_nodes}
+        numbers = {one: self.values[one] for one in arguments if isinstance(self.values.get(one), (int, float))}
+        return Replay(nodes, result, output, inputs, tensors, numbers, item)
 
     def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
         """Return the output of a module that is one operator, with its tensors as arguments by their names."""
@@ -210,7 +255,9 @@ class _Reader:
 
     def _argument(self, value: Any, output: Operand) -> Any:
         if isinstance(value, fx.Node):
-            return self._computed(value, output) if value in self.constant else self.values.get(value)
+            found = self._computed(value, output) if value in self.constant else self.values.get(value)
+            self.arguments[value] = found
+            return found
         if isinstance(value, (list, tuple)):
             # A part without elements, such as the text before no text, joins nothing.
             return [self._argument(one, output) for one in value if not _is_empty(one)]
@@ -230,18 +277,18 @@ class _Reader:
             return result
         operand = _operand(result)
         if operand.batch is None:
-            sizes = (1,) * (len(beside.sizes) - len(operand.sizes)) + operand.sizes
-            operand = Operand("", sizes, beside.batch, beside.folded)
+            operand = Operand.beside(operand.sizes, beside)
         if (node, operand) not in self.computed:
             closure = self._closure(node)
             tensors = [one for one in map(self.values.get, closure) if isinstance(one, Stored)]
             macs = sum(multiply_adds(one) for one in closure if one.op == "call_function")
             name = tensors[0].name if len(tensors) == 1 and tensors[0].name else f"{_path(node)}.computed".lstrip(".")
-            self.computed[node, operand] = self.builder.add_computed(name, operand.shape, tensors, macs)
+            origin = partial(self._computed_again, closure, operand)
+            self.computed[node, operand] = self.builder.add_computed(name, operand, tensors, macs, origin)
         return operand._replace(source=self.computed[node, operand])
 
     def _closure(self, node: fx.Node) -> list[fx.Node]:
-        """Return a constant node and all that it depends on."""
+        """Return a constant node and all that it depends on, each before what it takes."""
         found: dict[fx.Node, None] = {}
         pending = [node]
         while pending:
@@ -249,7 +296,7 @@ class _Reader:
             if one not in found:
                 found[one] = None
                 pending += self.constant.get(one, ())
-        return list(found)
+        return sorted(found, key=self.positions.__getitem__, reverse=True)
 
 
 def _is_empty(value: Any) -> bool:

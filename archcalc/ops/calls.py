@@ -35,6 +35,13 @@ class Operand(NamedTuple):
     folded: int = 1
     """How many rows of that axis belong to one sample: 64 for windows that are folded into the batch."""
 
+    @classmethod
+    def beside(cls, sizes: Shape, other: Operand) -> Operand:
+        """Return a tensor that is the same for every sample as it stands beside another, with as many axes."""
+        sizes = (1,) * (len(other.sizes) - len(sizes)) + tuple(sizes)
+        fits = other.batch is not None and other.folded == 1 and sizes[other.batch] == 1
+        return cls("", sizes, other.batch if fits else None)
+
     @property
     def shape(self) -> Shape:
         """Its sizes per sample. An axis that holds only the batch is left out."""
