@@ -58,6 +58,7 @@ MOVING = frozenset(
         "isnan",
         "argmax",
         "argmin",
+        "fill",
         "sort",
         "topk",
         "as_strided",
@@ -122,6 +123,8 @@ class NetworkBuilder:
         self.owners: dict[str, WeightRef] = {}
         """Name of a stored tensor in the state dict to the layer that has it."""
         self.renames: dict[str, str] = {}
+        self.aliases: Mapping[str, Sequence[str]] = {}
+        """Name of a stored tensor to all names that the model has for it."""
         self.counts: dict[str, int] = {}
         self.origin_of_stored: Callable[[Stored, Operand], Callable[[Mapped], Any]] = lambda stored, output: _nothing
         """Returns the `Step.origin` of a stored tensor that is used like a computed one."""
@@ -152,6 +155,9 @@ class NetworkBuilder:
         self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any]
     ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
+        holder, _, word = name.rpartition(".")
+        if word in ("weight", "bias") and holder:
+            name = f"{holder}_{word}"  # a module at that path may have an attribute of this name
         start = next(iter(self.inputs))
         own = {stored.name: stored for stored in tensors if stored.name}
         names = _names_of(list(own), name)
@@ -227,7 +233,12 @@ class NetworkBuilder:
         layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
         shared = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
         same = next(iter(shared)) if len(shared) == 1 else None
-        if same and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items()):
+        owner = next((one for one in self.layers if one.name == same), None)
+        if (
+            owner
+            and type(owner.op) is type(mapped.op)
+            and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
+        ):
             layer.shares = same
         else:
             ties = {}
@@ -238,7 +249,7 @@ class NetworkBuilder:
                 own = WeightRef(name, key)
                 if stored.name:
                     self.owners[stored.name] = own
-                    if str(own) != stored.name:
+                    if str(own) not in self.aliases.get(stored.name, [stored.name]):
                         self.renames[str(own)] = stored.name
             if ties:
                 layer.ties = ties
@@ -250,15 +261,14 @@ class NetworkBuilder:
 
         Others get the path of their module and a word for what they are, with a number.
         """
-        prefixes = {
-            stored.name.removesuffix(key).removesuffix(".")
-            for key, stored in mapped.weights.items()
-            if stored.name.endswith(key)
-        }
-        if len(prefixes) == 1 and all(stored.name.endswith(key) for key, stored in mapped.weights.items()):
-            prefix = prefixes.pop()
-            if prefix and mapped.op.exactness == "exact":
-                return self._free(prefix)
+        found: list[set[str]] = []
+        for key, stored in mapped.weights.items():
+            names = self.aliases.get(stored.name, [stored.name])
+            found.append({name.removesuffix(key).removesuffix(".") for name in names if name.endswith(key)})
+        prefixes = set.intersection(*found) if found else set()
+        prefix = step.path if step.path in prefixes else min(prefixes, default="")
+        if prefix and mapped.op.exactness == "exact":
+            return self._free(prefix)
         if step.is_leaf and step.path:
             return self._free(step.path)
         kind = mapped.op.kind if mapped.op.exactness == "exact" else step.call.operation
@@ -304,8 +314,8 @@ def _parts(step: Step) -> tuple[Step, Step] | None:
 
 def _names_of(stored: Sequence[str], layer: str) -> dict[str, str]:
     """Return the names in a layer of stored tensors by their full names: `weight` for one that names the layer."""
-    if list(stored) == [layer]:
-        return {layer: "weight"}
+    if len(stored) == 1 and not layer.endswith("computed"):
+        return {stored[0]: "weight"}
     words = [name.rpartition(".")[2] for name in stored]
     return {
         name: word if words.count(word) == 1 else name.replace(".", "_")

@@ -89,7 +89,7 @@ def _as_traced(tensor: Tensor, operand: Operand, sizes: Sequence[int]) -> Tensor
     """Return a tensor whose first axis is the batch with the axes that it had when it was traced."""
     batch = tensor.shape[0]
     if all(size % BATCH or not size for size in sizes):
-        return tensor[:1].reshape(*sizes)  # the same for every sample
+        return tensor[:1].reshape(tuple(sizes))  # the same for every sample
     assert operand.batch is not None
     moved = tensor.movedim(0, operand.batch)
     return moved.reshape([size // BATCH * batch if size and size % BATCH == 0 else size for size in sizes])
@@ -98,7 +98,7 @@ def _as_traced(tensor: Tensor, operand: Operand, sizes: Sequence[int]) -> Tensor
 def _per_sample(tensor: Tensor, output: Operand, batch: int) -> Tensor:
     """Return a traced result with the batch as its first axis, and the sizes of one sample behind it."""
     if tensor.numel() and all(size % BATCH or not size for size in output.sizes):  # the same for every sample
-        return tensor.reshape(1, *output.shape).expand(batch, *output.shape)
+        return tensor.reshape((1, *output.shape)).expand(batch, *output.shape)
     if output.batch is None:
         return tensor
     sizes = list(tensor.shape)

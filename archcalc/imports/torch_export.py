@@ -79,7 +79,18 @@ class _Reader:
         self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
         self.arguments: dict[fx.Node, Any] = {}
         """What each node was as an argument of the last call that took it."""
+        self.builder.aliases = self._aliases()
         self.builder.origin_of_stored = self._stored_again
+
+    def _aliases(self) -> dict[str, list[str]]:
+        """Return the names of each stored tensor; PyTorch uses one of them for all uses of a tied weight."""
+        names: dict[int, list[str]] = {}
+        for name, tensor in (
+            *self.module.named_parameters(remove_duplicate=False),
+            *self.module.named_buffers(remove_duplicate=False),
+        ):
+            names.setdefault(id(tensor), []).append(name)
+        return {name: group for group in names.values() for name in group}
 
     def _composites(self) -> dict[fx.Node, Any]:
         """Return the nodes of modules that become one layer: None, and for its output the module's path and arguments."""
@@ -241,7 +252,9 @@ class _Reader:
             for name, stored in mapped.weights.items()
         }
         arguments = {one for node in nodes for one in node.all_input_nodes}
-        numbers = {one: self.values[one] for one in arguments if isinstance(self.values.get(one), (int, float))}
+        numbers = {
+            one: known[self.stored[one.name]] for one in arguments if isinstance(self.values.get(one), (int, float))
+        }
         return Replay(nodes, result, output, inputs, tensors, numbers, item)
 
     def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
