@@ -78,6 +78,8 @@ def _recurrent(node: fx.Node) -> int:
 
 RULES: dict[str, Callable[[Any], int]] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), _product_of_matrices),
+    # Each row goes to the matrix of one expert. PyTorch's counter counts 0.
+    **dict.fromkeys(("grouped_mm", "_grouped_mm", "grouped_mm_fallback"), _product_of_matrices),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _added),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
