@@ -1,0 +1,236 @@
+"""Blocks: groups that are the same but for numbers and for steps that some of them lack."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from archcalc.language.language import VARIANT_KEYS
+from archcalc.network import Network
+from archcalc.ops import registry, words
+from archcalc.render.folding.items import Item, Part
+from archcalc.render.folding.loops import folded
+from archcalc.render.folding.lowering import Frame, NotClosed
+from archcalc.render.folding.numbers import variables_in
+from archcalc.render.folding.parameters import Parameter, Parameters
+from archcalc.render.folding.steps import Naming, Slot, Step, Text, is_number, keys_of, lines_in
+from archcalc.render.folding.unify import Unifier, Unlike, filled_step
+from archcalc.render.spec import TAKEN
+
+INPUTS = ("input", "other", "third", "fourth")
+"""Names of a block's inputs."""
+MAX_OPTIONAL, MAX_VARIANTS, MAX_REPEATED = 4, 8, 5
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass
+class Block:
+    """A block of the spec."""
+
+    name: str
+    inputs: tuple[str, ...]
+    params: list[Parameter]
+    body: list[Step]
+    numbered: bool
+
+
+@dataclass
+class _Kind:
+    """Groups that may be one block."""
+
+    clusters: list[list[Part]]
+    """Groups that differ only in numbers, together."""
+    plain: bool = False
+    """True if only some of them have a join around their steps, so that it is written with `from`."""
+    parts: list[Part] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.parts = [part for cluster in self.clusters for part in cluster]
+
+    def items(self, part: Part) -> Sequence[Item]:
+        """Return the steps of one of the groups."""
+        return part.plain if self.plain else part.items
+
+    @property
+    def size(self) -> int:
+        """Layers of the largest."""
+        return max(part.size for part in self.parts)
+
+
+class Blocks:
+    """The blocks of a network."""
+
+    def __init__(self, network: Network, root: Part) -> None:
+        self.network = network
+        self.found: list[Block] = []
+        self.calls: dict[str, Step] = {}
+        """Path of a group to the step that it is as a block."""
+        self._find(root)
+
+    def call(self, part: Part) -> Step | None:
+        """Return the step that a group is as a block; None if it is not a block."""
+        step = self.calls.get(part.path) if part.whole else None
+        return None if step is None else replace(step, args=dict(step.args))
+
+    def _find(self, root: Part) -> None:
+        clusters: dict[Any, list[Part]] = {}
+        for part in root.walk():
+            if part.path and part.whole and not part.side and part.size > 1:
+                try:
+                    steps, numbered = self._lowered(part, part.items, _never)
+                except NotClosed:
+                    continue
+                clusters.setdefault((numbered, len(part.sources), keys_of(steps)), []).append(part)
+        for kind in sorted(self._kinds(list(clusters.values())), key=lambda kind: kind.size):
+            if not self._block(kind) and len(kind.clusters) > 1:
+                for cluster in kind.clusters:
+                    self._block(_Kind([cluster]))
+
+    def _lowered(self, part: Part, items: Sequence[Item], call: Any) -> tuple[list[Step], bool]:
+        """Return the steps of a group with names of its own."""
+        if not 0 < len(part.sources) <= len(INPUTS):
+            raise NotClosed
+        given = dict(zip(part.sources, INPUTS, strict=False))
+        if any(item.end.removeprefix(f"{part.path}.").split(".")[0] in INPUTS for item in part.plain):
+            raise NotClosed
+        return Frame(self.network, f"{part.path}.", given, call).steps(items, f"{part.path}.")
+
+    # -- groups that belong together
+
+    def _kinds(self, clusters: Sequence[list[Part]]) -> Iterator[_Kind]:
+        """Yield clusters, those of groups with like names together if they differ only in steps that some lack."""
+        families: dict[Any, list[list[Part]]] = {}
+        for cluster in clusters:
+            families.setdefault(_family(cluster[0]), []).append(cluster)
+        for family in families.values():
+            waiting = sorted(family, key=lambda cluster: -cluster[0].size)
+            while waiting:
+                kind = _Kind([waiting[0]])
+                rest = []
+                for cluster in waiting[1:]:
+                    wider = self._wider(kind, cluster) if len(kind.clusters) < MAX_VARIANTS else None
+                    if wider is None:
+                        rest.append(cluster)
+                    kind = wider or kind
+                yield kind
+                waiting = rest
+
+    def _wider(self, kind: _Kind, cluster: list[Part]) -> _Kind | None:
+        """Return a kind with one more cluster; None if it does not fit."""
+        for plain in (False, True):
+            if kind.plain and not plain:
+                continue
+            wider = _Kind([*kind.clusters, cluster], plain)
+            ones = [own[0] for own in wider.clusters]
+            if len({len(part.sources) for part in ones}) > 1:
+                return None
+            try:
+                lists = [self._lowered(part, wider.items(part), _never) for part in ones]
+                if len({numbered for _, numbered in lists}) == 1:
+                    check_options(Unifier().steps([steps for steps, _ in lists], "", False))
+                    return wider
+            except (NotClosed, Unlike):
+                continue
+        return None
+
+    # -- one block
+
+    def _block(self, kind: _Kind) -> bool:
+        """Make a block of groups if that is shorter; return False if it is not possible."""
+        places = {_family(part) for part in kind.parts}
+        parents = [part.path.rpartition(".")[0] for part in kind.parts]
+        if len(kind.parts) < 2 or (len(places) == 1 and len(set(parents)) == len(parents)):
+            return True
+        try:
+            lists = [self._lowered(part, kind.items(part), self.call) for part in kind.parts]
+            if len({numbered for _, numbered in lists}) > 1:
+                return False
+            whole = [folded(steps) for steps, _ in lists]
+            unifier = Unifier()
+            body = unifier.steps(whole, "", False)
+            check_options(body)
+            shapes = [self.network.shape_of(part.sources[0]) for part in kind.parts]
+            taken = {name for steps in whole for name in variables_in(steps)}
+            params = Parameters(unifier.slots, shapes, taken).solve()
+        except (NotClosed, Unlike):
+            return False
+        body = [filled_step(step) for step in body]
+        if len(body) == 1 and lines_in(body) == 1:
+            return True
+        if sum(map(lines_in, whole)) <= lines_in(body) + 2 + bool(params) + len(kind.parts):
+            return True
+        inputs = INPUTS[: len(kind.parts[0].sources)]
+        block = Block(self._named(kind.parts), inputs, params, body, lists[0][1])
+        self.found.append(block)
+        self._call(block, kind.parts)
+        return True
+
+    def _call(self, block: Block, parts: Sequence[Part]) -> None:
+        defaults = {own.name: own.default for own in block.params if is_number(own.default)}
+        for number, part in enumerate(parts):
+            given = {own.name: own.given(number) for own in block.params}
+            args = {name: value for name, value in given.items() if value is not None}
+            principal = block.params[0].name if block.params else None
+            self.calls[part.path] = Step(block.name, principal=principal, args=args, defaults=defaults)
+
+    def _named(self, parts: Sequence[Part]) -> str:
+        """Return a name for a block: that of the block or of the groups it was, without numbers."""
+        own = [self.network.groups.get(part.path, "") for part in parts]
+        words_ = [max(own, key=own.count), *(word for part in parts[:1] for word in reversed(part.path.split(".")))]
+        taken = {*TAKEN, *words(), *registry(), *VARIANT_KEYS, *(block.name for block in self.found), "input", "i"}
+        names = [name for name in map(_plain, words_) if name] or ["block"]
+        for name in (*names[:1], *(f"{name}_block" for name in names), *names[1:]):
+            if name not in taken:
+                return name
+        number = 2
+        while f"{names[0]}_block{number}" in taken:
+            number += 1
+        return f"{names[0]}_block{number}"
+
+
+def _never(part: Part) -> Step | None:
+    return None
+
+
+def _family(part: Part) -> str:
+    """Return the path of a group with its numbers as one."""
+    return _DIGITS.sub("#", part.path)
+
+
+def _plain(word: str) -> str:
+    """Return a name as a block has it: `BasicBlock` as `basic_block`, `layer1` as `layer`; empty if it is a number."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
+    name = re.sub(r"\W+", "_", re.sub(r"_?\d+$", "", name)).strip("_")
+    return name if name.isidentifier() and name.isascii() else ""
+
+
+def check_options(steps: Sequence[Step]) -> None:
+    """Raise `Unlike` if steps that some lack are many, or are repeats, or have names that are taken elsewhere."""
+    optional = [step for step, _ in _walk(steps) if isinstance(step.when, Slot)]
+    if not optional:
+        return
+    if len(optional) > MAX_OPTIONAL or lines_in(optional) * 3 > lines_in(steps) * 2:
+        raise Unlike
+    names = {step.name for step in optional if step.naming is Naming.GIVEN}
+    for step, around in _walk(steps):
+        if any(set(source.split(".")) & names or isinstance(source, Text) for source in step.sources):
+            raise Unlike
+        if isinstance(step.when, Slot):
+            like = [other for other in around if _same(other, step)]
+            if len(like) > 2 or (len(like) > 1 and lines_in([step]) > MAX_REPEATED):
+                raise Unlike
+
+
+def _walk(steps: Sequence[Step]) -> Iterator[tuple[Step, Sequence[Step]]]:
+    """Yield each step with the list that it is in."""
+    for step in steps:
+        yield step, steps
+        for inner in step.inner():
+            yield from _walk(inner)
+
+
+def _same(step: Step, other: Step) -> bool:
+    one, two = (replace(own, name="", when=None, naming=Naming.GIVEN, sources=()) for own in (step, other))
+    return keys_of([one]) == keys_of([two]) and (bool(step.body) or step.branches is not None)
