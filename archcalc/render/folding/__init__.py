@@ -7,7 +7,7 @@ from archcalc.render.folding.blocks import Blocks
 from archcalc.render.folding.items import part_of
 from archcalc.render.folding.layout import Layout
 from archcalc.render.folding.loops import folded
-from archcalc.render.folding.lowering import Frame
+from archcalc.render.folding.lowering import Frame, with_names
 from archcalc.render.spec import parts_of, spec_tree
 from archcalc.render.spec_text import head_lines
 
@@ -31,4 +31,4 @@ def folded_spec(network: Network) -> str:
             lines += layout.block(block)
     if numbered:
         lines.append("numbered: true")
-    return "\n".join([*lines, "layers:", *layout.steps(folded(steps), 2)]) + "\n"
+    return "\n".join([*lines, "layers:", *layout.steps(folded(with_names(steps)), 2)]) + "\n"

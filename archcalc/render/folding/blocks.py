@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from archcalc.arithmetic import Shape
 from archcalc.language.language import VARIANT_KEYS
 from archcalc.network import Network
 from archcalc.ops import registry, words
 from archcalc.render.folding.items import Item, Part
 from archcalc.render.folding.loops import folded
-from archcalc.render.folding.lowering import Frame, NotClosed
+from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import variables_in
 from archcalc.render.folding.parameters import Parameter, Parameters
 from archcalc.render.folding.steps import Naming, Slot, Step, Text, is_number, keys_of, lines_in
@@ -141,22 +142,20 @@ class Blocks:
         """Make a block of groups if that is shorter; return False if it is not possible."""
         places = {_family(part) for part in kind.parts}
         parents = [part.path.rpartition(".")[0] for part in kind.parts]
-        if len(kind.parts) < 2 or (len(places) == 1 and len(set(parents)) == len(parents)):
+        numbers = {part.path.rpartition(".")[2] for part in kind.parts}
+        moves = len(numbers) > 1 and all(map(str.isdigit, numbers))
+        if len(kind.parts) < 2 or (len(places) == 1 and len(set(parents)) == len(parents) and not moves):
             return True
         try:
             lists = [self._lowered(part, kind.items(part), self.call) for part in kind.parts]
             if len({numbered for _, numbered in lists}) > 1:
                 return False
-            whole = [folded(steps) for steps, _ in lists]
-            unifier = Unifier()
-            body = unifier.steps(whole, "", False)
-            check_options(body)
+            named = [with_names(steps) for steps, _ in lists]
+            whole = list(map(folded, named))
             shapes = [self.network.shape_of(part.sources[0]) for part in kind.parts]
-            taken = {name for steps in whole for name in variables_in(steps)}
-            params = Parameters(unifier.slots, shapes, taken).solve()
+            body, params = _merged(named, whole, shapes)
         except (NotClosed, Unlike):
             return False
-        body = [filled_step(step) for step in body]
         if len(body) == 1 and lines_in(body) == 1:
             return True
         if sum(map(lines_in, whole)) <= lines_in(body) + 2 + bool(params) + len(kind.parts):
@@ -169,11 +168,12 @@ class Blocks:
 
     def _call(self, block: Block, parts: Sequence[Part]) -> None:
         defaults = {own.name: own.default for own in block.params if is_number(own.default)}
+        kinds = {own.name: own.slot.argument for own in block.params}
         for number, part in enumerate(parts):
             given = {own.name: own.given(number) for own in block.params}
             args = {name: value for name, value in given.items() if value is not None}
             principal = block.params[0].name if block.params else None
-            self.calls[part.path] = Step(block.name, principal=principal, args=args, defaults=defaults)
+            self.calls[part.path] = Step(block.name, principal=principal, args=args, defaults=defaults, kinds=kinds)
 
     def _named(self, parts: Sequence[Part]) -> str:
         """Return a name for a block: that of the block or of the groups it was, without numbers."""
@@ -188,6 +188,23 @@ class Blocks:
         while f"{names[0]}_block{number}" in taken:
             number += 1
         return f"{names[0]}_block{number}"
+
+
+def _merged(
+    lists: Sequence[Sequence[Step]], loops: Sequence[Sequence[Step]], shapes: Sequence[Shape]
+) -> tuple[list[Step], list[Parameter]]:
+    """Return steps as those of a block, with its parameters; of the steps with loops if the others are unlike."""
+    taken = {name for steps in loops for name in variables_in(steps)}
+    for steps in (lists, loops):
+        unifier = Unifier()
+        try:
+            body = unifier.steps(steps, "", False)
+            check_options(body)
+        except Unlike:
+            continue
+        params = Parameters(unifier.slots, shapes, taken).solve()
+        return folded([filled_step(step) for step in body]), params
+    raise Unlike
 
 
 def _never(part: Part) -> Step | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from archcalc.ops import registry
@@ -26,7 +27,7 @@ class Layout:
         if block.params:
             params = [(own.name, "required" if own.default is None else _quoted(own.default)) for own in block.params]
             yield from _mapping("params", params, 4)
-        if block.numbered and not _numbers_itself(block.body):
+        if block.numbered and _is_numbered(block.body):
             yield "    numbered: true"
         yield "    layers:"
         yield from self.steps(block.body, 6)
@@ -38,9 +39,9 @@ class Layout:
 
     def step(self, step: Step, indent: int) -> Iterator[str]:
         """Yield the lines of a step, the first with a dash."""
-        if step.head == GROUP and len(step.body) == 1 and not step.loops and _numbers_itself(step.body):
+        if step.head == GROUP and not step.loops and _is_loop(step.body):
             [inner] = step.body
-            if not step.apart and not step.train and step.when is None:
+            if not (step.apart or step.train or isinstance(step.name, Text)) and step.when is None:
                 step = _renamed(inner, step.name)
         pairs = self._pairs(step)
         if not self._has_lines(step):
@@ -113,7 +114,7 @@ class Layout:
             pairs.append(("repeat", _quoted(step.count)))
         if step.when is not None:
             pairs.append(("when", _quoted(step.when)))
-        if step.numbered and not _numbers_itself(step.body):
+        if step.numbered and _is_numbered(step.body):
             pairs.append(("numbered", "true"))
         if step.train:
             pairs.append(("train", "true"))
@@ -129,7 +130,10 @@ class Layout:
         order = operator.arguments if operator else {}
         names = [*(name for name in order if name in args), *(name for name in args if name not in order)]
         default = {name: value for name, value in step.defaults.items()}
-        return [(step.head, value), *((name, _quoted(args[name])) for name in names if args[name] != default.get(name, _ABSENT))]
+        return [
+            (step.head, value),
+            *((name, _quoted(args[name])) for name in names if args[name] != default.get(name, _ABSENT)),
+        ]
 
 
 _ABSENT = object()
@@ -137,15 +141,24 @@ _ABSENT = object()
 
 def _renamed(step: Step, name: str) -> Step:
     """Return a loop over one step with a name for all its turns."""
-    from dataclasses import replace
-
     return replace(step, name=name, naming=Naming.GIVEN)
 
 
-def _numbers_itself(steps: Sequence[Step]) -> bool:
-    """True if only loops over one step are numbered, which they are anyway."""
-    own = [step for step in steps if step.naming is Naming.NUMBERED and step.head != GROUP]
-    return bool(own) and all(step.loops and step.head != TOGETHER for step in steps)
+def _is_numbered(steps: Sequence[Step]) -> bool:
+    """True if steps get their names by position, loops over one step aside, which do so anyway."""
+    for step in steps:
+        if step.naming is Naming.NUMBERED and (step.head == TOGETHER or not step.loops):
+            return True
+        if any(_is_numbered(branch) for branch in step.branches or ()):
+            return True
+        if step.head == TOGETHER and _is_numbered(step.body):
+            return True
+    return False
+
+
+def _is_loop(steps: Sequence[Step]) -> bool:
+    """True if steps are one loop whose turns are numbered."""
+    return len(steps) == 1 and steps[0].naming is Naming.NUMBERED and steps[0].loops and steps[0].head != TOGETHER
 
 
 def _line(pairs: Sequence[tuple[str, str]], indent: int) -> Iterator[str]:

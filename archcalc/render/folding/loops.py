@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from archcalc.ops import registry
@@ -25,18 +26,21 @@ from archcalc.render.folding.steps import (
 )
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
 
-MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS = 64, 6, 100, 6, 500
+MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64, 6, 50, 12, 500, 6
 _DIGITS = re.compile(r"(\d+)")
 
 
 def folded(steps: Sequence[Step]) -> list[Step]:
     """Return steps with loops for those that repeat, also inside them; shorter loops first."""
     found = [_inside(step) for step in steps]
-    for _ in range(MAX_PASSES):
-        shorter = _pass(found)
-        if len(shorter) == len(found):
-            break
-        found = shorter
+    keys = [_key(step) for step in found]
+    period, passes = 1, 0
+    while period <= min(MAX_PERIOD, len(found) // 2):
+        shorter = _folded(found, keys, period)
+        period += 1
+        if len(shorter) < len(found) and passes < MAX_PASSES:
+            found, period, passes = shorter, 1, passes + 1
+            keys = [_key(step) for step in found]
     return found
 
 
@@ -45,26 +49,38 @@ def _inside(step: Step) -> Step:
     return replace(step, body=folded(step.body), branches=branches) if step.body or branches else step
 
 
-def _pass(steps: list[Step]) -> list[Step]:
-    period, failures = 1, 0
-    while period <= min(MAX_PERIOD, len(steps) // 2):
-        numbers: dict[Any, int] = {}
-        keys = [numbers.setdefault(_key(step), len(numbers)) for step in steps]
-        found: list[Step] = []
-        at = 0
-        while at < len(steps):
-            end = at
-            while end + period < len(steps) and keys[end] == keys[end + period]:
-                end += 1
-            turns = min((end - at) // period + 1, MAX_TURNS)
-            loop = None
-            if turns > 1 and failures < MAX_FAILURES:
-                loop = _loop(steps[at : at + turns * period], period)
-                failures += loop is None
-            found.append(loop or steps[at])
-            at += turns * period if loop else 1
-        steps, period = found, period + 1
-    return steps
+def _folded(steps: list[Step], keys: Sequence[Any], period: int) -> list[Step]:
+    """Return steps with loops for those that repeat after ``period`` steps."""
+    found: list[Step] = []
+    at = failures = 0
+    while at < len(steps):
+        end = at
+        while end + period < len(steps) and keys[end] == keys[end + period]:
+            end += 1
+        turns = min((end - at) // period + 1, MAX_TURNS)
+        loops: list[Step] = []
+        if turns > 1 and failures < MAX_FAILURES:
+            run = steps[at : at + turns * period]
+            loop = _loop(run, period)
+            failures += loop is None
+            loops = _stages(run, loop) if loop is not None and period == 1 else [loop] if loop is not None else []
+        found += loops or steps[at : at + 1]
+        at += turns * period if loops else 1
+    return found
+
+
+def _stages(steps: Sequence[Step], loop: Step) -> list[Step]:
+    """Return a long loop over blocks as one for each stage, in which the width is the same."""
+    widths = [frozen(step.args.get(step.principal or "")) for step in steps]
+    stages = [list(stage) for _, stage in groupby(zip(widths, steps, strict=True), key=lambda pair: pair[0])]
+    if not loop.walked or len(steps) <= MAX_LISTED or not 1 < len(stages) <= len(steps) * 2 // 3:
+        return [loop]
+    return [step for stage in stages for step in _stage([step for _, step in stage])]
+
+
+def _stage(steps: list[Step]) -> list[Step]:
+    loop = _loop(steps, 1) if len(steps) > 1 else None
+    return [loop] if loop is not None else steps
 
 
 def _key(step: Step) -> Any:
@@ -86,13 +102,11 @@ def _loop(steps: Sequence[Step], period: int) -> Step | None:
             row = [steps[turn * period + at] for turn in range(turns)]
             named = row[0].naming is Naming.GIVEN or row[0].head == GROUP
             name = template([step.name for step in row], row[0].loops) if named else row[0].name
-            sources = tuple(
-                template(list(texts), False) for texts in zip(*(step.sources for step in row), strict=True)
-            )
+            sources = tuple(template(list(texts), False) for texts in zip(*(step.sources for step in row), strict=True))
             step = unifier.step([*row], [True] * turns, "", False)
             naming = Naming.GIVEN if named else row[0].naming
             body.append(replace(step, name=name, naming=naming, sources=sources))
-        walked = _solved(unifier.slots, turns, set(variables_in(steps)))
+        walked, kinds = _solved(unifier.slots, turns, set(variables_in(steps)))
     except Unlike:
         return None
     body = [filled_step(step) for step in body]
@@ -100,12 +114,14 @@ def _loop(steps: Sequence[Step], period: int) -> Step | None:
     saved = lines_in(steps) - lines_in(body) - (not alone)
     differing = len({tuple(map(frozen, slot.values)) for slot in unifier.slots})
     call = alone and body[0].head not in registry() and lines_in(body) == 1
+    if call and turns == 2 and differing > 2:
+        return None
     if saved < (1 + bool(walked) if call else 1 + 2 * differing) or (period == 1 and _is_fixed(body[0]) and turns > 1):
         return None
     count = None if walked else turns
     if alone:
-        return replace(body[0], count=count, walked=walked)
-    return Step(TOGETHER, body=body, count=count, walked=walked)
+        return replace(body[0], count=count, walked=walked, kinds=body[0].kinds | kinds)
+    return Step(TOGETHER, body=body, count=count, walked=walked, kinds=kinds)
 
 
 def _is_fixed(step: Step) -> bool:
@@ -148,42 +164,45 @@ def evenly(numbers: Sequence[int]) -> str | None:
     return term if start == 0 else f"{term} + {start}" if start > 0 else f"{term} - {-start}"
 
 
-def _solved(slots: Sequence[Slot], turns: int, taken: set[str]) -> dict[str, Any]:
-    """Write into each slot what its numbers are in a turn; return the variables of the loop."""
+def _solved(slots: Sequence[Slot], turns: int, taken: set[str]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Write into each slot what its numbers are in a turn; return the loop's variables, and what these are."""
     walked: dict[str, Any] = {}
     kinds: dict[str, str] = {}
     for slot in slots:
         if any(value is None for value in slot.values):
             raise Unlike
-        slot.text = None if slot.inner else _by_turn(slot.values)
+        slot.text = None if slot.inner else _by_turn(slot.values, slot.argument)
         if slot.text is not None:
             continue
         for name, values in walked.items():
-            if kinds[name] == kind(slot.argument):
+            if kind(kinds[name]) == kind(slot.argument):
                 if agree(slot.values, values):
                     slot.text = Text(name)
-                elif kinds[name] == "size" and (form := multiple(slot.values, values)):
+                elif kind(slot.argument) == "size" and (form := multiple(slot.values, values)):
                     slot.text = Text(form.format(name))
             if slot.text is not None:
                 break
         else:
             name = free_name([usual_name(slot)], {*walked, *taken})
-            walked[name], kinds[name] = list(slot.values), kind(slot.argument)
+            walked[name], kinds[name] = list(slot.values), slot.argument
             slot.text = Text(name)
     if len(walked) > MAX_VARIABLES:
         raise Unlike
-    return walked
+    return walked, kinds
 
 
-def _by_turn(values: Sequence[Any]) -> Any:
+def _by_turn(values: Sequence[Any], argument: str) -> Any:
     """Return values that follow from the number of the turn; None if they do not."""
-    rest = values[1:]
-    if all(agree([value], [rest[0]]) for value in rest) and not isinstance(values[0], (list, tuple)):
-        return First(values[0], rest[0])
+    if argument == "repeat" or any(isinstance(value, (list, tuple)) for value in values):
+        return None
+    if argument == "shift" and values[0] == 0 and all(value == values[at % 2] for at, value in enumerate(values)):
+        return Text(f"{values[1]} * (i % 2)")
+    if all(agree([value], [values[1]]) for value in values[1:]):
+        return First(values[0], values[1])
     if len(values) > 3 and all(type(value) is int for value in values):
         text = evenly(values)
         if text is not None:
             return Text(text)
-        if all(value == values[turn % 2] for turn, value in enumerate(values)):
+        if all(value == values[at % 2] for at, value in enumerate(values)):
             return Text(f"{values[0]} if i % 2 == 0 else {values[1]}")
     return None

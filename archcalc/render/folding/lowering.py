@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from archcalc.network import Layer, Network
@@ -42,7 +43,7 @@ class Frame:
         steps = self._steps(items, scope, direct)
         numbered = sum(step.naming is Naming.NUMBERED for step in direct)
         counted = sum(step.naming is Naming.COUNTED for step in direct)
-        kept = Naming.NUMBERED if numbered > counted else Naming.COUNTED
+        kept = Naming.NUMBERED if numbered > max(counted, len(direct) == 1) else Naming.COUNTED
         for step in direct:
             if step.naming is not kept:
                 step.naming = Naming.GIVEN
@@ -168,6 +169,19 @@ class Frame:
         if name in self.given.values():
             return ""
         return next((self.meanings[outer + name] for outer in scopes if outer + name in self.meanings), "")
+
+
+def with_names(steps: Sequence[Step]) -> list[Step]:
+    """Return steps in which groups have names: only operators and blocks can do without."""
+    return [
+        replace(
+            step,
+            naming=Naming.GIVEN if step.head == GROUP else step.naming,
+            body=with_names(step.body),
+            branches=None if step.branches is None else list(map(with_names, step.branches)),
+        )
+        for step in steps
+    ]
 
 
 def _defaults(op: Operator) -> dict[str, Any]:

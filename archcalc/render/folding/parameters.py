@@ -23,7 +23,7 @@ from archcalc.render.folding.steps import Slot, Text, frozen
 from archcalc.render.folding.unify import Unlike
 
 MAX_PARAMETERS = 10
-_LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0}
+_LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0, "expansion": 1}
 """Defaults that people expect."""
 
 
@@ -38,6 +38,8 @@ class Parameter:
     default: Any = None
     """A number or an expression; None if it is required."""
     name: str = ""
+    of: Parameter | None = None
+    """The parameter that its default is a multiple of the input with."""
 
     def given(self, number: int) -> Any:
         """Return what an instance sets it to; None if it leaves it at its default."""
@@ -69,7 +71,7 @@ class Parameters:
 
     def solve(self) -> list[Parameter]:
         """Write into each slot what is there; return the parameters in order. Raise `Unlike` if there are too many."""
-        for slot in self.slots:
+        for slot in sorted(self.slots, key=lambda slot: None in slot.values):
             if slot.argument != "when":
                 self.uses.append(self._use(slot))
         self._name()
@@ -123,6 +125,15 @@ class Parameters:
                 parameter = Parameter(slot, list(sizes), Text(f"input.{part}"))
                 self.found.append(parameter)
                 return _Use(slot, form, parameter)
+            times = [
+                value // size if type(value) is int else None for value, size in zip(slot.values, sizes, strict=True)
+            ]
+            if _expands(slot.values, sizes, times):
+                most = Counter(time for time in times if time is not None).most_common(1)[0][0]
+                expansion = Parameter(Slot(times, "expansion", slot.step), times, most)
+                parameter = Parameter(slot, list(slot.values), Text(f"{{}} * input.{part}"), of=expansion)
+                self.found += [expansion, parameter]
+                return _Use(slot, "{}", parameter)
         return None
 
     def _inputs(self) -> Iterator[tuple[str, list[int]]]:
@@ -145,8 +156,11 @@ class Parameters:
         last = next((use.of for use in reversed(self.uses) if use.slot.argument in WIDTHS and use.of in own), None)
         for parameter in self.found:
             slot = parameter.slot
-            wanted = [usual_name(slot), f"{name_of_step(slot)}_{usual_name(slot)}"]
-            if isinstance(parameter.default, Text):
+            wanted = [usual_name(slot), f"{name_of_step(slot)}_{usual_name(slot)}".lstrip("_")]
+            if parameter.of is not None:
+                parameter.default = Text(parameter.default.format(parameter.of.name))
+                wanted = ["hidden", "inner"]
+            elif isinstance(parameter.default, Text):
                 wanted = [str(parameter.default).removeprefix("input."), "inputs_width"]
             elif parameter in own and len(own) > 2 and name_of_step(slot):
                 wanted = [name_of_step(slot), f"{name_of_step(slot)}_width"]
@@ -216,6 +230,15 @@ class Parameters:
                 yield f"input.{part} != {text}", f"input.{part} == {text}", values
 
 
+def _expands(values: Sequence[Any], sizes: Sequence[int], times: Sequence[int | None]) -> bool:
+    """True if values are small multiples of sizes, most of them the same multiple."""
+    known = [time for time in times if time is not None]
+    exact = all(
+        value is None or time and time * size == value for value, size, time in zip(values, sizes, times, strict=True)
+    )
+    return exact and bool(known) and max(known) < 17 and max(map(known.count, known)) * 4 >= len(known) * 3
+
+
 def _default(slot: Slot) -> Any:
     """Return the default of a new parameter; None if it is required."""
     if slot.argument in SIZES and slot.argument != "groups":
@@ -225,6 +248,6 @@ def _default(slot: Slot) -> Any:
     if usual is not None and frozen(usual) in values:
         return usual
     [(most, count)] = values.most_common(1)
-    if count * 2 < sum(values.values()):
+    if count * 4 < sum(values.values()) * 3:
         return None
     return next(value for value in slot.values if value is not None and frozen(value) == most)

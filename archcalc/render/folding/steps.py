@@ -60,6 +60,8 @@ class Step:
     args: dict[str, Any] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
     """Values of arguments that are not written, where these are numbers."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Parameters of its block and variables of its loop to the arguments that they are in the end."""
     sources: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     train: bool = False

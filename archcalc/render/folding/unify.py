@@ -39,13 +39,13 @@ class Unifier:
         for name in dict.fromkeys(name for step in there for name in step.args):
             default = next((step.defaults.get(name) for step in there), None)
             values = [None if step is None else step.args.get(name, default) for step in row]
-            merged.args[name] = self.value(values, row, name, path, inner or first.loops)
+            merged.args[name] = self.value(values, row, first.kinds.get(name, name), path, inner or first.loops)
         if first.count is not None:
             counts = [None if step is None else step.count for step in row]
             merged.count = self.value(counts, row, "repeat", path, inner)
         for name in first.walked:
             values = [None if step is None else step.walked[name] for step in row]
-            merged.walked[name] = self.value(values, row, name, path, inner)
+            merged.walked[name] = self.value(values, row, first.kinds.get(name, name), path, inner)
         inner = inner or first.loops
         if any(step.body for step in there):
             merged.body = self.steps([None if step is None else step.body for step in row], path, inner)
@@ -72,9 +72,7 @@ class Unifier:
                      for value, step in zip(values, row, strict=True)]  # fmt: skip
             first = [pair.first if pair is not None else None for pair in pairs]
             rest = [pair.rest if pair is not None else None for pair in pairs]
-            return First(
-                self.value(first, row, argument, path, inner), self.value(rest, row, argument, path, inner)
-            )
+            return First(self.value(first, row, argument, path, inner), self.value(rest, row, argument, path, inner))
         if not all(map(is_number, known)):
             raise Unlike
         if all(isinstance(value, (list, tuple)) for value in known) and len(set(map(len, known))) == 1:
@@ -119,8 +117,9 @@ def _with(
         return [[*row, None] for row in rows], shapes
     if own == shapes:
         return [[*row, step] for row, step in zip(rows, steps, strict=True)], shapes
-    pairs = _common(shapes, own)
-    if not pairs:
+    ones = [next(step for step in row if step is not None) for row in rows]
+    pairs = _common(shapes, own, [[_likeness(one, step) for step in steps] for one in ones])
+    if len(pairs) < min(len(rows), len(steps)):  # each has steps that the other lacks
         raise Unlike
     found: list[Row] = []
     names: list[tuple[Any, ...]] = []
@@ -143,22 +142,37 @@ def _shape(step: Step) -> tuple[Any, ...]:
     return (*fixed, bool(step.body), inside)
 
 
-def _common(left: Sequence[Any], right: Sequence[Any]) -> list[tuple[int, int]]:
-    """Return the positions of a longest common subsequence."""
-    lengths = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+def _likeness(one: Step, other: Step) -> int:
+    """Return how many arguments of two steps are the same, also in the steps in them."""
+    same = sum(
+        frozen(one.args.get(name, one.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
+        for name in {**one.args, **other.args}
+    )
+    return same + sum(
+        _likeness(left, right)
+        for mine, yours in zip(one.inner(), other.inner(), strict=False)
+        for left, right in zip(mine, yours, strict=False)
+    )
+
+
+def _common(left: Sequence[Any], right: Sequence[Any], likeness: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Return the positions of a longest common subsequence, the one whose items are most alike."""
+    best = [[(0, 0)] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in reversed(range(len(left))):
         for j in reversed(range(len(right))):
-            same = left[i] == right[j]
-            lengths[i][j] = lengths[i + 1][j + 1] + 1 if same else max(lengths[i + 1][j], lengths[i][j + 1])
+            best[i][j] = max(best[i + 1][j], best[i][j + 1])
+            if left[i] == right[j]:
+                count, alike = best[i + 1][j + 1]
+                best[i][j] = max(best[i][j], (count + 1, alike + likeness[i][j]))
     pairs, i, j = [], 0, 0
     while i < len(left) and j < len(right):
-        if left[i] == right[j]:
+        if best[i][j] == best[i + 1][j]:
+            i += 1
+        elif best[i][j] == best[i][j + 1]:
+            j += 1
+        else:
             pairs.append((i, j))
             i, j = i + 1, j + 1
-        elif lengths[i + 1][j] >= lengths[i][j + 1]:
-            i += 1
-        else:
-            j += 1
     return pairs
 
 
