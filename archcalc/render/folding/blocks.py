@@ -22,7 +22,7 @@ from archcalc.render.spec import TAKEN
 
 INPUTS = ("input", "other", "third", "fourth")
 """Names of a block's inputs."""
-MAX_OPTIONAL, MAX_VARIANTS, MAX_REPEATED = 4, 8, 5
+MAX_OPTIONAL, MAX_VARIANTS, MAX_FAMILY, MAX_REPEATED = 4, 8, 16, 5
 _DIGITS = re.compile(r"\d+")
 
 
@@ -106,7 +106,9 @@ class Blocks:
         for cluster in clusters:
             families.setdefault(_family(cluster[0]), []).append(cluster)
         for family in families.values():
-            waiting = sorted(family, key=lambda cluster: -cluster[0].size)
+            common = sorted(family, key=lambda cluster: -len(cluster))
+            yield from (_Kind([cluster]) for cluster in common[MAX_FAMILY:])
+            waiting = sorted(common[:MAX_FAMILY], key=lambda cluster: -cluster[0].size)
             while waiting:
                 kind = _Kind([waiting[0]])
                 rest = []
