@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.ops.operator import Operator
+from archcalc.render.spec_shares import shared_arguments
 from archcalc.render.spec_text import application, head_lines, name_text, reference_text
 
 TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
@@ -90,6 +89,7 @@ class _SpecWriter:
         self.known: set[str] = set()
         """Full names of the layers and groups before this one."""
         self.counts: dict[tuple[str, str], int] = {}
+        self.instead = shared_arguments(network)
 
     def lines(self) -> Iterator[str]:
         """Return the steps of the network."""
@@ -126,10 +126,9 @@ class _SpecWriter:
 
     def layer(self, layer: Layer, outside: str) -> str:
         """Yield one step."""
-        parts = application(layer.op)
+        parts = application(layer.op, self.instead.get(layer.name, {}))
         name = layer.name[len(outside) :]
         if layer.shares is not None:
-            self.check_share(layer, self.network[layer.shares])
             parts = [f"share: {self.reference(layer.shares, outside)}"]
         parts += [f"{tensor}: {self.reference(ref.layer, outside)}" for tensor, ref in layer.ties.items()]
         if layer.inputs != (self.flow,):
@@ -140,14 +139,6 @@ class _SpecWriter:
         if layer.train:
             parts.append("train: true")
         return parts[0] if len(parts) == 1 and ":" not in parts[0] else f"{{{', '.join(parts)}}}"
-
-    def check_share(self, layer: Layer, original: Layer) -> None:
-        """State that a share, which takes the original's own arguments, says what the layer is."""
-        if type(layer.op) is not type(original.op) or _arguments(layer.op) != _arguments(original.op):
-            raise UserError(
-                f"{self.network.name} cannot be written as a spec: {layer.name} has the weights of {original.name}, "
-                "but other arguments"
-            )
 
     def next_name(self, outside: str, kind: str) -> str:
         """Return the default name of a step."""
@@ -170,8 +161,3 @@ class _SpecWriter:
                 if next(full for outer in scopes if (full := outer + name) in self.known) == source:
                     return reference_text(name)
         return reference_text(f".{source}")
-
-
-def _arguments(op: Operator) -> dict[str, Any]:
-    """Return all arguments, as the operator uses them."""
-    return {name: getattr(op, name) for name in op.arguments}

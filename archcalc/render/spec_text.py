@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,12 @@ _WORD = re.compile(r"[A-Za-z_][\w/-]*|[0-9]+", re.ASCII)
 _REFERENCE = re.compile(r"\.?\w[\w/.-]*", re.ASCII)
 _TEXT = re.compile(r"[A-Za-z0-9][^\r\n]*")
 _NULLS = ("null", "~")
+
+
+class Text(str):
+    """An expression."""
+
+    __slots__ = ()
 
 
 def head_lines(network: Network) -> Iterator[str]:
@@ -70,17 +76,19 @@ def written_arguments(op: Operator) -> dict[str, Any]:
     return written
 
 
-def application(op: Operator) -> list[str]:
-    """Return the operator and its arguments, without those at their defaults."""
-    return applied_text(op.kind, None if op.joins else op.principal(), written_arguments(op))
-
-
-def applied_text(head: str, principal: str | None, arguments: dict[str, Any]) -> list[str]:
-    """Return a head with the value of its principal argument, and the other arguments."""
-    rest = dict(arguments)
+def application(op: Operator, instead: Mapping[str, Text]) -> list[str]:
+    """Return the operator and its arguments, without those at their defaults; ``instead`` are other values."""
+    head, principal = op.kind, None if op.joins else op.principal()
+    rest = {**written_arguments(op), **instead}
     if principal in rest and rest[principal] is not None:
-        head += f": {value_text(rest.pop(principal))}"
-    return [head, *(f"{name}: {value_text(value)}" for name, value in rest.items())]
+        head += f": {argument_text(rest.pop(principal))}"
+    return [head, *(f"{name}: {argument_text(value)}" for name, value in rest.items())]
+
+
+def argument_text(value: Any) -> str:
+    """Return a value beside others in braces: an expression is in quotes if YAML would end it too early."""
+    text = value_text(value)
+    return f'"{text}"' if isinstance(value, Text) and any(mark in text for mark in ",[]{}") else text
 
 
 def value_text(value: Any) -> str:

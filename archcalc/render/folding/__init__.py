@@ -21,7 +21,7 @@ def folded_spec(network: Network) -> str:
     tree = spec_tree(network)
     root = part_of(tree, frozenset(network.sides), parts_of(tree))
     blocks = Blocks(network, root)
-    frame = Frame(network, "", {name: name for name in network.inputs}, blocks.call)
+    frame = Frame(network, "", {name: name for name in network.inputs}, blocks.call, blocks.instead)
     steps, numbered = frame.steps(root.items, "")
     layout = Layout([block.name for block in blocks.found])
     lines = [*head_lines(network)]

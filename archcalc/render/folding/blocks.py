@@ -16,9 +16,11 @@ from archcalc.render.folding.loops import folded
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import variables_in
 from archcalc.render.folding.parameters import Parameter, Parameters
-from archcalc.render.folding.steps import Naming, Slot, Step, Text, is_number, keys_of, lines_in
+from archcalc.render.folding.steps import Naming, Slot, Step, is_number, keys_of, lines_in
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
 from archcalc.render.spec import TAKEN
+from archcalc.render.spec_shares import shared_arguments
+from archcalc.render.spec_text import Text
 
 INPUTS = ("input", "other", "third", "fourth")
 """Names of a block's inputs."""
@@ -65,6 +67,7 @@ class Blocks:
 
     def __init__(self, network: Network, root: Part) -> None:
         self.network = network
+        self.instead = shared_arguments(network)
         self.found: list[Block] = []
         self.calls: dict[str, Step] = {}
         """Path of a group to the step that it is as a block."""
@@ -96,7 +99,7 @@ class Blocks:
         given = dict(zip(part.sources, INPUTS, strict=False))
         if any(item.end.removeprefix(f"{part.path}.").split(".")[0] in INPUTS for item in part.plain):
             raise NotClosed
-        return Frame(self.network, f"{part.path}.", given, call).steps(items, f"{part.path}.")
+        return Frame(self.network, f"{part.path}.", given, call, self.instead).steps(items, f"{part.path}.")
 
     # -- groups that belong together
 

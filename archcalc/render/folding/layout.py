@@ -8,9 +8,9 @@ from typing import Any
 
 from archcalc.ops import registry
 from archcalc.render.folding.blocks import Block
-from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, Step, Text
+from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, Step
 from archcalc.render.spec import TAKEN
-from archcalc.render.spec_text import WIDTH, name_text, reference_text, value_text
+from archcalc.render.spec_text import WIDTH, Text, argument_text, name_text, reference_text, value_text
 
 
 class Layout:
@@ -129,10 +129,9 @@ class Layout:
         operator = registry().get(step.head)
         order = operator.arguments if operator else {}
         names = [*(name for name in order if name in args), *(name for name in args if name not in order)]
-        default = {name: value for name, value in step.defaults.items()}
         return [
             (step.head, value),
-            *((name, _quoted(args[name])) for name in names if args[name] != default.get(name, _ABSENT)),
+            *((name, _quoted(args[name])) for name in names if args[name] != step.defaults.get(name, _ABSENT)),
         ]
 
 
@@ -197,8 +196,7 @@ def _name(name: str) -> str:
 
 def _quoted(value: Any) -> str:
     """Return a value; an expression in quotes if YAML would end it at a comma or a bracket."""
-    text = expression(value)
-    return f'"{text}"' if isinstance(value, Text) and any(mark in text for mark in ",[]{}") else text
+    return argument_text(value) if isinstance(value, Text) else expression(value)
 
 
 def expression(value: Any) -> str:

@@ -19,12 +19,12 @@ from archcalc.render.folding.steps import (
     Naming,
     Slot,
     Step,
-    Text,
     frozen,
     key_of,
     lines_in,
 )
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
+from archcalc.render.spec_text import Text
 
 MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64, 6, 50, 12, 500, 6
 _DIGITS = re.compile(r"(\d+)")

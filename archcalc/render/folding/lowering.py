@@ -10,10 +10,14 @@ from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
 from archcalc.render.folding.items import Item, Join, Leaf, Part
 from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, Naming, Step, is_number
-from archcalc.render.spec_text import written_arguments
+from archcalc.render.spec_text import Text, written_arguments
 
 Call = Callable[[Part], "Step | None"]
 """Returns the step that a group is as a block, without its name and inputs; None if it is not a block."""
+
+
+Instead = Mapping[str, Mapping[str, Text]]
+"""Layers to arguments that are written as expressions."""
 
 
 class NotClosed(Exception):
@@ -23,13 +27,14 @@ class NotClosed(Exception):
 class Frame:
     """Writes the steps of a block or of the network, and follows what their names will mean."""
 
-    def __init__(self, network: Network, root: str, given: Mapping[str, str], call: Call) -> None:
+    def __init__(self, network: Network, root: str, given: Mapping[str, str], call: Call, instead: Instead) -> None:
         self.network = network
         self.root = root
         """The path of the block with a dot at its end; empty for the network."""
         self.given = given
         """Inputs of the block or network to the names that they have there."""
         self.call = call
+        self.instead = instead
         self.flow = next(iter(given), "")
         self.meanings: dict[str, str] = {}
         """Path of each earlier layer or group to the layer whose output it means."""
@@ -80,11 +85,14 @@ class Frame:
         op = layer.op
         sources = self.sources(inputs, scope)
         if layer.shares is not None:
-            step = Step(SHARE, principal="share", args={"share": self.reference(layer.shares, scope)}, sources=sources)
+            step = Step(
+                SHARE, principal="share", args={"share": self.reference(layer.shares, scope, 0)}, sources=sources
+            )
         else:
             step = Step(op.kind, principal=None if op.joins else op.principal(), sources=sources)
-            step.args, step.defaults = written_arguments(op), _defaults(op)
-            step.ties = tuple((name, self.reference(ref.layer, scope)) for name, ref in layer.ties.items())
+            step.args = {**written_arguments(op), **self.instead.get(layer.name, {})}
+            step.defaults = _defaults(op)
+            step.ties = tuple((name, self.reference(ref.layer, scope, 0)) for name, ref in layer.ties.items())
         step.train = layer.train
         self.named(step, layer.name, scope, "" if layer.shares is not None else op.kind, direct)
         return step
@@ -143,8 +151,11 @@ class Frame:
         """Return what is written after `from`: nothing for the output of the step before."""
         return () if tuple(inputs) == (self.flow,) else tuple(self.reference(source, scope) for source in inputs)
 
-    def reference(self, source: str, scope: str) -> str:
-        """Return the shortest name of a layer or input in a group; raise `NotClosed` if it is not known here."""
+    def reference(self, source: str, scope: str, outward: int = 100) -> str:
+        """Return the shortest name of a layer or input in a group; raise `NotClosed` if it is not known here.
+
+        It may be the name of a group that ends with the layer, up to ``outward`` groups around it.
+        """
         if source in self.given:
             return self.given[source]
         if source not in self.meanings:
@@ -153,7 +164,7 @@ class Frame:
         while len(scopes[-1]) > len(self.root):
             scopes.append(scopes[-1][: scopes[-1][:-1].rfind(".") + 1])
         paths = [source]
-        while "." in paths[-1]:
+        while "." in paths[-1] and len(paths) <= outward:
             paths.append(paths[-1].rpartition(".")[0])
         names = [
             path[len(outer) :]

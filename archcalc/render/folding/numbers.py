@@ -17,9 +17,9 @@ SIZES = frozenset(("channels", "features", "groups", "entries", "size", "shape",
 """Arguments that count channels or positions: one may be a multiple of another."""
 WIDTHS = frozenset(("channels", "features"))
 _CALLED = {"channels": "width", "features": "width", "repeat": "depth", "p": "rate", "shape": "size", "sizes": "size"}
+_OTHERS = ("input", "i", "numbered", "inputs", "outputs", "params", "true", "false", "null", "required")
 _RESERVED = frozenset(
-    (*words(), *MODIFIERS, *SPECIAL_HEADS, *VARIANT_KEYS, *FUNCTIONS, *keyword.kwlist)
-    + ("input", "i", "numbered", "inputs", "outputs", "params", "true", "false", "null", "required", "width_")
+    (*words(), *MODIFIERS, *SPECIAL_HEADS, *VARIANT_KEYS, *FUNCTIONS, *keyword.kwlist, *_OTHERS),
 )
 
 

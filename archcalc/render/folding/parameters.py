@@ -19,8 +19,9 @@ from archcalc.render.folding.numbers import (
     name_of_step,
     usual_name,
 )
-from archcalc.render.folding.steps import Slot, Text, frozen
+from archcalc.render.folding.steps import Slot, frozen
 from archcalc.render.folding.unify import Unlike
+from archcalc.render.spec_text import Text
 
 MAX_PARAMETERS = 10
 _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0, "expansion": 1}
@@ -234,7 +235,7 @@ def _expands(values: Sequence[Any], sizes: Sequence[int], times: Sequence[int | 
     """True if values are small multiples of sizes, most of them the same multiple."""
     known = [time for time in times if time is not None]
     exact = all(
-        value is None or time and time * size == value for value, size, time in zip(values, sizes, times, strict=True)
+        value is None or (time and time * size == value) for value, size, time in zip(values, sizes, times, strict=True)
     )
     return exact and bool(known) and max(known) < 17 and max(map(known.count, known)) * 4 >= len(known) * 3
 

@@ -20,12 +20,6 @@ class Naming(Enum):
     NUMBERED = "by its position"
 
 
-class Text(str):
-    """An expression."""
-
-    __slots__ = ()
-
-
 @dataclass
 class Slot:
     """A place for a value that differs between steps that are otherwise the same; None where the step is missing."""

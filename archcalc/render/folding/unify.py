@@ -144,7 +144,7 @@ def _shape(step: Step) -> tuple[Any, ...]:
 
 def _likeness(one: Step, other: Step) -> int:
     """Return how many arguments of two steps are the same, also in the steps in them."""
-    same = sum(
+    same: int = sum(
         frozen(one.args.get(name, one.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
         for name in {**one.args, **other.args}
     )
