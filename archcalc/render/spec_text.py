@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.network import Network
+from archcalc.ops.arguments import Argument, BadArgument
 from archcalc.ops.operator import Operator
 
 WIDTH = 116
@@ -37,6 +38,9 @@ def head_lines(network: Network) -> Iterator[str]:
         yield f"input: {shapes['input']}"
     else:
         yield f"inputs: {{{', '.join(f'{name_text(name)}: {shape}' for name, shape in shapes.items())}}}"
+    if network.renames:
+        pairs = (f"{_path(own)}: {_path(meant)}" for own, meant in network.renames.items())
+        yield f"rename: {{{', '.join(pairs)}}}"
     if network.outputs != (_last(network),):
         yield f"outputs: [{', '.join(map(reference_text, network.outputs))}]"
 
@@ -72,8 +76,20 @@ def written_arguments(op: Operator) -> dict[str, Any]:
             value = argument.type.check(op.given[name], op.rank)  # not resolved: `same` is not the padding it means
             default = defaults[name] if name in defaults else None if argument.required else argument.default(op)
             if argument.required or (type(value), value) != (type(default), default):
-                written[name] = op.given[name]
+                written[name] = _shortest(argument, op.given[name], op.rank)
     return written
+
+
+def _shortest(argument: Argument, value: Any, rank: int) -> Any:
+    """Return a value, a list as its only item if that means the same: `kernel: 3`."""
+    if isinstance(value, (list, tuple)) and value and all(item == value[0] for item in value):
+        item = _shortest(argument, value[0], rank)
+        try:
+            if repr(argument.type.check(item, rank)) == repr(argument.type.check(value, rank)):
+                return item
+        except BadArgument:
+            return value
+    return value
 
 
 def application(op: Operator, instead: Mapping[str, Text]) -> list[str]:
@@ -100,7 +116,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, (float, Fraction)):
-        return _number(Fraction(value))
+        return _number(Fraction(repr(value)) if isinstance(value, float) else value)
     return str(value)
 
 
@@ -128,6 +144,11 @@ def name_text(name: str) -> str:
 def reference_text(name: str) -> str:
     """Return a name for `from`, with dots."""
     return name if _REFERENCE.fullmatch(name) and name not in _NULLS else name_text(name)
+
+
+def _path(path: str) -> str:
+    """Return a path in `rename`, where braces are no expressions."""
+    return path if _REFERENCE.fullmatch(path) and path not in _NULLS else _quoted(path)
 
 
 def _quoted(text: str) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from archcalc.language.limits import limit
 from archcalc.network import Network
-from archcalc.render.folding.blocks import Blocks
+from archcalc.render.folding.blocks import Blocks, nesting
 from archcalc.render.folding.items import part_of
 from archcalc.render.folding.layout import Layout
 from archcalc.render.folding.loops import folded
 from archcalc.render.folding.lowering import Frame, with_names
-from archcalc.render.spec import parts_of, spec_tree
+from archcalc.render.spec import network_spec, parts_of, spec_tree
 from archcalc.render.spec_text import head_lines
+
+MARGIN = 2
+"""Levels of steps that a spec may have less than the language allows."""
 
 
 def folded_spec(network: Network) -> str:
@@ -23,6 +27,9 @@ def folded_spec(network: Network) -> str:
     blocks = Blocks(network, root)
     frame = Frame(network, "", {name: name for name in network.inputs}, blocks.call, blocks.instead)
     steps, numbered = frame.steps(root.items, "")
+    steps = folded(with_names(steps))
+    if nesting(steps, blocks.found) > limit("nesting") - MARGIN:
+        return network_spec(network)
     layout = Layout([block.name for block in blocks.found])
     lines = [*head_lines(network)]
     if blocks.found:
@@ -31,4 +38,4 @@ def folded_spec(network: Network) -> str:
             lines += layout.block(block)
     if numbered:
         lines.append("numbered: true")
-    return "\n".join([*lines, "layers:", *layout.steps(folded(with_names(steps)), 2)]) + "\n"
+    return "\n".join([*lines, "layers:", *layout.steps(steps, 2)]) + "\n"

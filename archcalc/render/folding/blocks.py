@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -183,9 +183,10 @@ class Blocks:
     def _named(self, parts: Sequence[Part]) -> str:
         """Return a name for a block: that of the block or of the groups it was, without numbers."""
         own = [self.network.groups.get(part.path, "") for part in parts]
-        words_ = [max(own, key=own.count), *(word for part in parts[:1] for word in reversed(part.path.split(".")))]
+        hint = _plain(max(own, key=own.count))
+        inside = [_plain(word) for word in reversed(parts[0].path.split("."))]
+        names = [name for name in (hint, *map(_singular, inside)) if name] or ["block"]
         taken = {*TAKEN, *words(), *registry(), *VARIANT_KEYS, *(block.name for block in self.found), "input", "i"}
-        names = [name for name in map(_plain, words_) if name] or ["block"]
         for name in (*names[:1], *(f"{name}_block" for name in names), *names[1:]):
             if name not in taken:
                 return name
@@ -228,6 +229,10 @@ def _plain(word: str) -> str:
     return name if name.isidentifier() and name.isascii() else ""
 
 
+def _singular(word: str) -> str:
+    return word[:-1] if re.search(r"[^s]s$", word) else word
+
+
 def check_options(steps: Sequence[Step]) -> None:
     """Raise `Unlike` if steps that some lack are many, or are repeats, or have names that are taken elsewhere."""
     optional = [step for step, _ in _walk(steps) if isinstance(step.when, Slot)]
@@ -256,3 +261,21 @@ def _walk(steps: Sequence[Step]) -> Iterator[tuple[Step, Sequence[Step]]]:
 def _same(step: Step, other: Step) -> bool:
     one, two = (replace(own, name="", when=None, naming=Naming.GIVEN, sources=()) for own in (step, other))
     return keys_of([one]) == keys_of([two]) and (bool(step.body) or step.branches is not None)
+
+
+def nesting(steps: Sequence[Step], blocks: Sequence[Block]) -> int:
+    """Return how deep steps are nested; blocks come before those that use them."""
+    depths: dict[str, int] = {}
+    for block in blocks:
+        depths[block.name] = _depth(block.body, depths)
+    return _depth(steps, depths)
+
+
+def _depth(steps: Sequence[Step], depths: Mapping[str, int]) -> int:
+    deepest = 1
+    for step in steps:
+        inside = [_depth(branch, depths) + 1 for branch in step.branches or ()]
+        deepest = max(
+            deepest, 1 + max([_depth(step.body, depths) if step.body else 0, depths.get(step.head, 0), *inside])
+        )
+    return deepest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -65,7 +66,11 @@ class Layout:
             yield f"{space}- {key}:"
         for number, (name, text) in enumerate(first):
             plain = name == "name" and isinstance(step.name, Text) and not step.name.startswith("{")
-            yield f"{space}{'  ' if number else '- '}{name}: {step.name if plain else text}"
+            start = space + ("  " if number else "- ")
+            if name == "for":
+                yield from _for(start, text)
+            else:
+                yield f"{start}{name}: {step.name if plain else text}"
         if first:
             yield f"{space}  {key}:"
         yield from self.steps(step.body, indent + 4)
@@ -167,8 +172,22 @@ def _line(pairs: Sequence[tuple[str, str]], indent: int) -> Iterator[str]:
     if len(line) <= WIDTH or not pairs[0][1]:
         yield line
         return
-    for number, text in enumerate(texts):
-        yield f"{' ' * indent}{'  ' if number else '- '}{text}"
+    for number, (key, text) in enumerate(pairs):
+        start = " " * indent + ("  " if number else "- ")
+        if key == "for":
+            yield from _for(start, text)
+        else:
+            yield start + (f"{key}: {text}" if text else key)
+
+
+def _for(start: str, text: str) -> Iterator[str]:
+    """Yield the variables of a loop on one line, or on one each."""
+    if len(start) + len(text) + 5 <= WIDTH:
+        yield f"{start}for: {text}"
+        return
+    yield f"{start}for:"
+    lists = re.split(r"(?<=\]), (?=\w+: \[)", text[1:-1])
+    yield from (f"{' ' * len(start)}  {line}" for line in lists)
 
 
 def _mapping(key: str, pairs: Sequence[tuple[str, str]], indent: int) -> Iterator[str]:
