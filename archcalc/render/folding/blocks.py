@@ -11,7 +11,7 @@ from archcalc.arithmetic import Shape
 from archcalc.language.language import VARIANT_KEYS
 from archcalc.network import Network
 from archcalc.ops import registry, words
-from archcalc.render.folding.items import Item, Part
+from archcalc.render.folding.items import Item, Join, Leaf, Part
 from archcalc.render.folding.loops import folded
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import variables_in
@@ -24,7 +24,9 @@ from archcalc.render.spec_text import Text
 
 INPUTS = ("input", "other", "third", "fourth")
 """Names of a block's inputs."""
-MAX_OPTIONAL, MAX_VARIANTS, MAX_FAMILY, MAX_REPEATED = 4, 8, 16, 5
+MAX_OPTIONAL, MAX_VARIANTS, MAX_FAMILY, MAX_REPEATED, LEAST = 4, 8, 16, 5, 4
+MAX_NAMED = 4
+_SHORT = {"batch_norm": "bn", "layer_norm": "ln", "max_pool": "pool", "avg_pool": "pool"}
 _DIGITS = re.compile(r"\d+")
 
 
@@ -158,7 +160,7 @@ class Blocks:
             named = [with_names(steps) for steps, _ in lists]
             whole = list(map(folded, named))
             shapes = [self.network.shape_of(part.sources[0]) for part in kind.parts]
-            body, params = _merged(named, whole, shapes)
+            body, params = _merged(named, whole, shapes, {block.name for block in self.found})
         except (NotClosed, Unlike):
             return False
         if len(body) == 1 and lines_in(body) == 1:
@@ -184,23 +186,24 @@ class Blocks:
         """Return a name for a block: that of the block or of the groups it was, without numbers."""
         own = [self.network.groups.get(part.path, "") for part in parts]
         hint = _plain(max(own, key=own.count))
-        inside = [_plain(word) for word in reversed(parts[0].path.split("."))]
-        names = [name for name in (hint, *map(_singular, inside)) if name] or ["block"]
+        inside = [_singular(_plain(word)) for word in reversed(parts[0].path.split("."))]
+        names = [name for name in (hint or _by_content(parts[0]), *inside) if name] or ["block"]
         taken = {*TAKEN, *words(), *registry(), *VARIANT_KEYS, *(block.name for block in self.found), "input", "i"}
-        for name in (*names[:1], *(f"{name}_block" for name in names), *names[1:]):
+        longer = (f"{name}_block" for name in names if not name.endswith("block"))
+        for name in (*names[:1], *longer, *names[1:]):
             if name not in taken:
                 return name
         number = 2
-        while f"{names[0]}_block{number}" in taken:
+        while f"{names[0]}{number}" in taken:
             number += 1
-        return f"{names[0]}_block{number}"
+        return f"{names[0]}{number}"
 
 
 def _merged(
-    lists: Sequence[Sequence[Step]], loops: Sequence[Sequence[Step]], shapes: Sequence[Shape]
+    lists: Sequence[Sequence[Step]], loops: Sequence[Sequence[Step]], shapes: Sequence[Shape], blocks: set[str]
 ) -> tuple[list[Step], list[Parameter]]:
     """Return steps as those of a block, with its parameters; of the steps with loops if the others are unlike."""
-    taken = {name for steps in loops for name in variables_in(steps)}
+    taken = blocks | {name for steps in loops for name in variables_in(steps)}
     for steps in (lists, loops):
         unifier = Unifier()
         try:
@@ -229,6 +232,14 @@ def _plain(word: str) -> str:
     return name if name.isidentifier() and name.isascii() else ""
 
 
+def _by_content(part: Part) -> str:
+    """Return a name such as `conv_bn_relu` for a few layers one after another, `gate` for a product; else empty."""
+    if all(isinstance(item, Leaf) for item in part.items) and len(part.items) <= MAX_NAMED:
+        return "_".join(_SHORT.get(layer.op.kind, layer.op.kind) for layer in part.layers())
+    [item, *others] = part.items
+    return "gate" if isinstance(item, Join) and item.layer.op.kind == "mul" and not others else ""
+
+
 def _singular(word: str) -> str:
     return word[:-1] if re.search(r"[^s]s$", word) else word
 
@@ -238,7 +249,7 @@ def check_options(steps: Sequence[Step]) -> None:
     optional = [step for step, _ in _walk(steps) if isinstance(step.when, Slot)]
     if not optional:
         return
-    if len(optional) > MAX_OPTIONAL or lines_in(optional) * 3 > lines_in(steps) * 2:
+    if len(optional) > MAX_OPTIONAL or lines_in(optional) * 3 > lines_in(steps) * 2 or lines_in(steps) < LEAST:
         raise Unlike
     names = {step.name for step in optional if step.naming is Naming.GIVEN}
     for step, around in _walk(steps):

@@ -172,12 +172,27 @@ def _line(pairs: Sequence[tuple[str, str]], indent: int) -> Iterator[str]:
     if len(line) <= WIDTH or not pairs[0][1]:
         yield line
         return
+    if all(key != "for" for key, _ in pairs):
+        yield from _wrapped(texts, indent)
+        return
     for number, (key, text) in enumerate(pairs):
         start = " " * indent + ("  " if number else "- ")
         if key == "for":
             yield from _for(start, text)
         else:
             yield start + (f"{key}: {text}" if text else key)
+
+
+def _wrapped(texts: Sequence[str], indent: int) -> Iterator[str]:
+    """Yield keys in braces, on as many lines as they need."""
+    line = f"{' ' * indent}- {{{texts[0]}"
+    for text in texts[1:]:
+        if len(line) + len(text) + 3 > WIDTH:
+            yield f"{line},"
+            line = f"{' ' * (indent + 3)}{text}"
+        else:
+            line += f", {text}"
+    yield f"{line}}}"
 
 
 def _for(start: str, text: str) -> Iterator[str]:

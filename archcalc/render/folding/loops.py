@@ -114,7 +114,7 @@ def _loop(steps: Sequence[Step], period: int) -> Step | None:
     saved = lines_in(steps) - lines_in(body) - (not alone)
     differing = len({tuple(map(frozen, slot.values)) for slot in unifier.slots})
     call = alone and body[0].head not in registry() and lines_in(body) == 1
-    if call and turns == 2 and differing > 2:
+    if call and ((turns == 2 and differing > 2) or (len(walked) > 1 and turns < 2 * len(walked))):
         return None
     if saved < (1 + bool(walked) if call else 1 + 2 * differing) or (period == 1 and _is_fixed(body[0]) and turns > 1):
         return None

@@ -112,6 +112,8 @@ class Frame:
         if part.side or not part.whole:
             step.naming = Naming.GIVEN
         if part.side:
+            if _only_in_training(step.body):
+                step.body, step.train = without_marks(step.body), True
             self.ended(step, part, f"{part.path}.")
             self.flow = before
         else:
@@ -180,6 +182,27 @@ class Frame:
         if name in self.given.values():
             return ""
         return next((self.meanings[outer + name] for outer in scopes if outer + name in self.meanings), "")
+
+
+def _only_in_training(steps: Sequence[Step]) -> bool:
+    """True if all layers in steps exist only in training."""
+    inside = [(step, [own for steps in step.inner() for own in steps]) for step in steps]
+    return bool(steps) and all(
+        step.train or (own and step.head == GROUP and _only_in_training(own)) for step, own in inside
+    )
+
+
+def without_marks(steps: Sequence[Step]) -> list[Step]:
+    """Return steps that are not marked as existing only in training, because what is around them is."""
+    return [
+        replace(
+            step,
+            train=False,
+            body=without_marks(step.body),
+            branches=None if step.branches is None else list(map(without_marks, step.branches)),
+        )
+        for step in steps
+    ]
 
 
 def with_names(steps: Sequence[Step]) -> list[Step]:

@@ -16,7 +16,15 @@ from archcalc.render.folding.steps import Slot, Step, frozen
 SIZES = frozenset(("channels", "features", "groups", "entries", "size", "shape", "sizes", "start", "stop", "hidden"))
 """Arguments that count channels or positions: one may be a multiple of another."""
 WIDTHS = frozenset(("channels", "features"))
-_CALLED = {"channels": "width", "features": "width", "repeat": "depth", "p": "rate", "shape": "size", "sizes": "size"}
+_CALLED = {
+    "channels": "width",
+    "features": "width",
+    "repeat": "depth",
+    "p": "rate",
+    "shape": "size",
+    "sizes": "size",
+    "when": "present",
+}
 _OTHERS = ("input", "i", "numbered", "inputs", "outputs", "params", "true", "false", "null", "required")
 _RESERVED = frozenset(
     (*words(), *MODIFIERS, *SPECIAL_HEADS, *VARIANT_KEYS, *FUNCTIONS, *keyword.kwlist, *_OTHERS),

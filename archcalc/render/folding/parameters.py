@@ -66,15 +66,18 @@ class Parameters:
     slots: Sequence[Slot]
     shapes: Sequence[Shape]
     taken: Collection[str]
-    """Names of loop variables in the block."""
+    """Names of the other blocks, and of loop variables in this one."""
     found: list[Parameter] = field(default_factory=list)
     uses: list[_Use] = field(default_factory=list)
 
     def solve(self) -> list[Parameter]:
         """Write into each slot what is there; return the parameters in order. Raise `Unlike` if there are too many."""
         for slot in sorted(self.slots, key=lambda slot: None in slot.values):
-            if slot.argument != "when":
+            if slot.argument != "when" and not slot.same:
                 self.uses.append(self._use(slot))
+        for slot in self.slots:
+            if slot.same:
+                self._keep_or_use(slot)
         self._name()
         for use in self.uses:
             name = use.of if isinstance(use.of, str) else use.of.name
@@ -116,6 +119,16 @@ class Parameters:
         self.found.append(parameter)
         return _Use(slot, "{}", parameter)
 
+    def _keep_or_use(self, slot: Slot) -> None:
+        """Write a number that is the same in all instances that have it, or the parameter that it is there."""
+        slot.text = next(value for value in slot.values if value is not None)
+        for parameter in self.found:
+            if kind(parameter.slot.argument) == kind(slot.argument) and parameter.of is None:
+                form = "{}" if agree(slot.values, parameter.values) else multiple(slot.values, parameter.values)
+                if form is not None and (form == "{}" or slot.argument in SIZES):
+                    self.uses.append(_Use(slot, form, parameter))
+                    return
+
     def _of_input(self, slot: Slot) -> _Use | None:
         """Return a slot as the size of the input's channels, or a multiple; None if it is not."""
         if slot.argument not in WIDTHS:
@@ -154,22 +167,29 @@ class Parameters:
         widths = [parameter for parameter in self.found if parameter.slot.argument in WIDTHS]
         own = [parameter for parameter in widths if parameter.default is None]
         taken = set(self.taken)
+        steps = {self._step_of(parameter.slot) for parameter in own} - {""}
         last = next((use.of for use in reversed(self.uses) if use.slot.argument in WIDTHS and use.of in own), None)
         for parameter in self.found:
             slot = parameter.slot
-            wanted = [usual_name(slot), f"{name_of_step(slot)}_{usual_name(slot)}".lstrip("_")]
+            step = self._step_of(slot)
+            wanted = [usual_name(slot), f"{step}_{usual_name(slot)}".lstrip("_")]
             if parameter.of is not None:
                 parameter.default = Text(parameter.default.format(parameter.of.name))
                 wanted = ["hidden", "inner"]
             elif isinstance(parameter.default, Text):
                 wanted = [str(parameter.default).removeprefix("input."), "inputs_width"]
-            elif parameter in own and len(own) > 2 and name_of_step(slot):
-                wanted = [name_of_step(slot), f"{name_of_step(slot)}_width"]
+            elif parameter in own and len(own) > 2 and (len(steps) > 2 or parameter not in (own[0], last)):
+                wanted = [step, f"{step}_{slot.label}".lstrip("_")]
             elif parameter in own and len(own) > 1:
                 wanted = ["width" if parameter is last else "hidden", "inner"]
             parameter.name = free_name(wanted, taken)
             taken.add(parameter.name)
         self.names = taken
+
+    def _step_of(self, slot: Slot) -> str:
+        """Return a name from that of a slot's step; empty if it is that of a block."""
+        name = name_of_step(slot)
+        return "" if name in self.taken else name
 
     # -- conditions
 

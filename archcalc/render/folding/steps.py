@@ -28,8 +28,12 @@ class Slot:
     argument: str
     step: str
     """Path of the step in its block or loop."""
+    label: str = ""
+    """What the argument is called in the step, a block's parameter perhaps."""
     inner: bool = False
     """True if it is inside a loop of its own, which has another `i`."""
+    same: bool = False
+    """True if it is the same wherever the step is there: perhaps by chance."""
     text: Any = None
     """What is written there."""
 

@@ -34,12 +34,15 @@ class Unifier:
         """
         there = [step for step in row if step is not None]
         first = there[0]
-        path = f"{path}.{first.name}" if path else first.name or first.head
+        path = f"{path}.{first.head if first.name.isdigit() else first.name or first.head}".lstrip(".")
         merged = replace(first, args={}, walked={}, branches=None)
         for name in dict.fromkeys(name for step in there for name in step.args):
             default = next((step.defaults.get(name) for step in there), None)
             values = [None if step is None else step.args.get(name, default) for step in row]
+            before = len(self.slots)
             merged.args[name] = self.value(values, row, first.kinds.get(name, name), path, inner or first.loops)
+            for slot in self.slots[before:]:
+                slot.label = name
         if first.count is not None:
             counts = [None if step is None else step.count for step in row]
             merged.count = self.value(counts, row, "repeat", path, inner)
@@ -66,7 +69,11 @@ class Unifier:
         """Return a value, or the slots for what differs in it."""
         known = [value for value, step in zip(values, row, strict=True) if step is not None]
         if len(set(map(frozen, known))) == 1:
-            return known[0]
+            if len(known) == len(values) or type(known[0]) is not int or known[0] < 2:
+                return known[0]
+            slot = self.slot(values, argument, path, inner)
+            slot.same = True
+            return slot
         if any(isinstance(value, First) for value in known):
             pairs = [value if isinstance(value, First) or step is None else First(value, value)
                      for value, step in zip(values, row, strict=True)]  # fmt: skip
@@ -86,7 +93,7 @@ class Unifier:
 
     def slot(self, values: list[Any], argument: str, path: str, inner: bool) -> Slot:
         """Return a new slot."""
-        self.slots.append(Slot(values, argument, path, inner))
+        self.slots.append(Slot(values, argument, path, inner=inner))
         return self.slots[-1]
 
 
