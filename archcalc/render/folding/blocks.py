@@ -179,7 +179,7 @@ class Blocks:
         for number, part in enumerate(parts):
             given = {own.name: own.given(number) for own in block.params}
             args = {name: value for name, value in given.items() if value is not None}
-            principal = block.params[0].name if block.params else None
+            principal = block.params[0].name if block.params and block.params[0].default is None else None
             self.calls[part.path] = Step(block.name, principal=principal, args=args, defaults=defaults, kinds=kinds)
 
     def _named(self, parts: Sequence[Part]) -> str:

@@ -42,7 +42,7 @@ class Layout:
         """Yield the lines of a step, the first with a dash."""
         if step.head == GROUP and not step.loops and _is_loop(step.body):
             [inner] = step.body
-            if not (step.apart or step.train or isinstance(step.name, Text)) and step.when is None:
+            if not (step.apart or step.train or isinstance(step.name, Text) or "{" in step.name) and step.when is None:
                 step = _renamed(inner, step.name)
         pairs = self._pairs(step)
         if not self._has_lines(step):

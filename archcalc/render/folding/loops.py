@@ -116,6 +116,9 @@ def _loop(steps: Sequence[Step], period: int) -> Step | None:
     call = alone and body[0].head not in registry() and lines_in(body) == 1
     if call and ((turns == 2 and differing > 2) or (len(walked) > 1 and turns < 2 * len(walked))):
         return None
+    leaf = alone and not call and lines_in(body) == 1
+    if leaf and turns == 2 and isinstance(body[0].name, Text):
+        return None
     if saved < (1 + bool(walked) if call else 1 + 2 * differing) or (period == 1 and _is_fixed(body[0]) and turns > 1):
         return None
     count = None if walked else turns
@@ -156,7 +159,11 @@ def template(texts: Sequence[str], looped: bool) -> str:
 def evenly(numbers: Sequence[int]) -> str | None:
     """Return numbers that grow evenly as an expression in `i`; None if they do not."""
     start, step = numbers[0], numbers[1] - numbers[0]
-    if step == 0 or any(number != start + step * turn for turn, number in enumerate(numbers)):
+    if (
+        step == 0
+        or (len(numbers) == 2 and abs(step) > 2)
+        or any(number != start + step * turn for turn, number in enumerate(numbers))
+    ):
         return None
     term = "i" if abs(step) == 1 else f"{abs(step)} * i"
     if step < 0:
@@ -188,7 +195,7 @@ def _solved(slots: Sequence[Slot], turns: int, taken: set[str]) -> tuple[dict[st
             slot.text = Text(name)
     if len(walked) > MAX_VARIABLES:
         raise Unlike
-    return walked, kinds
+    return dict(sorted(walked.items(), key=lambda own: kinds[own[0]] == "repeat")), kinds
 
 
 def _by_turn(values: Sequence[Any], argument: str) -> Any:

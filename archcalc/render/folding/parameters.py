@@ -23,7 +23,7 @@ from archcalc.render.folding.steps import Slot, frozen
 from archcalc.render.folding.unify import Unlike
 from archcalc.render.spec_text import Text
 
-MAX_PARAMETERS = 10
+MAX_PARAMETERS, MAX_EXPANSION = 10, 16
 _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0, "expansion": 1}
 """Defaults that people expect."""
 
@@ -257,7 +257,10 @@ def _expands(values: Sequence[Any], sizes: Sequence[int], times: Sequence[int | 
     exact = all(
         value is None or (time and time * size == value) for value, size, time in zip(values, sizes, times, strict=True)
     )
-    return exact and bool(known) and max(known) < 17 and max(map(known.count, known)) * 4 >= len(known) * 3
+    if not exact or not known or max(known) > MAX_EXPANSION:
+        return False
+    most = max(known, key=known.count)
+    return most > 1 and known.count(most) * 4 >= len(known) * 3
 
 
 def _default(slot: Slot) -> Any:
