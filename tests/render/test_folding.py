@@ -166,7 +166,7 @@ KEPT = {
         "bias: false",
     ),
     "a loop whose name has braces": (
-        "input: [4]\nlayers: [{name: \"a{'{'}b{'}'}\", layers: [{linear: 4, repeat: 4}]}]\n",
+        "input: [4]\nlayers: [{name: \"a{'\\\\x7b'}b{'\\\\x7d'}\", layers: [{linear: 4, repeat: 4}]}]\n",
         "      - {linear: 4, repeat: 4}\n",
     ),
     "a list and a number": (

@@ -1,4 +1,4 @@
-"""Blocks: groups that are the same but for numbers and for steps that some of them lack."""
+"""Blocks: groups that are that differ only in numbers and for steps that some of them lack."""
 
 from __future__ import annotations
 
