@@ -14,7 +14,7 @@ from archcalc.ops import registry, words
 from archcalc.render.folding.items import Item, Join, Leaf, Part
 from archcalc.render.folding.loops import folded
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
-from archcalc.render.folding.numbers import variables_in
+from archcalc.render.folding.numbers import DIGITS, variables_in
 from archcalc.render.folding.parameters import Parameter, Parameters
 from archcalc.render.folding.steps import Naming, Slot, Step, is_number, keys_of, lines_in
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
@@ -228,7 +228,7 @@ def _family(part: Part) -> str:
 def _plain(word: str) -> str:
     """Return a name as a block has it: `BasicBlock` as `basic_block`, `layer1` as `layer`; empty if it is a number."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
-    name = re.sub(r"\W+", "_", re.sub(r"_?\d+$", "", name)).strip("_")
+    name = re.sub(r"\W+", "_", name.rstrip(DIGITS)).strip("_")
     return name if name.isidentifier() and name.isascii() else ""
 
 

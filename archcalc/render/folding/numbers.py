@@ -25,6 +25,7 @@ _CALLED = {
     "sizes": "size",
     "when": "present",
 }
+DIGITS = "0123456789"
 _OTHERS = ("input", "i", "numbered", "inputs", "outputs", "params", "true", "false", "null", "required")
 _RESERVED = frozenset(
     (*words(), *MODIFIERS, *SPECIAL_HEADS, *VARIANT_KEYS, *FUNCTIONS, *keyword.kwlist, *_OTHERS),
@@ -69,7 +70,7 @@ def usual_name(slot: Slot) -> str:
 def name_of_step(slot: Slot) -> str:
     """Return a name from that of the step; empty if it has none of its own."""
     parts = [re.sub(r"\W", "_", part) for part in slot.step.split(".")]
-    own = [part for part in parts if part and not part[0].isdigit() and re.sub(r"\d+$", "", part) not in registry()]
+    own = [part for part in parts if part and not part[0].isdigit() and part.rstrip(DIGITS) not in registry()]
     return own[-1] if own else ""
 
 
