@@ -112,7 +112,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(value_text, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}: {value_text(item)}' for name, item in value.items())}}}"
+        return f"{{{', '.join(f'{_path(name)}: {value_text(item)}' for name, item in value.items())}}}"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, (float, Fraction)):
@@ -147,7 +147,7 @@ def reference_text(name: str) -> str:
 
 
 def _path(path: str) -> str:
-    """Return a path in `rename`, where braces are no expressions."""
+    """Return a key or path in which braces are not expressions."""
     return path if _REFERENCE.fullmatch(path) and path not in _NULLS else _quoted(path)
 
 
