@@ -120,6 +120,18 @@ def test_mobile_blocks_have_their_expansion():
     assert "- {inverted_residual: 64, stride: 2 if i == 0 else 1, repeat: 4}" in text
 
 
+def test_stages_that_differ_in_depth_are_one_block():
+    text = steps_of(folded_spec(archcalc.load("shufflenet_v2_x1_0")))
+    assert "      - {unit, repeat: depth}\n" in text
+    assert "  - {stage: 58, depth: 3, name: stage2}\n" in text or "stage: width, depth: depth" in text
+
+
+def test_steps_of_a_u_net_take_two_inputs():
+    text = steps_of(folded_spec(archcalc.load("unet")))
+    assert "    inputs: [input, other]\n" in text
+    assert 'from: ["up{4 - i}", "down{3 - i}"], name: "up{3 - i}"}' in text
+
+
 def test_loops_inside_loops():
     assert (
         written(

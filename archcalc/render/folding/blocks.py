@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 from archcalc.arithmetic import Shape
@@ -12,7 +13,7 @@ from archcalc.language.language import VARIANT_KEYS
 from archcalc.network import Network
 from archcalc.ops import registry, words
 from archcalc.render.folding.items import Item, Join, Leaf, Part
-from archcalc.render.folding.loops import folded
+from archcalc.render.folding.loops import folded, turn_key
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import DIGITS, variables_in
 from archcalc.render.folding.parameters import Parameter, Parameters
@@ -89,7 +90,8 @@ class Blocks:
                 except NotClosed:
                     continue
                 clusters.setdefault((numbered, len(part.sources), keys_of(steps)), []).append(part)
-        for kind in sorted(self._kinds(list(clusters.values())), key=lambda kind: kind.size):
+        kinds = self._longer(self._kinds(list(clusters.values())))
+        for kind in sorted(kinds, key=lambda kind: kind.size):
             if not self._block(kind) and len(kind.clusters) > 1:
                 for cluster in kind.clusters:
                     self._block(_Kind([cluster]))
@@ -124,6 +126,19 @@ class Blocks:
                     kind = wider or kind
                 yield kind
                 waiting = rest
+
+    def _longer(self, kinds: Iterable[_Kind]) -> list[_Kind]:
+        """Return kinds, as one those that differ only in how often their steps repeat."""
+        found: dict[Any, _Kind] = {}
+        for kind in kinds:
+            part = kind.parts[0]
+            steps, numbered = self._lowered(part, kind.items(part), _never)
+            turns = tuple(key for key, _ in groupby(steps, key=turn_key))
+            key = (_family(part), numbered, kind.plain, len(part.sources), turns)
+            if len(turns) == 1:  # a loop and nothing else, which needs no block
+                key = (*key, part.path)
+            found[key] = _Kind([*found[key].clusters, *kind.clusters], kind.plain) if key in found else kind
+        return list(found.values())
 
     def _wider(self, kind: _Kind, cluster: list[Part]) -> _Kind | None:
         """Return a kind with one more cluster; None if it does not fit."""
@@ -204,7 +219,10 @@ def _merged(
 ) -> tuple[list[Step], list[Parameter]]:
     """Return steps as those of a block, with its parameters; of the steps with loops if the others are unlike."""
     taken = blocks | {name for steps in loops for name in variables_in(steps)}
-    for steps in (lists, loops):
+    ways = [lists, loops]
+    if len(set(map(keys_of, loops))) < len(set(map(keys_of, lists))):  # they differ in how often steps repeat
+        ways.reverse()
+    for steps in ways:
         unifier = Unifier()
         try:
             body = unifier.steps(steps, "", False)

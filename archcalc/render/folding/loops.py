@@ -33,14 +33,14 @@ _DIGITS = re.compile(r"(\d+)")
 def folded(steps: Sequence[Step]) -> list[Step]:
     """Return steps with loops for those that repeat, also inside them; shorter loops first."""
     found = [_inside(step) for step in steps]
-    keys = [_key(step) for step in found]
+    keys = [turn_key(step) for step in found]
     period, passes = 1, 0
     while period <= min(MAX_PERIOD, len(found) // 2):
         shorter = _folded(found, keys, period)
         period += 1
         if len(shorter) < len(found) and passes < MAX_PASSES:
             found, period, passes = shorter, 1, passes + 1
-            keys = [_key(step) for step in found]
+            keys = [turn_key(step) for step in found]
     return found
 
 
@@ -83,7 +83,7 @@ def _stage(steps: list[Step]) -> list[Step]:
     return [loop] if loop is not None else steps
 
 
-def _key(step: Step) -> Any:
+def turn_key(step: Step) -> Any:
     """Return what the turns of a loop must have in common: all but numbers, also those in names."""
     if step.head in (SIDE, SHARE) or step.apart or step.ties:
         return id(step)
