@@ -134,9 +134,8 @@ class Blocks:
             part = kind.parts[0]
             steps, numbered = self._lowered(part, kind.items(part), _never)
             turns = tuple(key for key, _ in groupby(steps, key=turn_key))
-            key = (_family(part), numbered, kind.plain, len(part.sources), turns)
-            if len(turns) == 1:  # a loop and nothing else, which needs no block
-                key = (*key, part.path)
+            alone = part.path if len(turns) == 1 else ""  # a loop and nothing else, which needs no block
+            key = (_family(part), numbered, kind.plain, len(part.sources), turns, alone)
             found[key] = _Kind([*found[key].clusters, *kind.clusters], kind.plain) if key in found else kind
         return list(found.values())
 
