@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from typing import Any
@@ -133,11 +133,6 @@ def _branch_keys(step: Step) -> tuple[Any, ...] | None:
 
 def _name_key(step: Step) -> tuple[str, str]:
     return step.naming.name, step.name if step.naming is Naming.GIVEN else ""
-
-
-def alike(step: Step, **changes: Any) -> Step:
-    """Return the step with changes."""
-    return replace(step, **changes)
 
 
 def lines_in(steps: Sequence[Step]) -> int:
