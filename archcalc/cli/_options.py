@@ -15,6 +15,8 @@ from archcalc.network import Network
 from archcalc.words import quote
 
 if TYPE_CHECKING:
+    from archcalc.imports.inputs import GivenInputs
+    from archcalc.imports.references import Source
     from archcalc.language.family import Family
     from archcalc.language.language import Spec
 
@@ -26,27 +28,45 @@ JOIN = "Join layers deeper than N names into their group."
 
 @dataclass(frozen=True)
 class Overrides:
-    """The values of `--set` and `--input`, which change a network before it is computed."""
+    """The values of `--set` and `--input`, which change a network before it is computed, and of `--no-cache`."""
 
     settings: tuple[str, ...]
     inputs: tuple[str, ...]
+    no_cache: bool = False
 
     def open(self, reference: str) -> Network:
-        """Return the network of a bundled name, a file, or FILE#VARIANT."""
+        """Return the network of a bundled name, a file, FILE#VARIANT, or one that is imported."""
+        from archcalc.imports.references import parse_source
+
+        source = parse_source(reference)
+        if source is not None:
+            return self._open_imported(source)
         from archcalc.language.library import find
 
         spec, variant = find(reference)
         return spec.network(variant, self._values(spec), self.input_shapes())
 
+    def _open_imported(self, source: Source) -> Network:
+        from archcalc.cli._streams import remark, waiting
+        from archcalc.imports.cache import Cache, cache_folder
+        from archcalc.imports.opening import Opening, refuse_settings
+
+        refuse_settings(source.text, self.settings)
+        cache = Cache(None if self.no_cache else cache_folder())
+        with waiting(f"reading {source.text}"):
+            return Opening(cache, lambda script: remark(f"running {script.path}")).open(source, self.given_inputs())
+
     def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         """Return a spec with ``lets`` left open, or the networks of an inline spec."""
         from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
+        from archcalc.imports.opening import need_spec
         from archcalc.language.library import find
 
         if is_inline_spec(reference):
             if lets or self.settings or self.inputs:
                 raise SpecError("an inline spec has its numbers in its text; leave out --let, --set and --input")
             return InlineSpec(reference)
+        need_spec(reference, "--let" if lets else "a closed form")
         parts = [let.partition("=") for let in lets]
         for name, equals, text in parts:
             if not equals or not name.strip() or not text.strip():
@@ -56,22 +76,30 @@ class Overrides:
         return SpecFamily(spec, variant, self._values(spec), self.input_shapes(), left_open)
 
     def input_shapes(self) -> dict[str, Shape] | None:
-        """Return the shape of each input that is set, per sample; None if there is none.
+        """Return the shape of each input of a spec that is set, per sample; None if there is none."""
+        from archcalc.imports.inputs import shapes_of
+
+        return shapes_of(self.given_inputs())
+
+    def given_inputs(self) -> GivenInputs:
+        """Return the shape of each input that is set, per sample, in order.
 
             input = [NAME "="] SIZE {("," | "x" | "×") SIZE}
 
         SIZE is an integer above 0; there are one to four.
         """
-        shapes: dict[str, Shape] = {}
+        from archcalc.imports.inputs import GivenInput
+
+        given = []
         for text in self.inputs:
-            name, equals, sizes = text.rpartition("=")
+            name, _, sizes = text.rpartition("=")
             parts = [part.strip() for part in sizes.replace("x", ",").replace("×", ",").split(",")]
             if not 1 <= len(parts) <= 4 or not all(
                 part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
             ):
                 raise SpecError(f"--input takes C,H,W with integers above 0, got {quote(text)}")
-            shapes[name if equals else "input"] = tuple(map(int, parts))
-        return shapes or None
+            given.append(GivenInput(name.strip(), tuple(map(int, parts))))
+        return tuple(given)
 
     def _values(self, spec: Spec) -> dict[str, Any]:
         from archcalc.language.language import parse_setting
@@ -80,14 +108,17 @@ class Overrides:
 
 
 def network_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--input` and `--set`; the command receives `overrides`, which opens networks."""
+    """Add `--input`, `--set` and `--no-cache`; the command receives `overrides`, which opens networks."""
 
     @wraps(function)
-    def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], **values: Any) -> None:
-        function(*args, overrides=Overrides(settings, inputs), **values)
+    def given(
+        *args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any
+    ) -> None:
+        function(*args, overrides=Overrides(settings, inputs, no_cache), **values)
 
     return with_options(
         given,
+        click.option("--no-cache", is_flag=True, help="Import a network anew, and do not keep it."),
         click.option(
             "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
         ),
@@ -96,7 +127,7 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
             "inputs",
             multiple=True,
             metavar="C,H,W",
-            help="Input shape without the batch; NAME=C,H,W for one of several.",
+            help="Input shape without the batch; NAME=C,H,W for one of several, tokens=N for indices.",
         ),
     )
 

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import click
 
 from archcalc.cli._characters import spelled
+from archcalc.words import printable
 
 
 def prepare() -> None:
@@ -63,6 +64,35 @@ def remark(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """Show a line on a terminal if what is done takes over a second, and take it away at the end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from threading import Timer
+
+    shown: list[str] = []
+
+    def show() -> None:
+        text = spelled(f"{printable(label)} …", sys.stderr.encoding)[:76]
+        shown.append(text)
+        sys.stderr.write(f"\r{text}")
+        sys.stderr.flush()
+
+    timer = Timer(1.0, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if shown:
+            sys.stderr.write(f"\r{' ' * len(shown[0])}\r")
+            sys.stderr.flush()
 
 
 @contextmanager
