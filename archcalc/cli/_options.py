@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from archcalc.network import Network
 from archcalc.words import quote
 
 if TYPE_CHECKING:
+    from archcalc.analysis import Analysis
     from archcalc.imports.inputs import GivenInputs
     from archcalc.imports.references import Source
     from archcalc.language.family import Family
@@ -58,8 +59,8 @@ class Overrides:
 
     def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         """Return a spec with ``lets`` left open, or the networks of an inline spec."""
-        from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
         from archcalc.imports.opening import need_spec
+        from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
         from archcalc.language.library import find
 
         if is_inline_spec(reference):
@@ -111,9 +112,7 @@ def network_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--input`, `--set` and `--no-cache`; the command receives `overrides`, which opens networks."""
 
     @wraps(function)
-    def given(
-        *args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any
-    ) -> None:
+    def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
         function(*args, overrides=Overrides(settings, inputs, no_cache), **values)
 
     return with_options(
@@ -167,6 +166,23 @@ def batch_option(function: F) -> F:
     return click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")(
         function
     )
+
+
+def strict_option(function: F) -> F:
+    """Add `--strict`."""
+    return click.option("--strict", is_flag=True, help="Exit with 1 if the work of a layer is not known.")(function)
+
+
+def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
+    """Return, for each network with layers whose work is not known, a remark that names some."""
+    from archcalc.render.table import few
+
+    return [
+        f"{analysis.network.name}: MACs and FLOPs are lower bounds, the work of these layers is not known: "
+        f"{few(analysis.unknown_work)}"
+        for analysis in analyses
+        if analysis.unknown_work
+    ]
 
 
 def quantities_option(function: F) -> F:

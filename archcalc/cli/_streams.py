@@ -69,7 +69,8 @@ def remark(text: str) -> None:
 @contextmanager
 def waiting(label: str) -> Iterator[None]:
     """Show a line on a terminal if what is done takes over a second, and take it away at the end."""
-    if not sys.stderr.isatty():
+    stream = sys.stderr  # what is done may replace it
+    if not stream.isatty():
         yield
         return
     from threading import Timer
@@ -77,10 +78,10 @@ def waiting(label: str) -> Iterator[None]:
     shown: list[str] = []
 
     def show() -> None:
-        text = spelled(f"{printable(label)} …", sys.stderr.encoding)[:76]
+        text = spelled(f"{printable(label)} …", stream.encoding)[:76]
         shown.append(text)
-        sys.stderr.write(f"\r{text}")
-        sys.stderr.flush()
+        stream.write(f"\r{text}")
+        stream.flush()
 
     timer = Timer(1.0, show)
     timer.daemon = True
@@ -91,8 +92,8 @@ def waiting(label: str) -> Iterator[None]:
         timer.cancel()
         timer.join()
         if shown:
-            sys.stderr.write(f"\r{' ' * len(shown[0])}\r")
-            sys.stderr.flush()
+            stream.write(f"\r{' ' * len(shown[0])}\r")
+            stream.flush()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options
+from archcalc.cli._options import Overrides, counting_options, lower_bounds, network_options, strict_option
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
@@ -27,6 +27,7 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
 @network_options
 @counting_options
+@strict_option
 @document_options("junit")
 @click.pass_context
 def command(
@@ -35,6 +36,7 @@ def command(
     file: str | None,
     overrides: Overrides,
     counting: Counting,
+    strict: bool,
     output: Output,
 ) -> None:
     """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
@@ -74,5 +76,10 @@ def command(
     for budget in budgets:
         if budget.problem:
             remark(budget.problem)
+    bounds = lower_bounds(budget.analysis for budget in budgets if budget.analysis is not None)
+    for bound in bounds:
+        remark(bound)
+    if strict and bounds and not any(budget.problem for budget in budgets):
+        context.exit(1)
     if not all(budget.passed for budget in budgets):
         context.exit(2 if any(budget.problem for budget in budgets) else 1)

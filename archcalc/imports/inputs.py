@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 TOKENS = "tokens"
-"""The name that stands for the first input of integers."""
+"""The name that stands for an input of integers: those of a text, else the one at this place."""
 
 
 class GivenInput(NamedTuple):
@@ -69,7 +69,9 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
         UserError: if nothing says the shapes, or if `forward` has no such input.
     """
     parameters = inspect.signature(module.forward).parameters
-    positional = [name for name, one in parameters.items() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    positional = [
+        name for name, one in parameters.items() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
     takes_any = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters.values())
     needed = [name for name in positional if parameters[name].default is inspect.Parameter.empty]
     if not given and not usual:
@@ -80,9 +82,10 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
     for at, (name, shape) in enumerate(given):
         target = name or (order[at] if at < len(order) else "")
         if name == TOKENS and name not in parameters:
-            target = next((one for one in order if holds_indices(one)), order[0] if order else "")
+            of_tokens = [one for one in usual if holds_indices(one)]
+            target = of_tokens[0] if of_tokens else order[at] if at < len(order) else ""
             indices.add(target)
-            shapes.update({one: shape for one in usual if holds_indices(one)})
+            shapes.update(dict.fromkeys(of_tokens, shape))
         if not target and takes_any:
             unnamed.append(_tensor(module, shape, False))
             continue
@@ -95,15 +98,15 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
             indices.add(target)
     missing = [name for name in needed if name not in shapes]
     if missing:
-        raise UserError(
-            f"{type(module).__name__} needs {_listed(missing)} too{help_line(_how([*shapes, *missing]))}"
-        )
+        raise UserError(f"{type(module).__name__} needs {_listed(missing)} too{help_line(_how([*shapes, *missing]))}")
     first = []
     for name in positional:
         if name not in shapes:
             break
         first.append(_tensor(module, shapes.pop(name), name in indices))
-    return Example((*first, *unnamed), {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()})
+    return Example(
+        (*first, *unnamed), {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()}
+    )
 
 
 def _how(names: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find
 from archcalc.network import About, Network
+from archcalc.ops.vocabulary import shape_text
 from archcalc.requirements import need, need_torch
 from archcalc.words import help_line, quote, split_help
 
@@ -55,6 +56,8 @@ class Opening:
     def _read(self, source: Source, given: GivenInputs) -> tuple[Network, Sequence[Path]]:
         if isinstance(source, OnnxModel):
             return _onnx(source, given), ()
+        if isinstance(source, ScriptModel):
+            _need_file(source.path)
         need_torch()
         if isinstance(source, ScriptModel):
             from archcalc.imports.scripts import script_module
@@ -78,9 +81,13 @@ def _key(source: Source, given: GivenInputs) -> dict[str, Any]:
     return key
 
 
+def _need_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"there is no file {quote(str(path))}")
+
+
 def _onnx(source: OnnxModel, given: GivenInputs) -> Network:
-    if not source.path.is_file():
-        raise UserError(f"there is no file {quote(str(source.path))}")
+    _need_file(source.path)
     need("onnx", "onnx")
     from archcalc.imports.onnx_file import read_onnx
 
@@ -151,15 +158,17 @@ def follow_inputs(
 
 
 def _with_inputs(positional: Sequence[Tensor], named: Mapping[str, Tensor]) -> str:
+    """Return what was tried, for the help of an error."""
     tensors = [("", tensor) for tensor in positional] + list(named.items())
-    words = [f"--input {name}{'=' * bool(name)}{','.join(map(str, tensor.shape[1:]))}" for name, tensor in tensors]
-    kinds = "integers" if any(not tensor.is_floating_point() for _, tensor in tensors) else "numbers"
-    return f"its input was {' '.join(words)}, {kinds}, without the batch; tokens=N gives N integers"
+    tried = " and ".join(
+        f"{f'{name} ' if name else ''}{shape_text(tuple(tensor.shape[1:]))} "
+        f"({'numbers' if tensor.is_floating_point() else 'integers'})"
+        for name, tensor in tensors
+    )
+    return f"the input was {tried}, without the batch; --input tokens=N gives N integers"
 
 
-def trace(
-    module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None
-) -> Network:
+def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None) -> Network:
     """Return the network of a PyTorch module, as it computes an example. Nothing is computed.
 
     Args:
@@ -242,4 +251,3 @@ def need_spec(reference: str, what: str) -> None:
             f"{what} needs a spec, and {quote(reference)} is imported"
             + help_line(f"write one first: archcalc import {reference} -o net.yaml")
         )
-

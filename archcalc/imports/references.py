@@ -36,7 +36,9 @@ _WEIGHTS = "holds weights and no network"
 REFUSED = {
     **dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".pt2"), _PICKLES),
     **dict.fromkeys((".safetensors", ".npz"), _WEIGHTS),
-    **dict.fromkeys((".h5", ".hdf5", ".keras", ".pb", ".tflite"), "is a file of TensorFlow, which archcalc cannot read"),
+    **dict.fromkeys(
+        (".h5", ".hdf5", ".keras", ".pb", ".tflite"), "is a file of TensorFlow, which archcalc cannot read"
+    ),
 }
 """Suffixes of files that hold models and are not read, with the reason."""
 
@@ -122,9 +124,8 @@ def _script(reference: str) -> ScriptModel | None:
         return None
     match = _CALLED.fullmatch(called.strip()) if len(reference) <= _LONGEST else None
     if match is None:
-        raise UserError(
-            f"invalid reference {quote(reference)}{help_line('write FILE.py:CLASS, or FILE.py:CLASS(KEYWORD=VALUE, …)')}"
-        )
+        fix = help_line("write FILE.py:CLASS, or FILE.py:CLASS(KEYWORD=VALUE, …)")
+        raise UserError(f"invalid reference {quote(reference)}{fix}")
     return ScriptModel(Path(file + ".py"), match[1], parse_keywords(match[2] or ""), reference)
 
 

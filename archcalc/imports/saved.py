@@ -28,7 +28,11 @@ def network_data(network: Network) -> dict[str, Any]:
     layers = []
     for layer in network.layers:
         op = json.dumps([layer.op.kind, layer.op.inputs, layer.op.given], default=_plain)
-        data: dict[str, Any] = {"name": layer.name, "op": operators.setdefault(op, len(operators)), "inputs": layer.inputs}
+        data: dict[str, Any] = {
+            "name": layer.name,
+            "op": operators.setdefault(op, len(operators)),
+            "inputs": layer.inputs,
+        }
         if layer.shares is not None:
             data["shares"] = layer.shares
         if layer.ties:

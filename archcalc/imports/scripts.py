@@ -27,17 +27,15 @@ def script_module(model: ScriptModel) -> tuple[nn.Module, list[Path]]:
     `if __name__ == "__main__":` does not run.
 
     Raises:
-        UserError: if there is no such file or name, if the code fails, or if it gives no module.
+        UserError: if there is no such name, if the code fails, or if it gives no module.
     """
     path = model.path.resolve()
-    if not path.is_file():
-        raise UserError(f"there is no file {quote(str(model.path))}")
     before = set(sys.modules)
     with _running(path):
         found = _attribute(_imported(path), model)
         made = found if isinstance(found, nn.Module) and not model.keywords else _called(found, model)
     if not isinstance(made, nn.Module):
-        raise UserError(f"{model.text} is a {type(made).__name__}, expected a torch.nn.Module")
+        raise UserError(f"{model.text} makes an object of {type(made).__name__}, expected a torch.nn.Module")
     return made, [path, *(file for file in _own_files(set(sys.modules) - before) if file != path)]
 
 
@@ -63,7 +61,8 @@ def _running(path: Path) -> Iterator[None]:
 
 def _imported(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     kept = sys.modules.get(path.stem)
     sys.modules[path.stem] = module  # dataclasses and pickles look a class's module up there
@@ -87,7 +86,9 @@ def _attribute(module: ModuleType, model: ScriptModel) -> Any:
 
 def _called(found: Any, model: ScriptModel) -> Any:
     if not callable(found):
-        raise UserError(f"{model.text} is a {type(found).__name__}, expected a class or function that makes a module")
+        raise UserError(
+            f"{model.text} is an object of {type(found).__name__}, expected a class or function that makes a module"
+        )
     return found(**model.keywords)
 
 
