@@ -69,7 +69,7 @@ class Summary:
         return self.analysis.network
 
     def __str__(self) -> str:
-        return _render(self.analysis, "text", self.view)
+        return _render(self.analysis, "text", self.view).rstrip("\n")
 
     def __repr__(self) -> str:
         return str(self)
@@ -112,12 +112,12 @@ def summary(
         >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
         >>> print(archcalc.summary(module, (3, 32, 32), columns=["name", "output", "params", "macs"]))
         Sequential · input 3×32×32 · batch 1 · float32
-                       params  MACs
-        layer  output     (k)   (M)
-        ───────────────────────────
-        0      8×30×30      0     0
-        ───────────────────────────
-        total               0     0
+                                MACs
+        layer   output  params   (k)
+        ────────────────────────────
+        0      8×30×30     224   194
+        ────────────────────────────
+        total              224   194
         params: weights and biases.
     """
     from archcalc.imports.opening import follow_inputs
