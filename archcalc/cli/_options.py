@@ -47,19 +47,21 @@ class Overrides:
         spec, variant = find(reference)
         return spec.network(variant, self._values(spec), self.input_shapes())
 
-    def _open_imported(self, source: Source) -> Network:
+    def _open_imported(self, source: Source, given: GivenInputs | None = None) -> Network:
+        """Import a network, for the inputs of `--input` or for others."""
         from archcalc.cli._streams import remark, waiting
         from archcalc.imports.cache import Cache, cache_folder
         from archcalc.imports.opening import Opening, refuse_settings
 
         refuse_settings(source.text, self.settings)
+        given = self.given_inputs() if given is None else given
         cache = Cache(None if self.no_cache else cache_folder())
         with waiting(f"reading {source.text}"):
-            return Opening(cache, lambda script: remark(f"running {script.path}")).open(source, self.given_inputs())
+            return Opening(cache, lambda script: remark(f"running {script.path}")).open(source, given)
 
     def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         """Return a spec with ``lets`` left open, or the networks of an inline spec."""
-        from archcalc.imports.opening import need_spec
+        from archcalc.imports.references import parse_source
         from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
         from archcalc.language.library import find
 
@@ -67,12 +69,17 @@ class Overrides:
             if lets or self.settings or self.inputs:
                 raise SpecError("an inline spec has its numbers in its text; leave out --let, --set and --input")
             return InlineSpec(reference)
-        need_spec(reference, "--let" if lets else "a closed form")
         parts = [let.partition("=") for let in lets]
         for name, equals, text in parts:
             if not equals or not name.strip() or not text.strip():
                 raise SpecError(f"--let takes NAME=EXPRESSION, got {quote(name + equals + text)}")
         left_open = {name.strip(): text.strip() for name, _, text in parts}
+        source = parse_source(reference)
+        if source is not None:
+            from archcalc.imports.resizing import imported_family
+
+            network = self._open_imported(source)
+            return imported_family(network, left_open, lambda given: self._open_imported(source, given))
         spec, variant = find(reference)
         return SpecFamily(spec, variant, self._values(spec), self.input_shapes(), left_open)
 

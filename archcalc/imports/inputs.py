@@ -80,6 +80,8 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
     shapes, indices = dict(usual), {name for name in usual if holds_indices(name)}
     unnamed = []
     for at, (name, shape) in enumerate(given):
+        if name == "input" and name not in parameters and len(given) == 1:
+            name = ""  # as the only input of a network is called
         target = name or (order[at] if at < len(order) else "")
         if name == TOKENS and name not in parameters:
             of_tokens = [one for one in usual if holds_indices(one)]
