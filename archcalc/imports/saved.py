@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
 
 from archcalc.arithmetic import Shape, ShapeError
@@ -58,11 +59,11 @@ def network_data(network: Network) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a sequence or a mapping of another class as JSON has it."""
+    """Return a mapping or a number of another class as JSON has it."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (frozenset, set)):
-        return sorted(value)
+    if isinstance(value, Fraction):
+        return float(value)
     raise TypeError(f"an argument of an operator is a {type(value).__name__}")
 
 

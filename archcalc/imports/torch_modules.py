@@ -77,6 +77,11 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
     size = getattr(module, "image_size", None) or sizes.get("crop_size") or sizes.get("resize_size")
     height, width = (size, size) if isinstance(size, int) else size or (0, 0)
     channels = 3
+    if maker == "ObjectDetection":
+        raise UserError(
+            f"{model.text} takes lists of images, and its boxes depend on what it sees: PyTorch cannot export it"
+            + help_line("a bundled spec may have it (archcalc list), or import its backbone")
+        )
     if maker == "VideoClassification":
         frames = max(FRAMES, weights.meta.get("min_temporal_size", 0))
         return {"x": (channels, frames, height, width)}
@@ -148,12 +153,18 @@ def _inputs_of_transformers(module: Any) -> Mapping[str, Shape]:
     elif main == "pixel_values":
         inputs = _image(parts)
     else:
-        inputs = {main: (TOKENS,)}
+        inputs = {main: (_tokens(parts),)}
         if "pixel_values" in inspect.signature(module.forward).parameters:
             inputs |= _image(parts)
     if inputs and getattr(config, "is_encoder_decoder", False):
         inputs["decoder_input_ids"] = (TOKENS,)
     return inputs
+
+
+def _tokens(configs: list[Any]) -> int:
+    """Return the usual number of tokens, or all that a text model takes if these are fewer."""
+    limits = [getattr(config, "max_position_embeddings", None) for config in configs]
+    return min([TOKENS, *(limit for limit in limits if isinstance(limit, int) and limit > 0)])
 
 
 def _image(configs: list[Any]) -> dict[str, Shape]:
