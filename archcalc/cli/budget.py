@@ -47,9 +47,10 @@ def command(
     from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
     from archcalc.budget.document import budgets_document, budgets_junit, facts_document
+    from archcalc.imports.references import names_model
 
-    networks = [word for word in words if not _COMPARES.search(word)]
-    assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
+    networks = [word for word in words if names_model(word) or not _COMPARES.search(word)]
+    assertions = read_assertions([word for word in words if word not in networks], file)
     if not networks:
         raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
 

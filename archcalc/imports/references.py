@@ -75,6 +75,11 @@ class OnnxModel:
 Source = PackageModel | ScriptModel | OnnxModel
 
 
+def names_model(text: str) -> bool:
+    """Return True for a text that begins as a reference of this grammar does: it may hold `=` and is no assertion."""
+    return text.partition(":")[0] in PACKAGES or ".py:" in text
+
+
 def parse_source(reference: str) -> Source | None:
     """Return what a reference names; None for a spec, by its name or file.
 
