@@ -1,6 +1,6 @@
 """Shapes, costs and receptive fields of neural networks, by formula and without running them.
 
-A network comes from a bundled spec, a file, or text; an analysis has the costs of every layer:
+A network comes from a bundled spec, a file, text, or a PyTorch module; an analysis has the costs of every layer:
 
 >>> import archcalc
 >>> network = archcalc.load("alexnet")
@@ -27,8 +27,9 @@ from archcalc._version import __version__
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis
     from archcalc.errors import SpecError
-    from archcalc.language.library import load, loads
-    from archcalc.methods import analyze
+    from archcalc.imports.opening import load, trace
+    from archcalc.language.library import loads
+    from archcalc.methods import Summary, analyze, summary
     from archcalc.network import Network
     from archcalc.runtime import build
 
@@ -36,12 +37,27 @@ _HOMES = {
     "Analysis": "archcalc.analysis",
     "Network": "archcalc.network",
     "SpecError": "archcalc.errors",
+    "Summary": "archcalc.methods",
     "analyze": "archcalc.methods",
     "build": "archcalc.runtime",
-    "load": "archcalc.language.library",
+    "load": "archcalc.imports.opening",
     "loads": "archcalc.language.library",
+    "summary": "archcalc.methods",
+    "trace": "archcalc.imports.opening",
 }
-__all__ = ["Analysis", "Network", "SpecError", "__version__", "analyze", "build", "load", "loads"]
+__all__ = [
+    "Analysis",
+    "Network",
+    "SpecError",
+    "Summary",
+    "__version__",
+    "analyze",
+    "build",
+    "load",
+    "loads",
+    "summary",
+    "trace",
+]
 
 
 def __getattr__(name: str) -> Any:

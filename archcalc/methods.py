@@ -6,13 +6,21 @@ know LaTeX. `attach` adds such methods before `archcalc` returns its first publi
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis, Counting
 from archcalc.analysis import analyze as count
 from archcalc.memory.summary import Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from archcalc.arithmetic import Shape
+    from archcalc.render.table import TableOptions
 
 
 def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention: str = "lecture") -> Analysis:
@@ -39,12 +47,94 @@ def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention
     return count(network, Counting(batch, dtype, convention))
 
 
-def _render(analysis: Analysis, format: str = "text") -> str:
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """The analysis of a module: a table in a terminal and in a notebook.
+
+    Examples:
+        >>> import archcalc, torch
+        >>> found = archcalc.summary(torch.nn.Linear(784, 10), (784,))
+        >>> found.analysis.totals.params
+        7850
+    """
+
+    analysis: Analysis
+    """The numbers."""
+    view: TableOptions
+    """Which rows and columns the table has."""
+
+    @property
+    def network(self) -> Network:
+        """The network that was read from the module."""
+        return self.analysis.network
+
+    def __str__(self) -> str:
+        return _render(self.analysis, "text", self.view).rstrip("\n")
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return _render(self.analysis, "html", self.view)
+
+
+def summary(
+    module: nn.Module,
+    *inputs: Shape | Tensor,
+    batch: int = 1,
+    dtype: str = "float32",
+    convention: str = "lecture",
+    depth: int | None = None,
+    columns: Sequence[str] = (),
+    keywords: Mapping[str, Shape | Tensor] | None = None,
+) -> Summary:
+    """Follow a PyTorch module and count it, without computing anything.
+
+    Args:
+        module: it is followed in evaluation mode, and left as it was.
+        inputs: for each input, its shape without the batch, or an example tensor with it.
+        batch: number of samples that are counted.
+        dtype: element type, which bytes depend on.
+        convention: name of the rule for what counts as a FLOP.
+        depth: number of names in a layer's path at which deeper layers are joined into a row of their group.
+        columns: keys of the quantities to show; empty for the usual ones. `archcalc table --columns help` lists them.
+        keywords: shapes or tensors of inputs that are given by name.
+
+    Returns:
+        A summary, which prints as a table; `summary.analysis` has the numbers, `summary.network` the network.
+
+    Raises:
+        MissingExtra: if torch is not installed.
+        UserError: if the module cannot be followed, or for an unknown name.
+
+    Examples:
+        >>> import archcalc, torch
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
+        >>> print(archcalc.summary(module, (3, 32, 32), columns=["name", "output", "params", "macs"]))
+        Sequential · input 3×32×32 · batch 1 · float32
+                                MACs
+        layer   output  params   (k)
+        ────────────────────────────
+        0      8×30×30     224   194
+        ────────────────────────────
+        total              224   194
+        params: weights and biases.
+    """
+    from archcalc.imports.opening import follow_inputs
+    from archcalc.quantities.table import COLUMNS, choose
+    from archcalc.render.table import TableOptions
+
+    view = TableOptions(tuple(choose(",".join(columns), COLUMNS)) if columns else (), depth=depth)
+    network = follow_inputs(module, inputs, keywords or {})
+    return Summary(count(network, Counting(batch, dtype, convention)), view)
+
+
+def _render(analysis: Analysis, format: str = "text", view: TableOptions | None = None) -> str:
     """Write the table of an analysis as text, markdown, latex, html, csv or json."""
-    from archcalc.render.table import table_document
+    from archcalc.render.table import LECTURE_TABLE, table_document
     from archcalc.render.writers import write_document
 
-    written = write_document(table_document(analysis), format)
+    written = write_document(table_document(analysis, view or LECTURE_TABLE), format)
     assert isinstance(written, str)
     return written
 

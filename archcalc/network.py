@@ -149,6 +149,8 @@ class Network:
     """Path of a layer, group or tensor to its name in the reference implementation; `*` is any one name."""
     input_axes: Mapping[str, AxisNames] = field(default_factory=dict)
     """Name of an input to the names that the spec gives its axes; without an input whose axes it does not name."""
+    uncalled: Mapping[str, int] = field(default_factory=dict)
+    """Path of each module that an imported network has but never calls, to the number of its parameters."""
 
     analyze: ClassVar[Callable[..., Any]]
     """`archcalc.analyze` of this network; attached by `archcalc.methods`."""

@@ -48,6 +48,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory):
+    """Imported networks are not kept in the cache of whoever runs the tests."""
+    os.environ["ARCHCALC_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def data() -> Path:
     """The folder of gold data; its README says where each number is from."""

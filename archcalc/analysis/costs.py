@@ -168,6 +168,11 @@ class Analysis:
         return tuple(self.fields.propagation.unaligned)
 
     @cached_property
+    def unknown_work(self) -> tuple[str, ...]:
+        """Layers whose multiply-adds are not known: with one, the totals of work are lower bounds."""
+        return tuple(row.name for row in self.rows if not row.layer.op.work_is_known)
+
+    @cached_property
     def totals(self) -> Totals:
         """The sums of the rows."""
         return Totals.of(self.rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -57,12 +58,19 @@ class TableRow:
     @property
     def label(self) -> str:
         """The name with a mark where numbers are not computed: `magic (opaque)`, `total, with 1 opaque layer`."""
-        opaque = [row for row in self.layers if row.layer.op.exactness == "opaque"]
-        if not opaque:
+        marks = Counter(row.layer.op.exactness for row in self.layers)
+        del marks["exact"]
+        if not marks:
             return self.name
         if not self.of_group:
-            return f"{self.name} (opaque)"
-        return f"{self.name}, with {len(opaque)} opaque layer{'s' if len(opaque) > 1 else ''}"
+            return f"{self.name} ({', '.join(marks)})"
+        counted = [f"{count} {mark} layer{'s' if count > 1 else ''}" for mark, count in marks.items()]
+        return f"{self.name}, with {' and '.join(counted)}"
+
+    @property
+    def work_is_known(self) -> bool:
+        """False if its counts of work are lower bounds, because those of a layer are not known."""
+        return all(row.layer.op.work_is_known for row in self.layers)
 
     @cached_property
     def costs(self) -> Totals:

@@ -31,14 +31,22 @@ class Commands(Helped, click.Group):
     """A group that finds its commands in the files of this package that have a `command`."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names of all commands: the files whose names do not start with `_`."""
-        return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+        """Return the names of all commands: the files whose names do not start with `_`.
+
+        A file whose command is a word of Python ends with `_`.
+        """
+        return sorted(self._files())
+
+    def _files(self) -> dict[str, str]:
+        files = [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+        return {file.rstrip("_"): file for file in files}
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Return the command of that name."""
-        if name not in self.list_commands(context):
+        file = self._files().get(name)
+        if file is None:
             return None
-        command: click.Command = import_module(f"{__name__}.{name}").command
+        command: click.Command = import_module(f"{__name__}.{file}").command
         return command
 
     def resolve_command(

@@ -49,10 +49,11 @@ class LayerParam(click.types.StringParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the network's layers that begin so; none if it has errors, which the command itself reports."""
         from archcalc.errors import SpecError
-        from archcalc.language.library import load
+        from archcalc.language.library import find
 
-        try:
-            network = load(ctx.params.get("network") or "")
+        try:  # a spec only: nothing is run or imported to complete a word
+            spec, variant = find(ctx.params.get("network") or "")
+            network = spec.network(variant, {}, None)
         except SpecError:
             return []
         return _items([layer.name for layer in network], incomplete)

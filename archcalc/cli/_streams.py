@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import click
 
 from archcalc.cli._characters import spelled
+from archcalc.words import printable
 
 
 def prepare() -> None:
@@ -63,6 +64,36 @@ def remark(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
+
+
+@contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """Show a line on a terminal if what is done takes over a second, and take it away at the end."""
+    stream = sys.stderr  # what is done may replace it
+    if not stream.isatty():
+        yield
+        return
+    from threading import Timer
+
+    shown: list[str] = []
+
+    def show() -> None:
+        text = spelled(f"{printable(label)} …", stream.encoding)[:76]
+        shown.append(text)
+        stream.write(f"\r{text}")
+        stream.flush()
+
+    timer = Timer(1.0, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if shown:
+            stream.write(f"\r{' ' * len(shown[0])}\r")
+            stream.flush()
 
 
 @contextmanager

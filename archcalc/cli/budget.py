@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options
+from archcalc.cli._options import Overrides, counting_options, lower_bounds, network_options, strict_option
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
@@ -27,6 +27,7 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
 @network_options
 @counting_options
+@strict_option
 @document_options("junit")
 @click.pass_context
 def command(
@@ -35,6 +36,7 @@ def command(
     file: str | None,
     overrides: Overrides,
     counting: Counting,
+    strict: bool,
     output: Output,
 ) -> None:
     """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
@@ -45,9 +47,10 @@ def command(
     from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
     from archcalc.budget.document import budgets_document, budgets_junit, facts_document
+    from archcalc.imports.references import names_model
 
-    networks = [word for word in words if not _COMPARES.search(word)]
-    assertions = read_assertions([word for word in words if _COMPARES.search(word)], file)
+    networks = [word for word in words if names_model(word) or not _COMPARES.search(word)]
+    assertions = read_assertions([word for word in words if word not in networks], file)
     if not networks:
         raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
 
@@ -74,5 +77,10 @@ def command(
     for budget in budgets:
         if budget.problem:
             remark(budget.problem)
+    bounds = lower_bounds(budget.analysis for budget in budgets if budget.analysis is not None)
+    for bound in bounds:
+        remark(bound)
+    if strict and bounds and not any(budget.problem for budget in budgets):
+        context.exit(1)
     if not all(budget.passed for budget in budgets):
         context.exit(2 if any(budget.problem for budget in budgets) else 1)

@@ -18,10 +18,12 @@ def command(context: click.Context, files: tuple[str, ...]) -> None:
 
     Exits 1 if there is an error. A warning is about something that is allowed but probably not meant.
     """
+    from archcalc.imports.opening import need_spec
     from archcalc.language.lint import lint
 
     errors = warnings = 0
     for file in files:
+        need_spec(file, "lint")
         found = lint(Path(file))
         warnings += sum(diagnostic.is_warning for diagnostic in found)
         errors += sum(not diagnostic.is_warning for diagnostic in found)

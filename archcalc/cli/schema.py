@@ -19,8 +19,11 @@ def command(network: str | None, output: str | None) -> None:
     """
     import json
 
+    from archcalc.imports.opening import need_spec
     from archcalc.language.library import find
     from archcalc.language.schema import spec_schema
 
+    if network is not None:
+        need_spec(network, "a schema")
     schema = spec_schema(None if network is None else find(network)[0])
     write(json.dumps(schema, indent=1, ensure_ascii=False) + "\n", output)

@@ -65,6 +65,7 @@ def command(
     from archcalc.requirements import need
 
     need("numpy", "sweep")
+    from archcalc.imports.opening import need_spec
     from archcalc.quantities.table import FORMULAS
     from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
     from archcalc.sweep.selection import Best, First, Front
@@ -75,6 +76,7 @@ def command(
     if of == "help":
         output.show_meanings(FORMULAS)
         return
+    need_spec(network, "a sweep")
     axes = tuple(map(parse_axis, over))
     plan = SweepPlan(
         network, axes, tuple(of.split(",")), keep, overrides.settings, overrides.input_shapes(), counting, sample, seed

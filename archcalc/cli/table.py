@@ -8,7 +8,16 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options
+from archcalc.cli._options import (
+    JOIN,
+    Overrides,
+    counting_options,
+    depth_option,
+    lower_bounds,
+    network_options,
+    strict_option,
+)
+from archcalc.cli._streams import remark
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -26,8 +35,11 @@ if TYPE_CHECKING:
 @click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
 @click.option("--caption", default="", metavar="TEXT", help="Title of the table. [the network and its input]")
 @click.option("--label", default="", metavar="NAME", help="With latex: the label, for \\ref.")
+@strict_option
 @document_options()
+@click.pass_context
 def command(
+    context: click.Context,
     network: str,
     overrides: Overrides,
     counting: Counting,
@@ -39,11 +51,13 @@ def command(
     layout: str,
     caption: str,
     label: str,
+    strict: bool,
     output: Output,
 ) -> None:
     """Print the layers of NETWORK with their shapes, parameters, memory, operations and receptive fields.
 
-    NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT.
+    NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT; or a network from elsewhere: FILE.onnx,
+    timm:NAME, torchvision:NAME, transformers:CLASS, FILE.py:CLASS, which is run (see `archcalc import`).
     """
     from archcalc.analysis import analyze
     from archcalc.quantities.table import BACKWARD, COLUMNS, choose
@@ -56,3 +70,6 @@ def command(
     view = TableOptions(chosen, BACKWARD if backward else (), every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
     output.show(table_document(analysis, view, caption, label))
+    if strict and analysis.unknown_work:
+        remark(*lower_bounds([analysis]))
+        context.exit(1)

@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import device_option
+from archcalc.cli._options import Overrides, device_option, network_options
 from archcalc.cli._streams import progress, remark
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16")
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
+@network_options
 @device_option
 @click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     networks: tuple[str, ...],
+    overrides: Overrides,
     device: str | None,
     dtype: str,
     batch: int,
@@ -47,7 +49,7 @@ def command(
     from archcalc.runtime.verify import Settings
 
     torch_dtype(dtype)
-    chosen = _networks(networks)
+    chosen = _networks(networks, overrides)
     settings = Settings(choose_device(device), dtype, batch, channels_last)
     results, interrupted = _run(chosen, settings)
     output.show(verification_document(results, lambda: _data(results, settings)))
@@ -58,11 +60,11 @@ def command(
         context.exit(1)
 
 
-def _networks(references: tuple[str, ...]) -> list[Network]:
-    from archcalc.language.library import bundled_networks, load, open_spec
+def _networks(references: tuple[str, ...], overrides: Overrides) -> list[Network]:
+    from archcalc.language.library import bundled_networks, open_spec
 
     if references:
-        return [load(reference) for reference in references]
+        return [overrides.open(reference) for reference in references]
     specs = {path: open_spec(path) for path, _ in bundled_networks()}
     return [specs[path].network(variant) for path, variant in bundled_networks()]
 

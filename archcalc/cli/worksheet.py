@@ -21,7 +21,7 @@ from archcalc.cli._homework import (
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
-OWN = ("network", "columns", "autograder", "output", "format_")
+OWN = ("network", "columns", "autograder", "output", "format_", "no_cache")
 """Parameters that `archcalc check` lacks, or gets otherwise."""
 
 
@@ -59,11 +59,13 @@ def command(
     if autograder is not None:
         from archcalc.homework.autograder import write_autograder
         from archcalc.homework.numbers import AnswerTolerance
+        from archcalc.imports.references import parse_source
 
         AnswerTolerance.parse(tolerance)
         gradescope_style(per, visibility, out_of)
         given = click.get_current_context().params
-        options = as_options({name: value for name, value in given.items() if name not in OWN})
+        left_out = {*OWN, *(("inputs",) if parse_source(network) is not None else ())}
+        options = as_options({name: value for name, value in given.items() if name not in left_out})
         write_autograder(Path(autograder), network, key, options)
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
         if output.file is None:

@@ -24,8 +24,11 @@ from archcalc.errors import SpecError, UserError
 from archcalc.files import whole_folder
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
+from archcalc.imports.references import parse_source
 from archcalc.language.library import SUFFIXES, bundled_folder, find
 from archcalc.language.source import Scalar, parse, read_document
+from archcalc.network import Network
+from archcalc.render.spec import network_spec
 from archcalc.render.writers.csv import csv_cell
 from archcalc.words import quote
 
@@ -64,7 +67,8 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
 
     Args:
         folder: a new folder, or an empty one.
-        reference: the network as the user names it: a bundled name, an inline spec, or a file, which is copied.
+        reference: the network as the user names it: a bundled name, an inline spec, or a file, which is copied. Of an
+            imported network a spec is written, so an autograder runs no code of a file.
         key: the questions and the answers.
         options: the options of `archcalc check`, without the network and the submission.
 
@@ -73,7 +77,7 @@ def write_autograder(folder: Path, reference: str, key: AnswerKey, options: Sequ
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{quote(str(folder))} is not an empty folder; name a new or an empty one")
     with whole_folder(folder) as temporary:
-        network = _copy_spec(reference, temporary)
+        network = _copy_spec(reference, key.analysis.network, temporary)
         script = RUN.format(network=shlex.quote(network), options=shlex.join(options))
         (temporary / "setup.sh").write_text(SETUP, encoding="utf-8", newline="\n")
         (temporary / "run_autograder").write_text(script, encoding="utf-8", newline="\n")
@@ -104,12 +108,16 @@ def _answer(key: AnswerKey, row: TableRow, question: Question) -> str:
 # -- the spec
 
 
-def _copy_spec(reference: str, folder: Path) -> str:
+def _copy_spec(reference: str, network: Network, folder: Path) -> str:
     """Copy a spec of the user's own with all that it extends, and say how it is called from inside the folder."""
     from archcalc.language.family import is_inline_spec
 
     if is_inline_spec(reference):
         return reference
+    if parse_source(reference) is not None:
+        (folder / "spec").mkdir()
+        (folder / "spec" / "network.yaml").write_text(network_spec(network), encoding="utf-8")
+        return "spec/network.yaml"
     variant = reference.partition("#")[2]
     spec, _ = find(reference)
     path = spec.document.path

@@ -1,1 +1,1 @@
-"""Networks from elsewhere: a PyTorch module or an ONNX file to a Network."""
+"""Networks from elsewhere: a PyTorch module or an ONNX file to a Network; and any network by a reference."""

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from archcalc.arithmetic import Shape, ShapeError, as_index
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
-from archcalc.language.language import Spec
 from archcalc.language.values import ExpressionError
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
@@ -33,6 +32,29 @@ class Family(Protocol):
         """Return the network for values of the free names."""
 
 
+class Expandable(Protocol):
+    """What gives networks for settings and inputs: a spec, or an imported network."""
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its parameters."""
+
+    def free_dimensions(self, variant: str | None = None) -> list[str]:
+        """Return the names of input sizes that need a setting."""
+
+    def network(
+        self,
+        variant: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Shape] | None = None,
+    ) -> Network:
+        """Return the network."""
+
+
 @dataclass
 class SpecFamily:
     """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, `L`, …) to expressions over free names.
@@ -41,7 +63,7 @@ class SpecFamily:
         SpecError: for an unknown name, or an invalid expression.
     """
 
-    spec: Spec
+    spec: Expandable
     variant: str | None
     settings: Mapping[str, Any]
     inputs: Mapping[str, Shape] | None

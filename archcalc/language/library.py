@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archcalc.arithmetic import Shape
 from archcalc.errors import SpecError
 from archcalc.language.language import Spec
 from archcalc.language.source import Document, read_document
@@ -131,34 +129,6 @@ def _extended(name: str, document: Document, depth: int) -> tuple[Spec, str | No
         raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
     spec = open_spec(path, depth)
     return spec, _variant(spec, variant) if variant else None
-
-
-def load(
-    reference: str | Path,
-    *,
-    input: Shape | Mapping[str, Shape] | None = None,
-    **settings: Any,
-) -> Network:
-    """Load a network by the name of a bundled spec or by the path of a file.
-
-    Args:
-        reference: a name, a path, or either with `#variant`.
-        input: the shape of the input without the batch, or input names to shapes; None for the spec's own.
-        settings: values of spec parameters.
-
-    Raises:
-        SpecError: with every error in the spec.
-
-    Examples:
-        >>> import archcalc
-        >>> archcalc.load("resnet50", classes=10)["fc"].output_shape
-        (10,)
-        >>> archcalc.load("resnet50", input=(3, 64, 64))["avgpool"].op.inputs
-        ((2048, 2, 2),)
-    """
-    spec, variant = find(str(reference))
-    inputs = input if isinstance(input, Mapping) or input is None else {"input": tuple(input)}
-    return spec.network(variant, settings, inputs)
 
 
 def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:

@@ -44,6 +44,11 @@ class Opaque(Operator):
     def work(self) -> Work:
         return {"mac": self.macs}
 
+    @property
+    def work_is_known(self) -> bool:
+        """True if the multiply-adds are given."""
+        return "macs" in self.given
+
     def tools_agree(self) -> bool:
         return False
 

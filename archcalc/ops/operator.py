@@ -58,7 +58,7 @@ class Operator(ABC):
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     exactness: ClassVar[str] = "exact"
-    """`exact` if rules give its numbers; `opaque` if the spec does."""
+    """`exact` if rules give its numbers; `opaque` if the spec does; `generic` if an importer does."""
     is_view: ClassVar[bool] = False
     """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN
@@ -246,6 +246,11 @@ class Operator(ABC):
     def is_view_in_training(self) -> bool:
         """True if its output in training is a view of its input; dropout then makes a new tensor."""
         return self.is_view
+
+    @property
+    def work_is_known(self) -> bool:
+        """False if its multiply-adds are not known, so that totals with it are lower bounds."""
+        return True
 
     @property
     def survival(self) -> float:

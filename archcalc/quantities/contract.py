@@ -33,6 +33,10 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs
+    if analysis.unknown_work:
+        result["unknown_work"] = list(analysis.unknown_work)
+    if network.uncalled:
+        result["uncalled"] = dict(network.uncalled)
     if analysis.auxiliary:
         result["auxiliary"] = {
             "layers": _layers(analysis.auxiliary, analysis),

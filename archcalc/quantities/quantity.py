@@ -54,6 +54,10 @@ class Quantity:
     has_total: ClassVar[bool] = False
     """True if a table shows it for all rows together."""
 
+    def marked(self, text: str, row: TableRow) -> str:
+        """Return the text of a row's cell, with `≥` if the value is a lower bound."""
+        return text
+
     def of_row(self, row: TableRow) -> Any:
         """Return its value for a row: a string, a number, a tuple of sizes, or None for an empty cell."""
         assert self.row is not None
@@ -261,6 +265,8 @@ class Cost(Amount):
     """True if its value depends on the convention."""
     needs_backward: bool = False
     """True if only conventions that count the backward pass have it."""
+    is_work: bool = False
+    """True if it is a lower bound where the work of a layer is not known."""
     has_formula: bool = True
 
     def of_costs(self, costs: LayerCosts | Totals) -> Any:
@@ -291,6 +297,10 @@ class Cost(Amount):
     def text(self, value: Any, analysis: Analysis, unit: Unit | None = None, channels_last: bool = False) -> str:
         """Return the number in a unit, without the unit's symbol."""
         return (unit or self.units[0]).text(value)
+
+    def marked(self, text: str, row: TableRow) -> str:
+        """Return the text of a row's cell, with `≥` if the value is a lower bound."""
+        return f"≥ {text}" if self.is_work and not row.work_is_known else text
 
     def extent(self, row: TableRow) -> int | None:
         """Return one number for a drawing's color."""

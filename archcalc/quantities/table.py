@@ -227,6 +227,7 @@ _ALL: tuple[Quantity, ...] = (
         title="multiply-adds",
         words="mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds",
         usual=2,
+        is_work=True,
     ),
     Cost(
         "flops",
@@ -237,6 +238,7 @@ _ALL: tuple[Quantity, ...] = (
         words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
         "num flops",
         usual=2,
+        is_work=True,
         rank=0,
     ),
     Cost(
@@ -245,6 +247,7 @@ _ALL: tuple[Quantity, ...] = (
         "Multiply-adds of the backward pass, for the batch.",
         short="bwd MACs",
         usual=2,
+        is_work=True,
     ),
     Cost(
         "backward_flops",
@@ -252,6 +255,7 @@ _ALL: tuple[Quantity, ...] = (
         "Operations of the backward pass, for the batch.",
         short="bwd {convention} FLOPs",
         usual=2,
+        is_work=True,
         by_convention=True,
         needs_backward=True,
     ),
@@ -260,6 +264,7 @@ _ALL: tuple[Quantity, ...] = (
         "step {convention} FLOPs",
         "Operations of a training step, forward and backward, for the batch.",
         usual=2,
+        is_work=True,
         by_convention=True,
         needs_backward=True,
     ),

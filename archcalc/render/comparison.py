@@ -57,11 +57,16 @@ def comparison_document(comparison: Comparison, analyses: Sequence[Analysis]) ->
         for row in rows
     ]
     note = f"FLOPs: by the convention {convention}. memory: bytes of outputs. ratio: to {names[0]}."
+    bounds = [
+        f"MACs and FLOPs of {name} are lower bounds: the work of opaque layers is not known."
+        for name, analysis in zip(names, analyses, strict=True)
+        if analysis.unknown_work
+    ]
     return Document(
         "comparison",
         (
             Table("", tuple(totals), (Section(comparison.totals),)),
-            Table("", tuple(shares), (Section(places),), (note,)),
+            Table("", tuple(shares), (Section(places),), (note, *bounds)),
         ),
         lambda: _data(comparison, places, analyses[0]),
         lambda: _records(comparison, places, analyses[0]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
@@ -62,7 +63,7 @@ def _column(quantity: Quantity, shown: list[TableRow], analysis: Analysis, view:
     convention = analysis.convention.name
     return Column(
         heading=quantity.headed(convention, unit),
-        text=lambda row: quantity.text(quantity.of_row(row), analysis, unit, view.channels_last),
+        text=lambda row: quantity.marked(quantity.text(quantity.of_row(row), analysis, unit, view.channels_last), row),
         keys=tuple(quantity.data_keys(analysis)),
         values=lambda row: quantity.data(row, analysis),
         short=quantity.shortly_headed(convention, unit),
@@ -96,6 +97,31 @@ def inputs_text(network: Network) -> str:
     )
 
 
+def marks_notes(analysis: Analysis) -> list[str]:
+    """Return notes on layers whose numbers are not computed by rules, and on modules that are not called."""
+    notes = []
+    if analysis.unknown_work:
+        notes.append(f"≥: a lower bound, because the work of opaque layers is not known: {few(analysis.unknown_work)}.")
+    generic = [row.name for row in analysis.rows if row.layer.op.exactness == "generic"]
+    if generic:
+        notes.append(
+            "Generic layers have no operator of their own; their shapes and their work are those of the source: "
+            f"{few(generic)}."
+        )
+    uncalled = [f"{path} ({count:,} parameters)" for path, count in analysis.network.uncalled.items()]
+    if uncalled:
+        notes.append(f"Not called, and not counted: {few(uncalled)}.")
+    return notes
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many follow."""
+    return ", ".join(names[:MOST_NAMES]) + (f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else "")
+
+
+MOST_NAMES = 6
+
+
 def _notes(analysis: Analysis, view: TableOptions, shown: set[str]) -> list[str]:
     """Return notes: what was counted and how, and remarks on this network."""
     convention = analysis.convention
@@ -114,6 +140,7 @@ def _notes(analysis: Analysis, view: TableOptions, shown: set[str]) -> list[str]
             f"Receptive fields are unaligned from {analysis.unaligned[0]} on"
             f" ({count} join{'s' if count > 1 else ''}): the paths that meet there differ in stride or center."
         )
+    notes += marks_notes(analysis)
     if analysis.auxiliary:
         notes.append("Auxiliary: side outputs and layers that exist only in training, excluded from the total.")
     expected = analysis.expected_training_macs

@@ -1,4 +1,4 @@
-"""Network to PyTorch. The only package that imports torch; without it, everything else works."""
+"""Network to PyTorch. Only this package and `imports` import torch; without it, everything else works."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
     from archcalc.requirements import need_torch
 
     need_torch()
-    from archcalc.language.library import load
+    from archcalc.imports.opening import load
     from archcalc.network import Network
     from archcalc.runtime.building import build_module
 

@@ -22,6 +22,7 @@ CALLS = {
     "explain": ["lenet5", "conv1"],
     "export": ["lenet5"],
     "formula": ["lenet5", "--let", "H=h"],
+    "import": ["lenet5"],
     "list": [],
     "memory": ["lenet5"],
     "operators": ["conv"],

@@ -1,6 +1,6 @@
 """Every command in README.md and docs/ prints what is written under it, and what is made from code is current.
 
-A block ```yaml or ```csv that begins with a comment `# FILE` is that file; a block ```console runs the lines that begin
+A block ```yaml, ```csv or ```python that begins with a comment `# FILE` is that file; a block ```console runs the lines that begin
 with `$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands print now.
 """
 
@@ -17,7 +17,7 @@ from tests.docs import made
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-BLOCK = re.compile(r"^```(yaml|csv|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(yaml|csv|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SLOW = ("archcalc verify", "archcalc bench")
 ROOMS = re.compile(r"(?<=<!-- rooms -->\n).*?(?=<!-- end of rooms -->)", re.DOTALL)
 
@@ -61,7 +61,7 @@ def test_commands_print_what_is_written(page: Path, cli, tmp_path, monkeypatch, 
     def check(match: re.Match[str]) -> str:
         language, body = match.groups()
         if language != "console":
-            name = re.match(r"# (\S+\.(?:yaml|csv))\n", body)
+            name = re.match(r"# (\S+\.(?:yaml|csv|py))\n", body)
             if name:
                 (tmp_path / name.group(1)).write_text(body, encoding="utf-8")
             return match.group(0)

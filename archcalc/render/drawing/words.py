@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from archcalc.analysis import LayerCosts
+from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode
 from archcalc.units import COUNTS, in_words
@@ -45,7 +47,7 @@ def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
     if node.group:
         params = sum(row.params for row in node.layers)
         count = len(node.layers)
-        parts = [blocks.get(node.group, ""), f"{count} layer{'s' if count > 1 else ''}"]
+        parts = [blocks.get(node.group, ""), f"{count} layer{'s' if count > 1 else ''}", *_marks(node.layers)]
         return [
             " · ".join(part for part in parts if part),
             *([f"{in_words(params, COUNTS)} parameters"] if params else []),
@@ -69,7 +71,7 @@ def describe(row: LayerCosts) -> str:
     """Return an operator with its window and filters, and whose weights it has: `conv 7×7 / 2, 64`."""
     op = row.layer.op
     facts = op.hyperparameters()
-    text = op.kind
+    text = op.kind if op.exactness == "exact" else marked(op)
     if facts.get("kernel"):
         text += f" {shape_text(facts['kernel'])}"
     if any(step != 1 for step in facts.get("stride") or ()):
@@ -83,6 +85,18 @@ def describe(row: LayerCosts) -> str:
     if owners:
         text += f", weights of {', '.join(dict.fromkeys(owners))}"
     return text
+
+
+def marked(op: Operator) -> str:
+    """Return what an operator is whose numbers no rule gives: `cumsum (generic)`, `opaque`."""
+    operation = getattr(op, "operation", "")
+    return f"{operation} ({op.exactness})" if operation else op.kind
+
+
+def _marks(rows: list[LayerCosts]) -> list[str]:
+    """Return how many layers of a group have a mark: `2 generic`."""
+    counts = Counter(row.layer.op.exactness for row in rows if row.layer.op.exactness != "exact")
+    return [f"{count} {mark}" for mark, count in counts.items()]
 
 
 def _compact(values: tuple[Any, ...]) -> str:

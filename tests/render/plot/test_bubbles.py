@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc.language.library import load
+from archcalc.imports.opening import load
 from archcalc.render.plot.accuracies import accuracies
 from archcalc.render.plot.bubbles import bubble, bubbles
 

@@ -1,0 +1,253 @@
+"""Any network by a reference: a spec, a model of a package, a class in a Python file, an ONNX file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archcalc.arithmetic import Shape
+from archcalc.errors import SpecError, UserError
+from archcalc.imports.cache import Cache, cache_folder, file_digest
+from archcalc.imports.inputs import GivenInput, GivenInputs, given_inputs, shapes_of
+from archcalc.imports.quiet import quiet
+from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
+from archcalc.language.library import find
+from archcalc.network import About, Network
+from archcalc.ops.vocabulary import shape_text
+from archcalc.requirements import need, need_torch
+from archcalc.words import help_line, quote, split_help
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def _nothing(source: Source) -> None:
+    pass
+
+
+@dataclass
+class Opening:
+    """How imported networks are opened."""
+
+    cache: Cache
+    running: Callable[[ScriptModel], None] = _nothing
+    """Called before a Python file is run."""
+
+    def open(self, source: Source, given: GivenInputs = ()) -> Network:
+        """Return the network of a source.
+
+        Args:
+            source: what `parse_source` returns.
+            given: the shapes of its inputs; empty for those that it usually has.
+
+        Raises:
+            UserError: if there is no such model, if its inputs are not known, or if it cannot be followed.
+            MissingExtra: if a package is not installed.
+        """
+        key = _key(source, given)
+        network = self.cache.find(key)
+        if network is None:
+            network, files = self._read(source, given)
+            self.cache.keep(key, network, files)
+        return network
+
+    def _read(self, source: Source, given: GivenInputs) -> tuple[Network, Sequence[Path]]:
+        if isinstance(source, OnnxModel):
+            return _onnx(source, given), ()
+        if isinstance(source, ScriptModel):
+            _need_file(source.path)
+        need_torch()
+        if isinstance(source, ScriptModel):
+            from archcalc.imports.scripts import script_module
+
+            self.running(source)
+            module, files = script_module(source)
+            return follow(module, given, {}, source.name.rpartition(".")[2]), files
+        with quiet():
+            return _package(source, given), ()
+
+
+def _key(source: Source, given: GivenInputs) -> dict[str, Any]:
+    """Return what a network depends on, besides versions and the files that a Python file imports."""
+    key: dict[str, Any] = {"inputs": given}
+    if isinstance(source, PackageModel):
+        return {**key, "package": source.package, "name": source.name, "keywords": repr(source.keywords)}
+    path = source.path.resolve()
+    key |= {"path": str(path), "content": file_digest(path)}
+    if isinstance(source, ScriptModel):
+        key |= {"name": source.name, "keywords": repr(source.keywords)}
+    return key
+
+
+def _need_file(path: Path) -> None:
+    if not path.is_file():
+        raise UserError(f"there is no file {quote(str(path))}")
+
+
+def _onnx(source: OnnxModel, given: GivenInputs) -> Network:
+    _need_file(source.path)
+    need("onnx", "onnx")
+    from archcalc.imports.onnx_file import read_onnx
+
+    with quiet():
+        return read_onnx(source.path, shapes_of(given))
+
+
+def _package(source: PackageModel, given: GivenInputs) -> Network:
+    """Follow a model on the meta device, which takes neither time nor memory; on the CPU if it does not allow that."""
+    import torch
+
+    from archcalc.imports.torch_modules import package_module, usual_inputs
+
+    def followed(module: nn.Module) -> Network:
+        network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
+        return replace(network, about=About(reference=source.text))
+
+    try:
+        with torch.device("meta"):
+            module = package_module(source)
+    except (UserError, NotImplementedError):
+        return followed(package_module(source))
+    try:
+        with torch.device("meta"):
+            return followed(module)
+    except NotFollowed:
+        if sum(one.numel() for one in module.parameters()) > MOST_ON_CPU:
+            raise
+        return followed(package_module(source))
+
+
+MOST_ON_CPU = 10**9
+"""Parameters of the largest model that is built with numbers, if it cannot be followed without."""
+
+
+class NotFollowed(UserError):
+    """PyTorch cannot export a module, for these inputs."""
+
+
+def follow(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape], name: str = "") -> Network:
+    """Return the network of a module for inputs of these shapes."""
+    from archcalc.imports.inputs import example
+    from archcalc.imports.torch_export import trace as follow_export
+
+    positional, named = example(module, given, usual)
+    try:
+        with quiet():
+            return follow_export(module, *positional, name=name, keywords=named)
+    except UserError as error:
+        statement, fix = split_help(str(error))
+        raise NotFollowed(f"{statement}{help_line(fix or _with_inputs(positional, named))}") from error
+
+
+def follow_inputs(
+    module: nn.Module, inputs: Sequence[Shape | Tensor], keywords: Mapping[str, Shape | Tensor]
+) -> Network:
+    """Return the network of a module for inputs that are shapes without the batch, or tensors with it."""
+    need_torch()
+    from torch import Tensor
+
+    every = (*(("", one) for one in inputs), *keywords.items())
+    tensors = [isinstance(one, Tensor) for _, one in every]
+    if all(tensors):
+        return trace(module, *inputs, keywords=keywords)  # type: ignore[arg-type]
+    if any(tensors):
+        raise UserError("the inputs are shapes and tensors; give shapes alone, or tensors alone")
+    return follow(module, tuple(GivenInput(name, tuple(shape)) for name, shape in every), {})
+
+
+def _with_inputs(positional: Sequence[Tensor], named: Mapping[str, Tensor]) -> str:
+    """Return what was tried, for the help of an error."""
+    tensors = [("", tensor) for tensor in positional] + list(named.items())
+    tried = " and ".join(
+        f"{f'{name} ' if name else ''}{shape_text(tuple(tensor.shape[1:]))} "
+        f"({'numbers' if tensor.is_floating_point() else 'integers'})"
+        for name, tensor in tensors
+    )
+    return f"the input was {tried}, without the batch; --input tokens=N gives N integers"
+
+
+def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None) -> Network:
+    """Return the network of a PyTorch module, as it computes an example. Nothing is computed.
+
+    Args:
+        module: it is followed in evaluation mode, and left as it was.
+        inputs: example tensors with a batch, whose size does not matter.
+        name: name of the network; the module's class if empty.
+        keywords: example tensors that are given by name.
+
+    Raises:
+        MissingExtra: if torch is not installed.
+        UserError: if PyTorch cannot export the module, with its reason.
+
+    Examples:
+        >>> import archcalc, torch
+        >>> module = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())
+        >>> network = archcalc.trace(module, torch.zeros(1, 3, 32, 32))
+        >>> network["0"].output_shape, network.analyze().totals.macs
+        ((8, 30, 30), 194400)
+    """
+    need_torch()
+    from archcalc.imports.torch_export import trace as follow_export
+
+    with quiet():
+        return follow_export(module, *inputs, name=name, keywords=keywords)
+
+
+def load(
+    reference: str | Path,
+    *,
+    input: Shape | Mapping[str, Shape] | Sequence[Shape] | None = None,
+    **settings: Any,
+) -> Network:
+    """Load a network: a bundled spec, a spec's file, a model of a package, an ONNX file, or a class in a Python file.
+
+    Args:
+        reference: a name, a path, either with `#variant`; or `timm:NAME`, `torchvision:NAME`, `transformers:CLASS`,
+            `model.onnx`, `file.py:CLASS`, with `(KEYWORD=VALUE, …)`. A Python file is run.
+        input: the shape of the input without the batch, or input names to shapes; None for the network's own.
+        settings: values of spec parameters.
+
+    Raises:
+        SpecError: with every error in a spec.
+        UserError: if a network cannot be imported, with the reason.
+        MissingExtra: if a package that it needs is not installed.
+
+    Examples:
+        >>> import archcalc
+        >>> archcalc.load("resnet50", classes=10)["fc"].output_shape
+        (10,)
+        >>> archcalc.load("resnet50", input=(3, 64, 64))["avgpool"].op.inputs
+        ((2048, 2, 2),)
+    """
+    source = parse_source(str(reference))
+    given = given_inputs(input)
+    if source is None:
+        return open_spec(str(reference), given, settings)
+    refuse_settings(str(reference), settings)
+    return Opening(Cache(cache_folder())).open(source, given)
+
+
+def open_spec(reference: str, given: GivenInputs, settings: Mapping[str, Any]) -> Network:
+    """Return the network of a spec, with its parameters set."""
+    spec, variant = find(reference)
+    return spec.network(variant, dict(settings), shapes_of(given))
+
+
+def refuse_settings(reference: str, settings: Sequence[str] | Mapping[str, Any]) -> None:
+    """Raise `SpecError` if parameters are set of a network that is not a spec."""
+    if settings:
+        fix = f"set them where it is made, as in '{reference.partition('(')[0]}(width=32)'"
+        if reference.lower().endswith(".onnx"):
+            fix = "an ONNX file has no parameters; change its input with --input"
+        raise SpecError(f"only a spec has parameters to set, and {quote(reference)} is none{help_line(fix)}")
+
+
+def need_spec(reference: str, what: str) -> None:
+    """Raise `SpecError` if a reference is not that of a spec, which ``what`` needs."""
+    if parse_source(reference) is not None:
+        raise SpecError(
+            f"{what} needs a spec, and {quote(reference)} is imported"
+            + help_line(f"write one first: archcalc import {reference} -o net.yaml")
+        )

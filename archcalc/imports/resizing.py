@@ -1,0 +1,108 @@
+"""An imported network at other input sizes, by the rules of its operators.
+
+An import fixes the sizes that the model computes in Python, such as those of a resize. So the rules are compared with a
+second import at another size, before anything is said about sizes that are left open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archcalc.arithmetic import Shape, ShapeError
+from archcalc.errors import SpecError
+from archcalc.imports.inputs import GivenInputs, given_inputs
+from archcalc.language.family import SpecFamily
+from archcalc.network import Layer, Network
+from archcalc.ops.vocabulary import shape_text
+from archcalc.words import help_line
+
+
+@dataclass
+class Resizable:
+    """An imported network in the place of a spec: it has no parameters, and its input's sizes may be open."""
+
+    original: Network
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.original.name
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """No parameters."""
+        return {}
+
+    def free_dimensions(self, variant: str | None = None) -> list[str]:
+        """No sizes are open from the start."""
+        return []
+
+    def network(
+        self,
+        variant: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Shape] | None = None,
+    ) -> Network:
+        """Return the network for these inputs, or as it was imported."""
+        return self.original if inputs is None else resized(self.original, inputs)
+
+
+def resized(network: Network, inputs: Mapping[str, Shape]) -> Network:
+    """Return an imported network for inputs of other shapes.
+
+    Raises `SpecError` if an operator refuses them.
+    """
+    shapes: dict[str, Shape] = {**network.inputs, **inputs}
+    layers: list[Layer] = []
+    for layer in network.layers:
+        try:
+            op = type(layer.op)([shapes[source] for source in layer.inputs], **layer.op.given)
+        except ShapeError as error:
+            raise SpecError(f"{layer.name} has sizes that do not change with the input: {error}") from error
+        shapes[layer.name] = op.output
+        layers.append(layer.rewired(op, layer.inputs))
+    return Network(
+        network.name,
+        {name: shapes[name] for name in network.inputs},
+        tuple(layers),
+        network.outputs,
+        groups=network.groups,
+        about=network.about,
+        renames=network.renames,
+        input_axes=network.input_axes,
+        uncalled=network.uncalled,
+    )
+
+
+def imported_family(network: Network, lets: Mapping[str, str], again: Callable[[GivenInputs], Network]) -> SpecFamily:
+    """Return an imported network with sizes of its input left open.
+
+    Args:
+        network: as it was imported.
+        lets: sizes of the input (`H`, `W`, `L`, …) to expressions.
+        again: imports the same model for other inputs.
+
+    Raises:
+        SpecError: for an unknown size, or if a layer's numbers at another size are not what its rules say.
+    """
+    family = SpecFamily(Resizable(network), None, {}, None, lets)
+    if lets:
+        ruled = family.network({name: value + 1 for name, value in family.samples.items()})
+        _compare(ruled, again(given_inputs(ruled.inputs)))
+    return family
+
+
+def _compare(ruled: Network, imported: Network) -> None:
+    at = ", ".join(shape_text(shape) for shape in ruled.inputs.values())
+    for mine, found in zip(ruled.layers, imported.layers, strict=False):
+        if mine.name != found.name or type(mine.op) is not type(found.op):
+            raise SpecError(f"the model has other layers at {at} from {found.name} on{_FIXED}")
+        if mine.output_shape != found.output_shape or mine.op.work() != found.op.work():
+            raise SpecError(f"{mine.name} has sizes or work that the import fixes: it is another at {at}{_FIXED}")
+    if len(ruled.layers) != len(imported.layers):
+        raise SpecError(f"the model has another number of layers at {at}{_FIXED}")
+
+
+_FIXED = help_line("import it at the sizes that you need: --input C,H,W")
