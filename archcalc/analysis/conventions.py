@@ -42,6 +42,8 @@ class Convention:
     """Rates of the parts of `Operator.backward`; None if the convention does not count the backward pass."""
     modules: Mapping[str, Rates] | None = None
     """Rates by PyTorch module, in place of ``table``, for a tool that identifies modules by their type."""
+    functions: Mapping[str, Rates] | None = None
+    """With ``modules``: rates of calls that are functions, by the module that does the same; None if they are 0."""
     traces: bool = False
     """True for a tool that counts a traced graph, which lacks layers that no output needs."""
 
@@ -65,9 +67,10 @@ class Convention:
         if self.modules is None:
             return self.table.get(f"{op.kind}{op.rank}d") or self.table.get(op.kind, self.otherwise)
         described = op.torch()
+        table = self.modules if op.called != "" else self.functions or {}
         module = described.target.removesuffix("1d").removesuffix("2d").removesuffix("3d")
         mode = (described.kwargs or {}).get("mode")
-        return self.modules.get(f"{module}:{mode}") or self.modules.get(module, self.otherwise)
+        return table.get(f"{module}:{mode}") or table.get(module, self.otherwise)
 
 
 def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
@@ -138,7 +141,8 @@ CONVENTIONS = {
                 "linear": _MACS,
                 "multi_head_attention": {"mac": 1},  # its projections; the attention itself is unsupported
                 "window_attention": _MACS,
-                **_each("matmul", "mixture_of_experts", "blur_pool", "opaque", mac=1, matmul=1),
+                **_each("mixture_of_experts", "blur_pool", "opaque", "generic", "computed", mac=1, matmul=1),
+                "matmul": {"fvcore": 1},
                 "grid_sample": {"output": 4},
                 "batch_norm": {"output": 1, "weighted": 1},
                 "layer_norm": _FVCORE_NORM,
@@ -193,6 +197,13 @@ CONVENTIONS = {
                 **_each("nn.Upsample", output=1, scaled=1),
                 **_each("torch.add", "archcalc.SwiGLU", output=1),
                 **_each("nn.LSTM", "nn.GRU", "nn.RNN", ptflops=1),
+            },
+            functions={
+                **_each("nn.Linear", mac=1, add=1),
+                **_each("nn.ReLU", "nn.PReLU", "nn.ELU", "nn.GELU", "nn.ReLU6", "nn.LeakyReLU", "nn.SiLU", output=1),
+                **_each("nn.Softmax", output=1),
+                **_each("nn.MaxPool", "nn.AvgPool", "nn.AdaptiveAvgPool", "nn.AdaptiveMaxPool", input=1),
+                **_each("nn.Upsample", output=1, scaled=1),
             },
             memory_says=_EVERY_OUTPUT,
         ),

@@ -19,6 +19,6 @@ def command(network: str, overrides: Overrides, output: Output) -> None:
     NETWORK is timm:NAME, torchvision:NAME, transformers:CLASS or the name of a well-known checkpoint, FILE.onnx, or
     FILE.py:CLASS, each with "(KEYWORD=VALUE, …)" if needed. A Python file is run. Weights are not read.
     """
-    from archcalc.render.spec import network_spec
+    from archcalc.render.folding import folded_spec
 
-    output.write(network_spec(overrides.open(network)))
+    output.write(folded_spec(overrides.open(network)))

@@ -108,6 +108,8 @@ class Step:
     macs: int = 0
     """Multiply-adds of the call for one sample, or for the whole batch if nothing of it depends on the batch."""
     framework: str = "aten"
+    called: str | None = None
+    """As `Operator.called`."""
     origin: Callable[[Mapped], Any] = _nothing
     """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
 
@@ -148,6 +150,8 @@ class NetworkBuilder:
         if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
             return call.output._replace(source=mapped.inputs[0].source)
         name = self._name(step, mapped)
+        if step.called is not None:
+            mapped = mapped._replace(op=mapped.op.called_as(step.called))
         self._append(name, mapped, origin)
         return call.output._replace(source=name)
 

@@ -58,7 +58,9 @@ def resized(network: Network, inputs: Mapping[str, Shape]) -> Network:
     layers: list[Layer] = []
     for layer in network.layers:
         try:
-            op = type(layer.op)([shapes[source] for source in layer.inputs], **layer.op.given)
+            op = type(layer.op)([shapes[source] for source in layer.inputs], **layer.op.given).called_as(
+                layer.op.called
+            )
         except ShapeError as error:
             raise SpecError(f"{layer.name} has sizes that do not change with the input: {error}") from error
         shapes[layer.name] = op.output

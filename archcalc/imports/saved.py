@@ -28,7 +28,7 @@ def network_data(network: Network) -> dict[str, Any]:
     operators: dict[str, int] = {}
     layers = []
     for layer in network.layers:
-        op = json.dumps([layer.op.kind, layer.op.inputs, layer.op.given], default=_plain)
+        op = json.dumps([layer.op.kind, layer.op.inputs, layer.op.given, layer.op.called], default=_plain)
         data: dict[str, Any] = {
             "name": layer.name,
             "op": operators.setdefault(op, len(operators)),
@@ -121,8 +121,9 @@ def _network(data: Mapping[str, Any]) -> Network:
     )
 
 
-def _operator(kind: Any, inputs: Any, given: Any) -> Operator:
-    return registry()[kind]([_sizes(shape) for shape in inputs], **given)
+def _operator(kind: Any, inputs: Any, given: Any, called: Any) -> Operator:
+    op = registry()[kind]([_sizes(shape) for shape in inputs], **given)
+    return op if called is None else op.called_as(_text(called))
 
 
 def _text(value: Any) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,7 @@ from archcalc.network import Network
 from archcalc.ops.calls import Call, Operand, Stored
 
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
+HOLDERS = frozenset(["Sequential", "ModuleList", "ModuleDict", "Module"])
 _TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -108,7 +110,26 @@ class _Reader:
         wanted = set(self.program.graph_signature.user_outputs)
         node = next(node for node in self.program.graph.nodes if node.op == "output")
         sources = [self._source(one) for one in node.all_input_nodes if one.name in wanted]
-        return self.builder.network(source for source in sources if source not in self.builder.inputs)
+        found = self.builder.network(source for source in sources if source not in self.builder.inputs)
+        return replace(found, groups=self._groups(found.groups), uncalled=self._uncalled())
+
+    def _groups(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the class of the module at each path; none of one that only holds others."""
+        modules = dict(self.module.named_modules())
+        classes = {path: type(modules[path]).__name__ if path in modules else "" for path in paths}
+        return {path: "" if name in HOLDERS else name for path, name in classes.items()}
+
+    def _uncalled(self) -> dict[str, int]:
+        """Return the outermost modules, and the tensors, none of whose parameters are used, with their number."""
+        used = {alias for name in self.builder.owners for alias in self.builder.aliases.get(name, [name])}
+        called = {name[:end] for name in used for end, character in enumerate(name) if character == "."}
+        found: dict[str, int] = {}
+        for name, parameter in self.module.named_parameters():
+            if name not in used:
+                ends = [end for end, character in enumerate(name) if character == "."]
+                path = next((name[:end] for end in ends if name[:end] not in called), name)
+                found[path] = found.get(path, 0) + parameter.numel()
+        return found
 
     def _read(self, graph_module: fx.GraphModule) -> None:
         for node in graph_module.graph.nodes:
@@ -217,7 +238,8 @@ class _Reader:
         call = Call(_operation(node), arguments, output, item)
         several = isinstance(node.meta.get("val"), (list, tuple))
         origin = partial(self._again, node, output, item if several else None)
-        return self.builder.add(Step(call, _path(node), is_leaf, macs, origin=origin))
+        called = _module_class(node) if is_leaf else ""
+        return self.builder.add(Step(call, _path(node), is_leaf, macs, called=called, origin=origin))
 
     def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
         """Return how the layer of a call is run again."""
@@ -354,3 +376,10 @@ def _path(node: fx.Node) -> str:
     """Return the path of the innermost module that a call is in."""
     stack = node.meta.get("nn_module_stack") or {}
     return str(next(reversed(stack.values()))[0]) if stack else ""
+
+
+def _module_class(node: fx.Node) -> str:
+    """Return the class of the innermost module that a call is in, if it is PyTorch's own; else an empty text."""
+    stack = node.meta.get("nn_module_stack") or {}
+    package, _, name = str(next(reversed(stack.values()))[1] if stack else "").rpartition(".")
+    return f"nn.{name}" if package.startswith("torch.nn.modules.") else ""

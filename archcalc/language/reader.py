@@ -20,6 +20,7 @@ from archcalc.language.steps import (
     SPECIAL_HEADS,
     Apply,
     Group,
+    Literal,
     NamedValues,
     SharedStep,
     SideOutput,
@@ -234,6 +235,8 @@ class StepParser:
     def _value(self, value: AnyNode, operator: type[Operator] | None, argument: str | None) -> Value:
         known = None if operator is None else operator.arguments.get(argument or operator.principal() or "")
         named = known is not None and known.takes_names and isinstance(value, Mapping)
+        if known is not None and known.is_text and isinstance(value, Scalar):
+            return Literal(value)
         return NamedValues(value) if named else Value(value)
 
     def _words(self, operator: type[Operator] | None, argument: str | None) -> tuple[str, ...]:

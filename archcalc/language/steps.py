@@ -125,6 +125,18 @@ class Value:
             raise node.error(str(error)) from None
 
 
+class Literal(Value):
+    """A text that stands for itself."""
+
+    __slots__ = ()
+
+    def evaluate(self, variables: Variables) -> Any:
+        return self.text
+
+    def check(self) -> None:
+        """There is nothing in it that could be wrong."""
+
+
 class NamedValues(Value):
     """A mapping of names to values, for an argument that takes one: `{heads: 8, tokens: -1}`."""
 

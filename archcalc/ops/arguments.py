@@ -343,7 +343,12 @@ class Argument:
     @property
     def takes_names(self) -> bool:
         """True if a mapping of axes to sizes may be its value."""
-        return isinstance(self.type, ShapeList)
+        return isinstance(self.type, (ShapeList, TensorShapes))
+
+    @property
+    def is_text(self) -> bool:
+        """True if its value is a text, not an expression."""
+        return isinstance(self.type, Text)
 
     @cached_property
     def words(self) -> tuple[str, ...]:

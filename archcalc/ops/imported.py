@@ -16,6 +16,7 @@ class Generic(Operator):
     kind = "generic"
     category = "opaque"
     exactness = "generic"
+    numbers_are_given = True
     least_inputs = 1
     most_inputs = None
     shape: NamedShape = required("the output's shape, the batch not counted")
@@ -66,6 +67,7 @@ class Computed(StandingAlone):
     """A tensor that is computed from stored ones alone, once for a batch: a table of positions, a mask."""
 
     kind = "computed"
+    numbers_are_given = True
     category = "shape"
     shape: NamedShape = required("its shape, the batch not counted")
     macs: WholeAmount = option(0, "multiply-adds, once for a batch")

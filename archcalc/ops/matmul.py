@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call
 from archcalc.ops.naming import AxisNames
@@ -54,6 +54,10 @@ class Matmul(Operator):
 
     def work(self) -> Work:
         return {"matmul": self.elements * self.x[-1]}
+
+    def extra_work(self) -> Work:
+        """``fvcore``: its count, which takes the first matrices for as many as there are of the output."""
+        return {"fvcore": product(self.x) * self.output[-1]}
 
     def tools_agree(self) -> bool:
         return False

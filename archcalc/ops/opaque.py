@@ -16,6 +16,7 @@ class Opaque(Operator):
     synonyms = "custom unknown lambda placeholder"
     category = "opaque"
     exactness = "opaque"
+    numbers_are_given = True
     least_inputs = 1
     most_inputs = None
     shape: NamedShape = required("the output's shape, the batch not counted")

@@ -59,6 +59,8 @@ class Operator(ABC):
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     exactness: ClassVar[str] = "exact"
     """`exact` if rules give its numbers; `opaque` if the spec does; `generic` if an importer does."""
+    numbers_are_given: ClassVar[bool] = False
+    """True if its multiply-adds and weights are arguments, which no rule checks."""
     is_view: ClassVar[bool] = False
     """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN
@@ -77,6 +79,9 @@ class Operator(ABC):
     arguments: ClassVar[dict[str, Argument]] = {}
     examples: ClassVar[tuple[Example, ...]] = ()
 
+    called: str | None = None
+    """The module of PyTorch that an imported layer was called as (`nn.ReLU`), empty for a function; tools that count
+    modules tell them apart. None if it is what `torch` says."""
     inputs: tuple[Shape, ...]
     """Shapes of the inputs, per sample."""
     output: Shape
@@ -125,6 +130,12 @@ class Operator(ABC):
         """Return a copy with other shapes, without checking them; its other rules then use these."""
         other = copy(self)
         other.__dict__.update(inputs=tuple(inputs), output=output)
+        return other
+
+    def called_as(self, called: str | None) -> Operator:
+        """Return a copy that was called as a module, or as a function; see `called`."""
+        other = copy(self)
+        other.__dict__["called"] = called
         return other
 
     def _check_arity(self) -> None:
