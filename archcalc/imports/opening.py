@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.arithmetic import Shape
 from archcalc.errors import SpecError, UserError
 from archcalc.imports.cache import Cache, cache_folder, file_digest
-from archcalc.imports.inputs import GivenInput, GivenInputs, given_inputs, shapes_of
+from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_inputs, shapes_of
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find
@@ -92,7 +92,21 @@ def _onnx(source: OnnxModel, given: GivenInputs) -> Network:
     from archcalc.imports.onnx_file import read_onnx
 
     with quiet():
-        return read_onnx(source.path, shapes_of(given))
+        return read_onnx(source.path, _by_name(source.path, given))
+
+
+def _by_name(path: Path, given: GivenInputs) -> Mapping[str, Shape] | None:
+    """Return inputs by the names that an ONNX file has; without a name, they are in its order."""
+    if all(name not in ("", "input", TOKENS) for name, _ in given):
+        return shapes_of(given)
+    from archcalc.imports.onnx_model import read_model
+
+    graph = read_model(path).graph
+    stored = {tensor.name for tensor in graph.initializer}
+    names = [value.name for value in graph.input if value.name not in stored]
+    if len(given) > len(names):
+        raise UserError(f"{quote(str(path))} has {len(names)} inputs, got {len(given)}")
+    return {name if name in names[at:] else names[at]: shape for at, (name, shape) in enumerate(given)}
 
 
 def _package(source: PackageModel, given: GivenInputs) -> Network:

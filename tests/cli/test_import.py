@@ -69,7 +69,7 @@ def test_every_command_that_takes_a_network_takes_it(words, cli, here):
 
 
 def test_running_a_file_is_said_and_what_is_kept_is_not_run(cli, here):
-    words = ("table", "net.py:Net(width=8)", "--input", "3,32,32")
+    words = ("table", "net.py:Net(width=9)", "--input", "3,32,32")
     first, second, anew = cli(*words), cli(*words), cli(*words, "--no-cache")
     assert (first.err, second.err, anew.err) == ("running net.py\n", "", "running net.py\n")
     assert first.out == second.out == anew.out
