@@ -1,4 +1,4 @@
-"""`archcalc export`: the network as a PyTorch or an ONNX file, or as a spec without blocks and loops."""
+"""`archcalc export`: the network as a PyTorch or an ONNX file, or as a spec with the blocks and loops found in it."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Batch(click.IntRange):
 )
 def command(network: str, overrides: Overrides, batch: int | str, output: Output) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
-    spec that says it layer by layer.
+    spec with blocks and loops for what repeats.
 
     The names of weights are the spec's own: a state_dict of `archcalc.build` or of the implementation that the spec
-    names loads into the module. The weights of an ONNX model are random. The spec has no parameters, loops and
-    blocks: they are written out.
+    names loads into the module. The weights of an ONNX model are random. The blocks, loops
+    and branches of the spec are found in the layers, so they can differ from those that NETWORK was written with.
     """
     from archcalc.requirements import need_torch
 
@@ -51,9 +51,9 @@ def command(network: str, overrides: Overrides, batch: int | str, output: Output
         need_torch()
     opened = overrides.open(network)
     if output.format == "spec":
-        from archcalc.render.spec import network_spec
+        from archcalc.render.folding import folded_spec
 
-        content: str | bytes = network_spec(opened)
+        content: str | bytes = folded_spec(opened)
     elif output.format == "torch":
         from archcalc.runtime.export.source import torch_source
 

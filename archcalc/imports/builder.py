@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
-from archcalc.ops.trained import Parameter
+from archcalc.ops.trained import Parameter, StandingAlone
 
 SAME = frozenset(
     [
@@ -58,6 +58,7 @@ MOVING = frozenset(
         "isnan",
         "argmax",
         "argmin",
+        "fill",
         "sort",
         "topk",
         "as_strided",
@@ -91,6 +92,10 @@ MOVING = frozenset(
 """Operations that compare or move elements, which is no arithmetic."""
 
 
+def _nothing(mapped: Mapped) -> None:
+    """There is no more to say of a layer than its operator."""
+
+
 @dataclass
 class Step:
     """A call, and the module that makes it."""
@@ -103,6 +108,8 @@ class Step:
     macs: int = 0
     """Multiply-adds of the call for one sample, or for the whole batch if nothing of it depends on the batch."""
     framework: str = "aten"
+    origin: Callable[[Mapped], Any] = _nothing
+    """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
 
 
 class NetworkBuilder:
@@ -116,47 +123,60 @@ class NetworkBuilder:
         self.owners: dict[str, WeightRef] = {}
         """Name of a stored tensor in the state dict to the layer that has it."""
         self.renames: dict[str, str] = {}
+        self.aliases: Mapping[str, Sequence[str]] = {}
+        """Name of a stored tensor to all names that the model has for it."""
         self.counts: dict[str, int] = {}
+        self.origin_of_stored: Callable[[Stored, Operand], Callable[[Mapped], Any]] = lambda stored, output: _nothing
+        """Returns the `Step.origin` of a stored tensor that is used like a computed one."""
+        self.from_stored: dict[Operand, Stored] = {}
+        """Outputs of layers that are stored tensors."""
 
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
+        parts = _parts(step)
+        if parts is not None:
+            return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
         mapped = operator_of(call, step.framework)
         if mapped is None and call.stored:
             call = self._with_parameters(call, step)
             mapped = operator_of(call, step.framework)
+        origin = None
         if mapped is None:
             mapped = self._generic(replace(step, call=call))
+            origin = step.origin(mapped)
         if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
             return call.output._replace(source=mapped.inputs[0].source)
         name = self._name(step, mapped)
-        self._append(name, mapped)
+        self._append(name, mapped, origin)
         return call.output._replace(source=name)
 
-    def add_computed(self, name: str, shape: Shape, tensors: Sequence[Stored], macs: int) -> str:
+    def add_computed(
+        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any]
+    ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
+        holder, _, word = name.rpartition(".")
+        if word in ("weight", "bias") and holder:
+            name = f"{holder}_{word}"  # a module at that path may have an attribute of this name
+        start = next(iter(self.inputs))
         own = {stored.name: stored for stored in tensors if stored.name}
-        single = len(own) == 1 and next(iter(own)) == name
-        names = {
-            ("" if single else stored.name.rpartition(".")[2] + f"_{at}" * (at > 0)): stored
-            for at, stored in enumerate(own.values())
-        }
-        trained = {key: stored.shape for key, stored in names.items() if stored.trained}
-        kept = {key: stored.shape for key, stored in names.items() if not stored.trained}
-        start = self.inputs_order()[0]
-        if single and trained and trained[""] == (1, *shape):
-            op: Any = Parameter([self.inputs[start]], shape=shape)
-        else:
-            op = Computed([self.inputs[start]], shape=shape, macs=macs, tensors=trained, stored=kept)
-        path = name if single and name not in self.taken else self._free(name)
-        self._append(path, Mapped(op, [Operand(start, (1, *self.inputs[start]))], names))
+        names = _names_of(list(own), name)
+        source = Operand(start, (1, *self.inputs[start]))
+        if [(stored.shape, stored.trained) for stored in tensors] == [((1, *output.shape), True)] and not macs:
+            parameter = Parameter([source.shape], shape=output.shape)
+            self._append(path := self._free(name), Mapped(parameter, [source], {"": tensors[0]}))
+            return path
+        weights = {names[key]: stored for key, stored in own.items()}
+        trained = {key: stored.shape for key, stored in weights.items() if stored.trained}
+        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained}
+        op = Computed([source.shape], shape=output.shape, macs=macs, tensors=trained, stored=kept)
+        mapped = Mapped(op, [source], weights)
+        self._append(path := self._free(name), mapped, origin(mapped))
         return path
-
-    def inputs_order(self) -> list[str]:
-        return list(self.inputs)
 
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
+        self._prune(set(outputs := list(outputs)))
         groups = {
             layer.name[:end] for layer in self.layers for end, character in enumerate(layer.name) if character == "."
         }
@@ -169,19 +189,26 @@ class NetworkBuilder:
             renames=self.renames,
         )
 
+    def _prune(self, outputs: set[str]) -> None:
+        """Leave out tensors that are computed from stored ones, but that no layer takes."""
+        used = outputs.union(*(layer.inputs for layer in self.layers))
+        self.layers = [layer for layer in self.layers if layer.name in used or not isinstance(layer.op, StandingAlone)]
+
     def _with_parameters(self, call: Call, step: Step) -> Call:
         """Return the call with a layer of its own for each stored tensor that is used like a computed one."""
-        rank, batch, folded = len(call.output.sizes), call.output.batch, call.output.folded
 
         def operand(value: Any) -> Any:
             if isinstance(value, list):
                 return [operand(item) for item in value]
             if not isinstance(value, Stored):
                 return value
-            sizes = (1,) * (rank - len(value.shape)) + value.shape
-            shape = sizes if batch is None or folded > 1 else sizes[:batch] + sizes[batch + 1 :]
-            source = self.add_computed(value.name or f"{step.path}.constant", shape, [value], 0)
-            return Operand(source, sizes, batch, folded)
+            output = Operand.beside(value.shape, call.output)
+            name = value.name or f"{step.path}.constant"
+            found = output._replace(
+                source=self.add_computed(name, output, [value], 0, self.origin_of_stored(value, output))
+            )
+            self.from_stored[found] = value
+            return found
 
         return replace(call, arguments={name: operand(value) for name, value in call.arguments.items()})
 
@@ -189,22 +216,29 @@ class NetworkBuilder:
         call = step.call
         operands = call.operands
         stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
-        other = 0 if step.macs or call.operation in MOVING or call.item else product(call.output.shape)
+        is_moved = call.operation in MOVING or call.operation.endswith("_state")
+        other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
         op = Generic(
             [operand.shape for operand in operands],
             shape=call.output.shape,
             operation=call.operation,
             macs=step.macs,
             other=other,
-            tensors={name: value.shape for name, value in stored.items()},
+            tensors={name: value.shape for name, value in stored.items() if value.trained},
+            stored={name: value.shape for name, value in stored.items() if not value.trained},
         )
         return Mapped(op, operands, stored)
 
-    def _append(self, name: str, mapped: Mapped) -> None:
-        layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs))
+    def _append(self, name: str, mapped: Mapped, origin: Any = None) -> None:
+        layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
         shared = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
         same = next(iter(shared)) if len(shared) == 1 else None
-        if same and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items()):
+        owner = next((one for one in self.layers if one.name == same), None)
+        if (
+            owner
+            and type(owner.op) is type(mapped.op)
+            and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
+        ):
             layer.shares = same
         else:
             ties = {}
@@ -215,7 +249,7 @@ class NetworkBuilder:
                 own = WeightRef(name, key)
                 if stored.name:
                     self.owners[stored.name] = own
-                    if str(own) != stored.name:
+                    if str(own) not in self.aliases.get(stored.name, [stored.name]):
                         self.renames[str(own)] = stored.name
             if ties:
                 layer.ties = ties
@@ -227,15 +261,14 @@ class NetworkBuilder:
 
         Others get the path of their module and a word for what they are, with a number.
         """
-        prefixes = {
-            stored.name.removesuffix(key).removesuffix(".")
-            for key, stored in mapped.weights.items()
-            if stored.name.endswith(key)
-        }
-        if len(prefixes) == 1 and all(stored.name.endswith(key) for key, stored in mapped.weights.items()):
-            prefix = prefixes.pop()
-            if prefix and mapped.op.exactness == "exact":
-                return self._free(prefix)
+        found: list[set[str]] = []
+        for key, stored in mapped.weights.items():
+            names = self.aliases.get(stored.name, [stored.name])
+            found.append({name.removesuffix(key).removesuffix(".") for name in names if name.endswith(key)})
+        prefixes = set.intersection(*found) if found else set()
+        prefix = step.path if step.path in prefixes else min(prefixes, default="")
+        if prefix and mapped.op.exactness == "exact":
+            return self._free(prefix)
         if step.is_leaf and step.path:
             return self._free(step.path)
         kind = mapped.op.kind if mapped.op.exactness == "exact" else step.call.operation
@@ -253,6 +286,41 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def _parts(step: Step) -> tuple[Step, Step] | None:
+    """Return the two calls that one call is, the second of which takes the first's output as `self`.
+
+    A bias that is computed is added to a product without a bias, `addcmul` adds a product, and a `clamp` with
+    tensors for its bounds is a `maximum` and a `minimum`.
+    """
+    call = step.call
+    if isinstance(call.get("bias"), Operand) and call.operation in ("linear", "conv1d", "conv2d", "conv3d"):
+        bias = call.arguments["bias"]
+        if call.operation != "linear":
+            return None
+        first = replace(call, arguments={**call.arguments, "bias": None})
+        second = Call("add", {"self": None, "other": bias}, call.output)
+    elif call.operation == "addcmul" and call.get("value", 1) == 1:
+        first = Call("mul", {"self": call.arguments["tensor1"], "other": call.arguments["tensor2"]}, call.output)
+        second = Call("add", {"self": None, "other": call.arguments["self"]}, call.output)
+    elif call.operation == "clamp" and all(isinstance(call.get(end), (Operand, Stored)) for end in ("min", "max")):
+        first = Call("maximum", {"self": call.arguments["self"], "other": call.arguments["min"]}, call.output)
+        second = Call("minimum", {"self": None, "other": call.arguments["max"]}, call.output)
+    else:
+        return None
+    return replace(step, call=first), replace(step, call=second, is_leaf=False, macs=0)
+
+
+def _names_of(stored: Sequence[str], layer: str) -> dict[str, str]:
+    """Return the names in a layer of stored tensors by their full names: `weight` for one that names the layer."""
+    if len(stored) == 1 and not layer.endswith("computed"):
+        return {stored[0]: "weight"}
+    words = [name.rpartition(".")[2] for name in stored]
+    return {
+        name: word if words.count(word) == 1 else name.replace(".", "_")
+        for name, word in zip(stored, words, strict=True)
+    }
 
 
 def _changes_nothing(mapped: Mapped) -> bool:

@@ -58,6 +58,7 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
 def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:
     """Return True if the stored tensors of a call have the shapes of the operator's own, and all are used."""
     shapes = op.weights()
-    if any(name not in weights or weights[name].shape != shape for name, shape in shapes.items()):
-        return False
+    for name, shape in shapes.items():
+        if name not in weights or weights[name].shape != shape or not weights[name].trained:
+            return False
     return set(call.stored) <= set(weights.values())

@@ -1,29 +1,27 @@
-"""A PyTorch module to calls: `torch.export` follows an example, and nothing is computed.
-
-The batch of the example is a large prime, so the axis that it divides is the batch, also where windows are folded into
-it. The example's tensors have stride 0 along it, so they take no memory.
-"""
+"""An exported program to a Network: a call for each node, and a layer for each call."""
 
 from __future__ import annotations
 
 import operator
-import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
-from archcalc.errors import UserError
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
 from archcalc.imports.composites import attention_arguments, composites
+from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
+from archcalc.imports.mapping import Mapped
+from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
 from archcalc.network import Network
 from archcalc.ops.calls import Call, Operand, Stored
 
-BATCH = 7919
-"""A prime that no size of a network is a multiple of."""
+RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
+_TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
 def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None) -> Network:
@@ -38,74 +36,64 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
     Raises:
         UserError: if PyTorch cannot export the module, with its reason.
     """
-    program = exported(module, inputs, keywords or {})
-    return Reading(program, module, name or type(module).__name__).network()
+    program = export(module, inputs, keywords or {})
+    return _Reader(program, module, name or type(module).__name__).network()
 
 
-def exported(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor]) -> Any:
-    """Return the exported program for a batch of `BATCH`."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            args = tuple(_repeated(tensor) for tensor in inputs)
-            kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
-            return torch.export.export(module, args, kwargs, strict=False)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
-    finally:
-        for part in training:
-            part.training = True
-
-
-def _repeated(tensor: Tensor) -> Tensor:
-    return tensor[:1].expand(BATCH, *tensor.shape[1:])
-
-
-FRESH = frozenset(
-    ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
-)
-"""Operations that take of a tensor only its sizes and its type."""
-
-
-class Reading:
+class _Reader:
     """Reads an exported program node by node."""
 
     def __init__(self, program: Any, module: nn.Module, name: str) -> None:
         self.program = program
         self.module = module
         self.values: dict[fx.Node, Any] = {}
-        """Node to its `Operand`, `Stored`, constant tensor, or list of those."""
+        """Node to its `Operand`, `Stored`, number, or module; a list for several outputs."""
         self.constant: dict[fx.Node, list[fx.Node]] = {}
         """Nodes that depend on stored tensors alone, with the nodes that they take."""
+        self.outputs: dict[fx.Node, list[fx.Node]] = {}
+        """Call of an inner graph to the nodes of its results."""
         signature = program.graph_signature
-        self.stored = {
-            **dict(signature.inputs_to_parameters),
-            **dict(signature.inputs_to_buffers),
-            **dict(signature.inputs_to_lifted_tensor_constants),
+        self.stored: dict[str, str] = {
+            **signature.inputs_to_parameters,
+            **signature.inputs_to_buffers,
+            **signature.inputs_to_lifted_tensor_constants,
         }
         self.trained = set(signature.inputs_to_parameters)
         users = [node for node in program.graph.nodes if node.op == "placeholder" and node.name not in self.stored]
-        shapes = {node.target: tuple(node.meta["val"].shape[1:]) for node in users}
-        self.builder = NetworkBuilder(name, {self._input_name(key, shapes): shape for key, shape in shapes.items()})
+        users = [node for node in users if isinstance(node.meta.get("val"), Tensor)]
+        names = {node: "input" if len(users) == 1 else str(node.target) for node in users}
+        self.builder = NetworkBuilder(name, {names[node]: tuple(node.meta["val"].shape[1:]) for node in users})
         for node in users:
-            self.values[node] = Operand(self._input_name(node.target, shapes), tuple(node.meta["val"].shape))
-        self.leaves = self._leaves()
+            self.values[node] = Operand(names[node], tuple(node.meta["val"].shape))
+        self.calls_inside = Counter(key for node in _every_call(program.graph_module) for key in _stack(node))
+        """Key of each call of a module to the number of calls in it."""
         self.composites = self._composites()
-        self.layers_of_constants: dict[tuple[fx.Node, Any], str] = {}
+        self.computed: dict[tuple[fx.Node, Operand], str] = {}
+        """Constant node and the tensor that it is taken as, to its layer."""
+        self.positions: dict[fx.Node, int] = {}
+        """Order in which the nodes are read."""
+        self.counted: set[fx.Node] = set()
+        """Calls of several outputs whose work is counted."""
+        self.sequences: dict[fx.Node, Operand] = {}
+        """Call of a recurrent layer to its sequence of states."""
+        self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
+        self.arguments: dict[fx.Node, Any] = {}
+        """What each node was as an argument of the last call that took it."""
+        self.builder.aliases = self._aliases()
+        self.builder.origin_of_stored = self._stored_again
 
-    @staticmethod
-    def _input_name(target: str, shapes: Mapping[str, Any]) -> str:
-        return "input" if len(shapes) == 1 else target
-
-    def _leaves(self) -> dict[str, int]:
-        """Return the number of calls inside each module, by the key of its call."""
-        return Counter(key for node in self.program.graph.nodes if node.op == "call_function" for key in _stack(node))
+    def _aliases(self) -> dict[str, list[str]]:
+        """Return the names of each stored tensor; PyTorch uses one of them for all uses of a tied weight."""
+        names: dict[int, list[str]] = {}
+        for name, tensor in (
+            *self.module.named_parameters(remove_duplicate=False),
+            *self.module.named_buffers(remove_duplicate=False),
+        ):
+            names.setdefault(id(tensor), []).append(name)
+        return {name: group for group in names.values() for name in group}
 
     def _composites(self) -> dict[fx.Node, Any]:
-        """Return the nodes of modules that become one layer: None, and at its output the module's path and arguments."""
+        """Return the nodes of modules that become one layer: None, and for its output the module's path and arguments."""
         found: dict[fx.Node, Any] = {}
         for composite in composites(self.program.graph):
             arguments = attention_arguments(composite, self.module, self.stored)
@@ -116,71 +104,162 @@ class Reading:
 
     def network(self) -> Network:
         """Return the network."""
-        for node in self.program.graph.nodes:
+        self._read(self.program.graph_module)
+        wanted = set(self.program.graph_signature.user_outputs)
+        node = next(node for node in self.program.graph.nodes if node.op == "output")
+        sources = [self._source(one) for one in node.all_input_nodes if one.name in wanted]
+        return self.builder.network(source for source in sources if source not in self.builder.inputs)
+
+    def _read(self, graph_module: fx.GraphModule) -> None:
+        for node in graph_module.graph.nodes:
+            self.positions[node] = len(self.positions)
             if node in self.composites:
                 if self.composites[node] is not None:
                     self.values[node] = self._composite(node, *self.composites[node])
-            elif node.op == "placeholder" and node not in self.values:
+            elif node.op == "placeholder" and node.name in self.stored and node not in self.values:
                 self.values[node] = self._stored(node)
+            elif node.op == "get_attr":
+                self.values[node] = getattr(graph_module, str(node.target))
             elif node.op == "call_function":
-                self.values[node] = self._value(node)
-        outputs = [self._source(value) for value in self._outputs()]
-        return self.builder.network([source for source in outputs if source not in self.builder.inputs])
+                self._call_function(node)
 
-    def _outputs(self) -> list[Any]:
-        wanted = set(self.program.graph_signature.user_outputs)
-        node = next(node for node in self.program.graph.nodes if node.op == "output")
-        return [one for one in node.all_input_nodes if one.name in wanted]
+    def _stored(self, node: fx.Node) -> Stored | float:
+        name = self.stored[node.name]
+        value = self.program.constants.get(name)
+        if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
+            return float(value) if value.is_floating_point() else int(value)
+        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained)
 
-    def _source(self, node: fx.Node) -> str:
-        value = self.values[node]
-        return value.source if isinstance(value, Operand) else self._computed(node, ()).source
-
-    def _stored(self, node: fx.Node) -> Stored:
-        return Stored(self.stored[node.name], tuple(node.meta["val"].shape), node.name in self.trained)
-
-    def _value(self, node: fx.Node) -> Any:
-        """Return what a node gives, and add the layers that it needs."""
+    def _call_function(self, node: fx.Node) -> None:
+        """Take in what a node gives, and add the layers that it needs."""
         taken = node.all_input_nodes
         if node.target is operator.getitem:
-            source, item = node.args
-            if source in self.constant:
-                self.constant[node] = [source]
-                return None
-            return self._call(source, node.meta["val"], item)
-        name = _operation(node)
-        if name in FRESH or not any(isinstance(self.values[one], (Operand, list)) for one in taken):
-            self.constant[node] = [] if name in FRESH else taken
-            return None
+            self._item(node, *node.args)
+            return
+        inner = [self.values[one] for one in taken if isinstance(self.values.get(one), fx.GraphModule)]
+        if inner:
+            self._inner(node, inner[0])
+            return
+        name, result = _operation(node), node.meta.get("val")
+        if name in FRESH or all(self._is_constant(one) for one in taken):
+            is_per_sample = isinstance(result, Tensor) and batch_axis(result.shape)[0] is not None
+            if name in SAME and isinstance(self.values.get(taken[0]), Stored):
+                self.values[node] = self.values[taken[0]]
+                return
+            if not (is_per_sample and multiply_adds(node)):
+                self.constant[node] = [] if name in FRESH else taken
+                return
         if name in SAME:
             self.values[node] = self.values[taken[0]]
-            return self.values[taken[0]]
-        result = node.meta.get("val")
-        if isinstance(result, (list, tuple)):
-            return [None] * len(result)  # a layer for each item that is taken
-        if not isinstance(result, Tensor):
-            return None
-        value = self._call(node, result, 0)
-        if node.target.__name__.partition(".")[0].endswith("_"):
-            self.values[taken[0]] = value  # written in place
-        return value
+        elif name == "copy" and node.args[1].meta["val"].shape == result.shape:
+            self.values[node] = self.values[node.args[0]] = self._argument(node.args[1], _operand(result))
+        elif isinstance(result, Tensor) and result.numel() == 0:
+            self.values[node] = _operand(result)
+        elif isinstance(result, Tensor):
+            self.values[node] = self._call(node, result, 0, multiply_adds(node) // BATCH)
+            if node.target.__name__.partition(".")[0].endswith("_"):
+                self.values[taken[0]] = self.values[node]  # written in place
 
-    def _call(self, node: fx.Node, result: Tensor, item: int) -> Operand:
-        sizes = tuple(result.shape)
-        batch, folded = batch_axis(sizes)
-        output = Operand("", sizes, batch, folded)
+    def _is_constant(self, node: fx.Node) -> bool:
+        return node in self.constant or (not isinstance(self.values.get(node), Operand) and node not in self.outputs)
+
+    def _item(self, node: fx.Node, source: Any, item: Any) -> None:
+        if source in self.outputs:
+            self._same(node, self.outputs[source][item])
+        elif source in self.constant:
+            self.constant[node] = [source]
+        elif isinstance(node.meta.get("val"), Tensor) and node.users:
+            recurrent = _operation(source) in RECURRENT and item > 0
+            self.values[node] = self._state(source, node) if recurrent else self._item_of(source, node, item)
+
+    def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
+        """Return one of several outputs of a call, whose work goes to the first that is taken."""
+        macs = 0 if source in self.counted else multiply_adds(source) // BATCH
+        self.counted.add(source)
+        return self._call(source, node.meta["val"], item, macs)
+
+    def _state(self, source: fx.Node, node: fx.Node) -> Operand:
+        """Return the last state of a recurrent layer, taken out of its sequence of states."""
+        if source not in self.sequences:
+            sequence = next((user for user in source.users if user.args[1:] == (0,)), None)
+            example = source.meta["val"][0]
+            self.sequences[source] = (
+                self.values[sequence]
+                if sequence in self.values
+                else self._call(source, example, 0, multiply_adds(source) // BATCH)
+            )
+        states, output = self.sequences[source], _operand(node.meta["val"])
+        step = Step(Call(f"{_operation(source)}_state", {"self": states}, output), _path(source))
+        return self.builder.add(step)
+
+    def _inner(self, node: fx.Node, graph_module: fx.GraphModule) -> None:
+        """Read a graph that stands under another type or without gradients: its calls are calls like others."""
+        given = [one for one in node.all_input_nodes if not isinstance(self.values.get(one), fx.GraphModule)]
+        placeholders = [one for one in graph_module.graph.nodes if one.op == "placeholder"]
+        for placeholder, one in zip(placeholders, given, strict=False):
+            self._same(placeholder, one)
+        self._read(graph_module)
+        output = next(one for one in graph_module.graph.nodes if one.op == "output")
+        self.outputs[node] = list(output.args[0]) if isinstance(output.args[0], (tuple, list)) else [output.args[0]]
+
+    def _same(self, node: fx.Node, other: fx.Node) -> None:
+        """Let a node mean what another gives."""
+        if other in self.values:
+            self.values[node] = self.values[other]
+        if other in self.constant:
+            self.constant[node] = [other]
+
+    def _call(self, node: fx.Node, result: Tensor, item: int, macs: int) -> Operand:
+        output = _operand(result)
         arguments = {key: self._argument(value, output) for key, value in _bound(node).items()}
-        call = Call(_operation(node), arguments, output, item)
         stack = _stack(node)
-        path = stack[-1] if stack else ""
-        macs = 0 if item else multiply_adds(node) // BATCH
-        leaf = bool(stack) and self.leaves[path] == 1
-        return self.builder.add(Step(call, _path(node), leaf, macs))
+        is_leaf = bool(stack) and self.calls_inside[stack[-1]] == 1
+        call = Call(_operation(node), arguments, output, item)
+        several = isinstance(node.meta.get("val"), (list, tuple))
+        origin = partial(self._again, node, output, item if several else None)
+        return self.builder.add(Step(call, _path(node), is_leaf, macs, origin=origin))
+
+    def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
+        """Return how the layer of a call is run again."""
+        sources = [self.builder.from_stored.get(operand, operand) for operand in mapped.inputs]
+        inputs = [
+            (one, mapped.inputs[number], number)
+            for one in node.all_input_nodes
+            for number, source in enumerate(sources)
+            if source == self.arguments.get(one)
+        ]
+        return self._replay([node], node, output, inputs, mapped, item)
+
+    def _stored_again(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
+        return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
+
+    def _computed_again(self, closure: Sequence[fx.Node], output: Operand, mapped: Mapped) -> Replay:
+        nodes = [node for node in reversed(closure) if node.op == "call_function"]
+        return self._replay(nodes, closure[0], output, [], mapped)
+
+    def _replay(
+        self,
+        nodes: Sequence[fx.Node],
+        result: fx.Node,
+        output: Operand,
+        inputs: Sequence[tuple[fx.Node, Operand, int]],
+        mapped: Mapped,
+        item: int | None = None,
+    ) -> Replay:
+        known = {**self.program.state_dict, **self.program.constants}
+        tensors = {
+            name: (self.placeholders[stored.name], known[stored.name], stored.trained)
+            for name, stored in mapped.weights.items()
+        }
+        arguments = {one for node in nodes for one in node.all_input_nodes}
+        numbers = {
+            one: known[self.stored[one.name]] for one in arguments if isinstance(self.values.get(one), (int, float))
+        }
+        return Replay(nodes, result, output, inputs, tensors, numbers, item)
 
     def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
         """Return the output of a module that is one operator, with its tensors as arguments by their names."""
-        sizes = tuple(node.meta["val"].shape)
-        output = Operand("", sizes, *batch_axis(sizes))
+        output = _operand(node.meta["val"])
         given = {key: self._argument(value, output) for key, value in arguments.items()}
         inner = self.module.get_submodule(path)
         for name, tensor in (*inner.named_parameters(), *inner.named_buffers()):
@@ -189,36 +268,40 @@ class Reading:
 
     def _argument(self, value: Any, output: Operand) -> Any:
         if isinstance(value, fx.Node):
-            found = self.values.get(value)
-            return self._computed(value, output) if value in self.constant else found
+            found = self._computed(value, output) if value in self.constant else self.values.get(value)
+            self.arguments[value] = found
+            return found
         if isinstance(value, (list, tuple)):
-            return [self._argument(one, output) for one in value]
-        if isinstance(value, (torch.dtype, torch.device, torch.layout, torch.memory_format)):
-            return str(value)
-        return value
+            # A part without elements, such as the text before no text, joins nothing.
+            return [self._argument(one, output) for one in value if not _is_empty(one)]
+        return str(value) if isinstance(value, _TYPES) else value
 
-    def _computed(self, node: fx.Node, output: Any) -> Any:
-        """Return a tensor that depends on stored ones alone as a layer of its own, or as a number if it is one."""
+    def _source(self, node: fx.Node) -> str:
+        value = self.values.get(node)
+        return value.source if isinstance(value, Operand) else self._computed(node, _operand(node.meta["val"])).source
+
+    def _computed(self, node: fx.Node, beside: Operand) -> Any:
+        """Return a tensor that depends on stored ones alone as the output of a layer of its own.
+
+        Its axes are those of the tensor ``beside`` it, so that a table for all samples goes with each of them.
+        """
         result = node.meta.get("val")
         if not isinstance(result, Tensor):
             return result
-        closure = self._closure(node)
-        tensors = [self.values[one] for one in closure if isinstance(self.values.get(one), Stored)]
-        sizes = tuple(result.shape)
-        batch, folded = batch_axis(sizes)
-        if isinstance(output, Operand) and batch is None:
-            sizes = (1,) * (len(output.sizes) - len(sizes)) + sizes
-            batch, folded = output.batch, output.folded
-        operand = Operand("", sizes, batch, folded)
-        key = node, operand
-        if key not in self.layers_of_constants:
+        operand = _operand(result)
+        if operand.batch is None:
+            operand = Operand.beside(operand.sizes, beside)
+        if (node, operand) not in self.computed:
+            closure = self._closure(node)
+            tensors = [one for one in map(self.values.get, closure) if isinstance(one, Stored)]
             macs = sum(multiply_adds(one) for one in closure if one.op == "call_function")
-            fresh = [one for one in tensors]
-            name = fresh[0].name if len(fresh) == 1 and fresh[0].name else f"{_path(node)}.computed".lstrip(".")
-            self.layers_of_constants[key] = self.builder.add_computed(name, operand.shape, fresh, macs)
-        return operand._replace(source=self.layers_of_constants[key])
+            name = tensors[0].name if len(tensors) == 1 and tensors[0].name else f"{_path(node)}.computed".lstrip(".")
+            origin = partial(self._computed_again, closure, operand)
+            self.computed[node, operand] = self.builder.add_computed(name, operand, tensors, macs, origin)
+        return operand._replace(source=self.computed[node, operand])
 
     def _closure(self, node: fx.Node) -> list[fx.Node]:
+        """Return a constant node and all that it depends on, each before what it takes."""
         found: dict[fx.Node, None] = {}
         pending = [node]
         while pending:
@@ -226,32 +309,48 @@ class Reading:
             if one not in found:
                 found[one] = None
                 pending += self.constant.get(one, ())
-        return list(found)
+        return sorted(found, key=self.positions.__getitem__, reverse=True)
 
 
-def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:
-    """Return the axis that holds the batch, and how many rows of it belong to a sample."""
-    found = [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
-    return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)
+def _is_empty(value: Any) -> bool:
+    result = value.meta.get("val") if isinstance(value, fx.Node) else None
+    return isinstance(result, Tensor) and result.numel() == 0
+
+
+def _operand(result: Tensor) -> Operand:
+    sizes = tuple(result.shape)
+    return Operand("", sizes, *batch_axis(sizes))
+
+
+def _every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
+    """Yield the calls of a graph and of the graphs in it."""
+    for part in graph_module.modules():
+        if isinstance(part, fx.GraphModule):
+            yield from (node for node in part.graph.nodes if node.op == "call_function")
 
 
 def _operation(node: fx.Node) -> str:
-    return node.target.__name__.partition(".")[0].rstrip("_") if node.target is not operator.getitem else "getitem"
+    return getattr(node.target, "__name__", str(node.target)).partition(".")[0].rstrip("_")
 
 
 def _bound(node: fx.Node) -> dict[str, Any]:
-    """Return the arguments of a call by the names of its schema."""
+    """Return the arguments of a call by the names of its schema, with its defaults."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return {str(at): value for at, value in enumerate(node.args)} | dict(node.kwargs)
-    names = [argument.name for argument in schema.arguments]
-    return dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
+    given = dict(zip((one.name for one in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
+    return {
+        one.name: given.get(one.name, one.default_value if one.has_default_value() else None)
+        for one in schema.arguments
+    }
 
 
 def _stack(node: fx.Node) -> list[str]:
+    """Return the keys of the modules that a call is in, from the outside."""
     return list(node.meta.get("nn_module_stack") or ())
 
 
 def _path(node: fx.Node) -> str:
+    """Return the path of the innermost module that a call is in."""
     stack = node.meta.get("nn_module_stack") or {}
-    return next(reversed(stack.values()))[0] if stack else ""
+    return str(next(reversed(stack.values()))[0]) if stack else ""

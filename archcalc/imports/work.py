@@ -69,11 +69,21 @@ def _einsum(node: fx.Node) -> int:
     return int(product(tuple(sizes.values()))) if len(tensors) == 2 else 0
 
 
+def _recurrent(node: fx.Node) -> int:
+    """Every step of every sequence multiplies by all matrices."""
+    x, _, tensors = node.args[:3]
+    matrices = [one.meta["val"].shape for one in tensors if len(one.meta["val"].shape) == 2]
+    return int(product(tuple(x.meta["val"].shape[:-1]))) * sum(int(product(tuple(shape))) for shape in matrices)
+
+
 RULES: dict[str, Callable[[Any], int]] = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "dot"), _product_of_matrices),
+    # Each row goes to the matrix of one expert. PyTorch's counter counts 0.
+    **dict.fromkeys(("grouped_mm", "_grouped_mm", "grouped_mm_fallback"), _product_of_matrices),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _added),
     **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
+    **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
     "linear": _linear,
     "scaled_dot_product_attention": _attention,
     "einsum": _einsum,

@@ -8,7 +8,7 @@ is that call.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape, ShapeError
@@ -34,6 +34,13 @@ class Operand(NamedTuple):
     """The axis that holds the batch; None if it does not depend on it."""
     folded: int = 1
     """How many rows of that axis belong to one sample: 64 for windows that are folded into the batch."""
+
+    @classmethod
+    def beside(cls, sizes: Shape, other: Operand) -> Operand:
+        """Return a tensor that is the same for every sample as it stands beside another, with as many axes."""
+        sizes = (1,) * (len(other.sizes) - len(sizes)) + tuple(sizes)
+        fits = other.batch is not None and other.folded == 1 and sizes[other.batch] == 1
+        return cls("", sizes, other.batch if fits else None)
 
     @property
     def shape(self) -> Shape:
@@ -71,6 +78,10 @@ class Call:
         """Return an argument; ``default`` if it is not given or None."""
         value = self.arguments.get(name)
         return default if value is None else value
+
+    def with_operand(self, operand: Operand) -> Call:
+        """Return the call with that tensor as `self`."""
+        return replace(self, arguments={**self.arguments, "self": operand})
 
     @property
     def operands(self) -> list[Operand]:

@@ -23,6 +23,7 @@ class Generic(Operator):
     macs: WholeAmount = option(0, "multiply-adds for one sample")
     other: WholeAmount = option(0, "other arithmetic for one sample, counted as additions")
     tensors: ShapesByName = option({}, "trained tensors: names, and shapes as lists")
+    stored: ShapesByName = option({}, "stored tensors that are not trained, in the same form")
     examples = (
         example((4, 5, 6), shape=(4, 5, 6), operation="cumsum", other=120),
         example((7,), (3,), shape=(5,), macs=35, tensors={"weight": (7, 5)}),
@@ -33,6 +34,9 @@ class Generic(Operator):
 
     def weights(self) -> dict[str, Shape]:
         return dict(self.tensors)
+
+    def buffers(self) -> dict[str, Shape]:
+        return dict(self.stored)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((),) * len(self.shape)
@@ -55,7 +59,7 @@ class Generic(Operator):
         return None
 
     def torch(self) -> Torch:
-        return Torch("archcalc.Given", (self.shape, dict(self.tensors)))
+        return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))
 
 
 class Computed(StandingAlone):

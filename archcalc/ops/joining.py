@@ -176,6 +176,7 @@ class Div(_Arithmetic):
     """The first divided by the second, element by element."""
 
     kind = "div"
+    aten = "div"
     onnx = "Div"
     synonyms = "divide quotient"
     most_inputs = 2
@@ -183,6 +184,10 @@ class Div(_Arithmetic):
     torch_name = "operator.truediv"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (1, 5)))
     saved = None
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if len(call.operands) == 2 and call.get("rounding_mode") is None else None
 
     def linearized(self) -> Operator:
         return Add(self.inputs)
@@ -282,7 +287,7 @@ class Stack(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         dim = call.get("dim", 0) % (len(call.x.sizes) + 1)
-        if call.x.batch is None or dim == call.x.batch:
+        if call.x.batch is None:
             return None
         return {"axis": dim - 1 if dim > call.x.batch and call.x.folded == 1 else dim}
 

@@ -20,7 +20,10 @@ from archcalc.ops.vocabulary import (
 
 
 class Matmul(Operator):
-    """`[…, L, K]` times `[…, K, M]` gives `[…, L, M]`; axes before the last two go side by side."""
+    """`[…, L, K]` times `[…, K, M]` gives `[…, L, M]`; axes before the last two go side by side.
+
+    An axis of size 1 before these is repeated, as in PyTorch.
+    """
 
     kind = "matmul"
     aten = "matmul bmm einsum"
@@ -34,14 +37,16 @@ class Matmul(Operator):
         example((4, 5, 6), (4, 6, 7)),
         example((5, 6), (7, 6), transposed=True),
         example((2, 3, 5, 6), (2, 3, 6, 4)),
+        example((1, 5, 6), (3, 6, 4)),
     )
 
     def output_shape(self) -> Shape:
         one, other = self.inputs
         inner, outer = (-1, -2) if self.transposed else (-2, -1)
-        fits = 2 <= len(one) == len(other) and one[:-2] == other[:-2] and one[-1] == other[inner]
+        pairs = list(zip(one[:-2], other[:-2], strict=False))
+        fits = 2 <= len(one) == len(other) and one[-1] == other[inner] and all(n == m or 1 in (n, m) for n, m in pairs)
         require(fits, lambda: f"matmul cannot multiply {shape_text(one)} and {shape_text(other)}")
-        return (*one[:-1], other[outer])
+        return (*(m if n == 1 else n for n, m in pairs), one[-2], other[outer])
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         one, other = inputs
@@ -54,9 +59,12 @@ class Matmul(Operator):
         return False
 
     def accesses(self) -> tuple[Access, ...]:
-        front: Access = (SAME_POSITION,) * (len(self.x) - 2)
         column = WHOLE_AXIS if self.transposed else SAME_POSITION
-        return (*front, SAME_POSITION, WHOLE_AXIS), (*front, WHOLE_AXIS, column)
+        first, second = (
+            [SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(shape[:-2], self.output, strict=False)]
+            for shape in self.inputs
+        )
+        return (*first, SAME_POSITION, WHOLE_AXIS), (*second, WHOLE_AXIS, column)
 
     @property
     def overestimates(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product, ratio, require
 from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
-from archcalc.ops.calls import Call
+from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import window_count
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import AxisNames
@@ -93,9 +93,11 @@ class Expand(_Copied):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        if len(call.x.shape) != len(call.output.shape):
-            return None
         return {"shape": call.output.shape}
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        return call.operands[:1]
 
     def torch(self) -> Torch:
         return Torch("archcalc.Expand", self.output)

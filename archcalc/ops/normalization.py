@@ -79,7 +79,7 @@ class BatchNorm(_Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
-    aten = "batch_norm"
+    aten = "batch_norm _native_batch_norm_legit_no_training"
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
@@ -123,7 +123,22 @@ class LayerNorm(_Normalization):
     aten = "layer_norm"
     synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
-    examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
+    bias: Bool = option(True, "shift by trained numbers too; false leaves only the scale")
+    examples = (
+        example((7, 16)),
+        example((4, 5, 6), dims=3),
+        example((4, 5, 6), dims=2, affine=False),
+        example((7, 16), bias=False),
+    )
+
+    def weights(self) -> dict[str, Shape]:
+        return {name: shape for name, shape in super().weights().items() if self.bias or name == "weight"}
+
+    def work(self) -> Work:
+        work = super().work()
+        if self.affine and not self.bias:
+            work["add"] -= self.elements
+        return work
 
     def output_shape(self) -> Shape:
         require(self.dims <= len(self.x), lambda: f"the input {shape_text(self.x)} has no {self.dims} axes")
@@ -154,10 +169,11 @@ class LayerNorm(_Normalization):
             "eps": call.get("eps"),
             "affine": call.get("weight") is not None,
             "dims": len(call.arguments["normalized_shape"]),
+            "bias": call.get("bias") is not None or call.get("weight") is None,
         }
 
     def torch(self) -> Torch:
-        kwargs = self.changed("eps", "affine")
+        kwargs = self.changed("eps", "affine", "bias")
         if "affine" in kwargs:
             kwargs["elementwise_affine"] = kwargs.pop("affine")
         shape = self.affine_shape()
@@ -376,7 +392,8 @@ class RmsNorm(_Normalization):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if len(call.arguments["normalized_shape"]) != 1:
             return None
-        return {"affine": call.get("weight") is not None} | ({"eps": call.get("eps")} if call.get("eps") else {})
+        # Without eps, PyTorch takes that of float32.
+        return {"affine": call.get("weight") is not None, "eps": call.get("eps", 2.0**-23)}
 
     def torch(self) -> Torch:
         kwargs = {} if self.affine else {"elementwise_affine": False}

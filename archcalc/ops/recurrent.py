@@ -4,12 +4,13 @@ The formulas are those of PyTorch's documentation: every gate has a matrix for t
 two biases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, OptionalCount, option, required
+from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -153,6 +154,25 @@ class _Recurrent(Operator):
     def linearized(self) -> None:
         return None
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if call.item:
+            return None
+        return {
+            "features": call.arguments["params"][0].shape[0] // cls.gates,
+            "layers": call.arguments["num_layers"],
+            "bidirectional": call.arguments["bidirectional"],
+            "bias": call.arguments["has_biases"],
+        }
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        return call.operands[:1]
+
+    def call_weights(self, call: Call) -> Mapping[str, Stored]:
+        """In PyTorch's order, which is that of `weights`."""
+        return dict(zip(self.weights(), call.arguments["params"], strict=True))
+
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"batch_first": True}
         if self.layers != 1:
@@ -169,6 +189,7 @@ class Lstm(_Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997), with PyTorch's two biases."""
 
     kind = "lstm"
+    aten = "lstm"
     synonyms = "bilstm lstm_layer"
     projection: OptionalCount = option(None, "size of a projection of every state, which is then the state given on")
     gates = 4
@@ -185,6 +206,12 @@ class Lstm(_Recurrent):
     @property
     def is_unfused(self) -> bool:
         return self.projection is not None
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        said = super().from_aten(call)
+        state = call.arguments["params"][1].shape[1]
+        return said and (said if state == said["features"] else {**said, "projection": state})
 
     def state_size(self) -> Dim:
         return self.features if self.projection is None else self.projection
@@ -218,6 +245,7 @@ class Gru(_Recurrent):
     """Gated recurrent unit (Cho et al., 2014), with PyTorch's two biases."""
 
     kind = "gru"
+    aten = "gru"
     synonyms = "bigru"
     gates = 3
     per_state: ClassVar[Work] = {"mul": 3 + 2, "exp": 2, "add": 2 + 2, "div": 2, "tanh": 1}
@@ -228,6 +256,7 @@ class Rnn(_Recurrent):
     """A recurrent layer with one gate and tanh (Elman, 1990)."""
 
     kind = "rnn"
+    aten = "rnn_tanh"
     synonyms = "simplernn simple_rnn elman"
     gates = 1
     per_state: ClassVar[Work] = {"tanh": 1}

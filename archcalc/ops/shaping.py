@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Axes, AxisIndex, Count, NamedShape, option, required
-from archcalc.ops.calls import Call
+from archcalc.ops.calls import Call, Operand
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, in_harmony, names_of, reshaped
 from archcalc.ops.operator import Operator
@@ -159,6 +159,10 @@ class Reshape(_View):
         if product(before.sizes[: before.batch]) != product(after.sizes[: after.batch]):
             return None
         return {"shape": after.shape}
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        return call.operands[:1]
 
     def torch(self) -> Torch:
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)

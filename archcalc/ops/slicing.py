@@ -10,6 +10,7 @@ from archcalc.ops.arguments import (
     Count,
     Margins,
     OptionalIndex,
+    Pairs,
     RealNumber,
     SizeList,
     option,
@@ -28,6 +29,7 @@ from archcalc.ops.vocabulary import (
     Torch,
     Window,
     example,
+    shape_text,
 )
 
 
@@ -95,7 +97,7 @@ class Slice(_Part):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         axis = call.axis(default=0)
         size = call.x.shape[axis]
-        start, stop = call.get("start", 0), min(call.get("end", size), size)
+        start, stop, _ = slice(call.get("start"), call.get("end")).indices(size)
         return (
             {"axis": axis, "start": start}
             | ({"stop": stop} if stop != size else {})
@@ -133,7 +135,7 @@ class Split(_Part):
     """One part of an axis that is cut into parts of given sizes."""
 
     kind = "split"
-    aten = "split split_with_sizes"
+    aten = "split split_with_sizes chunk"
     synonyms = "split_with_sizes"
     sizes: SizeList = required("sizes of the parts, which make up the whole axis")
     index: AxisIndex = option(0, "which part, from 0")
@@ -157,9 +159,10 @@ class Split(_Part):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         axis = call.axis(default=0)
-        sizes = call.get("split_sizes", call.get("split_size"))
+        whole = call.x.shape[axis]
+        sizes = -(-whole // call.get("chunks", 1)) if call.operation == "chunk" else None
+        sizes = sizes or call.get("split_sizes", call.get("split_size"))
         if isinstance(sizes, int):
-            whole = call.x.shape[axis]
             sizes = [min(sizes, whole - start) for start in range(0, whole, sizes)]
         return {"sizes": tuple(sizes), "index": call.item, "axis": axis}
 
@@ -262,6 +265,8 @@ class Pad(Shaping):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
+        if not 1 <= len(call.x.shape) - 1 <= 3:
+            return None
         amounts = call.arguments["pad"]
         pairs = [(amounts[at], amounts[at + 1]) for at in range(0, len(amounts), 2)][::-1]
         rank = len(call.x.shape) - 1
@@ -276,3 +281,48 @@ class Pad(Shaping):
         amounts = tuple(amount for pair in reversed(self.padding) for amount in pair)
         args = (amounts, float(self.value)) if self.mode == "constant" else (amounts,)
         return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
+
+
+class PadAxes(Shaping):
+    """Positions around the last axes, whatever these are; negative amounts cut."""
+
+    kind = "pad_axes"
+    aten = "pad constant_pad_nd"
+    saved: ClassVar[SavedTensors | None] = None
+    amounts: Pairs = required("[before, after] for each of the last axes")
+    value: RealNumber = option(0.0, "the constant that is put there")
+    examples = (
+        example((5, 6, 8), amounts=((0, 2), (1, 0), (0, 0))),
+        example((7, 12), amounts=((0, 3),), value=1),
+        example((4, 9), amounts=((1, 0), (0, -2))),
+    )
+
+    def _pairs(self) -> tuple[tuple[int, int], ...]:
+        """The amounts for every axis."""
+        require(
+            len(self.amounts) <= len(self.x),
+            lambda: f"{len(self.amounts)} pairs are too many for {shape_text(self.x)}",
+        )
+        return ((0, 0),) * (len(self.x) - len(self.amounts)) + self.amounts
+
+    def output_shape(self) -> Shape:
+        sizes = tuple(size + before + after for size, (before, after) in zip(self.x, self._pairs(), strict=True))
+        require(all(size > 0 for size in sizes), lambda: f"padding leaves no output: {shape_text(sizes)}")
+        return sizes
+
+    def access(self) -> Access:
+        return tuple(Window(1, -before, -before) for before, _ in self._pairs())
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        given = call.arguments["pad"]
+        amounts = tuple((given[at], given[at + 1]) for at in range(0, len(given), 2))[::-1]
+        if call.get("mode", "constant") != "constant" or len(amounts) > len(call.x.shape):
+            return None
+        for dim in range(-len(amounts), 0):
+            call.x.axis(dim)  # none of them is the batch
+        return {"amounts": amounts, "value": call.get("value", 0)}
+
+    def torch(self) -> Torch:
+        given = tuple(amount for pair in reversed(self.amounts) for amount in pair)
+        return Torch("torch.nn.functional.pad", (given,), {"value": float(self.value)} if self.value else {})

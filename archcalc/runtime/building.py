@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import operator
 import re
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from torch import fx, nn
 
 from archcalc.errors import UserError
-from archcalc.network import Layer, Network
+from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.vocabulary import Torch
 from archcalc.runtime import modules
 from archcalc.words import help_line
@@ -68,6 +69,11 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
     described = layer.op.torch()
     function = resolve(described.target)
     path = layer.shares or layer.name
+    if hasattr(layer.origin, "make_module"):  # a layer of a traced module that no operator says
+        _place(root, layer.name, layer.origin.make_module())
+        own = {tensor: WeightRef(path, tensor) for tensor in layer.op.weights()} if layer.shares else layer.ties
+        _tie(root, layer.name, own)
+        return graph.call_module(layer.name, tuple(inputs))
     bare = layer.op.weights().get("")
     if bare is not None:
         if layer.shares is None:
@@ -76,11 +82,8 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
         return graph.call_function(function, (*inputs, graph.get_attr(path)))
     if isinstance(function, type):
         if layer.shares is None:
-            parent, name = _parent(root, path)
-            parent.add_module(name, make_module(described))
-            for tensor, ref in layer.ties.items():
-                owner, own = root.get_parameter(str(ref)), f"{path}.{tensor}".rpartition(".")
-                root.get_submodule(own[0]).register_parameter(own[2], owner)
+            _place(root, path, make_module(described))
+            _tie(root, path, layer.ties)
         given = graph.call_module(path, tuple(inputs))
         return graph.call_function(resolve(described.then), (given,)) if described.then else given
     kwargs = dict(described.kwargs or {})
@@ -89,6 +92,35 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
     if described.target.startswith("operator."):
         return reduce(lambda left, right: graph.call_function(function, (left, right)), inputs)
     return graph.call_function(function, (*inputs, *described.args), kwargs)
+
+
+def _tie(root: nn.Module, path: str, ties: Mapping[str, WeightRef]) -> None:
+    """Let weights of the module at a path be the tensors of earlier layers."""
+    for tensor, ref in ties.items():
+        holder, _, name = f"{path}.{tensor}".rpartition(".")
+        root.get_submodule(holder).register_parameter(name, root.get_parameter(str(ref)))
+
+
+def _place(root: nn.Module, path: str, module: nn.Module) -> None:
+    """Put a module at its path; what is there already, below a group of the same name, stays below it."""
+    if _is_group(root, path):
+        for name, child in root.get_submodule(path).named_children():
+            module.add_module(name, child)
+        outer, _, name = path.rpartition(".")
+        root.get_submodule(outer)._modules[name] = module
+        return
+    parent, name = _parent(root, path)
+    parent.add_module(name, module)
+
+
+def _is_group(root: nn.Module, path: str) -> bool:
+    """True if there is a plain module at a path, which only holds others."""
+    for name in path.split("."):
+        child = root._modules.get(name)
+        if child is None:
+            return False
+        root = child
+    return type(root) is nn.Module
 
 
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:

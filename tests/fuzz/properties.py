@@ -17,6 +17,7 @@ from archcalc.memory.inference import peak
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
 from archcalc.ops.naming import LETTERS, letters_of
+from archcalc.render.folding import folded_spec
 from archcalc.render.spec import network_spec
 from archcalc.runtime.building import build_module
 from archcalc.runtime.checks import VerificationTarget, check_fvcore, check_shapes, check_tensors, check_torch
@@ -154,6 +155,6 @@ def check_formula(text: str, network: Network) -> None:
 
 
 def check_exported_spec(network: Network) -> None:
-    """The network as a spec, layer by layer: read again, it is the same."""
-    text = network_spec(network)
-    assert likeness(archcalc.loads(text)) == likeness(network), text
+    """The network as a spec, layer by layer and with blocks and loops: read again, it is the same."""
+    for text in (network_spec(network), folded_spec(network)):
+        assert likeness(archcalc.loads(text)) == likeness(network), text

@@ -9,6 +9,7 @@ import archcalc
 from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from archcalc.render.folding import folded_spec
 from archcalc.render.spec import network_spec
 from tests.fuzz.likeness import likeness
 
@@ -122,9 +123,42 @@ def test_what_no_spec_can_say_is_refused():
     layers = tuple(Layer(name, relu, (before,), side=name[0] == "g") for name, before in pairs)
     with pytest.raises(ValueError, match="the layers of the side g are not next to each other"):
         network_spec(Network("n", {"input": (4,)}, layers, ("b",), {"g": "g.c"}))
+    conv = registry()["conv"]
+    layers = (
+        Layer("a", conv([(4, 8, 8)], channels=4, kernel=3, padding=1), ("input",)),
+        Layer("b", conv([(4, 8, 8)], channels=4, kernel=3, padding=2, dilation=2), ("a",)),
+    )
+    layers[1].shares = "a"
+    with pytest.raises(ValueError, match="b has the weights of a, but other arguments"):
+        network_spec(Network("n", {"input": (4, 8, 8)}, layers, ("b",)))
+
+
+def test_shares_under_other_arguments_that_follow_from_the_input():
     text = (
         "input: [4, 8, 8]\nblocks: {b: {params: {p: input.height // 4}, layers: [{conv: 4, kernel: 3, padding: p}]}}\n"
         "layers: [{b, name: first}, {max_pool: 2}, {share: first, name: again}]\n"
     )
-    with pytest.raises(ValueError, match="but other arguments"):
-        network_spec(archcalc.loads(text))
+    network = archcalc.loads(text)
+    assert [layer.op.padding[0][0] for layer in network.layers if layer.op.kind == "conv"] == [2, 1]
+    for written in (network_spec(network), folded_spec(network)):
+        assert 'padding: "2 if input[1] == 8 else 1"' in written
+        assert likeness(archcalc.loads(written)) == likeness(network)
+
+
+def test_names_of_the_reference_are_kept():
+    network = archcalc.loads("input: [4]\nrename: {g.*: 'x.*.y', l: other}\n"
+                             "layers: [{g: [{linear: 4, name: a}]}, {linear: 2, name: l}]\n")  # fmt: skip
+    for written in (network_spec(network), folded_spec(network)):
+        assert archcalc.loads(written).renames == network.renames == {"g.*": "x.*.y", "l": "other"}
+
+
+def test_lists_and_floats_are_as_short_as_people_write_them():
+    conv, drop = registry()["conv"], registry()["dropout"]
+    layers = (
+        Layer("a", conv([(4, 8, 8)], channels=4, kernel=(3, 3), padding=[[1, 1], [1, 1]], stride=(1, 2)), ("input",)),
+        Layer("b", drop([(4, 8, 4)], p=0.2), ("a",)),
+    )
+    text = network_spec(Network("n", {"input": (4, 8, 8)}, layers, ("b",)))
+    assert "{conv: 4, kernel: 3, stride: [1, 2], padding: 1, name: a}" in text
+    assert "{dropout: 0.2, name: b}" in text
+    assert archcalc.loads(text)["b"].op.p == 0.2

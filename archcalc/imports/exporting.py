@@ -1,0 +1,103 @@
+"""A PyTorch module to an exported program: `torch.export` follows an example, and nothing is computed.
+
+The batch of the example is a large prime, so the axis that it divides is the batch, also where windows are folded into
+it. The example's tensors have stride 0 along it, so they take no memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archcalc.errors import UserError
+
+BATCH = 7919
+"""A prime that no size of a network is a multiple of."""
+
+FRESH = frozenset(
+    ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
+)
+"""Operations that take of a tensor only its sizes and its type."""
+
+
+def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor]) -> Any:
+    """Return the exported program of a module in evaluation mode, for a batch of `BATCH`.
+
+    The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason.
+    """
+    with _evaluating(module), _quiet(), torch.no_grad():
+        args = tuple(_repeated(tensor) for tensor in inputs)
+        kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
+        try:
+            program = torch.export.export(module, args, kwargs, strict=False)
+            return program.run_decompositions({}) if _writes_to_views(program) else program
+        except Exception as error:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+
+
+def _writes_to_views(program: Any) -> bool:
+    """Return True if a call writes to a view of a tensor that is read again, for the graph does not show that."""
+    order = {node: number for number, node in enumerate(program.graph.nodes)}
+    for node in order:
+        if node.op == "call_function" and node.args and _is_in_place(node):
+            viewed = node.args[0]
+            while _is_view(viewed):
+                viewed = viewed.args[0]
+                if any(order[user] > order[node] for user in viewed.users):
+                    return True
+    return False
+
+
+def _is_in_place(node: Any) -> bool:
+    name = node.target.__name__.partition(".")[0]
+    return name.endswith("_") and "dropout" not in name  # which changes nothing in evaluation
+
+
+def _is_view(node: Any) -> bool:
+    """Return True if a node is a call whose result shares the memory of its first argument."""
+    if getattr(node, "op", "") != "call_function" or not hasattr(node.target, "_schema"):
+        return False
+    returns = node.target._schema.returns
+    return bool(returns) and returns[0].alias_info is not None and not returns[0].alias_info.is_write
+
+
+def _repeated(tensor: Tensor) -> Tensor:
+    return tensor[:1].expand(BATCH, *tensor.shape[1:])
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide PyTorch's warnings and the log of an export that fails, whose reason is told anyway."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:
+    """Return the axis that holds the batch, and how many rows of it belong to a sample."""
+    found = [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
+    return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)

@@ -1,0 +1,106 @@
+"""Calls of PyTorch run again, where no operator says them: for a module that is built of a traced network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from archcalc.imports.exporting import BATCH, FRESH
+from archcalc.ops.calls import Operand
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The origin of a layer that is run again as PyTorch ran it."""
+
+    nodes: Sequence[fx.Node]
+    """The calls in order, none for a stored tensor itself."""
+    result: fx.Node
+    """The node that gives the output."""
+    output: Operand
+    inputs: Sequence[tuple[fx.Node, Operand, int]]
+    """The nodes that it takes, the tensors that they give as they are traced, and the numbers of these inputs."""
+    tensors: Mapping[str, tuple[fx.Node, Tensor, bool]]
+    """Name of each stored tensor in the layer to its node, itself, and whether it is trained."""
+    values: Mapping[fx.Node, Any]
+    """Numbers that nodes stand for."""
+    item: int | None = None
+    """Which of several outputs is meant; None if there is one."""
+    place: None = None
+
+    def make_module(self) -> nn.Module:
+        """Return a module that runs the calls; its tensors have the names in the layer."""
+        return Replayed(self)
+
+
+class Replayed(nn.Module):
+    """Calls of PyTorch as they were traced, for any batch."""
+
+    def __init__(self, replay: Replay) -> None:
+        super().__init__()
+        self.replay = replay
+        for name, (_, example, is_trained) in replay.tensors.items():
+            copied = example.detach().clone()
+            if is_trained:
+                self.register_parameter(name, nn.Parameter(copied))
+            else:
+                self.register_buffer(name, copied)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        replay, batch = self.replay, inputs[0].shape[0]
+        values: dict[fx.Node, Any] = dict(replay.values)
+        values.update({node: getattr(self, name) for name, (node, _, _) in replay.tensors.items()})
+        for node, operand, number in replay.inputs:
+            values[node] = _as_traced(inputs[number], operand, tuple(node.meta["val"].shape))
+        for node in replay.nodes:
+            if node not in values:
+                values[node] = _run(node, values, batch, inputs[0])
+        result = values[replay.result]
+        result = result if replay.item is None else result[replay.item]
+        return _per_sample(result, replay.output, batch)
+
+
+def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
+    """Call what a node calls; sizes that are multiples of the traced batch become those of this one."""
+
+    takes_type_only = getattr(node.target, "__name__", "").partition(".")[0] in FRESH
+
+    def given(argument: Any) -> Any:
+        if isinstance(argument, fx.Node):
+            return values.get(argument, like) if takes_type_only else values[argument]
+        if isinstance(argument, (list, tuple)):
+            return [given(one) for one in argument]
+        if type(argument) is int and argument and argument % BATCH == 0:
+            return argument // BATCH * batch
+        return like.device if isinstance(argument, torch.device) else argument
+
+    assert callable(node.target)
+    result = node.target(*map(given, node.args), **{key: given(value) for key, value in node.kwargs.items()})
+    if isinstance(result, Tensor) and result.is_floating_point() and like.is_floating_point():
+        return result.to(like.dtype)  # what a call makes anew has the type that was traced
+    return result
+
+
+def _as_traced(tensor: Tensor, operand: Operand, sizes: Sequence[int]) -> Tensor:
+    """Return a tensor whose first axis is the batch with the axes that it had when it was traced."""
+    batch = tensor.shape[0]
+    if all(size % BATCH or not size for size in sizes):
+        return tensor[:1].reshape(tuple(sizes))  # the same for every sample
+    assert operand.batch is not None
+    moved = tensor.movedim(0, operand.batch)
+    return moved.reshape([size // BATCH * batch if size and size % BATCH == 0 else size for size in sizes])
+
+
+def _per_sample(tensor: Tensor, output: Operand, batch: int) -> Tensor:
+    """Return a traced result with the batch as its first axis, and the sizes of one sample behind it."""
+    if tensor.numel() and all(size % BATCH or not size for size in output.sizes):  # the same for every sample
+        return tensor.reshape((1, *output.shape)).expand(batch, *output.shape)
+    if output.batch is None:
+        return tensor
+    sizes = list(tensor.shape)
+    sizes[output.batch : output.batch + 1] = [batch, sizes[output.batch] // batch]
+    return tensor.reshape(sizes).movedim(output.batch, 0).reshape(batch, *output.shape)

@@ -1,0 +1,140 @@
+"""Steps of a spec that is being written: heads, arguments, names and inputs, before they become lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+GROUP, SIDE, SHARE, TOGETHER = "group", "side", "share", "layers"
+"""Heads that are no operator and no block: a named group, a side output, shared weights, a loop over steps."""
+
+
+class Naming(Enum):
+    """How a step gets its name."""
+
+    GIVEN = "written"
+    COUNTED = "by its operator and a count"
+    NUMBERED = "by its position"
+
+
+@dataclass
+class Slot:
+    """A place for a value that differs between steps that are otherwise the same; None where the step is missing."""
+
+    values: list[Any]
+    argument: str
+    step: str
+    """Path of the step in its block or loop."""
+    label: str = ""
+    """What the argument is called in the step, a block's parameter perhaps."""
+    inner: bool = False
+    """True if it is inside a loop of its own, which has another `i`."""
+    same: bool = False
+    """True if it is the same wherever the step is there: perhaps by chance."""
+    text: Any = None
+    """What is written there."""
+
+
+@dataclass
+class First:
+    """A value in a loop whose first turn has another."""
+
+    first: Any
+    rest: Any
+
+
+@dataclass
+class Step:
+    """A step with all that is written of it."""
+
+    head: str
+    name: str = ""
+    naming: Naming = Naming.GIVEN
+    principal: str | None = None
+    """The argument that is written as the value of the head."""
+    args: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    """Values of arguments that are not written, where these are numbers."""
+    kinds: dict[str, str] = field(default_factory=dict)
+    """Parameters of its block and variables of its loop to the arguments that they are in the end."""
+    sources: tuple[str, ...] = ()
+    ties: tuple[tuple[str, str], ...] = ()
+    train: bool = False
+    body: list[Step] = field(default_factory=list)
+    branches: list[list[Step]] | None = None
+    numbered: bool = False
+    count: Any = None
+    """Turns of its loop: a number, or what a block or a loop around it gives; None without a loop."""
+    walked: dict[str, Any] = field(default_factory=dict)
+    """Variables of its `for` with their lists."""
+    when: Any = None
+    """Its condition, True or False while that differs between steps; None if it is always there."""
+    apart: bool = False
+    """True for a group in several parts."""
+
+    @property
+    def loops(self) -> bool:
+        """True if it is a loop."""
+        return self.count is not None or bool(self.walked)
+
+    def inner(self) -> Iterator[list[Step]]:
+        """Yield the lists of steps in it."""
+        if self.body:
+            yield self.body
+        yield from self.branches or ()
+
+
+def is_number(value: Any) -> bool:
+    """True for a value that an expression can give: a number, true or false, or a list of these."""
+    if isinstance(value, (list, tuple)):
+        return bool(value) and all(map(is_number, value))
+    return isinstance(value, (bool, int, float, Fraction, Slot, First))
+
+
+def frozen(value: Any) -> Any:
+    """Return a value that can be compared: 1, 1.0 and True are three."""
+    if isinstance(value, (list, tuple)):
+        return ("list", *map(frozen, value))
+    if isinstance(value, dict):
+        return ("names", *((name, frozen(item)) for name, item in value.items()))
+    if isinstance(value, First):
+        return ("first", frozen(value.first), frozen(value.rest))
+    return type(value).__name__, value
+
+
+def key_of(step: Step) -> tuple[Any, ...]:
+    """Return what two steps must have in common to be one: all but numbers."""
+    fixed = tuple(
+        (name, frozen(value) if not is_number(value) else None)
+        for name, value in sorted(step.args.items())
+        if not is_number(value) or name not in step.defaults
+    )
+    return (*head_key(step), _name_key(step), step.sources, fixed, keys_of(step.body), _branch_keys(step))
+
+
+def head_key(step: Step) -> tuple[Any, ...]:
+    """Return the part of the key that names and numbers have no part in."""
+    when = None if step.when is None else str(step.when)
+    loop = step.count is not None, tuple(step.walked)
+    return step.head, step.ties, step.train, step.numbered, when, loop, step.apart
+
+
+def keys_of(steps: Sequence[Step]) -> tuple[Any, ...]:
+    """Return the keys of steps."""
+    return tuple(map(key_of, steps))
+
+
+def _branch_keys(step: Step) -> tuple[Any, ...] | None:
+    return None if step.branches is None else tuple(map(keys_of, step.branches))
+
+
+def _name_key(step: Step) -> tuple[str, str]:
+    return step.naming.name, step.name if step.naming is Naming.GIVEN else ""
+
+
+def lines_in(steps: Sequence[Step]) -> int:
+    """Return how many lines steps need."""
+    return sum(1 + sum(lines_in(inner) for inner in step.inner()) for step in steps)
