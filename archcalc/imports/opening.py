@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
 
 def _nothing(source: Source) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class ImportedAgain:
+    """The origin of a layer that only its own model can run: for a module that is built, the model is imported again.
+
+    A network that was kept, or followed without numbers, has no tensors.
+    """
+
+    layer: str
+    live: Callable[[], Network]
+    place: None = None
+
+    def make_module(self) -> Any:
+        """Return the module of the layer."""
+        origin: Any = self.live()[self.layer].origin
+        return origin.make_module()
 
 
 @dataclass
@@ -51,7 +69,23 @@ class Opening:
         if network is None:
             network, files = self._read(source, given)
             self.cache.keep(key, network, files)
+            if isinstance(source, ScriptModel):
+                return network  # its layers have their tensors
+        if not isinstance(source, OnnxModel):
+            live = cache(lambda: self._live(source, given))
+            for layer in network.layers:
+                if layer.op.torch().target == STAND_IN:
+                    layer.origin = ImportedAgain(layer.name, live)
         return network
+
+    def _live(self, source: PackageModel | ScriptModel, given: GivenInputs) -> Network:
+        """Return a network whose layers have the tensors of its module."""
+        if isinstance(source, ScriptModel):
+            return self._read(source, given)[0]
+        from archcalc.imports.torch_modules import package_module
+
+        with quiet():
+            return _followed(source, package_module(source), given)
 
     def _read(self, source: Source, given: GivenInputs) -> tuple[Network, Sequence[Path]]:
         if isinstance(source, OnnxModel):
@@ -113,28 +147,35 @@ def _package(source: PackageModel, given: GivenInputs) -> Network:
     """Follow a model on the meta device, which takes neither time nor memory; on the CPU if it does not allow that."""
     import torch
 
-    from archcalc.imports.torch_modules import package_module, usual_inputs
-
-    def followed(module: nn.Module) -> Network:
-        network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
-        return replace(network, about=About(reference=source.text))
+    from archcalc.imports.torch_modules import package_module
 
     try:
         with torch.device("meta"):
             module = package_module(source)
     except (UserError, NotImplementedError):
-        return followed(package_module(source))
+        return _followed(source, package_module(source), given)
     try:
         with torch.device("meta"):
-            return followed(module)
+            return _followed(source, module, given)
     except NotFollowed:
         if sum(one.numel() for one in module.parameters()) > MOST_ON_CPU:
             raise
-        return followed(package_module(source))
+        return _followed(source, package_module(source), given)
+
+
+def _followed(source: PackageModel, module: nn.Module, given: GivenInputs) -> Network:
+    from archcalc.imports.torch_modules import usual_inputs
+
+    network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
+    return replace(network, about=About(reference=source.text))
 
 
 MOST_ON_CPU = 10**9
 """Parameters of the largest model that is built with numbers, if it cannot be followed without."""
+
+
+STAND_IN = "archcalc.Given"
+"""What PyTorch makes of a layer that no operator says: zeros, unless its origin makes a module."""
 
 
 class NotFollowed(UserError):
