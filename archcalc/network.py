@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Origin(Protocol):
-    """The step of a spec that a layer comes from."""
+    """What a layer comes from: a step of a spec, or a call of a module."""
 
     @property
-    def place(self) -> Place:
-        """Its place in the spec."""
+    def place(self) -> Place | None:
+        """Its place in the spec; None without one."""
 
 
 class WeightRef(NamedTuple):

@@ -29,7 +29,7 @@ class File(click.types.StringParamType):
 
 
 class NetworkParam(click.types.StringParamType):
-    """A bundled name, or a spec's file."""
+    """A bundled name, or a file with a network."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return bundled names, specs and folders that begin so; without a bundled name, any file."""
@@ -40,7 +40,9 @@ class NetworkParam(click.types.StringParamType):
             return File().shell_complete(ctx, param, incomplete)
         here = sorted(Path().iterdir())
         folders = [f"{path.name}/" for path in here if path.is_dir()]
-        return found + _items([*folders, *(path.name for path in here if path.suffix in SUFFIXES)], incomplete)
+        return found + _items(
+            [*folders, *(path.name for path in here if path.suffix in (*SUFFIXES, ".onnx"))], incomplete
+        )
 
 
 class LayerParam(click.types.StringParamType):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import SpecError, UserError
 from archcalc.imports.cache import Cache, cache_folder, file_digest
-from archcalc.imports.inputs import GivenInput, GivenInputs, given_inputs, shapes_of
+from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_inputs, shapes_of
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find
@@ -25,6 +26,23 @@ if TYPE_CHECKING:
 
 def _nothing(source: Source) -> None:
     pass
+
+
+@dataclass(frozen=True)
+class ImportedAgain:
+    """The origin of a layer that only its own model can run: for a module that is built, the model is imported again.
+
+    A network that was kept, or followed without numbers, has no tensors.
+    """
+
+    layer: str
+    live: Callable[[], Network]
+    place: None = None
+
+    def make_module(self) -> Any:
+        """Return the module of the layer."""
+        origin: Any = self.live()[self.layer].origin
+        return origin.make_module()
 
 
 @dataclass
@@ -51,7 +69,23 @@ class Opening:
         if network is None:
             network, files = self._read(source, given)
             self.cache.keep(key, network, files)
+            if isinstance(source, ScriptModel):
+                return network  # its layers have their tensors
+        if not isinstance(source, OnnxModel):
+            live = cache(lambda: self._live(source, given))
+            for layer in network.layers:
+                if layer.op.torch().target == STAND_IN:
+                    layer.origin = ImportedAgain(layer.name, live)
         return network
+
+    def _live(self, source: PackageModel | ScriptModel, given: GivenInputs) -> Network:
+        """Return a network whose layers have the tensors of its module."""
+        if isinstance(source, ScriptModel):
+            return self._read(source, given)[0]
+        from archcalc.imports.torch_modules import package_module
+
+        with quiet():
+            return _followed(source, package_module(source), given)
 
     def _read(self, source: Source, given: GivenInputs) -> tuple[Network, Sequence[Path]]:
         if isinstance(source, OnnxModel):
@@ -92,35 +126,56 @@ def _onnx(source: OnnxModel, given: GivenInputs) -> Network:
     from archcalc.imports.onnx_file import read_onnx
 
     with quiet():
-        return read_onnx(source.path, shapes_of(given))
+        return read_onnx(source.path, _by_name(source.path, given))
+
+
+def _by_name(path: Path, given: GivenInputs) -> Mapping[str, Shape] | None:
+    """Return inputs by the names that an ONNX file has; without a name, they are in its order."""
+    if all(name not in ("", "input", TOKENS) for name, _ in given):
+        return shapes_of(given)
+    from archcalc.imports.onnx_model import read_model
+
+    graph = read_model(path).graph
+    stored = {tensor.name for tensor in graph.initializer}
+    names = [value.name for value in graph.input if value.name not in stored]
+    if len(given) > len(names):
+        raise UserError(f"{quote(str(path))} has {len(names)} inputs, got {len(given)}")
+    return {name if name in names[at:] else names[at]: shape for at, (name, shape) in enumerate(given)}
 
 
 def _package(source: PackageModel, given: GivenInputs) -> Network:
     """Follow a model on the meta device, which takes neither time nor memory; on the CPU if it does not allow that."""
     import torch
 
-    from archcalc.imports.torch_modules import package_module, usual_inputs
-
-    def followed(module: nn.Module) -> Network:
-        network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
-        return replace(network, about=About(reference=source.text))
+    from archcalc.imports.torch_modules import package_module
 
     try:
         with torch.device("meta"):
             module = package_module(source)
     except (UserError, NotImplementedError):
-        return followed(package_module(source))
+        return _followed(source, package_module(source), given)
     try:
         with torch.device("meta"):
-            return followed(module)
+            return _followed(source, module, given)
     except NotFollowed:
         if sum(one.numel() for one in module.parameters()) > MOST_ON_CPU:
             raise
-        return followed(package_module(source))
+        return _followed(source, package_module(source), given)
+
+
+def _followed(source: PackageModel, module: nn.Module, given: GivenInputs) -> Network:
+    from archcalc.imports.torch_modules import usual_inputs
+
+    network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
+    return replace(network, about=About(reference=source.text))
 
 
 MOST_ON_CPU = 10**9
 """Parameters of the largest model that is built with numbers, if it cannot be followed without."""
+
+
+STAND_IN = "archcalc.Given"
+"""What PyTorch makes of a layer that no operator says: zeros, unless its origin makes a module."""
 
 
 class NotFollowed(UserError):

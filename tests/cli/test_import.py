@@ -51,6 +51,7 @@ def here(folder, monkeypatch):
         ["rf", *GIVEN],
         ["memory", *GIVEN, "--mode", "training"],
         ["budget", *GIVEN, "params < 1000"],
+        ["budget", "net.py:Net(width=8)", *GIVEN[1:], "params < 1000"],
         ["explain", *GIVEN, "body.0"],
         ["formula", *GIVEN, "--let", "H=2*h"],
         ["draw", *GIVEN, "-o", "-", "--format", "mermaid"],
@@ -60,7 +61,7 @@ def here(folder, monkeypatch):
         ["export", *GIVEN, "--to", "spec", "-o", "-"],
         ["import", *GIVEN],
     ],
-    ids=lambda words: words[0],
+    ids=lambda words: " ".join(words[:2]),
 )
 def test_every_command_that_takes_a_network_takes_it(words, cli, here):
     result = cli(*words)
@@ -68,7 +69,7 @@ def test_every_command_that_takes_a_network_takes_it(words, cli, here):
 
 
 def test_running_a_file_is_said_and_what_is_kept_is_not_run(cli, here):
-    words = ("table", "net.py:Net(width=8)", "--input", "3,32,32")
+    words = ("table", "net.py:Net(width=9)", "--input", "3,32,32")
     first, second, anew = cli(*words), cli(*words), cli(*words, "--no-cache")
     assert (first.err, second.err, anew.err) == ("running net.py\n", "", "running net.py\n")
     assert first.out == second.out == anew.out

@@ -1,7 +1,8 @@
 """Every command in README.md and docs/ prints what is written under it, and what is made from code is current.
 
-A block ```yaml, ```csv or ```python that begins with a comment `# FILE` is that file; a block ```console runs the lines that begin
-with `$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands print now.
+A block ```yaml, ```csv or ```python that begins with a comment `# FILE` is that file; a block ```console runs the lines
+that begin with `$ archcalc` in a folder with those files. `pytest tests/docs --update-docs` writes what the commands
+print now.
 """
 
 from __future__ import annotations

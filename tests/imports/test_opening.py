@@ -228,6 +228,22 @@ def test_a_name_that_is_on_the_internet_says_what_to_write():
         archcalc.load("transformers:bert-foo")
 
 
+@pytest.mark.parametrize("turn", ["first", "kept"])
+def test_a_module_that_is_built_of_a_kept_network_has_its_tables(turn, tmp_path_factory, monkeypatch):
+    """Of what no operator says, the cache has no numbers: the model is imported again for them."""
+    monkeypatch.setenv("ARCHCALC_CACHE", str(tmp_path_factory.getbasetemp() / "swin"))
+    reference = "timm:swin_tiny_patch4_window7_224(img_size=56, depths=[1, 1, 1, 1], embed_dim=24, window_size=7)"
+    network = archcalc.load(reference)
+    module = package_module(parse_model(reference)).double().eval()
+    built = archcalc.build(network).double().eval()
+    theirs = {**module.state_dict(), **dict(module.named_buffers())}
+    names = {name: network.reference_name(name) for name in built.state_dict()}
+    built.load_state_dict({name: theirs.get(known, built.state_dict()[name]) for name, known in names.items()})
+    images = torch.randn(2, 3, 56, 56, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(built(images), module(images), rtol=1e-10, atol=1e-10)
+
+
 class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()
