@@ -11,6 +11,7 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
+from archcalc.ops.opaque import Opaque
 from archcalc.ops.trained import Parameter
 
 SAME = frozenset(
@@ -103,6 +104,8 @@ class Step:
     macs: int = 0
     """Multiply-adds of the call for one sample, or for the whole batch if nothing of it depends on the batch."""
     framework: str = "aten"
+    other: int | None = None
+    """Other arithmetic of the call for one sample, if it has no operator; None if its operation's name says it."""
 
 
 class NetworkBuilder:
@@ -117,6 +120,7 @@ class NetworkBuilder:
         """Name of a stored tensor in the state dict to the layer that has it."""
         self.renames: dict[str, str] = {}
         self.counts: dict[str, int] = {}
+        self.shapes: dict[str, Shape] = dict(inputs)
 
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
@@ -151,6 +155,28 @@ class NetworkBuilder:
         path = name if single and name not in self.taken else self._free(name)
         self._append(path, Mapped(op, [Operand(start, (1, *self.inputs[start]))], names))
         return path
+
+    def add_opaque(
+        self, operation: str, path: str, is_name: bool, sources: Sequence[str], shape: Shape, params: int
+    ) -> str:
+        """Add a layer whose work is not known, and return its name.
+
+        Args:
+            operation: its name where it comes from.
+            path: path of its module, or its own name.
+            is_name: True if ``path`` is its own name.
+            sources: the layers and network inputs that it takes; if there are none, it takes the first input.
+            shape: of its output, per sample.
+            params: trained numbers that it has.
+        """
+        sources = list(sources) or [self.inputs_order()[0]]
+        call = Call(operation, {}, Operand("", shape, None))
+        operands = [Operand(source, self.shapes[source], None) for source in sources]
+        op = Opaque([operand.shape for operand in operands], shape=shape, params=params)
+        mapped = Mapped(op, operands, {})
+        name = self._name(Step(call, path, is_name), mapped)
+        self._append(name, mapped)
+        return name
 
     def inputs_order(self) -> list[str]:
         return list(self.inputs)
@@ -190,6 +216,7 @@ class NetworkBuilder:
         operands = call.operands
         stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
         other = 0 if step.macs or call.operation in MOVING or call.item else product(call.output.shape)
+        other = other if step.other is None else step.other
         op = Generic(
             [operand.shape for operand in operands],
             shape=call.output.shape,
@@ -220,6 +247,7 @@ class NetworkBuilder:
             if ties:
                 layer.ties = ties
         self.layers.append(layer)
+        self.shapes[name] = layer.output_shape
         self.taken.add(name)
 
     def _name(self, step: Step, mapped: Mapped) -> str:

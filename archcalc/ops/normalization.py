@@ -80,6 +80,7 @@ class BatchNorm(_Normalization):
 
     kind = "batch_norm"
     aten = "batch_norm"
+    onnx = "BatchNormalization"
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
@@ -111,6 +112,15 @@ class BatchNorm(_Normalization):
         call.need_images()
         return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
 
+    onnx_names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        if call.item or call.get("training_mode", 0):
+            return None
+        return {"eps": call.get("epsilon", 1e-5), "momentum": round(1 - call.get("momentum", 0.9), 6)}
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine", "momentum")
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
@@ -121,6 +131,7 @@ class LayerNorm(_Normalization):
 
     kind = "layer_norm"
     aten = "layer_norm"
+    onnx = "LayerNormalization"
     synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
     examples = (example((7, 16)), example((4, 5, 6), dims=3), example((4, 5, 6), dims=2, affine=False))
@@ -156,6 +167,14 @@ class LayerNorm(_Normalization):
             "dims": len(call.arguments["normalized_shape"]),
         }
 
+    onnx_names = {"weight": "Scale", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        if call.item or call.get("B") is None:
+            return None
+        return {"eps": call.get("epsilon", 1e-5), "dims": len(call.x.shape) - call.axis("axis", -1)}
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine")
         if "affine" in kwargs:
@@ -169,6 +188,7 @@ class GroupNorm(_Normalization):
 
     kind = "group_norm"
     aten = "group_norm"
+    onnx = "GroupNormalization"
     memory_order = Order.IMAGE
     takes_value = True
     synonyms = "gn groupnorm group_normalization"
@@ -208,6 +228,13 @@ class GroupNorm(_Normalization):
             "affine": call.get("weight") is not None,
         }
 
+    onnx_names = {"weight": "scale", "bias": "bias"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"groups": call.arguments["num_groups"], "eps": call.get("epsilon", 1e-5)}
+
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
 
@@ -217,6 +244,7 @@ class InstanceNorm(_Normalization):
 
     kind = "instance_norm"
     aten = "instance_norm"
+    onnx = "InstanceNormalization"
     synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
@@ -269,6 +297,13 @@ class InstanceNorm(_Normalization):
         call.need_images()
         return {"eps": call.get("eps"), "affine": call.get("weight") is not None}
 
+    onnx_names = {"weight": "scale", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"eps": call.get("epsilon", 1e-5), "affine": True}
+
     def torch(self) -> Torch:
         return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
 
@@ -277,6 +312,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    onnx = "LRN"
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -334,6 +370,14 @@ class LocalResponseNorm(Operator):
         """The gradient comes in several parts."""
         return (0,)
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
+        return {"size": call.arguments["size"]} | {
+            own: call.get(name) for own, name in names.items() if call.get(name) is not None
+        }
+
     def torch(self) -> Torch:
         return Torch(
             "nn.LocalResponseNorm",
@@ -347,6 +391,7 @@ class RmsNorm(_Normalization):
 
     kind = "rms_norm"
     aten = "rms_norm"
+    onnx = "RMSNormalization"
     synonyms = "rmsnorm rms_layer_norm"
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
@@ -377,6 +422,14 @@ class RmsNorm(_Normalization):
         if len(call.arguments["normalized_shape"]) != 1:
             return None
         return {"affine": call.get("weight") is not None} | ({"eps": call.get("eps")} if call.get("eps") else {})
+
+    onnx_names = {"weight": "scale"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        if call.axis("axis", -1) != len(call.x.shape) - 1:
+            return None
+        return {"eps": call.get("epsilon", 1e-5)}
 
     def torch(self) -> Torch:
         kwargs = {} if self.affine else {"elementwise_affine": False}
