@@ -60,11 +60,20 @@ class Batch:
         if math.prod(wanted) != whole:
             return list(new)
         before = math.prod(sizes[:axis])
-        for at, size in enumerate(wanted):
-            if math.prod(wanted[:at]) == before and size % batch == 0 and size:
-                wanted[at] = size // batch * BATCH
-                return wanted
-        return list(new)
+        fronts = [math.prod(wanted[:at]) for at in range(len(wanted))]
+        places = [
+            at
+            for front in dict.fromkeys((before, before * folded))  # the batch is outside or inside of what it is with
+            for at, size in enumerate(wanted)
+            if fronts[at] == front and size % batch == 0
+        ]
+        if not places:
+            return list(new)
+        place = next((at for at in places if wanted[at] == batch), places[0])
+        if 0 < place == len(wanted) - 1 and wanted[place] != batch and wanted[place - 1] % batch == 0:
+            place -= 1  # rows of all samples, not features of all samples
+        wanted[place] = wanted[place] // batch * BATCH
+        return wanted
 
 
 def network_inputs(graph: Any, given: Mapping[str, Shape], batch: Batch) -> dict[str, Shape]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -80,6 +81,8 @@ QUANTIZED = {
 }
 """Operations on integers, the ones on real numbers that they stand for, and the inputs that these have too."""
 LONGEST_LIST = 64
+EXPORTER = re.compile(r"val_\d+|/.*/Constant_\d*_?output_\d+")
+"""Names that PyTorch's exporters give to constants that they compute."""
 
 Place = tuple[str, str]
 """The path of a node's module, and the node's own name if nothing says its module."""
@@ -96,6 +99,8 @@ class Layers:
         self.builder = builder
         self.batch = batch
         self.names = Names()
+        self.path = ""
+        """Path of the module of the node that is read."""
         self.leaves: Counter[str] = Counter()
         """Number of nodes in each module."""
         self.counted: set[str] = set()
@@ -151,6 +156,7 @@ class Layers:
             dropped = [one for name, one in named.items() if name not in kept and one.source is None]
             named = {kept.get(name, name): one for name, one in named.items() if one not in dropped}
         output = Operand("", sizes, *self.batch.axis(sizes))
+        self.path = place[0]
         arguments = {
             **attributes,
             **{name: self._argument(one, name, operation, output) for name, one in named.items()},
@@ -283,7 +289,8 @@ class Layers:
         if operation in WEIGHTED:
             trained = name not in STATISTICS and (origin.is_real or name in ("W", "B"))
         else:
-            trained = origin.is_real and not origin.in_node and len(origin.sizes) > 0
+            made = origin.in_node or EXPORTER.fullmatch(origin.name)
+            trained = origin.is_real and not made and len(origin.sizes) > 0
         return calls.Stored(self.names.of(origin.name), sizes, trained)
 
     def _aligned_constant(self, value: Tensor, output: Operand) -> Operand:
@@ -294,7 +301,8 @@ class Layers:
 
     def _constant_layer(self, value: Tensor, shape: Shape, name: str) -> str:
         stored = [self._stored(origin, origin.sizes, "", "") for origin in value.origins]
-        own = stored[0].name if len(stored) == 1 else legal(name) or "constant"
+        alone = len(stored) == 1 and stored[0].trained and stored[0].name not in self.builder.taken
+        own = stored[0].name if alone else legal(name) or f"{self.path}.computed".lstrip(".")
         key = (id(value), shape)
         if key not in self.computed:
             self.computed[key] = self.builder.add_computed(own, shape or (1,), stored, value.macs)

@@ -59,9 +59,13 @@ def pooling_window(call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {"kernel": kernel, "stride": window["stride"]}
     if call.operation == "MaxPool":
         found["dilation"] = window["dilation"]
-    if call.get("auto_pad") == "SAME_UPPER":
-        return {**found, "padding": "same"}
-    return {**found, "padding": even(window["padding"]), "ceil_mode": bool(call.get("ceil_mode", 0))}
+    pairs, ceil = window["padding"], bool(call.get("ceil_mode", 0))
+    if all(before == after for before, after in pairs):
+        return {**found, "padding": even(pairs), "ceil_mode": ceil}
+    same = same_pairs(call.x.shape[1:], kernel, window["stride"], window["dilation"], False)
+    if pairs != same or ceil or call.get("count_include_pad", 0):
+        raise ShapeError("the padding is neither the same on both sides nor TensorFlow's")
+    return {**found, "padding": "same"}
 
 
 def only_operands(call: Call, *names: str) -> bool:

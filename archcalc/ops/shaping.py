@@ -169,7 +169,14 @@ class Reshape(_View):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return cls.from_aten(call)
+        """Also where rows of all samples become the rows of one axis, as `[L, N, E]` to `[L·N, E]`, and back."""
+        before, after = call.x, call.output
+        if before.batch is None or after.batch is None:
+            return None
+        fronts = [(product(one.sizes[: one.batch]), one.folded) for one in (before, after)]
+        (one, folded), (other, refolded) = fronts
+        fits = one == other or one * folded == other or one == other * refolded
+        return {"shape": after.shape} if fits else None
 
     def torch(self) -> Torch:
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
