@@ -261,10 +261,11 @@ class Layers:
             operand = Operand(value.source, value.sizes, *self.batch.axis(value.sizes))
             return _aligned(operand, output) if operation in ALONG else operand
         if value.data is not None and self._is_plain(value, name, operation):
-            found = value.data.tolist()
-            return (
-                found[0] if value.count == 1 and value.is_real and value.data.ndim == 1 and name != "scales" else found
-            )
+            if value.count == 1 and (operation in ALONG or (value.is_real and name != "scales")):
+                return value.data.ravel().tolist()[0]
+            return value.data.tolist()
+        if 0 in value.sizes:
+            raise Unknown
         if not value.macs:
             same = [
                 one for one in value.origins if product(one.sizes) == value.count and (one.is_real or not value.is_real)
@@ -279,11 +280,12 @@ class Layers:
     def _is_plain(value: Tensor, name: str, operation: str) -> bool:
         """Return True if a constant is given as numbers: sizes, axes, limits, and factors that are not trained."""
         if value.element in INTEGERS:
-            return True
+            return operation not in ALONG or value.count == 1
         if name in PLAIN and value.count <= LONGEST_LIST and value.data.ndim <= 1:
             return True
         trained = any("." in one.name and not one.in_node for one in value.origins)
-        return value.count == 1 and operation not in WEIGHTED and value.data.ndim <= 1 and not trained
+        is_number = value.data.ndim <= 1 or operation in ALONG
+        return value.count == 1 and operation not in WEIGHTED and is_number and not trained
 
     def _stored(self, origin: Stored, sizes: Shape, name: str, operation: str) -> calls.Stored:
         if operation in WEIGHTED:

@@ -1,13 +1,13 @@
 """An ONNX file to its model, without the weights' numbers, of which only the shapes matter.
 
-The file may be hostile. Long tensors are cut out before the message is parsed, so memory does not grow with the weights,
-and data in other files is read only if it is short and inside the file's folder.
+The file may be hostile. Long tensors are cut out before the message is parsed, so memory does not grow with the
+weights. Data in other files is read only if it is short and inside the file's folder.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -68,11 +68,27 @@ def read_model(path: Path) -> Any:
         model = onnx.ModelProto.FromString(message)
     except Exception as error:
         raise UserError(f"{shown} is not an ONNX file: its message is broken") from error
+    if _has_broken_text(model):
+        raise UserError(f"{shown} is not an ONNX file: a name in it is not UTF-8")
     if not model.HasField("graph") or not model.graph.node:
         raise UserError(f"{shown} is not an ONNX model: it has no graph with nodes")
     if not model.opset_import:
         raise UserError(f"{shown} does not say which version of ONNX's operators it uses")
     return model
+
+
+def _has_broken_text(model: Any) -> bool:
+    """Return True if a text in a message is not UTF-8: the parser gives it as bytes."""
+    pending = [model]
+    while pending:
+        for field, value in pending.pop().ListFields():
+            if field.message_type is not None:
+                pending += value if isinstance(value, Iterable) else [value]
+            elif field.type == field.TYPE_STRING:
+                texts = [value] if isinstance(value, (str, bytes)) else value
+                if any(isinstance(text, bytes) for text in texts):
+                    return True
+    return False
 
 
 def shortened(content: Any) -> bytes:
@@ -98,10 +114,9 @@ class _Cutter:
             key, body = self._varint(at, end)
             field, wire = key >> 3, key & 7
             if wire != 2:
-                after = {0: lambda: self._varint(body, end)[1], 1: lambda: body + 8, 5: lambda: body + 4}.get(wire)
-                if after is None:
+                if wire not in (0, 1, 5):
                     raise Broken(f"a part has the unknown type {wire}")
-                stop = after()
+                stop = self._varint(body, end)[1] if wire == 0 else body + (8 if wire == 1 else 4)
                 if stop > end:
                     raise Broken("it ends in the middle of a part")
                 found += content[at:stop]

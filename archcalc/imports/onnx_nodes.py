@@ -76,6 +76,10 @@ class Reading:
         self._initializers(graph, self.scope)
         self._leaves()
         self._nodes(graph.node, self.scope)
+        for output in graph.output:
+            found = self.scope.values.get(output.name)
+            if found is not None and found.sizes is not None:
+                self.shapes.compare(output.name, found.sizes)
 
     def network(self) -> Network:
         """Return the network of what was read."""
@@ -133,6 +137,7 @@ class Reading:
         if function is not None:
             self._function(node, function, scope)
             return
+        self.shapes.schema(node, scope)  # refuses a wrong number of inputs
         inputs = [scope.get(name, node) if name else None for name in node.input]
         attributes = attributes_of(node)
         given = self._given(node, inputs, attributes, scope)
@@ -154,10 +159,15 @@ class Reading:
         first = inputs[0] if inputs else None
         if operation in ("Shape", "Size") and first is not None and first.sizes is not None:
             return [_sizes_as_data(operation, first.sizes, attributes)]
+        if operation == "Pad" and first is not None and first.source is not None and _adds_nothing(inputs, attributes):
+            return [Tensor(first.type, first.sizes, first.source)]
         if operation in SAME and first is not None and first.source is not None:
             element = attributes.get("to", first.element) if operation == "Cast" else first.element
             element = inputs[1].element if operation == "CastLike" and len(inputs) > 1 and inputs[1] else element
             return [Tensor(tensor_type(element, first.sizes), first.sizes, first.source)]
+        if operation == "CastLike" and first is not None and len(inputs) > 1 and inputs[1] is not None:
+            element = inputs[1].element
+            return [replace(first, type=tensor_type(element, first.sizes))]
         if any(one is not None and one.source is not None for one in inputs):
             return None
         return self._folded(node, operation, inputs, attributes, scope)
@@ -232,9 +242,11 @@ class Reading:
         path = module_path(node)
         name = legal(node.name) if path is None and scope.path is None else ""
         place = (scope.path if path is None else path) or "", name
-        if _domain(node.domain) or node.op_type in OPAQUE or subgraphs(node):
+        is_unknown = _domain(node.domain) or self.shapes.schema(node, scope) is None
+        if is_unknown or node.op_type in OPAQUE or subgraphs(node):
             types = self.shapes.declared(node, inputs)
             return self.layers.opaque(node, [*inputs, *self._captured(node, scope)], types, place)
+        _of_version(node.op_type, scope.opsets.get(_domain(node.domain), 0), inputs, attributes)
         inputs = self.shapes.repaired(node, inputs)
         types = self.shapes.infer(node, inputs, attributes, scope)
         named = self.shapes.named(node, inputs, scope)
@@ -332,6 +344,24 @@ class Reading:
 
 def _domain(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
+
+
+def _adds_nothing(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -> bool:
+    """Return True for a `Pad` by no element."""
+    asked = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else attributes.get("pads")
+    return asked is not None and not any(int(amount) for amount in asked)
+
+
+def _of_version(operation: str, version: int, inputs: Sequence[Tensor | None], attributes: dict[str, Any]) -> None:
+    """Say in the attributes what an old version of an operation means without saying it."""
+    if operation in ("Softmax", "LogSoftmax", "Hardmax") and version < 13:
+        sizes = (inputs[0].sizes if inputs and inputs[0] is not None else None) or ()
+        axis = attributes.get("axis", 1)
+        rest = sizes[axis + 1 :] if axis != -1 else ()
+        # All axes from this one on are taken together; it is no operator of archcalc's if there are several.
+        attributes["axis"] = axis if all(size == 1 for size in rest) else None
+    elif operation == "Resize" and version < 11:
+        attributes.update(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
 
 
 def _sizes_as_data(operation: str, sizes: Shape, attributes: Mapping[str, Any]) -> Tensor:

@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.imports.onnx_inputs import BATCH, Batch
 from archcalc.imports.onnx_scope import Scope, described
 from archcalc.imports.onnx_tensors import Tensor, checked, sizes_of, tensor_type
+from archcalc.words import quote
 
 Types = Mapping[str, tuple[Any, "tuple[int, ...] | None"]]
 """Name of an output to its `TypeProto` and its sizes; None if they are not known."""
+
+
+@dataclass(frozen=True)
+class _Schema:
+    """What is asked of onnx's schema of an operator."""
+
+    schema: Any
+    counts: tuple[int, int]
+    """The smallest and the largest number of inputs."""
+    attributes: Mapping[str, int]
+    """Name to the number of its type."""
+    inputs: Sequence[tuple[str, bool]]
+    """Names, and True for one that takes any number of tensors."""
+
+    @classmethod
+    def of(cls, operation: str, version: int, domain: str) -> _Schema | None:
+        """Return what is asked; None if ONNX has no such operator."""
+        import onnx
+
+        try:
+            schema = onnx.defs.get_schema(operation, version, domain)
+        except Exception:  # of a class of its own for each version of onnx
+            return None
+        attributes = {name: int(one.type) for name, one in schema.attributes.items()}
+        inputs = [(one.name, one.option == one.option.Variadic) for one in schema.inputs]
+        return cls(schema, (schema.min_input, schema.max_input), attributes, inputs)
 
 
 class Shapes:
@@ -23,6 +50,7 @@ class Shapes:
         self.batch = batch
         self.file = {value.name: value.type for value in (*graph.value_info, *graph.output)}
         self.faults = 0
+        self.schemas: dict[tuple[str, int, str], _Schema | None] = {}
 
     def infer(self, node: Any, inputs: Sequence[Tensor | None], attributes: Mapping[str, Any], scope: Scope) -> Types:
         """Return the types of a node's outputs, by inference, else as the file says them."""
@@ -42,7 +70,7 @@ class Shapes:
         }
         opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
         try:
-            types = shape_inference.infer_node_outputs(schema, node, given, data, opset_imports=opsets)
+            types = shape_inference.infer_node_outputs(schema.schema, node, given, data, opset_imports=opsets)
         except Exception:  # whatever the C++ code makes of a wrong node
             self.faults += 1
             return declared
@@ -60,7 +88,8 @@ class Shapes:
                 self.faults += 1
             else:
                 checked(sizes, f"the output of {described(node)}")
-                self._compare(name, sizes, scope)
+                if scope.parent is None and not scope.depth:
+                    self.compare(name, sizes)
             found[name] = type, sizes
         return found
 
@@ -72,18 +101,24 @@ class Shapes:
         return None
 
     def schema(self, node: Any, scope: Scope) -> Any:
-        """Return the schema of a node's operator; None if ONNX has none, or it has another number of inputs."""
-        import onnx
+        """Return the schema of a node's operator; None if ONNX has none.
 
+        Raises `UserError` if the node has another number of inputs, or an attribute of another type.
+        """
         domain = "" if node.domain == "ai.onnx" else node.domain
-        version = scope.opsets.get(domain, 0)
-        try:
-            schema = onnx.defs.get_schema(node.op_type, version, domain)
-        except Exception:  # SchemaError, or a name that is not UTF-8
+        key = node.op_type, scope.opsets.get(domain, 0), domain
+        if key not in self.schemas:
+            self.schemas[key] = _Schema.of(*key)
+        known = self.schemas[key]
+        if known is None:
             return None
-        if not schema.min_input <= len(node.input) <= schema.max_input:
-            raise UserError(f"{described(node)} has {len(node.input)} inputs, at least {schema.min_input} are expected")
-        return schema
+        least, most = known.counts
+        if not least <= len(node.input) <= most:
+            raise UserError(f"{described(node)} has {len(node.input)} inputs, at least {least} are expected")
+        for one in node.attribute:
+            if one.type != known.attributes.get(one.name, one.type):
+                raise UserError(f"{described(node)} has the attribute {quote(one.name)} of a wrong type")
+        return known
 
     def declared(self, node: Any, inputs: Sequence[Tensor | None]) -> Types:
         """Return the types that the file says, with the batch."""
@@ -113,10 +148,8 @@ class Shapes:
             return tensor_type(element, None), None
         return tensor_type(element, sizes), tuple(sizes)
 
-    def _compare(self, name: str, sizes: tuple[int, ...], scope: Scope) -> None:
+    def compare(self, name: str, sizes: tuple[int, ...]) -> None:
         """Count a fault if the file says other sizes: then the batch was followed wrongly."""
-        if scope.parent is not None or scope.depth:
-            return
         said = sizes_of(self.file[name]) if name in self.file else None
         if said is None or 0 in said:
             return
@@ -133,7 +166,7 @@ class Shapes:
         if not inputs or inputs[0] is None or inputs[0].sizes is None or not self.batch.is_prime:
             return inputs
         sizes = inputs[0].sizes
-        at = {"Reshape": 1, "Resize": 3}.get(node.op_type)
+        at = {"Reshape": 1, "Expand": 1, "Resize": 3}.get(node.op_type)
         if at is None or len(inputs) <= at:
             return inputs
         asked = inputs[at]
@@ -142,10 +175,13 @@ class Shapes:
         new = [int(size) for size in asked.data]
         if node.op_type == "Reshape":
             wanted = self.batch.target(sizes, new)
+        elif len(new) < len(sizes):
+            return inputs
         else:
-            wanted = list(new)
-            if len(new) == len(sizes) and new[0] == (self.batch.fixed or 1) and sizes[0] % BATCH == 0:
-                wanted[0] = sizes[0]
+            wanted, added = list(new), len(new) - len(sizes)
+            for axis, size in enumerate(sizes):
+                if size and size % BATCH == 0 and new[added + axis] == size // BATCH * (self.batch.fixed or 1):
+                    wanted[added + axis] = size
         if wanted == new:
             return inputs
         changed = replace(asked, data=numpy.asarray(wanted, "i8"))
@@ -181,15 +217,14 @@ class Shapes:
         if schema is None:
             return {str(at): one for at, one in enumerate(inputs) if one is not None}
         found: dict[str, Any] = {}
-        formal = list(schema.inputs)
         for at, one in enumerate(inputs):
-            if one is None or not formal:
+            if one is None or not schema.inputs:
                 continue
-            parameter = formal[min(at, len(formal) - 1)]
-            if parameter.option == parameter.option.Variadic:
-                found.setdefault(parameter.name, []).append(one)
+            name, is_variadic = schema.inputs[min(at, len(schema.inputs) - 1)]
+            if is_variadic:
+                found.setdefault(name, []).append(one)
             else:
-                found[parameter.name] = one
+                found[name] = one
         if node.op_type == "BatchNormalization":
             found.update({f"input_{name}": found.pop(name) for name in ("mean", "var") if name in found})
         return found

@@ -223,7 +223,7 @@ RULES: dict[str, Callable[..., int]] = {
     "DeformConv": _convolution("W"),
     "ConvInteger": _convolution("w"),
     "QLinearConv": _convolution("w"),
-    "CausalConvWithState": _convolution("W"),
+    "CausalConvWithState": _convolution("weight"),
     "ConvTranspose": _transposed,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
     "Attention": _attention,

@@ -171,8 +171,10 @@ class Reshape(_View):
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         """Also where rows of all samples become the rows of one axis, as `[L, N, E]` to `[L·N, E]`, and back."""
         before, after = call.x, call.output
-        if before.batch is None or after.batch is None:
+        if (before.batch is None) != (after.batch is None):
             return None
+        if before.batch is None:
+            return {"shape": after.shape}
         fronts = [(product(one.sizes[: one.batch]), one.folded) for one in (before, after)]
         (one, folded), (other, refolded) = fronts
         fits = one == other or one * folded == other or one == other * refolded

@@ -65,7 +65,7 @@ class Slice(_Part):
 
     kind = "slice"
     aten = "slice"
-    onnx = "Slice"
+    onnx = "Slice Gather"
     synonyms = "narrow crop cropping2d strided_slice gather"
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     start: AxisIndex = option(0, "first position")
@@ -105,8 +105,13 @@ class Slice(_Part):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        """A slice of one axis; an importer makes several of one of several axes."""
-        axis = call.axis("axis")
+        """A slice of one axis, of which an importer makes several for several axes; or positions in a row."""
+        axis = call.axis("axis", 0)
+        if call.operation == "Gather":
+            places = call.arguments["indices"]
+            first = places[0] % call.x.shape[axis]
+            is_slice = places == list(range(places[0], places[0] + len(places)))
+            return {"axis": axis, "start": first, "stop": first + len(places)} if is_slice else None
         size, stop, step = call.x.shape[axis], call.arguments["stop"], call.arguments["step"]
         return (
             {"axis": axis, "start": call.arguments["start"]}
@@ -225,7 +230,7 @@ class Select(Shaping):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        """A position of an axis, or several that are one after another."""
+        """One position of an axis."""
         index = call.arguments["indices"]
         return {"index": index, "axis": call.axis("axis", 0)} if isinstance(index, int) else None
 
