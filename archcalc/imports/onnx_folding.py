@@ -123,10 +123,11 @@ def _reduce(name: str) -> Callable[..., Any]:
 
 def _slice(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     given = [*inputs[1:], *[None] * 4][:4]
-    starts, ends, axes, steps = (
+    lists: list[Any] = [
         [int(number) for number in one.ravel()] if one is not None else attributes.get(name)
         for one, name in zip(given, ("starts", "ends", "axes", "steps"), strict=True)
-    )
+    ]
+    starts, ends, axes, steps = lists
     axes = axes or list(range(len(starts)))
     parts = [slice(None)] * inputs[0].ndim
     for axis, start, end, step in zip(axes, starts, ends, steps or [1] * len(starts), strict=True):

@@ -183,7 +183,8 @@ def external_bytes(tensor: Any, folder: Path, most: int) -> bytes | None:
             return None
         with path.open("rb") as file:
             file.seek(int(offset))
-            return file.read(int(length))
+            content: bytes = file.read(int(length))
+            return content
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, UserError):
             raise

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, product
 from archcalc.errors import UserError
 from archcalc.imports.builder import NetworkBuilder
 from archcalc.imports.onnx_folding import RULES, fold
@@ -20,6 +20,7 @@ from archcalc.imports.onnx_shapes import Shapes
 from archcalc.imports.onnx_tensors import INTEGERS, Stored, Tensor, checked, read_data, tensor_type
 from archcalc.imports.onnx_work import OPAQUE, multiply_adds
 from archcalc.network import Network
+from archcalc.ops.calls import Operand
 from archcalc.words import quote
 
 MOST_NODES = 100_000
@@ -58,13 +59,7 @@ class Reading:
         return self.shapes.faults
 
     def _per_sample(self, sizes: Shape) -> Shape:
-        return self.layers_operand(sizes).shape
-
-    def layers_operand(self, sizes: Shape) -> Any:
-        """Return an operand of these sizes."""
-        from archcalc.ops.calls import Operand
-
-        return Operand("", sizes, *self.batch.axis(sizes))
+        return Operand("", sizes, *self.batch.axis(sizes)).shape
 
     def read(self) -> None:
         """Read all nodes."""
@@ -194,7 +189,7 @@ class Reading:
         if operation in OPAQUE or operation == "":
             return None
         types = self.shapes.infer(node, inputs, attributes, scope)
-        found = []
+        found: list[Tensor] = []
         for name in node.output:
             type, sizes = types.get(name, (tensor_type(0, None), None))
             if name and sizes is None:
@@ -287,7 +282,9 @@ class Reading:
         bias = scope.values.get(other)
         if bias is None or bias.source is not None or bias.sizes != matrix.sizes[1:] or not bias.origins:
             return None
-        if takers[0].output[0] in scope.values or not bias.is_real:
+        if takers[0].output[0] in scope.values or not bias.is_real or bias.macs:
+            return None
+        if len(bias.origins) != 1 or product(bias.origins[0].sizes) != bias.count:
             return None
         self.done.add(takers[0].output[0])
         return bias
@@ -297,7 +294,7 @@ class Reading:
         graphs = list(nested(node))
         if not graphs:
             return []
-        found: dict[str, Tensor] = {}
+        found: dict[str, Tensor | None] = {}
         inside: set[str] = set()
         for graph in graphs:
             for tensor in graph.initializer:
@@ -308,7 +305,7 @@ class Reading:
         for name in names_taken(node):
             if name and name not in inside and name not in found and name not in node.input:
                 found[name] = scope.get(name, node)
-        return list(found.values())
+        return [one for one in found.values() if one is not None]
 
     def _branch(self, node: Any, inputs: Sequence[Any], scope: Scope) -> list[Tensor] | None:
         """Return the outputs of the branch of an `If` whose condition is known; None if it is not."""
@@ -322,7 +319,8 @@ class Reading:
         inner = Scope(scope.opsets, scope, scope.attributes, module_path(node) or scope.path, scope.depth + 1)
         self._initializers(graph, inner)
         self._nodes(graph.node, inner)
-        return [inner.get(value.name, node) for value in graph.output]
+        found = [inner.get(value.name, node) for value in graph.output]
+        return [one for one in found if one is not None]
 
     def _function(self, node: Any, function: Any, scope: Scope) -> None:
         """Read the body of a function where it is called."""

@@ -45,7 +45,7 @@ class Scope:
             f"{described(node)} takes {quote(name)}, which no node before it gives, and which is not an input"
         )
 
-    def set(self, name: str, value: Tensor, node: Any) -> None:
+    def set(self, name: str, value: Tensor | None, node: Any) -> None:
         """Add a tensor. Raises `UserError` if another has its name."""
         if name in self.values:
             raise UserError(f"{described(node)} gives {quote(name)}, a name that another tensor has")

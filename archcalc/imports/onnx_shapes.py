@@ -38,8 +38,9 @@ class _Schema:
             schema = onnx.defs.get_schema(operation, version, domain)
         except Exception:  # of a class of its own for each version of onnx
             return None
-        attributes = {name: int(one.type) for name, one in schema.attributes.items()}
+        attributes: dict[str, Any] = {name: one.type for name, one in schema.attributes.items()}
         inputs = [(one.name, one.option == one.option.Variadic) for one in schema.inputs]
+        attributes = {name: one.value for name, one in attributes.items()}
         return cls(schema, (schema.min_input, schema.max_input), attributes, inputs)
 
 

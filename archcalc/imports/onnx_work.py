@@ -191,7 +191,7 @@ def _attention(inputs: Sizes, output: Shape, attributes: Mapping[str, Any]) -> i
         return int(product(query[:3])) * (key[2] + past) * (query[3] + value[3])
     kept = attributes["kv_num_heads"]
     samples, length, width = query
-    return samples * length * (key[1] + past) * (width + heads * (value[2] // kept))
+    return int(samples * length * (key[1] + past) * (width + heads * (value[2] // kept)))
 
 
 def _einsum(inputs: Sizes, output: Shape, attributes: Mapping[str, Any]) -> int:
