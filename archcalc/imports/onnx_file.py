@@ -43,9 +43,9 @@ def read_onnx(path: Path, inputs: Mapping[str, Shape] | None = None) -> Network:
         assert best is not None
         return best.network()
     except UserError as error:
-        raise type(error)(f"{quote(str(path))}: {error}") from error
+        raise type(error)(f"{quote(path.name)}: {error}") from error
     except RecursionError as error:
-        raise UserError(f"{quote(str(path))}: its subgraphs are nested too deeply") from error
+        raise UserError(f"{quote(path.name)}: its subgraphs are nested too deeply") from error
 
 
 def _name(path: Path) -> str:

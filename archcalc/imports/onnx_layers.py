@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -81,8 +80,6 @@ QUANTIZED = {
 }
 """Operations on integers, the ones on real numbers that they stand for, and the inputs that these have too."""
 LONGEST_LIST = 64
-EXPORTER = re.compile(r"val_\d+|/.*/Constant_\d*_?output_\d+")
-"""Names that PyTorch's exporters give to constants that they compute."""
 
 Place = tuple[str, str]
 """The path of a node's module, and the node's own name if nothing says its module."""
@@ -155,6 +152,8 @@ class Layers:
         if kept is not None:
             dropped = [one for name, one in named.items() if name not in kept and one.source is None]
             named = {kept.get(name, name): one for name, one in named.items() if one not in dropped}
+        if operation == "InstanceNormalization" and all(map(_is_made, (named.get("scale"), named.get("B")))):
+            named = {"input": named["input"]}  # ones and zeros, where the module has no weights
         output = Operand("", sizes, *self.batch.axis(sizes))
         self.path = place[0]
         arguments = {
@@ -291,7 +290,9 @@ class Layers:
         if operation in WEIGHTED:
             trained = name not in STATISTICS and (origin.is_real or name in ("W", "B"))
         else:
-            made = origin.in_node or EXPORTER.fullmatch(origin.name)
+            # The exporters reshape scales of channels, which are then constants of theirs.
+            is_vector = len([size for size in origin.sizes if size > 1]) == 1
+            made = origin.in_node or (origin.is_made and not is_vector)
             trained = origin.is_real and not made and len(origin.sizes) > 0
         return calls.Stored(self.names.of(origin.name), sizes, trained)
 
@@ -315,6 +316,11 @@ class Layers:
         """Return the name of a layer that gives a constant, which the network gives back."""
         shape = tuple(max(size, 1) for size in value.sizes or ())
         return self._constant_layer(value, shape, name)
+
+
+def _is_made(value: Any) -> bool:
+    """Return True for a constant that a node or PyTorch's exporter made."""
+    return isinstance(value, Tensor) and value.source is None and all(one.is_made for one in value.origins)
 
 
 def _aligned(operand: Operand, output: Operand) -> Operand:

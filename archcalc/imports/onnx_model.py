@@ -51,7 +51,7 @@ def read_model(path: Path) -> Any:
         UserError: if the file cannot be read, is too large, or is not an ONNX model.
     """
     onnx = need("onnx", "onnx")
-    shown = quote(str(path))
+    shown = quote(path.name)
     try:
         size = path.stat().st_size
         if size >= MAX_FILE:

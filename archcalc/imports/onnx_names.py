@@ -53,7 +53,7 @@ class Names:
     """Legal names for stored tensors, each for one."""
 
     def __init__(self) -> None:
-        self.taken: set[str] = set()
+        self.taken: dict[str, str] = {}
         self.found: dict[str, str] = {}
         self.counts: dict[str, int] = {}
 
@@ -64,6 +64,10 @@ class Names:
             while free in self.taken:
                 count = self.counts[base] = self.counts.get(base, 1) + 1
                 free = f"{base}_{count}"
-            self.taken.add(free)
+            self.taken[free] = name
             self.found[name] = free
         return self.found[name]
+
+    def raw(self, legal_name: str) -> str:
+        """Return the name in the file of a stored tensor."""
+        return self.taken.get(legal_name, legal_name)

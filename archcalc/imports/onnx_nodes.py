@@ -84,6 +84,10 @@ class Reading:
             if found is None:
                 raise UserError(f"no node gives the output {quote(value.name)}")
             sources.append(found.source or self.layers.constant(found, value.name))
+        for name, owner in self.builder.owners.items():
+            raw = self.layers.names.raw(name)
+            if raw != str(owner):
+                self.builder.renames[str(owner)] = raw
         return self.builder.network([source for source in sources if source not in self.builder.inputs])
 
     def _leaves(self) -> None:
@@ -132,7 +136,6 @@ class Reading:
         if function is not None:
             self._function(node, function, scope)
             return
-        self.shapes.schema(node, scope)  # refuses a wrong number of inputs
         inputs = [scope.get(name, node) if name else None for name in node.input]
         attributes = attributes_of(node)
         given = self._given(node, inputs, attributes, scope)
@@ -144,7 +147,8 @@ class Reading:
 
     def _given(self, node: Any, inputs: list[Any], attributes: dict[str, Any], scope: Scope) -> list[Tensor] | None:
         """Return the outputs of a node that needs no layer; None for others."""
-        operation = node.op_type if _domain(node.domain) == "" else ""
+        schema = self.shapes.schema(node, scope)  # which refuses a wrong number of inputs
+        operation = node.op_type if _domain(node.domain) == "" and schema is not None else ""
         if operation == "If":
             return self._branch(node, inputs, scope)
         if subgraphs(node):
@@ -201,9 +205,7 @@ class Reading:
                 return None
             value.macs = macs + (0 if found else work)
             if operation == "DequantizeLinear" and inputs and inputs[0] is not None:
-                value.origins = tuple(
-                    Stored(one.name, one.sizes, True, one.in_node, trained=True) for one in inputs[0].origins
-                )
+                value.origins = tuple(Stored(one.name, one.sizes, True, one.in_node) for one in inputs[0].origins)
             found.append(value)
         return found
 
@@ -228,7 +230,8 @@ class Reading:
         found = Tensor(tensor_type(value.data_type if value is not None else 1, sizes), sizes)
         found.from_sizes = shape.from_sizes
         if not shape.from_sizes:
-            found.origins = (Stored(node.output[0], sizes, found.is_real, True),)
+            made = any(one.is_made for one in shape.origins)
+            found.origins = (Stored(node.output[0], sizes, found.is_real, made),)
             found.is_stored = True
         return found
 

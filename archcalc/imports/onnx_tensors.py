@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ FLOATS = frozenset([1, 10, 11, 16, *range(17, 21), 23, 24, 25, 26])
 """ONNX's numbers of the types of real numbers."""
 INTEGERS = frozenset([6, 7, 9])
 """Of the types that sizes, axes and indices have: int32, int64 and bool."""
+EXPORTER = re.compile(r"val_\d+|/.*/Constant_\d*_?output_\d+")
+"""Names that PyTorch's exporters give to constants that they compute."""
 
 
 @dataclass
@@ -66,7 +69,11 @@ class Stored:
     is_real: bool
     in_node: bool = False
     """True for the value of a node: a constant of the computation, or a weight, as it is used."""
-    trained: bool = field(default=False)
+
+    @property
+    def is_made(self) -> bool:
+        """True for a constant that the model computes with, unless it is used as a weight."""
+        return self.in_node or EXPORTER.fullmatch(self.name) is not None
 
 
 def checked(sizes: Sequence[int], what: str) -> Shape:

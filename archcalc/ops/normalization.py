@@ -302,7 +302,7 @@ class InstanceNorm(_Normalization):
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
-        return {"eps": call.get("epsilon", 1e-5), "affine": True}
+        return {"eps": call.get("epsilon", 1e-5), "affine": call.get("scale") is not None}
 
     def torch(self) -> Torch:
         return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
