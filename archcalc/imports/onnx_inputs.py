@@ -148,6 +148,10 @@ def _sizes(value: Any, shape: Shape | None, symbols: Mapping[str, int], batch: B
             size = shape[own]
         elif size is None and dim.dim_param in symbols:
             size = symbols[dim.dim_param]
+        elif (
+            size is None and batch.symbol == "" and at == 1 and not dim.dim_param and not is_first and sizes[0] != BATCH
+        ):
+            size = BATCH  # of a state, whose first axis is layers or directions
         elif size is None and at == 0:
             size = BATCH if batch.is_prime and (is_first or len(dims) > 1) else 1
         if size is None:

@@ -304,6 +304,9 @@ class Reading:
                 found[tensor.name] = self.stored(tensor, tensor.name, False)
             for one in graph.node:
                 inside.update(one.output)
+                for attribute in one.attribute if one.op_type == "Constant" else ():
+                    if attribute.HasField("t") and one.output:
+                        found[one.output[0]] = self.stored(attribute.t, one.output[0], True)
             inside.update(value.name for value in graph.input)
         for name in names_taken(node):
             if name and name not in inside and name not in found and name not in node.input:
