@@ -11,6 +11,7 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
+from archcalc.ops.opaque import Opaque
 from archcalc.ops.trained import Parameter, StandingAlone
 
 SAME = frozenset(
@@ -112,6 +113,8 @@ class Step:
     """As `Operator.called`."""
     origin: Callable[[Mapped], Any] = _nothing
     """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
+    other: int | None = None
+    """Other arithmetic of the call for one sample, if it has no operator; None if its operation's name says it."""
 
 
 class NetworkBuilder:
@@ -132,6 +135,7 @@ class NetworkBuilder:
         """Returns the `Step.origin` of a stored tensor that is used like a computed one."""
         self.from_stored: dict[Operand, Stored] = {}
         """Outputs of layers that are stored tensors."""
+        self.shapes: dict[str, Shape] = dict(inputs)
 
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
@@ -178,6 +182,28 @@ class NetworkBuilder:
         self._append(path := self._free(name), mapped, origin(mapped))
         return path
 
+    def add_opaque(
+        self, operation: str, path: str, is_name: bool, sources: Sequence[str], shape: Shape, params: int
+    ) -> str:
+        """Add a layer whose work is not known, and return its name.
+
+        Args:
+            operation: its name where it comes from.
+            path: path of its module, or its own name.
+            is_name: True if ``path`` is its own name.
+            sources: the layers and network inputs that it takes; if there are none, it takes the first input.
+            shape: of its output, per sample.
+            params: trained numbers that it has.
+        """
+        sources = list(sources) or [next(iter(self.inputs))]
+        call = Call(operation, {}, Operand("", shape, None))
+        operands = [Operand(source, self.shapes[source], None) for source in sources]
+        op = Opaque([operand.shape for operand in operands], shape=shape, params=params)
+        mapped = Mapped(op, operands, {})
+        name = self._name(Step(call, path, is_name), mapped)
+        self._append(name, mapped)
+        return name
+
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
         self._prune(set(outputs := list(outputs)))
@@ -222,6 +248,7 @@ class NetworkBuilder:
         stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
         is_moved = call.operation in MOVING or call.operation.endswith("_state")
         other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
+        other = other if step.other is None else step.other
         op = Generic(
             [operand.shape for operand in operands],
             shape=call.output.shape,
@@ -258,6 +285,7 @@ class NetworkBuilder:
             if ties:
                 layer.ties = ties
         self.layers.append(layer)
+        self.shapes[name] = layer.output_shape
         self.taken.add(name)
 
     def _name(self, step: Step, mapped: Mapped) -> str:

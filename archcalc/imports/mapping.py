@@ -47,9 +47,9 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
                 continue
             inputs = operator.call_inputs(call)
             op = operator([operand.shape for operand in inputs], **arguments)
-        except (ShapeError, KeyError, IndexError):
+            weights = op.call_weights(call)
+        except (ShapeError, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError):
             continue
-        weights = op.call_weights(call)
         if op.output == call.output.shape and _fits(op, weights, call):
             return Mapped(op, inputs, weights)
     return None
@@ -61,4 +61,9 @@ def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:
     for name, shape in shapes.items():
         if name not in weights or weights[name].shape != shape or not weights[name].trained:
             return False
-    return set(call.stored) <= set(weights.values())
+    return set(map(_identity, call.stored)) <= set(map(_identity, weights.values()))
+
+
+def _identity(stored: Stored) -> object:
+    """Return what a stored tensor is known by: its name, whatever its shape; without one, all that is known."""
+    return stored.name or stored

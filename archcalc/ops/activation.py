@@ -4,12 +4,14 @@ Primitive operations are those of the usual formula. A sigmoid ``1 / (1 + exp(âˆ
 one division and one change of sign (a multiplication).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
-from archcalc.ops.calls import Call, Operand
+from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Order
+from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
@@ -68,10 +70,15 @@ class Relu6(Elementwise):
 
     kind = "relu6"
     aten = "relu6"
+    onnx = "Clip Relu6"
     can_overwrite = True
     per_element = {"compare": 2}
     torch_name = "nn.ReLU6"
     examples = (example((4, 5, 6)),)
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {} if (call.get("min"), call.get("max")) == (0, 6) else None
 
 
 class LeakyRelu(Elementwise):
@@ -79,6 +86,7 @@ class LeakyRelu(Elementwise):
 
     kind = "leaky_relu"
     aten = "leaky_relu"
+    onnx = "LeakyRelu"
     synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
     slope: RealNumber = option(0.01, "slope below 0")
@@ -89,6 +97,10 @@ class LeakyRelu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"slope": call.get("negative_slope", 0.01)}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {"slope": call.get("alpha", 0.01)}
+
     def torch(self) -> Torch:
         return Torch("nn.LeakyReLU", (float(self.slope),))
 
@@ -98,6 +110,7 @@ class Prelu(Elementwise):
 
     kind = "prelu"
     aten = "prelu"
+    onnx = "PRelu"
     weight_gradients_are_views = True
     per_channel: Bool = option(False, "a slope for each channel instead of one for all")
     per_element = {"compare": 1, "mul": 1}
@@ -120,6 +133,14 @@ class Prelu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"per_channel": call.stored[0].shape[0] != 1}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {"per_channel": product(call.stored[0].shape) != 1}
+
+    def call_weights(self, call: Call) -> Mapping[str, Stored]:
+        """The slopes without the axes of size 1 that ONNX's have."""
+        return {"weight": call.stored[0]._replace(shape=(product(call.stored[0].shape),))}
+
     def torch(self) -> Torch:
         return Torch("nn.PReLU", (self.channels_in if self.per_channel else 1,))
 
@@ -129,6 +150,7 @@ class Elu(Elementwise):
 
     kind = "elu"
     aten = "elu"
+    onnx = "Elu"
     can_overwrite = True
     alpha: RealNumber = option(1.0, "height of the curve below 0")
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
@@ -140,6 +162,10 @@ class Elu(Elementwise):
             return None
         return {"alpha": call.get("alpha", 1.0)}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {"alpha": call.get("alpha", 1.0)}
+
     def torch(self) -> Torch:
         return Torch("nn.ELU", (float(self.alpha),))
 
@@ -149,6 +175,7 @@ class Gelu(Elementwise):
 
     kind = "gelu"
     aten = "gelu"
+    onnx = "Gelu"
     approximate: Annotated[str, Choice(("none", "tanh"))] = option("none", "how Î¦ is computed")
     examples = (example((4, 5, 6)), example((7,), approximate="tanh"))
 
@@ -162,6 +189,10 @@ class Gelu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"approximate": call.get("approximate", "none")}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {"approximate": call.get("approximate", "none")}
+
     def torch(self) -> Torch:
         return Torch("nn.GELU", (), self.changed("approximate"))
 
@@ -171,11 +202,16 @@ class Silu(Elementwise):
 
     kind = "silu"
     aten = "silu"
+    onnx = "Swish"
     synonyms = "swish"
     can_overwrite = True
     per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.SiLU"
     examples = (example((4, 5, 6)),)
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {} if call.get("alpha", 1) == 1 else None
 
 
 class Sigmoid(Elementwise):
@@ -208,11 +244,16 @@ class Hardsigmoid(Elementwise):
 
     kind = "hardsigmoid"
     aten = "hardsigmoid"
+    onnx = "HardSigmoid"
     synonyms = "hsigmoid h_sigmoid hard_sigmoid"
     can_overwrite = True
     per_element = HARD_SIGMOID
     torch_name = "nn.Hardsigmoid"
     examples = (example((4, 5, 6)),)
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {} if abs(call.get("alpha", 0.2) - 1 / 6) < 1e-6 and call.get("beta", 0.5) == 0.5 else None
 
 
 class Hardswish(Elementwise):
@@ -256,6 +297,7 @@ class Softplus(Elementwise):
 
     kind = "softplus"
     aten = "softplus"
+    onnx = "Softplus"
     per_element = {"exp": 1, "add": 1, "log": 1}
     torch_name = "nn.Softplus"
     examples = (example((4, 5, 6)),)
@@ -263,6 +305,10 @@ class Softplus(Elementwise):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if (call.get("beta", 1), call.get("threshold", 20)) == (1, 20) else None
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {}
 
 
 class Mish(Elementwise):
@@ -282,6 +328,7 @@ class Scale(Elementwise):
 
     kind = "scale"
     aten = "mul div"
+    onnx = "Mul Div"
     saved = SavedTensors()
     factor: RealNumber = required("the constant")
     per_element = {"mul": 1}
@@ -298,6 +345,13 @@ class Scale(Elementwise):
             return None
         return {"factor": number if call.operation == "mul" else 1 / number}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        number = call.number
+        if number is None or len(call.operands) != 1 or (call.operation == "Div" and not only_operands(call, "A")):
+            return None
+        return {"factor": number if call.operation == "Mul" else 1 / number}
+
     def torch(self) -> Torch:
         return Torch("archcalc.Scale", (float(self.factor),))
 
@@ -307,6 +361,7 @@ class Softmax(Operator):
 
     kind = "softmax"
     aten = "softmax"
+    onnx = "Softmax"
     synonyms = "soft_max"
     category = "activation"
     saved = SavedTensors(output=True)
@@ -332,6 +387,12 @@ class Softmax(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"axis": call.axis()}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """Before version 13 all axes from the given one on are taken together: the same if it is the last."""
+        axis = call.get("axis", -1)
+        return {"axis": call.x.axis(axis)}
 
     def torch(self) -> Torch:
         return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

@@ -65,6 +65,7 @@ class ScaledDotProductAttention(Operator):
 
     kind = "scaled_dot_product_attention"
     aten = "scaled_dot_product_attention"
+    onnx = "Attention"
     synonyms = "sdpa dot_product_attention attention"
     category = "attention"
     takes_value = False
@@ -260,6 +261,13 @@ class ScaledDotProductAttention(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"causal": call.get("is_causal", False), "scale": call.get("scale")}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """Queries, keys and values with an axis of heads, without a mask, a cache or a cap on the scores."""
+        if len(call.operands) != 3 or len(call.x.sizes) != 4 or call.item or call.get("softcap", 0):
+            return None
+        return {"causal": bool(call.get("is_causal", 0)), "scale": call.get("scale")}
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"is_causal": True} if self.causal else {}

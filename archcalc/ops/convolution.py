@@ -23,6 +23,7 @@ from archcalc.ops.arguments import (
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.naming import AxisNames, map_names
+from archcalc.ops.onnx_calls import even, onnx_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
@@ -151,6 +152,7 @@ class Conv(_Convolution):
 
     kind = "conv"
     aten = "conv1d conv2d conv3d"
+    onnx = "Conv"
     synonyms = "convolution conv1d conv2d conv3d"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
@@ -268,6 +270,19 @@ class Conv(_Convolution):
             "bias": call.get("bias") is not None,
         }
 
+    onnx_names = {"weight": "W", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        weight = call.arguments["W"]
+        return {
+            "channels": weight.shape[0],
+            "kernel": weight.shape[2:],
+            **onnx_window(call, weight.shape[2:]),
+            "groups": call.get("group", 1),
+            "bias": call.get("B") is not None,
+        }
+
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), **self.changed("stride")}
         symmetric = self._is_symmetric()
@@ -293,6 +308,7 @@ class ConvTranspose(_Convolution):
 
     kind = "conv_transpose"
     aten = "conv_transpose1d conv_transpose2d conv_transpose3d"
+    onnx = "ConvTranspose"
     saved = SavedTensors(inputs=True)
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
@@ -383,6 +399,25 @@ class ConvTranspose(_Convolution):
             **call.window("stride", "padding", "output_padding", "dilation"),
             "groups": groups,
             "bias": call.get("bias") is not None,
+        }
+
+    onnx_names = {"weight": "W", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        weight, groups = call.arguments["W"], call.get("group", 1)
+        if call.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or call.get("output_shape"):
+            return None
+        window = onnx_window(call, weight.shape[2:])
+        extra = {"output_padding": tuple(call.get("output_padding"))} if call.get("output_padding") else {}
+        return {
+            "channels": weight.shape[1] * groups,
+            "kernel": weight.shape[2:],
+            **window,
+            "padding": even(window["padding"]),
+            **extra,
+            "groups": groups,
+            "bias": call.get("B") is not None,
         }
 
     def torch(self) -> Torch:

@@ -6,6 +6,7 @@ from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import Elementwise
 from archcalc.ops.arguments import Or, Real, RealNumber, option, required
 from archcalc.ops.calls import Call, Operand
+from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.vocabulary import Example, GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 Bound = Annotated[Any, Or(None, Real())]
@@ -112,6 +113,7 @@ class Offset(_Function):
 
     kind = "offset"
     aten = "add sub"
+    onnx = "Add Sub"
     synonyms = "add_constant shift"
     saved = SavedTensors()
     amount: RealNumber = required("the constant")
@@ -128,6 +130,13 @@ class Offset(_Function):
             return None
         return {"amount": number if call.operation == "add" else -number}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        number = call.number
+        if number is None or len(call.operands) != 1 or (call.operation == "Sub" and not only_operands(call, "A")):
+            return None
+        return {"amount": number if call.operation == "Add" else -number}
+
     def torch(self) -> Torch:
         return Torch("torch.add", (float(self.amount),))
 
@@ -137,6 +146,7 @@ class Pow(_Function):
 
     kind = "pow"
     aten = "pow square rsqrt reciprocal"
+    onnx = "Pow Reciprocal"
     saved = None
     synonyms = "power square"
     exponent: RealNumber = required("the power")
@@ -161,6 +171,11 @@ class Pow(_Function):
             else None
         )
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        exponent = -1 if call.operation == "Reciprocal" else call.get("Y")
+        return {"exponent": exponent} if isinstance(exponent, (int, float)) and len(call.operands) == 1 else None
+
     def torch(self) -> Torch:
         return Torch("torch.pow", (float(self.exponent),))
 
@@ -170,6 +185,7 @@ class Clamp(_Function):
 
     kind = "clamp"
     aten = "clamp clamp_min clamp_max"
+    onnx = "Clip"
     saved = None
     synonyms = "clip clip_by_value"
     low: Bound = option(None, "lower end")
@@ -190,6 +206,10 @@ class Clamp(_Function):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"low": call.get("min"), "high": call.get("max")}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         return {"low": call.get("min"), "high": call.get("max")}
 
     def torch(self) -> Torch:

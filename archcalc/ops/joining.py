@@ -100,6 +100,7 @@ class Add(_Arithmetic):
 
     kind = "add"
     aten = "add"
+    onnx = "Add Sum"
     synonyms = "plus eltwise residual shortcut"
     primitive = "add"
     torch_name = "operator.add"
@@ -112,12 +113,17 @@ class Add(_Arithmetic):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if call.get("alpha", 1) == 1 else None
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {}
+
 
 class Sub(_Arithmetic):
     """The first minus the second."""
 
     kind = "sub"
     aten = "sub"
+    onnx = "Sub"
     synonyms = "subtract minus"
     most_inputs = 2
     primitive = "add"
@@ -140,6 +146,10 @@ class Sub(_Arithmetic):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if call.get("alpha", 1) == 1 else None
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {}
 
 
 class Mul(_Arithmetic):
@@ -208,6 +218,7 @@ class Maximum(_Extreme):
 
     kind = "maximum"
     aten = "maximum"
+    onnx = "Max"
     synonyms = "maxout"
     torch_name = "torch.maximum"
 
@@ -217,6 +228,7 @@ class Minimum(_Extreme):
 
     kind = "minimum"
     aten = "minimum"
+    onnx = "Min"
     torch_name = "torch.minimum"
 
 
@@ -225,6 +237,7 @@ class Where(_Arithmetic):
 
     kind = "where"
     aten = "where"
+    onnx = "Where"
     synonyms = "select cond"
     least_inputs = 3
     most_inputs = 3
@@ -244,6 +257,10 @@ class Where(_Arithmetic):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {} if len(call.operands) == 3 else None
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         return {} if len(call.operands) == 3 else None
 
 
@@ -300,6 +317,7 @@ class Concat(Operator):
 
     kind = "concat"
     aten = "cat concat"
+    onnx = "Concat"
     synonyms = "cat concatenate merge route"
     category = "merge"
     saved: ClassVar[SavedTensors | None] = SavedTensors()
@@ -358,6 +376,10 @@ class Concat(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"axis": call.axis(default=0)}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {"axis": call.axis("axis")}
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

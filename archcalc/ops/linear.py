@@ -1,11 +1,11 @@
 """Fully connected layers and lookup tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
-from archcalc.ops.calls import Call
+from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
@@ -30,6 +30,7 @@ class Linear(Operator):
 
     kind = "linear"
     aten = "linear"
+    onnx = "Gemm MatMul"
     synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
     saved = SavedTensors(inputs=True)
@@ -108,6 +109,30 @@ class Linear(Operator):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"features": call.arguments["weight"].shape[0], "bias": call.get("bias") is not None}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """A product with a stored matrix, `[in, features]` unless it is said to be transposed."""
+        x, matrix, bias = call.arguments["A"], call.arguments["B"], call.get("bias", call.get("C"))
+        if not isinstance(x, Operand) or not isinstance(matrix, Stored) or len(matrix.shape) != 2:
+            return None
+        if call.get("transA", 0) or (call.get("alpha", 1), call.get("beta", 1)) != (1, 1):
+            return None
+        return {"features": matrix.shape[0 if call.get("transB", 0) else 1], "bias": bias is not None}
+
+    def call_weights(self, call: Call) -> Mapping[str, Stored]:
+        """Of ONNX's, as PyTorch stores them: the matrix transposed, the bias with one axis."""
+        found = super().call_weights(call)
+        if call.operation not in ("Gemm", "MatMul"):
+            return found
+        bias = call.get("bias", call.get("C"))
+        shapes = self.weights()
+        given = {"weight": call.arguments["B"]} | ({"bias": bias} if isinstance(bias, Stored) else {})
+        return {
+            name: stored._replace(shape=shapes[name]) if product(stored.shape) == product(shapes[name]) else stored
+            for name, stored in given.items()
+            if name in shapes
+        }
+
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), self.changed("bias"))
 
@@ -120,6 +145,7 @@ class Embedding(Operator):
 
     kind = "embedding"
     aten = "embedding"
+    onnx = "Gather"
     synonyms = "embed lookup token_embedding"
     category = "linear"
     takes_indices = True
@@ -151,6 +177,15 @@ class Embedding(Operator):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         entries, features = call.arguments["weight"].shape
         return {"entries": entries, "features": features}
+
+    onnx_names = {"weight": "data"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        table = call.arguments["data"]
+        if not isinstance(table, Stored) or len(table.shape) != 2 or call.get("axis", 0) != 0:
+            return None
+        return {"entries": table.shape[0], "features": table.shape[1]}
 
     def torch(self) -> Torch:
         return Torch("nn.Embedding", (self.entries, self.features))

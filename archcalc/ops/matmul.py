@@ -7,6 +7,7 @@ from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call
 from archcalc.ops.naming import AxisNames
+from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -27,6 +28,7 @@ class Matmul(Operator):
 
     kind = "matmul"
     aten = "matmul bmm einsum"
+    onnx = "MatMul"
     synonyms = "bmm batch_matmul dot einsum"
     category = "linear"
     joins = True
@@ -87,6 +89,10 @@ class Matmul(Operator):
             return None
         column = right if left == inner else left
         return {"transposed": left != inner} if [*result] == [*front, row, column] else None
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return {} if only_operands(call, "A", "B") else None
 
     def torch(self) -> Torch:
         return Torch("archcalc.matmul_transposed" if self.transposed else "torch.matmul")

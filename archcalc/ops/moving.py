@@ -76,6 +76,7 @@ class Expand(_Copied):
 
     kind = "expand"
     aten = "expand expand_as"
+    onnx = "Expand"
     synonyms = "broadcast_to tile repeat expand_as"
     shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
     examples = (example((4, 1, 1), shape=(4, 5, 6)), example((1, 7), shape=(3, -1)))
@@ -98,6 +99,10 @@ class Expand(_Copied):
     @classmethod
     def call_inputs(cls, call: Call) -> Sequence[Operand]:
         return call.operands[:1]
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return cls.from_aten(call)
 
     def torch(self) -> Torch:
         return Torch("archcalc.Expand", self.output)
@@ -148,6 +153,7 @@ class PixelShuffle(_Copied):
 
     kind = "pixel_shuffle"
     aten = "pixel_shuffle"
+    onnx = "DepthToSpace"
     synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
     factor: Count = required("r, by which each side grows")
     examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
@@ -172,6 +178,11 @@ class PixelShuffle(_Copied):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
         return {"factor": call.arguments["upscale_factor"]}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"factor": call.arguments["blocksize"]} if call.get("mode", "DCR") == "CRD" else None
 
     def torch(self) -> Torch:
         return Torch("nn.PixelShuffle", (self.factor,))

@@ -80,6 +80,7 @@ class BatchNorm(_Normalization):
 
     kind = "batch_norm"
     aten = "batch_norm _native_batch_norm_legit_no_training"
+    onnx = "BatchNormalization"
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
@@ -111,6 +112,15 @@ class BatchNorm(_Normalization):
         call.need_images()
         return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
 
+    onnx_names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        if call.item or call.get("training_mode", 0):
+            return None
+        return {"eps": call.get("epsilon", 1e-5), "momentum": round(1 - call.get("momentum", 0.9), 6)}
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine", "momentum")
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
@@ -121,6 +131,7 @@ class LayerNorm(_Normalization):
 
     kind = "layer_norm"
     aten = "layer_norm"
+    onnx = "LayerNormalization"
     synonyms = "ln layernorm layer_normalization layernormalization"
     dims: Count = option(1, "how many of the last axes are normalized together")
     bias: Bool = option(True, "shift by trained numbers too; false leaves only the scale")
@@ -172,6 +183,14 @@ class LayerNorm(_Normalization):
             "bias": call.get("bias") is not None or call.get("weight") is None,
         }
 
+    onnx_names = {"weight": "Scale", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        if call.item or call.get("B") is None:
+            return None
+        return {"eps": call.get("epsilon", 1e-5), "dims": len(call.x.shape) - call.axis("axis", -1)}
+
     def torch(self) -> Torch:
         kwargs = self.changed("eps", "affine", "bias")
         if "affine" in kwargs:
@@ -185,6 +204,7 @@ class GroupNorm(_Normalization):
 
     kind = "group_norm"
     aten = "group_norm"
+    onnx = "GroupNormalization"
     memory_order = Order.IMAGE
     takes_value = True
     synonyms = "gn groupnorm group_normalization"
@@ -224,6 +244,13 @@ class GroupNorm(_Normalization):
             "affine": call.get("weight") is not None,
         }
 
+    onnx_names = {"weight": "scale", "bias": "bias"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"groups": call.arguments["num_groups"], "eps": call.get("epsilon", 1e-5)}
+
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
 
@@ -233,6 +260,7 @@ class InstanceNorm(_Normalization):
 
     kind = "instance_norm"
     aten = "instance_norm"
+    onnx = "InstanceNormalization"
     synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
@@ -285,6 +313,13 @@ class InstanceNorm(_Normalization):
         call.need_images()
         return {"eps": call.get("eps"), "affine": call.get("weight") is not None}
 
+    onnx_names = {"weight": "scale", "bias": "B"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"eps": call.get("epsilon", 1e-5), "affine": call.get("scale") is not None}
+
     def torch(self) -> Torch:
         return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
 
@@ -293,6 +328,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    onnx = "LRN"
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -350,6 +386,14 @@ class LocalResponseNorm(Operator):
         """The gradient comes in several parts."""
         return (0,)
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
+        return {"size": call.arguments["size"]} | {
+            own: call.get(name) for own, name in names.items() if call.get(name) is not None
+        }
+
     def torch(self) -> Torch:
         return Torch(
             "nn.LocalResponseNorm",
@@ -363,6 +407,7 @@ class RmsNorm(_Normalization):
 
     kind = "rms_norm"
     aten = "rms_norm"
+    onnx = "RMSNormalization"
     synonyms = "rmsnorm rms_layer_norm"
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
@@ -394,6 +439,14 @@ class RmsNorm(_Normalization):
             return None
         # Without eps, PyTorch takes that of float32.
         return {"affine": call.get("weight") is not None, "eps": call.get("eps", 2.0**-23)}
+
+    onnx_names = {"weight": "scale"}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        if call.axis("axis", -1) != len(call.x.shape) - 1:
+            return None
+        return {"eps": call.get("epsilon", 1e-5)}
 
     def torch(self) -> Torch:
         kwargs = {} if self.affine else {"elementwise_affine": False}

@@ -45,6 +45,8 @@ class Operator(ABC):
     """The operations of PyTorch that it may be, without overload and trailing underscore: `conv1d conv2d conv3d`."""
     onnx: ClassVar[str] = ""
     """The operations of ONNX that it may be."""
+    onnx_names: ClassVar[Mapping[str, str]] = {}
+    """Its names of weights and buffers to ONNX's names of the inputs that hold them."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
@@ -210,7 +212,8 @@ class Operator(ABC):
         names = (*self.weights(), *self.buffers())
         if names == ("",):
             return {"": call.stored[0]} if call.stored else {}
-        return {name: call.arguments[name] for name in names if isinstance(call.arguments.get(name), Stored)}
+        found = {name: call.arguments.get(name, call.arguments.get(self.onnx_names.get(name, ""))) for name in names}
+        return {name: stored for name, stored in found.items() if isinstance(stored, Stored)}
 
     # -- the input
 

@@ -7,6 +7,7 @@ from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option
 from archcalc.ops.calls import Call
 from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
 from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -141,6 +142,7 @@ class MaxPool(_WindowPool):
 
     kind = "max_pool"
     aten = "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices"
+    onnx = "MaxPool"
     synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
     dilation: Extent = option(1, "step between the window's taps")
     examples = (
@@ -183,6 +185,10 @@ class MaxPool(_WindowPool):
             "ceil_mode": call.get("ceil_mode", False),
         }
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return None if call.item else pooling_window(call)
+
     def torch(self) -> Torch:
         return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
@@ -192,6 +198,7 @@ class AvgPool(_WindowPool, _ComputedIn2d):
 
     kind = "avg_pool"
     aten = "avg_pool1d avg_pool2d avg_pool3d"
+    onnx = "AveragePool"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     saved = SavedTensors(inputs=True)
     count_include_pad: Bool = option(True, "let padding zeros take part in the average; those of padding same never do")
@@ -237,6 +244,11 @@ class AvgPool(_WindowPool, _ComputedIn2d):
             "ceil_mode": call.get("ceil_mode", False),
             "count_include_pad": call.get("count_include_pad", True),
         }
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        counted = bool(call.get("count_include_pad", 0))
+        return {**pooling_window(call), "count_include_pad": counted}
 
     def torch(self) -> Torch:
         counted = {} if self.margins else self.changed("count_include_pad")
@@ -361,12 +373,18 @@ class GlobalAvgPool(_GlobalPool):
     """The average of every channel."""
 
     kind = "global_avg_pool"
+    onnx = "GlobalAveragePool"
     synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
     saved = SavedTensors()
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {}
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
@@ -376,6 +394,7 @@ class GlobalMaxPool(_GlobalPool):
     """The largest number of every channel."""
 
     kind = "global_max_pool"
+    onnx = "GlobalMaxPool"
     synonyms = "gmp globalmaxpooling2d global_max_pooling2d globalmaxpool"
     examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
@@ -390,6 +409,11 @@ class GlobalMaxPool(_GlobalPool):
 
     def workspaces(self) -> Workspaces:
         return index_workspaces(self.elements)
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {}
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

@@ -39,6 +39,13 @@ class Reduction(Operator):
             return None
         return {"over": call.axes(), "keep_dims": call.get("keepdim", False)}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """Without axes, over all; but nothing is done if `noop_with_empty_axes` says so."""
+        if call.item or len(call.operands) != 1 or (not call.get("axes") and call.get("noop_with_empty_axes", 0)):
+            return None
+        return {"over": call.axes("axes"), "keep_dims": bool(call.get("keepdims", 1))}
+
     def output_shape(self) -> Shape:
         require(len(self.over) > 0, lambda: f"{self.kind} is over one axis or more")
         if self.keep_dims:
@@ -68,6 +75,7 @@ class Mean(Reduction):
 
     kind = "mean"
     aten = "mean"
+    onnx = "ReduceMean"
     synonyms = "reduce_mean average"
     torch_name = "torch.mean"
     saved = SavedTensors()
@@ -81,6 +89,7 @@ class Sum(Reduction):
 
     kind = "sum"
     aten = "sum"
+    onnx = "ReduceSum"
     synonyms = "reduce_sum reducesum"
     torch_name = "torch.sum"
 
@@ -93,6 +102,7 @@ class Max(Reduction):
 
     kind = "max"
     aten = "amax max"
+    onnx = "ReduceMax"
     synonyms = "reduce_max reducemax amax"
     torch_name = "torch.amax"
 
@@ -108,6 +118,7 @@ class Min(Reduction):
 
     kind = "min"
     aten = "amin min"
+    onnx = "ReduceMin"
     synonyms = "reduce_min reducemin amin"
     torch_name = "torch.amin"
 
@@ -123,6 +134,7 @@ class Norm(Reduction):
 
     kind = "norm"
     aten = "linalg_vector_norm norm"
+    onnx = "ReduceL2"
     synonyms = "l2_norm vector_norm reduce_l2 reducel2"
     torch_name = "torch.linalg.vector_norm"
 

@@ -41,6 +41,7 @@ class Dropout(_TrainingOnly):
 
     kind = "dropout"
     aten = "dropout feature_dropout"
+    onnx = "Dropout"
     synonyms = "dropout1d dropout2d dropout3d spatial_dropout2d"
     p: Rate = option(0.5, "probability of a zero")
     channels: Bool = option(False, "zero whole channels, as in Dropout2d")
@@ -55,6 +56,12 @@ class Dropout(_TrainingOnly):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"p": call.get("p", 0.5)} | ({"channels": True} if call.operation != "dropout" else {})
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        if call.item or call.get("training_mode"):
+            return None
+        return {"p": call.get("ratio", 0.5)}
 
     def torch(self) -> Torch:
         # A vector's channels are its elements.

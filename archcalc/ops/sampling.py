@@ -27,6 +27,7 @@ class GridSample(Operator):
 
     kind = "grid_sample"
     aten = "grid_sampler"
+    onnx = "GridSample"
     synonyms = "gridsample bilinear_sampler spatial_transformer warp"
     category = "shape"
     joins = True
@@ -80,6 +81,14 @@ class GridSample(Operator):
             "mode": ("bilinear", "nearest")[call.get("interpolation_mode", 0)],
             "align_corners": call.get("align_corners", False),
         }
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        mode = {"linear": "bilinear"}.get(call.get("mode", "linear"), call.get("mode", "bilinear"))
+        if call.get("padding_mode", "zeros") != "zeros" or mode not in ("bilinear", "nearest"):
+            return None
+        return {"mode": mode, "align_corners": bool(call.get("align_corners", 0))}
 
     def torch(self) -> Torch:
         kwargs = {"mode": self.mode, "align_corners": self.align_corners}

@@ -60,6 +60,7 @@ class Flatten(_View):
 
     kind = "flatten"
     aten = "flatten"
+    onnx = "Flatten"
     synonyms = "squeeze"
     start: AxisIndex = option(0, "first axis that is merged, the batch not counted")
     end: AxisIndex = option(-1, "last axis that is merged")
@@ -100,6 +101,11 @@ class Flatten(_View):
         start, end = call.axis("start_dim", 0), call.axis("end_dim", -1)
         return {"start": start, "end": end}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {} if call.get("axis", 1) == 1 else None
+
     def torch(self) -> Torch:
         start, end = self._range()
         return Torch("nn.Flatten", (start + 1, end + 1) if (start, end) != (0, len(self.x) - 1) else ())
@@ -110,6 +116,7 @@ class Reshape(_View):
 
     kind = "reshape"
     aten = "reshape view unsqueeze squeeze flatten unflatten _unsafe_view reshape_as view_as"
+    onnx = "Reshape Squeeze Unsqueeze Flatten"
     synonyms = "view unflatten rearrange"
     shape: NamedShape = required("the new shape, the batch not counted; {heads: 8, tokens: -1} names axes")
     examples = (
@@ -164,6 +171,19 @@ class Reshape(_View):
     def call_inputs(cls, call: Call) -> Sequence[Operand]:
         return call.operands[:1]
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """Also where rows of all samples become the rows of one axis, as `[L, N, E]` to `[L·N, E]`, and back."""
+        before, after = call.x, call.output
+        if (before.batch is None) != (after.batch is None):
+            return None
+        if before.batch is None:
+            return {"shape": after.shape}
+        fronts = [(product(one.sizes[: one.batch]), one.folded) for one in (before, after)]
+        (one, folded), (other, refolded) = fronts
+        fits = one == other or one * folded == other or one == other * refolded
+        return {"shape": after.shape} if fits else None
+
     def torch(self) -> Torch:
         return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
 
@@ -173,6 +193,7 @@ class Permute(Shaping):
 
     kind = "permute"
     aten = "permute transpose t movedim swapaxes"
+    onnx = "Transpose"
     synonyms = "swap_axes"
     is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
@@ -216,6 +237,11 @@ class Permute(Shaping):
             one, other = call.get("dim0", call.get("axis0", 0)), call.get("dim1", call.get("axis1", 1))
             axes[one], axes[other] = axes[other], axes[one]
         return {"order": call.order(axes)}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        axes = len(call.x.sizes)
+        return {"order": call.order(call.get("perm", list(range(axes))[::-1]))}
 
     def torch(self) -> Torch:
         return Torch("torch.permute", (self._with_batch(),))

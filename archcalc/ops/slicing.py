@@ -67,6 +67,7 @@ class Slice(_Part):
 
     kind = "slice"
     aten = "slice"
+    onnx = "Slice Gather"
     synonyms = "narrow crop cropping2d strided_slice gather"
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     start: AxisIndex = option(0, "first position")
@@ -104,6 +105,22 @@ class Slice(_Part):
             | ({"step": call.get("step")} if call.get("step", 1) != 1 else {})
         )
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """A slice of one axis, of which an importer makes several for several axes; or positions in a row."""
+        axis = call.axis("axis", 0)
+        if call.operation == "Gather":
+            places = call.arguments["indices"]
+            first = places[0] % call.x.shape[axis]
+            is_slice = places == list(range(places[0], places[0] + len(places)))
+            return {"axis": axis, "start": first, "stop": first + len(places)} if is_slice else None
+        size, stop, step = call.x.shape[axis], call.arguments["stop"], call.arguments["step"]
+        return (
+            {"axis": axis, "start": call.arguments["start"]}
+            | ({"stop": stop} if stop != size else {})
+            | ({"step": step} if step != 1 else {})
+        )
+
 
 class Chunk(_Part):
     """One of the equal parts of an axis."""
@@ -136,6 +153,7 @@ class Split(_Part):
 
     kind = "split"
     aten = "split split_with_sizes chunk"
+    onnx = "Split"
     synonyms = "split_with_sizes"
     sizes: SizeList = required("sizes of the parts, which make up the whole axis")
     index: AxisIndex = option(0, "which part, from 0")
@@ -166,12 +184,22 @@ class Split(_Part):
             sizes = [min(sizes, whole - start) for start in range(0, whole, sizes)]
         return {"sizes": tuple(sizes), "index": call.item, "axis": axis}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        axis = call.axis("axis", 0)
+        sizes, whole = call.get("split"), call.x.shape[axis]
+        if sizes is None:
+            each = -(-whole // call.arguments["num_outputs"])
+            sizes = [min(each, whole - start) for start in range(0, whole, each)]
+        return {"sizes": tuple(sizes), "index": call.item, "axis": axis}
+
 
 class Select(Shaping):
     """One position of an axis, which is then gone: the token of the class, the last state."""
 
     kind = "select"
     aten = "select unbind"
+    onnx = "Gather"
     synonyms = "gather_one index_select"
     saved: ClassVar[SavedTensors | None] = None
     index: AxisIndex = option(0, "which position; negative ones count from the end")
@@ -203,6 +231,12 @@ class Select(Shaping):
             "axis": call.axis(default=0),
         }
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """One position of an axis."""
+        index = call.arguments["indices"]
+        return {"index": index, "axis": call.axis("axis", 0)} if isinstance(index, int) else None
+
     def torch(self) -> Torch:
         return Torch("torch.select", (self.axis_index(self.axis) + 1, self.index))
 
@@ -212,6 +246,7 @@ class Pad(Shaping):
 
     kind = "pad"
     aten = "pad constant_pad_nd"
+    onnx = "Pad"
     memory_order = Order.IMAGE
     synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
@@ -275,6 +310,21 @@ class Pad(Shaping):
         pairs = [(0, 0)] * (rank - len(pairs)) + pairs
         mode = call.get("mode", "constant")
         return {"padding": pairs, "mode": mode} | ({"value": call.get("value", 0)} if mode == "constant" else {})
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        """Amounts for all axes, or for those that are given: before each, then after each."""
+        call.need_images()
+        axes, amounts = len(call.x.sizes), call.arguments["pads"]
+        given = call.get("axes", list(range(axes)))
+        pairs = [(0, 0)] * axes
+        for axis, before, after in zip(given, amounts[: len(given)], amounts[len(given) :], strict=True):
+            pairs[axis] = before, after
+        if pairs[:2] != [(0, 0), (0, 0)]:
+            return None
+        mode = {"edge": "replicate", "wrap": "circular"}.get(call.get("mode", ""), call.get("mode", "constant"))
+        value = call.get("constant_value", call.get("value", 0))
+        return {"padding": tuple(pairs[2:]), "mode": mode} | ({"value": value} if mode == "constant" else {})
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}

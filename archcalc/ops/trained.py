@@ -35,6 +35,7 @@ class LayerScale(Operator):
 
     kind = "layer_scale"
     aten = "mul"
+    onnx = "Mul"
     category = "normalization"
     memory_order = Order.INPUTS
     saved = SavedTensors(inputs=True)
@@ -71,6 +72,10 @@ class LayerScale(Operator):
         long = [axis - len(shape) for axis, size in enumerate(shape) if size > 1]
         return {"axis": x.axis(long[0])} if len(long) == 1 else None
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return cls.from_aten(call)
+
     def torch(self) -> Torch:
         return Torch("operator.mul")
 
@@ -80,6 +85,7 @@ class PositionEmbedding(Operator):
 
     kind = "position_embedding"
     aten = "add"
+    onnx = "Add"
     memory_order = Order.INPUTS
     category = "linear"
     saved = SavedTensors()
@@ -107,6 +113,10 @@ class PositionEmbedding(Operator):
             return None
         call.need_images()
         return {}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        return cls.from_aten(call)
 
     def torch(self) -> Torch:
         return Torch("operator.add")

@@ -45,6 +45,7 @@ class Upsample(Operator):
         "upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d upsample_bilinear2d "
         "upsample_trilinear3d upsample_bicubic2d"
     )
+    onnx = "Resize Upsample"
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
@@ -152,6 +153,24 @@ class Upsample(Operator):
         if scale and tuple(map(scaled, call.x.shape[1:], scale)) == sizes:
             return {"scale": compact(tuple(scale)), "mode": mode, **corners}
         return {"size": sizes, "mode": mode, **corners}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        mode = {"linear": "bilinear", "cubic": "bicubic"}.get(call.get("mode", "nearest"), "nearest")
+        how = call.get("coordinate_transformation_mode", "half_pixel" if call.operation == "Resize" else "asymmetric")
+        rounding = call.get("nearest_mode", "round_prefer_floor" if call.operation == "Resize" else "floor")
+        known = "asymmetric" if mode == "nearest" else "half_pixel"
+        corners = how == "align_corners" and mode != "nearest"
+        if (not corners and how.removeprefix("pytorch_") != known) or call.get("antialias") or call.get("axes"):
+            return None
+        if mode == "nearest" and rounding != "floor":
+            return None
+        sizes, scales = call.output.shape[1:], call.get("scales")
+        found = {"mode": mode} | ({"align_corners": True} if corners else {})
+        if scales and len(scales) == len(call.x.sizes) and tuple(map(scaled, call.x.shape[1:], scales[2:])) == sizes:
+            return {"scale": compact(tuple(int(one) if one == int(one) else one for one in scales[2:])), **found}
+        return {"size": sizes, **found}
 
     def torch(self) -> Torch:
         mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[self.rank] if self.mode == "bilinear" else self.mode

@@ -30,10 +30,12 @@ def main() -> int:
     parser.add_argument(
         "--commands", type=int, default=0, metavar="N", help="random command lines: a user's mistake is told in words"
     )
+    parser.add_argument("--onnx", type=int, default=0, metavar="N", help="broken ONNX files, against the limits")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
     options = parser.parse_args()
-    if not any((options.examples, options.hostile, options.memory, options.refusals, options.commands)):
-        parser.error("say how many: --examples N, --memory N, --refusals N, --hostile N or --commands N")
+    asked = (options.examples, options.hostile, options.memory, options.refusals, options.commands, options.onnx)
+    if not any(asked):
+        parser.error("say how many: --examples N, --memory N, --refusals N, --hostile N, --commands N or --onnx N")
     warnings.simplefilter("ignore")
     start = time.monotonic()
     found = 0
@@ -47,6 +49,8 @@ def main() -> int:
         found += hostile(options.hostile, options.seed)
     if options.commands:
         found += commands(options.commands, options.seed)
+    if options.onnx:
+        found += onnx_files(options.onnx, options.seed)
     print(f"{time.monotonic() - start:.0f} s")
     return 1 if found else 0
 
@@ -185,6 +189,28 @@ def commands(count: int, seed: int) -> int:
                 print(f"archcalc {shlex.join(words)}\n{complained}\n", flush=True)
         os.chdir(before)
     print(f"{count:,} command lines, {found} faults")
+    return found
+
+
+def onnx_files(count: int, seed: int) -> int:
+    """Broken ONNX files; every one that is not refused in words is printed with its number."""
+    import tempfile
+    from pathlib import Path
+
+    from tests.fuzz.onnx_files import Watch, broken
+
+    found = 0
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Watch(Path(folder))
+        for number, raw in enumerate(broken(count, seed)):
+            complaint = watch.complaint(raw)
+            if complaint:
+                found += 1
+                print(f"file {number}, seed {seed}: {complaint}", flush=True)
+    print(
+        f"{count:,} ONNX files: {watch.networks:,} networks, {watch.refused:,} refused, {found} faults; the slowest "
+        f"took {watch.slowest:.2f} s of CPU, and the most memory was {watch.most_memory / 2**20:.0f} MiB"
+    )
     return found
 
 

@@ -1,0 +1,333 @@
+"""A node of an ONNX model to a layer: an operator's, or one whose shape and work are known, or an opaque one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from archcalc.arithmetic import Shape, product
+from archcalc.imports.builder import NetworkBuilder, Step
+from archcalc.imports.onnx_inputs import BATCH, Batch
+from archcalc.imports.onnx_names import Names, legal
+from archcalc.imports.onnx_shapes import Types, sizes_by_name
+from archcalc.imports.onnx_tensors import INTEGERS, Stored, Tensor, tensor_type
+from archcalc.imports.onnx_work import multiply_adds, other_work
+from archcalc.ops import calls
+from archcalc.ops.calls import Call, Operand
+
+WEIGHTED = frozenset(
+    [
+        "Conv",
+        "ConvTranspose",
+        "DeformConv",
+        "ConvInteger",
+        "QLinearConv",
+        "Gemm",
+        "MatMul",
+        "MatMulInteger",
+        "QLinearMatMul",
+        "LSTM",
+        "GRU",
+        "RNN",
+        "BatchNormalization",
+        "LayerNormalization",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "RMSNormalization",
+        "PRelu",
+    ]
+)
+"""Operations with weights: a constant of theirs is one, also if a node gives it."""
+STATISTICS = frozenset(["input_mean", "input_var"])
+PLAIN = frozenset(
+    ["scales", "roi", "min", "max", "constant_value", "ratio", "training_mode", "depth", "values", "high", "low"]
+)
+"""Names of inputs that are numbers, not weights."""
+ALONG = frozenset(
+    [
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Max",
+        "Min",
+        "Sum",
+        "Mean",
+        "Where",
+        "Mod",
+        "PRelu",
+        "Equal",
+        "Greater",
+        "Less",
+        "GreaterOrEqual",
+        "LessOrEqual",
+        "And",
+        "Or",
+        "Xor",
+        "Clip",
+        "MatMul",
+    ]
+)
+"""Operations that repeat axes of size 1."""
+QUANTIZED = {
+    "QLinearConv": ("Conv", {"x": "X", "w": "W", "B": "B"}),
+    "ConvInteger": ("Conv", {"x": "X", "w": "W"}),
+    "QLinearMatMul": ("MatMul", {"a": "A", "b": "B"}),
+    "MatMulInteger": ("MatMul", {"A": "A", "B": "B"}),
+}
+"""Operations on integers, the ones on real numbers that they stand for, and the inputs that these have too."""
+LONGEST_LIST = 64
+
+Place = tuple[str, str]
+"""The path of a node's module, and the node's own name if nothing says its module."""
+
+
+class Unknown(Exception):
+    """The sizes of a tensor are not known."""
+
+
+class Layers:
+    """Adds the layers of nodes to a network."""
+
+    def __init__(self, builder: NetworkBuilder, batch: Batch) -> None:
+        self.builder = builder
+        self.batch = batch
+        self.names = Names()
+        self.path = ""
+        """Path of the module of the node that is read."""
+        self.leaves: Counter[str] = Counter()
+        """Number of nodes in each module."""
+        self.counted: set[str] = set()
+        """Stored tensors of opaque layers."""
+        self.computed: dict[tuple[Any, ...], str] = {}
+
+    def of(
+        self,
+        node: Any,
+        named: Mapping[str, Any],
+        attributes: dict[str, Any],
+        types: Types,
+        place: Place,
+        used: Sequence[int],
+    ) -> list[Tensor]:
+        """Return the outputs of a node, each of its own layer if something takes it; the first in any case."""
+        found = []
+        work = True
+        for at, name in enumerate(node.output):
+            if not name or (at not in used and (used or at)):
+                found.append(Tensor(*types.get(name, (tensor_type(0, None), None))))
+                continue
+            type, sizes = types.get(name, (tensor_type(0, None), None))
+            try:
+                value = self._layer(node, named, attributes, sizes, place, at, work)
+            except Unknown:
+                tensors = [one for given in named.values() for one in (given if isinstance(given, list) else [given])]
+                (value,) = self.opaque(node, tensors, {name: (type, sizes)}, place, [name])
+            value.type = type
+            found.append(value)
+            work = False
+        return found
+
+    def _layer(
+        self,
+        node: Any,
+        named: Mapping[str, Any],
+        attributes: dict[str, Any],
+        sizes: Shape | None,
+        place: Place,
+        item: int,
+        work: bool,
+    ) -> Tensor:
+        shapes = sizes_by_name(named)
+        if sizes is None or 0 in sizes or len(shapes) < len(named) or self._is_empty(named):
+            raise Unknown
+        macs = multiply_adds(node.op_type, shapes, sizes, attributes)
+        if macs is None:
+            raise Unknown
+        other = other_work(node.op_type, shapes, sizes, attributes) if work and not macs else 0
+        operation, kept = QUANTIZED.get(node.op_type, (node.op_type, None))
+        if kept is not None:
+            dropped = [one for name, one in named.items() if name not in kept and one.source is None]
+            named = {kept.get(name, name): one for name, one in named.items() if one not in dropped}
+        if operation == "InstanceNormalization" and all(map(_is_made, (named.get("scale"), named.get("B")))):
+            named = {"input": named["input"]}  # ones and zeros, where the module has no weights
+        output = Operand("", sizes, *self.batch.axis(sizes))
+        self.path = place[0]
+        arguments = {
+            **attributes,
+            **{name: self._argument(one, name, operation, output) for name, one in named.items()},
+        }
+        arguments = {name: one for name, one in arguments.items() if one is not None and not hasattr(one, "dims")}
+        call = Call(operation, arguments, output, item)
+        if not call.operands:
+            raise Unknown
+        path, leaf = self._place(call, place)
+        step = Step(call, path, leaf, self._per_sample(macs if work else 0, call), "onnx")
+        step.other = self._per_sample(other, call)
+        found = self._sliced(step) if operation == "Slice" else self.builder.add(step)
+        return Tensor(tensor_type(0, sizes), sizes, found.source)
+
+    @staticmethod
+    def _is_empty(named: Mapping[str, Any]) -> bool:
+        tensors = [one for given in named.values() for one in (given if isinstance(given, list) else [given])]
+        return any(one.source is not None and 0 in (one.sizes or ()) for one in tensors)
+
+    def _per_sample(self, work: int, call: Call) -> int:
+        """Return the work for one sample, of that for the batch."""
+        batched = call.output.batch is not None or any(one.batch is not None for one in call.operands)
+        return -(-work // BATCH) if batched and self.batch.is_prime else work
+
+    def _sliced(self, step: Step) -> Operand:
+        """Add a layer for each axis that is cut."""
+        call = step.call
+        x, starts, ends = call.arguments.get("data"), call.get("starts"), call.get("ends")
+        axes = call.get("axes", list(range(len(starts or ()))))
+        steps = call.get("steps", [1] * len(starts or ()))
+        lists = (starts, ends, axes, steps)
+        if not isinstance(x, Operand) or not all(isinstance(one, list) for one in lists) or min(steps, default=1) < 1:
+            return self.builder.add(step)
+        if len({*map(len, lists)}) != 1 or any(not -len(x.sizes) <= axis < len(x.sizes) for axis in axes):
+            return self.builder.add(step)
+        for axis, start, end, stride in zip(axes, starts, ends, steps, strict=True):
+            axis %= len(x.sizes)
+            start, end, stride = slice(start, end, stride).indices(x.sizes[axis])
+            sizes = (*x.sizes[:axis], len(range(start, end, stride)), *x.sizes[axis + 1 :])
+            if sizes == x.sizes:
+                continue
+            part = {"data": x, "axis": axis, "start": start, "stop": end, "step": stride}
+            output = Operand("", sizes, *self.batch.axis(sizes))
+            x = self.builder.add(
+                replace(step, call=Call("Slice", part, output), is_leaf=step.is_leaf and len(axes) == 1)
+            )
+        return x
+
+    def _place(self, call: Call, place: Place) -> tuple[str, bool]:
+        """Return the path of a layer, and whether it is its whole name."""
+        path, name = place
+        weight = next((one.name for one in call.stored if one.name.endswith((".weight", ".bias"))), "")
+        if weight and call.operation in WEIGHTED:
+            return weight.rpartition(".")[0], True
+        return (name, True) if name else (path, bool(path) and self.leaves[path] == 1)
+
+    def opaque(
+        self,
+        node: Any,
+        inputs: Sequence[Tensor | None],
+        types: Types,
+        place: Place,
+        outputs: Sequence[str] | None = None,
+    ) -> list[Tensor]:
+        """Return the outputs of a node whose work is not known, each of a layer of its own."""
+        present = [one for one in inputs if one is not None]
+        sources = list(dict.fromkeys(one.source for one in present if one.source is not None))
+        stored = {origin.name: origin for one in present for origin in one.origins}
+        params = 0
+        for name, origin in stored.items():
+            legal_name = self.names.of(name)
+            is_new = legal_name not in self.counted and legal_name not in self.builder.owners
+            if is_new and origin.is_real and (not origin.in_node or len(origin.sizes) > 1):
+                params += int(product(origin.sizes))
+                self.counted.add(legal_name)
+        found = []
+        for at, name in enumerate(node.output if outputs is None else outputs):
+            type, sizes = types.get(name, (tensor_type(0, None), None))
+            shape = Operand("", sizes, *self.batch.axis(sizes)).shape if sizes else ()
+            shape = tuple(max(size, 1) for size in shape) or (1,)
+            path, own = place
+            source = self.builder.add_opaque(
+                node.op_type if legal(node.op_type) == node.op_type else "opaque",
+                own or path,
+                bool(own),
+                sources,
+                shape,
+                params if at == 0 else 0,
+            )
+            found.append(Tensor(type, sizes, source))
+        return found
+
+    # -- arguments
+
+    def _argument(self, value: Any, name: str, operation: str, output: Operand) -> Any:
+        """Return a tensor as an argument of a call: numbers, `Operand`, or `Stored`."""
+        if isinstance(value, list):
+            return [self._argument(one, name, operation, output) for one in value]
+        if value.sizes is None:
+            raise Unknown
+        if value.source is not None:
+            operand = Operand(value.source, value.sizes, *self.batch.axis(value.sizes))
+            return _aligned(operand, output) if operation in ALONG else operand
+        if value.data is not None and self._is_plain(value, name, operation):
+            if value.count == 1 and (operation in ALONG or (value.is_real and name != "scales")):
+                return value.data.ravel().tolist()[0]
+            return value.data.tolist()
+        if 0 in value.sizes:
+            raise Unknown
+        if not value.macs:
+            same = [
+                one for one in value.origins if product(one.sizes) == value.count and (one.is_real or not value.is_real)
+            ]
+            if not value.origins and value.data is None:
+                return calls.Stored("", value.sizes)
+            if len(value.origins) == 1 and same:
+                return self._stored(same[0], value.sizes, name, operation)
+        return self._aligned_constant(value, output)
+
+    @staticmethod
+    def _is_plain(value: Tensor, name: str, operation: str) -> bool:
+        """Return True if a constant is given as numbers: sizes, axes, limits, and factors that are not trained."""
+        if value.element in INTEGERS:
+            return operation not in ALONG or value.count == 1
+        if name in PLAIN and value.count <= LONGEST_LIST and value.data.ndim <= 1:
+            return True
+        trained = any("." in one.name and not one.in_node for one in value.origins)
+        is_number = value.data.ndim <= 1 or operation in ALONG
+        return value.count == 1 and operation not in WEIGHTED and is_number and not trained
+
+    def _stored(self, origin: Stored, sizes: Shape, name: str, operation: str) -> calls.Stored:
+        if operation in WEIGHTED:
+            trained = name not in STATISTICS and (origin.is_real or name in ("W", "B"))
+        else:
+            # The exporters reshape scales of channels, which are then constants of theirs.
+            is_vector = len([size for size in origin.sizes if size > 1]) == 1
+            made = origin.in_node or (origin.is_made and not is_vector)
+            trained = origin.is_real and not made and len(origin.sizes) > 0
+        return calls.Stored(self.names.of(origin.name), sizes, trained)
+
+    def _aligned_constant(self, value: Tensor, output: Operand) -> Operand:
+        """Return a constant that is computed from stored tensors as the output of a layer."""
+        assert value.sizes is not None
+        operand = _aligned(Operand("", value.sizes, *self.batch.axis(value.sizes)), output)
+        return operand._replace(source=self._constant_layer(value, operand.shape, ""))
+
+    def _constant_layer(self, value: Tensor, shape: Shape, name: str) -> str:
+        stored = [self._stored(origin, origin.sizes, "", "") for origin in value.origins]
+        alone = len(stored) == 1 and stored[0].trained and stored[0].name not in self.builder.taken
+        own = stored[0].name if alone else legal(name) or f"{self.path}.computed".lstrip(".")
+        key = (id(value), shape)
+        if key not in self.computed:
+            self.computed[key] = self.builder.add_computed(own, shape or (1,), stored, value.macs)
+            self.kept = [*getattr(self, "kept", ()), value]  # so that no other gets its id
+        return self.computed[key]
+
+    def constant(self, value: Tensor, name: str) -> str:
+        """Return the name of a layer that gives a constant, which the network gives back."""
+        shape = tuple(max(size, 1) for size in value.sizes or ())
+        return self._constant_layer(value, shape, name)
+
+
+def _is_made(value: Any) -> bool:
+    """Return True for a constant that a node or PyTorch's exporter made."""
+    return isinstance(value, Tensor) and value.source is None and all(one.is_made for one in value.origins)
+
+
+def _aligned(operand: Operand, output: Operand) -> Operand:
+    """Return a tensor that is the same for all samples with an axis for the batch, as the output has one."""
+    if operand.batch is not None or output.batch is None or len(operand.sizes) > len(output.sizes):
+        return operand
+    sizes = (1,) * (len(output.sizes) - len(operand.sizes)) + operand.sizes
+    if sizes[output.batch] != 1:
+        return operand
+    return Operand(operand.source, sizes, output.batch, output.folded)

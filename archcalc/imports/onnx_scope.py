@@ -1,0 +1,120 @@
+"""What is visible where a node of an ONNX model stands, and what its attributes say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archcalc.errors import UserError
+from archcalc.imports.onnx_tensors import Tensor
+from archcalc.words import quote
+
+DEEPEST = 40
+"""How deeply functions and subgraphs may be nested."""
+
+
+@dataclass
+class Scope:
+    """The tensors of a graph, or of the body of a function."""
+
+    opsets: Mapping[str, int]
+    """Domain to the version of its operators."""
+    parent: Scope | None = None
+    """The graph around a subgraph, whose tensors it may use."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Of a function's call, as `AttributeProto`."""
+    path: str | None = None
+    """Path of the module that calls the function."""
+    depth: int = 0
+    values: dict[str, Tensor | None] = field(default_factory=dict)
+    """None for an input of a function that its call leaves out."""
+
+    def __post_init__(self) -> None:
+        if self.depth > DEEPEST:
+            raise UserError(f"its functions or subgraphs are nested more than {DEEPEST} deep")
+
+    def get(self, name: str, node: Any) -> Tensor | None:
+        """Return a tensor. Raises `UserError` if nothing before the node gives it."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope.parent
+        raise UserError(
+            f"{described(node)} takes {quote(name)}, which no node before it gives, and which is not an input"
+        )
+
+    def set(self, name: str, value: Tensor | None, node: Any) -> None:
+        """Add a tensor. Raises `UserError` if another has its name."""
+        if name in self.values:
+            raise UserError(f"{described(node)} gives {quote(name)}, a name that another tensor has")
+        self.values[name] = value
+
+
+def described(node: Any) -> str:
+    """Return the words for a node in a message."""
+    return f"the node {quote(node.name)} ({node.op_type})" if node.name else f"a node {node.op_type}"
+
+
+def attributes_of(node: Any) -> dict[str, Any]:
+    """Return the attributes of a node by name: numbers, words and lists of them, tensors as `TensorProto`."""
+    from onnx import AttributeProto as Kind
+
+    found: dict[str, Any] = {}
+    for one in node.attribute:
+        if one.type == Kind.INT:
+            found[one.name] = one.i
+        elif one.type == Kind.FLOAT:
+            found[one.name] = round(one.f, 9) if abs(one.f) < 1 else one.f
+        elif one.type == Kind.STRING:
+            found[one.name] = one.s.decode("utf-8", "replace")
+        elif one.type == Kind.INTS:
+            found[one.name] = list(one.ints)
+        elif one.type == Kind.FLOATS:
+            found[one.name] = list(one.floats)
+        elif one.type == Kind.STRINGS:
+            found[one.name] = [text.decode("utf-8", "replace") for text in one.strings]
+        elif one.type == Kind.TENSOR:
+            found[one.name] = one.t
+    return found
+
+
+def subgraphs(node: Any) -> list[Any]:
+    """Return the graphs among the attributes of a node."""
+    return [graph for one in node.attribute for graph in ([one.g] if one.HasField("g") else []) + list(one.graphs)]
+
+
+def nested(node: Any) -> Iterator[Any]:
+    """Yield the graphs of a node and the graphs inside them."""
+    pending = subgraphs(node)
+    while pending:
+        graph = pending.pop()
+        yield graph
+        pending += [inner for one in graph.node for inner in subgraphs(one)]
+
+
+def names_taken(node: Any) -> Iterator[str]:
+    """Yield the names of the tensors that a node takes, also in its subgraphs."""
+    yield from node.input
+    for graph in nested(node):
+        for inner in graph.node:
+            yield from inner.input
+        yield from (value.name for value in graph.output)
+
+
+def bound_node(node: Any, attributes: Mapping[str, Any]) -> Any:
+    """Return a node of a function's body with the attributes that the function's call gives."""
+    if not any(one.ref_attr_name for one in node.attribute):
+        return node
+    copy = type(node)()
+    copy.CopyFrom(node)
+    del copy.attribute[:]
+    for one in node.attribute:
+        if not one.ref_attr_name:
+            copy.attribute.add().CopyFrom(one)
+        elif one.ref_attr_name in attributes:
+            added = copy.attribute.add()
+            added.CopyFrom(attributes[one.ref_attr_name])
+            added.name = one.name
+    return copy
