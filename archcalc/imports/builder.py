@@ -135,6 +135,7 @@ class NetworkBuilder:
         """Returns the `Step.origin` of a stored tensor that is used like a computed one."""
         self.from_stored: dict[Operand, Stored] = {}
         """Outputs of layers that are stored tensors."""
+        self.by_name: dict[str, Layer] = {}
         self.shapes: dict[str, Shape] = dict(inputs)
 
     def add(self, step: Step) -> Operand:
@@ -160,7 +161,7 @@ class NetworkBuilder:
         return call.output._replace(source=name)
 
     def add_computed(
-        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any]
+        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any] = _nothing
     ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
         holder, _, word = name.rpartition(".")
@@ -264,7 +265,7 @@ class NetworkBuilder:
         layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
         shared = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
         same = next(iter(shared)) if len(shared) == 1 else None
-        owner = next((one for one in self.layers if one.name == same), None)
+        owner = self.by_name.get(same or "")
         if (
             owner
             and type(owner.op) is type(mapped.op)
@@ -286,6 +287,7 @@ class NetworkBuilder:
                 layer.ties = ties
         self.layers.append(layer)
         self.shapes[name] = layer.output_shape
+        self.by_name[name] = layer
         self.taken.add(name)
 
     def _name(self, step: Step, mapped: Mapped) -> str:

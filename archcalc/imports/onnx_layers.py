@@ -308,7 +308,7 @@ class Layers:
         own = stored[0].name if alone else legal(name) or f"{self.path}.computed".lstrip(".")
         key = (id(value), shape)
         if key not in self.computed:
-            self.computed[key] = self.builder.add_computed(own, shape or (1,), stored, value.macs)
+            self.computed[key] = self.builder.add_computed(own, Operand("", shape or (1,), None), stored, value.macs)
             self.kept = [*getattr(self, "kept", ()), value]  # so that no other gets its id
         return self.computed[key]
 

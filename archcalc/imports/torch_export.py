@@ -95,7 +95,7 @@ class _Reader:
         return {name: group for group in names.values() for name in group}
 
     def _composites(self) -> dict[fx.Node, Any]:
-        """Return the nodes of modules that become one layer: None, and for its output the module's path and arguments."""
+        """Return the nodes of modules that become one layer: None, and for the output its path and arguments."""
         found: dict[fx.Node, Any] = {}
         for composite in composites(self.program.graph):
             arguments = attention_arguments(composite, self.module, self.stored)
@@ -172,13 +172,13 @@ class _Reader:
                 return
         if name in SAME:
             self.values[node] = self.values[taken[0]]
-        elif name == "copy" and node.args[1].meta["val"].shape == result.shape:
-            self.values[node] = self.values[node.args[0]] = self._argument(node.args[1], _operand(result))
+        elif name == "copy" and taken[-1].meta["val"].shape == node.meta["val"].shape:
+            self.values[node] = self.values[taken[0]] = self._argument(taken[-1], _operand(node.meta["val"]))
         elif isinstance(result, Tensor) and result.numel() == 0:
             self.values[node] = _operand(result)
         elif isinstance(result, Tensor):
             self.values[node] = self._call(node, result, 0, multiply_adds(node) // BATCH)
-            if node.target.__name__.partition(".")[0].endswith("_"):
+            if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
                 self.values[taken[0]] = self.values[node]  # written in place
 
     def _is_constant(self, node: fx.Node) -> bool:

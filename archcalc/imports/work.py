@@ -5,60 +5,60 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, fx
+from torch import Tensor
 
 from archcalc.arithmetic import product
 
 
-def multiply_adds(node: fx.Node) -> int:
+def multiply_adds(node: Any) -> int:
     """Return the multiply-adds of a call for the whole batch; 0 if it multiplies nothing by weights or matrices."""
     name = node.target.__name__.partition(".")[0] if callable(node.target) else ""
     rule = RULES.get(name)
     return rule(node) if rule else 0
 
 
-def _shapes(node: fx.Node) -> list[tuple[int, ...]]:
+def _shapes(node: Any) -> list[tuple[int, ...]]:
     return [
         tuple(one.meta["val"].shape)
         for one in node.args
-        if isinstance(one, fx.Node) and isinstance(one.meta.get("val"), Tensor)
+        if hasattr(one, "meta") and isinstance(one.meta.get("val"), Tensor)
     ]
 
 
-def _out(node: fx.Node) -> int:
+def _out(node: Any) -> int:
     return int(product(tuple(node.meta["val"].shape)))
 
 
-def _product_of_matrices(node: fx.Node) -> int:
+def _product_of_matrices(node: Any) -> int:
     """Of a `matmul`, `mm`, `bmm`, `mv`, `dot`: each element of the output sums over the last axis of the first."""
     return _out(node) * _shapes(node)[0][-1]
 
 
-def _added(node: fx.Node) -> int:
+def _added(node: Any) -> int:
     """Of an `addmm`, `baddbmm`: the first tensor is added."""
     return _out(node) * _shapes(node)[1][-1]
 
 
-def _linear(node: fx.Node) -> int:
+def _linear(node: Any) -> int:
     return _out(node) * _shapes(node)[0][-1]
 
 
-def _convolution(node: fx.Node) -> int:
+def _convolution(node: Any) -> int:
     weight = _shapes(node)[1]
     return _out(node) * int(product(weight[1:]))
 
 
-def _transposed(node: fx.Node) -> int:
+def _transposed(node: Any) -> int:
     x, weight = _shapes(node)[:2]
     return int(product(x)) * int(product(weight[1:]))
 
 
-def _attention(node: fx.Node) -> int:
+def _attention(node: Any) -> int:
     query, key, value = _shapes(node)[:3]
     return int(product(query[:-1])) * key[-2] * (query[-1] + value[-1])
 
 
-def _einsum(node: fx.Node) -> int:
+def _einsum(node: Any) -> int:
     """Of two tensors: one multiply-add for each combination of all letters."""
     equation, tensors = node.args
     sizes: dict[str, int] = {}
@@ -69,7 +69,7 @@ def _einsum(node: fx.Node) -> int:
     return int(product(tuple(sizes.values()))) if len(tensors) == 2 else 0
 
 
-def _recurrent(node: fx.Node) -> int:
+def _recurrent(node: Any) -> int:
     """Every step of every sequence multiplies by all matrices."""
     x, _, tensors = node.args[:3]
     matrices = [one.meta["val"].shape for one in tensors if len(one.meta["val"].shape) == 2]

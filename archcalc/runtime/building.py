@@ -69,8 +69,9 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
     described = layer.op.torch()
     function = resolve(described.target)
     path = layer.shares or layer.name
-    if hasattr(layer.origin, "make_module"):  # a layer of a traced module that no operator says
-        _place(root, layer.name, layer.origin.make_module())
+    make = getattr(layer.origin, "make_module", None)
+    if make is not None:  # a layer of a traced module that no operator says
+        _place(root, layer.name, make())
         own = {tensor: WeightRef(path, tensor) for tensor in layer.op.weights()} if layer.shares else layer.ties
         _tie(root, layer.name, own)
         return graph.call_module(layer.name, tuple(inputs))
