@@ -28,6 +28,7 @@ PRINTING = {
     "explain": ["lenet5"],
     "export": ["lenet5", "--to", "spec", "-o", "-"],
     "formula": ["lenet5", "--let", "H=h"],
+    "import": ["lenet5"],
     "lint": ["wrong.yaml"],
     "list": [],
     "memory": ["lenet5"],
