@@ -136,7 +136,7 @@ def _bound(value: Any, shape: Shape, batch: Batch) -> dict[str, int]:
 
 def _sizes(value: Any, shape: Shape | None, symbols: Mapping[str, int], batch: Batch, is_first: bool) -> Shape:
     dims = _dims(value)
-    sizes = []
+    sizes: list[int] = []
     for at, dim in enumerate(dims):
         size = _fixed(dim)
         own = None if shape is None else at - (len(dims) - len(shape))
