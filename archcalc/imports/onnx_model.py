@@ -19,9 +19,11 @@ MAX_FILE = 2**31
 """Largest protocol buffer, in bytes."""
 MAX_MESSAGE = 2**26
 """Largest model without its weights, in bytes."""
+SMALL = 2**21
+"""Bytes up to which a model without its weights is parsed as it is. Of a larger one every part is counted first."""
 LONG = 2**15
 """Bytes above which the data of a tensor is cut out."""
-MAX_PARTS = 10**6
+MAX_PARTS = 2 * 10**6
 """The most parts of the message that are looked at one by one."""
 
 TENSOR_DATA = frozenset([4, 5, 6, 7, 9, 10, 11])
@@ -37,6 +39,8 @@ INNER: Mapping[str, Mapping[int, str]] = {
 """Message to the numbers of its fields that may hold a long tensor, with their messages."""
 TEXTS = frozenset([("model", 6), ("model", 14), ("graph", 10), ("node", 6), ("function", 8), ("tensor", 12)])
 """Fields of descriptions, which are left out if they are long."""
+SCOPES = b"name_scopes"
+"""In the only description of a node that is used."""
 
 
 class Broken(Exception):
@@ -93,16 +97,19 @@ def _has_broken_text(model: Any) -> bool:
 
 def shortened(content: Any) -> bytes:
     """Return a serialized model without the data of long tensors."""
-    return _Cutter(content).copied("model", 0, len(content), 0)
+    found = _Cutter(content).copied("model", 0, len(content), 0)
+    return found if len(found) <= SMALL else _Cutter(found, is_thorough=True).copied("model", 0, len(found), 0)
 
 
 class _Cutter:
-    def __init__(self, content: Any) -> None:
+    def __init__(self, content: Any, is_thorough: bool = False) -> None:
         self.content = content
+        self.is_thorough = is_thorough
+        """True if short parts are looked into too, and descriptions of nodes are left out."""
         self.parts = 0
 
     def copied(self, message: str, start: int, end: int, depth: int) -> bytes:
-        """Return the fields from ``start`` to ``end``. Only those that are long are looked into."""
+        """Return the fields from ``start`` to ``end``."""
         content, found = self.content, bytearray()
         if depth > 60:
             raise Broken("its subgraphs are nested too deeply")
@@ -126,11 +133,15 @@ class _Cutter:
             stop = body + length
             if stop > end:
                 raise Broken("it ends in the middle of a part")
-            if length <= LONG:
+            inner = INNER[message].get(field)
+            if self.is_thorough and self._is_description(message, field, content[body:stop]):
+                pass
+            elif length <= LONG and not (self.is_thorough and inner):
+                self.parts += length // 16 if self.is_thorough else 0
                 found += content[at:stop]
             elif message == "tensor" and field in TENSOR_DATA:
                 pass
-            elif (inner := INNER[message].get(field)) is not None:
+            elif inner is not None:
                 part = self.copied(inner, body, stop, depth + 1)
                 found += _encoded(key) + _encoded(len(part)) + part
             elif (message, field) not in TEXTS:
@@ -139,6 +150,10 @@ class _Cutter:
                 raise Broken(f"it has more than {MAX_MESSAGE // 2**20} MiB without its weights")
             at = stop
         return bytes(found)
+
+    @staticmethod
+    def _is_description(message: str, field: int, content: bytes) -> bool:
+        return (message, field) in TEXTS or ((message, field) == ("node", 9) and SCOPES not in content)
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         value = shift = 0

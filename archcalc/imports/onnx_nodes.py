@@ -33,6 +33,8 @@ class Reading:
     """Reads a model for given sizes of its inputs."""
 
     def __init__(self, model: Any, folder: Path, name: str, inputs: Mapping[str, Shape], batch: Batch) -> None:
+        if len(model.graph.node) > MOST_NODES:
+            raise UserError(f"it has more than {MOST_NODES:,} nodes")
         self.model = model
         self.folder = folder
         self.inputs = inputs
@@ -125,11 +127,15 @@ class Reading:
 
     def _nodes(self, nodes: Sequence[Any], scope: Scope) -> None:
         for node in nodes:
-            self.count += 1
-            if self.count > MOST_NODES:
-                raise UserError(f"it has more than {MOST_NODES:,} nodes, with those of its functions")
+            self._count(1 if scope is self.scope else 1 + node.ByteSize() // 1024)
             if not (node.output and node.output[0] in self.done and scope is self.scope):
                 self._node(node, scope)
+
+    def _count(self, nodes: int) -> None:
+        """Count nodes that are read, those of a function again for each of its calls."""
+        self.count += nodes
+        if self.count > MOST_NODES:
+            raise UserError(f"it has more than {MOST_NODES:,} nodes, with those of its functions")
 
     def _node(self, node: Any, scope: Scope) -> None:
         function = self.functions.get((node.domain, node.op_type, node.overload))
@@ -300,6 +306,7 @@ class Reading:
         found: dict[str, Tensor | None] = {}
         inside: set[str] = set()
         for graph in graphs:
+            self._count(len(graph.node))
             for tensor in graph.initializer:
                 found[tensor.name] = self.stored(tensor, tensor.name, False)
             for one in graph.node:

@@ -142,6 +142,19 @@ def test_weights_are_not_read(tmp_path):
     assert (counted.params, counted.macs) == (1_050_000, 1_050_000)
 
 
+def test_a_small_file_of_a_million_parts(tmp_path):
+    """Messages of two bytes take much more memory when they are parsed: too many are not."""
+    graph = onnx.GraphProto()
+    for _ in range(10_000):
+        graph.node.add()
+    attribute = onnx.AttributeProto(name="g", type=5, g=graph)
+    inner = onnx.NodeProto(op_type="If", attribute=[attribute])
+    one = model([node("Relu", ["x"], ["y"])])
+    one.graph.node.extend([inner] * 250)
+    assert one.ByteSize() < 6 * 2**20
+    assert "more than 2,000,000 parts" in refusal(one, tmp_path)
+
+
 def test_functions_that_call_themselves(tmp_path):
     own = [helper.make_opsetid("own", 1)]
     endless = helper.make_function("own", "f", ["p"], ["q"], [node("f", ["p"], ["q"], domain="own")], own)
