@@ -182,7 +182,7 @@ class NetworkBuilder:
             return path
         weights = {names[key]: stored for key, stored in own.items()}
         trained = {key: stored.shape for key, stored in weights.items() if stored.trained}
-        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained}
+        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained and stored.in_state}
         op = Computed([source.shape], shape=output.shape, macs=macs, tensors=trained, stored=kept)
         mapped = Mapped(op, [source], weights)
         self._append(path := self._free(name), mapped, origin(mapped))
@@ -262,7 +262,7 @@ class NetworkBuilder:
             macs=step.macs,
             other=other,
             tensors={name: value.shape for name, value in stored.items() if value.trained},
-            stored={name: value.shape for name, value in stored.items() if not value.trained},
+            stored={name: value.shape for name, value in stored.items() if not value.trained and value.in_state},
         )
         return Mapped(op, operands, stored)
 
@@ -274,18 +274,19 @@ class NetworkBuilder:
         if (
             owner
             and type(owner.op) is type(mapped.op)
+            and not mapped.op.numbers_are_given
             and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
         ):
             layer.shares = same
         else:
             ties = {}
             for key, stored in mapped.weights.items():
-                if stored.name in self.owners:
-                    ties[key] = self.owners[stored.name]
-                    continue
                 own = WeightRef(name, key)
                 if stored.name:
-                    self.owners[stored.name] = own
+                    if stored.name in self.owners:
+                        ties[key] = self.owners[stored.name]
+                    else:
+                        self.owners[stored.name] = own
                     if str(own) not in self.aliases.get(stored.name, [stored.name]):
                         self.renames[str(own)] = stored.name
             if ties:

@@ -149,7 +149,7 @@ class _Reader:
         value = self.program.constants.get(name)
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
             return float(value) if value.is_floating_point() else int(value)
-        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained)
+        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained, name in self.program.state_dict)
 
     def _call_function(self, node: fx.Node) -> None:
         """Take in what a node gives, and add the layers that it needs."""
@@ -270,7 +270,7 @@ class _Reader:
     ) -> Replay:
         known = {**self.program.state_dict, **self.program.constants}
         tensors = {
-            name: (self.placeholders[stored.name], known[stored.name], stored.trained)
+            name: (stored, self.placeholders[stored.name], known[stored.name])
             for name, stored in mapped.weights.items()
         }
         arguments = {one for node in nodes for one in node.all_input_nodes}
