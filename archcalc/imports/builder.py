@@ -206,7 +206,7 @@ class NetworkBuilder:
                 return value
             sizes = (1,) * (rank - len(value.shape)) + value.shape
             shape = sizes if batch is None or folded > 1 else sizes[:batch] + sizes[batch + 1 :]
-            source = self.add_computed(value.name or f"{step.path}.constant", shape, [value], 0)
+            source = self.add_computed(value.name or f"{step.path}.constant".lstrip("."), shape, [value], 0)
             return Operand(source, sizes, batch, folded)
 
         return replace(call, arguments={name: operand(value) for name, value in call.arguments.items()})
@@ -237,7 +237,8 @@ class NetworkBuilder:
             ties = {}
             for key, stored in mapped.weights.items():
                 if stored.name in self.owners:
-                    ties[key] = self.owners[stored.name]
+                    if key in mapped.op.weights():
+                        ties[key] = self.owners[stored.name]
                     continue
                 own = WeightRef(name, key)
                 if stored.name:

@@ -315,13 +315,15 @@ class Watch:
 
 def wrong(network: Any) -> str:
     """What no network may have: two layers of one name, a size or a count below 0, a layer without what it takes."""
-    known = set(network.inputs)
+    known = dict(network.inputs)
     for layer in network:
         if layer.name in known:
             return f"two layers have the name {layer.name}"
         if any(source not in known for source in layer.inputs):
             return f"{layer.name} takes what nothing gives"
-        known.add(layer.name)
+        if list(layer.op.inputs) != [known[source] for source in layer.inputs]:
+            return f"{layer.name} takes shapes that its inputs do not have"
+        known[layer.name] = layer.output_shape
         if any(size <= 0 for size in layer.output_shape):
             return f"{layer.name} has the shape {layer.output_shape}"
         if any(count < 0 for count in layer.op.work().values()):
