@@ -9,14 +9,39 @@ from archcalc.arithmetic import Shape
 
 LARGEST = 2**40
 POSITIVE = frozenset(
-    "group blocksize q_num_heads kv_num_heads num_heads hidden_size output_height output_width num_outputs size "
-    "rotary_embedding_dim num_groups block_size k".split()
+    [
+        "group",
+        "blocksize",
+        "q_num_heads",
+        "kv_num_heads",
+        "num_heads",
+        "hidden_size",
+        "output_height",
+        "output_width",
+        "num_outputs",
+        "size",
+        "rotary_embedding_dim",
+        "num_groups",
+        "block_size",
+        "k",
+    ]
 )
 """Attributes of one number that must be above 0."""
-SPATIAL = frozenset("kernel_shape strides dilations output_padding output_shape".split())
+SPATIAL = frozenset(["kernel_shape", "strides", "dilations", "output_padding", "output_shape"])
 """Attributes with a number for each spatial dimension."""
 WINDOWS = frozenset(
-    "Conv ConvTranspose ConvInteger QLinearConv DeformConv MaxPool AveragePool LpPool MaxUnpool Col2Im".split()
+    [
+        "Conv",
+        "ConvTranspose",
+        "ConvInteger",
+        "QLinearConv",
+        "DeformConv",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "MaxUnpool",
+        "Col2Im",
+    ]
 )
 """Operations with a window; all but `Col2Im` have one dimension of it for each spatial dimension of the input."""
 
@@ -52,7 +77,8 @@ def fits(node: Any, inputs: Sequence[Any], attributes: Mapping[str, Any], output
 def _data(node: Any, inputs: Sequence[Any]) -> dict[str, list[Any]]:
     """Return the numbers that later inputs give to operations that ask for sizes or axes."""
     places = {
-        **dict.fromkeys(("Squeeze", "Unsqueeze"), {"axes": 1}),
+        "Squeeze": {"axes": 1},
+        "Unsqueeze": {"axes": 1},
         "Slice": {"starts": 1, "ends": 2, "axes": 3, "steps": 4},
         "Pad": {"pads": 1, "axes": 3},
         "Tile": {"repeats": 1},
