@@ -247,6 +247,8 @@ class Layers:
                 shape,
                 params if at == 0 else 0,
             )
+            if sizes is not None and Operand("", sizes, *self.batch.axis(sizes)).shape == ():
+                source = self._single(source, path)
             found.append(Tensor(type, sizes, source))
         return found
 
@@ -311,7 +313,14 @@ class Layers:
         """Return a constant that is computed from stored tensors as the output of a layer."""
         assert value.sizes is not None
         operand = _aligned(Operand("", value.sizes, *self.batch.axis(value.sizes)), output)
-        return operand._replace(source=self._constant_layer(value, operand.shape, ""))
+        source = self._constant_layer(value, operand.shape, "")
+        return operand._replace(source=source if operand.shape else self._single(source, self.path))
+
+    def _single(self, source: str, path: str) -> str:
+        """Return a layer that gives the only number of another: a single number has no axis."""
+        only = {"data": Operand(source, (1,), None), "indices": 0, "axis": 0}
+        call = Call("Gather", only, Operand("", (), None))
+        return self.builder.add(Step(call, path, False, 0, "onnx")).source
 
     def _constant_layer(self, value: Tensor, shape: Shape, name: str) -> str:
         stored = [self._stored(origin, origin.sizes, "", "") for origin in value.origins]
