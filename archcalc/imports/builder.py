@@ -239,7 +239,7 @@ class NetworkBuilder:
             if not isinstance(value, Stored):
                 return value
             output = Operand.beside(value.shape, call.output)
-            name = value.name or f"{step.path}.constant"
+            name = value.name or f"{step.path}.constant".lstrip(".")
             found = output._replace(
                 source=self.add_computed(name, output, [value], 0, self.origin_of_stored(value, output))
             )
@@ -284,7 +284,8 @@ class NetworkBuilder:
                 own = WeightRef(name, key)
                 if stored.name:
                     if stored.name in self.owners:
-                        ties[key] = self.owners[stored.name]
+                        if key in mapped.op.weights():
+                            ties[key] = self.owners[stored.name]
                     else:
                         self.owners[stored.name] = own
                     if str(own) not in self.aliases.get(stored.name, [stored.name]):
