@@ -76,7 +76,7 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
     sizes = getattr(weights.transforms, "keywords", {})
     size = getattr(module, "image_size", None) or sizes.get("crop_size") or sizes.get("resize_size")
     height, width = (size, size) if isinstance(size, int) else size or (0, 0)
-    channels = 3
+    channels, image = 3, next(iter(inspect.signature(module.forward).parameters))
     if maker == "ObjectDetection":
         raise UserError(
             f"{model.text} takes lists of images, and its boxes depend on what it sees: PyTorch cannot export it"
@@ -84,10 +84,10 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
         )
     if maker == "VideoClassification":
         frames = max(FRAMES, weights.meta.get("min_temporal_size", 0))
-        return {"x": (channels, frames, height, width)}
+        return {image: (channels, frames, height, width)}
     if maker == "OpticalFlow":
         return {"image1": (channels, 520, 960), "image2": (channels, 520, 960)}
-    return {"x": (channels, height, width)} if height else {}
+    return {image: (channels, height, width)} if height else {}
 
 
 def _timm(name: str, keywords: Mapping[str, Any]) -> nn.Module:

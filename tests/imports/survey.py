@@ -29,7 +29,7 @@ from archcalc.network import Network
 
 SAMPLE = (
     *("torchvision:" + name for name in ("resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "googlenet")),
-    *("torchvision:" + name for name in ("vit_b_32", "swin_t", "convnext_tiny", "lraspp_mobilenet_v3_large")),
+    *("torchvision:" + name for name in ("vit_b_32", "swin_t", "convnext_tiny", "efficientnet_b0")),
     *("timm:" + name for name in ("beit_base_patch16_224", "cait_xs24_384", "convit_tiny", "crossvit_tiny_240")),
     *("timm:" + name for name in ("davit_tiny", "efficientvit_b0", "eva02_tiny_patch14_224", "hiera_tiny_224")),
     *("timm:" + name for name in ("levit_128", "mobilevit_xs", "mvitv2_tiny", "nfnet_f0", "repvit_m1_0")),
@@ -87,12 +87,13 @@ def survey(reference: str) -> Row:
     package, _, name = reference.partition(":")
     model = PackageModel(package, name, {}, reference)
     try:
+        module = built(model)
         with torch.device("meta"):
-            module = package_module(model).eval()
             positional, named = example(module, (), usual_inputs(model, module))
             network = trace(module, *positional, name=name, keywords=named)
-    except (UserError, NotImplementedError, RuntimeError) as error:
-        return Row(reference, error=str(error).partition("\n")[0][:120])
+            true_macs = counted(module, positional, named)
+    except (UserError, NotImplementedError, RuntimeError, AssertionError) as error:
+        return Row(reference, error=str(error).partition("\n")[0][:120] or type(error).__name__)
     totals = archcalc.analyze(network).totals
     return Row(
         reference,
@@ -101,10 +102,19 @@ def survey(reference: str) -> Row:
         sum(network.uncalled.values()),
         sum(parameter.numel() for parameter in module.parameters()),
         totals.macs,
-        counted(module, positional, named),
+        true_macs,
         len(network),
         tuple(operations(network)),
     )
+
+
+def built(model: PackageModel) -> torch.nn.Module:
+    """Return a model without numbers; some can only be made with them."""
+    try:
+        with torch.device("meta"):
+            return package_module(model).eval()
+    except (UserError, NotImplementedError):
+        return package_module(model).eval().to("meta")
 
 
 def operations(network: Network) -> Iterator[str]:
@@ -117,7 +127,9 @@ def operations(network: Network) -> Iterator[str]:
 def counted(module: torch.nn.Module, positional: Iterable[torch.Tensor], named: dict[str, torch.Tensor]) -> int:
     """What PyTorch's counter counts for one sample, on tensors without numbers."""
     torch.backends.mha.set_fastpath_enabled(False)
-    with torch.device("meta"), FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         module(*positional, **named)
     return counter.get_total_flops() // 2
 
