@@ -171,7 +171,7 @@ def test_a_model_of_timm_has_its_own_input_and_reference():
     [
         ("torchvision:inception_v3", {"x": (3, 299, 299)}),
         ("torchvision:efficientnet_b1", {"x": (3, 240, 240)}),
-        ("torchvision:lraspp_mobilenet_v3_large", {"x": (3, 520, 520)}),
+        ("torchvision:lraspp_mobilenet_v3_large", {"input": (3, 520, 520)}),
         ("torchvision:r3d_18", {"x": (3, 16, 112, 112)}),
         ("torchvision:raft_small", {"image1": (3, 520, 960), "image2": (3, 520, 960)}),
         ("torchvision:vit_b_16(image_size=384)", {"x": (3, 384, 384)}),
