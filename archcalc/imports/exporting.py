@@ -31,7 +31,7 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
 
     The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason.
     """
-    with _evaluating(module), _quiet(), torch.no_grad():
+    with evaluating(module), _quiet(), torch.no_grad():
         args = tuple(_repeated(tensor) for tensor in inputs)
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
@@ -73,7 +73,8 @@ def _repeated(tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module in evaluation mode for a while."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:

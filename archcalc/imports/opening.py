@@ -167,7 +167,7 @@ def _followed(source: PackageModel, module: nn.Module, given: GivenInputs) -> Ne
     from archcalc.imports.torch_modules import usual_inputs
 
     network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
-    return replace(network, about=About(reference=source.text))
+    return replace(network, about=replace(network.about, reference=source.text))
 
 
 MOST_ON_CPU = 10**9

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
+from archcalc.errors import UserError
 from archcalc.imports.composites import attention_arguments, composites
+from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
 from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
 from archcalc.imports.mapping import Mapped
+from archcalc.imports.partial import STAND_IN, Unknown, export_partially, notes_of
 from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
-from archcalc.network import Network
+from archcalc.network import About, Network
 from archcalc.ops.calls import Call, Operand, Stored
 
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
@@ -38,15 +41,49 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
     Raises:
         UserError: if PyTorch cannot export the module, with its reason.
     """
-    program = export(module, inputs, keywords or {})
-    return _Reader(program, module, name or type(module).__name__).network()
+    name = name or type(module).__name__
+    if is_detector(module):
+        with as_module_of_a_tensor(module):
+            return _partly(module, inputs, keywords or {}, name, keeps_all=True) or _whole(
+                module, inputs, keywords or {}, name
+            )
+    try:
+        return _whole(module, inputs, keywords or {}, name)
+    except UserError:
+        found = _partly(module, inputs, keywords or {}, name)
+        if found is None:
+            raise
+        return found
+
+
+def _whole(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str) -> Network:
+    return _Reader(export(module, inputs, keywords), module, name).network()
+
+
+def _partly(
+    module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str, keeps_all: bool = False
+) -> Network | None:
+    """Return the network of a module that cannot be exported whole; None if nothing of it can be."""
+    found = export_partially(module, inputs, keywords, keeps_all)
+    if found is None:
+        return None
+    network = _Reader(found.program, module, name, found.unknown).network()
+    if all(layer.op.exactness == "opaque" for layer in network):
+        return None
+    return replace(network, about=About(notes=notes_of(network, found, keeps_all)))
 
 
 class _Reader:
     """Reads an exported program node by node."""
 
-    def __init__(self, program: Any, module: nn.Module, name: str) -> None:
+    def __init__(self, program: Any, module: nn.Module, name: str, unknown: Mapping[str, Unknown] | None = None) -> None:
         self.program = program
+        self.unknown = unknown or {}
+        """Key of a stand-in to what it stands for."""
+        self.opaque: dict[str, Operand] = {}
+        """Key of a stand-in to its first output."""
+        self.left_out: set[str] = set()
+        """Parameters that opaque layers have."""
         self.module = module
         self.values: dict[fx.Node, Any] = {}
         """Node to its `Operand`, `Stored`, number, or module; a list for several outputs."""
@@ -121,7 +158,7 @@ class _Reader:
 
     def _uncalled(self) -> dict[str, int]:
         """Return the outermost modules, and the tensors, none of whose parameters are used, with their number."""
-        used = {alias for name in self.builder.owners for alias in self.builder.aliases.get(name, [name])}
+        used = {alias for name in (*self.builder.owners, *self.left_out) for alias in self.builder.aliases.get(name, [name])}
         called = {name[:end] for name in used for end, character in enumerate(name) if character == "."}
         found: dict[str, int] = {}
         for name, parameter in self.module.named_parameters():
@@ -156,6 +193,9 @@ class _Reader:
         taken = node.all_input_nodes
         if node.target is operator.getitem:
             self._item(node, *node.args)
+            return
+        if node.target is STAND_IN:
+            self.values[node] = self._opaque(node, str(node.args[-1]))
             return
         inner = [self.values[one] for one in taken if isinstance(self.values.get(one), fx.GraphModule)]
         if inner:
@@ -192,6 +232,28 @@ class _Reader:
         elif isinstance(node.meta.get("val"), Tensor) and node.users:
             recurrent = _operation(source) in RECURRENT and item > 0
             self.values[node] = self._state(source, node) if recurrent else self._item_of(source, node, item)
+
+    def _opaque(self, node: fx.Node, key: str) -> Operand:
+        """Return the output of code that the export leaves out.
+
+        What only the network's outputs have of it, besides its first output, has no layer.
+        """
+        if key in self.opaque and all(user.op == "output" for user in node.users):
+            return self.opaque[key]
+        found, output = self.unknown[key], _operand(node.meta["val"])
+        taken = [self._argument(one, output) for one in node.all_input_nodes]
+        parameters = dict(self.module.named_parameters())
+        names = [] if key in self.opaque else [one for one in found.parameters if not self._is_used(one)]
+        params = sum(parameters[name].numel() for name in names)
+        self.left_out.update(names)
+        sources = dict.fromkeys(one.source for one in taken if isinstance(one, Operand))
+        source = self.builder.add_opaque(found.name, found.name, True, list(sources), output.shape, params)
+        return self.opaque.setdefault(key, output._replace(source=source))
+
+    def _is_used(self, name: str) -> bool:
+        """Return True if an exported call uses a parameter."""
+        names = self.builder.aliases.get(name, [name])
+        return any(self.placeholders[one].users for one in names if one in self.placeholders)
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
