@@ -36,10 +36,19 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
             program = torch.export.export(module, args, kwargs, strict=False)
-            return program.run_decompositions({}) if _writes_to_views(program) else program
+            program = program.run_decompositions({}) if _writes_to_views(program) else program
+            if _has_unknown_sizes(program):
+                raise ValueError("the size of a tensor depends on numbers that are computed")
+            return program
         except Exception as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+
+
+def _has_unknown_sizes(program: Any) -> bool:
+    """Return True if the size of a result is not a number."""
+    results = (node.meta.get("val") for node in program.graph.nodes)
+    return any(isinstance(one, Tensor) and not all(type(size) is int for size in one.shape) for one in results)
 
 
 def _writes_to_views(program: Any) -> bool:

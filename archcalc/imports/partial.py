@@ -56,6 +56,8 @@ def _(tensors: Sequence[Tensor], sizes: Sequence[int], dtype: torch.dtype, key: 
     return torch.empty(list(sizes), dtype=dtype, device=tensors[0].device)
 
 
+RESHAPING = frozenset([torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default, torch.ops.aten.expand.default])
+"""Operations whose arguments are the sizes of what they give."""
 STAND_IN = torch.ops.archcalc.unknown.default
 
 
@@ -130,8 +132,11 @@ class _Without:
             now.update(_pairs(child.result, self.modules[child.path](*given, **named)))
         stand_in.origins = call.returned
         # The largest comes first: its layer stands for all that is made together.
-        for one in sorted(tensors_of(call.result), key=lambda one: -one.numel()):
+        largest = sorted(tensors_of(call.result), key=lambda one: -one.numel())
+        for one in largest:
             stand_in(one)
+        if largest and not stand_in.has_parameters:  # nothing else shows that numbers decide what it calls
+            stand_in.decide(largest[0])
         return with_tensors(call.result, stand_in)
 
     def parameters(self, call: Run) -> list[str]:
@@ -158,16 +163,44 @@ class _StandIns:
 
     def __call__(self, tensor: Tensor) -> Tensor:
         made = self.origins.get(id(tensor))
+        return self._of(tensor, made)
+
+    def _of(self, tensor: Tensor, made: Made | None) -> Tensor:
         if made is None:
             return self.now.get(id(tensor), tensor)
         if tensor.dim() == 0:
             return tensor
         key = id(tensor), id(made)
         if key not in self.done:
-            self.done[key] = self._unknown(tensor, made)
+            again = None if self.export.recording.keeps_all or not self.call.children else self._called(tensor, made)
+            self.done[key] = self.unknown(tensor, made) if again is None else again
         return self.done[key]
 
-    def _unknown(self, tensor: Tensor, made: Made) -> Tensor:
+    def _called(self, tensor: Tensor, made: Made) -> Tensor | None:
+        """Return what an operation gives in the export; None if it cannot be called as it was in the run."""
+        if made.operation is None or not made.sources:
+            return None
+        sizes = [tensor.shape[0] * BATCH, *tensor.shape[1:]]
+        args, kwargs = with_tensors((made.args, made.kwargs), lambda one: self._of(one, made.origins.get(id(one))))
+        if made.operation in RESHAPING:
+            args = (args[0], sizes)
+        try:
+            results = list(tensors_of(made.operation(*args, **kwargs)))
+        except Exception:  # sizes of one sample among its arguments
+            return None
+        result = results[made.item]
+        return result if list(result.shape) == sizes and result.dtype == tensor.dtype else None
+
+    def decide(self, tensor: Tensor) -> None:
+        """Put a stand-in behind what a module returns."""
+        now = self(tensor)
+        if tensor.dim():
+            result = self.unknown(tensor, Made("", {0: tensor}, None, (), {}, 0, {}), [now])
+            self.now[id(tensor)] = result
+            self.origins = {key: made for key, made in self.origins.items() if key != id(tensor)}
+
+    def unknown(self, tensor: Tensor, made: Made, sources: Sequence[Tensor] = ()) -> Tensor:
+        """Return what stands for a tensor, and has the sizes that it has in the run."""
         call, found = self.call, self.export.unknown
         name = ".".join(filter(None, (call.path, made.method if call.children else "")))
         if call.children and not made.method:
@@ -176,7 +209,7 @@ class _StandIns:
         if key not in found:
             found[key] = Unknown(name, [] if self.has_parameters else self.export.parameters(call))
             self.has_parameters = True
-        sources = [self.now[one] for one in made.sources if one in self.now] or list(self.now.values())
+        sources = sources or [self.now[one] for one in made.sources if one in self.now] or list(self.now.values())
         sizes = [tensor.shape[0] * BATCH, *tensor.shape[1:]]
         result: Tensor = unknown(sources, sizes, tensor.dtype, key)
         return result

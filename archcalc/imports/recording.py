@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+MASKED = frozenset(["index", "index_put", "index_put_", "_index_put_impl_"])
+"""Operations that may take a mask."""
 DECIDING = frozenset(["_local_scalar_dense", "nonzero", "masked_select", "nms", "_unique2", "unique_dim", "equal"])
 """Operations after which the numbers of a tensor decide what is called, or the sizes of what it gives."""
 HEAVY = frozenset(["convolution", "addmm", "mm", "bmm", "baddbmm", "linear", "roi_align", "_roi_align"])
@@ -29,6 +31,14 @@ class Made:
     """The function of the module's own file that `forward` calls to make it; empty for `forward` itself."""
     sources: Mapping[int, Tensor]
     """What it is made of: arguments of the module, and results of the modules that it calls."""
+    operation: Callable[..., Any] | None
+    """The operation that makes it; None if it cannot be called again."""
+    args: Any
+    kwargs: Any
+    item: int
+    """Which of its results is meant."""
+    origins: Mapping[int, Made]
+    """How those of its arguments were made that the module's own code makes."""
 
 
 @dataclass
@@ -53,6 +63,8 @@ class Run:
 class Recording:
     """All calls of a run."""
 
+    keeps_all: bool
+    """As in `record`."""
     runs: dict[str, list[Run]] = field(default_factory=dict)
     """Path of a module to its calls, in order."""
     reasons: dict[str, str] = field(default_factory=dict)
@@ -146,7 +158,7 @@ class _Recorder(TorchDispatchMode):
     def __init__(self, keeps_all: bool) -> None:
         super().__init__()
         self.keeps_all = keeps_all
-        self.recording = Recording()
+        self.recording = Recording(keeps_all)
         self.open: list[tuple[Run, nn.Module]] = []
         self.alive: list[Any] = []
         """All tensors, so that no two have the same `id`."""
@@ -185,13 +197,16 @@ class _Recorder(TorchDispatchMode):
         call, part = self.open[-1]
         sources = self._sources(call, (args, kwargs))
         name = func.__name__.partition(".")[0]
-        if sources and (name in DECIDING or _has_mask(name, args)):
+        decides = name in DECIDING or (name == "index" and _has_mask(name, args))
+        if sources and decides:
             self.recording.reasons.setdefault(call.path, {"_local_scalar_dense": "item"}.get(name, name).strip("_"))
         result = self._result(func, name, args, kwargs, bool(sources))
-        made = Made(_method(part), sources)
-        for one in tensors_of(result):
-            call.made[id(one)] = made
-            self.alive.append(one)
+        again, method = None if decides else _without_writing(func, name), _method(part)
+        taken = with_tensors((args, kwargs), _itself)
+        origins = {id(one): call.made[id(one)] for one in tensors_of(taken) if id(one) in call.made}
+        for item, one in enumerate(tensors_of(result)):
+            call.made[id(one)] = Made(method, sources, again, *taken, item, origins)
+            self.alive.append((one, taken))
         return result
 
     def _sources(self, call: Run, given: Any) -> dict[int, Tensor]:
@@ -233,8 +248,16 @@ def _is_mask(one: Any) -> bool:
 
 
 def _has_mask(name: str, args: Sequence[Any]) -> bool:
-    """Return True for `x[mask]`."""
-    return name in ("index", "index_put", "index_put_", "_index_put_impl_") and any(map(_is_mask, args[1]))
+    """Return True for `x[mask]`, also where it is written to."""
+    return name in MASKED and any(map(_is_mask, args[1]))
+
+
+def _without_writing(func: Any, name: str) -> Callable[..., Any] | None:
+    """Return the operation that gives what another writes into a tensor; itself if it writes into none."""
+    if not func._schema.is_mutable:
+        return func  # type: ignore[no-any-return]
+    packet = getattr(torch.ops.aten, name.rstrip("_"), None)
+    return getattr(packet, func._overloadname, None)
 
 
 def _all_true(index: Any) -> Any:
