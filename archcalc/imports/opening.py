@@ -15,7 +15,7 @@ from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_input
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find
-from archcalc.network import About, Network
+from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.requirements import need, need_torch
 from archcalc.words import help_line, quote, split_help

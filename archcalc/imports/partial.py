@@ -1,8 +1,8 @@
 """A module that PyTorch cannot export whole, exported without the code that its numbers decide.
 
-The module is run once. Where the own code of a module in it depends on numbers, that code is left out of the export: the
-modules that it calls are called as they were in the run, and a tensor between them is the result of a stand-in, which
-becomes an opaque layer.
+The module is run once. Where numbers decide what the own code of a module in it does, that code is left out of the
+export: the modules that it calls are called as they were in the run, and a tensor between them is the result of a
+stand-in, which becomes an opaque layer.
 """
 
 from __future__ import annotations
@@ -71,13 +71,19 @@ def export_partially(
         inputs: with a batch.
         keywords: inputs by name.
         keeps_all: as `record`.
+
+    Raises:
+        UserError: if it cannot be run, and ``keeps_all`` is true.
     """
     try:
         with evaluating(module):
             recording = record(
                 module, [one[:1] for one in inputs], {key: one[:1] for key, one in keywords.items()}, keeps_all
             )
-    except Exception:  # the module's own code: it may be on the meta device
+    except Exception as error:  # the module's own code: it may be on the meta device
+        if keeps_all:
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            raise UserError(f"{type(module).__name__} cannot be run once: {reason[:300]}") from error
         return None
     broken = dict(recording.reasons)
     for _ in range(MOST_TRIES):
@@ -217,18 +223,20 @@ class _StandIns:
 
 def notes_of(network: Network, partial: Partial, keeps_all: bool) -> str:
     """Return what a reader of a network must know that was exported partially."""
-    left_out = {found.name for found in partial.unknown.values()}
     why = ", ".join(f"{path or network.name} ({reason})" for path, reason in partial.reasons.items())
-    notes = [f"PyTorch cannot export all of {network.name}; the numbers that are computed decide the own code of {why}."]
-    if keeps_all:
-        notes.append("The input is the scaled image: scaling and normalizing are left out.")
-        rows = {layer.name: layer.output_shape[0] for layer in network if layer.name in left_out}
-        taken = {source for layer in network for source in layer.inputs}
-        kept = [f"{count:,} from {name}" for name, count in rows.items() if name in taken and count > 1]
-        if kept:
-            notes.append(f"Counted for as many boxes as may be kept: {', '.join(kept)}.")
-    else:
-        notes.append("What they call, and the sizes of what they give, are those of one run.")
+    notes = [f"PyTorch cannot export all of {network.name}. Opaque is what is done outside of the modules in {why}."]
+    if not keeps_all:
+        return f"{notes[0]} Which modules they call, and all sizes, are those of one run."
+    notes.append("The input is the scaled image: scaling and normalizing are left out.")
+    left_out = {found.name for found in partial.unknown.values()}
+    taken = {source for layer in network for source in layer.inputs}
+    kept: dict[int, str] = {}
+    for layer in network:
+        if layer.name in left_out & taken:
+            kept.setdefault(layer.output_shape[0], layer.name)
+    if kept:
+        boxes = ", ".join(f"{count:,} from {name}" for count, name in kept.items())
+        notes.append(f"Layers behind boxes are counted for as many as may be kept: {boxes}.")
     return " ".join(notes)
 
 

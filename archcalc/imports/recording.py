@@ -152,11 +152,11 @@ def _holds_attributes(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, (nn.Module, type)) and not callable(value)
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes calls of modules, and of operations."""
 
     def __init__(self, keeps_all: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.keeps_all = keeps_all
         self.recording = Recording(keeps_all)
         self.open: list[tuple[Run, nn.Module]] = []
@@ -198,15 +198,18 @@ class _Recorder(TorchDispatchMode):
         sources = self._sources(call, (args, kwargs))
         name = func.__name__.partition(".")[0]
         decides = name in DECIDING or (name == "index" and _has_mask(name, args))
+        method = _method(part)
         if sources and decides:
-            self.recording.reasons.setdefault(call.path, {"_local_scalar_dense": "item"}.get(name, name).strip("_"))
+            word = {"_local_scalar_dense": "item", "index": "a mask"}.get(name, name).strip("_")
+            where = f" in {method}" if method else ""
+            self.recording.reasons.setdefault(call.path, f"{word}{where} depends on its numbers")
         result = self._result(func, name, args, kwargs, bool(sources))
-        again, method = None if decides else _without_writing(func, name), _method(part)
-        taken = with_tensors((args, kwargs), _itself)
-        origins = {id(one): call.made[id(one)] for one in tensors_of(taken) if id(one) in call.made}
+        again = None if decides else _without_writing(func, name)
+        taken, named = with_tensors((args, kwargs), _itself)
+        origins = {id(one): call.made[id(one)] for one in tensors_of((taken, named)) if id(one) in call.made}
         for item, one in enumerate(tensors_of(result)):
-            call.made[id(one)] = Made(method, sources, again, *taken, item, origins)
-            self.alive.append((one, taken))
+            call.made[id(one)] = Made(method, sources, again, taken, named, item, origins)
+            self.alive.append((one, taken, named))
         return result
 
     def _sources(self, call: Run, given: Any) -> dict[int, Tensor]:
