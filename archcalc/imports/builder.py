@@ -161,7 +161,12 @@ class NetworkBuilder:
         return call.output._replace(source=name)
 
     def add_computed(
-        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any] = _nothing
+        self,
+        name: str,
+        output: Operand,
+        tensors: Sequence[Stored],
+        macs: int,
+        origin: Callable[[Mapped], Any] = _nothing,
     ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
         holder, _, word = name.rpartition(".")
@@ -177,7 +182,7 @@ class NetworkBuilder:
             return path
         weights = {names[key]: stored for key, stored in own.items()}
         trained = {key: stored.shape for key, stored in weights.items() if stored.trained}
-        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained}
+        kept = {key: stored.shape for key, stored in weights.items() if not stored.trained and stored.in_state}
         op = Computed([source.shape], shape=output.shape, macs=macs, tensors=trained, stored=kept)
         mapped = Mapped(op, [source], weights)
         self._append(path := self._free(name), mapped, origin(mapped))
@@ -234,7 +239,7 @@ class NetworkBuilder:
             if not isinstance(value, Stored):
                 return value
             output = Operand.beside(value.shape, call.output)
-            name = value.name or f"{step.path}.constant"
+            name = value.name or f"{step.path}.constant".lstrip(".")
             found = output._replace(
                 source=self.add_computed(name, output, [value], 0, self.origin_of_stored(value, output))
             )
@@ -257,7 +262,7 @@ class NetworkBuilder:
             macs=step.macs,
             other=other,
             tensors={name: value.shape for name, value in stored.items() if value.trained},
-            stored={name: value.shape for name, value in stored.items() if not value.trained},
+            stored={name: value.shape for name, value in stored.items() if not value.trained and value.in_state},
         )
         return Mapped(op, operands, stored)
 
@@ -269,18 +274,20 @@ class NetworkBuilder:
         if (
             owner
             and type(owner.op) is type(mapped.op)
+            and not mapped.op.numbers_are_given
             and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
         ):
             layer.shares = same
         else:
             ties = {}
             for key, stored in mapped.weights.items():
-                if stored.name in self.owners:
-                    ties[key] = self.owners[stored.name]
-                    continue
                 own = WeightRef(name, key)
                 if stored.name:
-                    self.owners[stored.name] = own
+                    if stored.name in self.owners:
+                        if key in mapped.op.weights():
+                            ties[key] = self.owners[stored.name]
+                    else:
+                        self.owners[stored.name] = own
                     if str(own) not in self.aliases.get(stored.name, [stored.name]):
                         self.renames[str(own)] = stored.name
             if ties:

@@ -34,7 +34,10 @@ def image_shape(module: Any) -> Shape:
 
 @contextmanager
 def as_module_of_a_tensor(module: Any) -> Iterator[None]:
-    """Let a detection model take, for a while, a batch of images that are scaled already."""
+    """Let a detection model take, for a while, a batch of images that are scaled already; others stay as they are."""
+    if not is_detector(module):
+        yield
+        return
     from torchvision.models.detection.image_list import ImageList
 
     forward = module.forward

@@ -6,8 +6,6 @@ it. The example's tensors have stride 0 along it, so they take no memory.
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from archcalc.errors import UserError
+from archcalc.imports.quiet import quiet
 
 BATCH = 7919
 """A prime that no size of a network is a multiple of."""
@@ -31,7 +30,7 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
 
     The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason.
     """
-    with evaluating(module), _quiet(), torch.no_grad():
+    with evaluating(module), quiet(), torch.no_grad():
         args = tuple(_repeated(tensor) for tensor in inputs)
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
@@ -91,20 +90,6 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide PyTorch's warnings and the log of an export that fails, whose reason is told anyway."""
-    logger = logging.getLogger("torch._subclasses.fake_tensor")
-    before = logger.disabled
-    logger.disabled = True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.disabled = before
 
 
 def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:

@@ -102,6 +102,8 @@ class Layers:
         """Number of nodes in each module."""
         self.counted: set[str] = set()
         """Stored tensors of opaque layers."""
+        self.roles: dict[str, bool] = {}
+        """Stored tensor to True if it is trained, as its first use says."""
         self.computed: dict[tuple[Any, ...], str] = {}
 
     def of(
@@ -245,6 +247,8 @@ class Layers:
                 shape,
                 params if at == 0 else 0,
             )
+            if sizes is not None and Operand("", sizes, *self.batch.axis(sizes)).shape == ():
+                source = self._single(source, path)
             found.append(Tensor(type, sizes, source))
         return found
 
@@ -258,7 +262,7 @@ class Layers:
             raise Unknown
         if value.source is not None:
             operand = Operand(value.source, value.sizes, *self.batch.axis(value.sizes))
-            return _aligned(operand, output) if operation in ALONG else operand
+            return self._with_batch(operand, output) if operation in ALONG else operand
         if value.data is not None and self._is_plain(value, name, operation):
             if value.count == 1 and (operation in ALONG or (value.is_real and name != "scales")):
                 return value.data.ravel().tolist()[0]
@@ -274,6 +278,15 @@ class Layers:
             if len(value.origins) == 1 and same:
                 return self._stored(same[0], value.sizes, name, operation)
         return self._aligned_constant(value, output)
+
+    def _with_batch(self, operand: Operand, output: Operand) -> Operand:
+        """Return a computed tensor with an axis for the batch, through a reshape if its shape per sample changes."""
+        aligned = _aligned(operand, output)
+        if aligned.shape == operand.shape:
+            return aligned
+        target = Operand("", aligned.shape, None)
+        reshape = Call("Reshape", {"data": operand}, target)
+        return aligned._replace(source=self.builder.add(Step(reshape, self.path, False, 0, "onnx")).source)
 
     @staticmethod
     def _is_plain(value: Tensor, name: str, operation: str) -> bool:
@@ -294,13 +307,20 @@ class Layers:
             is_vector = len([size for size in origin.sizes if size > 1]) == 1
             made = origin.in_node or (origin.is_made and not is_vector)
             trained = origin.is_real and not made and len(origin.sizes) > 0
-        return calls.Stored(self.names.of(origin.name), sizes, trained)
+        return calls.Stored(self.names.of(origin.name), sizes, self.roles.setdefault(origin.name, trained))
 
     def _aligned_constant(self, value: Tensor, output: Operand) -> Operand:
         """Return a constant that is computed from stored tensors as the output of a layer."""
         assert value.sizes is not None
         operand = _aligned(Operand("", value.sizes, *self.batch.axis(value.sizes)), output)
-        return operand._replace(source=self._constant_layer(value, operand.shape, ""))
+        source = self._constant_layer(value, operand.shape, "")
+        return operand._replace(source=source if operand.shape else self._single(source, self.path))
+
+    def _single(self, source: str, path: str) -> str:
+        """Return a layer that gives the only number of another: a single number has no axis."""
+        only = {"data": Operand(source, (1,), None), "indices": 0, "axis": 0}
+        call = Call("Gather", only, Operand("", (), None))
+        return self.builder.add(Step(call, path, False, 0, "onnx")).source
 
     def _constant_layer(self, value: Tensor, shape: Shape, name: str) -> str:
         stored = [self._stored(origin, origin.sizes, "", "") for origin in value.origins]

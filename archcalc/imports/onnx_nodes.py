@@ -257,7 +257,7 @@ class Reading:
         fused = self._bias(node, inputs, scope)
         if fused is not None:
             named["bias"] = fused
-        used = [at for at, one in enumerate(node.output) if one and (self.takers[one] or scope is not self.scope)]
+        used = [at for at, one in enumerate(node.output) if one and (self.takers[one] or not scope.is_main)]
         found = self.layers.of(node, named, attributes, types, place, used)
         if fused is not None:
             scope.set(next(iter(self.takers_of[node.output[0]])).output[0], found[0], node)

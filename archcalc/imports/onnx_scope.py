@@ -34,6 +34,11 @@ class Scope:
         if self.depth > DEEPEST:
             raise UserError(f"its functions or subgraphs are nested more than {DEEPEST} deep")
 
+    @property
+    def is_main(self) -> bool:
+        """True for the model's own graph and its branches, False inside of a function."""
+        return self.depth == 0 if self.parent is None else self.parent.is_main
+
     def get(self, name: str, node: Any) -> Tensor | None:
         """Return a tensor. Raises `UserError` if nothing before the node gives it."""
         scope: Scope | None = self

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archcalc.errors import UserError
+from archcalc.imports.onnx_checks import fits
 from archcalc.imports.onnx_inputs import BATCH, Batch
 from archcalc.imports.onnx_scope import Scope, described
 from archcalc.imports.onnx_tensors import Tensor, checked, sizes_of, tensor_type
@@ -24,6 +25,8 @@ class _Schema:
     schema: Any
     counts: tuple[int, int]
     """The smallest and the largest number of inputs."""
+    outputs: tuple[int, int]
+    """The smallest and the largest number of outputs."""
     attributes: Mapping[str, int]
     """Name to the number of its type."""
     inputs: Sequence[tuple[str, bool]]
@@ -41,7 +44,8 @@ class _Schema:
         attributes: dict[str, Any] = {name: one.type for name, one in schema.attributes.items()}
         inputs = [(one.name, one.option == one.option.Variadic) for one in schema.inputs]
         attributes = {name: one.value for name, one in attributes.items()}
-        return cls(schema, (schema.min_input, schema.max_input), attributes, inputs)
+        counts = (schema.min_input, schema.max_input)
+        return cls(schema, counts, (schema.min_output, schema.max_output), attributes, inputs)
 
 
 class Shapes:
@@ -70,6 +74,9 @@ class Shapes:
             if one is not None and one.data is not None and one.data.dtype.kind in "iubf"
         }
         opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
+        if not fits(node, inputs, attributes, schema.outputs):
+            self.faults += 1
+            return declared
         try:
             types = shape_inference.infer_node_outputs(schema.schema, node, given, data, opset_imports=opsets)
         except Exception:  # whatever the C++ code makes of a wrong node

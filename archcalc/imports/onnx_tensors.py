@@ -102,7 +102,7 @@ def tensor_type(element: int, sizes: Sequence[int] | None) -> Any:
     import onnx
 
     type = onnx.TypeProto()
-    type.tensor_type.elem_type = element
+    type.tensor_type.elem_type = element if 0 <= element < 2**31 else 0
     if sizes is not None:
         type.tensor_type.shape.SetInParent()
         for size in sizes:

@@ -145,7 +145,7 @@ def multiply_adds(operation: str, inputs: Sizes, output: Shape, attributes: Mapp
     rule = RULES.get(operation)
     try:
         return rule(inputs, output, attributes) if rule else 0
-    except (IndexError, KeyError, ValueError, TypeError):
+    except (IndexError, KeyError, ValueError, TypeError, ArithmeticError):
         return None
 
 

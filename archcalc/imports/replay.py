@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.imports.exporting import BATCH, FRESH
-from archcalc.ops.calls import Operand
+from archcalc.ops.calls import Operand, Stored
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Replay:
     output: Operand
     inputs: Sequence[tuple[fx.Node, Operand, int]]
     """The nodes that it takes, the tensors that they give as they are traced, and the numbers of these inputs."""
-    tensors: Mapping[str, tuple[fx.Node, Tensor, bool]]
-    """Name of each stored tensor in the layer to its node, itself, and whether it is trained."""
+    tensors: Mapping[str, tuple[Stored, fx.Node, Tensor]]
+    """Name of each stored tensor in the layer to what it is, its node, and itself."""
     values: Mapping[fx.Node, Any]
     """Numbers that nodes stand for."""
     item: int | None = None
@@ -43,17 +43,17 @@ class Replayed(nn.Module):
     def __init__(self, replay: Replay) -> None:
         super().__init__()
         self.replay = replay
-        for name, (_, example, is_trained) in replay.tensors.items():
+        for name, (stored, _, example) in replay.tensors.items():
             copied = example.detach().clone()
-            if is_trained:
+            if stored.trained:
                 self.register_parameter(name, nn.Parameter(copied))
             else:
-                self.register_buffer(name, copied)
+                self.register_buffer(name, copied, persistent=stored.in_state)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         replay, batch = self.replay, inputs[0].shape[0]
         values: dict[fx.Node, Any] = dict(replay.values)
-        values.update({node: getattr(self, name) for name, (node, _, _) in replay.tensors.items()})
+        values.update({node: getattr(self, name) for name, (_, node, _) in replay.tensors.items()})
         for node, operand, number in replay.inputs:
             values[node] = _as_traced(inputs[number], operand, tuple(node.meta["val"].shape))
         for node in replay.nodes:
@@ -61,6 +61,8 @@ class Replayed(nn.Module):
                 values[node] = _run(node, values, batch, inputs[0])
         result = values[replay.result]
         result = result if replay.item is None else result[replay.item]
+        if not torch.is_grad_enabled():
+            result = result.detach()  # FlopCounterMode refuses views of parameters where nothing is differentiated
         return _per_sample(result, replay.output, batch)
 
 

@@ -52,28 +52,21 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
     Raises:
         UserError: if PyTorch cannot export the module, with its reason.
     """
-    name = name or type(module).__name__
-    if is_detector(module):
-        with as_module_of_a_tensor(module):
-            found = _partly(module, inputs, keywords or {}, name, keeps_all=True)
-        if found is None:
-            raise UserError(f"PyTorch cannot export {name}: its boxes depend on what it sees")
-        return found
-    try:
-        return _whole(module, inputs, keywords or {}, name)
-    except UserError:
-        found = _partly(module, inputs, keywords or {}, name)
-        if found is None:
-            raise
-        return found
-
-
-def _whole(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str) -> Network:
-    return _Reader(export(module, inputs, keywords), module, name).network()
+    name, keywords, keeps_all = name or type(module).__name__, keywords or {}, is_detector(module)
+    with as_module_of_a_tensor(module):
+        try:
+            if keeps_all:
+                raise UserError(f"PyTorch cannot export {name}: its boxes depend on what it sees")
+            return _Reader(export(module, inputs, keywords), module, name).network()
+        except UserError:
+            found = _partly(module, inputs, keywords, name, keeps_all)
+            if found is None:
+                raise
+            return found
 
 
 def _partly(
-    module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str, keeps_all: bool = False
+    module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str, keeps_all: bool
 ) -> Network | None:
     """Return the network of a module that cannot be exported whole; None if nothing of it can be."""
     found = export_partially(module, inputs, keywords, keeps_all)
@@ -191,7 +184,7 @@ class _Reader:
         value = self.program.constants.get(name)
         if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
             return float(value) if value.is_floating_point() else int(value)
-        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained)
+        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained, name in self.program.state_dict)
 
     def _call_function(self, node: fx.Node) -> None:
         """Take in what a node gives, and add the layers that it needs."""
@@ -337,7 +330,7 @@ class _Reader:
     ) -> Replay:
         known = {**self.program.state_dict, **self.program.constants}
         tensors = {
-            name: (self.placeholders[stored.name], known[stored.name], stored.trained)
+            name: (stored, self.placeholders[stored.name], known[stored.name])
             for name, stored in mapped.weights.items()
         }
         arguments = {one for node in nodes for one in node.all_input_nodes}

@@ -21,6 +21,8 @@ class Stored(NamedTuple):
     """Its name in the state dict; empty for a constant."""
     shape: Shape
     trained: bool = False
+    in_state: bool = True
+    """False for a buffer that the state dict leaves out."""
 
 
 class Operand(NamedTuple):

@@ -193,6 +193,26 @@ def test_sizes_that_would_take_all_memory(tmp_path):
         read_onnx(path)
 
 
+@pytest.mark.parametrize(
+    ("operation", "outputs", "attributes"),
+    [
+        ("Split", ["y", "z"], {"num_outputs": 1, "axis": 1}),
+        ("Transpose", ["y"], {"perm": [0, 5, -7]}),
+        ("MaxPool", ["y"], {"kernel_shape": [2, 2, 2, 2], "strides": [0], "pads": [2**40]}),
+        ("AveragePool", ["y"], {"kernel_shape": [3]}),
+        ("Softmax", ["y"], {"axis": 2**50}),
+        ("SpaceToDepth", ["y"], {"blocksize": 0}),
+        ("ReduceMean", ["y"], {"axes": [99, -99]}),
+    ],
+)
+def test_attributes_that_do_not_fit(operation, outputs, attributes, tmp_path):
+    """They are not given to onnx's inference, which ends the process for the first: the layer is opaque."""
+    path = tmp_path / "net.onnx"
+    one = model([node(operation, ["x"], outputs, **attributes)], opset=18 if operation == "Split" else 13)
+    path.write_bytes(one.SerializeToString())
+    assert read_onnx(path).layers[0].op.exactness == "opaque"
+
+
 def test_time_grows_with_the_nodes(tmp_path):
     """20,000 nodes take no longer per node than a few."""
 

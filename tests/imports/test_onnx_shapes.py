@@ -11,6 +11,7 @@ import pytest
 import archcalc
 from archcalc.errors import UserError
 from archcalc.imports.onnx_file import read_onnx
+from tests.fuzz.onnx_files import wrong
 
 onnx = pytest.importorskip("onnx")
 helper = onnx.helper
@@ -28,7 +29,7 @@ def test_operators_of_onnx(tmp_path):
     from onnx.backend.test.case.node import collect_testcases
 
     found: Counter[str] = Counter()
-    wrong, unexpected = [], []
+    other, unexpected, faults = [], [], []
     path = tmp_path / "model.onnx"
     for case in collect_testcases(None):
         path.write_bytes(case.model.SerializeToString())
@@ -38,14 +39,15 @@ def test_operators_of_onnx(tmp_path):
             found["refused"] += 1
             unexpected += [str(error)] * (not any(words in str(error) for words in REFUSED))
             continue
-        archcalc.analyze(network)
+        archcalc.analyze(network).to_dict()
+        faults += [(case.name, wrong(network))] * bool(wrong(network))
         found[mark(network)] += 1
         outputs = case.data_sets[0][1]
         if mark(network) != "opaque" and len(network.outputs) == len(outputs):
             for name, output in zip(network.outputs, outputs, strict=True):
                 if isinstance(output, numpy.ndarray):
-                    wrong += [case.name] * (not same_shape(network[name].output_shape, output.shape))
-    assert wrong == []
+                    other += [case.name] * (not same_shape(network[name].output_shape, output.shape))
+    assert other == faults == []
     assert unexpected == []
     assert found["exact"] > 350
     assert found["opaque"] < 250

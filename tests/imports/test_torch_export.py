@@ -6,7 +6,8 @@ import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import normalize, softmax
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
@@ -18,9 +19,8 @@ from archcalc.network import Network
 def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
     """What PyTorch's counter counts, for one sample; without its fused attention, which it does not count."""
     torch.backends.mha.set_fastpath_enabled(False)
-    with FlopCounterMode(display=False) as counter:
-        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            module.eval()(*inputs)
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
+        module.eval()(*inputs)
     return counter.get_total_flops() // 2
 
 
@@ -270,7 +270,7 @@ def test_the_module_is_left_as_it_was():
 
 class Normalized(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(F.softmax(x.mean((-2, -1)), -1).clamp(0.1, 0.9))
+        return normalize(softmax(x.mean((-2, -1)), -1).clamp(0.1, 0.9))
 
 
 def test_functions():
