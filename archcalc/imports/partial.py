@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from archcalc.errors import UserError
 from archcalc.imports.exporting import BATCH, evaluating, export
+from archcalc.imports.quiet import quiet
 from archcalc.imports.recording import Forward, Made, Recording, Run, record, tensors_of, with_tensors, wrapped
 from archcalc.network import Network
 
@@ -76,7 +77,7 @@ def export_partially(
         UserError: if it cannot be run, and ``keeps_all`` is true.
     """
     try:
-        with evaluating(module):
+        with evaluating(module), quiet():
             recording = record(
                 module, [one[:1] for one in inputs], {key: one[:1] for key, one in keywords.items()}, keeps_all
             )
@@ -224,7 +225,7 @@ class _StandIns:
 def notes_of(network: Network, partial: Partial, keeps_all: bool) -> str:
     """Return what a reader of a network must know that was exported partially."""
     why = ", ".join(f"{path or network.name} ({reason})" for path, reason in partial.reasons.items())
-    notes = [f"PyTorch cannot export all of {network.name}. Opaque is what is done outside of the modules in {why}."]
+    notes = [f"PyTorch cannot export all of {network.name}. What these do outside of the modules in them is opaque: {why}."]
     if not keeps_all:
         return f"{notes[0]} Which modules they call, and all sizes, are those of one run."
     notes.append("The input is the scaled image: scaling and normalizing are left out.")

@@ -202,7 +202,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if sources and decides:
             word = {"_local_scalar_dense": "item", "index": "a mask"}.get(name, name).strip("_")
             where = f" in {method}" if method else ""
-            self.recording.reasons.setdefault(call.path, f"{word}{where} depends on its numbers")
+            self.recording.reasons.setdefault(call.path, f"{word}{where}")
         result = self._result(func, name, args, kwargs, bool(sources))
         again = None if decides else _without_writing(func, name)
         taken, named = with_tensors((args, kwargs), _itself)
