@@ -225,7 +225,9 @@ class _StandIns:
 def notes_of(network: Network, partial: Partial, keeps_all: bool) -> str:
     """Return what a reader of a network must know that was exported partially."""
     why = ", ".join(f"{path or network.name} ({reason})" for path, reason in partial.reasons.items())
-    notes = [f"PyTorch cannot export all of {network.name}. What these do outside of the modules in them is opaque: {why}."]
+    notes = [
+        f"PyTorch cannot export all of {network.name}. What these do outside of the modules in them is opaque: {why}."
+    ]
     if not keeps_all:
         return f"{notes[0]} Which modules they call, and all sizes, are those of one run."
     notes.append("The input is the scaled image: scaling and normalizing are left out.")

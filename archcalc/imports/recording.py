@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 MASKED = frozenset(["index", "index_put", "index_put_", "_index_put_impl_"])
 """Operations that may take a mask."""
@@ -43,7 +44,10 @@ class Made:
 
 @dataclass
 class Run:
-    """One call of a module."""
+    """One call of a module.
+
+    Its tensors have no numbers: each stands for one of the run. Stored tensors and single numbers are the run's own.
+    """
 
     path: str
     args: Any
@@ -160,15 +164,20 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.keeps_all = keeps_all
         self.recording = Recording(keeps_all)
         self.open: list[tuple[Run, nn.Module]] = []
-        self.alive: list[Any] = []
-        """All tensors, so that no two have the same `id`."""
+        self.tokens: Any = WeakTensorKeyDictionary()
+        """Tensor that the module computes, or takes, to what stands for it."""
+        self.alive: list[Tensor] = []
+        """All that stand for one, so that no two have the same `id`."""
 
     def around(self, path: str, part: nn.Module, forward: Forward) -> Forward:
         def run(*args: Any, **kwargs: Any) -> Any:
-            # Copied, as lists that it takes or gives may be changed afterwards.
-            call = Run(path, *with_tensors((args, kwargs), _itself))
-            call.known = {id(one): one for one in tensors_of((args, kwargs))}
             parent = self.open[-1][0] if self.open else None
+            if parent is None:
+                for one in tensors_of((args, kwargs)):
+                    self._new_token(one)
+            # Copied, as lists that it takes or gives may be changed afterwards.
+            call = Run(path, *with_tensors((args, kwargs), self._token))
+            call.known = {id(one): one for one in tensors_of((call.args, call.kwargs))}
             if parent is not None:
                 parent.children.append(call)
                 call.origins = {key: parent.made[key] for key in call.known if key in parent.made}
@@ -178,14 +187,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 result = forward(*args, **kwargs)
             finally:
                 self.open.pop()
-            call.result = with_tensors(result, _itself)
-            found = {id(one): one for one in tensors_of(result)}
+            call.result = with_tensors(result, self._token)
+            found = {id(one): one for one in tensors_of(call.result)}
             call.returned = {key: call.made[key] for key in found if key in call.made}
             if parent is not None:
                 parent.known.update(found)
                 for key in found:
                     parent.made.pop(key, None)
-            self.alive.append((args, kwargs, result))
             return result
 
         return run
@@ -195,31 +203,38 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not self.open:
             return func(*args, **kwargs)
         call, part = self.open[-1]
-        sources = self._sources(call, (args, kwargs))
-        name = func.__name__.partition(".")[0]
+        taken, named = with_tensors((args, kwargs), self._token)
+        sources: dict[int, Tensor] = {}
+        origins: dict[int, Made] = {}
+        for one in tensors_of((taken, named)):
+            if id(one) in call.made:
+                origins[id(one)] = call.made[id(one)]
+                sources.update(origins[id(one)].sources)
+            elif id(one) in call.known:
+                sources[id(one)] = one
+        name, method = func.__name__.partition(".")[0], _method(part)
         decides = name in DECIDING or (name == "index" and _has_mask(name, args))
-        method = _method(part)
         if sources and decides:
             word = {"_local_scalar_dense": "item", "index": "a mask"}.get(name, name).strip("_")
-            where = f" in {method}" if method else ""
-            self.recording.reasons.setdefault(call.path, f"{word}{where}")
-        result = self._result(func, name, args, kwargs, bool(sources))
+            self.recording.reasons.setdefault(call.path, f"{word} in {method}" if method else word)
         again = None if decides else _without_writing(func, name)
-        taken, named = with_tensors((args, kwargs), _itself)
-        origins = {id(one): call.made[id(one)] for one in tensors_of((taken, named)) if id(one) in call.made}
+        result = self._result(func, name, args, kwargs, bool(sources))
         for item, one in enumerate(tensors_of(result)):
-            call.made[id(one)] = Made(method, sources, again, taken, named, item, origins)
-            self.alive.append((one, taken, named))
+            token = self.tokens.get(one)
+            token = self._new_token(one) if token is None else token
+            call.made[id(token)] = Made(method, sources, again, taken, named, item, origins)
         return result
 
-    def _sources(self, call: Run, given: Any) -> dict[int, Tensor]:
-        found: dict[int, Tensor] = {}
-        for one in tensors_of(given):
-            if id(one) in call.made:
-                found.update(call.made[id(one)].sources)
-            elif id(one) in call.known:
-                found[id(one)] = one
-        return found
+    def _token(self, tensor: Tensor) -> Tensor:
+        token: Tensor = self.tokens.get(tensor, tensor)
+        return token
+
+    def _new_token(self, tensor: Tensor) -> Tensor:
+        """Return a tensor without numbers that stands for one of the run, which needs not be kept then."""
+        token = torch.empty_like(tensor, device="meta") if tensor.dim() else tensor
+        self.tokens[tensor] = token
+        self.alive.append(token)
+        return token
 
     def _result(self, func: Any, name: str, args: Any, kwargs: Any, depends: bool) -> Any:
         if not self.keeps_all or not depends:
@@ -236,10 +251,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             like = func(*with_tensors(args, _without_numbers), **with_tensors(kwargs, _without_numbers))
             return torch.zeros(like.shape, dtype=like.dtype, device=args[0].device)
         return func(*args, **kwargs)
-
-
-def _itself(tensor: Tensor) -> Tensor:
-    return tensor
 
 
 def _without_numbers(tensor: Tensor) -> Tensor:
