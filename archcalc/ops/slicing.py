@@ -1,6 +1,7 @@
 """Operators that cut or extend axes: slice, chunk, pad."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, require
@@ -19,9 +20,12 @@ from archcalc.ops.arguments import (
 from archcalc.ops.calls import Call
 from archcalc.ops.convolution import EDGES, check_edge
 from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
+from archcalc.ops.operator import Operator
+from archcalc.ops.reduction import Mean
 from archcalc.ops.shaping import Shaping
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
+    WHOLE_AXIS,
     Access,
     GradientKind,
     PaddingMode,
@@ -201,7 +205,7 @@ class Select(Shaping):
     aten = "select unbind"
     onnx = "Gather"
     synonyms = "gather_one index_select"
-    saved: ClassVar[SavedTensors | None] = None
+    is_view = True
     index: AxisIndex = option(0, "which position; negative ones count from the end")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     examples = (example((7, 12)), example((4, 5, 6), index=-2, axis=1), example((3, 4), axis=-1))
@@ -215,14 +219,30 @@ class Select(Shaping):
         axis = self.axis_index(self.axis)
         return (*self.x[:axis], *self.x[axis + 1 :])
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        axis = self.axis_index(self.axis)
+        layout = tensors.layouts[0].part(axis + 1, 1).viewed(tensors.sizes(self.output))
+        return Placement(layout, is_view=True) if layout is not None else super().placement(tensors)
+
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        """A tensor of the input's size with zeros."""
+        return (GradientKind.NEW,)
+
     def axes(self) -> tuple[tuple[int, ...], ...]:
         axis = self.axis_index(self.axis)
         return tuple((kept,) for kept in range(len(self.x)) if kept != axis)
 
     def access(self) -> Access:
         axis = self.axis_index(self.axis)
-        chosen = Window(0, self.index, self.index)
-        return tuple(chosen if own == axis else SAME_POSITION for own in range(len(self.x)))
+        return tuple(WHOLE_AXIS if own == axis else SAME_POSITION for own in range(len(self.x)))
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        """Along the axis that is gone, one position is read."""
+        return {"channels" if self.axis_index(self.axis) == 0 else "positions": "one position of the axis is read"}
+
+    def linearized(self) -> Operator:
+        return Mean(self.inputs, over=self.axis_index(self.axis))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

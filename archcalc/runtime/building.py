@@ -15,16 +15,16 @@ from torch import fx, nn
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.vocabulary import Torch
-from archcalc.runtime import modules
+from archcalc.runtime.modules import helper
 from archcalc.words import help_line
 
-ROOTS = {"nn": nn, "torch": torch, "operator": operator, "archcalc": modules}
+ROOTS = {"nn": nn, "torch": torch, "operator": operator}
 
 
 def resolve(target: str) -> Any:
     """Return the class or function that a `Torch.target` names."""
     root, _, path = target.partition(".")
-    return reduce(getattr, path.split("."), ROOTS[root])
+    return helper(path) if root == "archcalc" else reduce(getattr, path.split("."), ROOTS[root])
 
 
 def is_module(described: Torch) -> bool:

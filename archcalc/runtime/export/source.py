@@ -13,12 +13,12 @@ from torch import nn
 
 from archcalc._version import __version__
 from archcalc.network import Network
-from archcalc.runtime import modules
 from archcalc.runtime.building import check_name
 from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
 from archcalc.runtime.export.expression import WIDTH, Chain, ConstructorCall, SourceWriter, literal
 from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier, parameter
 from archcalc.runtime.export.scopes import ScopePath, scopes_of
+from archcalc.runtime.modules import PARTS
 from archcalc.words import printable
 
 
@@ -148,12 +148,13 @@ def _main(name: str, network: Network) -> str:
 @cache
 def _helper_sources() -> dict[str, str]:
     """Return the source of each class and function of `runtime.modules`."""
-    text = inspect.getsource(modules)
     found = {}
-    for node in ast.parse(text).body:
-        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
-            source = ast.get_source_segment(text, node) or ""
-            found[node.name] = re.sub(r"  # type: ignore\[[\w-]+\]", "", source)
+    for part in PARTS:
+        text = inspect.getsource(part)
+        for node in ast.parse(text).body:
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+                source = ast.get_source_segment(text, node) or ""
+                found[node.name] = re.sub(r"  # type: ignore\[[\w-]+\]", "", source)
     return found
 
 
