@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archcalc.arithmetic import Shape, product
-from archcalc.imports.mapping import Mapped, operator_of
+from archcalc.imports.mapping import Mapped, operator_of, operator_of_rows
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
@@ -145,12 +145,13 @@ class NetworkBuilder:
             return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
         mapped = operator_of(call, step.framework)
-        if mapped is None and call.stored:
+        rows = operator_of_rows(call, step.framework, step.macs) if mapped is None else None
+        if mapped is None and rows is None and call.stored:
             call = self._with_parameters(call, step)
             mapped = operator_of(call, step.framework)
         origin = None
         if mapped is None:
-            mapped = self._generic(replace(step, call=call))
+            mapped = rows or self._generic(replace(step, call=call))
             origin = step.origin(mapped)
         if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
             return call.output._replace(source=mapped.inputs[0].source)

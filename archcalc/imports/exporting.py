@@ -30,15 +30,24 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
 
     The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason.
     """
-    with _evaluating(module), quiet(), torch.no_grad():
+    with evaluating(module), quiet(), torch.no_grad():
         args = tuple(_repeated(tensor) for tensor in inputs)
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
             program = torch.export.export(module, args, kwargs, strict=False)
-            return program.run_decompositions({}) if _writes_to_views(program) else program
+            program = program.run_decompositions({}) if _writes_to_views(program) else program
+            if _has_unknown_sizes(program):
+                raise ValueError("the size of a tensor depends on numbers that are computed")
+            return program
         except Exception as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+
+
+def _has_unknown_sizes(program: Any) -> bool:
+    """Return True if the size of a result is not a number."""
+    results = (node.meta.get("val") for node in program.graph.nodes)
+    return any(isinstance(one, Tensor) and not all(type(size) is int for size in one.shape) for one in results)
 
 
 def _writes_to_views(program: Any) -> bool:
@@ -72,7 +81,8 @@ def _repeated(tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Put a module in evaluation mode for a while."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from archcalc.arithmetic import ShapeError
 from archcalc.ops import registry
 from archcalc.ops.calls import Call, Operand, Stored
+from archcalc.ops.imported import Generic
 from archcalc.ops.operator import Operator
 
 
@@ -53,6 +54,31 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
         if op.output == call.output.shape and _fits(op, weights, call):
             return Mapped(op, inputs, weights)
     return None
+
+
+def operator_of_rows(call: Call, framework: str, macs: int) -> Mapped | None:
+    """Return what a call is whose rows an operator takes one by one, such as the boxes of an image; None if none does.
+
+    Its work is that for one row, for every row. The call is generic, as no operator takes the rows of a sample so.
+    """
+    operands = [*call.operands, call.output]
+    if not call.stored or any(one.batch != 0 or one.folded != call.output.folded for one in operands):
+        return None
+    rows = call.output.folded
+    mapped = operator_of(call.of_one_row(), framework) if rows > 1 else None
+    if mapped is None:
+        return None
+    op, inputs = mapped.op, [one._replace(folded=rows) for one in mapped.inputs]
+    op = Generic(
+        [one.shape for one in inputs],
+        shape=call.output.shape,
+        operation=call.operation,
+        macs=macs,
+        other=rows * sum(count for name, count in op.work().items() if name not in ("mac", "matmul")),
+        tensors=op.weights(),
+        stored=op.buffers(),
+    )
+    return Mapped(op, inputs, mapped.weights)
 
 
 def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:

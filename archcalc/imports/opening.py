@@ -15,7 +15,7 @@ from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_input
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find
-from archcalc.network import About, Network
+from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.requirements import need, need_torch
 from archcalc.words import help_line, quote, split_help
@@ -167,7 +167,7 @@ def _followed(source: PackageModel, module: nn.Module, given: GivenInputs) -> Ne
     from archcalc.imports.torch_modules import usual_inputs
 
     network = follow(module, given, usual_inputs(source, module), source.name.rpartition("/")[2])
-    return replace(network, about=About(reference=source.text))
+    return replace(network, about=replace(network.about, reference=source.text))
 
 
 MOST_ON_CPU = 10**9

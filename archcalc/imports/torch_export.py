@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,13 +12,27 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from archcalc.errors import UserError
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
 from archcalc.imports.composites import attention_arguments, composites
+from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
 from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
 from archcalc.imports.mapping import Mapped
+from archcalc.imports.nodes import (
+    bound_arguments,
+    every_call,
+    is_empty,
+    module_class,
+    module_keys,
+    module_path,
+    operand_of,
+    operation_of,
+    stored_names,
+)
+from archcalc.imports.partial import STAND_IN, Unknown, export_partially, notes_of
 from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
-from archcalc.network import Network
+from archcalc.network import About, Network
 from archcalc.ops.calls import Call, Operand, Stored
 
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
@@ -38,15 +52,45 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
     Raises:
         UserError: if PyTorch cannot export the module, with its reason.
     """
-    program = export(module, inputs, keywords or {})
-    return _Reader(program, module, name or type(module).__name__).network()
+    name, keywords, keeps_all = name or type(module).__name__, keywords or {}, is_detector(module)
+    with as_module_of_a_tensor(module):
+        try:
+            if keeps_all:
+                raise UserError(f"PyTorch cannot export {name}: its boxes depend on what it sees")
+            return _Reader(export(module, inputs, keywords), module, name).network()
+        except UserError:
+            found = _partly(module, inputs, keywords, name, keeps_all)
+            if found is None:
+                raise
+            return found
+
+
+def _partly(
+    module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], name: str, keeps_all: bool
+) -> Network | None:
+    """Return the network of a module that cannot be exported whole; None if nothing of it can be."""
+    found = export_partially(module, inputs, keywords, keeps_all)
+    if found is None:
+        return None
+    network = _Reader(found.program, module, name, found.unknown).network()
+    if all(layer.op.exactness == "opaque" for layer in network):
+        return None
+    return replace(network, about=About(notes=notes_of(network, found, keeps_all)))
 
 
 class _Reader:
     """Reads an exported program node by node."""
 
-    def __init__(self, program: Any, module: nn.Module, name: str) -> None:
+    def __init__(
+        self, program: Any, module: nn.Module, name: str, unknown: Mapping[str, Unknown] | None = None
+    ) -> None:
         self.program = program
+        self.unknown = unknown or {}
+        """Key of a stand-in to what it stands for."""
+        self.opaque: dict[str, Operand] = {}
+        """Key of a stand-in to its first output."""
+        self.left_out: set[str] = set()
+        """Parameters that opaque layers have."""
         self.module = module
         self.values: dict[fx.Node, Any] = {}
         """Node to its `Operand`, `Stored`, number, or module; a list for several outputs."""
@@ -67,7 +111,7 @@ class _Reader:
         self.builder = NetworkBuilder(name, {names[node]: tuple(node.meta["val"].shape[1:]) for node in users})
         for node in users:
             self.values[node] = Operand(names[node], tuple(node.meta["val"].shape))
-        self.calls_inside = Counter(key for node in _every_call(program.graph_module) for key in _stack(node))
+        self.calls_inside = Counter(key for node in every_call(program.graph_module) for key in module_keys(node))
         """Key of each call of a module to the number of calls in it."""
         self.composites = self._composites()
         self.computed: dict[tuple[fx.Node, Operand], str] = {}
@@ -81,18 +125,8 @@ class _Reader:
         self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
         self.arguments: dict[fx.Node, Any] = {}
         """What each node was as an argument of the last call that took it."""
-        self.builder.aliases = self._aliases()
+        self.builder.aliases = stored_names(module)
         self.builder.origin_of_stored = self._stored_again
-
-    def _aliases(self) -> dict[str, list[str]]:
-        """Return the names of each stored tensor; PyTorch uses one of them for all uses of a tied weight."""
-        names: dict[int, list[str]] = {}
-        for name, tensor in (
-            *self.module.named_parameters(remove_duplicate=False),
-            *self.module.named_buffers(remove_duplicate=False),
-        ):
-            names.setdefault(id(tensor), []).append(name)
-        return {name: group for group in names.values() for name in group}
 
     def _composites(self) -> dict[fx.Node, Any]:
         """Return the nodes of modules that become one layer: None, and for the output its path and arguments."""
@@ -121,7 +155,8 @@ class _Reader:
 
     def _uncalled(self) -> dict[str, int]:
         """Return the outermost modules, and the tensors, none of whose parameters are used, with their number."""
-        used = {alias for name in self.builder.owners for alias in self.builder.aliases.get(name, [name])}
+        names = (*self.builder.owners, *self.left_out)
+        used = {alias for name in names for alias in self.builder.aliases.get(name, [name])}
         called = {name[:end] for name in used for end, character in enumerate(name) if character == "."}
         found: dict[str, int] = {}
         for name, parameter in self.module.named_parameters():
@@ -157,11 +192,14 @@ class _Reader:
         if node.target is operator.getitem:
             self._item(node, *node.args)
             return
+        if node.target is STAND_IN:
+            self.values[node] = self._opaque(node, str(node.args[-1]))
+            return
         inner = [self.values[one] for one in taken if isinstance(self.values.get(one), fx.GraphModule)]
         if inner:
             self._inner(node, inner[0])
             return
-        name, result = _operation(node), node.meta.get("val")
+        name, result = operation_of(node), node.meta.get("val")
         if name in FRESH or all(self._is_constant(one) for one in taken):
             is_per_sample = isinstance(result, Tensor) and batch_axis(result.shape)[0] is not None
             if name in SAME and isinstance(self.values.get(taken[0]), Stored):
@@ -173,9 +211,9 @@ class _Reader:
         if name in SAME:
             self.values[node] = self.values[taken[0]]
         elif name == "copy" and taken[-1].meta["val"].shape == node.meta["val"].shape:
-            self.values[node] = self.values[taken[0]] = self._argument(taken[-1], _operand(node.meta["val"]))
+            self.values[node] = self.values[taken[0]] = self._argument(taken[-1], operand_of(node.meta["val"]))
         elif isinstance(result, Tensor) and result.numel() == 0:
-            self.values[node] = _operand(result)
+            self.values[node] = operand_of(result)
         elif isinstance(result, Tensor):
             self.values[node] = self._call(node, result, 0, multiply_adds(node) // BATCH)
             if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
@@ -190,8 +228,30 @@ class _Reader:
         elif source in self.constant:
             self.constant[node] = [source]
         elif isinstance(node.meta.get("val"), Tensor) and node.users:
-            recurrent = _operation(source) in RECURRENT and item > 0
+            recurrent = operation_of(source) in RECURRENT and item > 0
             self.values[node] = self._state(source, node) if recurrent else self._item_of(source, node, item)
+
+    def _opaque(self, node: fx.Node, key: str) -> Operand:
+        """Return the output of code that the export leaves out.
+
+        What only the network's outputs have of it, besides its first output, has no layer.
+        """
+        if key in self.opaque and all(user.op == "output" for user in node.users):
+            return self.opaque[key]
+        found, output = self.unknown[key], operand_of(node.meta["val"])
+        taken = [self._argument(one, output) for one in node.all_input_nodes]
+        parameters = dict(self.module.named_parameters())
+        names = [] if key in self.opaque else [one for one in found.parameters if not self._is_used(one)]
+        params = sum(parameters[name].numel() for name in names)
+        self.left_out.update(names)
+        sources = dict.fromkeys(one.source for one in taken if isinstance(one, Operand))
+        source = self.builder.add_opaque(found.name, found.name, True, list(sources), output.shape, params)
+        return self.opaque.setdefault(key, output._replace(source=source))
+
+    def _is_used(self, name: str) -> bool:
+        """Return True if an exported call uses a parameter."""
+        names = self.builder.aliases.get(name, [name])
+        return any(self.placeholders[one].users for one in names if one in self.placeholders)
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
@@ -209,8 +269,8 @@ class _Reader:
                 if sequence in self.values
                 else self._call(source, example, 0, multiply_adds(source) // BATCH)
             )
-        states, output = self.sequences[source], _operand(node.meta["val"])
-        step = Step(Call(f"{_operation(source)}_state", {"self": states}, output), _path(source))
+        states, output = self.sequences[source], operand_of(node.meta["val"])
+        step = Step(Call(f"{operation_of(source)}_state", {"self": states}, output), module_path(source))
         return self.builder.add(step)
 
     def _inner(self, node: fx.Node, graph_module: fx.GraphModule) -> None:
@@ -231,15 +291,15 @@ class _Reader:
             self.constant[node] = [other]
 
     def _call(self, node: fx.Node, result: Tensor, item: int, macs: int) -> Operand:
-        output = _operand(result)
-        arguments = {key: self._argument(value, output) for key, value in _bound(node).items()}
-        stack = _stack(node)
+        output = operand_of(result)
+        arguments = {key: self._argument(value, output) for key, value in bound_arguments(node).items()}
+        stack = module_keys(node)
         is_leaf = bool(stack) and self.calls_inside[stack[-1]] == 1
-        call = Call(_operation(node), arguments, output, item)
+        call = Call(operation_of(node), arguments, output, item)
         several = isinstance(node.meta.get("val"), (list, tuple))
         origin = partial(self._again, node, output, item if several else None)
-        called = _module_class(node) if is_leaf else ""
-        return self.builder.add(Step(call, _path(node), is_leaf, macs, called=called, origin=origin))
+        called = module_class(node) if is_leaf else ""
+        return self.builder.add(Step(call, module_path(node), is_leaf, macs, called=called, origin=origin))
 
     def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
         """Return how the layer of a call is run again."""
@@ -281,7 +341,7 @@ class _Reader:
 
     def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
         """Return the output of a module that is one operator, with its tensors as arguments by their names."""
-        output = _operand(node.meta["val"])
+        output = operand_of(node.meta["val"])
         given = {key: self._argument(value, output) for key, value in arguments.items()}
         inner = self.module.get_submodule(path)
         for name, tensor in (*inner.named_parameters(), *inner.named_buffers()):
@@ -295,12 +355,12 @@ class _Reader:
             return found
         if isinstance(value, (list, tuple)):
             # A part without elements, such as the text before no text, joins nothing.
-            return [self._argument(one, output) for one in value if not _is_empty(one)]
+            return [self._argument(one, output) for one in value if not is_empty(one)]
         return str(value) if isinstance(value, _TYPES) else value
 
     def _source(self, node: fx.Node) -> str:
         value = self.values.get(node)
-        return value.source if isinstance(value, Operand) else self._computed(node, _operand(node.meta["val"])).source
+        return value.source if isinstance(value, Operand) else self._computed(node, operand_of(node.meta["val"])).source
 
     def _computed(self, node: fx.Node, beside: Operand) -> Any:
         """Return a tensor that depends on stored ones alone as the output of a layer of its own.
@@ -310,14 +370,18 @@ class _Reader:
         result = node.meta.get("val")
         if not isinstance(result, Tensor):
             return result
-        operand = _operand(result)
+        operand = operand_of(result)
         if operand.batch is None:
             operand = Operand.beside(operand.sizes, beside)
         if (node, operand) not in self.computed:
             closure = self._closure(node)
             tensors = [one for one in map(self.values.get, closure) if isinstance(one, Stored)]
             macs = sum(multiply_adds(one) for one in closure if one.op == "call_function")
-            name = tensors[0].name if len(tensors) == 1 and tensors[0].name else f"{_path(node)}.computed".lstrip(".")
+            name = (
+                tensors[0].name
+                if len(tensors) == 1 and tensors[0].name
+                else f"{module_path(node)}.computed".lstrip(".")
+            )
             origin = partial(self._computed_again, closure, operand)
             self.computed[node, operand] = self.builder.add_computed(name, operand, tensors, macs, origin)
         return operand._replace(source=self.computed[node, operand])
@@ -332,54 +396,3 @@ class _Reader:
                 found[one] = None
                 pending += self.constant.get(one, ())
         return sorted(found, key=self.positions.__getitem__, reverse=True)
-
-
-def _is_empty(value: Any) -> bool:
-    result = value.meta.get("val") if isinstance(value, fx.Node) else None
-    return isinstance(result, Tensor) and result.numel() == 0
-
-
-def _operand(result: Tensor) -> Operand:
-    sizes = tuple(result.shape)
-    return Operand("", sizes, *batch_axis(sizes))
-
-
-def _every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
-    """Yield the calls of a graph and of the graphs in it."""
-    for part in graph_module.modules():
-        if isinstance(part, fx.GraphModule):
-            yield from (node for node in part.graph.nodes if node.op == "call_function")
-
-
-def _operation(node: fx.Node) -> str:
-    return getattr(node.target, "__name__", str(node.target)).partition(".")[0].rstrip("_")
-
-
-def _bound(node: fx.Node) -> dict[str, Any]:
-    """Return the arguments of a call by the names of its schema, with its defaults."""
-    schema = getattr(node.target, "_schema", None)
-    if schema is None:
-        return {str(at): value for at, value in enumerate(node.args)} | dict(node.kwargs)
-    given = dict(zip((one.name for one in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
-    return {
-        one.name: given.get(one.name, one.default_value if one.has_default_value() else None)
-        for one in schema.arguments
-    }
-
-
-def _stack(node: fx.Node) -> list[str]:
-    """Return the keys of the modules that a call is in, from the outside."""
-    return list(node.meta.get("nn_module_stack") or ())
-
-
-def _path(node: fx.Node) -> str:
-    """Return the path of the innermost module that a call is in."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return str(next(reversed(stack.values()))[0]) if stack else ""
-
-
-def _module_class(node: fx.Node) -> str:
-    """Return the class of the innermost module that a call is in, if it is PyTorch's own; else an empty text."""
-    stack = node.meta.get("nn_module_stack") or {}
-    package, _, name = str(next(reversed(stack.values()))[1] if stack else "").rpartition(".")
-    return f"nn.{name}" if package.startswith("torch.nn.modules.") else ""

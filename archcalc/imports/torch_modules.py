@@ -10,6 +10,7 @@ from torch import nn
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
+from archcalc.imports.detectors import image_shape, is_detector
 from archcalc.imports.model_ids import known_ids
 from archcalc.imports.references import PackageModel
 from archcalc.requirements import need, need_torchvision
@@ -69,6 +70,8 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
     """As the transforms of the trained weights make them."""
     from torchvision.models import get_model_weights
 
+    if is_detector(module):
+        return {"images": image_shape(module)}
     weights = next(iter(get_model_weights(model.name)), None)
     if weights is None:
         return {}
@@ -77,11 +80,6 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
     size = getattr(module, "image_size", None) or sizes.get("crop_size") or sizes.get("resize_size")
     height, width = (size, size) if isinstance(size, int) else size or (0, 0)
     channels, image = 3, next(iter(inspect.signature(module.forward).parameters))
-    if maker == "ObjectDetection":
-        raise UserError(
-            f"{model.text} takes lists of images, and its boxes depend on what it sees: PyTorch cannot export it"
-            + help_line("a bundled spec may have it (archcalc list), or import its backbone")
-        )
     if maker == "VideoClassification":
         frames = max(FRAMES, weights.meta.get("min_temporal_size", 0))
         return {image: (channels, frames, height, width)}

@@ -85,6 +85,14 @@ class Call:
         """Return the call with that tensor as `self`."""
         return replace(self, arguments={**self.arguments, "self": operand})
 
+    def of_one_row(self) -> Call:
+        """Return the call with one of the rows of each operand that are folded into the batch."""
+        arguments = {
+            name: value._replace(folded=1) if isinstance(value, Operand) else value
+            for name, value in self.arguments.items()
+        }
+        return replace(self, arguments=arguments, output=self.output._replace(folded=1))
+
     @property
     def operands(self) -> list[Operand]:
         """The computed tensors among its arguments, in order."""

@@ -102,6 +102,7 @@ def marks_notes(analysis: Analysis) -> list[str]:
     notes = []
     if analysis.unknown_work:
         notes.append(f"≥: a lower bound, because the work of opaque layers is not known: {few(analysis.unknown_work)}.")
+        notes += [analysis.network.about.notes] if analysis.network.about.notes else []
     generic = [row.name for row in analysis.rows if row.layer.op.exactness == "generic"]
     if generic:
         notes.append(

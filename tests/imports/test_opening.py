@@ -189,9 +189,18 @@ def test_usual_inputs(reference, expected):
         assert dict(usual_inputs(model, package_module(model))) == expected
 
 
-def test_detectors_are_refused_at_once():
-    with pytest.raises(UserError, match="its boxes depend on what it sees"):
-        archcalc.load("torchvision:ssdlite320_mobilenet_v3_large", input=(3, 320, 320))
+def test_detectors_have_the_size_that_they_scale_images_to():
+    network = archcalc.load("torchvision:ssdlite320_mobilenet_v3_large")
+    assert network.inputs == {"input": (3, 320, 320)}
+    assert network.about.reference == "torchvision:ssdlite320_mobilenet_v3_large"
+    assert network.analyze().unknown_work == ("postprocess_detections",)
+    again = archcalc.load("torchvision:ssdlite320_mobilenet_v3_large")  # as it is kept
+    assert again.about == network.about
+
+
+def test_the_reason_of_a_detector_that_cannot_be_run_is_told():
+    with pytest.raises(UserError, match="cannot be run once: .*channel"):
+        archcalc.load("torchvision:ssdlite320_mobilenet_v3_large", input=(1, 320, 320))
 
 
 @pytest.mark.parametrize(

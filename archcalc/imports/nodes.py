@@ -1,0 +1,76 @@
+"""What the nodes of an exported program say: their operations, arguments, results and modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from archcalc.imports.exporting import batch_axis
+from archcalc.ops.calls import Operand
+
+
+def stored_names(module: nn.Module) -> dict[str, list[str]]:
+    """Return the names of each stored tensor; PyTorch uses one of them for all uses of a tied weight."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in (
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ):
+        names.setdefault(id(tensor), []).append(name)
+    return {name: group for group in names.values() for name in group}
+
+
+def is_empty(value: Any) -> bool:
+    """Return True for a node that gives a tensor without elements."""
+    result = value.meta.get("val") if isinstance(value, fx.Node) else None
+    return isinstance(result, Tensor) and result.numel() == 0
+
+
+def operand_of(result: Tensor) -> Operand:
+    """Return the result of a call, of no layer yet."""
+    sizes = tuple(result.shape)
+    return Operand("", sizes, *batch_axis(sizes))
+
+
+def every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
+    """Yield the calls of a graph and of the graphs in it."""
+    for part in graph_module.modules():
+        if isinstance(part, fx.GraphModule):
+            yield from (node for node in part.graph.nodes if node.op == "call_function")
+
+
+def operation_of(node: fx.Node) -> str:
+    """Return the name of a call's operation, without overload and trailing underscore."""
+    return getattr(node.target, "__name__", str(node.target)).partition(".")[0].rstrip("_")
+
+
+def bound_arguments(node: fx.Node) -> dict[str, Any]:
+    """Return the arguments of a call by the names of its schema, with its defaults."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return {str(at): value for at, value in enumerate(node.args)} | dict(node.kwargs)
+    given = dict(zip((one.name for one in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
+    return {
+        one.name: given.get(one.name, one.default_value if one.has_default_value() else None)
+        for one in schema.arguments
+    }
+
+
+def module_keys(node: fx.Node) -> list[str]:
+    """Return the keys of the modules that a call is in, from the outside."""
+    return list(node.meta.get("nn_module_stack") or ())
+
+
+def module_path(node: fx.Node) -> str:
+    """Return the path of the innermost module that a call is in."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(next(reversed(stack.values()))[0]) if stack else ""
+
+
+def module_class(node: fx.Node) -> str:
+    """Return the class of the innermost module that a call is in, if it is PyTorch's own; else an empty text."""
+    stack = node.meta.get("nn_module_stack") or {}
+    package, _, name = str(next(reversed(stack.values()))[1] if stack else "").rpartition(".")
+    return f"nn.{name}" if package.startswith("torch.nn.modules.") else ""
