@@ -12,6 +12,7 @@ from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
 from archcalc.ops.opaque import Opaque
+from archcalc.ops.regularization import Identity
 from archcalc.ops.trained import Parameter, StandingAlone
 
 SAME = frozenset(
@@ -113,6 +114,8 @@ class Step:
     """As `Operator.called`."""
     origin: Callable[[Mapped], Any] = _nothing
     """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
+    is_known: bool = True
+    """False if no operator can be what the call is."""
     other: int | None = None
     """Other arithmetic of the call for one sample, if it has no operator; None if its operation's name says it."""
 
@@ -144,10 +147,10 @@ class NetworkBuilder:
         if parts is not None:
             return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
-        mapped = operator_of(call, step.framework)
+        mapped = operator_of(call, step.framework) if step.is_known else None
         if mapped is None and call.stored:
             call = self._with_parameters(call, step)
-            mapped = operator_of(call, step.framework)
+            mapped = operator_of(call, step.framework) if step.is_known else None
         origin = None
         if mapped is None:
             mapped = self._generic(replace(step, call=call))
@@ -207,18 +210,70 @@ class NetworkBuilder:
 
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
-        self._prune(set(outputs := list(outputs)))
-        groups = {
-            layer.name[:end] for layer in self.layers for end, character in enumerate(layer.name) if character == "."
-        }
+        outputs = [self._identity(output) if output in self.inputs else output for output in dict.fromkeys(outputs)]
+        self._prune(set(outputs))
+        names = self._spec_names()
+        self._rename(names)
+        outputs = [names.get(output, output) for output in outputs]
+        groups = _groups_of(layer.name for layer in self.layers)
         return Network(
             self.name,
             self.inputs,
             tuple(self.layers),
-            tuple(dict.fromkeys(outputs)),
+            tuple(outputs),
             groups=dict.fromkeys(sorted(groups), ""),
             renames=self.renames,
         )
+
+    def _identity(self, source: str) -> str:
+        """Add a layer that gives an input of the network as an output."""
+        operand = Operand(source, (1, *self.inputs[source]))
+        mapped = Mapped(Identity([operand.shape]), [operand], {})
+        self._append(name := self._name(Step(Call("identity", {}, operand), ""), mapped), mapped)
+        return name
+
+    def _spec_names(self) -> dict[str, str]:
+        """Return new names for layers and inputs whose own a spec can't have, and for inputs that are called like groups.
+
+        A layer and a group of one name are told apart: `a` beside `a.b` becomes `a.linear`.
+        """
+        found = {}
+        every = {*self.inputs, *(layer.name for layer in self.layers)}
+        groups = _groups_of(layer.name for layer in self.layers)
+        for layer in self.layers:
+            name = printable(layer.name)
+            if layer.name in groups:
+                kind = layer.op.kind if layer.op.exactness == "exact" else getattr(layer.op, "operation", layer.op.kind)
+                name = f"{name}.{kind}"
+            if name != layer.name:
+                found[layer.name] = _apart(name, every)
+        for name in self.inputs:
+            new = printable(name)
+            if new != name or new in groups:
+                found[name] = _apart(f"{new}_input" if new in groups else new, every | groups)
+        return found
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Rename layers and inputs; the names of their tensors are known under `renames`."""
+        if not names:
+            return
+        renames = {}
+        for known, meant in self.renames.items():
+            layer = max((name for name in names if f"{known}.".startswith(f"{name}.")), key=len, default=None)
+            renames[known if layer is None else f"{names[layer]}{known[len(layer) :]}"] = meant
+        for layer in self.layers:
+            if layer.name in names and layer.tensors():
+                renames.setdefault(names[layer.name], layer.name)
+        self.renames = renames
+        self.inputs = {names.get(name, name): shape for name, shape in self.inputs.items()}
+        for layer in self.layers:
+            layer.name = names.get(layer.name, layer.name)
+            layer.inputs = tuple(names.get(source, source) for source in layer.inputs)
+            layer.shares = names.get(layer.shares or "", layer.shares)
+            if layer.ties:
+                layer.ties = {
+                    key: WeightRef(names.get(ref.layer, ref.layer), ref.tensor) for key, ref in layer.ties.items()
+                }
 
     def _prune(self, outputs: set[str]) -> None:
         """Leave out tensors that are computed from stored ones, but that no layer takes."""
@@ -320,6 +375,25 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def printable(name: str) -> str:
+    """Return a name without characters that cannot be shown, each of which becomes `_`."""
+    return "".join(character if character.isprintable() else "_" for character in name)
+
+
+def _groups_of(names: Iterable[str]) -> set[str]:
+    return {name[:end] for name in names for end, character in enumerate(name) if character == "."}
+
+
+def _apart(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
 
 
 def _parts(step: Step) -> tuple[Step, Step] | None:

@@ -35,11 +35,29 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
         args = tuple(_repeated(tensor) for tensor in inputs)
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
-            program = torch.export.export(module, args, kwargs, strict=False)
+            program = _exported(module, args, kwargs)
             return program.run_decompositions({}) if _writes_to_views(program) else program
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+
+
+def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Any:
+    """Export a module; one that writes to its inputs gets copies, for the example's samples are one in memory."""
+    try:
+        return torch.export.export(module, args, kwargs, strict=False)
+    except RuntimeError as error:
+        if "refers to a single memory location" not in str(error):
+            raise
+
+    def copied(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return tuple(one.clone() for one in given), {key: one.clone() for key, one in named.items()}
+
+    hook = module.register_forward_pre_hook(copied, with_kwargs=True)
+    try:
+        return torch.export.export(module, args, kwargs, strict=False)
+    finally:
+        hook.remove()
 
 
 def _writes_to_views(program: Any) -> bool:
@@ -97,7 +115,12 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
+def batch_axes(sizes: Sequence[int]) -> list[int]:
+    """Return the axes that hold the batch."""
+    return [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
+
+
 def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:
     """Return the axis that holds the batch, and how many rows of it belong to a sample."""
-    found = [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
+    found = batch_axes(sizes)
     return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
 from archcalc.imports.composites import attention_arguments, composites
-from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
+from archcalc.imports.exporting import BATCH, FRESH, batch_axes, batch_axis, export
 from archcalc.imports.mapping import Mapped
 from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
@@ -23,6 +24,11 @@ from archcalc.ops.calls import Call, Operand, Stored
 
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 HOLDERS = frozenset(["Sequential", "ModuleList", "ModuleDict", "Module"])
+ZEROS = frozenset(["zeros", "zeros_like", "new_zeros"])
+VIEWS = SAME | {"expand", "permute", "reshape", "select", "slice", "transpose", "unsqueeze", "view"}
+COUNTED = frozenset(["add", "div", "floor_divide", "mul", "pow", "remainder", "rsub", "sub"])
+"""Operations whose integers are numbers to compute with, not sizes."""
+NOTHING: Mapping[str, Operand] = {}
 _TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -110,7 +116,7 @@ class _Reader:
         wanted = set(self.program.graph_signature.user_outputs)
         node = next(node for node in self.program.graph.nodes if node.op == "output")
         sources = [self._source(one) for one in node.all_input_nodes if one.name in wanted]
-        found = self.builder.network(source for source in sources if source not in self.builder.inputs)
+        found = self.builder.network(sources)
         return replace(found, groups=self._groups(found.groups), uncalled=self._uncalled())
 
     def _groups(self, paths: Iterable[str]) -> dict[str, str]:
@@ -177,7 +183,7 @@ class _Reader:
         elif isinstance(result, Tensor) and result.numel() == 0:
             self.values[node] = _operand(result)
         elif isinstance(result, Tensor):
-            self.values[node] = self._call(node, result, 0, multiply_adds(node) // BATCH)
+            self.values[node] = self._call(node, result, 0, _macs_per_sample(node))
             if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
                 self.values[taken[0]] = self.values[node]  # written in place
 
@@ -191,27 +197,30 @@ class _Reader:
             self.constant[node] = [source]
         elif isinstance(node.meta.get("val"), Tensor) and node.users:
             recurrent = _operation(source) in RECURRENT and item > 0
-            self.values[node] = self._state(source, node) if recurrent else self._item_of(source, node, item)
+            self.values[node] = self._state(source, node, item) if recurrent else self._item_of(source, node, item)
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
-        macs = 0 if source in self.counted else multiply_adds(source) // BATCH
+        macs = 0 if source in self.counted else _macs_per_sample(source)
         self.counted.add(source)
         return self._call(source, node.meta["val"], item, macs)
 
-    def _state(self, source: fx.Node, node: fx.Node) -> Operand:
-        """Return the last state of a recurrent layer, taken out of its sequence of states."""
+    def _state(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
+        """Return the last state of a recurrent layer, whose work is that of its sequence of states."""
         if source not in self.sequences:
             sequence = next((user for user in source.users if user.args[1:] == (0,)), None)
             example = source.meta["val"][0]
             self.sequences[source] = (
                 self.values[sequence]
                 if sequence in self.values
-                else self._call(source, example, 0, multiply_adds(source) // BATCH)
+                else self._call(source, example, 0, _macs_per_sample(source))
             )
-        states, output = self.sequences[source], _operand(node.meta["val"])
-        step = Step(Call(f"{_operation(source)}_state", {"self": states}, output), _path(source))
-        return self.builder.add(step)
+        states, bound = self.sequences[source], _bound(source)
+        if item == 1 and bound["num_layers"] == 1 and not bound["bidirectional"]:
+            output = _operand(node.meta["val"])
+            steps = {"self": states, "dim": int(bound["batch_first"]), "start": -1, "end": sys.maxsize, "step": 1}
+            return self.builder.add(Step(Call("slice", steps, output), _path(source)))
+        return self._call(source, node.meta["val"], item, 0, {"states": states})
 
     def _inner(self, node: fx.Node, graph_module: fx.GraphModule) -> None:
         """Read a graph that stands under another type or without gradients: its calls are calls like others."""
@@ -230,16 +239,31 @@ class _Reader:
         if other in self.constant:
             self.constant[node] = [other]
 
-    def _call(self, node: fx.Node, result: Tensor, item: int, macs: int) -> Operand:
-        output = _operand(result)
-        arguments = {key: self._argument(value, output) for key, value in _bound(node).items()}
+    def _call(
+        self, node: fx.Node, result: Tensor, item: int, macs: int, beside: Mapping[str, Operand] = NOTHING
+    ) -> Operand:
+        """Add the layer of one output of a call, which takes the tensors ``beside`` its arguments too."""
+        output, bound = _operand(result), _bound(node)
+        if _operation(node) in RECURRENT and self._is_zero(bound.get("hx")):
+            bound["hx"] = None
+        arguments = {**beside, **{key: self._argument(value, output) for key, value in bound.items()}}
         stack = _stack(node)
         is_leaf = bool(stack) and self.calls_inside[stack[-1]] == 1
-        call = Call(_operation(node), arguments, output, item)
+        call = Call(f"{_operation(node)}_state" if beside else _operation(node), arguments, output, item)
         several = isinstance(node.meta.get("val"), (list, tuple))
         origin = partial(self._again, node, output, item if several else None)
         called = _module_class(node) if is_leaf else ""
-        return self.builder.add(Step(call, _path(node), is_leaf, macs, called=called, origin=origin))
+        step = Step(call, _path(node), is_leaf, macs, called=called, origin=origin, is_known=not _has_batch(node))
+        return self.builder.add(step)
+
+    def _is_zero(self, value: Any) -> bool:
+        """Return True for zeros that are made anew, and for lists of them."""
+        if isinstance(value, (list, tuple)):
+            return all(map(self._is_zero, value))
+        if value not in self.constant:
+            return False
+        name = _operation(value)
+        return name in ZEROS or (name in VIEWS and self._is_zero(value.args[0]))
 
     def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
         """Return how the layer of a call is run again."""
@@ -340,8 +364,26 @@ def _is_empty(value: Any) -> bool:
 
 
 def _operand(result: Tensor) -> Operand:
-    sizes = tuple(result.shape)
+    """Return a tensor; if it pairs the samples of the batch, its shape is that for a batch of one."""
+    sizes, axes = tuple(result.shape), batch_axes(result.shape)
+    for axis in axes[1:]:
+        sizes = (*sizes[:axis], sizes[axis] // BATCH, *sizes[axis + 1 :])
     return Operand("", sizes, *batch_axis(sizes))
+
+
+def _macs_per_sample(node: fx.Node) -> int:
+    """Return the multiply-adds of a call for a batch of one."""
+    macs = multiply_adds(node)
+    if macs < BATCH:
+        return 0
+    while macs and macs % BATCH == 0:
+        macs //= BATCH
+    return macs
+
+
+def _has_batch(node: fx.Node) -> bool:
+    """Return True if a call computes with the size of the batch, which is no number of the network."""
+    return _operation(node) in COUNTED and any(type(one) is int and one and one % BATCH == 0 for one in node.args)
 
 
 def _every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
