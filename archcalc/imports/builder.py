@@ -148,9 +148,11 @@ class NetworkBuilder:
             return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
         mapped = operator_of(call, step.framework) if step.is_known else None
-        if mapped is None and call.stored:
-            call = self._with_parameters(call, step)
-            mapped = operator_of(call, step.framework) if step.is_known else None
+        if mapped is None and call.stored and step.is_known:
+            computed = _with_operands(call, lambda stored: Operand.beside(stored.shape, call.output))
+            if operator_of(computed, step.framework) is not None:
+                call = self._with_parameters(call, step)
+                mapped = operator_of(call, step.framework)
         origin = None
         if mapped is None:
             mapped = self._generic(replace(step, call=call))
@@ -259,8 +261,8 @@ class NetworkBuilder:
             return
         renames = {}
         for known, meant in self.renames.items():
-            layer = max((name for name in names if f"{known}.".startswith(f"{name}.")), key=len, default=None)
-            renames[known if layer is None else f"{names[layer]}{known[len(layer) :]}"] = meant
+            layer = max((name for name in self.by_name if f"{known}.".startswith(f"{name}.")), key=len, default="")
+            renames[f"{names[layer]}{known[len(layer) :]}" if layer in names else known] = meant
         for layer in self.layers:
             if layer.name in names and layer.tensors():
                 renames.setdefault(names[layer.name], layer.name)
@@ -283,11 +285,7 @@ class NetworkBuilder:
     def _with_parameters(self, call: Call, step: Step) -> Call:
         """Return the call with a layer of its own for each stored tensor that is used like a computed one."""
 
-        def operand(value: Any) -> Any:
-            if isinstance(value, list):
-                return [operand(item) for item in value]
-            if not isinstance(value, Stored):
-                return value
+        def operand(value: Stored) -> Operand:
             output = Operand.beside(value.shape, call.output)
             name = value.name or f"{step.path}.constant"
             found = output._replace(
@@ -296,12 +294,17 @@ class NetworkBuilder:
             self.from_stored[found] = value
             return found
 
-        return replace(call, arguments={name: operand(value) for name, value in call.arguments.items()})
+        return _with_operands(call, operand)
 
     def _generic(self, step: Step) -> Mapped:
         call = step.call
         operands = call.operands
-        stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
+        every = list(dict.fromkeys(call.stored))
+        words = [value.name.rpartition(".")[2] or "constant" for value in every]
+        stored = {
+            word if words.count(word) == 1 else f"{word}{at}": value
+            for at, (word, value) in enumerate(zip(words, every, strict=True), 1)
+        }
         is_moved = call.operation in MOVING or call.operation.endswith("_state")
         other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
         other = other if step.other is None else step.other
@@ -375,6 +378,17 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def _with_operands(call: Call, operand: Callable[[Stored], Operand]) -> Call:
+    """Return the call with another tensor for each stored one."""
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [replaced(item) for item in value]
+        return operand(value) if isinstance(value, Stored) else value
+
+    return replace(call, arguments={name: replaced(value) for name, value in call.arguments.items()})
 
 
 def printable(name: str) -> str:

@@ -75,7 +75,9 @@ def _becomes_float(node: fx.Node) -> bool:
     if not isinstance(result, Tensor) or result.is_floating_point() or not node.users:
         return False
     casts = [user for user in node.users if getattr(user.target, "__name__", "").partition(".")[0] in SAME]
-    return len(casts) == len(node.users) and all(user.meta["val"].is_floating_point() for user in casts)
+    others = [user for user in node.users if user not in casts and isinstance(user.meta.get("val"), Tensor)]
+    types = [user.meta["val"].is_floating_point() for user in casts if isinstance(user.meta.get("val"), Tensor)]
+    return bool(types) and not others and all(types)
 
 
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:

@@ -274,7 +274,9 @@ class _Reader:
             for number, source in enumerate(sources)
             if source == self.arguments.get(one)
         ]
-        return self._replay([node], node, output, inputs, mapped, item)
+        made = [one for one in node.all_input_nodes if one in self.constant and one not in {each for each, *_ in inputs}]
+        nodes = [each for one in made for each in reversed(self._closure(one)) if each.op == "call_function"]
+        return self._replay([*nodes, node], node, output, inputs, mapped, item)
 
     def _stored_again(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
         return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
