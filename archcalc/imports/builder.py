@@ -11,6 +11,7 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
+from archcalc.ops.operator import Operator
 from archcalc.ops.opaque import Opaque
 from archcalc.ops.regularization import Identity
 from archcalc.ops.trained import Parameter, StandingAlone
@@ -326,7 +327,7 @@ class NetworkBuilder:
         owner = self.by_name.get(same or "")
         if (
             owner
-            and type(owner.op) is type(mapped.op)
+            and _are_one(owner.op, mapped.op)
             and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
         ):
             layer.shares = same
@@ -378,6 +379,13 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def _are_one(first: Operator, second: Operator) -> bool:
+    """Return True if two operators differ at most in their inputs."""
+    return type(first) is type(second) and all(
+        getattr(first, name) == getattr(second, name) for name in type(first).arguments
+    )
 
 
 def _with_operands(call: Call, operand: Callable[[Stored], Operand]) -> Call:

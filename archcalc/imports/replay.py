@@ -80,6 +80,12 @@ def _becomes_float(node: fx.Node) -> bool:
     return bool(types) and not others and all(types)
 
 
+def _empty(node: fx.Node, batch: int, like: Tensor) -> Tensor:
+    """Return a tensor with the sizes of a node's, of which only these are taken."""
+    sizes = [size // BATCH * batch if size and size % BATCH == 0 else size for size in node.meta["val"].shape]
+    return like.new_empty(sizes)
+
+
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
     """Call what a node calls; sizes that are multiples of the traced batch become those of this one."""
 
@@ -87,7 +93,7 @@ def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor)
 
     def given(argument: Any) -> Any:
         if isinstance(argument, fx.Node):
-            return values.get(argument, like) if takes_type_only else values[argument]
+            return values[argument] if argument in values or not takes_type_only else _empty(argument, batch, like)
         if isinstance(argument, (list, tuple)):
             return [given(one) for one in argument]
         if type(argument) is int and argument and argument % BATCH == 0:

@@ -276,7 +276,16 @@ class _Reader:
         ]
         made = [one for one in node.all_input_nodes if one in self.constant and one not in {each for each, *_ in inputs}]
         nodes = [each for one in made for each in reversed(self._closure(one)) if each.op == "call_function"]
-        return self._replay([*nodes, node], node, output, inputs, mapped, item)
+        same = [view for one in node.all_input_nodes for view in self._views_of_stored(one)]
+        return self._replay([*nodes, *same, node], node, output, inputs, mapped, item)
+
+    def _views_of_stored(self, node: fx.Node) -> list[fx.Node]:
+        """Return the calls that give a stored tensor as it is, in order."""
+        found: list[fx.Node] = []
+        while node.op == "call_function" and isinstance(self.values.get(node), Stored):
+            found.insert(0, node)
+            node = node.all_input_nodes[0]
+        return found
 
     def _stored_again(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
         return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
