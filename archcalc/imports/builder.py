@@ -167,7 +167,12 @@ class NetworkBuilder:
         return call.output._replace(source=name)
 
     def add_computed(
-        self, name: str, output: Operand, tensors: Sequence[Stored], macs: int, origin: Callable[[Mapped], Any] = _nothing
+        self,
+        name: str,
+        output: Operand,
+        tensors: Sequence[Stored],
+        macs: int,
+        origin: Callable[[Mapped], Any] = _nothing,
     ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer."""
         holder, _, word = name.rpartition(".")

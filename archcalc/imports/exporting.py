@@ -20,6 +20,8 @@ from archcalc.errors import UserError
 BATCH = 7919
 """A prime that no size of a network is a multiple of."""
 
+LONGEST_REASON = 300
+
 FRESH = frozenset(
     ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
 )
@@ -38,8 +40,7 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
             program = _exported(module, args, kwargs)
             return program.run_decompositions({}) if _writes_to_views(program) else program
         except (Exception, SystemExit) as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+            raise UserError(f"PyTorch cannot export {type(module).__name__}: {_reason(error)}") from error
 
 
 def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Any:
@@ -58,6 +59,14 @@ def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Ten
         return torch.export.export(module, args, kwargs, strict=False)
     finally:
         hook.remove()
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of an error; its kind too, if that says more."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, (LookupError, SystemExit)) or not text:
+        text = f"{type(error).__name__} {text}".strip()
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rpartition(' ')[0]} …"
 
 
 def _writes_to_views(program: Any) -> bool:

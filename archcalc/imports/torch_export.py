@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
-from archcalc.imports.composites import attention_arguments, composites
+from archcalc.imports.composites import Composite, attention_arguments, composites
 from archcalc.imports.exporting import BATCH, FRESH, batch_axes, batch_axis, export
-from archcalc.imports.mapping import Mapped
+from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.imports.replay import Replay
 from archcalc.imports.work import multiply_adds
 from archcalc.network import Network
@@ -107,7 +107,7 @@ class _Reader:
             arguments = attention_arguments(composite, self.module, self.stored)
             if arguments is not None:
                 found.update(dict.fromkeys(composite.nodes))
-                found[composite.outputs[0]] = composite.path, arguments
+                found[composite.outputs[0]] = composite, arguments
         return found
 
     def network(self) -> Network:
@@ -142,7 +142,7 @@ class _Reader:
             self.positions[node] = len(self.positions)
             if node in self.composites:
                 if self.composites[node] is not None:
-                    self.values[node] = self._composite(node, *self.composites[node])
+                    self._composite(node, *self.composites[node])
             elif node.op == "placeholder" and node.name in self.stored and node not in self.values:
                 self.values[node] = self._stored(node)
             elif node.op == "get_attr":
@@ -253,7 +253,15 @@ class _Reader:
         several = isinstance(node.meta.get("val"), (list, tuple))
         origin = partial(self._again, node, output, item if several else None)
         called = _module_class(node) if is_leaf else ""
-        step = Step(call, _path(node), is_leaf, macs, called=called, origin=origin, is_known=not _has_batch(node))
+        step = Step(
+            call,
+            _path(node),
+            is_leaf,
+            macs,
+            called=called,
+            origin=origin,
+            is_known=not _has_batch(node) and not _is_of_indices(node),
+        )
         return self.builder.add(step)
 
     def _is_zero(self, value: Any) -> bool:
@@ -274,7 +282,9 @@ class _Reader:
             for number, source in enumerate(sources)
             if source == self.arguments.get(one)
         ]
-        made = [one for one in node.all_input_nodes if one in self.constant and one not in {each for each, *_ in inputs}]
+        made = [
+            one for one in node.all_input_nodes if one in self.constant and one not in {each for each, *_ in inputs}
+        ]
         nodes = [each for one in made for each in reversed(self._closure(one)) if each.op == "call_function"]
         same = [view for one in node.all_input_nodes for view in self._views_of_stored(one)]
         return self._replay([*nodes, *same, node], node, output, inputs, mapped, item)
@@ -314,14 +324,24 @@ class _Reader:
         }
         return Replay(nodes, result, output, inputs, tensors, numbers, item)
 
-    def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
-        """Return the output of a module that is one operator, with its tensors as arguments by their names."""
+    def _composite(self, node: fx.Node, composite: Composite, arguments: dict[str, Any]) -> None:
+        """Add the layer of a module that is one operator, with its tensors as arguments by their names.
+
+        If it is not that operator for these inputs, its calls are layers.
+        """
+        path = composite.path
         output = _operand(node.meta["val"])
         given = {key: self._argument(value, output) for key, value in arguments.items()}
         inner = self.module.get_submodule(path)
         for name, tensor in (*inner.named_parameters(), *inner.named_buffers()):
             given[name] = Stored(f"{path}.{name}", tuple(tensor.shape), isinstance(tensor, nn.Parameter))
-        return self.builder.add(Step(Call(type(inner).__name__, given, output), path, True))
+        call = Call(type(inner).__name__, given, output)
+        if operator_of(call) is not None:
+            self.values[node] = self.builder.add(Step(call, path, True))
+            return
+        for one in composite.nodes:
+            if one.op == "call_function":
+                self._call_function(one)
 
     def _argument(self, value: Any, output: Operand) -> Any:
         if isinstance(value, fx.Node):
@@ -395,6 +415,13 @@ def _macs_per_sample(node: fx.Node) -> int:
 def _has_batch(node: fx.Node) -> bool:
     """Return True if a call computes with the size of the batch, which is no number of the network."""
     return _operation(node) in COUNTED and any(type(one) is int and one and one % BATCH == 0 for one in node.args)
+
+
+def _is_of_indices(node: fx.Node) -> bool:
+    """Return True if a call computes integers, which no operator of numbers does."""
+    result = node.meta.get("val")
+    is_integer = isinstance(result, Tensor) and not result.is_floating_point() and not result.is_complex()
+    return is_integer and _operation(node) in COUNTED and result.dtype is not torch.bool
 
 
 def _every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:

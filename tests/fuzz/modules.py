@@ -87,6 +87,7 @@ class Author:
             if step is None or (x.dim() != 3 and any(_is_recurrent(one) for one in step.layers)):
                 return None
             with torch.no_grad():
+                step.run(nn.ModuleList(step.layers).eval(), x[:1])
                 output = step.run(nn.ModuleList(step.layers).eval(), x)
         except (RuntimeError, ValueError, IndexError, TypeError, AttributeError, AssertionError):
             return None
