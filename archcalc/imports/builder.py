@@ -11,8 +11,8 @@ from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
-from archcalc.ops.operator import Operator
 from archcalc.ops.opaque import Opaque
+from archcalc.ops.operator import Operator
 from archcalc.ops.regularization import Identity
 from archcalc.ops.trained import Parameter, StandingAlone
 
@@ -145,7 +145,7 @@ class NetworkBuilder:
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
         parts = _parts(step)
-        if parts is not None:
+        if parts is not None and (step.call.operation != "linear" or operator_of(parts[0].call, step.framework)):
             return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
         mapped = operator_of(call, step.framework) if step.is_known else None
@@ -241,7 +241,7 @@ class NetworkBuilder:
         return name
 
     def _spec_names(self) -> dict[str, str]:
-        """Return new names for layers and inputs whose own a spec can't have, and for inputs that are called like groups.
+        """Return new names of layers and inputs whose own a spec can't have, and of inputs called like groups.
 
         A layer and a group of one name are told apart: `a` beside `a.b` becomes `a.linear`.
         """
@@ -267,8 +267,8 @@ class NetworkBuilder:
             return
         renames = {}
         for known, meant in self.renames.items():
-            layer = max((name for name in self.by_name if f"{known}.".startswith(f"{name}.")), key=len, default="")
-            renames[f"{names[layer]}{known[len(layer) :]}" if layer in names else known] = meant
+            owner = max((name for name in self.by_name if f"{known}.".startswith(f"{name}.")), key=len, default="")
+            renames[f"{names[owner]}{known[len(owner) :]}" if owner in names else known] = meant
         for layer in self.layers:
             if layer.name in names and layer.tensors():
                 renames.setdefault(names[layer.name], layer.name)

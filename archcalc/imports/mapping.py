@@ -12,7 +12,6 @@ from archcalc.ops import registry
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.operator import Operator
 
-
 WHOLE = 1e15
 """Floats below it are integers if they have no fraction."""
 

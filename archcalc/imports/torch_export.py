@@ -420,8 +420,9 @@ def _has_batch(node: fx.Node) -> bool:
 def _is_of_indices(node: fx.Node) -> bool:
     """Return True if a call computes integers, which no operator of numbers does."""
     result = node.meta.get("val")
-    is_integer = isinstance(result, Tensor) and not result.is_floating_point() and not result.is_complex()
-    return is_integer and _operation(node) in COUNTED and result.dtype is not torch.bool
+    if not isinstance(result, Tensor) or result.is_floating_point() or result.is_complex():
+        return False
+    return result.dtype is not torch.bool and _operation(node) in COUNTED
 
 
 def _every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:

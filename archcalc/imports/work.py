@@ -78,7 +78,7 @@ def _einsum(node: Any) -> int:
 
 
 def _letters(terms: list[str], tensors: Any) -> tuple[list[set[str]], dict[str, int]]:
-    """Return the letters of each tensor, and the size of each; the axes that dots stand for are numbered from the end."""
+    """Return the letters of each tensor, and the size of each; axes that dots stand for are numbered from the end."""
     sizes: dict[str, int] = {}
     found = []
     for term, one in zip(terms, tensors, strict=True):

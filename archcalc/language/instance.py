@@ -35,8 +35,8 @@ MOVES = frozenset(
         "slice",
         "split",
         "stack",
+        "transpose",
     ]
-    + ["transpose"]
 )
 """Operators that give elements of what they take as they are, so that indices stay indices."""
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
@@ -22,6 +21,7 @@ from archcalc.network import Network
 from archcalc.render.folding import folded_spec
 from tests.fuzz.likeness import likeness
 
+F = nn.functional
 BATCH = 3
 MOST_ELEMENTS = 4000
 """Elements of a tensor for one sample; a step that makes more is left out."""

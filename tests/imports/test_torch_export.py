@@ -6,7 +6,6 @@ import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
@@ -14,13 +13,15 @@ from archcalc.errors import UserError
 from archcalc.imports.torch_export import trace
 from archcalc.network import Network
 
+F = nn.functional
+
 
 def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
     """What PyTorch's counter counts, for one sample; without its fused attention, which it does not count."""
     torch.backends.mha.set_fastpath_enabled(False)
-    with FlopCounterMode(display=False) as counter:
-        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
-            module.eval()(*inputs)
+    math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+    with FlopCounterMode(display=False) as counter, math:
+        module.eval()(*inputs)
     return counter.get_total_flops() // 2
 
 
