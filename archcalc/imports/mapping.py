@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -65,6 +66,8 @@ def _plain(operator: type[Operator], arguments: Mapping[str, Any]) -> dict[str, 
         option = operator.arguments.get(name)
         if option is not None and _is_number(value) and value == option.default:
             value = option.default
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"a spec has no number {value}")
         elif isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
             value = int(value)
         found[name] = value

@@ -260,7 +260,7 @@ class _Reader:
             macs,
             called=called,
             origin=origin,
-            is_known=not _has_batch(node) and not _is_of_indices(node),
+            is_known=not _computes_otherwise(node),
         )
         return self.builder.add(step)
 
@@ -410,6 +410,11 @@ def _macs_per_sample(node: fx.Node) -> int:
     while macs and macs % BATCH == 0:
         macs //= BATCH
     return macs
+
+
+def _computes_otherwise(node: fx.Node) -> bool:
+    """Return True for arithmetic that no operator says: with the size of the batch, of integers, or rounded."""
+    return _has_batch(node) or _is_of_indices(node) or node.kwargs.get("rounding_mode") is not None
 
 
 def _has_batch(node: fx.Node) -> bool:

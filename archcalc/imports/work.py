@@ -5,16 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, fx
+from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.arithmetic import product
+from archcalc.imports.builder import MOVING, SAME
+from archcalc.imports.mapping import known
 
 
 def multiply_adds(node: Any) -> int:
     """Return the multiply-adds of a call for the whole batch; 0 if it multiplies nothing by weights or matrices."""
     name = node.target.__name__.partition(".")[0] if callable(node.target) else ""
     rule = RULES.get(name)
-    return rule(node) if rule else 0
+    if rule is not None:
+        return rule(node)
+    is_known = name in SAME | MOVING or name in known("aten")
+    return 0 if is_known or not _is_composite(node) else _counted(node)
+
+
+def _is_composite(node: Any) -> bool:
+    """Return True for a call that PyTorch itself makes of other calls."""
+    name = getattr(node.target, "name", None)
+    return callable(name) and torch._C._dispatch_has_kernel_for_dispatch_key(name(), "CompositeImplicitAutograd")
+
+
+def _counted(node: Any) -> int:
+    """Return what PyTorch's counter counts of a call without numbers; 0 if it cannot be made so."""
+
+    def given(argument: Any) -> Any:
+        return argument.meta.get("val") if isinstance(argument, fx.Node) else argument
+
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            node.target(*fx.node.map_aggregate(node.args, given), **fx.node.map_aggregate(node.kwargs, given))
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        return 0
+    return int(counter.get_total_flops()) // 2
 
 
 def _shapes(node: Any) -> list[tuple[int, ...]]:

@@ -32,7 +32,8 @@ def outputs(network: Network, module: nn.Module, *inputs: Tensor) -> tuple[Tenso
     tensors = {name: network.reference_name(name) for name in built.state_dict()}
     built.load_state_dict({name: theirs.get(known, built.state_dict()[name]) for name, known in tensors.items()})
     with torch.no_grad():
-        return module.double().eval()(*inputs), built.double().eval()(*inputs)
+        copies = [one.clone() for one in inputs]  # some modules write to what they take
+        return module.double().eval()(*copies), built.double().eval()(*inputs)
 
 
 def equal(module: nn.Module, *sizes: int) -> Network:
