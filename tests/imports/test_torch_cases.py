@@ -260,3 +260,32 @@ def test_a_report_without_the_memory_that_is_not_modelled(tmp_path, monkeypatch)
     assert '"unmodelled": ["lstm", "generic"]' in (tmp_path / "net.html").read_text().replace('":[', '": [').replace(
         '","', '", "'
     )
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda self, x: torch.tensordot(x, self.weight, dims=([2], [0])),
+        lambda self, x: torch.inner(x, self.weight.t()),
+        lambda self, x: torch.matrix_power(x @ x.transpose(1, 2), 3),
+        lambda self, x: self.cell(x[:, 0])[0],
+    ],
+)
+def test_what_pytorch_makes_of_other_calls_is_counted(function):
+    """Each was a layer without work."""
+    made = module(function, weight=nn.Parameter(torch.randn(8, 5)), cell=nn.LSTMCell(8, 5))
+    network = archcalc.trace(made, SEQUENCES[:1].float())
+    assert network.analyze().totals.macs == multiply_adds(made, SEQUENCES[:1].float()) > 0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda self, x: torch.div(x, 2, rounding_mode="floor"), lambda self, x: F.pad(x, (1, 1), value=-torch.inf)],
+)
+def test_what_no_operator_says_is_generic(function):
+    """The rounding was lost, and a spec with -inf could not be written."""
+    made = module(function)
+    network = archcalc.trace(made, SEQUENCES[:1].float())
+    assert kinds(network) == ["generic"]
+    built(network, made, SEQUENCES)
+    again(network)
