@@ -12,6 +12,8 @@ from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
 from archcalc.ops.opaque import Opaque
+from archcalc.ops.operator import Operator
+from archcalc.ops.regularization import Identity
 from archcalc.ops.trained import Parameter, StandingAlone
 
 SAME = frozenset(
@@ -113,6 +115,8 @@ class Step:
     """As `Operator.called`."""
     origin: Callable[[Mapped], Any] = _nothing
     """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
+    is_known: bool = True
+    """False if no operator can be what the call is."""
     other: int | None = None
     """Other arithmetic of the call for one sample, if it has no operator; None if its operation's name says it."""
 
@@ -141,14 +145,16 @@ class NetworkBuilder:
     def add(self, step: Step) -> Operand:
         """Add the layer of a call, and return its output."""
         parts = _parts(step)
-        if parts is not None:
+        if parts is not None and (step.call.operation != "linear" or operator_of(parts[0].call, step.framework)):
             return self.add(replace(parts[1], call=parts[1].call.with_operand(self.add(parts[0]))))
         call = step.call
-        mapped = operator_of(call, step.framework)
-        rows = operator_of_rows(call, step.framework, step.macs) if mapped is None else None
-        if mapped is None and rows is None and call.stored:
-            call = self._with_parameters(call, step)
-            mapped = operator_of(call, step.framework)
+        mapped = operator_of(call, step.framework) if step.is_known else None
+        rows = operator_of_rows(call, step.framework, step.macs) if mapped is None and step.is_known else None
+        if mapped is None and rows is None and call.stored and step.is_known:
+            computed = _with_operands(call, lambda stored: Operand.beside(stored.shape, call.output))
+            if operator_of(computed, step.framework) is not None:
+                call = self._with_parameters(call, step)
+                mapped = operator_of(call, step.framework)
         origin = None
         if mapped is None:
             mapped = rows or self._generic(replace(step, call=call))
@@ -213,18 +219,70 @@ class NetworkBuilder:
 
     def network(self, outputs: Iterable[str]) -> Network:
         """Return the network of the layers that were added."""
-        self._prune(set(outputs := list(outputs)))
-        groups = {
-            layer.name[:end] for layer in self.layers for end, character in enumerate(layer.name) if character == "."
-        }
+        outputs = [self._identity(output) if output in self.inputs else output for output in dict.fromkeys(outputs)]
+        self._prune(set(outputs))
+        names = self._spec_names()
+        self._rename(names)
+        outputs = [names.get(output, output) for output in outputs]
+        groups = _groups_of(layer.name for layer in self.layers)
         return Network(
             self.name,
             self.inputs,
             tuple(self.layers),
-            tuple(dict.fromkeys(outputs)),
+            tuple(outputs),
             groups=dict.fromkeys(sorted(groups), ""),
             renames=self.renames,
         )
+
+    def _identity(self, source: str) -> str:
+        """Add a layer that gives an input of the network as an output."""
+        operand = Operand(source, (1, *self.inputs[source]))
+        mapped = Mapped(Identity([operand.shape]), [operand], {})
+        self._append(name := self._name(Step(Call("identity", {}, operand), ""), mapped), mapped)
+        return name
+
+    def _spec_names(self) -> dict[str, str]:
+        """Return new names of layers and inputs whose own a spec can't have, and of inputs called like groups.
+
+        A layer and a group of one name are told apart: `a` beside `a.b` becomes `a.linear`.
+        """
+        found = {}
+        every = {*self.inputs, *(layer.name for layer in self.layers)}
+        groups = _groups_of(layer.name for layer in self.layers)
+        for layer in self.layers:
+            name = printable(layer.name)
+            if layer.name in groups:
+                kind = layer.op.kind if layer.op.exactness == "exact" else getattr(layer.op, "operation", layer.op.kind)
+                name = f"{name}.{kind}"
+            if name != layer.name:
+                found[layer.name] = _apart(name, every)
+        for name in self.inputs:
+            new = printable(name)
+            if new != name or new in groups:
+                found[name] = _apart(f"{new}_input" if new in groups else new, every | groups)
+        return found
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Rename layers and inputs; the names of their tensors are known under `renames`."""
+        if not names:
+            return
+        renames = {}
+        for known, meant in self.renames.items():
+            owner = max((name for name in self.by_name if f"{known}.".startswith(f"{name}.")), key=len, default="")
+            renames[f"{names[owner]}{known[len(owner) :]}" if owner in names else known] = meant
+        for layer in self.layers:
+            if layer.name in names and layer.tensors():
+                renames.setdefault(names[layer.name], layer.name)
+        self.renames = renames
+        self.inputs = {names.get(name, name): shape for name, shape in self.inputs.items()}
+        for layer in self.layers:
+            layer.name = names.get(layer.name, layer.name)
+            layer.inputs = tuple(names.get(source, source) for source in layer.inputs)
+            layer.shares = names.get(layer.shares or "", layer.shares)
+            if layer.ties:
+                layer.ties = {
+                    key: WeightRef(names.get(ref.layer, ref.layer), ref.tensor) for key, ref in layer.ties.items()
+                }
 
     def _prune(self, outputs: set[str]) -> None:
         """Leave out tensors that are computed from stored ones, but that no layer takes."""
@@ -234,11 +292,7 @@ class NetworkBuilder:
     def _with_parameters(self, call: Call, step: Step) -> Call:
         """Return the call with a layer of its own for each stored tensor that is used like a computed one."""
 
-        def operand(value: Any) -> Any:
-            if isinstance(value, list):
-                return [operand(item) for item in value]
-            if not isinstance(value, Stored):
-                return value
+        def operand(value: Stored) -> Operand:
             output = Operand.beside(value.shape, call.output)
             name = value.name or f"{step.path}.constant".lstrip(".")
             found = output._replace(
@@ -247,12 +301,17 @@ class NetworkBuilder:
             self.from_stored[found] = value
             return found
 
-        return replace(call, arguments={name: operand(value) for name, value in call.arguments.items()})
+        return _with_operands(call, operand)
 
     def _generic(self, step: Step) -> Mapped:
         call = step.call
         operands = call.operands
-        stored = {f"tensor{at}" if at else "weight": value for at, value in enumerate(call.stored)}
+        every = list(dict.fromkeys(call.stored))
+        words = [value.name.rpartition(".")[2] or "constant" for value in every]
+        stored = {
+            word if words.count(word) == 1 else f"{word}{at}": value
+            for at, (word, value) in enumerate(zip(words, every, strict=True), 1)
+        }
         is_moved = call.operation in MOVING or call.operation.endswith("_state")
         other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
         other = other if step.other is None else step.other
@@ -274,7 +333,7 @@ class NetworkBuilder:
         owner = self.by_name.get(same or "")
         if (
             owner
-            and type(owner.op) is type(mapped.op)
+            and _are_one(owner.op, mapped.op)
             and not mapped.op.numbers_are_given
             and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
         ):
@@ -328,6 +387,43 @@ class NetworkBuilder:
             count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
             if f"{name}_{count}" not in self.taken:
                 return f"{name}_{count}"
+
+
+def _are_one(first: Operator, second: Operator) -> bool:
+    """Return True if two operators differ at most in their inputs."""
+    return type(first) is type(second) and all(
+        getattr(first, name) == getattr(second, name) for name in type(first).arguments
+    )
+
+
+def _with_operands(call: Call, operand: Callable[[Stored], Operand]) -> Call:
+    """Return the call with another tensor for each stored one."""
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, list):
+            return [replaced(item) for item in value]
+        return operand(value) if isinstance(value, Stored) else value
+
+    return replace(call, arguments={name: replaced(value) for name, value in call.arguments.items()})
+
+
+def printable(name: str) -> str:
+    """Return a name without characters that cannot be shown, each of which becomes `_`."""
+    return "".join(character if character.isprintable() else "_" for character in name)
+
+
+def _groups_of(names: Iterable[str]) -> set[str]:
+    return {name[:end] for name in names for end, character in enumerate(name) if character == "."}
+
+
+def _apart(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken, and take it."""
+    number, found = 1, name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    taken.add(found)
+    return found
 
 
 def _parts(step: Step) -> tuple[Step, Step] | None:

@@ -19,6 +19,8 @@ from archcalc.imports.quiet import quiet
 BATCH = 7919
 """A prime that no size of a network is a multiple of."""
 
+LONGEST_REASON = 300
+
 FRESH = frozenset(
     ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
 )
@@ -34,14 +36,39 @@ def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, T
         args = tuple(_repeated(tensor) for tensor in inputs)
         kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
         try:
-            program = torch.export.export(module, args, kwargs, strict=False)
+            program = _exported(module, args, kwargs)
             program = program.run_decompositions({}) if _writes_to_views(program) else program
             if _has_unknown_sizes(program):
                 raise ValueError("the size of a tensor depends on numbers that are computed")
             return program
-        except Exception as error:
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            raise UserError(f"PyTorch cannot export {type(module).__name__}: {reason[:300]}") from error
+        except (Exception, SystemExit) as error:
+            raise UserError(f"PyTorch cannot export {type(module).__name__}: {_reason(error)}") from error
+
+
+def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Any:
+    """Export a module; one that writes to its inputs gets copies, for the example's samples are one in memory."""
+    try:
+        return torch.export.export(module, args, kwargs, strict=False)
+    except RuntimeError as error:
+        if "refers to a single memory location" not in str(error):
+            raise
+
+    def copied(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return tuple(one.clone() for one in given), {key: one.clone() for key, one in named.items()}
+
+    hook = module.register_forward_pre_hook(copied, with_kwargs=True)
+    try:
+        return torch.export.export(module, args, kwargs, strict=False)
+    finally:
+        hook.remove()
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first line of an error; its kind too, if that says more."""
+    text = next(iter(str(error).strip().splitlines()), "")
+    if isinstance(error, (LookupError, SystemExit)) or not text:
+        text = f"{type(error).__name__} {text}".strip()
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON].rpartition(' ')[0]} …"
 
 
 def _has_unknown_sizes(program: Any) -> bool:
@@ -92,7 +119,12 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = True
 
 
+def batch_axes(sizes: Sequence[int]) -> list[int]:
+    """Return the axes that hold the batch."""
+    return [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
+
+
 def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:
     """Return the axis that holds the batch, and how many rows of it belong to a sample."""
-    found = [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
+    found = batch_axes(sizes)
     return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from archcalc.arithmetic import ShapeError
 from archcalc.ops import registry
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Generic
 from archcalc.ops.operator import Operator
+
+WHOLE = 1e15
+"""Floats below it are integers if they have no fraction."""
 
 
 class Mapped(NamedTuple):
@@ -44,10 +48,10 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
     for operator in known(framework).get(call.operation, ()):
         try:
             arguments = getattr(operator, f"from_{framework}")(call)
-            if arguments is None:
-                continue
+            if arguments is None or (call.item and arguments.get("index") != call.item):
+                continue  # another output than the first is its own only if it says which
             inputs = operator.call_inputs(call)
-            op = operator([operand.shape for operand in inputs], **arguments)
+            op = operator([operand.shape for operand in inputs], **_plain(operator, arguments))
             weights = op.call_weights(call)
         except (ShapeError, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError):
             continue
@@ -79,6 +83,25 @@ def operator_of_rows(call: Call, framework: str, macs: int) -> Mapped | None:
         stored=op.buffers(),
     )
     return Mapped(op, inputs, mapped.weights)
+
+
+def _plain(operator: type[Operator], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments as a spec would have them: 6 for 6.0, and a default as the operator writes it."""
+    found = {}
+    for name, value in arguments.items():
+        option = operator.arguments.get(name)
+        if option is not None and _is_number(value) and value == option.default:
+            value = option.default
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"a spec has no number {value}")
+        elif isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
+            value = int(value)
+        found[name] = value
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
-from archcalc.imports.exporting import batch_axis
+from archcalc.imports.exporting import BATCH, batch_axes, batch_axis
+from archcalc.imports.work import multiply_adds
 from archcalc.ops.calls import Operand
+
+COUNTED = frozenset(["add", "div", "floor_divide", "mul", "pow", "remainder", "rsub", "sub"])
+"""Operations whose integers are numbers to compute with, not sizes."""
 
 
 def stored_names(module: nn.Module) -> dict[str, list[str]]:
@@ -29,9 +34,42 @@ def is_empty(value: Any) -> bool:
 
 
 def operand_of(result: Tensor) -> Operand:
-    """Return the result of a call, of no layer yet."""
-    sizes = tuple(result.shape)
+    """Return the result of a call, of no layer yet.
+
+    If it pairs the samples of the batch, its shape is that for a batch of one.
+    """
+    sizes, axes = tuple(result.shape), batch_axes(result.shape)
+    for axis in axes[1:]:
+        sizes = (*sizes[:axis], sizes[axis] // BATCH, *sizes[axis + 1 :])
     return Operand("", sizes, *batch_axis(sizes))
+
+
+def macs_per_sample(node: fx.Node) -> int:
+    """Return the multiply-adds of a call for a batch of one."""
+    macs = multiply_adds(node)
+    if macs < BATCH:
+        return 0
+    while macs and macs % BATCH == 0:
+        macs //= BATCH
+    return macs
+
+
+def computes_otherwise(node: fx.Node) -> bool:
+    """Return True for arithmetic that no operator says: with the size of the batch, of integers, or rounded."""
+    return _has_batch(node) or _is_of_indices(node) or node.kwargs.get("rounding_mode") is not None
+
+
+def _has_batch(node: fx.Node) -> bool:
+    """Return True if a call computes with the size of the batch, which is no number of the network."""
+    return operation_of(node) in COUNTED and any(type(one) is int and one and one % BATCH == 0 for one in node.args)
+
+
+def _is_of_indices(node: fx.Node) -> bool:
+    """Return True if a call computes integers, which no operator of numbers does."""
+    result = node.meta.get("val")
+    if not isinstance(result, Tensor) or result.is_floating_point() or result.is_complex():
+        return False
+    return result.dtype is not torch.bool and operation_of(node) in COUNTED
 
 
 def every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from archcalc.imports.builder import SAME
 from archcalc.imports.exporting import BATCH, FRESH
 from archcalc.ops.calls import Operand, Stored
 
@@ -63,7 +65,27 @@ class Replayed(nn.Module):
         result = result if replay.item is None else result[replay.item]
         if not torch.is_grad_enabled():
             result = result.detach()  # FlopCounterMode refuses views of parameters where nothing is differentiated
-        return _per_sample(result, replay.output, batch)
+        result = _per_sample(result, replay.output, batch)
+        if _becomes_float(replay.result) and inputs[0].is_floating_point():
+            return result.to(inputs[0].dtype)
+        return result.float() if _becomes_float(replay.result) else result
+
+
+def _becomes_float(node: fx.Node) -> bool:
+    """Return True if the integers of a call are made floats by all that take them."""
+    result = node.meta.get("val")
+    if not isinstance(result, Tensor) or result.is_floating_point() or not node.users:
+        return False
+    casts = [user for user in node.users if getattr(user.target, "__name__", "").partition(".")[0] in SAME]
+    others = [user for user in node.users if user not in casts and isinstance(user.meta.get("val"), Tensor)]
+    types = [user.meta["val"].is_floating_point() for user in casts if isinstance(user.meta.get("val"), Tensor)]
+    return bool(types) and not others and all(types)
+
+
+def _empty(node: fx.Node, batch: int, like: Tensor) -> Tensor:
+    """Return a tensor with the sizes of a node's, of which only these are taken."""
+    sizes = [size // BATCH * batch if size and size % BATCH == 0 else size for size in node.meta["val"].shape]
+    return like.new_empty(sizes)
 
 
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
@@ -73,7 +95,7 @@ def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor)
 
     def given(argument: Any) -> Any:
         if isinstance(argument, fx.Node):
-            return values.get(argument, like) if takes_type_only else values[argument]
+            return values[argument] if argument in values or not takes_type_only else _empty(argument, batch, like)
         if isinstance(argument, (list, tuple)):
             return [given(one) for one in argument]
         if type(argument) is int and argument and argument % BATCH == 0:
@@ -101,7 +123,7 @@ def _per_sample(tensor: Tensor, output: Operand, batch: int) -> Tensor:
     """Return a traced result with the batch as its first axis, and the sizes of one sample behind it."""
     if tensor.numel() and all(size % BATCH or not size for size in output.sizes):  # the same for every sample
         return tensor.reshape((1, *output.shape)).expand(batch, *output.shape)
-    if output.batch is None:
+    if output.batch is None or tensor.numel() != batch * math.prod(output.shape):  # it pairs samples
         return tensor
     sizes = list(tensor.shape)
     sizes[output.batch : output.batch + 1] = [batch, sizes[output.batch] // batch]

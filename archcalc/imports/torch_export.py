@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -14,14 +15,16 @@ from torch import Tensor, fx, nn
 
 from archcalc.errors import UserError
 from archcalc.imports.builder import SAME, NetworkBuilder, Step
-from archcalc.imports.composites import attention_arguments, composites
+from archcalc.imports.composites import Composite, attention_arguments, composites
 from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
-from archcalc.imports.exporting import BATCH, FRESH, batch_axis, export
-from archcalc.imports.mapping import Mapped
+from archcalc.imports.exporting import FRESH, batch_axis, export
+from archcalc.imports.mapping import Mapped, operator_of
 from archcalc.imports.nodes import (
     bound_arguments,
+    computes_otherwise,
     every_call,
     is_empty,
+    macs_per_sample,
     module_class,
     module_keys,
     module_path,
@@ -37,6 +40,9 @@ from archcalc.ops.calls import Call, Operand, Stored
 
 RECURRENT = frozenset(["lstm", "gru", "rnn_tanh", "rnn_relu"])
 HOLDERS = frozenset(["Sequential", "ModuleList", "ModuleDict", "Module"])
+ZEROS = frozenset(["zeros", "zeros_like", "new_zeros"])
+VIEWS = SAME | {"expand", "permute", "reshape", "select", "slice", "transpose", "unsqueeze", "view"}
+NOTHING: Mapping[str, Operand] = {}
 _TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -135,7 +141,7 @@ class _Reader:
             arguments = attention_arguments(composite, self.module, self.stored)
             if arguments is not None:
                 found.update(dict.fromkeys(composite.nodes))
-                found[composite.outputs[0]] = composite.path, arguments
+                found[composite.outputs[0]] = composite, arguments
         return found
 
     def network(self) -> Network:
@@ -144,7 +150,7 @@ class _Reader:
         wanted = set(self.program.graph_signature.user_outputs)
         node = next(node for node in self.program.graph.nodes if node.op == "output")
         sources = [self._source(one) for one in node.all_input_nodes if one.name in wanted]
-        found = self.builder.network(source for source in sources if source not in self.builder.inputs)
+        found = self.builder.network(sources)
         return replace(found, groups=self._groups(found.groups), uncalled=self._uncalled())
 
     def _groups(self, paths: Iterable[str]) -> dict[str, str]:
@@ -171,7 +177,7 @@ class _Reader:
             self.positions[node] = len(self.positions)
             if node in self.composites:
                 if self.composites[node] is not None:
-                    self.values[node] = self._composite(node, *self.composites[node])
+                    self._composite(node, *self.composites[node])
             elif node.op == "placeholder" and node.name in self.stored and node not in self.values:
                 self.values[node] = self._stored(node)
             elif node.op == "get_attr":
@@ -215,7 +221,7 @@ class _Reader:
         elif isinstance(result, Tensor) and result.numel() == 0:
             self.values[node] = operand_of(result)
         elif isinstance(result, Tensor):
-            self.values[node] = self._call(node, result, 0, multiply_adds(node) // BATCH)
+            self.values[node] = self._call(node, result, 0, macs_per_sample(node))
             if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
                 self.values[taken[0]] = self.values[node]  # written in place
 
@@ -229,7 +235,7 @@ class _Reader:
             self.constant[node] = [source]
         elif isinstance(node.meta.get("val"), Tensor) and node.users:
             recurrent = operation_of(source) in RECURRENT and item > 0
-            self.values[node] = self._state(source, node) if recurrent else self._item_of(source, node, item)
+            self.values[node] = self._state(source, node, item) if recurrent else self._item_of(source, node, item)
 
     def _opaque(self, node: fx.Node, key: str) -> Operand:
         """Return the output of code that the export leaves out.
@@ -255,23 +261,26 @@ class _Reader:
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
-        macs = 0 if source in self.counted else multiply_adds(source) // BATCH
+        macs = 0 if source in self.counted else macs_per_sample(source)
         self.counted.add(source)
         return self._call(source, node.meta["val"], item, macs)
 
-    def _state(self, source: fx.Node, node: fx.Node) -> Operand:
-        """Return the last state of a recurrent layer, taken out of its sequence of states."""
+    def _state(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
+        """Return the last state of a recurrent layer, whose work is that of its sequence of states."""
         if source not in self.sequences:
             sequence = next((user for user in source.users if user.args[1:] == (0,)), None)
             example = source.meta["val"][0]
             self.sequences[source] = (
                 self.values[sequence]
                 if sequence in self.values
-                else self._call(source, example, 0, multiply_adds(source) // BATCH)
+                else self._call(source, example, 0, macs_per_sample(source))
             )
-        states, output = self.sequences[source], operand_of(node.meta["val"])
-        step = Step(Call(f"{operation_of(source)}_state", {"self": states}, output), module_path(source))
-        return self.builder.add(step)
+        states, bound = self.sequences[source], bound_arguments(source)
+        if item == 1 and bound["num_layers"] == 1 and not bound["bidirectional"]:
+            output = operand_of(node.meta["val"])
+            steps = {"self": states, "dim": int(bound["batch_first"]), "start": -1, "end": sys.maxsize, "step": 1}
+            return self.builder.add(Step(Call("slice", steps, output), module_path(source)))
+        return self._call(source, node.meta["val"], item, 0, {"states": states})
 
     def _inner(self, node: fx.Node, graph_module: fx.GraphModule) -> None:
         """Read a graph that stands under another type or without gradients: its calls are calls like others."""
@@ -290,16 +299,39 @@ class _Reader:
         if other in self.constant:
             self.constant[node] = [other]
 
-    def _call(self, node: fx.Node, result: Tensor, item: int, macs: int) -> Operand:
-        output = operand_of(result)
-        arguments = {key: self._argument(value, output) for key, value in bound_arguments(node).items()}
+    def _call(
+        self, node: fx.Node, result: Tensor, item: int, macs: int, beside: Mapping[str, Operand] = NOTHING
+    ) -> Operand:
+        """Add the layer of one output of a call, which takes the tensors ``beside`` its arguments too."""
+        output, bound = operand_of(result), bound_arguments(node)
+        if operation_of(node) in RECURRENT and self._is_zero(bound.get("hx")):
+            bound["hx"] = None
+        arguments = {**beside, **{key: self._argument(value, output) for key, value in bound.items()}}
         stack = module_keys(node)
         is_leaf = bool(stack) and self.calls_inside[stack[-1]] == 1
-        call = Call(operation_of(node), arguments, output, item)
+        call = Call(f"{operation_of(node)}_state" if beside else operation_of(node), arguments, output, item)
         several = isinstance(node.meta.get("val"), (list, tuple))
         origin = partial(self._again, node, output, item if several else None)
         called = module_class(node) if is_leaf else ""
-        return self.builder.add(Step(call, module_path(node), is_leaf, macs, called=called, origin=origin))
+        step = Step(
+            call,
+            module_path(node),
+            is_leaf,
+            macs,
+            called=called,
+            origin=origin,
+            is_known=not computes_otherwise(node),
+        )
+        return self.builder.add(step)
+
+    def _is_zero(self, value: Any) -> bool:
+        """Return True for zeros that are made anew, and for lists of them."""
+        if isinstance(value, (list, tuple)):
+            return all(map(self._is_zero, value))
+        if value not in self.constant:
+            return False
+        name = operation_of(value)
+        return name in ZEROS or (name in VIEWS and self._is_zero(value.args[0]))
 
     def _again(self, node: fx.Node, output: Operand, item: int | None, mapped: Mapped) -> Replay:
         """Return how the layer of a call is run again."""
@@ -310,7 +342,20 @@ class _Reader:
             for number, source in enumerate(sources)
             if source == self.arguments.get(one)
         ]
-        return self._replay([node], node, output, inputs, mapped, item)
+        made = [
+            one for one in node.all_input_nodes if one in self.constant and one not in {each for each, *_ in inputs}
+        ]
+        nodes = [each for one in made for each in reversed(self._closure(one)) if each.op == "call_function"]
+        same = [view for one in node.all_input_nodes for view in self._views_of_stored(one)]
+        return self._replay([*nodes, *same, node], node, output, inputs, mapped, item)
+
+    def _views_of_stored(self, node: fx.Node) -> list[fx.Node]:
+        """Return the calls that give a stored tensor as it is, in order."""
+        found: list[fx.Node] = []
+        while node.op == "call_function" and isinstance(self.values.get(node), Stored):
+            found.insert(0, node)
+            node = node.all_input_nodes[0]
+        return found
 
     def _stored_again(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
         return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
@@ -339,14 +384,24 @@ class _Reader:
         }
         return Replay(nodes, result, output, inputs, tensors, numbers, item)
 
-    def _composite(self, node: fx.Node, path: str, arguments: dict[str, Any]) -> Operand:
-        """Return the output of a module that is one operator, with its tensors as arguments by their names."""
+    def _composite(self, node: fx.Node, composite: Composite, arguments: dict[str, Any]) -> None:
+        """Add the layer of a module that is one operator, with its tensors as arguments by their names.
+
+        If it is not that operator for these inputs, its calls are layers.
+        """
+        path = composite.path
         output = operand_of(node.meta["val"])
         given = {key: self._argument(value, output) for key, value in arguments.items()}
         inner = self.module.get_submodule(path)
         for name, tensor in (*inner.named_parameters(), *inner.named_buffers()):
             given[name] = Stored(f"{path}.{name}", tuple(tensor.shape), isinstance(tensor, nn.Parameter))
-        return self.builder.add(Step(Call(type(inner).__name__, given, output), path, True))
+        call = Call(type(inner).__name__, given, output)
+        if operator_of(call) is not None:
+            self.values[node] = self.builder.add(Step(call, path, True))
+            return
+        for one in composite.nodes:
+            if one.op == "call_function":
+                self._call_function(one)
 
     def _argument(self, value: Any, output: Operand) -> Any:
         if isinstance(value, fx.Node):

@@ -5,16 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, fx
+from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.arithmetic import product
+from archcalc.imports.builder import MOVING, SAME
+from archcalc.imports.mapping import known
 
 
 def multiply_adds(node: Any) -> int:
     """Return the multiply-adds of a call for the whole batch; 0 if it multiplies nothing by weights or matrices."""
     name = node.target.__name__.partition(".")[0] if callable(node.target) else ""
     rule = RULES.get(name)
-    return rule(node) if rule else 0
+    if rule is not None:
+        return rule(node)
+    is_known = name in SAME | MOVING or name in known("aten")
+    return 0 if is_known or not _is_composite(node) else _counted(node)
+
+
+def _is_composite(node: Any) -> bool:
+    """Return True for a call that PyTorch itself makes of other calls."""
+    name = getattr(node.target, "name", None)
+    return callable(name) and torch._C._dispatch_has_kernel_for_dispatch_key(name(), "CompositeImplicitAutograd")
+
+
+def _counted(node: Any) -> int:
+    """Return what PyTorch's counter counts of a call without numbers; 0 if it cannot be made so."""
+
+    def given(argument: Any) -> Any:
+        return argument.meta.get("val") if isinstance(argument, fx.Node) else argument
+
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            node.target(*fx.node.map_aggregate(node.args, given), **fx.node.map_aggregate(node.kwargs, given))
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):
+        return 0
+    return int(counter.get_total_flops()) // 2
 
 
 def _shapes(node: Any) -> list[tuple[int, ...]]:
@@ -59,14 +86,46 @@ def _attention(node: Any) -> int:
 
 
 def _einsum(node: Any) -> int:
-    """Of two tensors: one multiply-add for each combination of all letters."""
-    equation, tensors = node.args
+    """Two tensors after another: one multiply-add for each combination of their letters, if one is summed over.
+
+    Without such a letter the numbers are multiplied one by one. What only one tensor has is summed before.
+    """
+    equation, tensors = node.args[:2]
+    terms, sizes = _letters(equation.replace(" ", "").partition("->")[0].split(","), tensors)
+    wanted = _result(equation.replace(" ", ""), terms)
+    macs, first = 0, terms[0]
+    for at, second in enumerate(terms[1:], 2):
+        needed = wanted.union(*terms[at:])
+        summed = (first & second) - needed
+        both = (first & second) | ((first | second) & needed)
+        if summed:
+            macs += int(product(tuple(sizes[letter] for letter in both)))
+        first = both - summed
+    return macs
+
+
+def _letters(terms: list[str], tensors: Any) -> tuple[list[set[str]], dict[str, int]]:
+    """Return the letters of each tensor, and the size of each; axes that dots stand for are numbered from the end."""
     sizes: dict[str, int] = {}
-    for letters, one in zip(equation.replace(" ", "").partition("->")[0].split(","), tensors, strict=True):
-        if "." in letters:
-            return 0
-        sizes.update(zip(letters, one.meta["val"].shape, strict=True))
-    return int(product(tuple(sizes.values()))) if len(tensors) == 2 else 0
+    found = []
+    for term, one in zip(terms, tensors, strict=True):
+        shape = tuple(one.meta["val"].shape)
+        before, dots, after = term.partition("...")
+        many = len(shape) - len(before) - len(after)
+        letters = [*before, *(str(many - number) for number in range(many if dots else 0)), *after]
+        for letter, size in zip(letters, shape, strict=True):
+            sizes[letter] = max(size, sizes.get(letter, 1))
+        found.append(set(letters))
+    return found, sizes
+
+
+def _result(equation: str, terms: list[set[str]]) -> set[str]:
+    """Return the letters of the result; without an arrow, those that occur once."""
+    left, arrow, right = equation.partition("->")
+    dotted = {letter for term in terms for letter in term if letter.isdigit()}
+    if not arrow:
+        return {letter for letter in left if letter.isalpha() and left.count(letter) == 1} | dotted
+    return {letter for letter in right if letter.isalpha()} | (dotted if "..." in right else set())
 
 
 def _recurrent(node: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from archcalc.arithmetic import Shape
@@ -17,9 +17,28 @@ from archcalc.language.source import Mapping as MappingNode
 from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
 from archcalc.language.variant import Variant
-from archcalc.network import Network
+from archcalc.network import Layer, Network
 from archcalc.ops.naming import LETTERS, AxisNames
 from archcalc.words import did_you_mean, help_line, quote
+
+MOVES = frozenset(
+    [
+        "chunk",
+        "concat",
+        "expand",
+        "flatten",
+        "identity",
+        "permute",
+        "reshape",
+        "roll",
+        "select",
+        "slice",
+        "split",
+        "stack",
+        "transpose",
+    ]
+)
+"""Operators that give elements of what they take as they are, so that indices stay indices."""
 
 
 class SpecParts(Protocol):
@@ -241,19 +260,32 @@ class Instance:
         layers = expansion.draft.layers
         if not layers:
             expansion.note(self.spec.root.error("this network has no layers"))
-        counted = {layer.name for layer in layers if layer.op.gives_indices}
+        counted = set(inputs)
+        for layer in layers:
+            if layer.op.gives_indices or layer.op.numbers_are_given or _moves(layer, counted):
+                counted.add(layer.name)
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
         if not looked_up:
             return
         for layer in layers:
             for source in layer.inputs:
-                if layer.op.takes_indices and source not in inputs and source not in counted:
+                if layer.op.takes_indices and source not in counted:
                     message = f"{layer.name} takes indices, an input of the network, got the output of {source}"
-                elif source in looked_up and not (layer.op.takes_indices or layer.op.ignores_numbers):
+                elif source in looked_up and not _may_take_indices(layer):
                     message = f"{layer.name} takes numbers, got {source}, the indices for {looked_up[source].name}"
                 else:
                     continue
                 expansion.note(SpecError(message, layer.place))
+
+
+def _moves(layer: Layer, sources: Collection[str]) -> bool:
+    """Return True for a layer that gives elements of such sources as they are."""
+    return layer.op.kind in MOVES and all(source in sources for source in layer.inputs)
+
+
+def _may_take_indices(layer: Layer) -> bool:
+    op = layer.op
+    return op.takes_indices or op.ignores_numbers or op.numbers_are_given or op.kind in MOVES
 
 
 def sizes_in(node: AnyNode | None) -> list[AnyNode]:

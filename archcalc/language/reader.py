@@ -157,6 +157,12 @@ class StepParser:
         """Return the weights that may be those of an earlier step."""
         return tensor_names(self.operators[head]) if head in self.operators else ()
 
+    def _given_tensors(self, node: Mapping, operator: type[Operator] | None) -> list[str]:
+        """Return the weights that the step itself names, for an operator that is told its weights."""
+        given = node.get("tensors") if operator is not None and "tensors" in operator.arguments else None
+        names = [key.text for key, _ in given] if isinstance(given, Mapping) else []
+        return [name for name in names if operator is not None and name not in operator.arguments]
+
     def _possible_heads(self) -> list[str]:
         return [*self.operators, *self.block_names, *SPECIAL_HEADS]
 
@@ -215,7 +221,7 @@ class StepParser:
 
     def _arguments(self, node: Mapping, step: Apply, operator: type[Operator] | None) -> None:
         possible = self._argument_names(step.head)
-        tensors = self._tensor_names(step.head)
+        tensors = [*self._tensor_names(step.head), *self._given_tensors(node, operator)]
         for key, value in node:
             if key.text in MODIFIERS or key.text == (step.head or "use"):
                 continue

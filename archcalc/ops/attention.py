@@ -260,6 +260,8 @@ class ScaledDotProductAttention(Operator):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        if any(operand.batch is not None and operand.batch >= len(operand.sizes) - 2 for operand in call.operands):
+            return None  # the samples attend to one another
         return {"causal": call.get("is_causal", False), "scale": call.get("scale")}
 
     @classmethod

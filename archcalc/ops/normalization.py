@@ -110,6 +110,8 @@ class BatchNorm(_Normalization):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
+        if call.get("running_mean") is None:  # it takes the statistics of the batch
+            return None
         return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
 
     onnx_names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}

@@ -156,7 +156,7 @@ class _Recurrent(Operator):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        if call.item:
+        if call.item or call.get("hx"):  # a first state that is given
             return None
         return {
             "features": call.arguments["params"][0].shape[0] // cls.gates,

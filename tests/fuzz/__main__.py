@@ -31,11 +31,12 @@ def main() -> int:
         "--commands", type=int, default=0, metavar="N", help="random command lines: a user's mistake is told in words"
     )
     parser.add_argument("--onnx", type=int, default=0, metavar="N", help="broken ONNX files, against the limits")
+    parser.add_argument("--modules", type=int, default=0, metavar="N", help="random PyTorch modules, traced")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
     options = parser.parse_args()
-    asked = (options.examples, options.hostile, options.memory, options.refusals, options.commands, options.onnx)
-    if not any(asked):
-        parser.error("say how many: --examples N, --memory N, --refusals N, --hostile N, --commands N or --onnx N")
+    kinds = ("examples", "memory", "refusals", "hostile", "commands", "onnx", "modules")
+    if not any(getattr(options, kind) for kind in kinds):
+        parser.error(f"say how many: {' N, '.join(f'--{kind}' for kind in kinds[:-1])} N or --{kinds[-1]} N")
     warnings.simplefilter("ignore")
     start = time.monotonic()
     found = 0
@@ -51,6 +52,8 @@ def main() -> int:
         found += commands(options.commands, options.seed)
     if options.onnx:
         found += onnx_files(options.onnx, options.seed)
+    if options.modules:
+        found += torch_modules(options.modules, options.seed)
     print(f"{time.monotonic() - start:.0f} s")
     return 1 if found else 0
 
@@ -211,6 +214,27 @@ def onnx_files(count: int, seed: int) -> int:
         f"{count:,} ONNX files: {watch.networks:,} networks, {watch.refused:,} refused, {found} faults; the slowest "
         f"took {watch.slowest:.2f} s of CPU, and the most memory was {watch.most_memory / 2**20:.0f} MiB"
     )
+    return found
+
+
+def torch_modules(count: int, seed: int) -> int:
+    """Random modules; every one that is traced as another is printed."""
+    import torch
+
+    from tests.fuzz.modules import complaints, modules
+
+    torch.set_num_threads(1)
+    found = 0
+    for number, (module, x) in enumerate(modules(count, seed)):
+        try:
+            complained = complaints(module, x)
+        except Exception as error:
+            complained = [f"{type(error).__name__} {error}"]
+        if complained:
+            found += 1
+            shape = "×".join(map(str, x.shape[1:]))
+            print(f"module {number}, seed {seed}, of {shape}: {module}", *complained, sep="\n  ", flush=True)
+    print(f"{count:,} modules, {found} that are traced as others")
     return found
 
 

@@ -15,6 +15,8 @@ from archcalc.errors import UserError
 from archcalc.imports.torch_export import trace
 from archcalc.network import Network
 
+F = nn.functional
+
 
 def multiply_adds(module: nn.Module, *inputs: Tensor) -> int:
     """What PyTorch's counter counts, for one sample; without its fused attention, which it does not count."""
@@ -31,7 +33,8 @@ def outputs(network: Network, module: nn.Module, *inputs: Tensor) -> tuple[Tenso
     tensors = {name: network.reference_name(name) for name in built.state_dict()}
     built.load_state_dict({name: theirs.get(known, built.state_dict()[name]) for name, known in tensors.items()})
     with torch.no_grad():
-        return module.double().eval()(*inputs), built.double().eval()(*inputs)
+        copies = [one.clone() for one in inputs]  # some modules write to what they take
+        return module.double().eval()(*copies), built.double().eval()(*inputs)
 
 
 def equal(module: nn.Module, *sizes: int) -> Network:

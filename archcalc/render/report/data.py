@@ -42,7 +42,8 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = analysis.counting.itemsize
-    moments = by_layer(timeline(analysis))
+    unmodelled = list(dict.fromkeys(layer.op.kind for layer in network.layers if not layer.op.models_memory()))
+    moments = [] if unmodelled else by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
     places = {layer.name: index for index, layer in enumerate(network.layers)}
     return {
@@ -89,6 +90,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
             "layers": [printable(moment.layer) for moment in moments],
             "bytes": [moment.live_bytes for moment in moments],
             "alive": [moment.tensors for moment in moments],
+            "unmodelled": unmodelled,
         },
         "sources": sources.texts(),
     }

@@ -343,6 +343,9 @@
   };
   const times = () => {
     const { bytes: live, layers: names, alive } = data.timeline;
+    if (data.timeline.unmodelled.length) {
+      at("time-says").textContent = `Not known: the memory of ${data.timeline.unmodelled.join(", ")} is not modelled.`;
+    }
     if (!live.length) return;
     const top = Math.max(...live, 1);
     const step = (wide - LEFT) / live.length;
