@@ -224,7 +224,9 @@ def _with_inputs(positional: Sequence[Tensor], named: Mapping[str, Tensor]) -> s
 
 
 def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None) -> Network:
-    """Return the network of a PyTorch module, as it computes an example. Nothing is computed.
+    """Return the network of a PyTorch module, as it computes an example.
+
+    Nothing is computed, unless PyTorch cannot export the module whole: it is run once then, and exported by its parts.
 
     Args:
         module: it is followed in evaluation mode, and left as it was.
@@ -234,7 +236,7 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
 
     Raises:
         MissingExtra: if torch is not installed.
-        UserError: if PyTorch cannot export the module, with its reason.
+        UserError: if PyTorch can export no part of the module, with its reason.
 
     Examples:
         >>> import archcalc, torch

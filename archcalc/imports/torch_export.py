@@ -56,7 +56,7 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
         keywords: the example's tensors that are given by name.
 
     Raises:
-        UserError: if PyTorch cannot export the module, with its reason.
+        UserError: if PyTorch can export no part of the module, with its reason.
     """
     name, keywords, keeps_all = name or type(module).__name__, keywords or {}, is_detector(module)
     with as_module_of_a_tensor(module):
