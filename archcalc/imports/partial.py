@@ -81,7 +81,7 @@ def export_partially(
             recording = record(
                 module, [one[:1] for one in inputs], {key: one[:1] for key, one in keywords.items()}, keeps_all
             )
-    except Exception as error:  # the module's own code: it may be on the meta device
+    except (Exception, SystemExit) as error:  # the module's own code: it may be on the meta device
         if keeps_all:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise UserError(f"{type(module).__name__} cannot be run once: {reason[:300]}") from error
@@ -123,7 +123,7 @@ class _Without:
                     self.calls[path] += 1
                     return self._again(call, args, kwargs)
                 return forward(*args, **kwargs)
-            except Exception:
+            except (Exception, SystemExit):
                 self.failed = path if self.failed is None else self.failed
                 raise
 

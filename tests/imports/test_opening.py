@@ -199,7 +199,7 @@ def test_detectors_have_the_size_that_they_scale_images_to():
 
 
 def test_the_reason_of_a_detector_that_cannot_be_run_is_told():
-    with pytest.raises(UserError, match="cannot be run once: .*channel"):
+    with pytest.raises(UserError, match=r"cannot be run once: .*channel"):
         archcalc.load("torchvision:ssdlite320_mobilenet_v3_large", input=(1, 320, 320))
 
 
