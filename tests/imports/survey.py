@@ -198,7 +198,7 @@ def page(rows: list[Row]) -> str:
         "|---|---|---:|---:|---:|---|---|",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "Terms: [glossary](glossary.md)."]) + "\n"
 
 
 if __name__ == "__main__":
