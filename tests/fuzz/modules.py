@@ -220,7 +220,7 @@ class Author:
 
     def _joined(self, x: Tensor, text: str, join: Callable[[Tensor, Tensor], Tensor]) -> Step | None:
         made = self.step(x)
-        if made is None:
+        if made is None or made[1].dim() != x.dim():  # else a size may stand beside the batch
             return None
         inner = made[0]
         return Step(f"[{inner.text}] {text}", lambda part, x: join(x, inner.run(part, x)), inner.layers)
