@@ -8,91 +8,15 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product
 from archcalc.imports.mapping import Mapped, operator_of, operator_of_rows
+from archcalc.imports.moving import MOVING
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.imported import Computed, Generic
+from archcalc.ops.joining import Concat
 from archcalc.ops.opaque import Opaque
 from archcalc.ops.operator import Operator
 from archcalc.ops.regularization import Identity
-from archcalc.ops.trained import Parameter, StandingAlone
-
-SAME = frozenset(
-    [
-        "contiguous",
-        "clone",
-        "detach",
-        "alias",
-        "lift_fresh_copy",
-        "to",
-        "_to_copy",
-        "type_as",
-        "_assert_tensor_metadata",
-    ]
-)
-"""Operations that give what they take."""
-MOVING = frozenset(
-    [
-        "index",
-        "gather",
-        "repeat",
-        "masked_fill",
-        "copy",
-        "index_select",
-        "tile",
-        "repeat_interleave",
-        "flip",
-        "scatter",
-        "narrow",
-        "select_scatter",
-        "slice_scatter",
-        "index_put",
-        "eq",
-        "ne",
-        "gt",
-        "lt",
-        "ge",
-        "le",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_not",
-        "isnan",
-        "argmax",
-        "argmin",
-        "fill",
-        "sort",
-        "topk",
-        "as_strided",
-        "diagonal",
-        "unfold",
-        "tril",
-        "triu",
-        "cat",
-        "stack",
-        "expand",
-        "reshape",
-        "view",
-        "permute",
-        "transpose",
-        "slice",
-        "select",
-        "split",
-        "chunk",
-        "unbind",
-        "squeeze",
-        "unsqueeze",
-        "flatten",
-        "pad",
-        "roll",
-        "embedding",
-        "broadcast_to",
-        "argsort",
-        "one_hot",
-    ]
-)
-"""Operations that compare or move elements, which is no arithmetic."""
+from archcalc.ops.trained import ClassToken, Parameter, StandingAlone
 
 
 def _nothing(mapped: Mapped) -> None:
@@ -140,6 +64,8 @@ class NetworkBuilder:
         self.from_stored: dict[Operand, Stored] = {}
         """Outputs of layers that are stored tensors."""
         self.by_name: dict[str, Layer] = {}
+        self.tokens: dict[str, Stored] = {}
+        """Layer to the trained tensor that it is."""
         self.shapes: dict[str, Shape] = dict(inputs)
 
     def add(self, step: Step) -> Operand:
@@ -162,10 +88,32 @@ class NetworkBuilder:
         if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
             return call.output._replace(source=mapped.inputs[0].source)
         name = self._name(step, mapped)
-        if step.called is not None:
+        token = self._class_token(mapped)
+        if token is not None:
+            name, mapped = token
+        elif step.called is not None:
             mapped = mapped._replace(op=mapped.op.called_as(step.called))
         self._append(name, mapped, origin)
         return call.output._replace(source=name)
+
+    def _class_token(self, mapped: Mapped) -> tuple[str, Mapped] | None:
+        """Return the name and the operator of trained tokens before others, if a concatenation is that.
+
+        The tokens, which only the concatenation takes, are then no layer of their own.
+        """
+        if not isinstance(mapped.op, Concat) or len(mapped.inputs) != 2 or mapped.op.axis_index(mapped.op.axis) != 0:
+            return None
+        tokens = self.by_name.get(mapped.inputs[0].source)
+        if tokens is None or not isinstance(tokens.op, Parameter) or tokens.shares or tokens.ties:
+            return None
+        if any(tokens.name in layer.inputs for layer in self.layers):
+            return None
+        op = ClassToken([mapped.op.inputs[1]], count=tokens.op.output[0])
+        stored = self.tokens[tokens.name]
+        self.layers.remove(tokens)
+        del self.by_name[tokens.name], self.owners[stored.name]
+        self.taken.discard(tokens.name)
+        return tokens.name, Mapped(op, mapped.inputs[1:], {"": stored})
 
     def add_computed(
         self,
@@ -186,6 +134,7 @@ class NetworkBuilder:
         if [(stored.shape, stored.trained) for stored in tensors] == [((1, *output.shape), True)] and not macs:
             parameter = Parameter([source.shape], shape=output.shape)
             self._append(path := self._free(name), Mapped(parameter, [source], {"": tensors[0]}))
+            self.tokens[path] = tensors[0]
             return path
         weights = {names[key]: stored for key, stored in own.items()}
         trained = {key: stored.shape for key, stored in weights.items() if stored.trained}

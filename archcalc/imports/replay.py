@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archcalc.imports.builder import SAME
 from archcalc.imports.exporting import BATCH, FRESH
+from archcalc.imports.moving import SAME
 from archcalc.ops.calls import Operand, Stored
 
 

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.errors import UserError
-from archcalc.imports.builder import SAME, NetworkBuilder, Step
+from archcalc.imports.builder import NetworkBuilder, Step
 from archcalc.imports.composites import Composite, attention_arguments, composites
 from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
 from archcalc.imports.exporting import FRESH, batch_axis, export
 from archcalc.imports.mapping import Mapped, operator_of
+from archcalc.imports.moving import SAME
 from archcalc.imports.nodes import (
     bound_arguments,
     computes_otherwise,

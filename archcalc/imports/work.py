@@ -10,8 +10,8 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.arithmetic import product
-from archcalc.imports.builder import MOVING, SAME
 from archcalc.imports.mapping import known
+from archcalc.imports.moving import MOVING, SAME
 
 
 def multiply_adds(node: Any) -> int:

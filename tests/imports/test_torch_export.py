@@ -94,6 +94,8 @@ def test_attention_is_one_layer():
     network = equal(model, 3, 32, 32)
     assert kinds(network).count("multi_head_attention") == 2
     assert "matmul" not in kinds(network)
+    assert kinds(network).count("class_token") == 1
+    assert "parameter" not in kinds(network)
 
 
 class Cross(nn.Module):
