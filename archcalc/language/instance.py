@@ -260,12 +260,14 @@ class Instance:
         layers = expansion.draft.layers
         if not layers:
             expansion.note(self.spec.root.error("this network has no layers"))
-        counted = set(inputs)
+        counted, integers = set(inputs), set[str]()
         for layer in layers:
+            if layer.op.gives_indices or (layer.inputs and _moves(layer, integers)):
+                integers.add(layer.name)
             if layer.op.gives_indices or layer.op.numbers_are_given or _moves(layer, counted):
                 counted.add(layer.name)
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
-        if not looked_up:
+        if not looked_up and not integers:
             return
         for layer in layers:
             for source in layer.inputs:
@@ -273,6 +275,8 @@ class Instance:
                     message = f"{layer.name} takes indices, an input of the network, got the output of {source}"
                 elif source in looked_up and not _may_take_indices(layer):
                     message = f"{layer.name} takes numbers, got {source}, the indices for {looked_up[source].name}"
+                elif source in integers and not _may_take_indices(layer):
+                    message = f"{layer.name} takes numbers, got {source}, which gives indices"
                 else:
                     continue
                 expansion.note(SpecError(message, layer.place))

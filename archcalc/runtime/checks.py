@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis, Counting, analyze
-from archcalc.network import Network
+from archcalc.network import Layer, Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
@@ -142,7 +142,7 @@ def check_tensors(subject: VerificationTarget) -> Check:
 def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], total: int, tool: str) -> Check:
     """Compare counts per module and in total; layers that share a module are summed."""
     mine: dict[str, int] = {}
-    opaque = [row for row in analysis.rows if row.layer.op.exactness == "opaque"]
+    opaque = [row for row in analysis.rows if _stands_in(row.layer)]
     for row in analysis.rows:
         if row in opaque:
             continue
@@ -158,7 +158,12 @@ def _compare_layers(name: str, analysis: Analysis, counted: dict[str, int], tota
         differing.append(f"total: archcalc {flops:,}, {tool} {total:,}")
     check = _verdict(name, differing, {"archcalc": flops, tool: total})
     names = ", ".join(row.name for row in opaque)
-    return replace(check, note=f"opaque layers are not compared: {names}") if opaque else check
+    return replace(check, note=f"layers whose numbers are given are not compared: {names}") if opaque else check
+
+
+def _stands_in(layer: Layer) -> bool:
+    """Return True for a layer whose numbers are given, and of which PyTorch computes nothing."""
+    return layer.op.numbers_are_given and not hasattr(layer.origin, "make_module")
 
 
 def check_fvcore(subject: VerificationTarget) -> Check:

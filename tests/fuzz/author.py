@@ -40,11 +40,11 @@ class Author(Drawing):
     # -- steps; each gives a step for a flow of that shape, or None
 
     def single(self) -> list[str]:
-        """Operators that take one input of numbers."""
+        """Operators that take one input of numbers, and give numbers."""
         return [
             name
             for name, kind in self.operators.items()
-            if kind.least_inputs <= 1 and not kind.joins and not kind.takes_indices
+            if kind.least_inputs <= 1 and not kind.joins and not (kind.takes_indices or kind.gives_indices)
         ]
 
     def some(self, shape: Shape, most: int, keep: bool) -> tuple[list[Step], Shape]:

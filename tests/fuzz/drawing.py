@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from archcalc.arithmetic import Shape, ShapeError, product
 from archcalc.language.expression import parse_expression
 from archcalc.ops import registry
-from archcalc.ops.arguments import Choice, Flag, Integer, ListOf, Or, PerDimension, Real, Sides
+from archcalc.ops.arguments import Choice, Flag, Integer, ListOf, Or, PerDimension, Real, Sides, TensorShapes, Text
 from archcalc.ops.operator import Operator
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -89,6 +89,10 @@ class Drawing:
             if not self.chance(3):
                 return self.value(type_.item, shape)
             return [self.value(type_.item, shape), self.value(type_.item, shape)]
+        if isinstance(type_, Text):
+            return self.pick(("cumsum", "aten.one_hot", "two words"))
+        if isinstance(type_, TensorShapes):
+            return {self.name("t"): [self.pick(SMALL) for _ in range(2)] for _ in range(self.number(0, 2))}
         if isinstance(type_, Or):
             return type_.word if self.chance(3) else self.value(type_.other, shape)
         assert isinstance(type_, ListOf), f"the fuzzer knows no {type_}"

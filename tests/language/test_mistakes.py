@@ -191,6 +191,8 @@ def test_mistakes_of_the_whole(text, message):
         ("[{linear: 8}, {embedding: 4, entries: 9}]", "embedding1 takes indices, an input of the network, got"),
         ("[{embedding: 8, entries: 9, name: e}, {mean: [1]}, {share: e}]", "got the output of mean1"),
         ("[{side: [{linear: 3}]}, {embedding: 4, entries: 9}]", "got input, the indices for embedding1"),
+        ("[{range: 4}, hardswish]", "hardswish1 takes numbers, got range1, which gives indices"),
+        ("[{range: 4}, {reshape: [2, 2]}, softmax]", "softmax1 takes numbers, got reshape1, which gives indices"),
     ],
 )
 def test_indices_are_an_input_and_nothing_else(steps, message):

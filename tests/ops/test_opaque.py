@@ -47,7 +47,7 @@ def test_it_is_built_but_not_compared():
     (result,) = verify([archcalc.loads(SPEC)], settings)
     assert result.passed
     notes = {check.name: check.note for check in result.checks if check.note}
-    assert notes["fvcore"] == notes["torch"] == "opaque layers are not compared: magic, of_both"
+    assert notes["fvcore"] == notes["torch"] == "layers whose numbers are given are not compared: magic, of_both"
     assert notes["memory"] == "memory of opaque is not modelled"
 
 
