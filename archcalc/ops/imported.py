@@ -2,12 +2,18 @@
 
 from collections.abc import Sequence
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import NamedShape, Phrase, ShapesByName, WholeAmount, option, required
 from archcalc.ops.naming import AxisNames, names_of, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.trained import StandingAlone
-from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, Torch, Work, example
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, Torch, Work, example, shape_text
+
+
+def _sizes(shape: Shape) -> Shape:
+    """The shape, which may be that of a single number; every size is above 0."""
+    require(all(size > 0 for size in shape), lambda: f"sizes must be above 0: {shape_text(shape)}")
+    return shape
 
 
 class Generic(Operator):
@@ -31,7 +37,7 @@ class Generic(Operator):
     )
 
     def output_shape(self) -> Shape:
-        return self.shape
+        return _sizes(self.shape)
 
     def weights(self) -> dict[str, Shape]:
         return dict(self.tensors)
@@ -79,7 +85,7 @@ class Computed(StandingAlone):
     )
 
     def output_shape(self) -> Shape:
-        return self.shape
+        return _sizes(self.shape)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return names_of(self.shape) or super().axis_names(inputs)

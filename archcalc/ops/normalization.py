@@ -414,13 +414,16 @@ class RmsNorm(_Normalization):
     eps: Positive = option(1e-6, "added to the mean of squares")
     examples = (example((7, 12)), example((4, 5, 6), affine=False))
 
+    def output_shape(self) -> Shape:
+        self.need_axis()
+        return self.x
+
     def expected_axes(self) -> AxisNames:
         return SEQUENCE if len(self.x) == 2 else ()
 
     saved = None
 
     def affine_shape(self) -> Shape:
-        self.need_axis()
         return (self.x[-1],)
 
     def weights(self) -> dict[str, Shape]:
