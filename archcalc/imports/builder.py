@@ -85,7 +85,7 @@ class NetworkBuilder:
         if mapped is None:
             mapped = rows or self._generic(replace(step, call=call))
             origin = step.origin(mapped)
-        if mapped.op.kind in ("reshape", "permute", "expand", "slice", "flatten", "pad") and _changes_nothing(mapped):
+        if mapped.op.changes_nothing():
             return call.output._replace(source=mapped.inputs[0].source)
         name = self._name(step, mapped)
         token = self._class_token(mapped)
@@ -408,12 +408,3 @@ def _names_of(stored: Sequence[str], layer: str) -> dict[str, str]:
         name: word if words.count(word) == 1 else name.replace(".", "_")
         for name, word in zip(stored, words, strict=True)
     }
-
-
-def _changes_nothing(mapped: Mapped) -> bool:
-    """Return True for a view that is its input again, such as a transposition of the batch."""
-    op = mapped.op
-    if op.output != op.x:
-        return False
-    order = getattr(op, "order", None)
-    return order is None or tuple(order) == tuple(range(len(op.x)))

@@ -21,25 +21,6 @@ from archcalc.network import Layer, Network
 from archcalc.ops.naming import LETTERS, AxisNames
 from archcalc.words import did_you_mean, help_line, quote
 
-MOVES = frozenset(
-    [
-        "chunk",
-        "concat",
-        "expand",
-        "flatten",
-        "identity",
-        "permute",
-        "reshape",
-        "roll",
-        "select",
-        "slice",
-        "split",
-        "stack",
-        "transpose",
-    ]
-)
-"""Operators that give elements of what they take as they are, so that indices stay indices."""
-
 
 class SpecParts(Protocol):
     """The parts of a `Spec` that expansion needs."""
@@ -284,12 +265,12 @@ class Instance:
 
 def _moves(layer: Layer, sources: Collection[str]) -> bool:
     """Return True for a layer that gives elements of such sources as they are."""
-    return layer.op.kind in MOVES and all(source in sources for source in layer.inputs)
+    return layer.op.moves_elements and all(source in sources for source in layer.inputs)
 
 
 def _may_take_indices(layer: Layer) -> bool:
     op = layer.op
-    return op.takes_indices or op.ignores_numbers or op.numbers_are_given or op.kind in MOVES
+    return op.takes_indices or op.ignores_numbers or op.numbers_are_given or op.moves_elements
 
 
 def sizes_in(node: AnyNode | None) -> list[AnyNode]:

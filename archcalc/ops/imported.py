@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import NamedShape, Phrase, ShapesByName, WholeAmount, option, required
-from archcalc.ops.naming import AxisNames, names_of, usual_names
-from archcalc.ops.operator import Operator
+from archcalc.ops.naming import AxisNames, names_of
+from archcalc.ops.opaque import StandIn
 from archcalc.ops.trained import StandingAlone
-from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, Torch, Work, example, shape_text
+from archcalc.ops.vocabulary import Backward, Torch, Work, example, shape_text
 
 
 def _sizes(shape: Shape) -> Shape:
@@ -16,16 +16,11 @@ def _sizes(shape: Shape) -> Shape:
     return shape
 
 
-class Generic(Operator):
+class Generic(StandIn):
     """An operation whose shape and work are known, but which has no operator of its own."""
 
     kind = "generic"
-    category = "opaque"
     exactness = "generic"
-    numbers_are_given = True
-    least_inputs = 1
-    most_inputs = None
-    shape: NamedShape = required("the output's shape, the batch not counted")
     operation: Phrase = option("", "its name where it comes from")
     macs: WholeAmount = option(0, "multiply-adds for one sample")
     other: WholeAmount = option(0, "other arithmetic for one sample, counted as additions")
@@ -45,25 +40,8 @@ class Generic(Operator):
     def buffers(self) -> dict[str, Shape]:
         return dict(self.stored)
 
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return ((),) * len(self.shape)
-
-    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        """As the shape says, else as the input's where it has as many axes."""
-        given = names_of(self.shape)
-        return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
-
     def work(self) -> Work:
         return {"mac": self.macs, "add": self.other}
-
-    def tools_agree(self) -> bool:
-        return False
-
-    def accesses(self) -> tuple[Access, ...]:
-        return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
-
-    def linearized(self) -> None:
-        return None
 
     def torch(self) -> Torch:
         return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))

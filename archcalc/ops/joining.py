@@ -268,6 +268,7 @@ class Stack(Operator):
     """The inputs beside each other along a new axis."""
 
     kind = "stack"
+    moves_elements = True
     aten = "stack"
     synonyms = "pack"
     category = "merge"
@@ -316,6 +317,7 @@ class Concat(Operator):
     """The inputs one after another along an axis."""
 
     kind = "concat"
+    moves_elements = True
     aten = "cat concat"
     onnx = "Concat"
     synonyms = "cat concatenate merge route"

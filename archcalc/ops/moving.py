@@ -30,6 +30,7 @@ class Transpose(Shaping):
     """Two axes exchanged."""
 
     kind = "transpose"
+    moves_elements = True
     synonyms = "swapaxes swapdims"
     is_view = True
     dims: Axes = required("the two axes, the batch not counted")
@@ -75,11 +76,15 @@ class Expand(_Copied):
     """Axes of size 1 repeated to a given size."""
 
     kind = "expand"
+    moves_elements = True
     aten = "expand expand_as"
     onnx = "Expand"
     synonyms = "broadcast_to tile repeat expand_as"
     shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
     examples = (example((4, 1, 1), shape=(4, 5, 6)), example((1, 7), shape=(3, -1)))
+
+    def changes_nothing(self) -> bool:
+        return self.output == self.x
 
     def output_shape(self) -> Shape:
         sizes = self.shape
@@ -112,6 +117,7 @@ class Roll(_Copied):
     """Positions moved along axes; what leaves at one end comes in at the other."""
 
     kind = "roll"
+    moves_elements = True
     aten = "roll"
     synonyms = "cyclic_shift"
     shifts: SizeList = required("by how many positions, for each of the axes")

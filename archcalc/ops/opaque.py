@@ -9,17 +9,39 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
 
 
-class Opaque(Operator):
-    """Anything, whose output's shape, parameters and multiply-adds are given; all of the input is taken to be seen."""
+class StandIn(Operator):
+    """Base of operators whose shape and work are given; all of their input is taken to be seen."""
 
-    kind = "opaque"
-    synonyms = "custom unknown lambda placeholder"
     category = "opaque"
-    exactness = "opaque"
     numbers_are_given = True
     least_inputs = 1
     most_inputs = None
     shape: NamedShape = required("the output's shape, the batch not counted")
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((),) * len(self.shape)
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        """As the shape says, else as the input's where it has as many axes."""
+        given = names_of(self.shape)
+        return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
+
+    def tools_agree(self) -> bool:
+        return False
+
+    def accesses(self) -> tuple[Access, ...]:
+        return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
+
+    def linearized(self) -> None:
+        return None
+
+
+class Opaque(StandIn):
+    """Anything, whose output's shape, parameters and multiply-adds are given; all of the input is taken to be seen."""
+
+    kind = "opaque"
+    synonyms = "custom unknown lambda placeholder"
+    exactness = "opaque"
     params: WholeAmount = option(0, "trained numbers")
     macs: WholeAmount = option(0, "multiply-adds for one sample")
     examples = (example((4, 5, 6), shape=(8, 3, 3), params=1000, macs=5e6), example((7,), (3,), shape=(5,)))
@@ -34,14 +56,6 @@ class Opaque(Operator):
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.params,)} if self.params else {}
 
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return ((),) * len(self.shape)
-
-    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        """As the shape says, else as the input's where it has as many axes."""
-        given = names_of(self.shape)
-        return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
-
     def work(self) -> Work:
         return {"mac": self.macs}
 
@@ -49,15 +63,6 @@ class Opaque(Operator):
     def work_is_known(self) -> bool:
         """True if the multiply-adds are given."""
         return "macs" in self.given
-
-    def tools_agree(self) -> bool:
-        return False
-
-    def accesses(self) -> tuple[Access, ...]:
-        return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
-
-    def linearized(self) -> None:
-        return None
 
     def torch(self) -> Torch:
         return Torch("archcalc.Opaque", (self.shape, self.params))

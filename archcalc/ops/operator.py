@@ -61,6 +61,8 @@ class Operator(ABC):
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     exactness: ClassVar[str] = "exact"
     """`exact` if rules give its numbers; `opaque` if the spec does; `generic` if an importer does."""
+    moves_elements: ClassVar[bool] = False
+    """True if it gives elements of what it takes as they are, so that indices stay indices."""
     numbers_are_given: ClassVar[bool] = False
     """True if its multiply-adds and weights are arguments, which no rule checks."""
     is_view: ClassVar[bool] = False
@@ -185,6 +187,10 @@ class Operator(ABC):
             if {value} != {default}:  # by hash, because a traced number would record the comparison
                 found[name] = float(value) if isinstance(default, float) else compact(value)
         return found
+
+    def changes_nothing(self) -> bool:
+        """Return True if it gives its first input again, so that an imported network can leave it out."""
+        return False
 
     # -- importing
 

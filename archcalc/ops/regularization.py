@@ -96,6 +96,7 @@ class Identity(_TrainingOnly):
     """The input, unchanged."""
 
     kind = "identity"
+    moves_elements = True
     synonyms = "noop no_op pass"
     category = "shape"
     saved = SavedTensors()

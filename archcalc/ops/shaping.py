@@ -59,6 +59,7 @@ class Flatten(_View):
     """Merge axes into one: `[C, H, W]` becomes `[C·H·W]`."""
 
     kind = "flatten"
+    moves_elements = True
     aten = "flatten"
     onnx = "Flatten"
     synonyms = "squeeze"
@@ -70,6 +71,9 @@ class Flatten(_View):
         start, end = self.axis_index(self.start), self.axis_index(self.end)
         require(start <= end, lambda: f"start {self.start} is after end {self.end}")
         return start, end
+
+    def changes_nothing(self) -> bool:
+        return self.output == self.x
 
     def output_shape(self) -> Shape:
         start, end = self._range()
@@ -115,6 +119,7 @@ class Reshape(_View):
     """The same elements under another shape; one size may be -1."""
 
     kind = "reshape"
+    moves_elements = True
     aten = "reshape view unsqueeze squeeze flatten unflatten _unsafe_view reshape_as view_as"
     onnx = "Reshape Squeeze Unsqueeze Flatten"
     synonyms = "view unflatten rearrange"
@@ -124,6 +129,9 @@ class Reshape(_View):
         example((12,), shape=(3, 2, 2)),
         example((3, 8, 6), shape=(3, 4, 2, 6)),
     )
+
+    def changes_nothing(self) -> bool:
+        return self.output == self.x
 
     def output_shape(self) -> Shape:
         total = product(self.x)
@@ -192,6 +200,7 @@ class Permute(Shaping):
     """The axes in another order."""
 
     kind = "permute"
+    moves_elements = True
     aten = "permute transpose t movedim swapaxes"
     onnx = "Transpose"
     synonyms = "swap_axes"
@@ -201,6 +210,9 @@ class Permute(Shaping):
 
     def resolved(self) -> dict[str, Any]:
         return {"order": tuple(map(self.axis_index, self.order))}
+
+    def changes_nothing(self) -> bool:
+        return [axis % len(self.x) for axis in self.order] == list(range(len(self.x)))
 
     def output_shape(self) -> Shape:
         require(

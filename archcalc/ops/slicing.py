@@ -70,6 +70,7 @@ class Slice(_Part):
     """Part of one axis, as Python slices it."""
 
     kind = "slice"
+    moves_elements = True
     aten = "slice"
     onnx = "Slice Gather"
     synonyms = "narrow crop cropping2d strided_slice gather"
@@ -92,6 +93,9 @@ class Slice(_Part):
             lambda: f"positions {start} to {stop} are not inside an axis of {size}",
         )
         return start, stop, self.step
+
+    def changes_nothing(self) -> bool:
+        return self.output == self.x
 
     def output_shape(self) -> Shape:
         start, stop, step = self._bounds()
@@ -130,6 +134,7 @@ class Chunk(_Part):
     """One of the equal parts of an axis."""
 
     kind = "chunk"
+    moves_elements = True
     aten = "chunk"
     chunks: Count = required("number of parts")
     index: AxisIndex = option(0, "which part, from 0")
@@ -156,6 +161,7 @@ class Split(_Part):
     """One part of an axis that is cut into parts of given sizes."""
 
     kind = "split"
+    moves_elements = True
     aten = "split split_with_sizes chunk"
     onnx = "Split"
     synonyms = "split_with_sizes"
@@ -202,6 +208,7 @@ class Select(Shaping):
     """One position of an axis, which is then gone: the token of the class, the last state."""
 
     kind = "select"
+    moves_elements = True
     aten = "select unbind"
     onnx = "Gather"
     synonyms = "gather_one index_select"
@@ -281,6 +288,9 @@ class Pad(Shaping):
         example((3, 5, 6), padding=((-1, 0), (0, -2))),
         example((2, 4, 5, 6), padding=1, mode="replicate"),
     )
+
+    def changes_nothing(self) -> bool:
+        return not any(amount for pair in self.padding for amount in pair)
 
     def output_shape(self) -> Shape:
         self.need_spatial()

@@ -280,3 +280,14 @@ class Normalized(nn.Module):
 
 def test_functions():
     assert "generic" not in kinds(equal(Normalized(), 4, 5, 6))
+
+
+class Shifted(nn.Module):
+    """Pads one side and cuts the other: the sizes stay, the numbers move."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.pad(x, (1, -1))
+
+
+def test_a_padding_that_keeps_the_sizes_is_not_left_out():
+    assert kinds(equal(Shifted(), 3, 4, 5)) == ["pad"]
