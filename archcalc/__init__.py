@@ -26,7 +26,12 @@ from archcalc._version import __version__
 
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis
+    from archcalc.changes.adapters import add_adapters
+    from archcalc.changes.folding import fold_batch_norm, reparametrize
+    from archcalc.changes.freezing import freeze
+    from archcalc.changes.pruning import prune
     from archcalc.errors import SpecError
+    from archcalc.functions import Drawing, Shown, check, compare, design_space, draw, explain, formula
     from archcalc.imports.opening import load, trace
     from archcalc.language.library import loads
     from archcalc.methods import Summary, analyze, summary
@@ -35,26 +40,52 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Analysis": "archcalc.analysis",
+    "Drawing": "archcalc.functions",
     "Network": "archcalc.network",
+    "Shown": "archcalc.functions",
     "SpecError": "archcalc.errors",
     "Summary": "archcalc.methods",
+    "add_adapters": "archcalc.changes.adapters",
     "analyze": "archcalc.methods",
     "build": "archcalc.runtime",
+    "check": "archcalc.functions",
+    "compare": "archcalc.functions",
+    "design_space": "archcalc.functions",
+    "draw": "archcalc.functions",
+    "explain": "archcalc.functions",
+    "fold_batch_norm": "archcalc.changes.folding",
+    "formula": "archcalc.functions",
+    "freeze": "archcalc.changes.freezing",
     "load": "archcalc.imports.opening",
     "loads": "archcalc.language.library",
+    "prune": "archcalc.changes.pruning",
+    "reparametrize": "archcalc.changes.folding",
     "summary": "archcalc.methods",
     "trace": "archcalc.imports.opening",
 }
 __all__ = [
     "Analysis",
+    "Drawing",
     "Network",
+    "Shown",
     "SpecError",
     "Summary",
     "__version__",
+    "add_adapters",
     "analyze",
     "build",
+    "check",
+    "compare",
+    "design_space",
+    "draw",
+    "explain",
+    "fold_batch_norm",
+    "formula",
+    "freeze",
     "load",
     "loads",
+    "prune",
+    "reparametrize",
     "summary",
     "trace",
 ]

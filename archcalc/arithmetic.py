@@ -20,6 +20,8 @@ Shape = tuple[int, ...]
 class ShapeError(UserError):
     """An input shape or an argument does not fit an operator; the message says why."""
 
+    code = "A003"
+
 
 def require(condition: Any, message: Callable[[], str]) -> None:
     """Raise `ShapeError` if ``condition`` is False; do nothing if it cannot be decided."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
+from archcalc.structs import Struct, replace
 from archcalc.words import help_line, printable, split_help
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct):
     """Part of one line of a document. Lines and columns count from 0."""
 
     file: str
-    lines: Sequence[str] = field(compare=False, repr=False)
+    lines: Sequence[str]
     line: int
     column: int
     length: int = 1
+
+    ignored = ("lines",)
 
     def shifted(self, offset: int, length: int) -> Place:
         """Return a part of this one."""
@@ -39,8 +40,7 @@ class Place:
         return f"{number}{shown}\n{' ' * (len(number) - 2)}| {' ' * lead}^{'~' * (marked - 1)}"
 
 
-@dataclass(frozen=True)
-class OperatorCall:
+class RefusedCall(Struct):
     """An operator call that a shape rule refused."""
 
     layer: str
@@ -52,24 +52,62 @@ class OperatorCall:
     """Its arguments by name."""
 
 
-@dataclass(frozen=True)
-class Diagnostic:
+class Fix(Struct):
+    """A change of one line of a spec: what to write in place of a part of it. Lines and columns count from 0."""
+
+    line: int
+    column: int
+    length: int
+    """Characters that are replaced; 0 inserts."""
+    text: str
+
+
+class Diagnostic(Struct):
     """One problem in a spec: its message and place, and the operator call if a shape rule failed."""
 
     message: str
     place: Place | None = None
-    call: OperatorCall | None = field(default=None, compare=False, repr=False)
+    call: RefusedCall | None = None
     """The operator call that was refused; None for every other problem."""
     is_warning: bool = False
     """True if the spec is valid, but probably not what was meant."""
+    code: str = ""
+    """The code of its rule, such as `A101`; empty until lint gives it one."""
+    fixes: tuple[Fix, ...] = ()
+    """The changes that correct it, if only one correction is possible; else empty."""
+
+    ignored = ("call", "fixes")
+
+    def coded(self) -> Diagnostic:
+        """Return the same with a code: by the shape rule that failed, else by its message."""
+        return self if self.code else replace(self, code="A003" if self.call else code_of(self.message, self.place))
 
     def __str__(self) -> str:
         statement, fix = split_help(self.message)
-        message = f"{'warning' if self.is_warning else 'error'}: {printable(statement, keep=chr(10))}"
+        level = f"{'warning' if self.is_warning else 'error'}{f'[{self.code}]' if self.code else ''}"
+        message = f"{level}: {printable(statement, keep=chr(10))}"
         if self.place is None:
             return message + help_line(printable(fix))
         picture = self.place.picture()
         return f"{self.place}: {message}" + (f"\n{picture}" if picture else "") + help_line(printable(fix))
+
+
+_CODES_BY_WORDS = {
+    "A001": ("invalid YAML",),
+    "A002": (
+        *("unknown ", "there is no network", "no bundled network"),
+        *(" has no argument ", " has no key ", " has no parameter ", " has no layer "),
+    ),
+    "A202": ("there is no file", "No such file"),
+    "A204": ("invalid expression", " is not an assertion", "takes one comparison"),
+}
+
+
+def code_of(message: str, place: Place | None = None) -> str:
+    """Return the code that the words of a message have: of an invalid spec if there is a place in it."""
+    statement, _ = split_help(message)
+    found = (code for code, words in _CODES_BY_WORDS.items() if any(word in statement for word in words))
+    return next(found, "A004" if place else UserError.code)
 
 
 class UserError(ValueError):
@@ -80,6 +118,8 @@ class UserError(ValueError):
 
     exit_code = 2
     """What the command line exits with."""
+    code = "A200"
+    """The code of its kind, which `archcalc help CODE` explains; a message may say more than the class."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""
@@ -87,11 +127,14 @@ class UserError(ValueError):
     def report(self) -> str:
         """Return what the command line prints."""
         statement, fix = split_help(str(self))
-        return f"error: {printable(statement)}{help_line(printable(fix))}"
+        code = code_of(statement) if type(self).code == UserError.code else self.code
+        return f"error[{code}]: {printable(statement)}{help_line(printable(fix))}"
 
 
 class UnknownLayer(UserError, KeyError):
     """The network has no layer with that name."""
+
+    code = "A002"
 
 
 class SpecError(UserError):
@@ -115,7 +158,7 @@ class SpecError(UserError):
         self.diagnostics = tuple(diagnostics)
         super().__init__(self.diagnostics)
 
-    def with_call(self, call: OperatorCall) -> SpecError:
+    def with_call(self, call: RefusedCall) -> SpecError:
         """Return the same error with the operator call that was refused."""
         return SpecError([replace(diagnostic, call=call) for diagnostic in self.diagnostics])
 
@@ -134,8 +177,8 @@ class SpecError(UserError):
         return "\n".join(map(str, self.diagnostics))
 
     def report(self) -> str:
-        """Return every diagnostic with its place and its line."""
-        return str(self)
+        """Return every diagnostic with its code, its place and its line."""
+        return "\n".join(str(diagnostic.coded()) for diagnostic in self.diagnostics)
 
 
 class TooMany(Exception):

@@ -7,7 +7,6 @@ know LaTeX. `attach` adds such methods before `archcalc` returns its first publi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archcalc.analysis import Analysis, Counting
@@ -15,6 +14,7 @@ from archcalc.analysis import analyze as count
 from archcalc.memory.summary import Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
+from archcalc.structs import Struct, replace
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -47,8 +47,7 @@ def analyze(network: Network, batch: int = 1, dtype: str = "float32", convention
     return count(network, Counting(batch, dtype, convention))
 
 
-@dataclass(frozen=True, repr=False)
-class Summary:
+class Summary(Struct):
     """The analysis of a module: a table in a terminal and in a notebook.
 
     Examples:
@@ -147,6 +146,28 @@ def _render_as(format: str) -> Any:
     return method
 
 
+def _dataframe(self: Analysis, columns: Sequence[str] = ()) -> Any:
+    """Return a row for each layer as a DataFrame of pandas, or of polars where pandas is not installed.
+
+    There are no totals and no auxiliary layers, so that the sum of a column is the network's.
+
+    Args:
+        columns: keys of columns, such as `name` and `macs`; those of the table if empty.
+
+    Raises:
+        UserError: for an unknown column, or if neither library is installed.
+    """
+    from archcalc.functions import Shown
+    from archcalc.quantities.table import COLUMNS, choose
+    from archcalc.render.table import LECTURE_TABLE, TableOptions, table_document
+
+    view = TableOptions(choose(columns, COLUMNS)) if columns else LECTURE_TABLE
+    document = table_document(self, view)
+    [table] = document.tables
+    layers = replace(table, sections=(replace(table.sections[0], total=None),))
+    return Shown(replace(document, blocks=(layers,), sheet=None)).to_dataframe()
+
+
 def _memory_dict(self: Memory) -> dict[str, Any]:
     """Return the data of `archcalc memory --format json`."""
     from archcalc.render.memory import memory_dict
@@ -171,6 +192,7 @@ _ATTACHED: dict[type, dict[str, Any]] = {
         "memory": memory,
         "fit": fit,
         "to_dict": as_dict,
+        "to_dataframe": _dataframe,
         **{f"to_{format}": _render_as(format) for format in ("json", "csv", "markdown", "latex", "html")},
         "__str__": _render_as("text"),
         "_repr_html_": _render_as("html"),

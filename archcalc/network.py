@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -11,6 +11,7 @@ from archcalc.arithmetic import Shape
 from archcalc.errors import UnknownLayer
 from archcalc.ops.naming import AxisNames, usual_names
 from archcalc.ops.operator import Operator
+from archcalc.structs import Struct
 
 if TYPE_CHECKING:
     import networkx
@@ -43,7 +44,7 @@ NO_TIES: Mapping[str, WeightRef] = {}
 class Layer:
     """One use of an operator in a network."""
 
-    __slots__ = ("inputs", "name", "op", "origin", "shares", "side", "ties", "train")
+    __slots__ = ("dtype", "inputs", "name", "op", "origin", "shares", "side", "ties", "train", "trainable")
 
     def __init__(
         self,
@@ -65,6 +66,10 @@ class Layer:
         """True if it belongs to a side output, such as an auxiliary classifier."""
         self.train = train
         """True if it exists only in training."""
+        self.trainable = True
+        """False if its weights are frozen: training computes no gradients of them (PyTorch's `requires_grad`)."""
+        self.dtype = ""
+        """The type of its weights and of its output; empty if it is that of the network."""
         self.shares: str | None = None
         """The layer whose weights it uses; None if it has its own."""
         self.ties = NO_TIES
@@ -74,7 +79,19 @@ class Layer:
         """Return a layer of the main path with the name and the weights of this one."""
         layer = Layer(self.name, op, inputs, self.origin)
         layer.shares, layer.ties = self.shares, self.ties
+        layer.trainable, layer.dtype = self.trainable, self.dtype
         return layer
+
+    def changed(self, **values: Any) -> Layer:
+        """Return a copy with other values of its attributes."""
+        layer = copy(self)
+        for name, value in values.items():
+            setattr(layer, name, value)
+        return layer
+
+    def moves(self, sources: Collection[str]) -> bool:
+        """Return True if it gives elements of such sources as they are."""
+        return bool(self.inputs) and self.op.moves_elements and all(source in sources for source in self.inputs)
 
     @property
     def place(self) -> Place | None:
@@ -97,6 +114,11 @@ class Layer:
         return {f"{self.name}.{name}" if name else self.name: shape for name, shape in shapes.items()}
 
     @property
+    def is_frozen(self) -> bool:
+        """True if it has weights of its own that are not trained."""
+        return not self.trainable and self.shares is None and bool(self.op.weights())
+
+    @property
     def auxiliary(self) -> bool:
         """True for a side output or a layer that exists only in training; it is outside the totals."""
         return self.side or self.train
@@ -105,8 +127,7 @@ class Layer:
         return f"<Layer {self.name}: {self.op!r} → {'×'.join(map(str, self.output_shape))}>"
 
 
-@dataclass(frozen=True)
-class About:
+class About(Struct):
     """A spec's description of its network."""
 
     title: str = ""
@@ -117,8 +138,7 @@ class About:
     notes: str = ""
 
 
-@dataclass(frozen=True, repr=False)
-class Network:
+class Network(Struct):
     """A network: layers in the order of execution, each after its inputs.
 
     Examples:
@@ -136,20 +156,20 @@ class Network:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     """Names of the layers whose outputs the network returns."""
-    sides: Mapping[str, str] = field(default_factory=dict)
+    sides: Mapping[str, str] = {}
     """Path of each side output to the layer or network input that it ends with."""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = {}
     """Spec parameters with their values."""
-    groups: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = {}
     """Path of each group to the name of its block; `""` for a group that is not a block."""
     about: About = About()
     offered: frozenset[str] = frozenset()
     """Layers whose outputs are outputs of blocks, which nothing must take."""
-    renames: Mapping[str, str] = field(default_factory=dict)
+    renames: Mapping[str, str] = {}
     """Path of a layer, group or tensor to its name in the reference implementation; `*` is any one name."""
-    input_axes: Mapping[str, AxisNames] = field(default_factory=dict)
+    input_axes: Mapping[str, AxisNames] = {}
     """Name of an input to the names that the spec gives its axes; without an input whose axes it does not name."""
-    uncalled: Mapping[str, int] = field(default_factory=dict)
+    uncalled: Mapping[str, int] = {}
     """Path of each module that an imported network has but never calls, to the number of its parameters."""
 
     analyze: ClassVar[Callable[..., Any]]
@@ -221,6 +241,31 @@ class Network:
         return frozenset(layer.name for layer in self.layers if layer.name not in needed)
 
     @cached_property
+    def without_gradient(self) -> frozenset[str]:
+        """Layers that no output has a derivative by: needless ones, and those before conditions alone."""
+        reached = {*self.outputs, *self.sides.values()}
+        for layer in reversed(self.layers):
+            if layer.name in reached:
+                passes = layer.op.differentiates
+                reached.update([source for number, source in enumerate(layer.inputs) if passes(number)])
+        return frozenset(layer.name for layer in self.layers if layer.name not in reached)
+
+    @cached_property
+    def frozen(self) -> frozenset[str]:
+        """Layers with weights of their own that are not trained."""
+        return frozenset(layer.name for layer in self.layers if layer.is_frozen)
+
+    def trained_weights(self, layer: Layer) -> tuple[str, ...]:
+        """Return the names of a layer's weights that are trained; whoever owns a weight decides."""
+        names = tuple(layer.op.weights())
+        if not self.frozen:
+            return names
+        owner = self[layer.shares] if layer.shares is not None else layer
+        return tuple(
+            name for name in names if (self[owner.ties[name].layer] if name in owner.ties else owner).trainable
+        )
+
+    @cached_property
     def _by_name(self) -> dict[str, Layer]:
         return {layer.name: layer for layer in self.layers}
 
@@ -229,13 +274,20 @@ class Network:
         try:
             return self._by_name[name]
         except KeyError:
-            from archcalc.words import did_you_mean, help_line, quote
+            from archcalc.words import quote
 
-            inside = [path for path in self._by_name if path.startswith(f"{name}.")] if name in self.groups else []
-            fix = f"{name} is a group; its last layer is {inside[-1]}" if inside else ""
-            hint = help_line(fix) or did_you_mean(name, self._by_name)
-            hint = hint or help_line("list the layers with: archcalc table --all")
-            raise UnknownLayer(f"{self.name} has no layer {quote(name)}{hint}") from None
+            raise UnknownLayer(f"{self.name} has no layer {quote(name)}{self._hint(name)}") from None
+
+    def _hint(self, name: str) -> str:
+        """Return a help line for a name that no layer has: a group's, the end of a full name, or a misspelt one."""
+        from archcalc.words import did_you_mean, help_line
+
+        if name in self.groups:
+            inside = [path for path in self._by_name if path.startswith(f"{name}.")]
+            return help_line(f"{name} is a group; its last layer is {inside[-1]}")
+        ending = [path for path in (*self.groups, *self._by_name) if path.endswith(f".{name}")]
+        guess = did_you_mean(ending[0], ending) if ending else did_you_mean(name, self._by_name)
+        return guess or help_line("list the layers with: archcalc table NETWORK --all")
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

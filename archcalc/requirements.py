@@ -7,19 +7,24 @@ from importlib import import_module
 from types import ModuleType
 
 from archcalc.errors import UserError
+from archcalc.words import help_line
 
 MISMATCH = (
-    "torch and torchvision are from different builds, such as torch for CPU with torchvision from PyPI. "
-    "Install both from one source: pip install --force-reinstall torch torchvision, "
-    "or both with --index-url of PyTorch's CPU packages"
+    "torch and torchvision are from different builds, such as torch for CPU with torchvision from PyPI"
+    + help_line(
+        "install both from one source: pip install --force-reinstall torch torchvision, or both with --index-url of "
+        "PyTorch's CPU packages"
+    )
 )
 
 
 class MissingExtra(UserError):
     """A command needs a package that is not installed, or does not work."""
 
+    code = "A203"
+
     def __init__(self, package: str, extra: str, why: str = "which is not installed") -> None:
-        super().__init__(f"this needs {package}, {why}: pip install 'archcalc[{extra}]'")
+        super().__init__(f"this needs {package}, {why}" + help_line(f"pip install 'archcalc[{extra}]'"))
 
 
 def need(package: str, extra: str) -> ModuleType:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from archcalc.structs import Struct
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(Struct):
     """A unit, and the number of decimals in its column."""
 
     symbol: str

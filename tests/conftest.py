@@ -73,6 +73,17 @@ def spec_file(tmp_path: Path):
 
 
 @pytest.fixture
+def brief_timing(monkeypatch):
+    """A timing ends after a few runs: a test that looks at more than its figures need not wait for good ones."""
+    from archcalc.runtime import calibration, timing
+
+    monkeypatch.setattr(calibration, "SIZES", (64, 128))
+    monkeypatch.setattr(calibration, "COPIED_BYTES", 2**20)
+    monkeypatch.setattr(calibration, "SECONDS", 0.02)
+    monkeypatch.setitem(timing.take_turns.__kwdefaults__, "seconds", 0.02)
+
+
+@pytest.fixture
 def cli():
     """Run `archcalc` in this process: `cli("table", "alexnet")` gives exit code, output and errors.
 

@@ -186,7 +186,7 @@ layers:
 def test_a_grid_says_where_a_map_is_read():
     network = archcalc.loads("inputs: {x: [4, 5, 6], g: [3, 2, 2]}\nlayers: [{grid_sample, from: [x, g]}, relu]")
     assert network.axes["relu1"] == MAP
-    assert symbols(network, "relu1", "rf") == ["R': every position may see the whole input"]
+    assert symbols(network, "relu1", "rf") == ["R': every position sees the whole input"]
 
 
 # -- what shows them

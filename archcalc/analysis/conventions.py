@@ -13,19 +13,18 @@ before one without. A tool that identifies modules by their type has a table of 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from archcalc.arithmetic import product
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import PRIMITIVES, Backward
+from archcalc.structs import Struct
 
 Rates = Mapping[str, int]
 _ALL = dict.fromkeys(PRIMITIVES, 1)
 _NOTHING: Rates = {}
 
 
-@dataclass(frozen=True)
-class Convention:
+class Convention(Struct):
     """A named rule for what counts as a FLOP."""
 
     name: str
@@ -55,19 +54,24 @@ class Convention:
         """Return the FLOPs of what the forward pass does once for a batch."""
         return sum(rate * work.get(quantity, 0) for quantity, rate in self._rates(op).items()) if work else 0
 
-    def backward_flops(self, backward: Backward) -> tuple[int, int]:
-        """Return the FLOPs of the backward pass for one sample: for the weights, and for the inputs."""
+    def backward_flops(self, backward: Backward) -> tuple[int, int, int]:
+        """Return the FLOPs of the backward pass for one sample: for the weights, inside, and for the inputs."""
         rates = self.backward or {}
-        inner = sum(rates.get(name, 0) * getattr(backward, name) for name in ("weights", "inner"))
         # PyTorch's counter counts the weight gradient of a grouped convolution as if it had no groups.
-        inner += rates.get("grouped_weights", 0) * backward.weights * backward.groups
-        return inner, rates.get("inputs", 0) * backward.inputs
+        of_weights = rates.get("weights", 0) + rates.get("grouped_weights", 0) * backward.groups
+        return (
+            of_weights * backward.weights,
+            rates.get("inner", 0) * backward.inner,
+            rates.get("inputs", 0) * backward.inputs,
+        )
 
     def _rates(self, op: Operator) -> Rates:
+        called = op.called
+        op = op.counted_as
         if self.modules is None:
             return self.table.get(f"{op.kind}{op.rank}d") or self.table.get(op.kind, self.otherwise)
         described = op.torch()
-        table = self.modules if op.called != "" else self.functions or {}
+        table = self.modules if called != "" else self.functions or {}
         module = described.target.removesuffix("1d").removesuffix("2d").removesuffix("3d")
         mode = (described.kwargs or {}).get("mode")
         return table.get(f"{module}:{mode}") or table.get(module, self.otherwise)
@@ -143,6 +147,7 @@ CONVENTIONS = {
                 "window_attention": _MACS,
                 **_each("mixture_of_experts", "blur_pool", "opaque", "generic", "computed", mac=1, matmul=1),
                 "matmul": {"fvcore": 1},
+                **_each("einsum", "dynamic_conv", matmul=1),
                 "grid_sample": {"output": 4},
                 "batch_norm": {"output": 1, "weighted": 1},
                 "layer_norm": _FVCORE_NORM,

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
+from archcalc.analysis.precision import Precision
+from archcalc.dtypes import BITS, dtype_name
 from archcalc.errors import UserError
-from archcalc.words import did_you_mean, quote
-
-ITEM_SIZES = {"float64": 8, "float32": 4, "tf32": 4, "float16": 2, "bfloat16": 2, "float8": 1, "int8": 1}
-"""Bytes of an element of each dtype."""
+from archcalc.structs import Struct
+from archcalc.words import as_written, did_you_mean, quote
 
 
-@dataclass(frozen=True)
-class Counting:
+class Counting(Struct):
     """The settings by which costs are counted.
 
     Raises `UserError` for an unknown convention or dtype, or a batch below 1.
@@ -24,13 +22,17 @@ class Counting:
     batch: int = 1
     """Samples at once. Counts and bytes grow with it, parameters do not."""
     dtype: str = "float32"
-    """Type of every element: a key of `ITEM_SIZES`."""
+    """Type of every element, unless ``precision`` says more: a key of `BITS`."""
     convention: str = "lecture"
     """Name of the convention: a key of `CONVENTIONS`."""
+    precision: Precision | None = None
+    """The type of each role; None if all have ``dtype``."""
 
     def __post_init__(self) -> None:
-        _check(CONVENTIONS, self.convention, "convention")
-        _check(ITEM_SIZES, self.dtype, "dtype")
+        object.__setattr__(self, "convention", as_written(self.convention, CONVENTIONS))
+        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        if self.convention not in CONVENTIONS:
+            raise UserError(f"unknown convention {quote(self.convention)}{did_you_mean(self.convention, CONVENTIONS)}")
         if self.batch < 1:
             raise UserError(f"a batch has at least 1 sample, got {self.batch}")
 
@@ -40,14 +42,20 @@ class Counting:
         return CONVENTIONS[self.convention]
 
     @property
-    def itemsize(self) -> int:
-        """Bytes of an element."""
-        return ITEM_SIZES[self.dtype]
+    def roles(self) -> Precision:
+        """The type of each role."""
+        return self.precision or Precision.all(self.dtype)
 
+    @property
+    def types(self) -> str:
+        """The dtype or the precision, as a title shows it."""
+        return self.roles.name
 
-def _check(known: Mapping[str, Any], name: str, what: str) -> None:
-    if name not in known:
-        raise UserError(f"unknown {what} {quote(name)}{did_you_mean(name, known)}")
+    @property
+    def itemsize(self) -> Any:
+        """Bytes of an element of an activation."""
+        size = Fraction(BITS[self.roles.activations], 8)
+        return size.numerator if size.denominator == 1 else size
 
 
 DEFAULT = Counting()

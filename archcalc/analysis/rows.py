@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from archcalc.analysis import LayerCosts, Totals
 from archcalc.arithmetic import Shape
 from archcalc.ops.naming import AxisNames
 from archcalc.receptive.fields import ReceptiveField
+from archcalc.structs import Struct
 
 FOLDED = frozenset({"activation", "normalization", "regularization"})
 """Categories that the lectures include in the row of the layer before them."""
 
 
-@dataclass
-class TableRow:
+class TableRow(Struct):
     """A row of a table: one layer, or several with their costs summed."""
 
     name: str
-    layers: list[LayerCosts] = field(default_factory=list)
+    layers: list[LayerCosts]
     of_group: bool = False
     """True if it is the row of a group."""
 
@@ -96,6 +95,6 @@ def choose_rows(layers: Iterable[LayerCosts], *, fold: bool, depth: int | None =
         if not deep and fold and layer.op.category in FOLDED:
             key = row_of.get(layer.inputs[0], key)
         row_of[layer.name] = key
-        row = rows.setdefault(key, TableRow(key, of_group=deep))
+        row = rows.setdefault(key, TableRow(key, [], deep))
         row.layers.append(costs)
     return list(rows.values())

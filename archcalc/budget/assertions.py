@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,22 @@ from archcalc.analysis.costs import Analysis
 from archcalc.budget.facts import UNITS, Facts
 from archcalc.errors import Place, SpecError
 from archcalc.language.expression import parse_expression
-from archcalc.language.source import Document, read_document
+from archcalc.language.source import SpecDocument, read_document
 from archcalc.language.values import ExpressionError, Record, ShapeValue
+from archcalc.structs import Struct
 from archcalc.words import quote
 
 MOST_ASSERTIONS = 1000
 
 
-@dataclass(frozen=True)
-class Assertion:
+class Assertion(Struct):
     """An expression that must be true, and where it is written."""
 
     text: str
     place: Place
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct):
     """The result of checking an assertion."""
 
     assertion: Assertion
@@ -40,10 +38,11 @@ class Outcome:
     """The distance to the limit, negative beyond it; None if the assertion does not compare numbers by order."""
     limit: int | Fraction | float | None
     """The limit of the margin; None if there is none."""
+    estimated: bool = False
+    """True if it was checked against an estimate: the memory of a layer is not modelled."""
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(Struct):
     """The assertions about one network, checked."""
 
     reference: str
@@ -66,7 +65,7 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
 
     Raises `SpecError` with the place of an invalid expression.
     """
-    documents = [Document("\n".join(text.replace("\n", " ") for text in texts), "assertion")] if texts else []
+    documents = [SpecDocument("\n".join(text.replace("\n", " ") for text in texts), "assertion")] if texts else []
     if file is not None:
         documents.append(read_document(Path(file)))
     found = []
@@ -110,7 +109,8 @@ def _check(assertion: Assertion, facts: Facts) -> Outcome:
             raise SpecError(f"{quote(text)} is not a number; name a quantity of it, for example {text}.params", place)
         actual[text] = list(value.known()) if isinstance(value, ShapeValue) else value
     margin, limit = _margin(assertion, tree, facts)
-    return Outcome(assertion, passed, actual, margin, limit)
+    estimated = any(facts.estimates(node.id) for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return Outcome(assertion, passed, actual, margin, limit, estimated)
 
 
 def _measured(tree: ast.AST) -> list[ast.expr]:

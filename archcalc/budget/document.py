@@ -55,7 +55,9 @@ def budgets_document(budgets: Sequence[Budget]) -> Document:
     """Return a table of the assertions, a section for each network, and the number that failed."""
     columns = (
         data_column("network", lambda row: row.network),
-        value_column("", lambda row: row.outcome.passed, _verdict, "passed", right=False),
+        value_column("", lambda row: row.outcome.passed, _passed, "passed", right=False),
+        value_column("", lambda row: "estimated" if row.outcome.estimated else "", right=False, is_optional=True),
+        data_column("estimated", lambda row: row.outcome.estimated),
         word_column("assertion", lambda row: row.outcome.assertion.text, "assertion", is_name=True),
         word_column("actual", lambda row: _actual(row.outcome), "actual", is_prose=True),
         value_column("margin", lambda row: margin_text(row.outcome), right=False, is_optional=True),
@@ -68,7 +70,10 @@ def budgets_document(budgets: Sequence[Budget]) -> Document:
     summary = f"{_count(len(outcomes), 'assertion')}, {failed} failed"
     if broken:
         summary += f"; {_count(broken, 'network')} not checked"
-    table = Table("", columns, tuple(map(_section, budgets)), (summary,))
+    notes = _estimate_notes(
+        [one.analysis for one in budgets if one.analysis and any(outcome.estimated for outcome in one.outcomes)]
+    )
+    table = Table("", columns, tuple(map(_section, budgets)), (summary, *notes))
     return Document("budget", (table,), lambda: {"networks": [_data(budget) for budget in budgets]})
 
 
@@ -82,12 +87,20 @@ def _title(analysis: Analysis) -> str:
     return f"{title_of(analysis)} · flops: {analysis.convention.name}"
 
 
-def _verdict(passed: bool) -> str:
+def _estimate_notes(analyses: Sequence[Analysis]) -> tuple[str, ...]:
+    """Return what the estimates assume, for each network that has one."""
+    from archcalc.memory.estimating import estimate_note
+
+    return tuple(filter(None, (estimate_note(analysis.network) for analysis in analyses)))
+
+
+def _passed(passed: bool) -> str:
     return "ok" if passed else "FAILED"
 
 
 def _actual(outcome: Outcome) -> str:
-    return ", ".join(f"{text} = {value_text(value)}" for text, value in outcome.actual.items())
+    sign = "≈" if outcome.estimated else "="
+    return ", ".join(f"{text} {sign} {value_text(value)}" for text, value in outcome.actual.items())
 
 
 def _count(count: int, word: str) -> str:
@@ -107,6 +120,7 @@ def _data(budget: Budget) -> dict[str, Any]:
             "actual": {text: _json_value(value) for text, value in outcome.actual.items()},
             "margin": _json_value(outcome.margin),
             "limit": _json_value(outcome.limit),
+            "estimated": outcome.estimated,
         }
         for outcome in budget.outcomes
     ]
@@ -151,6 +165,8 @@ def budgets_junit(budgets: Sequence[Budget]) -> str:
         for outcome in budget.outcomes:
             text = printable(outcome.assertion.text)
             case = ElementTree.SubElement(suite, "testcase", classname=printable(budget.reference), name=text)
+            if outcome.passed and outcome.estimated:
+                ElementTree.SubElement(case, "system-out").text = f"estimated: {printable(_actual(outcome))}"
             if not outcome.passed:
                 margin = [] if outcome.margin is None else [f"margin {margin_text(outcome)}"]
                 message = "; ".join([printable(_actual(outcome)), *margin])
@@ -166,6 +182,11 @@ class _Fact(NamedTuple):
     name: str
     means: str
     value: Any
+    estimated: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"≈ {value_text(self.value)}" if self.estimated else value_text(self.value)
 
 
 def facts_document(analyses: Sequence[Analysis]) -> Document:
@@ -177,18 +198,23 @@ def facts_document(analyses: Sequence[Analysis]) -> Document:
     columns = (
         data_column("network", lambda fact: fact.network),
         word_column("name", lambda fact: fact.name, "name", is_name=True),
-        value_column("value", lambda fact: fact.value, value_text),
+        value_column("value", lambda fact: fact.text),
         data_column("value", lambda fact: str(fact.value) if isinstance(fact.value, list) else fact.value),
+        data_column("estimated", lambda fact: fact.estimated),
         word_column("meaning", lambda fact: fact.means, "meaning", is_prose=True),
     )
     sections = tuple(Section(own, title=_title(analysis)) for analysis, own in zip(analyses, facts, strict=True))
     units = f"Units: {' '.join(UNITS)}."
     return Document(
         "facts",
-        (Table("", columns, (*sections, Section(others)), (units,)),),
+        (Table("", columns, (*sections, Section(others)), (units, *_estimate_notes(analyses))),),
         lambda: {
             "networks": [
-                {**_of(analysis), "facts": {fact.name: _json_value(fact.value) for fact in own}}
+                {
+                    **_of(analysis),
+                    "facts": {fact.name: _json_value(fact.value) for fact in own},
+                    "estimated": [fact.name for fact in own if fact.estimated],
+                }
                 for analysis, own in zip(analyses, facts, strict=True)
             ]
         },
@@ -205,5 +231,5 @@ def _facts(analysis: Analysis) -> list[_Fact]:
     for name, quantity in FACTS.items():
         value = facts[name]
         plain = list(value.known()) if isinstance(value, ShapeValue) else value
-        found.append(_Fact(analysis.network.name, name, quantity.means, plain))
+        found.append(_Fact(analysis.network.name, name, quantity.means, plain, facts.estimates(name)))
     return found

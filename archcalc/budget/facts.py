@@ -12,6 +12,7 @@ from typing import Any
 from archcalc.analysis import Analysis, LayerCosts
 from archcalc.analysis.rows import TableRow
 from archcalc.language.values import Record, ShapeValue
+from archcalc.memory.estimating import estimated
 from archcalc.ops import registry
 from archcalc.quantities.quantity import FieldPart, Quantity, Shape, Share
 from archcalc.quantities.table import COLUMNS, FACTS
@@ -45,6 +46,10 @@ class Facts(Mapping[str, Any]):
         if name not in self._known:
             self._known[name] = _value(FACTS[name], FACTS[name].of_network(self.analysis))
         return self._known[name]
+
+    def estimates(self, name: str) -> bool:
+        """Return True if a quantity is only an estimate, because the memory of a layer is not modelled."""
+        return name in FACTS and FACTS[name].is_simulated and bool(estimated(self.analysis.network))
 
     def __iter__(self) -> Iterator[str]:
         return iter((*FACTS, *RECORDS, *UNITS))

@@ -6,13 +6,13 @@ import re
 import unicodedata
 
 STAND_INS = {
-    **dict.fromkeys("−–—─", "-"),
+    **dict.fromkeys("−–—─‐", "-"),
     **dict.fromkeys("│", "|"),
     **dict.fromkeys("└", "+"),
     **dict.fromkeys("▁▂", "_"),
     **dict.fromkeys("▃▄▅", "-"),
     **dict.fromkeys("▆▇", "="),
-    **dict.fromkeys("′’‘", "'"),
+    **dict.fromkeys("′’‘ʼ", "'"),
     **dict.fromkeys("“”", '"'),
     "█": "#",
     "×": "x",

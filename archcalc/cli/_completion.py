@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
+from archcalc.cli._choices import OneOf, Several, items, quantities, with_meaning
+from archcalc.dtypes import OTHER_NAMES, RUNNABLE
 
-def _items(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class File(click.types.StringParamType):
@@ -25,6 +26,8 @@ class File(click.types.StringParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Return the completions of an incomplete word."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(incomplete, type=self.kind)]
 
 
@@ -35,12 +38,14 @@ class NetworkParam(click.types.StringParamType):
         """Return bundled names, specs and folders that begin so; without a bundled name, any file."""
         from archcalc.language.library import SUFFIXES, bundled
 
-        found = _items(bundled(), incomplete)
+        found = items(bundled(), incomplete)
         if not found:
             return File().shell_complete(ctx, param, incomplete)
+        from pathlib import Path
+
         here = sorted(Path().iterdir())
         folders = [f"{path.name}/" for path in here if path.is_dir()]
-        return found + _items(
+        return found + items(
             [*folders, *(path.name for path in here if path.suffix in (*SUFFIXES, ".onnx"))], incomplete
         )
 
@@ -58,18 +63,7 @@ class LayerParam(click.types.StringParamType):
             network = spec.network(variant, {}, None)
         except SpecError:
             return []
-        return _items([layer.name for layer in network], incomplete)
-
-
-class OneOf(click.types.StringParamType):
-    """A word of a list that is looked up when it is asked for."""
-
-    def __init__(self, words: Callable[[], Iterable[str]]) -> None:
-        self.words = words
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the words that begin so."""
-        return _items(self.words(), incomplete)
+        return items([layer.name for layer in network], incomplete)
 
 
 class OneOfOrFile(OneOf):
@@ -79,16 +73,6 @@ class OneOfOrFile(OneOf):
         """Return the words that begin so; without one, any file."""
         found = super().shell_complete(ctx, param, incomplete)
         return found or File().shell_complete(ctx, param, incomplete)
-
-
-class Several(OneOf):
-    """Words of a list, with commas between them."""
-
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the completions of the word after the last comma, with the words before it."""
-        before, comma, _ = incomplete.rpartition(",")
-        taken = before.split(",")
-        return _items([before + comma + word for word in self.words() if word not in taken], incomplete)
 
 
 def _named(module: str, name: str) -> Callable[[], Iterable[str]]:
@@ -108,7 +92,7 @@ def _operators() -> Iterable[str]:
 
 
 def _topics() -> Iterable[str]:
-    from archcalc.homework.quiz import topic_names
+    from archcalc.homework.exercises.quiz import topic_names
 
     return topic_names()
 
@@ -119,25 +103,40 @@ def _profiles() -> Iterable[str]:
     return profile_names()
 
 
-_FORMULAS = Several(_named("quantities.table", "FORMULAS"))
+def _explained() -> Iterable[str]:
+    from archcalc.quantities.table import QUANTITIES
+    from archcalc.symbolic.derivations import DERIVED
+    from archcalc.symbolic.network_derivations import OF_NETWORK
+
+    return {key: QUANTITIES[key] for key in (*DERIVED, *OF_NETWORK)}
+
+
+_FORMULAS = Several(_named("quantities.table", "FORMULAS"), listed=quantities)
+RUNNABLE_DTYPE = OneOf(lambda: RUNNABLE, OTHER_NAMES)
+"""A type in which a network can run, for the commands that run one."""
 COMPLETED: dict[str, click.types.StringParamType] = {
     "network": NetworkParam(),
     "networks": NetworkParam(),
     "words": NetworkParam(),
     "layer": LayerParam(),
     "names": OneOf(_operators),
-    "convention": OneOf(_named("analysis.conventions", "CONVENTIONS")),
-    "dtype": OneOf(_named("analysis.counting", "ITEM_SIZES")),
+    "convention": OneOf(_named("analysis.conventions", "CONVENTIONS"), listed=with_meaning("says")),
+    "dtype": OneOf(_named("dtypes", "BITS"), OTHER_NAMES),
     "mode": OneOf(_named("memory.summary", "MODES")),
-    "optimizer": OneOf(_named("memory.training", "OPTIMIZERS")),
+    "precision": OneOf(_named("analysis.precision", "RECIPES"), listed=with_meaning("says")),
+    "fused": OneOf(_named("memory.fusion", "FUSIONS"), listed=with_meaning("says")),
+    "optimizer": OneOf(_named("memory.optimizers", "OPTIMIZERS"), listed=with_meaning("stores")),
     "device": OneOf(lambda: ("cpu", "cuda", "mps")),
     "tolerance": OneOf(lambda: ("digits", "cut", "exact")),
-    "columns": Several(_named("quantities.table", "COLUMNS")),
-    "quantity": Several(_named("symbolic.derivations", "DERIVED")),
-    "metric": Several(_named("quantities.table", "COSTS")),
-    "heat": OneOf(_named("quantities.table", "HEAT")),
-    "ask": Several(_named("homework.questions", "QUESTIONS")),
+    "columns": Several(_named("quantities.table", "COLUMNS"), listed=quantities),
+    "quantity": Several(_explained, listed=quantities),
+    "metric": Several(_named("quantities.table", "COSTS"), listed=quantities),
+    "heat": OneOf(_named("quantities.table", "HEAT"), listed=quantities),
+    "ask": Several(_named("homework.questions", "QUESTIONS"), listed=quantities),
     "topic": Several(_topics),
+    "page": OneOf(_named("render.figures.look", "PAGES")),
+    "labels": Several(_named("render.drawing.labels", "LABELS")),
+    "hide": Several(_named("render.drawing.colors", "FILLS")),
     "of": _FORMULAS,
     "pareto": _FORMULAS,
     "best": _FORMULAS,
@@ -146,6 +145,9 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "chart": File(),
     "draw": File(),
     "summary": File(),
+    "report": File(),
+    "canvas": File(),
+    "moodle": File(),
     "gradescope": File(),
     "file": File(),
     "files": File(),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +15,10 @@ from archcalc.cli._streams import write
 from archcalc.errors import UserError
 from archcalc.render.format import Format
 from archcalc.render.writers import formats as document_formats
-from archcalc.words import quote
+from archcalc.structs import Struct
+from archcalc.words import help_line, quote
 
 if TYPE_CHECKING:
-    from archcalc.quantities.quantity import Quantity
     from archcalc.render.document import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,13 +28,20 @@ _OTHERS = (
     Format("svg", (".svg",), "a vector drawing"),
     Format("png", (".png",), "a drawing of pixels", is_binary=True),
     Format("pdf", (".pdf",), "a vector drawing for a paper", is_binary=True),
+    Format("gif", (".gif",), "an animation", is_binary=True),
+    Format("apng", (".apng",), "an animation", is_binary=True),
+    Format("tikz", (".tex",), "a drawing in TikZ, alone or for \\input"),
     Format("dot", (".dot", ".gv"), "a drawing for Graphviz"),
     Format("mermaid", (".mmd",), "a drawing for Markdown pages"),
     Format("junit", (".xml",), "a test report, for continuous integration"),
+    Format("sarif", (".sarif",), "what lint finds, for code scanning"),
+    Format("github", (), "what lint finds, as annotations of a pull request"),
     Format("parquet", (".parquet",), "a table of plain numbers, compressed", is_binary=True),
     Format("python", (".py",), "functions without dependencies"),
     Format("torch", (".py",), "source of a torch.nn.Module"),
     Format("onnx", (".onnx",), "a model for other tools", is_binary=True),
+    Format("moodle", (".xml",), "questions for Moodle"),
+    Format("canvas", (".zip",), "a QTI package for Canvas", is_binary=True),
     Format("spec", (".yaml", ".yml"), "a spec without parameters, blocks and loops"),
 )
 FORMATS = {**document_formats(), **{other.name: other for other in _OTHERS}}
@@ -57,13 +62,12 @@ def format_of(file: str | None, chosen: str | None, formats: Sequence[str], opti
     possible = [name for name in named if name in formats]
     if suffix and not possible:
         usable = ", ".join(known for name in formats for known in FORMATS[name].suffixes)
-        hint = f", or choose the format with {option}" if option else ""
-        raise UserError(f"cannot write {quote(suffix)}; use one of {usable}{hint}")
+        other = f", or choose the format with {option}" if option else ""
+        raise UserError(f"cannot write {quote(suffix)}{help_line(f'use one of {usable}{other}')}")
     return possible[0] if possible else None
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct):
     """Where a command's result goes, and its format."""
 
     chosen: Format
@@ -90,18 +94,13 @@ class Output:
         """Write a result in its format; ``name`` is that of the default file, without its suffix."""
         write(content, self.file or (name + self.chosen.suffixes[0] if name else None))
 
-    def show_meanings(self, quantities: Mapping[str, Quantity]) -> None:
-        """List the quantities of an option as text."""
-        from archcalc.quantities.table import meanings
-
-        format_of(self.file, None, ("text",))
-        self.write(meanings(quantities))
-
 
 def _width(on_terminal: bool) -> int | None:
     """Return the width to fit: the terminal's, or COLUMNS; None for a file or a pipe."""
     if on_terminal or os.environ.get("COLUMNS", "").isdigit():
-        return shutil.get_terminal_size().columns
+        from shutil import get_terminal_size
+
+        return get_terminal_size().columns
     return None
 
 
@@ -114,6 +113,8 @@ def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callabl
 
     def checked(context: click.Context, parameter: click.Parameter, file: str | None) -> str | None:
         format_of(file, None, formats)
+        if file == "-" and "--output" not in words:
+            raise UserError(f"{words[0]} takes the name of a file, got '-': the terminal is for the result")
         return file
 
     return click.option(*words, metavar="FILE", callback=checked, **settings)

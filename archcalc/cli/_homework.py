@@ -14,7 +14,7 @@ from archcalc.words import quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
-    from archcalc.homework.gradescope import GradescopeOptions
+    from archcalc.homework.courses.gradescope import GradescopeOptions
     from archcalc.homework.key import AnswerKey
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,6 +25,10 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
     return with_options(
         function,
         click.option("--total", "with_total", is_flag=True, help="Ask for the columns' sums too."),
+        click.option("--with-input", is_flag=True, help="Count the input in totals of memory and neurons."),
+        click.option("--without", "without", type=click.Choice(["bias"]), help="Leave out the biases of all layers."),
+        click.option("--all", "every_layer", is_flag=True, help="A row for each activation and normalization too."),
+        click.option("--seed", metavar="STUDENT", help="Draw a student's own network; name, email or number: of each."),
         depth_option(JOIN),
         click.option(
             "--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a number open, and ask for formulas."
@@ -32,8 +36,7 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--ask",
             metavar="A,B,…",
-            help="Questions: output, output_c, output_hw, memory, params, weights, biases, macs, flops, rf, … "
-            "[output,memory,params,flops]",
+            help="Questions; `--ask help` lists them. [output,memory,params,flops]",
         ),
         counting_options,
         network_options,
@@ -48,6 +51,15 @@ def grading_options(function: F) -> F:
             "--reveal/--no-reveal", default=None, help="Show the right answers, or only hints. [hints in an autograder]"
         ),
         click.option("--tolerance", default="digits", metavar="RULE", help="digits, cut, exact, or 2%. [digits]"),
+        click.option(
+            "--digits", type=click.IntRange(1, 15), default=1, metavar="N", help="Least digits of a rounded number. [1]"
+        ),
+        click.option(
+            "--per-mistake/--per-cell", default=True, help="Deduct a repeated mistake once, or each time. [once]"
+        ),
+        click.option(
+            "--map", "maps", multiple=True, metavar="HEADING=KEY", help='A heading of theirs: "Num W=params".'
+        ),
         click.option("--points", default="", metavar="A=N,…", help="Points of a cell: params=2,flops=1. [1]"),
     )
 
@@ -73,7 +85,7 @@ def gradescope_style(per: str, visibility: str, out_of: str | None) -> Gradescop
     """Return the values of `gradescope_options` as an object."""
     from fractions import Fraction
 
-    from archcalc.homework.gradescope import GradescopeOptions
+    from archcalc.homework.courses.gradescope import GradescopeOptions
 
     if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
         raise UserError(f"--out-of takes points above 0 with at most two decimals, got {quote(out_of)}")
@@ -83,10 +95,13 @@ def gradescope_style(per: str, visibility: str, out_of: str | None) -> Gradescop
 def as_options(values: Mapping[str, Any]) -> list[str]:
     """Write values of options as words of a command line; leave out those that are None, empty or not set."""
     names = {"with_total": "total", "settings": "set", "inputs": "input", "lets": "let"}
+    names |= {"every_layer": "all", "maps": "map"}
     words: list[str] = []
     for name, value in values.items():
         option = f"--{names.get(name, name).replace('_', '-')}"
-        if value is True:
+        if name == "per_mistake":
+            words += [] if value else ["--per-cell"]
+        elif value is True:
             words.append(option)
         elif isinstance(value, tuple):
             words += [word for each in value for word in (option, each)]
@@ -104,17 +119,34 @@ def open_key(
     lets: tuple[str, ...],
     depth: int | None,
     with_total: bool,
+    with_input: bool = False,
+    without: str | None = None,
+    every_layer: bool = False,
+    seed: str | None = None,
     points: str = "",
+    maps: tuple[str, ...] = (),
 ) -> AnswerKey:
     """Return the answer key of a command line."""
     from archcalc.analysis import analyze
     from archcalc.homework.key import AnswerKey, key_of
     from archcalc.homework.questions import USUAL, asked, points_of
+    from archcalc.homework.submissions.headings import mapped_headings
+    from archcalc.homework.variants import variant
+    from archcalc.homework.without_bias import without_bias
     from archcalc.language.family import is_inline_spec
 
     questions = asked(ask if ask is not None else ",".join(USUAL))
     worth = points_of(points, questions)
+    settings: dict[str, Any] = {"depth": depth, "with_total": with_total, "with_input": with_input}
+    settings |= {"every_layer": every_layer, "headings": mapped_headings(maps)}
     if lets or is_inline_spec(network):
+        if seed is not None:
+            raise UserError("--seed draws numbers, so it does not go with numbers that are left open")
         family = overrides.open_family(network, lets)
-        return key_of(family, questions, worth, counting, depth=depth, with_total=with_total)
-    return AnswerKey(analyze(overrides.open(network), counting), questions, worth, depth, with_total)
+        return key_of(family, questions, worth, counting, has_bias=without is None, **settings)
+    opened = overrides.open(network)
+    if seed is not None:
+        opened = variant(opened, seed)
+    if without is not None:
+        opened = without_bias(opened)
+    return AnswerKey(analyze(opened, counting), questions, worth, **settings)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from archcalc.arithmetic import Shape
-from archcalc.errors import SpecError
+from archcalc.errors import Diagnostic, SpecError, UserError
 from archcalc.network import Network
+from archcalc.ops.vocabulary import shape_text
+from archcalc.structs import Struct, replace
 from archcalc.words import quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Analysis
+    from archcalc.analysis import Analysis, Counting
+    from archcalc.changes.changes import Changes
     from archcalc.imports.inputs import GivenInputs
     from archcalc.imports.references import Source
     from archcalc.language.family import Family
     from archcalc.language.language import Spec
+    from archcalc.language.source import SpecDocument
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -27,16 +31,63 @@ JOIN = "Join layers deeper than N names into their group."
 """The help of `--depth` for tables."""
 
 
-@dataclass(frozen=True)
-class Overrides:
-    """The values of `--set` and `--input`, which change a network before it is computed, and of `--no-cache`."""
+class Overrides(Struct):
+    """The values of the options that change a network before it is computed, and of `--no-cache`."""
 
     settings: tuple[str, ...]
     inputs: tuple[str, ...]
+    changes: Mapping[str, Any]
+    """The fields of `archcalc.changes.changes.Changes` that are set."""
     no_cache: bool = False
 
     def open(self, reference: str) -> Network:
         """Return the network of a bundled name, a file, FILE#VARIANT, or one that is imported."""
+        network = self._open(reference)
+        return self.made().apply(network) if self.changes else network
+
+    def written(self, reference: str) -> SpecDocument | None:
+        """Return the spec that `archcalc import` writes of an imported network; None for a reference to a spec."""
+        from archcalc.imports.references import parse_source
+        from archcalc.language.source import SpecDocument
+        from archcalc.render.folding import folded_spec
+
+        source = parse_source(reference)
+        return None if source is None else SpecDocument(folded_spec(self._open_imported(source)), reference)
+
+    def import_line(self, reference: str) -> str:
+        """Return the command that writes an imported network as a spec."""
+        return shlex.join(["archcalc", "import", reference, *self.words(), "-o", "net.yaml"])
+
+    def at_tokens(self, reference: str) -> Callable[[int], Network]:
+        """Return a function that opens the network for a number of tokens.
+
+        Raises `UserError` unless its only input is tokens.
+        """
+        first = self.open(reference)
+        if len(first.inputs) != 1 or first.indices != frozenset(first.inputs):
+            raise UserError(f"generation needs a network whose only input is tokens, got {reference}")
+        name = next(iter(first.inputs))
+        return lambda tokens: replace(self, inputs=(f"{name}={tokens}",)).open(reference)
+
+    def words(self) -> list[str]:
+        """Return the options as a command line has them."""
+        given = {"set": self.settings, "input": self.inputs, **self.changes}
+        found: list[str] = []
+        for name, value in given.items():
+            option = f"--{name.replace('_', '-')}"
+            if value is True:
+                found.append(option)
+            for item in value if isinstance(value, tuple) else () if value is True else (value,):
+                found += [option, str(item)]
+        return found
+
+    def made(self) -> Changes:
+        """Return the changes of `--freeze` and the like."""
+        from archcalc.changes.changes import Changes
+
+        return Changes(**self.changes)
+
+    def _open(self, reference: str) -> Network:
         from archcalc.imports.references import parse_source
 
         source = parse_source(reference)
@@ -44,12 +95,33 @@ class Overrides:
             return self._open_imported(source)
         from archcalc.language.library import find
 
-        spec, variant = find(reference)
-        return spec.network(variant, self._values(spec), self.input_shapes())
+        return self.of_spec(*find(reference))
+
+    def of_spec(self, spec: Spec, variant: str | None) -> Network:
+        """Return the network of a spec, with `--input` and `--set`."""
+        values, shapes = self._values(spec), self.input_shapes()
+        try:
+            return spec.network(variant, values, shapes)
+        except SpecError as error:
+            raise self._blamed(error, spec, variant) from None
+
+    def _blamed(self, error: SpecError, spec: Spec, variant: str | None) -> SpecError:
+        """Return an error of a spec that is valid without `--input` and `--set` as an error of these options."""
+        given = replace(self, changes={}).words()
+        if not given or all(diagnostic.place is None for diagnostic in error.diagnostics):
+            return error
+        try:
+            without = spec.network(variant)
+        except SpecError:
+            return error
+        usual = " ".join(f"{name} {shape_text(shape)}" for name, shape in without.inputs.items())
+        blame = f"{without.name} does not fit {' '.join(given)}; without it, the spec is valid ({usual})"
+        return SpecError([Diagnostic(blame), *error.diagnostics])
 
     def _open_imported(self, source: Source, given: GivenInputs | None = None) -> Network:
         """Import a network, for the inputs of `--input` or for others."""
-        from archcalc.cli._streams import remark, waiting
+        from archcalc.cli._streams import remark
+        from archcalc.cli._waiting import waiting
         from archcalc.imports.cache import Cache, cache_folder
         from archcalc.imports.opening import Opening, refuse_settings
 
@@ -60,7 +132,15 @@ class Overrides:
             return Opening(cache, lambda script: remark(f"running {script.path}")).open(source, given)
 
     def open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
-        """Return a spec with ``lets`` left open, or the networks of an inline spec."""
+        """Return a spec with ``lets`` left open, or the networks of an inline spec; changed as `open` does."""
+        family = self._open_family(reference, lets)
+        if not self.changes:
+            return family
+        from archcalc.changes.changes import ChangedFamily
+
+        return ChangedFamily(family, self.made())
+
+    def _open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         from archcalc.imports.references import parse_source
         from archcalc.language.family import InlineSpec, SpecFamily, is_inline_spec
         from archcalc.language.library import find
@@ -79,12 +159,15 @@ class Overrides:
             from archcalc.imports.resizing import imported_family
 
             network = self._open_imported(source)
-            return imported_family(network, left_open, lambda given: self._open_imported(source, given))
+            given = self.given_inputs()
+            return imported_family(network, left_open, lambda other: self._open_imported(source, other), given)
         spec, variant = find(reference)
         return SpecFamily(spec, variant, self._values(spec), self.input_shapes(), left_open)
 
     def input_shapes(self) -> dict[str, Shape] | None:
         """Return the shape of each input of a spec that is set, per sample; None if there is none."""
+        if not self.inputs:
+            return None
         from archcalc.imports.inputs import shapes_of
 
         return shapes_of(self.given_inputs())
@@ -115,48 +198,118 @@ class Overrides:
         return dict(parse_setting(text, spec) for text in self.settings)
 
 
+CHANGES = ("freeze", "train", "lora", "on", "prune", "fold_batch_norm", "reparametrize")
+"""The options that are fields of `archcalc.changes.changes.Changes`."""
+
+
+_NO_CACHE = click.option("--no-cache", is_flag=True, help="Import a network anew, and do not keep it.")
+_SET = click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
+)
+_INPUT = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="C,H,W",
+    help="Input shape without the batch; NAME=C,H,W for one of several, tokens=N for indices.",
+)
+
+
 def network_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add `--input`, `--set` and `--no-cache`; the command receives `overrides`, which opens networks."""
 
     @wraps(function)
     def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
-        function(*args, overrides=Overrides(settings, inputs, no_cache), **values)
+        function(*args, overrides=Overrides(settings, inputs, {}, no_cache), **values)
 
-    return with_options(
-        given,
-        click.option("--no-cache", is_flag=True, help="Import a network anew, and do not keep it."),
-        click.option(
-            "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Set a parameter or an open input size."
-        ),
-        click.option(
-            "--input",
-            "inputs",
-            multiple=True,
-            metavar="C,H,W",
-            help="Input shape without the batch; NAME=C,H,W for one of several, tokens=N for indices.",
-        ),
+    return with_options(given, _NO_CACHE, _SET, _INPUT)
+
+
+def import_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--input` and `--no-cache`; the command receives `overrides`, which opens networks."""
+
+    @wraps(function)
+    def given(*args: Any, inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
+        function(*args, overrides=Overrides((), inputs, {}, no_cache), **values)
+
+    return with_options(given, _NO_CACHE, _INPUT)
+
+
+def change_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `network_options`, and those that change a network for training or deployment."""
+
+    @wraps(function)
+    def given(*args: Any, overrides: Overrides, **values: Any) -> None:
+        changes = {name: value for name in CHANGES if (value := values.pop(name)) not in (None, (), False)}
+        function(*args, overrides=replace(overrides, changes=changes), **values)
+
+    return network_options(
+        with_options(
+            given,
+            click.option(
+                "--prune",
+                multiple=True,
+                metavar="LAYER=N",
+                help="Let a layer keep N channels; or a file of these.",
+            ),
+            click.option("--reparametrize", is_flag=True, help="Join parallel convolutions (RepVGG), and fold."),
+            click.option("--fold-batch-norm", is_flag=True, help="Fold batch normalization into the layer before it."),
+            click.option("--on", multiple=True, metavar="PATTERN", help="The layers that --lora adapts."),
+            click.option(
+                "--lora",
+                type=click.IntRange(1, 1_000_000),
+                metavar="RANK",
+                help="Train adapters of this rank, all else frozen.",
+            ),
+            click.option("--train", multiple=True, metavar="PATTERN", help="Train these layers only, such as fc."),
+            click.option("--freeze", multiple=True, metavar="PATTERN", help='Freeze layers: layer1, "*.bn*".'),
+        )
     )
 
 
 def counting_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--batch`, `--dtype` and `--convention`; the command receives `counting`."""
+    """Add `--batch`, `--dtype`, `--precision` and `--convention`; the command receives `counting`."""
     from archcalc.analysis.conventions import CONVENTIONS
 
     @wraps(function)
-    def given(*args: Any, batch: int, dtype: str, convention: str, **values: Any) -> None:
-        from archcalc.analysis import Counting
-
-        function(*args, counting=Counting(batch, dtype, convention), **values)
+    def given(*args: Any, convention: str, counting: Counting, **values: Any) -> None:
+        function(*args, counting=replace(counting, convention=convention), **values)
 
     return with_options(
-        given,
+        size_options(given),
         click.option(
             "--convention",
             default="lecture",
             metavar="NAME",
             help=f"Counting convention: {', '.join(CONVENTIONS)}. [lecture]",
         ),
-        click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number, for memory. [float32]"),
+    )
+
+
+def size_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add `--batch`, `--dtype` and `--precision`; the command receives `counting`, in the lecture's convention."""
+
+    @wraps(function)
+    def given(*args: Any, batch: int, dtype: str, precision: str | None, sparsity: str | None, **values: Any) -> None:
+        from archcalc.analysis import Counting
+        from archcalc.analysis.precision import Precision, parse_precision
+        from archcalc.analysis.sparsity import parse_sparsity
+
+        types = parse_precision(precision, dtype) if precision is not None else None
+        if sparsity is not None:
+            types = types or Precision.all(dtype)
+            types = replace(types, sparsity=parse_sparsity(sparsity), name=f"{types.name}, sparsity {sparsity}")
+        function(*args, counting=Counting(batch, dtype, precision=types), **values)
+
+    return with_options(
+        given,
+        click.option("--sparsity", metavar="2:4|SHARE", help="Zeros among weights that are not stored or multiplied."),
+        click.option(
+            "--precision",
+            metavar="P",
+            help="Types by role: a recipe (autocast-bfloat16, mixed-bfloat16, w4a16, …) or weights=int8,state=float32.",
+        ),
+        click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]"),
         batch_option,
     )
 

@@ -13,7 +13,8 @@ from typing import Any, TextIO
 import click
 
 from archcalc.cli._characters import spelled
-from archcalc.words import printable
+from archcalc.cli._messages import colored
+from archcalc.cli._waiting import clear_waiting, without_waiting
 
 
 def prepare() -> None:
@@ -36,6 +37,7 @@ def write(result: str | bytes, output: str | None) -> None:
         write_file(result, output)
         remark(f"wrote {output}")
         return
+    clear_waiting()
     try:
         if isinstance(result, str):
             sys.stdout.write(spelled(result, sys.stdout.encoding))
@@ -59,48 +61,19 @@ def write_file(result: str | bytes, output: str) -> None:
 
 def remark(text: str) -> None:
     """Print a status message to standard error. Errors while printing are ignored."""
+    clear_waiting()
     try:
-        sys.stderr.write(spelled(text, sys.stderr.encoding) + "\n")
+        sys.stderr.write(colored(spelled(text, sys.stderr.encoding), sys.stderr) + "\n")
         sys.stderr.flush()
     except OSError:
         _to_nowhere(sys.stderr)
 
 
 @contextmanager
-def waiting(label: str) -> Iterator[None]:
-    """Show a line on a terminal if what is done takes over a second, and take it away at the end."""
-    stream = sys.stderr  # what is done may replace it
-    if not stream.isatty():
-        yield
-        return
-    from threading import Timer
-
-    shown: list[str] = []
-
-    def show() -> None:
-        text = spelled(f"{printable(label)} …", stream.encoding)[:76]
-        shown.append(text)
-        stream.write(f"\r{text}")
-        stream.flush()
-
-    timer = Timer(1.0, show)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        if shown:
-            stream.write(f"\r{' ' * len(shown[0])}\r")
-            stream.flush()
-
-
-@contextmanager
-def progress(length: int, label: str) -> Iterator[Any]:
-    """Show a progress bar on a terminal: `bar.update(1)`, `bar.label`."""
-    with open(os.devnull, "w") as nowhere:
-        stream = sys.stderr if sys.stderr.isatty() else nowhere
+def progress(length: int, label: str, hidden: bool = False) -> Iterator[Any]:
+    """Show a progress bar on a terminal: `bar.update(1)`, `bar.label`; ``hidden`` where it would mix with results."""
+    with open(os.devnull, "w") as nowhere, without_waiting():
+        stream = sys.stderr if sys.stderr.isatty() and not hidden else nowhere
         with click.progressbar(length=length, label=label, file=stream) as bar:
             yield bar
 

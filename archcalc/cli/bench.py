@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._completion import RUNNABLE_DTYPE
 from archcalc.cli._formats import Output, document_options, format_of
-from archcalc.cli._options import Overrides, device_option, network_options
+from archcalc.cli._options import JOIN, Overrides, change_options, depth_option, device_option
 from archcalc.cli._streams import progress, remark
 from archcalc.errors import UserError
 from archcalc.words import quote
@@ -19,11 +20,22 @@ if TYPE_CHECKING:
     from archcalc.runtime.benchmark import Benchmark
 
 
-@click.command(cls=Command, example="archcalc bench resnet50 mobilenet_v2 --device cuda --batch 1,8,64,256")
+@click.command(
+    cls=Command,
+    topic="check",
+    short_help="Time networks on a device, layer by layer.",
+    example="archcalc bench resnet50 mobilenet_v2 --device cuda --batch 1,8,64,256",
+)
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
-@network_options
+@change_options
 @device_option
-@click.option("--dtype", default="float32", metavar="TYPE", help="float64, float32, tf32, float16, bfloat16. [float32]")
+@click.option(
+    "--dtype",
+    type=RUNNABLE_DTYPE,
+    default="float32",
+    metavar="TYPE",
+    help="float64, float32, tf32, float16, bfloat16. [float32]",
+)
 @click.option("--batch", default="1", metavar="N,N…", help="Batch sizes, each timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
@@ -32,6 +44,7 @@ if TYPE_CHECKING:
     metavar="FILE|NAME",
     help="Predict for another device, such as h100, and time nothing.",
 )
+@depth_option(JOIN)
 @click.option("--calibrate", is_flag=True, help="Write a profile of this device, and time no network.")
 @document_options()
 @click.pass_context
@@ -44,6 +57,7 @@ def command(
     batch: str,
     channels_last: bool,
     reference: str | None,
+    depth: int | None,
     calibrate: bool,
     output: Output,
 ) -> None:
@@ -86,7 +100,7 @@ def command(
         results, interrupted = _each(
             opened, batches, lambda network, n: bench(network, n, dtype, chosen, profile, channels_last)
         )
-    output.show(benchmarks_document(results, profile))
+    output.show(benchmarks_document(results, profile, depth))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
         context.exit(130)

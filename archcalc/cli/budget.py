@@ -12,6 +12,7 @@ from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import Overrides, counting_options, lower_bounds, network_options, strict_option
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
+from archcalc.words import help_line, quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
@@ -21,7 +22,10 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 
 
 @click.command(
-    cls=Command, example='archcalc budget my.yaml "params <= 5e6" "macs <= 600e6" "output == [10]" "rf >= 64"'
+    cls=Command,
+    topic="check",
+    short_help="Check assertions about networks, such as params <= 5e6.",
+    example='archcalc budget my.yaml "params <= 5e6" "macs <= 600e6" "output == [10]" "rf >= 64"',
 )
 @click.argument("words", nargs=-1, required=True, metavar="NETWORK… [ASSERTION]…")
 @click.option("--from", "file", metavar="FILE", help="Read assertions from a file too, one on each line.")
@@ -48,11 +52,17 @@ def command(
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
     from archcalc.budget.document import budgets_document, budgets_junit, facts_document
     from archcalc.imports.references import names_model
+    from archcalc.quantities.table import FACTS
 
     networks = [word for word in words if names_model(word) or not _COMPARES.search(word)]
     assertions = read_assertions([word for word in words if word not in networks], file)
+    for word in networks:
+        if word in FACTS and len(networks) > 1:
+            raise SpecError(
+                f"{quote(word)} is not an assertion" + help_line(f"compare it with a value: '{word} <= 5e6'")
+            )
     if not networks:
-        raise SpecError("no network to check; write: archcalc budget NETWORK ASSERTION")
+        raise SpecError("no network to check" + help_line("write: archcalc budget NETWORK ASSERTION"))
 
     if not assertions:
         if output.format == "junit":

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import FORMATS, Output, document_options, file_option
+from archcalc.cli._formats import FORMATS, Output, document_options, file_option, format_of
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
-from archcalc.cli._streams import progress, write_file
+from archcalc.cli._streams import progress, remark, write, write_file
 from archcalc.errors import UserError
+from archcalc.structs import replace
+from archcalc.words import in_one_line, quote
 
 if TYPE_CHECKING:
+    from archcalc.homework.courses.collect import Handed
     from archcalc.homework.grade import GradedSheet
-    from archcalc.homework.grading import Grader
+    from archcalc.homework.marking.grading import Grader
 
 
-@click.command(cls=Command, example="archcalc check alexnet submissions/*.csv --summary grades.csv")
+@click.command(
+    cls=Command,
+    topic="teach",
+    short_help="Grade submissions, and name the mistakes in them.",
+    example="archcalc check alexnet submissions/*.csv --summary grades.csv",
+)
 @click.argument("network")
 @click.argument("answers", nargs=-1, required=True, metavar="ANSWERS…")
 @key_options
 @grading_options
-@file_option("--summary", formats=["csv"], help="Write the grades of all sheets as CSV.")
+@file_option("--summary", formats=["csv", "xlsx"], help="Write the grades of all: a column for each cell and mistake.")
+@file_option("--report", formats=["html"], help="Write a page on the class: right cells and misconceptions.")
+@file_option("--canvas", formats=["csv"], help="Write the grades for Canvas to import.")
+@file_option("--moodle", formats=["csv"], help="Write the grades for Moodle; its own worksheet is filled in.")
 @file_option(
     "--gradescope", formats=["json"], help="Write Gradescope's results.json for a file, or a submission's folder."
 )
@@ -37,8 +51,14 @@ def command(
     answers: tuple[str, ...],
     points: str,
     tolerance: str,
+    digits: int,
+    per_mistake: bool,
+    maps: tuple[str, ...],
     reveal: bool | None,
     summary: str | None,
+    report: str | None,
+    canvas: str | None,
+    moodle: str | None,
     gradescope: str | None,
     per: str,
     visibility: str,
@@ -46,51 +66,129 @@ def command(
     output: Output,
     **key_settings: Any,
 ) -> None:
-    """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON.
+    """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON; - is standard input.
 
     A number is right if the true one rounds to the written digits. An error is diagnosed, and costs points only where
     it was made. Exits 0 if every cell is right, 1 if not, 2 if the only submission cannot be read; --gradescope writes
     a result even then.
     """
-    from archcalc.homework.grades_document import class_document, sheet_document
-    from archcalc.homework.grading import Grader
-    from archcalc.homework.numbers import AnswerTolerance
-    from archcalc.words import quote
+    from archcalc.homework.answers.numbers import AnswerTolerance
+    from archcalc.homework.courses.collect import SEEDS, check_numbers, collect, of_stdin
+    from archcalc.homework.courses.grades_document import class_document, sheet_document
+    from archcalc.homework.marking.grading import Grader
 
-    key = open_key(network, points=points, **key_settings)
-    questions = [question.key for question in key.questions]
     # Gradescope shows its results to the student, the terminal shows them to whoever has the key.
     reveal = gradescope is None if reveal is None else reveal
-    grader = Grader(key, AnswerTolerance.parse(tolerance), reveal)
-    if gradescope is not None:
-        from archcalc.homework.gradescope import grade_folder, results_json
+    rule = AnswerTolerance.parse(tolerance, digits)
 
-        if len(answers) != 1:
-            raise click.UsageError("--gradescope is for one submission: one file, or its folder")
-        style = gradescope_style(per, visibility, out_of)
-        path = Path(answers[0])
-        sheet = grade_folder(grader, path) if path.is_dir() else grader.grade(path)
-        write_file(results_json(sheet, style), gradescope)
-        sheets, is_class = [sheet], sheet.problem is not None
-    elif len(answers) == 1 and summary is None:
-        sheets, is_class = [grader.grade(Path(answers[0]))], False
-        if sheets[0].problem is not None:
-            raise UserError(f"{quote(answers[0])}: {sheets[0].problem}")
-    else:
-        sheets, is_class = _grade_class(grader, [Path(name) for name in answers]), True
-        # The summary first: it is kept though the terminal's reader goes away.
-        if summary is not None:
-            Output(FORMATS["csv"], summary).show(class_document(sheets, questions))
+    def make_grader(student: str | None) -> Grader:
+        own = open_key(network, points=points, maps=maps, **{**key_settings, "seed": student})
+        return Grader(own, rule, reveal, per_mistake)
+
+    seed = key_settings["seed"]
+    by = seed if seed in SEEDS else None
+    grader = make_grader(None if by else seed)
+    key = grader.key
+    questions = [question.key for question in key.questions]
+
+    def grade(handed: Handed) -> GradedSheet:
+        """Grade a submission, by the key of the student's own network if they have one."""
+        if handed.problem:
+            return grader.unread(handed.path, handed.problem)
+        return (make_grader(handed.seed(by)) if by else grader).grade(handed.path)
+
+    missing = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        if gradescope is not None:
+            from archcalc.homework.courses.gradescope import one_table, results_json
+
+            if len(answers) != 1:
+                raise click.UsageError("--gradescope is for one submission: one file, or its folder")
+            style = gradescope_style(per, visibility, out_of)
+            handed = one_table(Path(answers[0])) if answers[0] != "-" else of_stdin(Path(scratch))
+            sheets = [_whole(handed, grade, grader)]
+            write_file(results_json(sheets[0], style), gradescope)
+            is_class = sheets[0].problem is not None
+        elif len(answers) == 1 and not _is_class(answers[0]) and not any((summary, report, canvas, moodle)):
+            (handed,) = collect([Path(answers[0])], Path(scratch))
+            source = handed.source or answers[0]
+            sheets, is_class = [replace(grade(handed), source=source)], False
+            if sheets[0].problem is not None:
+                raise UserError(f"{quote(source)}: {sheets[0].problem}")
+        else:
+            found = collect(list(map(Path, answers)), Path(scratch))
+            for system, file in (("Canvas", canvas), ("Moodle", moodle)):
+                if file is not None:
+                    check_numbers(found, system)
+            sheets, is_class = _grade_class(found, grade, grader), True
+            missing = len(found) - len(sheets)
+            # The files first: they are kept though the terminal's reader goes away.
+            _write_files(sheets, questions, key.network.name, summary, report, canvas, moodle)
     output.show(class_document(sheets, questions) if is_class else sheet_document(sheets[0]))
+    if missing:
+        remark(f"interrupted: {missing} of {len(sheets) + missing} submissions are not graded")
+        context.exit(130)
     if not all(sheet.is_right for sheet in sheets):
         context.exit(1)
 
 
-def _grade_class(grader: Grader, paths: list[Path]) -> list[GradedSheet]:
-    """Grade with a progress bar."""
+def _is_class(name: str) -> bool:
+    """True for a folder or an archive of submissions."""
+    return Path(name).is_dir() or name.lower().endswith(".zip")
+
+
+def _whole(handed: Handed, grade: Callable[[Handed], GradedSheet], grader: Grader) -> GradedSheet:
+    """Return the grade of a submission with its student; a student without a network of their own is a problem."""
+    try:
+        sheet = grade(handed)
+    except UserError as error:
+        sheet = grader.unread(handed.path, in_one_line(str(error)))
+    sheet = replace(sheet, student=handed.student, number=handed.number)
+    return replace(sheet, email=handed.email, is_late=handed.is_late)
+
+
+def _grade_class(found: list[Handed], grade: Callable[[Handed], GradedSheet], grader: Grader) -> list[GradedSheet]:
+    """Grade with a progress bar; what is graded when the user interrupts is kept."""
     sheets: list[GradedSheet] = []
-    with progress(len(paths), "grading") as bar:
-        for sheet in grader.grade_all(paths):
-            sheets.append(sheet)
+    with progress(len(found), "grading") as bar, suppress(KeyboardInterrupt):
+        for handed in found:
+            sheets.append(replace(_whole(handed, grade, grader), source=handed.label))
             bar.update(1)
+    if not found:
+        raise UserError("there is no file to grade")
+    if not sheets:
+        raise KeyboardInterrupt
     return sheets
+
+
+def _write_files(
+    sheets: list[GradedSheet],
+    questions: list[str],
+    name: str,
+    summary: str | None,
+    report: str | None,
+    canvas: str | None,
+    moodle: str | None,
+) -> None:
+    """Write the files that a class's options name."""
+    from archcalc.homework.courses import gradebook
+    from archcalc.homework.courses.class_report import class_report
+    from archcalc.homework.courses.grades_document import class_document
+
+    if summary is not None:
+        records = gradebook.summary_records(sheets, class_document(sheets, questions).records())
+        form = format_of(summary, None, ("csv", "xlsx")) or "csv"
+        Output(FORMATS[form], summary).show(gradebook.records_document(records))
+    if report is not None:
+        write(class_report(sheets, f"{name}: the class"), report)
+    if canvas is not None:
+        records = gradebook.canvas_records(sheets, name)
+        Output(FORMATS["csv"], canvas).show(gradebook.records_document(records))
+    if moodle is not None:
+        feedback = [gradebook.short_feedback(sheet) for sheet in sheets]
+        filled = gradebook.filled_moodle(Path(moodle), sheets, feedback)
+        if filled is not None:
+            write(filled, moodle)
+        else:
+            records = gradebook.moodle_records(sheets, feedback)
+            Output(FORMATS["csv"], moodle).show(gradebook.records_document(records))

@@ -8,18 +8,23 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options
+from archcalc.cli._options import Overrides, change_options, counting_options
 from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
 
 
-@click.command(cls=Command, example="archcalc compare alexnet vgg16")
+@click.command(
+    cls=Command,
+    topic="explain",
+    short_help="Compare the costs of networks or of conventions.",
+    example="archcalc compare alexnet vgg16",
+)
 @click.argument("networks", nargs=-1, required=True, metavar="NETWORK…")
 @click.option("--conventions", is_flag=True, help="Compare the conventions, for one network.")
 @click.option("--backward", is_flag=True, help="With --conventions: count a training step.")
-@network_options
+@change_options
 @counting_options
 @document_options()
 def command(

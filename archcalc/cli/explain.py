@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options
+from archcalc.cli._options import Overrides, change_options, counting_options
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from archcalc.analysis import Counting
 
 
-@click.command(cls=Command, example="archcalc explain alexnet conv1 --quantity output")
+@click.command(
+    cls=Command,
+    topic="explain",
+    short_help="Derive the numbers of a layer, step by step.",
+    example="archcalc explain alexnet conv1 --quantity output",
+)
 @click.argument("network")
 @click.argument("layer", required=False)
-@click.option("--quantity", metavar="A,B,…", help="Quantities: output, memory, params, macs, flops, rf. [all]")
-@network_options
+@click.option(
+    "--quantity",
+    metavar="A,B,…",
+    help="Quantities, such as params,rf; `--quantity help` lists them. [all of a layer]",
+)
+@change_options
 @counting_options
 @document_options()
 @click.pass_context
@@ -35,11 +44,20 @@ def command(
 ) -> None:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
 
+    First comes what the layer is, and what each letter means. LAYER may be a group, or `total`: then the largest parts
+    of each sum are listed.
+
+    Of a whole network, weight_memory, saved_memory, training_memory and cache_memory are derived.
+
     If the spec fails because a size does not fit, explain why and exit 2, as every command does.
     """
+    from archcalc.analysis import analyze
+    from archcalc.quantities.table import choose
     from archcalc.receptive.fields import FieldPropagation
+    from archcalc.render.legend import with_legend
     from archcalc.render.mathematics import explanations_document
     from archcalc.symbolic.derivations import DERIVED, explain, explain_failure
+    from archcalc.symbolic.network_derivations import OF_NETWORK, SUMMED, TOTAL, explain_network, explain_sum
 
     try:
         opened = overrides.open(network)
@@ -47,16 +65,22 @@ def command(
         calls = [mistake.call for mistake in error.diagnostics if mistake.call is not None]
         if not calls:
             raise
-        remark(str(error))
+        remark(error.report())
         failed = [explanation for call in calls for explanation in explain_failure(call)]
         output.show(explanations_document(failed))
         context.exit(2)
-    chosen = tuple(quantity.split(",")) if quantity else DERIVED
-    names = [layer] if layer else [each.name for each in opened.layers]
+    chosen = choose(quantity, (*DERIVED, *OF_NETWORK), "archcalc explain --quantity help") if quantity else DERIVED
+    of_network = [name for name in chosen if name in OF_NETWORK]
+    if of_network and layer is not None:
+        raise click.UsageError(f"{of_network[0]} is of the whole network; leave out {layer}")
+    chosen = tuple(name for name in chosen if name not in OF_NETWORK)
+    if layer is not None and (layer == TOTAL or layer in opened.groups):
+        summed = tuple(name for name in chosen if quantity or name in SUMMED)
+        output.show(explanations_document(explain_sum(analyze(opened, counting), layer, summed)))
+        return
+    names = [] if not chosen else [layer] if layer else [each.name for each in opened.layers]
     propagation = FieldPropagation(opened)
-    found = [
-        explanation
-        for name in names
-        for explanation in explain(opened, name, chosen, counting, propagation=propagation)
-    ]
+    found = explain_network(analyze(opened, counting), of_network) if of_network else []
+    for name in names:
+        found += with_legend(opened, name, explain(opened, name, chosen, counting, propagation=propagation))
     output.show(explanations_document(found))

@@ -8,10 +8,10 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, result_options
-from archcalc.cli._options import Overrides, file_name, network_options
+from archcalc.cli._options import Overrides, change_options, file_name
 
 
-class Batch(click.IntRange):
+class BatchSize(click.IntRange):
     """A number of samples, or `any`."""
 
     name = "batch"
@@ -23,11 +23,16 @@ class Batch(click.IntRange):
         return value if value == "any" else super().convert(value, param, ctx)
 
 
-@click.command(cls=Command, example="archcalc export resnet18 --to torch -o resnet18.py")
+@click.command(
+    cls=Command,
+    topic="design",
+    short_help="Write a network as PyTorch, ONNX or a plain spec.",
+    example="archcalc export resnet18 --to torch -o resnet18.py",
+)
 @click.argument("network")
-@network_options
+@change_options
 @click.option(
-    "--batch", type=Batch(), default=1, metavar="N|any", help="Samples that the ONNX model takes at once. [1]"
+    "--batch", type=BatchSize(), default=1, metavar="N|any", help="Samples that the ONNX model takes at once. [1]"
 )
 @result_options(
     "torch",

@@ -8,17 +8,22 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
+from archcalc.cli._options import Overrides, change_options, counting_options, quantities_option
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
 
 
-@click.command(cls=Command, example="archcalc formula resnet50 --let H=32*h --let width=w --of params,macs")
+@click.command(
+    cls=Command,
+    topic="explain",
+    short_help="Write totals as formulas of what is left open.",
+    example="archcalc formula resnet50 --let H=32*h --let width=w --of params,macs",
+)
 @click.argument("network")
-@click.option("--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a parameter or a size (H) open.")
+@click.option("--let", "lets", multiple=True, metavar="NAME=EXPR", help="Leave a parameter, a size or the batch open.")
 @quantities_option
-@network_options
+@change_options
 @counting_options
 @document_options("python")
 def command(
@@ -29,16 +34,18 @@ def command(
     NETWORK is a bundled name, a file, or an inline spec such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C",
     whose names are open.
     """
-    from archcalc.quantities.table import FORMULAS
     from archcalc.render.mathematics import formulas_document, formulas_source
     from archcalc.symbolic.formulas import formulas
 
-    if of == "help":
-        output.show_meanings(FORMULAS)
-        return
-    family = overrides.open_family(network, lets)
-    found = formulas(family, of.split(","), counting)
+    batches = [let.partition("=")[2].strip() for let in lets if _is_batch(let)]
+    family = overrides.open_family(network, tuple(let for let in lets if not _is_batch(let)))
+    found = formulas(family, of.split(","), counting, batches[-1] if batches else "")
     if output.format == "python":
         output.write(formulas_source(found))
     else:
         output.show(formulas_document(found, counting.convention))
+
+
+def _is_batch(let: str) -> bool:
+    """Return True if a `--let` leaves the batch open."""
+    return let.partition("=")[0].strip() == "batch" and bool(let.partition("=")[2].strip())

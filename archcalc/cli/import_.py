@@ -9,7 +9,12 @@ from archcalc.cli._formats import Output, result_options
 from archcalc.cli._options import Overrides, network_options
 
 
-@click.command(cls=Command, example="archcalc import train.py:Net --input 3,32,32 -o net.yaml")
+@click.command(
+    cls=Command,
+    topic="design",
+    short_help="Write a PyTorch or ONNX model as a spec.",
+    example="archcalc import train.py:Net --input 3,32,32 -o net.yaml",
+)
 @click.argument("network")
 @network_options
 @result_options("spec")

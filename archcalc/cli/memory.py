@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
-from archcalc.cli._options import Overrides, batch_option, network_options
+from archcalc.cli._options import Overrides, change_options, size_options
 from archcalc.cli._streams import write
 from archcalc.errors import UserError
-from archcalc.words import did_you_mean, quote
+from archcalc.structs import replace
+from archcalc.words import did_you_mean, help_line, quote
+
+if TYPE_CHECKING:
+    from archcalc.analysis import Counting
+    from archcalc.memory.optimizers import TrainingStep
+    from archcalc.network import Network
 
 UNITS = {
     "B": 1,
@@ -22,14 +30,31 @@ UNITS = {
 }
 
 
-@click.command(cls=Command, example="archcalc memory resnet50 --batch 32 --dtype float16 --mode training")
+@click.command(
+    cls=Command,
+    topic="explain",
+    short_help="Find the peak memory and the largest batch.",
+    example="archcalc memory resnet50 --batch 32 --dtype float16 --mode training",
+)
 @click.argument("network")
-@network_options
-@batch_option
-@click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]")
+@change_options
+@size_options
 @click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
-@click.option("--optimizer", default="sgd", metavar="NAME", help="none, sgd, momentum or adam. [sgd]")
+@click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw, adam8bit, adafactor, lion, …. [sgd]")
+@click.option("--accumulate", type=click.IntRange(min=1), metavar="N", help="Passes before an update. [1]")
+@click.option("--clip", is_flag=True, help="Scale the gradients to a norm before the update.")
+@click.option("--devices", type=click.IntRange(min=1), metavar="N", help="Devices, each with a batch of its own. [1]")
+@click.option("--zero", type=click.IntRange(0, 3), metavar="STAGE", help="What they divide: ZeRO stage 1, 2 or 3.")
+@click.option("--decode", is_flag=True, help="Generate tokens: the cache of keys and values, and each token's cost.")
+@click.option("--context", "tokens", type=click.IntRange(1, 10**9), metavar="N", help="With --decode: tokens before.")
+@click.option("--device", "reference", metavar="NAME|FILE", help="With --decode: tokens per second at most.")
 @click.option("--in-place", is_flag=True, help="At inference, let activations overwrite their input where they can.")
+@click.option(
+    "--fused",
+    default="",
+    metavar="NAME",
+    help="At inference, fuse operators as the defaults of inductor or onnxruntime do: an assumption.",
+)
 @click.option("--fit", "budget", metavar="SIZE", help="Find the largest batch that fits into it: 24GB, 16GiB.")
 @click.option(
     "--checkpoint", "room", metavar="SIZE", help="Choose the blocks to recompute so that a training step fits into it."
@@ -41,11 +66,18 @@ def command(
     context: click.Context,
     network: str,
     overrides: Overrides,
-    batch: int,
-    dtype: str,
+    counting: Counting,
     mode: str | None,
-    optimizer: str,
+    optimizer: str | None,
+    accumulate: int | None,
+    clip: bool,
+    devices: int | None,
+    zero: int | None,
+    decode: bool,
+    tokens: int | None,
+    reference: str | None,
     in_place: bool,
+    fused: str,
     budget: str | None,
     room: str | None,
     chart: str | None,
@@ -56,25 +88,44 @@ def command(
     Nothing is run: the order of execution, views and saved tensors are known, to the byte. Exits 1 if one sample does
     not fit (--fit), or no choice of blocks does (--checkpoint).
     """
-    from archcalc.analysis import Counting, analyze
+    from archcalc.analysis import analyze
+    from archcalc.memory.optimizers import TrainingStep
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
 
-    if in_place and (budget is not None or room is not None):
-        raise click.UsageError("--in-place is for one batch; leave out --fit and --checkpoint")
+    given = {"optimizer": optimizer, "accumulate": accumulate, "clip": clip, "devices": devices, "zero": zero}
+    step = TrainingStep(**{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
+    if not decode and (tokens is not None or reference is not None):
+        raise click.UsageError("--context and --device are for --decode")
+    if counting.roles.sparsity is not None and mode == "training":
+        raise click.UsageError("--sparsity is for inference; leave out --mode training")
+    if decode:
+        if mode == "training" or any((budget, room, chart, in_place, fused)):
+            raise click.UsageError("--decode generates; leave out --mode, --fit, --checkpoint, --chart and --in-place")
+        output.show(_generation(overrides.at_tokens(network), tokens, counting, reference))
+        return
+    if (in_place or fused) and (budget is not None or room is not None):
+        raise click.UsageError("--in-place and --fused are for one batch; leave out --fit and --checkpoint")
     if budget is not None:
+        if counting.batch > 1 and mode != "inference":
+            if mode is None or room is not None or chart is not None:
+                raise click.UsageError(
+                    "--fit with --batch is for training; write --mode training, without --checkpoint"
+                )
+            own = ["memory", network, *overrides.words(), "--mode", "training", *_step_words(given)]
+            context.exit(_ways(analyze(overrides.open(network), counting), parse_bytes(budget), step, own, output))
         if chart is not None:
             raise click.UsageError("--chart shows one batch; leave out --fit")
         if room is not None:
             raise click.UsageError("--fit finds a batch and --checkpoint needs one; use one of them")
-        analysis = analyze(overrides.open(network), Counting(dtype=dtype))
-        context.exit(_fit(analysis, parse_bytes(budget), mode, optimizer, output))
-    analysis = analyze(overrides.open(network), Counting(batch, dtype))
+        analysis = analyze(overrides.open(network), replace(counting, batch=1))
+        context.exit(_fit(analysis, parse_bytes(budget), mode, step, output))
+    analysis = analyze(overrides.open(network), counting)
     if room is not None:
         if chart is not None or mode == "inference":
             raise click.UsageError("--checkpoint is for training; leave out --chart and --mode inference")
-        context.exit(_recompute(analysis, parse_bytes(room), optimizer, output))
-    result = memory(analysis, mode or "inference", optimizer, in_place)
+        context.exit(_recompute(analysis, parse_bytes(room), step, output))
+    result = memory(analysis, mode or "inference", step, in_place, fused)
     if chart is not None:
         from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
@@ -83,22 +134,62 @@ def command(
     output.show(memory_document(result))
 
 
-def _fit(analysis: Analysis, budget: int, mode: str | None, optimizer: str, output: Output) -> int:
+def _generation(at_length: Callable[[int], Network], tokens: int | None, counting: Counting, device: str | None) -> Any:
+    """Return the document of generation after a context."""
+    from archcalc.memory.generation import generation
+    from archcalc.render.generation import generation_document
+    from archcalc.runtime.device_profile import find_profile
+
+    if tokens is None:
+        raise click.UsageError("--decode needs the tokens before; write: --context 8192")
+    found = generation(at_length, tokens, counting)
+    return generation_document(found, find_profile(device) if device is not None else None)
+
+
+def _fit(analysis: Analysis, budget: int, mode: str | None, step: TrainingStep, output: Output) -> int:
     """Write the largest batches; the exit code says whether there are any."""
     from archcalc.memory.summary import MODES, fit
     from archcalc.render.memory import fits_document
 
-    fits = [fit(analysis, budget, each, optimizer) for each in ([mode] if mode else MODES)]
+    fits = [fit(analysis, budget, each, step) for each in ([mode] if mode else MODES)]
     output.show(fits_document(analysis, budget, fits))
     return 0 if all(found.batch for found in fits) else 1
 
 
-def _recompute(analysis: Analysis, room: int, optimizer: str, output: Output) -> int:
+TRIED = ("float32", "autocast-bfloat16", "mixed-bfloat16", "bfloat16")
+"""The precisions that `--fit` tries if none is said."""
+
+
+def _step_words(given: Mapping[str, Any]) -> list[str]:
+    """Return the options of a step as a command line has them, without the number of passes."""
+    words: list[str] = []
+    for name, value in given.items():
+        if value and name != "accumulate":
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return words
+
+
+def _ways(analysis: Analysis, budget: int, step: TrainingStep, own: list[str], output: Output) -> int:
+    """Write the ways to train a batch; the exit code says whether there are any."""
+    from archcalc.analysis.precision import RECIPES
+    from archcalc.memory.ways import ways
+    from archcalc.render.ways import ways_document
+
+    counting = analysis.counting
+    is_said = counting.precision is not None or counting.dtype != "float32"
+    named = {name: RECIPES[name].precision if name in RECIPES else None for name in TRIED}
+    tried = {counting.types: None} if is_said else named
+    found = ways(analysis, budget, step, tried)
+    output.show(ways_document(analysis, budget, step, found, own))
+    return 0 if found else 1
+
+
+def _recompute(analysis: Analysis, room: int, step: TrainingStep, output: Output) -> int:
     """Write which blocks to recompute; the exit code says whether that fits."""
     from archcalc.memory.checkpointing import choose
     from archcalc.render.memory import plan_document
 
-    plan = choose(analysis, room, optimizer)
+    plan = choose(analysis, room, step)
     output.show(plan_document(plan))
     return 0 if plan.fits else 1
 
@@ -110,7 +201,7 @@ def parse_bytes(text: str) -> int:
     """
     match = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([A-Za-z]{1,3})", text.strip())
     if match is None:
-        raise UserError(f"expected a size such as 24GB or 512MiB, got {quote(text)}")
+        raise UserError(f"expected a size with its unit, got {quote(text)}{help_line('write 24GB or 512MiB')}")
     number, unit = match.groups()
     if unit not in UNITS:
         raise UserError(f"unknown unit {quote(unit)} (kB is 1000 B, KiB is 1024 B){did_you_mean(unit, UNITS)}")

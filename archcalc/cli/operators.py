@@ -8,7 +8,12 @@ from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
 
 
-@click.command(cls=Command, example="archcalc operators conv max_pool")
+@click.command(
+    cls=Command,
+    topic="look",
+    short_help="List the operators that a spec may use.",
+    example="archcalc operators conv max_pool",
+)
 @click.argument("names", nargs=-1, metavar="[NAME]…")
 @document_options()
 def command(names: tuple[str, ...], output: Output) -> None:

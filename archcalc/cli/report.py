@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     from archcalc.analysis import Counting
 
 
-@click.command(cls=Command, example="archcalc report resnet50 -o resnet50.html")
+@click.command(
+    cls=Command,
+    topic="look",
+    short_help="Write everything about a network as one HTML page.",
+    example="archcalc report resnet50 -o resnet50.html",
+)
 @click.argument("network")
 @network_options
 @counting_options

@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
-from archcalc.cli._options import Overrides, network_options
+from archcalc.cli._options import Overrides, depth_option, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
+from archcalc.structs import replace
 from archcalc.words import quote
 
+if TYPE_CHECKING:
+    from archcalc.network import Layer
+    from archcalc.render.receptive import Report
 
-@click.command(cls=Command, example="archcalc rf googlenet inception5b.concat1 --unit 3,3 --draw box.svg")
+RUNS = 10
+"""Initializations over which an effective field is measured."""
+
+
+@click.command(
+    cls=Command,
+    topic="explain",
+    short_help="Show the receptive field of every layer.",
+    example="archcalc rf googlenet inception5b.concat1 --unit 3,3 --draw box.svg",
+)
 @click.argument("network")
 @click.argument("layer", required=False)
 @network_options
 @click.option("--unit", metavar="Y,X", help="A unit of LAYER's output, counted from 0. [the middle one]")
+@depth_option("Show only the last layer of groups deeper than N names.")
+@click.option("--effective", is_flag=True, help="Measure how strongly a unit depends on each position. Needs torch.")
 @file_option("--draw", formats=DRAWINGS, help="Draw the regions on the input: an svg, png or pdf file.")
 @document_options()
 def command(
-    network: str, layer: str | None, overrides: Overrides, unit: str | None, draw: str | None, output: Output
+    network: str,
+    layer: str | None,
+    overrides: Overrides,
+    unit: str | None,
+    depth: int | None,
+    effective: bool,
+    draw: str | None,
+    output: Output,
 ) -> None:
     """Show the receptive field of every layer of NETWORK: size, stride, padding, center, and whether it is aligned.
 
     With LAYER, show the exact region of the input that one of its units sees: unclipped, with padding, and clipped to
-    the input. `--draw` needs matplotlib: pip install 'archcalc[plot]'.
+    the input, holes included. `--effective` measures how strongly, at initialization: its spread beside the region.
+    `--draw` needs matplotlib: pip install 'archcalc[plot]'.
     """
     from archcalc.receptive.regions import RegionTracer
     from archcalc.render.receptive import Report, fields_document
@@ -35,18 +60,50 @@ def command(
     opened = overrides.open(network)
     tracer = RegionTracer(opened)
     if layer is None:
-        report = Report(opened, tracer, opened.layers)
+        report = Report(opened, tracer, _last_of_groups(opened.layers, depth))
     else:
         chosen = tracer.middle(layer) if unit is None else _unit(unit)
         report = Report(opened, tracer, (opened[layer],), chosen)
+    if effective:
+        report = _measured(report)
     if draw is not None:
-        from archcalc.render.plot.boxes import draw_boxes, nested
         from archcalc.render.plot.figure import save
 
-        kind = format_of(draw, None, DRAWINGS) or "svg"
-        units = nested(opened, tracer) if report.unit is None else [(report.layers[0].name, report.unit)]
-        write(save(draw_boxes(opened, tracer, units), kind), draw)
+        write(save(_figure(report), format_of(draw, None, DRAWINGS) or "svg"), draw)
     output.show(fields_document(report))
+
+
+def _last_of_groups(layers: tuple[Layer, ...], depth: int | None) -> tuple[Layer, ...]:
+    """Return the last layer of each group of names of this depth, in order; all layers without a depth."""
+    if depth is None:
+        return layers
+    last = {tuple(layer.name.split(".")[:depth]): layer for layer in layers}
+    return tuple(layer for layer in layers if last[tuple(layer.name.split(".")[:depth])] is layer)
+
+
+def _measured(report: Report) -> Report:
+    """Return the report with the effective field of its unit."""
+    from archcalc.requirements import need_torch
+
+    if report.unit is None:
+        raise click.UsageError("--effective needs a layer: archcalc rf NETWORK LAYER --effective")
+    need_torch()
+    from archcalc.runtime.effective import effective_field
+
+    return replace(report, effective=effective_field(report.network, report.layers[0].name, report.unit, RUNS))
+
+
+def _figure(report: Report) -> Any:
+    from archcalc.render.plot.boxes import draw_boxes, nested
+    from archcalc.render.plot.effective import draw_effective
+
+    if report.effective is not None:
+        [layer] = report.layers
+        title = f"{report.network.name}, {layer.name} {report.unit}"
+        return draw_effective(title, report.boxes(layer)[0], report.effective)
+    chosen = report.unit
+    units = nested(report.network, report.tracer) if chosen is None else [(report.layers[0].name, chosen)]
+    return draw_boxes(report.network, report.tracer, units)
 
 
 def _unit(text: str) -> tuple[int, ...]:

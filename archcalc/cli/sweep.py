@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options, quantities_option
-from archcalc.cli._streams import remark, write
+from archcalc.cli._options import Overrides, change_options, counting_options, quantities_option
+from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import SpecError
 from archcalc.words import did_you_mean, quote
 
@@ -22,7 +26,10 @@ TEXT_ROWS = 100
 
 
 @click.command(
-    cls=Command, example='archcalc sweep resnet --over groups=1,2,4,8,32 --keep "macs <= 4.2e9" --sort params'
+    cls=Command,
+    topic="design",
+    short_help="Compute a network at every point of a grid.",
+    example='archcalc sweep resnet --over groups=1,2,4,8,32 --keep "macs <= 4.2e9" --sort params',
 )
 @click.argument("network")
 @click.option("--over", multiple=True, metavar="NAME=VALUES", help="Vary a parameter or size: 1,2,4 or 96:320:32.")
@@ -37,10 +44,12 @@ TEXT_ROWS = 100
 @click.option("--seed", type=click.IntRange(min=0), default=0, metavar="N", help="Seed of the random points. [0]")
 @click.option("--jobs", type=click.IntRange(1, 1024), default=1, metavar="N", help="Number of processes. [1]")
 @click.option("--dask", metavar="ADDRESS", help="Compute on the Dask cluster with this scheduler.")
-@network_options
+@change_options
 @counting_options
 @document_options("parquet", *DRAWINGS)
+@click.pass_context
 def command(
+    context: click.Context,
     network: str,
     over: tuple[str, ...],
     keep: tuple[str, ...],
@@ -60,26 +69,34 @@ def command(
 ) -> None:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
 
-    H alone keeps a square image square. Points at which the network cannot be built are left out.
+    H alone keeps a square image square. Points at which the network cannot be built are left out. Ctrl-C ends the
+    sweep; the points so far are kept.
     """
     from archcalc.requirements import need
 
     need("numpy", "sweep")
-    from archcalc.imports.opening import need_spec
-    from archcalc.quantities.table import FORMULAS
+    from archcalc.imports.references import parse_source
     from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
-    from archcalc.sweep.selection import Best, First, Front
+    from archcalc.sweep.selection import Best, FirstPoints, Front
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
 
-    if of == "help":
-        output.show_meanings(FORMULAS)
-        return
-    need_spec(network, "a sweep")
     axes = tuple(map(parse_axis, over))
+    if parse_source(network) is not None:
+        overrides.open(network)  # says what is run, and is then in the cache
     plan = SweepPlan(
-        network, axes, tuple(of.split(",")), keep, overrides.settings, overrides.input_shapes(), counting, sample, seed
+        network,
+        axes,
+        tuple(of.split(",")),
+        keep,
+        overrides.settings,
+        overrides.input_shapes(),
+        counting,
+        sample,
+        seed,
+        changes=overrides.made(),
+        no_cache=overrides.no_cache,
     )
     known = [*(axis.name for axis in axes), *plan.quantities]
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):
@@ -94,25 +111,35 @@ def command(
         selections.append(Best(best, _names(per)))
     most = limit or (TEXT_ROWS if output.format == "text" else None)
     if sort and most:
-        selections.append(First(sort, most))
-    counts = {"points": 0, "refused": 0, "kept": 0}
-    parts = _selected(_columns(results(plan, jobs, dask), counts), selections)
-    if sort and not most:
-        parts = sorted_parts(parts, sort)
-    elif most:
-        parts = iter([_first(parts, most)])
-    if output.format in DRAWINGS:
-        from archcalc.render.plot.points import plot_points
+        selections.append(FirstPoints(sort, most))
+    counts = {"points": 0, "refused": 0, "kept": 0, "interrupted": 0}
+    to_file = output.file not in (None, "-")
+    with progress(plan.points, "computing", hidden=output.format == "csv" and not to_file) as bar, _at_an_end(counts):
+        parts = _selected(_columns(results(plan, jobs, dask), counts, bar), selections)
+        if sort and not most:
+            parts = sorted_parts(parts, sort)
+        elif most:
+            parts = iter([_first(parts, most)])
+        if output.format in DRAWINGS:
+            from archcalc.render.plot.points import plot_points
 
-        output.write(plot_points(parts, axes, plan.quantities, output.format))
+            result = plot_points(parts, axes, plan.quantities, output.format)
+        elif output.format not in ("csv", "parquet"):
+            document = points_document(network, parts, axes)
+        elif output.file is not None and to_file:
+            (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, axes)
+        else:
+            for lines in csv_lines(parts, axes):
+                write(lines, None)
+    if output.format in DRAWINGS:
+        output.write(result)
     elif output.format not in ("csv", "parquet"):
-        output.show(points_document(network, parts, axes))
-    elif output.file not in (None, "-"):
-        (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, axes)
+        output.show(document)
+    elif to_file:
         remark(f"wrote {output.file}")
-    else:
-        for lines in csv_lines(parts, axes):
-            write(lines, None)
+    if counts["interrupted"]:
+        remark(f"interrupted after {_said(counts)}, of {plan.points:,}")
+        context.exit(130)
     remark(_said(counts))
 
 
@@ -120,13 +147,40 @@ def _names(text: str | None) -> list[str]:
     return text.split(",") if text else []
 
 
-def _columns(found: Iterator[Any], counts: dict[str, int]) -> Iterator[Any]:
-    """Yield the columns of each result, and count points."""
+def _columns(found: Iterator[Any], counts: dict[str, int], bar: Any) -> Iterator[Any]:
+    """Yield the columns of each result, and count points; after an interrupt, no more are computed."""
     for result in found:
         counts["points"] += result.points
         counts["refused"] += result.refused
         counts["kept"] += result.kept
+        bar.update(result.points)
         yield result.columns
+        if counts["interrupted"]:
+            return
+
+
+@contextmanager
+def _at_an_end(counts: dict[str, int]) -> Iterator[None]:
+    """Let the first interrupt end the sweep where results are whole; one before any result, or a second, ends at once.
+
+    Workers are deaf to a terminal's interrupt, so with them it is the same.
+    """
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if counts["points"] and not counts["interrupted"]:
+            counts["interrupted"] = 1
+        elif callable(before):
+            before(number, frame)
+
+    if not callable(before) or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:

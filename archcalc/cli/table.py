@@ -11,10 +11,10 @@ from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import (
     JOIN,
     Overrides,
+    change_options,
     counting_options,
     depth_option,
     lower_bounds,
-    network_options,
     strict_option,
 )
 from archcalc.cli._streams import remark
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from archcalc.analysis import Counting
 
 
-@click.command(cls=Command, example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf")
+@click.command(
+    cls=Command,
+    topic="look",
+    short_help="Print the layers with shapes and costs.",
+    example="archcalc table resnet50 --depth 1 --columns name,output,params,macs,rf",
+)
 @click.argument("network")
-@network_options
+@change_options
 @counting_options
 @click.option("--columns", metavar="A,B,…", help="Columns, in this order; `--columns help` lists them.")
 @click.option("--backward", is_flag=True, help="Add the backward pass and the training step.")
@@ -63,10 +68,7 @@ def command(
     from archcalc.quantities.table import BACKWARD, COLUMNS, choose
     from archcalc.render.table import TableOptions, table_document
 
-    if columns == "help":
-        output.show_meanings(COLUMNS)
-        return
-    chosen = choose(columns, COLUMNS) if columns else ()
+    chosen = choose(columns, COLUMNS, "archcalc table --columns help") if columns else ()
     view = TableOptions(chosen, BACKWARD if backward else (), every_layer, depth, exact, layout == "hwc")
     analysis = analyze(overrides.open(network), counting)
     output.show(table_document(analysis, view, caption, label))

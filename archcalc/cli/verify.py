@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.cli import Command
+from archcalc.cli._completion import RUNNABLE_DTYPE
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, device_option, network_options
+from archcalc.cli._options import Overrides, change_options, device_option
 from archcalc.cli._streams import progress, remark
 
 if TYPE_CHECKING:
@@ -16,12 +18,24 @@ if TYPE_CHECKING:
     from archcalc.runtime.verify import Settings, Verification
 
 
-@click.command(cls=Command, example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16")
+@click.command(
+    cls=Command,
+    topic="check",
+    short_help="Compare all numbers with PyTorch and other tools.",
+    example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16",
+)
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
-@network_options
+@change_options
 @device_option
-@click.option("--dtype", default="float32", metavar="TYPE", help="Type in which inference is timed. [float32]")
+@click.option(
+    "--dtype",
+    type=RUNNABLE_DTYPE,
+    default="float32",
+    metavar="TYPE",
+    help="Type in which inference is timed. [float32]",
+)
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
+@click.option("--quick", is_flag=True, help="Verify the smallest network of each family only.")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
 @document_options()
 @click.pass_context
@@ -32,6 +46,7 @@ def command(
     device: str | None,
     dtype: str,
     batch: int,
+    quick: bool,
     channels_last: bool,
     output: Output,
 ) -> None:
@@ -39,6 +54,8 @@ def command(
 
     Compares shapes and tensors with the module, counts with fvcore and torch to the unit, and outputs with the
     reference implementation that a spec names. Measures memory and time. Exits 1 if anything differs.
+
+    All bundled networks take about half an hour on a CPU; Ctrl-C ends early and shows what is done.
     """
     from archcalc.requirements import need, need_torch
 
@@ -49,7 +66,11 @@ def command(
     from archcalc.runtime.verify import Settings
 
     torch_dtype(dtype)
-    chosen = _networks(networks, overrides)
+    if quick and networks:
+        raise click.UsageError("--quick chooses the networks; leave out their names")
+    chosen = _networks(networks, overrides, quick)
+    if not networks:
+        remark(_announcement(len(chosen), quick))
     settings = Settings(choose_device(device), dtype, batch, channels_last)
     results, interrupted = _run(chosen, settings)
     output.show(verification_document(results, lambda: _data(results, settings)))
@@ -60,13 +81,32 @@ def command(
         context.exit(1)
 
 
-def _networks(references: tuple[str, ...], overrides: Overrides) -> list[Network]:
+def _announcement(count: int, quick: bool) -> str:
+    if quick:
+        return f"verifying {count} networks, the smallest of each family; Ctrl-C ends early and shows what is done"
+    return (
+        f"verifying all {count} bundled networks: about half an hour on a CPU; --quick takes one of each family, "
+        "Ctrl-C ends early and shows what is done"
+    )
+
+
+def _networks(references: tuple[str, ...], overrides: Overrides, quick: bool) -> list[Network]:
     from archcalc.language.library import bundled_networks, open_spec
 
     if references:
         return [overrides.open(reference) for reference in references]
     specs = {path: open_spec(path) for path, _ in bundled_networks()}
-    return [specs[path].network(variant) for path, variant in bundled_networks()]
+    networks = [(path, specs[path].network(variant)) for path, variant in bundled_networks()]
+    if not quick:
+        return [network for _, network in networks]
+    from archcalc.analysis import analyze
+
+    smallest: dict[Path, tuple[int, Network]] = {}
+    for path, network in networks:
+        macs = analyze(network).totals.macs
+        if path not in smallest or macs < smallest[path][0]:
+            smallest[path] = (macs, network)
+    return [network for _, network in smallest.values()]
 
 
 def _run(networks: list[Network], settings: Settings) -> tuple[list[Verification], bool]:

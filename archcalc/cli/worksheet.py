@@ -21,14 +21,22 @@ from archcalc.cli._homework import (
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
-OWN = ("network", "columns", "autograder", "output", "format_", "no_cache")
+OWN = ("network", "columns", "layout", "title", "filled", "autograder", "output", "format_", "no_cache")
 """Parameters that `archcalc check` lacks, or gets otherwise."""
 
 
-@click.command(cls=Command, example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv")
+@click.command(
+    cls=Command,
+    topic="teach",
+    short_help="Write a table with blank cells to fill in.",
+    example="archcalc worksheet alexnet --ask output,memory,params,flops -o hw1.csv",
+)
 @click.argument("network")
 @key_options
 @click.option("--columns", metavar="A,B,…", help="Given columns; `archcalc table --columns help` lists them.")
+@click.option("--layout", type=click.Choice(["chw", "hwc"]), default="chw", help="Order of the sizes in a shape. [chw]")
+@click.option("--title", default="", metavar="TEXT", help="Title of the worksheet. [the network]")
+@click.option("--key", "filled", is_flag=True, help="Write the right answers too.")
 @click.option("--autograder", metavar="DIR", help="Write the folder of a Gradescope autograder.")
 @grading_options
 @gradescope_options
@@ -36,9 +44,15 @@ OWN = ("network", "columns", "autograder", "output", "format_", "no_cache")
 def command(
     network: str,
     columns: str | None,
+    layout: str,
+    title: str,
+    filled: bool,
     autograder: str | None,
     points: str,
     tolerance: str,
+    digits: int,
+    per_mistake: bool,
+    maps: tuple[str, ...],
     reveal: bool | None,
     per: str,
     visibility: str,
@@ -51,14 +65,33 @@ def command(
     The given columns are the spec's; if sizes are asked, the input's are in the first row. NETWORK may be an inline
     spec such as "conv 3x3 C->C", or have numbers left open by --let: then formulas are asked.
     """
-    from archcalc.homework.worksheet import worksheet, worksheet_document
+    from archcalc.homework.courses.autograder import EXAMPLE
+    from archcalc.homework.courses.collect import SEEDS
+    from archcalc.homework.courses.example import example_row
+    from archcalc.homework.courses.gradebook import records_document
+    from archcalc.homework.courses.notes import notes_of
+    from archcalc.homework.courses.worksheet import (
+        asked_columns,
+        other_headings,
+        worksheet,
+        worksheet_document,
+        worksheet_records,
+    )
+    from archcalc.homework.courses.worksheet_html import worksheet_html
+    from archcalc.homework.courses.worksheet_xlsx import worksheet_xlsx
+    from archcalc.render.writers import write_document
 
     if autograder is None:
         refuse_grading()
-    key = open_key(network, points=points, **key_settings)
+    of_each = key_settings["seed"] in SEEDS
+    if of_each and (autograder is None or output.file is not None):
+        seed = key_settings["seed"]
+        raise SpecError(f"--seed {seed} is for archcalc check and --autograder; a worksheet is for one student")
+    own = {**key_settings, "seed": EXAMPLE[key_settings["seed"]]} if of_each else key_settings
+    key = open_key(network, points=points, maps=maps, **own)
     if autograder is not None:
-        from archcalc.homework.autograder import write_autograder
-        from archcalc.homework.numbers import AnswerTolerance
+        from archcalc.homework.answers.numbers import AnswerTolerance
+        from archcalc.homework.courses.autograder import write_autograder
         from archcalc.imports.references import parse_source
 
         AnswerTolerance.parse(tolerance)
@@ -70,14 +103,29 @@ def command(
         remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
         if output.file is None:
             return
-    sheet = worksheet(key, columns.split(",") if columns else None)
-    output.show(worksheet_document(sheet))
+    given_columns = columns.split(",") if columns else None
+    sheet = worksheet(key, given_columns, layout, filled)
+    notes = notes_of(key, title, layout)
+    example = example_row(sheet, key, given_columns, layout)
+    if output.format in ("xlsx", "html"):
+        asked = asked_columns(sheet[0], key)
+        choices = {index: other_headings(key, question) for index, question in asked.items()}
+        write = worksheet_xlsx if output.format == "xlsx" else worksheet_html
+        output.write(write(sheet, notes, choices, example))
+    elif output.format == "csv":
+        text = str(write_document(records_document(worksheet_records(sheet, notes, example)), "csv"))
+        output.write(text if output.file is None else f"\ufeff{text}")  # Excel knows UTF-8 by this mark
+    elif output.format == "json":
+        output.show(worksheet_document(sheet))
+    else:
+        rows = sheet if example is None else [sheet[0], example, *sheet[1:]]
+        output.show(worksheet_document(rows, notes=notes))
 
 
 def refuse_grading() -> None:
     """Raise `SpecError` if an option was given that only an autograder has."""
     context = click.get_current_context()
-    for name in ("tolerance", "reveal", "per", "visibility", "out_of"):
+    for name in ("tolerance", "digits", "per_mistake", "maps", "reveal", "per", "visibility", "out_of"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = "--" + name.replace("_", "-")
             raise SpecError(f"{option} needs --autograder; to grade answers, see archcalc check")

@@ -15,6 +15,8 @@ MOST_CHARACTERS = 1_000
 class UnreadableSubmission(UserError):
     """A submission that cannot be read as a table; the message says why."""
 
+    code = "A205"
+
 
 class Cell(NamedTuple):
     """The content of a cell."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from typing import Any
+
+from archcalc.structs import Struct
 
 
 class Verdict(str, Enum):
@@ -15,6 +16,8 @@ class Verdict(str, Enum):
     RIGHT = "right"
     CARRIED_FORWARD = "carried forward"
     """Right for the student's own earlier numbers, which are wrong. The cell has its points."""
+    REPEATED = "same mistake"
+    """Wrong, but right with a mistake that costs points in another cell. The cell has its points."""
     WRONG = "wrong"
     MISSING = "missing"
     """The cell is empty, or its row or column is not in the submission."""
@@ -26,11 +29,10 @@ class Verdict(str, Enum):
     @property
     def has_points(self) -> bool:
         """True if the cell earns its points."""
-        return self in (Verdict.RIGHT, Verdict.CARRIED_FORWARD)
+        return self in (Verdict.RIGHT, Verdict.CARRIED_FORWARD, Verdict.REPEATED)
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Struct):
     """A common mistake that gives the number that was written."""
 
     mistake: str
@@ -39,8 +41,7 @@ class Diagnosis:
     """A sentence for the student. It never gives the answer."""
 
 
-@dataclass(frozen=True)
-class GradedCell:
+class GradedCell(Struct):
     """One answer. Strings are exactly as the student wrote them; renderers must escape them."""
 
     column: str
@@ -64,8 +65,7 @@ class GradedCell:
         return self.max_points if self.verdict.has_points else Fraction(0)
 
 
-@dataclass(frozen=True)
-class GradedRow:
+class GradedRow(Struct):
     """The answers of one row of the table."""
 
     name: str
@@ -83,8 +83,7 @@ class GradedRow:
         return sum((cell.max_points for cell in self.cells), Fraction(0))
 
 
-@dataclass(frozen=True)
-class GradedSheet:
+class GradedSheet(Struct):
     """One graded submission. A file that cannot be read has a problem, and all its cells are missing."""
 
     source: str
@@ -95,6 +94,13 @@ class GradedSheet:
     remarks: tuple[str, ...] = ()
     """Other observations: columns and rows that are not asked, rows matched by position."""
     problem: str | None = None
+    student: str = ""
+    """The student's name in the course's system; empty if it is not known."""
+    number: str = ""
+    """The student's number there."""
+    email: str = ""
+    is_late: bool = False
+    """True if the system marks the submission as late."""
 
     @property
     def cells(self) -> tuple[GradedCell, ...]:
@@ -125,6 +131,10 @@ class GradedSheet:
         """Return the submission as plain data for JSON."""
         return {
             "source": self.source,
+            "student": self.student,
+            "number": self.number,
+            "email": self.email,
+            "late": self.is_late,
             "network": self.network,
             "convention": self.convention,
             "points": number(self.points),

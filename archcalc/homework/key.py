@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis import Analysis, Counting, analyze
 from archcalc.analysis.counting import DEFAULT
 from archcalc.analysis.rows import TableRow, choose_rows
+from archcalc.arithmetic import product
 from archcalc.errors import SpecError
 from archcalc.homework.questions import QUESTIONS, Question
+from archcalc.homework.without_bias import without_bias
 from archcalc.network import Network
+from archcalc.structs import Struct
 from archcalc.symbolic.polynomials import Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace
 
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
 TOTAL = "total"
 
 
-@dataclass(frozen=True, eq=False)
-class AnswerKey:
+class AnswerKey(Struct):
     """The questions about one network, and the answers. If ``symbols`` are left open, the answers are formulas."""
 
     analysis: Analysis
@@ -34,9 +35,15 @@ class AnswerKey:
     depth: int | None = None
     """Layers below this level are joined, as by `archcalc table --depth`; None joins none."""
     with_total: bool = False
-    symbols: Mapping[str, Symbol] = field(default_factory=dict)
+    symbols: Mapping[str, Symbol] = {}
     guards: tuple[Guard, ...] = ()
     """Conditions on the symbols under which the formulas hold."""
+    headings: Mapping[str, str] = {}
+    """Headings of submissions whose question is given, by `--map`."""
+    with_input: bool = False
+    """True if totals of memory and neurons count the network's input."""
+    every_layer: bool = False
+    """True if activations, normalization and dropout have rows of their own."""
 
     @property
     def network(self) -> Network:
@@ -44,9 +51,19 @@ class AnswerKey:
         return self.analysis.network
 
     @cached_property
+    def memo(self) -> dict[tuple[str, str, str], Any]:
+        """What graders have computed for a row and a question; it is the same in every submission."""
+        return {}
+
+    @cached_property
     def layers(self) -> tuple[TableRow, ...]:
-        """Rows of the table. Activations, normalization and dropout are in the row of the layer before them."""
-        return tuple(choose_rows(self.analysis.rows, fold=True, depth=self.depth))
+        """Rows of the table. Normalization and the like are in the row of the layer before, unless each has its own."""
+        return tuple(choose_rows(self.analysis.rows, fold=not self.every_layer, depth=self.depth))
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """The place of each layer's row in the table."""
+        return {row.name: place for place, row in enumerate(self.layers)}
 
     @cached_property
     def rows(self) -> tuple[TableRow, ...]:
@@ -58,14 +75,41 @@ class AnswerKey:
         """Return the right answer; None if the row has none to the question."""
         if row.name == TOTAL and self.with_total and not question.has_total:
             return None
-        return question.value(row)
+        value = question.value(row)
+        if self.with_input and row.name == TOTAL and value is not None:
+            value += self._of_input(question)
+        return value
 
-    def worth(self, row: TableRow, question: Question, parts: Sequence[Question]) -> dict[Question, Fraction]:
-        """Return the points of each part of a question in a row: equal shares, for parts that have an answer."""
+    def _of_input(self, question: Question) -> Any:
+        """Return what the network's inputs add to a total."""
+        elements = sum(map(product, self.network.inputs.values()))
+        bytes_ = elements * self.analysis.batch * self.analysis.counting.itemsize
+        return {"memory": bytes_, "training_memory": 2 * bytes_, "neurons": elements}.get(question.key, 0)
+
+    def worth(
+        self, row: TableRow, question: Question, parts: Sequence[Question], siblings: Sequence[TableRow] = ()
+    ) -> dict[Question, Fraction]:
+        """Return the points of each part of a question in a row: equal shares, for parts that have an answer.
+
+        Args:
+            row: the row, or a part of one.
+            question: the question.
+            parts: the questions that the student's columns answer in its place.
+            siblings: the parts of the row where a student splits it. Those that contribute to its number share its
+                points; others have none.
+        """
         if self.answer(row, question) is None:
             return {}
         asked = [part for part in parts if self.answer(row, part) is not None]
-        return {part: self.points[question.key] / len(asked) for part in asked}
+        points = self.points[question.key] * _share(row, question, siblings or (row,))
+        return {part: points / len(asked) for part in asked}
+
+
+def _share(row: TableRow, question: Question, siblings: Sequence[TableRow]) -> Fraction:
+    """Return the share of a part of a row in the row's points."""
+    paid = [part for part in siblings if question.value(part)] if question.has_total else []
+    paid = paid or list(siblings[:1])
+    return Fraction(int(any(part is row for part in paid)), len(paid))
 
 
 def parts_of(question: Question, present: Mapping[str, Any]) -> tuple[Question, ...]:
@@ -84,17 +128,20 @@ def key_of(
     points: Mapping[str, Fraction],
     counting: Counting = DEFAULT,
     *,
-    depth: int | None = None,
-    with_total: bool = False,
+    has_bias: bool = True,
+    **settings: Any,
 ) -> AnswerKey:
     """Return the answer key of a network with numbers left open: its answers are formulas.
 
-    Raises `SpecError` if an open number changes how many layers there are.
+    Without ``has_bias`` the biases are left out; ``settings`` are other fields of the key. Raises `SpecError` if an
+    open number changes how many layers there are.
     """
     trace = Trace()
     symbols = {name: Symbol(name, place=index) for index, name in enumerate(family.samples)}
     numbers = {name: trace.symbol(symbol, family.samples[name]) for name, symbol in symbols.items()}
     network = family.network(numbers)
+    if not has_bias:
+        network = without_bias(network)
     analysis = analyze(network, counting)
     for guard in trace.guards:
         for name, symbol in symbols.items():
@@ -103,4 +150,4 @@ def key_of(
                     f"{name} changes the network's layers, so it cannot be left open; set it with --set {name}=NUMBER"
                 )
     guards = tuple(guard for guard in trace.guards if not guard.always)
-    return AnswerKey(analysis, questions, points, depth, with_total, symbols, guards)
+    return AnswerKey(analysis, questions, points, symbols=symbols, guards=guards, **settings)

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import SequenceMatcher
 from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
-from archcalc.homework.answers import Answer
-from archcalc.homework.kinds import COUNT, EXTENT, FIELD, MEMORY, SHAPE, SIZES, AnswerKind
-from archcalc.homework.numbers import AnswerTolerance
+from archcalc.homework.answers.answer import Answer
+from archcalc.homework.answers.kinds import COUNT, EXTENT, FIELD, MEMORY, SHAPE, SIZES, AnswerKind
+from archcalc.homework.answers.numbers import AnswerTolerance
+from archcalc.homework.course_quantities import COURSE_QUANTITIES, CourseAmount
 from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shape
 from archcalc.quantities.table import ASKED
+from archcalc.structs import Struct
 from archcalc.symbolic.derivations import DERIVED
 from archcalc.units import BYTES
-from archcalc.words import did_you_mean, help_line, quote
-
-MOST_CHARACTERS = 60
-"""The longest text that is read as a heading."""
-CLOSE = 0.83
-"""The similarity to a known heading above which a heading is taken for its misspelling."""
+from archcalc.words import did_you_mean, nearest_or_all, quote
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct):
     """A quantity that is asked of every row."""
 
     quantity: Quantity
@@ -45,7 +38,7 @@ class Question:
     @property
     def kind(self) -> AnswerKind:
         """The class that reads, compares and shows its answers."""
-        if isinstance(self.quantity, Cost):
+        if isinstance(self.quantity, (Cost, CourseAmount)):
             return MEMORY if self.quantity.units is BYTES else COUNT
         return SIZES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
 
@@ -58,7 +51,14 @@ class Question:
     @property
     def usual(self) -> int:
         """The lecture's unit. A rounded 0 is an answer in units up to it."""
+        if isinstance(self.quantity, CourseAmount):
+            return self.quantity.units[2 if self.kind is COUNT else 1].size
         return self.quantity.units[self.quantity.usual].size if isinstance(self.quantity, Cost) else 1
+
+    @property
+    def also(self) -> str:
+        """The question whose column answers it, if that is not asked; empty if there is none."""
+        return self.quantity.also if isinstance(self.quantity, CourseAmount) else ""
 
     @property
     def parts(self) -> tuple[tuple[str, ...], ...]:
@@ -91,22 +91,9 @@ PARTS = {
     "params": (("weights", "biases"),),
 }
 QUESTIONS = {key: Question(quantity) for key, quantity in ASKED.items()}
+QUESTIONS |= {quantity.key: Question(quantity) for quantity in COURSE_QUANTITIES}
 USUAL = ("output", "memory", "params", "flops")
 """The questions that are asked by default."""
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split(", "))
-
-
-NAME = _words("layer, name, layer name, layer type, layers, node, block, module")
-GIVEN = _words(
-    "input, input shape, input size, in, in shape, input c, in c, c in, input channels, in "
-    "channels, input h/w, in hw, input hw, input h w, input h, input w, in h, in w, input height, "
-    "input width, channels in, filters, number of filters, kernel, kernel size, filter size, k, "
-    "f, stride, s, pad, padding, p, op, operator, type, groups, dilation, activation, inputs, besides"
-)
-"""Headings of columns that a worksheet fills in."""
 
 
 def asked(text: str) -> tuple[Question, ...]:
@@ -117,7 +104,7 @@ def asked(text: str) -> tuple[Question, ...]:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            hint = did_you_mean(key, QUESTIONS) or help_line(f"--ask takes {', '.join(QUESTIONS)}")
+            hint = nearest_or_all(key, QUESTIONS)
             raise SpecError(f"unknown question {quote(key)}{hint}")
         if keys.count(key) > 1:
             raise SpecError(f"--ask has {quote(key)} twice")
@@ -142,75 +129,3 @@ def points_of(text: str, questions: tuple[Question, ...]) -> dict[str, Fraction]
             raise SpecError(f"--points takes NAME=NUMBER, got {quote(part)}")
         points[key] = Fraction(value)
     return points
-
-
-# -- headings
-
-
-@dataclass(frozen=True)
-class Heading:
-    """The meaning of a column of a submission."""
-
-    key: str
-    """A question's key, `name`, or `given` for a column that a worksheet fills in; empty if it is unknown."""
-    unit: str = ""
-    """The unit in the heading, as written."""
-
-
-def read_heading(text: str, convention: str) -> Heading:
-    """Read a heading such as `#params`, `Params (K)`, `memory_kb`, `output H/W` or `lecture FLOPs (M)`."""
-    bare, unit = _bare(text, convention)
-    for words, rest in ((bare, unit), *_with_unit(bare)):
-        key = _KNOWN.get(words)
-        if key:
-            return Heading(key, rest or unit)
-    return Heading("", unit)
-
-
-def read_misspelt_heading(text: str, convention: str) -> Heading:
-    """Read a heading that may be misspelt: `paramters`."""
-    heading = read_heading(text, convention)
-    if heading.key:
-        return heading
-    bare, unit = _bare(text, convention)
-    close = [
-        (SequenceMatcher(None, bare, known).ratio(), key)
-        for known, key in _KNOWN.items()
-        if len(bare) > 3 and len(known) > 3 and abs(len(known) - len(bare)) <= 2
-    ]
-    best, key = max(close, default=(0.0, ""))
-    return Heading(key if best >= CLOSE else "", unit)
-
-
-def _bare(text: str, convention: str) -> tuple[str, str]:
-    """Return the words of a heading, and the text in brackets after them."""
-    unit = ""
-    bare = text.strip().strip("*`_ ").lower()[:MOST_CHARACTERS]
-    match = re.search(r"[(\[]([^()\[\]]*)[)\]]\s*$", bare)
-    if match:
-        bare, unit = bare[: match.start()], match[1]
-    bare = re.sub(r"[_\-\s.:#№×*]+", " ", bare).strip()
-    bare = re.sub(rf"^(?:{re.escape(convention)}|total) (?=\w)|(?<=\w) {re.escape(convention)}$", "", bare)
-    return bare, unit
-
-
-def _with_unit(bare: str) -> list[tuple[str, str]]:
-    """Split a heading whose last word is a unit: `memory kb`, `params in k`."""
-    match = re.fullmatch(r"(.+?)(?: in)? (\w+)", bare)
-    return [(match[1], match[2])] if match else []
-
-
-def _known() -> Mapping[str, str]:
-    known = {_plain(word): "given" for word in GIVEN}
-    known |= {_plain(word): "name" for word in NAME}
-    for question in QUESTIONS.values():
-        words = (question.key, question.heading.lower(), *_words(question.quantity.words))
-        known |= {_plain(word): question.key for word in words}
-    return known
-
-
-def _plain(word: str) -> str:
-    return word.replace("_", " ")
-
-
-_KNOWN = _known()

@@ -49,25 +49,30 @@ def composites(graph: fx.Graph) -> list[Composite]:
 def attention_arguments(composite: Composite, module: nn.Module, stored: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the arguments of a call of `nn.MultiheadAttention`: query, key and value, and what the module says.
 
-    None if it takes a mask, is causal, gives its weights too, or adds keys of its own.
+    None if it takes a mask, gives its weights too, or adds keys of its own.
     """
     inner = module.get_submodule(composite.path)
     assert isinstance(inner, nn.MultiheadAttention)
     taken = composite.taken(stored)
     if len(composite.outputs) != 1 or inner.bias_k is not None or inner.add_zero_attn:
         return None
-    if not any(map(_is_plain_attention, composite.nodes)):
+    kinds = [kind for node in composite.nodes if (kind := _attention(node)) is not None]
+    if len(kinds) != 1:
         return None
     whole: Sequence[fx.Node] = {1: taken * 3, 2: [*taken, *taken[1:]], 3: taken}.get(len(taken), ())
     if not whole:
         return None
-    return {**dict(zip(("query", "key", "value"), whole, strict=True)), "num_heads": inner.num_heads}
+    return {
+        **dict(zip(("query", "key", "value"), whole, strict=True)),
+        "num_heads": inner.num_heads,
+        "causal": kinds[0],
+    }
 
 
-def _is_plain_attention(node: fx.Node) -> bool:
-    """Return True for a call of attention without a mask."""
+def _attention(node: fx.Node) -> bool | None:
+    """Return whether a call of attention without a mask is causal; None for any other call."""
     if not str(node.target).startswith("aten.scaled_dot_product_attention"):
-        return False
+        return None
     given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False))
     given.update(node.kwargs)
-    return given.get("attn_mask") is None and not given.get("is_causal")
+    return None if given.get("attn_mask") is not None else bool(given.get("is_causal"))

@@ -12,9 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import transformer
+from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
 from archcalc.imports.quiet import quiet
+from archcalc.imports.recording import replaced
+from archcalc.imports.watching import Endless, Watch
 
 BATCH = 7919
 """A prime that no size of a network is a multiple of."""
@@ -27,25 +31,34 @@ FRESH = frozenset(
 """Operations that take of a tensor only its sizes and its type."""
 
 
-def export(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor]) -> Any:
+def export(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """Return the exported program of a module in evaluation mode, for a batch of `BATCH`.
 
-    The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason.
+    The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason; `Endless` if that
+    would take too long.
     """
-    with evaluating(module), quiet(), torch.no_grad():
-        args = tuple(_repeated(tensor) for tensor in inputs)
-        kwargs = {key: _repeated(tensor) for key, tensor in keywords.items()}
+    with evaluating(module), quiet(), torch.no_grad(), replaced(transformer, "_detect_is_causal_mask", _is_causal):
+        args, kwargs = tree_map_only(Tensor, _repeated, (tuple(inputs), dict(keywords)))
+        watch = Watch(BATCH)
         try:
-            program = _exported(module, args, kwargs)
+            with watch.over(module):
+                program = _exported(module, args, kwargs)
             program = program.run_decompositions({}) if _writes_to_views(program) else program
             if _has_unknown_sizes(program):
                 raise ValueError("the size of a tensor depends on numbers that are computed")
             return program
         except (Exception, SystemExit) as error:
+            if watch.error is not None:
+                raise Endless(f"{type(module).__name__} cannot be imported: {watch.error}") from error
             raise UserError(f"PyTorch cannot export {type(module).__name__}: {_reason(error)}") from error
 
 
-def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> Any:
+def _is_causal(mask: Tensor | None, is_causal: bool | None = None, size: int | None = None) -> bool:
+    """Return True if a mask is said to be causal; PyTorch looks at its numbers otherwise, only to compute faster."""
+    return is_causal is True
+
+
+def _exported(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Export a module; one that writes to its inputs gets copies, for the example's samples are one in memory."""
     try:
         return torch.export.export(module, args, kwargs, strict=False)
@@ -54,7 +67,7 @@ def _exported(module: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Ten
             raise
 
     def copied(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return tuple(one.clone() for one in given), {key: one.clone() for key, one in named.items()}
+        return tree_map_only(Tensor, Tensor.clone, (given, named))  # type: ignore[no-any-return]
 
     hook = module.register_forward_pre_hook(copied, with_kwargs=True)
     try:
@@ -83,7 +96,7 @@ def _writes_to_views(program: Any) -> bool:
     for node in order:
         if node.op == "call_function" and node.args and _is_in_place(node):
             viewed = node.args[0]
-            while _is_view(viewed):
+            while is_view(viewed):
                 viewed = viewed.args[0]
                 if any(order[user] > order[node] for user in viewed.users):
                     return True
@@ -95,7 +108,7 @@ def _is_in_place(node: Any) -> bool:
     return name.endswith("_") and "dropout" not in name  # which changes nothing in evaluation
 
 
-def _is_view(node: Any) -> bool:
+def is_view(node: Any) -> bool:
     """Return True if a node is a call whose result shares the memory of its first argument."""
     if getattr(node, "op", "") != "call_function" or not hasattr(node.target, "_schema"):
         return False

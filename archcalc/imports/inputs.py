@@ -22,7 +22,7 @@ class GivenInput(NamedTuple):
     """The shape of an input, without the batch."""
 
     name: str
-    """Its name; empty for the next one in order."""
+    """Its name; empty for the next one in order. `batch.image` is one of a dictionary, `features.0` one of a list."""
     shape: Shape
 
 
@@ -50,14 +50,14 @@ def holds_indices(name: str) -> bool:
     return name in (TOKENS, "indices", "labels", "attention_mask") or name.endswith(("ids", "tokens"))
 
 
-class Example(NamedTuple):
-    """Example tensors, with a batch of 1."""
+class ExampleInputs(NamedTuple):
+    """Example tensors, with a batch of 1; or dictionaries and lists of them."""
 
-    positional: tuple[torch.Tensor, ...]
-    named: dict[str, torch.Tensor]
+    positional: tuple[Any, ...]
+    named: dict[str, Any]
 
 
-def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -> Example:
+def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -> ExampleInputs:
     """Return example tensors for a module, on the device of its weights.
 
     Args:
@@ -79,7 +79,11 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
     order = [*usual, *(name for name in positional if name not in usual)]
     shapes, indices = dict(usual), {name for name in usual if holds_indices(name)}
     unnamed = []
+    collections: dict[str, Any] = {}
     for at, (name, shape) in enumerate(given):
+        if "." in name and (name.partition(".")[0] in parameters or takes_any):
+            _collect(collections, name.split("."), _tensor(module, shape, holds_indices(name.rpartition(".")[2])))
+            continue
         if name == "input" and name not in parameters and len(given) == 1:
             name = ""  # as the only input of a network is called
         target = name or (order[at] if at < len(order) else "")
@@ -98,17 +102,35 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
         shapes[target] = shape
         if holds_indices(target):
             indices.add(target)
-    missing = [name for name in needed if name not in shapes]
+    missing = [name for name in needed if name not in shapes and name not in collections]
     if missing:
         raise UserError(f"{type(module).__name__} needs {_listed(missing)} too{help_line(_how([*shapes, *missing]))}")
     first = []
+    every = {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()}
+    every |= {name: _as_list(one) for name, one in collections.items()}
     for name in positional:
-        if name not in shapes:
+        if name not in every:
             break
-        first.append(_tensor(module, shapes.pop(name), name in indices))
-    return Example(
-        (*first, *unnamed), {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()}
-    )
+        first.append(every.pop(name))
+    return ExampleInputs((*first, *unnamed), every)
+
+
+def _collect(collections: dict[str, Any], path: Sequence[str], tensor: torch.Tensor) -> None:
+    """Put a tensor in its place in dictionaries."""
+    *outer, last = path
+    for name in outer:
+        collections = collections.setdefault(name, {})
+        if not isinstance(collections, dict):
+            raise UserError(f"the input {quote(name)} is a tensor, and holds no {quote(last)}")
+    collections[last] = tensor
+
+
+def _as_list(value: Any) -> Any:
+    """Return dictionaries whose keys count from 0 as lists."""
+    if not isinstance(value, dict):
+        return value
+    found = {name: _as_list(one) for name, one in value.items()}
+    return list(found.values()) if [*found] == [*map(str, range(len(found)))] else found
 
 
 def _how(names: Iterable[str]) -> str:

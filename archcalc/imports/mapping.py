@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from archcalc.arithmetic import ShapeError
 from archcalc.ops import registry
-from archcalc.ops.calls import Call, Operand, Stored
+from archcalc.ops.calls import Call, Operand, Stored, is_number
+from archcalc.ops.each import Each
 from archcalc.ops.imported import Generic
 from archcalc.ops.operator import Operator
+from archcalc.ops.written import written_arguments
 
 WHOLE = 1e15
 """Floats below it are integers if they have no fraction."""
@@ -56,32 +58,35 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
         except (ShapeError, KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError):
             continue
         if op.output == call.output.shape and _fits(op, weights, call):
-            return Mapped(op, inputs, weights)
+            return Mapped(operator(op.inputs, **written_arguments(op)), inputs, weights)
     return None
 
 
 def operator_of_rows(call: Call, framework: str, macs: int) -> Mapped | None:
     """Return what a call is whose rows an operator takes one by one, such as the boxes of an image; None if none does.
 
-    Its work is that for one row, for every row. The call is generic, as no operator takes the rows of a sample so.
+    It is that operator for each row, or generic where an operator cannot be applied so.
     """
     operands = [*call.operands, call.output]
-    if not call.stored or any(one.batch != 0 or one.folded != call.output.folded for one in operands):
+    if any(one.batch != 0 or one.folded != call.output.folded for one in operands):
         return None
     rows = call.output.folded
     mapped = operator_of(call.of_one_row(), framework) if rows > 1 else None
     if mapped is None:
         return None
-    op, inputs = mapped.op, [one._replace(folded=rows) for one in mapped.inputs]
-    op = Generic(
-        [one.shape for one in inputs],
-        shape=call.output.shape,
-        operation=call.operation,
-        macs=macs,
-        other=rows * sum(count for name, count in op.work().items() if name not in ("mac", "matmul")),
-        tensors=op.weights(),
-        stored=op.buffers(),
-    )
+    inputs = [one._replace(folded=rows) for one in mapped.inputs]
+    try:
+        op: Operator = Each([one.shape for one in inputs], operator={mapped.op.kind: None, **mapped.op.given})
+    except ShapeError:
+        op = Generic(
+            [one.shape for one in inputs],
+            shape=call.output.shape,
+            operation=call.operation,
+            macs=macs,
+            other=rows * sum(count for name, count in mapped.op.work().items() if name not in ("mac", "matmul")),
+            tensors=mapped.op.weights(),
+            stored=mapped.op.buffers(),
+        )
     return Mapped(op, inputs, mapped.weights)
 
 
@@ -90,7 +95,7 @@ def _plain(operator: type[Operator], arguments: Mapping[str, Any]) -> dict[str, 
     found = {}
     for name, value in arguments.items():
         option = operator.arguments.get(name)
-        if option is not None and _is_number(value) and value == option.default:
+        if option is not None and is_number(value) and value == option.default:
             value = option.default
         elif isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"a spec has no number {value}")
@@ -98,10 +103,6 @@ def _plain(operator: type[Operator], arguments: Mapping[str, Any]) -> dict[str, 
             value = int(value)
         found[name] = value
     return found
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _fits(op: Operator, weights: Mapping[str, Stored], call: Call) -> bool:

@@ -14,7 +14,7 @@ SAME = frozenset(
     ]
 )
 """Operations that give what they take."""
-MOVING = frozenset(
+MOVING = SAME | frozenset(
     [
         "index",
         "gather",
@@ -24,7 +24,6 @@ MOVING = frozenset(
         "index_select",
         "tile",
         "repeat_interleave",
-        "flip",
         "scatter",
         "narrow",
         "select_scatter",

@@ -72,6 +72,14 @@ def _is_of_indices(node: fx.Node) -> bool:
     return result.dtype is not torch.bool and operation_of(node) in COUNTED
 
 
+def becomes_mask(node: fx.Node) -> bool:
+    """Return True if a call gives a mask of numbers, such as 1 and 0 for tokens that are there and that are not."""
+    given, found = (one.meta.get("val") for one in (node.all_input_nodes[0], node))
+    if not isinstance(given, Tensor) or not isinstance(found, Tensor):
+        return False
+    return found.dtype is torch.bool and given.dtype is not torch.bool
+
+
 def every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
     """Yield the calls of a graph and of the graphs in it."""
     for part in graph_module.modules():

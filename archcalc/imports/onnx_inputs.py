@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
 from archcalc.imports.onnx_tensors import checked
+from archcalc.structs import Struct
 from archcalc.words import did_you_mean, help_line, quote
 
 BATCH = 7919
 """A prime that no size of a network is a multiple of. It takes the place of the batch, to know its axis."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct):
     """How the axis of the batch is known."""
 
     symbol: str | None = None

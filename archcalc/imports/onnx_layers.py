@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from archcalc.arithmetic import Shape, product
-from archcalc.imports.builder import NetworkBuilder, Step
+from archcalc.imports.builder import NetworkBuilder, TracedCall
 from archcalc.imports.onnx_inputs import BATCH, Batch
-from archcalc.imports.onnx_names import Names, legal
+from archcalc.imports.onnx_names import LegalNames, legal
 from archcalc.imports.onnx_shapes import Types, sizes_by_name
-from archcalc.imports.onnx_tensors import INTEGERS, Stored, Tensor, tensor_type
+from archcalc.imports.onnx_tensors import INTEGERS, OnnxTensor, StoredTensor, tensor_type
 from archcalc.imports.onnx_work import multiply_adds, other_work
 from archcalc.ops import calls
 from archcalc.ops.calls import Call, Operand
+from archcalc.structs import replace
 
 WEIGHTED = frozenset(
     [
@@ -85,7 +85,7 @@ Place = tuple[str, str]
 """The path of a node's module, and the node's own name if nothing says its module."""
 
 
-class Unknown(Exception):
+class UnknownSizes(Exception):
     """The sizes of a tensor are not known."""
 
 
@@ -95,7 +95,7 @@ class Layers:
     def __init__(self, builder: NetworkBuilder, batch: Batch) -> None:
         self.builder = builder
         self.batch = batch
-        self.names = Names()
+        self.names = LegalNames()
         self.path = ""
         """Path of the module of the node that is read."""
         self.leaves: Counter[str] = Counter()
@@ -114,18 +114,18 @@ class Layers:
         types: Types,
         place: Place,
         used: Sequence[int],
-    ) -> list[Tensor]:
+    ) -> list[OnnxTensor]:
         """Return the outputs of a node, each of its own layer if something takes it; the first in any case."""
         found = []
         work = True
         for at, name in enumerate(node.output):
             if not name or (at not in used and (used or at)):
-                found.append(Tensor(*types.get(name, (tensor_type(0, None), None))))
+                found.append(OnnxTensor(*types.get(name, (tensor_type(0, None), None))))
                 continue
             type, sizes = types.get(name, (tensor_type(0, None), None))
             try:
                 value = self._layer(node, named, attributes, sizes, place, at, work)
-            except Unknown:
+            except UnknownSizes:
                 tensors = [one for given in named.values() for one in (given if isinstance(given, list) else [given])]
                 (value,) = self.opaque(node, tensors, {name: (type, sizes)}, place, [name])
             value.type = type
@@ -142,13 +142,13 @@ class Layers:
         place: Place,
         item: int,
         work: bool,
-    ) -> Tensor:
+    ) -> OnnxTensor:
         shapes = sizes_by_name(named)
         if sizes is None or 0 in sizes or len(shapes) < len(named) or self._is_empty(named):
-            raise Unknown
+            raise UnknownSizes
         macs = multiply_adds(node.op_type, shapes, sizes, attributes)
         if macs is None:
-            raise Unknown
+            raise UnknownSizes
         other = other_work(node.op_type, shapes, sizes, attributes) if work and not macs else 0
         operation, kept = QUANTIZED.get(node.op_type, (node.op_type, None))
         if kept is not None:
@@ -165,12 +165,12 @@ class Layers:
         arguments = {name: one for name, one in arguments.items() if one is not None and not hasattr(one, "dims")}
         call = Call(operation, arguments, output, item)
         if not call.operands:
-            raise Unknown
+            raise UnknownSizes
         path, leaf = self._place(call, place)
-        step = Step(call, path, leaf, self._per_sample(macs if work else 0, call), "onnx")
-        step.other = self._per_sample(other, call)
+        macs, other = self._per_sample(macs if work else 0, call), self._per_sample(other, call)
+        step = TracedCall(call, path, leaf, macs, "onnx", other=other)
         found = self._sliced(step) if operation == "Slice" else self.builder.add(step)
-        return Tensor(tensor_type(0, sizes), sizes, found.source)
+        return OnnxTensor(tensor_type(0, sizes), sizes, found.source)
 
     @staticmethod
     def _is_empty(named: Mapping[str, Any]) -> bool:
@@ -182,7 +182,7 @@ class Layers:
         batched = call.output.batch is not None or any(one.batch is not None for one in call.operands)
         return -(-work // BATCH) if batched and self.batch.is_prime else work
 
-    def _sliced(self, step: Step) -> Operand:
+    def _sliced(self, step: TracedCall) -> Operand:
         """Add a layer for each axis that is cut."""
         call = step.call
         x, starts, ends = call.arguments.get("data"), call.get("starts"), call.get("ends")
@@ -209,19 +209,24 @@ class Layers:
     def _place(self, call: Call, place: Place) -> tuple[str, bool]:
         """Return the path of a layer, and whether it is its whole name."""
         path, name = place
-        weight = next((one.name for one in call.stored if one.name.endswith((".weight", ".bias"))), "")
-        if weight and call.operation in WEIGHTED:
-            return weight.rpartition(".")[0], True
+        weights = sorted((one.name for one in call.stored if one.name.endswith((".weight", ".bias"))), reverse=True)
+        if weights and call.operation in WEIGHTED:
+            owner = weights[0].rpartition(".")[0]
+            # Exporters keep one tensor for all that are equal, such as biases of zeros, with the name of the first.
+            is_other = (
+                bool(path) and not f"{owner}.".startswith(f"{path}.") and self.builder.layers.owners.get(weights[0])
+            )
+            return (path if is_other else owner), True
         return (name, True) if name else (path, bool(path) and self.leaves[path] == 1)
 
     def opaque(
         self,
         node: Any,
-        inputs: Sequence[Tensor | None],
+        inputs: Sequence[OnnxTensor | None],
         types: Types,
         place: Place,
         outputs: Sequence[str] | None = None,
-    ) -> list[Tensor]:
+    ) -> list[OnnxTensor]:
         """Return the outputs of a node whose work is not known, each of a layer of its own."""
         present = [one for one in inputs if one is not None]
         sources = list(dict.fromkeys(one.source for one in present if one.source is not None))
@@ -229,7 +234,7 @@ class Layers:
         params = 0
         for name, origin in stored.items():
             legal_name = self.names.of(name)
-            is_new = legal_name not in self.counted and legal_name not in self.builder.owners
+            is_new = legal_name not in self.counted and legal_name not in self.builder.layers.owners
             if is_new and origin.is_real and (not origin.in_node or len(origin.sizes) > 1):
                 params += int(product(origin.sizes))
                 self.counted.add(legal_name)
@@ -249,17 +254,17 @@ class Layers:
             )
             if sizes is not None and Operand("", sizes, *self.batch.axis(sizes)).shape == ():
                 source = self._single(source, path)
-            found.append(Tensor(type, sizes, source))
+            found.append(OnnxTensor(type, sizes, source))
         return found
 
     # -- arguments
 
     def _argument(self, value: Any, name: str, operation: str, output: Operand) -> Any:
-        """Return a tensor as an argument of a call: numbers, `Operand`, or `Stored`."""
+        """Return a tensor as an argument of a call: numbers, `Operand`, or `StoredTensor`."""
         if isinstance(value, list):
             return [self._argument(one, name, operation, output) for one in value]
         if value.sizes is None:
-            raise Unknown
+            raise UnknownSizes
         if value.source is not None:
             operand = Operand(value.source, value.sizes, *self.batch.axis(value.sizes))
             return self._with_batch(operand, output) if operation in ALONG else operand
@@ -268,7 +273,7 @@ class Layers:
                 return value.data.ravel().tolist()[0]
             return value.data.tolist()
         if 0 in value.sizes:
-            raise Unknown
+            raise UnknownSizes
         if not value.macs:
             same = [
                 one for one in value.origins if product(one.sizes) == value.count and (one.is_real or not value.is_real)
@@ -286,10 +291,10 @@ class Layers:
             return aligned
         target = Operand("", aligned.shape, None)
         reshape = Call("Reshape", {"data": operand}, target)
-        return aligned._replace(source=self.builder.add(Step(reshape, self.path, False, 0, "onnx")).source)
+        return aligned._replace(source=self.builder.add(TracedCall(reshape, self.path, False, 0, "onnx")).source)
 
     @staticmethod
-    def _is_plain(value: Tensor, name: str, operation: str) -> bool:
+    def _is_plain(value: OnnxTensor, name: str, operation: str) -> bool:
         """Return True if a constant is given as numbers: sizes, axes, limits, and factors that are not trained."""
         if value.element in INTEGERS:
             return operation not in ALONG or value.count == 1
@@ -299,7 +304,7 @@ class Layers:
         is_number = value.data.ndim <= 1 or operation in ALONG
         return value.count == 1 and operation not in WEIGHTED and is_number and not trained
 
-    def _stored(self, origin: Stored, sizes: Shape, name: str, operation: str) -> calls.Stored:
+    def _stored(self, origin: StoredTensor, sizes: Shape, name: str, operation: str) -> calls.Stored:
         if operation in WEIGHTED:
             trained = name not in STATISTICS and (origin.is_real or name in ("W", "B"))
         else:
@@ -309,7 +314,7 @@ class Layers:
             trained = origin.is_real and not made and len(origin.sizes) > 0
         return calls.Stored(self.names.of(origin.name), sizes, self.roles.setdefault(origin.name, trained))
 
-    def _aligned_constant(self, value: Tensor, output: Operand) -> Operand:
+    def _aligned_constant(self, value: OnnxTensor, output: Operand) -> Operand:
         """Return a constant that is computed from stored tensors as the output of a layer."""
         assert value.sizes is not None
         operand = _aligned(Operand("", value.sizes, *self.batch.axis(value.sizes)), output)
@@ -320,11 +325,11 @@ class Layers:
         """Return a layer that gives the only number of another: a single number has no axis."""
         only = {"data": Operand(source, (1,), None), "indices": 0, "axis": 0}
         call = Call("Gather", only, Operand("", (), None))
-        return self.builder.add(Step(call, path, False, 0, "onnx")).source
+        return self.builder.add(TracedCall(call, path, False, 0, "onnx")).source
 
-    def _constant_layer(self, value: Tensor, shape: Shape, name: str) -> str:
+    def _constant_layer(self, value: OnnxTensor, shape: Shape, name: str) -> str:
         stored = [self._stored(origin, origin.sizes, "", "") for origin in value.origins]
-        alone = len(stored) == 1 and stored[0].trained and stored[0].name not in self.builder.taken
+        alone = len(stored) == 1 and stored[0].trained and stored[0].name not in self.builder.layers.taken
         own = stored[0].name if alone else legal(name) or f"{self.path}.computed".lstrip(".")
         key = (id(value), shape)
         if key not in self.computed:
@@ -332,7 +337,7 @@ class Layers:
             self.kept = [*getattr(self, "kept", ()), value]  # so that no other gets its id
         return self.computed[key]
 
-    def constant(self, value: Tensor, name: str) -> str:
+    def constant(self, value: OnnxTensor, name: str) -> str:
         """Return the name of a layer that gives a constant, which the network gives back."""
         shape = tuple(max(size, 1) for size in value.sizes or ())
         return self._constant_layer(value, shape, name)
@@ -340,7 +345,7 @@ class Layers:
 
 def _is_made(value: Any) -> bool:
     """Return True for a constant that a node or PyTorch's exporter made."""
-    return isinstance(value, Tensor) and value.source is None and all(one.is_made for one in value.origins)
+    return isinstance(value, OnnxTensor) and value.source is None and all(one.is_made for one in value.origins)
 
 
 def _aligned(operand: Operand, output: Operand) -> Operand:

@@ -122,7 +122,7 @@ class _Cutter:
             field, wire = key >> 3, key & 7
             if wire != 2:
                 if wire not in (0, 1, 5):
-                    raise Broken(f"a part has the unknown type {wire}")
+                    raise Broken(f"a part has type {wire}, which no format of protobuf has")
                 stop = self._varint(body, end)[1] if wire == 0 else body + (8 if wire == 1 else 4)
                 if stop > end:
                     raise Broken("it ends in the middle of a part")

@@ -49,7 +49,7 @@ def _joined(scopes: Iterable[str]) -> str:
     return ".".join(path)
 
 
-class Names:
+class LegalNames:
     """Legal names for stored tensors, each for one."""
 
     def __init__(self) -> None:

@@ -11,13 +11,14 @@ from typing import Any
 from archcalc.arithmetic import Shape, product
 from archcalc.errors import UserError
 from archcalc.imports.builder import NetworkBuilder
+from archcalc.imports.onnx_attention import with_attention
 from archcalc.imports.onnx_folding import RULES, fold
 from archcalc.imports.onnx_inputs import Batch
 from archcalc.imports.onnx_layers import Layers
 from archcalc.imports.onnx_names import legal, module_path
-from archcalc.imports.onnx_scope import Scope, attributes_of, bound_node, described, names_taken, nested, subgraphs
+from archcalc.imports.onnx_scope import GraphScope, attributes_of, bound_node, described, names_taken, nested, subgraphs
 from archcalc.imports.onnx_shapes import Shapes
-from archcalc.imports.onnx_tensors import INTEGERS, Stored, Tensor, checked, read_data, tensor_type
+from archcalc.imports.onnx_tensors import INTEGERS, OnnxTensor, StoredTensor, checked, read_data, tensor_type
 from archcalc.imports.onnx_work import OPAQUE, multiply_adds
 from archcalc.network import Network
 from archcalc.ops.calls import Operand
@@ -48,7 +49,7 @@ class Reading:
         self.shapes = Shapes(model.graph, batch)
         self.functions = {(one.domain, one.name, one.overload): one for one in model.functions}
         self.opsets = {_domain(one.domain): one.version for one in model.opset_import}
-        self.scope = Scope(self.opsets)
+        self.scope = GraphScope(self.opsets)
         self.takers = Counter(name for node in model.graph.node for name in names_taken(node))
         self.takers.update(value.name for value in model.graph.output)
         self.count = 0
@@ -68,7 +69,7 @@ class Reading:
         graph = self.model.graph
         types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
         for raw, sizes in self.inputs.items():
-            value = Tensor(tensor_type(types.get(raw, 1), sizes), sizes, self.names[raw])
+            value = OnnxTensor(tensor_type(types.get(raw, 1), sizes), sizes, self.names[raw])
             self.scope.set(raw, value, graph)
         self._initializers(graph, self.scope)
         self._leaves()
@@ -86,11 +87,15 @@ class Reading:
             if found is None:
                 raise UserError(f"no node gives the output {quote(value.name)}")
             sources.append(found.source or self.layers.constant(found, value.name))
-        for name, owner in self.builder.owners.items():
+        for name, owner in self.builder.layers.owners.items():
             raw = self.layers.names.raw(name)
             if raw != str(owner):
-                self.builder.renames[str(owner)] = raw
-        return self.builder.network([source for source in sources if source not in self.builder.inputs])
+                self.builder.layers.renames[str(owner)] = raw
+        sources = [source for source in sources if source not in self.builder.layers.inputs]
+        layers = self.builder.layers
+        layers.untie_vectors()
+        layers.every, names = with_attention(layers.every, sources)
+        return self.builder.network([names.get(source, source) for source in sources])
 
     def _leaves(self) -> None:
         """Count the nodes in each module."""
@@ -100,7 +105,7 @@ class Reading:
                 self.layers.leaves[path] += 1
                 path = path.rpartition(".")[0]
 
-    def _initializers(self, graph: Any, scope: Scope) -> None:
+    def _initializers(self, graph: Any, scope: GraphScope) -> None:
         for tensor in graph.initializer:
             if tensor.name not in scope.values:
                 scope.values[tensor.name] = self.stored(tensor, tensor.name, False)
@@ -109,23 +114,23 @@ class Reading:
         for sparse in graph.sparse_initializer:
             sizes = checked(sparse.dims, f"the stored tensor {quote(sparse.values.name)}")
             type = tensor_type(sparse.values.data_type, sizes)
-            stored = Stored(sparse.values.name, sizes, True)
-            scope.values[stored.name] = Tensor(type, sizes, origins=(stored,), is_stored=True)
+            stored = StoredTensor(sparse.values.name, sizes, True)
+            scope.values[stored.name] = OnnxTensor(type, sizes, origins=(stored,))
 
-    def stored(self, tensor: Any, name: str, in_node: bool) -> Tensor:
+    def stored(self, tensor: Any, name: str, in_node: bool) -> OnnxTensor:
         """Return a tensor that the file stores."""
         sizes = checked(tensor.dims, f"the stored tensor {quote(name)}")
-        found = Tensor(tensor_type(tensor.data_type, sizes), sizes, is_stored=True)
+        found = OnnxTensor(tensor_type(tensor.data_type, sizes), sizes)
         if found.element in INTEGERS or found.count <= 16:
             found.data = read_data(tensor, sizes, self.folder)
         elif tensor.data_location == 1:
             from archcalc.imports.onnx_model import external_bytes
 
             external_bytes(tensor, self.folder, 0)  # only looks where it is
-        found.origins = (Stored(name, sizes, found.is_real, in_node),)
+        found.origins = (StoredTensor(name, sizes, found.is_real, in_node),)
         return found
 
-    def _nodes(self, nodes: Sequence[Any], scope: Scope) -> None:
+    def _nodes(self, nodes: Sequence[Any], scope: GraphScope) -> None:
         for node in nodes:
             self._count(1 if scope is self.scope else 1 + node.ByteSize() // 1024)
             if not (node.output and node.output[0] in self.done and scope is self.scope):
@@ -137,7 +142,7 @@ class Reading:
         if self.count > MOST_NODES:
             raise UserError(f"it has more than {MOST_NODES:,} nodes, with those of its functions")
 
-    def _node(self, node: Any, scope: Scope) -> None:
+    def _node(self, node: Any, scope: GraphScope) -> None:
         function = self.functions.get((node.domain, node.op_type, node.overload))
         if function is not None:
             self._function(node, function, scope)
@@ -151,7 +156,9 @@ class Reading:
             if name:
                 scope.set(name, value, node)
 
-    def _given(self, node: Any, inputs: list[Any], attributes: dict[str, Any], scope: Scope) -> list[Tensor] | None:
+    def _given(
+        self, node: Any, inputs: list[Any], attributes: dict[str, Any], scope: GraphScope
+    ) -> list[OnnxTensor] | None:
         """Return the outputs of a node that needs no layer; None for others."""
         schema = self.shapes.schema(node, scope)  # which refuses a wrong number of inputs
         operation = node.op_type if _domain(node.domain) == "" and schema is not None else ""
@@ -165,11 +172,11 @@ class Reading:
         if operation in ("Shape", "Size") and first is not None and first.sizes is not None:
             return [_sizes_as_data(operation, first.sizes, attributes)]
         if operation == "Pad" and first is not None and first.source is not None and _adds_nothing(inputs, attributes):
-            return [Tensor(first.type, first.sizes, first.source)]
+            return [OnnxTensor(first.type, first.sizes, first.source)]
         if operation in SAME and first is not None and first.source is not None:
             element = attributes.get("to", first.element) if operation == "Cast" else first.element
             element = inputs[1].element if operation == "CastLike" and len(inputs) > 1 and inputs[1] else element
-            return [Tensor(tensor_type(element, first.sizes), first.sizes, first.source)]
+            return [OnnxTensor(tensor_type(element, first.sizes), first.sizes, first.source)]
         if operation == "CastLike" and first is not None and len(inputs) > 1 and inputs[1] is not None:
             element = inputs[1].element
             return [replace(first, type=tensor_type(element, first.sizes))]
@@ -178,8 +185,8 @@ class Reading:
         return self._folded(node, operation, inputs, attributes, scope)
 
     def _folded(
-        self, node: Any, operation: str, inputs: list[Any], attributes: dict[str, Any], scope: Scope
-    ) -> list[Tensor] | None:
+        self, node: Any, operation: str, inputs: list[Any], attributes: dict[str, Any], scope: GraphScope
+    ) -> list[OnnxTensor] | None:
         """Return the outputs of a node that depends on constants alone; None if their sizes are not known."""
         present = [one for one in inputs if one is not None]
         origins = tuple(dict.fromkeys(origin for one in present for origin in one.origins))
@@ -199,23 +206,23 @@ class Reading:
         if operation in OPAQUE or operation == "":
             return None
         types = self.shapes.infer(node, inputs, attributes, scope)
-        found: list[Tensor] = []
+        found: list[OnnxTensor] = []
         for name in node.output:
             type, sizes = types.get(name, (tensor_type(0, None), None))
             if name and sizes is None:
                 return None
-            value = Tensor(type, sizes, origins=origins, from_sizes=from_sizes)
+            value = OnnxTensor(type, sizes, origins=origins, from_sizes=from_sizes)
             named = self.shapes.by_name(node, inputs, scope)
             work = multiply_adds(operation, named, sizes or (), attributes)
             if work is None:
                 return None
             value.macs = macs + (0 if found else work)
             if operation == "DequantizeLinear" and inputs and inputs[0] is not None:
-                value.origins = tuple(Stored(one.name, one.sizes, True, one.in_node) for one in inputs[0].origins)
+                value.origins = tuple(StoredTensor(one.name, one.sizes, True, one.in_node) for one in inputs[0].origins)
             found.append(value)
         return found
 
-    def _constant(self, node: Any, attributes: Mapping[str, Any]) -> list[Tensor] | None:
+    def _constant(self, node: Any, attributes: Mapping[str, Any]) -> list[OnnxTensor] | None:
         """Return the value of a node `Constant`."""
         import numpy
 
@@ -225,23 +232,22 @@ class Reading:
         for key, kind in (("value_int", "i8"), ("value_ints", "i8"), ("value_float", "f4"), ("value_floats", "f4")):
             if key in attributes:
                 found = _of_array(numpy.asarray(attributes[key], kind), (), False, 0)
-                found.origins = (Stored(name, found.sizes or (), found.is_real, True),)
+                found.origins = (StoredTensor(name, found.sizes or (), found.is_real, True),)
                 return [found]
         return None
 
-    def _filled(self, node: Any, shape: Tensor, attributes: Mapping[str, Any]) -> Tensor:
+    def _filled(self, node: Any, shape: OnnxTensor, attributes: Mapping[str, Any]) -> OnnxTensor:
         """Return the tensor of a node `ConstantOfShape`."""
         sizes = checked([int(size) for size in shape.data.ravel()], f"the output of {described(node)}")
         value = attributes.get("value")
-        found = Tensor(tensor_type(value.data_type if value is not None else 1, sizes), sizes)
+        found = OnnxTensor(tensor_type(value.data_type if value is not None else 1, sizes), sizes)
         found.from_sizes = shape.from_sizes
         if not shape.from_sizes:
             made = any(one.is_made for one in shape.origins)
-            found.origins = (Stored(node.output[0], sizes, found.is_real, made),)
-            found.is_stored = True
+            found.origins = (StoredTensor(node.output[0], sizes, found.is_real, made),)
         return found
 
-    def _layers(self, node: Any, inputs: list[Any], attributes: dict[str, Any], scope: Scope) -> list[Tensor]:
+    def _layers(self, node: Any, inputs: list[Any], attributes: dict[str, Any], scope: GraphScope) -> list[OnnxTensor]:
         """Return the outputs of a node that becomes layers."""
         path = module_path(node)
         name = legal(node.name) if path is None and scope.path is None else ""
@@ -277,7 +283,7 @@ class Reading:
             self._takers_of = found
         return self._takers_of
 
-    def _bias(self, node: Any, inputs: Sequence[Any], scope: Scope) -> Tensor | None:
+    def _bias(self, node: Any, inputs: Sequence[Any], scope: GraphScope) -> OnnxTensor | None:
         """Return the stored vector that the only taker of a product with a stored matrix adds to it."""
         if node.op_type != "MatMul" or scope is not self.scope or len(inputs) != 2 or self.takers[node.output[0]] != 1:
             return None
@@ -298,12 +304,12 @@ class Reading:
         self.done.add(takers[0].output[0])
         return bias
 
-    def _captured(self, node: Any, scope: Scope) -> list[Tensor]:
+    def _captured(self, node: Any, scope: GraphScope) -> list[OnnxTensor]:
         """Return the tensors around a node that its subgraphs take, and those that they store."""
         graphs = list(nested(node))
         if not graphs:
             return []
-        found: dict[str, Tensor | None] = {}
+        found: dict[str, OnnxTensor | None] = {}
         inside: set[str] = set()
         for graph in graphs:
             self._count(len(graph.node))
@@ -320,7 +326,7 @@ class Reading:
                 found[name] = scope.get(name, node)
         return [one for one in found.values() if one is not None]
 
-    def _branch(self, node: Any, inputs: Sequence[Any], scope: Scope) -> list[Tensor] | None:
+    def _branch(self, node: Any, inputs: Sequence[Any], scope: GraphScope) -> list[OnnxTensor] | None:
         """Return the outputs of the branch of an `If` whose condition is known; None if it is not."""
         condition = inputs[0] if inputs else None
         if condition is None or condition.data is None or condition.data.size != 1:
@@ -329,19 +335,19 @@ class Reading:
         graph = next((one.g for one in node.attribute if one.name == wanted and one.HasField("g")), None)
         if graph is None:
             return None
-        inner = Scope(scope.opsets, scope, scope.attributes, module_path(node) or scope.path, scope.depth + 1)
+        inner = GraphScope(scope.opsets, scope, scope.attributes, module_path(node) or scope.path, scope.depth + 1)
         self._initializers(graph, inner)
         self._nodes(graph.node, inner)
         found = [inner.get(value.name, node) for value in graph.output]
         return [one for one in found if one is not None]
 
-    def _function(self, node: Any, function: Any, scope: Scope) -> None:
+    def _function(self, node: Any, function: Any, scope: GraphScope) -> None:
         """Read the body of a function where it is called."""
         attributes = {one.name: one for one in function.attribute_proto}
         attributes.update({one.name: one for one in node.attribute})
         opsets = {_domain(one.domain): one.version for one in function.opset_import} or scope.opsets
         path = module_path(node)
-        inner = Scope(opsets, None, attributes, scope.path if path is None else path, scope.depth + 1)
+        inner = GraphScope(opsets, None, attributes, scope.path if path is None else path, scope.depth + 1)
         if inner.path is None:
             inner.path = legal(node.name) or legal(node.op_type)
         given = [*node.input, *[""] * len(function.input)]
@@ -357,13 +363,13 @@ def _domain(domain: str) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
-def _adds_nothing(inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]) -> bool:
+def _adds_nothing(inputs: Sequence[OnnxTensor | None], attributes: Mapping[str, Any]) -> bool:
     """Return True for a `Pad` by no element."""
     asked = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else attributes.get("pads")
     return asked is not None and not any(int(amount) for amount in asked)
 
 
-def _of_version(operation: str, version: int, inputs: Sequence[Tensor | None], attributes: dict[str, Any]) -> None:
+def _of_version(operation: str, version: int, inputs: Sequence[OnnxTensor | None], attributes: dict[str, Any]) -> None:
     """Say in the attributes what an old version of an operation means without saying it."""
     if operation in ("Softmax", "LogSoftmax", "Hardmax") and version < 13:
         sizes = (inputs[0].sizes if inputs and inputs[0] is not None else None) or ()
@@ -375,7 +381,7 @@ def _of_version(operation: str, version: int, inputs: Sequence[Tensor | None], a
         attributes.update(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
 
 
-def _sizes_as_data(operation: str, sizes: Shape, attributes: Mapping[str, Any]) -> Tensor:
+def _sizes_as_data(operation: str, sizes: Shape, attributes: Mapping[str, Any]) -> OnnxTensor:
     import numpy
 
     if operation == "Size":
@@ -385,10 +391,10 @@ def _sizes_as_data(operation: str, sizes: Shape, attributes: Mapping[str, Any]) 
     return _of_array(array, (), True, 0)
 
 
-def _of_array(array: Any, origins: tuple[Stored, ...], from_sizes: bool, macs: int) -> Tensor:
+def _of_array(array: Any, origins: tuple[StoredTensor, ...], from_sizes: bool, macs: int) -> OnnxTensor:
     from onnx.helper import np_dtype_to_tensor_dtype
 
-    return Tensor(
+    return OnnxTensor(
         tensor_type(np_dtype_to_tensor_dtype(array.dtype), array.shape),
         tuple(array.shape),
         data=array,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archcalc.errors import UserError
-from archcalc.imports.onnx_tensors import Tensor
+from archcalc.imports.onnx_tensors import OnnxTensor
 from archcalc.words import quote
 
 DEEPEST = 40
@@ -15,19 +15,19 @@ DEEPEST = 40
 
 
 @dataclass
-class Scope:
+class GraphScope:
     """The tensors of a graph, or of the body of a function."""
 
     opsets: Mapping[str, int]
     """Domain to the version of its operators."""
-    parent: Scope | None = None
+    parent: GraphScope | None = None
     """The graph around a subgraph, whose tensors it may use."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Of a function's call, as `AttributeProto`."""
     path: str | None = None
     """Path of the module that calls the function."""
     depth: int = 0
-    values: dict[str, Tensor | None] = field(default_factory=dict)
+    values: dict[str, OnnxTensor | None] = field(default_factory=dict)
     """None for an input of a function that its call leaves out."""
 
     def __post_init__(self) -> None:
@@ -39,9 +39,9 @@ class Scope:
         """True for the model's own graph and its branches, False inside of a function."""
         return self.depth == 0 if self.parent is None else self.parent.is_main
 
-    def get(self, name: str, node: Any) -> Tensor | None:
+    def get(self, name: str, node: Any) -> OnnxTensor | None:
         """Return a tensor. Raises `UserError` if nothing before the node gives it."""
-        scope: Scope | None = self
+        scope: GraphScope | None = self
         while scope is not None:
             if name in scope.values:
                 return scope.values[name]
@@ -50,7 +50,7 @@ class Scope:
             f"{described(node)} takes {quote(name)}, which no node before it gives, and which is not an input"
         )
 
-    def set(self, name: str, value: Tensor | None, node: Any) -> None:
+    def set(self, name: str, value: OnnxTensor | None, node: Any) -> None:
         """Add a tensor. Raises `UserError` if another has its name."""
         if name in self.values:
             raise UserError(f"{described(node)} gives {quote(name)}, a name that another tensor has")
@@ -71,7 +71,7 @@ def attributes_of(node: Any) -> dict[str, Any]:
         if one.type == Kind.INT:
             found[one.name] = one.i
         elif one.type == Kind.FLOAT:
-            found[one.name] = round(one.f, 9) if abs(one.f) < 1 else one.f
+            found[one.name] = float(f"{one.f:.7g}") if abs(one.f) < 1 else one.f  # 0.1, not 0.10000000149
         elif one.type == Kind.STRING:
             found[one.name] = one.s.decode("utf-8", "replace")
         elif one.type == Kind.INTS:

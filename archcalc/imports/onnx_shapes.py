@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.imports.onnx_checks import fits
 from archcalc.imports.onnx_inputs import BATCH, Batch
-from archcalc.imports.onnx_scope import Scope, described
-from archcalc.imports.onnx_tensors import Tensor, checked, sizes_of, tensor_type
+from archcalc.imports.onnx_scope import GraphScope, described
+from archcalc.imports.onnx_tensors import OnnxTensor, checked, sizes_of, tensor_type
+from archcalc.structs import Struct
 from archcalc.words import quote
 
 Types = Mapping[str, tuple[Any, "tuple[int, ...] | None"]]
 """Name of an output to its `TypeProto` and its sizes; None if they are not known."""
 
 
-@dataclass(frozen=True)
-class _Schema:
+class _Schema(Struct):
     """What is asked of onnx's schema of an operator."""
 
     schema: Any
@@ -57,7 +57,9 @@ class Shapes:
         self.faults = 0
         self.schemas: dict[tuple[str, int, str], _Schema | None] = {}
 
-    def infer(self, node: Any, inputs: Sequence[Tensor | None], attributes: Mapping[str, Any], scope: Scope) -> Types:
+    def infer(
+        self, node: Any, inputs: Sequence[OnnxTensor | None], attributes: Mapping[str, Any], scope: GraphScope
+    ) -> Types:
         """Return the types of a node's outputs, by inference, else as the file says them."""
         import onnx
         from onnx import numpy_helper, shape_inference
@@ -102,13 +104,13 @@ class Shapes:
         return found
 
     @staticmethod
-    def _known(node: Any, inputs: Sequence[Tensor | None], type: Any) -> tuple[int, ...] | None:
+    def _known(node: Any, inputs: Sequence[OnnxTensor | None], type: Any) -> tuple[int, ...] | None:
         """Return the sizes of operations whose inference onnx lacks."""
         if node.op_type in ("GroupNormalization", "MeanVarianceNormalization") and inputs and inputs[0] is not None:
             return inputs[0].sizes
         return None
 
-    def schema(self, node: Any, scope: Scope) -> Any:
+    def schema(self, node: Any, scope: GraphScope) -> Any:
         """Return the schema of a node's operator; None if ONNX has none.
 
         Raises `UserError` if the node has another number of inputs, or an attribute of another type.
@@ -128,7 +130,7 @@ class Shapes:
                 raise UserError(f"{described(node)} has the attribute {quote(one.name)} of a wrong type")
         return known
 
-    def declared(self, node: Any, inputs: Sequence[Tensor | None]) -> Types:
+    def declared(self, node: Any, inputs: Sequence[OnnxTensor | None]) -> Types:
         """Return the types that the file says, with the batch."""
         has_batch = any(
             one is not None and one.sizes and one.source is not None and self.batch.axis(one.sizes)[0] is not None
@@ -167,7 +169,7 @@ class Shapes:
             expected = expected // BATCH * (self.batch.fixed or 1)
         self.faults += len(said) != len(sizes) or math.prod(said) != expected
 
-    def repaired(self, node: Any, inputs: list[Tensor | None]) -> list[Tensor | None]:
+    def repaired(self, node: Any, inputs: list[OnnxTensor | None]) -> list[OnnxTensor | None]:
         """Return the inputs of a node with the batch in the sizes that it asks for, where the file has fixed them."""
         import numpy
 
@@ -196,8 +198,8 @@ class Shapes:
         return [changed if n == at else one for n, one in enumerate(inputs)]
 
     def _with_batch(
-        self, node: Any, inputs: Sequence[Tensor | None], attributes: Mapping[str, Any]
-    ) -> Sequence[Tensor | None]:
+        self, node: Any, inputs: Sequence[OnnxTensor | None], attributes: Mapping[str, Any]
+    ) -> Sequence[OnnxTensor | None]:
         """Return the inputs of a `Concat` with the batch also in those that are the same for all samples."""
         if node.op_type != "Concat" or not self.batch.is_prime:
             return inputs
@@ -209,7 +211,7 @@ class Shapes:
         joined = attributes.get("axis", 0)
         if axis is None or (joined % len(shapes[0]) if joined < 0 else joined) == axis:
             return inputs
-        found: list[Tensor | None] = []
+        found: list[OnnxTensor | None] = []
         for one in inputs:
             assert one is not None
             sizes = one.sizes or ()
@@ -219,7 +221,7 @@ class Shapes:
             found.append(one)
         return found
 
-    def named(self, node: Any, inputs: Sequence[Tensor | None], scope: Scope) -> dict[str, Any]:
+    def named(self, node: Any, inputs: Sequence[OnnxTensor | None], scope: GraphScope) -> dict[str, Any]:
         """Return the inputs of a node by the names of its schema; those of a variadic one as a list."""
         schema = self.schema(node, scope)
         if schema is None:
@@ -237,7 +239,9 @@ class Shapes:
             found.update({f"input_{name}": found.pop(name) for name in ("mean", "var") if name in found})
         return found
 
-    def by_name(self, node: Any, inputs: Sequence[Tensor | None], scope: Scope) -> dict[str, list[tuple[int, ...]]]:
+    def by_name(
+        self, node: Any, inputs: Sequence[OnnxTensor | None], scope: GraphScope
+    ) -> dict[str, list[tuple[int, ...]]]:
         """Return the sizes of a node's inputs by the names of its schema."""
         return sizes_by_name(self.named(node, inputs, scope))
 

@@ -25,7 +25,7 @@ EXPORTER = re.compile(r"val_\d+|/.*/Constant_\d*_?output_\d+")
 
 
 @dataclass
-class Tensor:
+class OnnxTensor:
     """What is known of a tensor."""
 
     type: Any
@@ -36,12 +36,10 @@ class Tensor:
     """The layer or network input that gives it; None for a constant."""
     data: Any = None
     """Its numbers, if they are few and do not depend on the network's inputs."""
-    origins: tuple[Stored, ...] = ()
+    origins: tuple[StoredTensor, ...] = ()
     """Of a constant: the stored tensors that it is computed from."""
     macs: int = 0
     """Of a constant: the multiply-adds that compute it."""
-    is_stored: bool = False
-    """True if the file stores it."""
     from_sizes: bool = False
     """True for numbers that depend on the sizes of the network's inputs."""
 
@@ -61,7 +59,7 @@ class Tensor:
 
 
 @dataclass(eq=False)
-class Stored:
+class StoredTensor:
     """A tensor that the file stores, as an initializer or in a node."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +14,23 @@ from archcalc.imports.cache import Cache, cache_folder, file_digest
 from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_inputs, shapes_of
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
-from archcalc.language.library import find
+from archcalc.language.library import find, open_document
+from archcalc.language.source import SpecDocument, spec_text
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.requirements import need, need_torch
+from archcalc.structs import Struct, replace
 from archcalc.words import help_line, quote, split_help
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 def _nothing(source: Source) -> None:
     pass
 
 
-@dataclass(frozen=True)
-class ImportedAgain:
+class ImportedAgain(Struct):
     """The origin of a layer that only its own model can run: for a module that is built, the model is imported again.
 
     A network that was kept, or followed without numbers, has no tensors.
@@ -74,7 +75,7 @@ class Opening:
         if not isinstance(source, OnnxModel):
             live = cache(lambda: self._live(source, given))
             for layer in network.layers:
-                if layer.op.torch().target == STAND_IN:
+                if layer.op.torch().target.startswith(STAND_IN):
                     layer.origin = ImportedAgain(layer.name, live)
         return network
 
@@ -181,6 +182,8 @@ STAND_IN = "archcalc.Given"
 class NotFollowed(UserError):
     """PyTorch cannot export a module, for these inputs."""
 
+    code = "A206"
+
 
 def follow(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape], name: str = "") -> Network:
     """Return the network of a module for inputs of these shapes."""
@@ -196,25 +199,29 @@ def follow(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape], na
         raise NotFollowed(f"{statement}{help_line(fix or _with_inputs(positional, named))}") from error
 
 
-def follow_inputs(
-    module: nn.Module, inputs: Sequence[Shape | Tensor], keywords: Mapping[str, Shape | Tensor]
-) -> Network:
-    """Return the network of a module for inputs that are shapes without the batch, or tensors with it."""
+def follow_inputs(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Network:
+    """Return the network of a module for inputs that are shapes without the batch, or tensors with it.
+
+    A dictionary or a list of tensors is one input; the shapes in it are given by names such as `batch.image`.
+    """
     need_torch()
-    from torch import Tensor
+    from archcalc.imports.recording import tensors_of
 
     every = (*(("", one) for one in inputs), *keywords.items())
-    tensors = [isinstance(one, Tensor) for _, one in every]
+    tensors = [next(tensors_of(one), None) is not None for _, one in every]
     if all(tensors):
-        return trace(module, *inputs, keywords=keywords)  # type: ignore[arg-type]
+        return trace(module, *inputs, keywords=keywords)
     if any(tensors):
         raise UserError("the inputs are shapes and tensors; give shapes alone, or tensors alone")
     return follow(module, tuple(GivenInput(name, tuple(shape)) for name, shape in every), {})
 
 
-def _with_inputs(positional: Sequence[Tensor], named: Mapping[str, Tensor]) -> str:
+def _with_inputs(positional: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Return what was tried, for the help of an error."""
-    tensors = [("", tensor) for tensor in positional] + list(named.items())
+    from archcalc.imports.recording import tensors_of
+
+    tensors = [("", one) for one in tensors_of(positional)]
+    tensors += [(name, one) for name, value in named.items() for one in tensors_of(value)]
     tried = " and ".join(
         f"{f'{name} ' if name else ''}{shape_text(tuple(tensor.shape[1:]))} "
         f"({'numbers' if tensor.is_floating_point() else 'integers'})"
@@ -223,16 +230,16 @@ def _with_inputs(positional: Sequence[Tensor], named: Mapping[str, Tensor]) -> s
     return f"the input was {tried}, without the batch; --input tokens=N gives N integers"
 
 
-def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[str, Tensor] | None = None) -> Network:
+def trace(module: nn.Module, *inputs: Any, name: str = "", keywords: Mapping[str, Any] | None = None) -> Network:
     """Return the network of a PyTorch module, as it computes an example.
 
     Nothing is computed, unless PyTorch cannot export the module whole: it is run once then, and exported by its parts.
 
     Args:
         module: it is followed in evaluation mode, and left as it was.
-        inputs: example tensors with a batch, whose size does not matter.
+        inputs: example tensors with a batch, whose size does not matter; or dictionaries, lists and tuples of them.
         name: name of the network; the module's class if empty.
-        keywords: example tensors that are given by name.
+        keywords: examples that are given by name.
 
     Raises:
         MissingExtra: if torch is not installed.
@@ -253,7 +260,7 @@ def trace(module: nn.Module, *inputs: Tensor, name: str = "", keywords: Mapping[
 
 
 def load(
-    reference: str | Path,
+    reference: str | Path | Mapping[str, Any],
     *,
     input: Shape | Mapping[str, Shape] | Sequence[Shape] | None = None,
     **settings: Any,
@@ -262,7 +269,8 @@ def load(
 
     Args:
         reference: a name, a path, either with `#variant`; or `timm:NAME`, `torchvision:NAME`, `transformers:CLASS`,
-            `model.onnx`, `file.py:CLASS`, with `(KEYWORD=VALUE, …)`. A Python file is run.
+            `model.onnx`, `file.py:CLASS`, with `(KEYWORD=VALUE, …)`. A Python file is run. A dict, or a text with
+            a line end, is a spec itself.
         input: the shape of the input without the batch, or input names to shapes; None for the network's own.
         settings: values of spec parameters.
 
@@ -277,9 +285,14 @@ def load(
         (10,)
         >>> archcalc.load("resnet50", input=(3, 64, 64))["avgpool"].op.inputs
         ((2048, 2, 2),)
+        >>> archcalc.load({"input": [3, 8, 8], "layers": [{"conv": 16, "kernel": 3}]})["conv1"].output_shape
+        (16, 6, 6)
     """
-    source = parse_source(str(reference))
     given = given_inputs(input)
+    if isinstance(reference, Mapping) or (isinstance(reference, str) and "\n" in reference):
+        text = reference if isinstance(reference, str) else spec_text(reference)
+        return open_document(SpecDocument(text, "spec.yaml")).network(None, settings, shapes_of(given))
+    source = parse_source(str(reference))
     if source is None:
         return open_spec(str(reference), given, settings)
     refuse_settings(str(reference), settings)
@@ -299,12 +312,3 @@ def refuse_settings(reference: str, settings: Sequence[str] | Mapping[str, Any])
         if reference.lower().endswith(".onnx"):
             fix = "an ONNX file has no parameters; change its input with --input"
         raise SpecError(f"only a spec has parameters to set, and {quote(reference)} is none{help_line(fix)}")
-
-
-def need_spec(reference: str, what: str) -> None:
-    """Raise `SpecError` if a reference is not that of a spec, which ``what`` needs."""
-    if parse_source(reference) is not None:
-        raise SpecError(
-            f"{what} needs a spec, and {quote(reference)} is imported"
-            + help_line(f"write one first: archcalc import {reference} -o net.yaml")
-        )

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
 from archcalc.imports.exporting import BATCH, evaluating, export
@@ -26,7 +27,7 @@ MOST_TRIES = 6
 
 
 @dataclass
-class Unknown:
+class OmittedCode:
     """Code that an export leaves out, and what it makes."""
 
     name: str
@@ -40,7 +41,7 @@ class Partial:
     """An export with stand-ins."""
 
     program: Any
-    unknown: Mapping[str, Unknown]
+    unknown: Mapping[str, OmittedCode]
     """The last argument of a stand-in to what it stands for."""
     reasons: Mapping[str, str]
     """Path of each module whose own code is left out, to the reason."""
@@ -63,7 +64,7 @@ STAND_IN = torch.ops.archcalc.unknown.default
 
 
 def export_partially(
-    module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], keeps_all: bool = False
+    module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any], keeps_all: bool = False
 ) -> Partial | None:
     """Return the export of what can be exported; None if that is nothing.
 
@@ -78,9 +79,8 @@ def export_partially(
     """
     try:
         with evaluating(module), quiet():
-            recording = record(
-                module, [one[:1] for one in inputs], {key: one[:1] for key, one in keywords.items()}, keeps_all
-            )
+            positional, named = tree_map_only(Tensor, lambda one: one[:1], (list(inputs), dict(keywords)))
+            recording = record(module, positional, named, keeps_all)
     except (Exception, SystemExit) as error:  # the module's own code: it may be on the meta device
         if keeps_all:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -110,7 +110,7 @@ class _Without:
         self.stored = {id(one) for one in (*module.parameters(), *module.buffers())}
         self.recording = recording
         self.broken = broken
-        self.unknown: dict[str, Unknown] = {}
+        self.unknown: dict[str, OmittedCode] = {}
         self.calls: Counter[str] = Counter()
         self.failed: str | None = None
         """Path of the innermost module in which the export failed."""
@@ -214,7 +214,7 @@ class _StandIns:
             name = f"{name}.decided".lstrip(".")
         key = f"{name}#{self.export.calls[call.path]}"
         if key not in found:
-            found[key] = Unknown(name, [] if self.has_parameters else self.export.parameters(call))
+            found[key] = OmittedCode(name, [] if self.has_parameters else self.export.parameters(call))
             self.has_parameters = True
         sources = sources or [self.now[one] for one in made.sources if one in self.now] or list(self.now.values())
         sizes = [tensor.shape[0] * BATCH, *tensor.shape[1:]]

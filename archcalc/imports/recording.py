@@ -75,7 +75,7 @@ class Recording:
     """Path of each module whose own code the numbers of a tensor decide, to the operation that does."""
 
 
-def record(module: nn.Module, inputs: Sequence[Tensor], keywords: Mapping[str, Tensor], keeps_all: bool) -> Recording:
+def record(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any], keeps_all: bool) -> Recording:
     """Run a module once, and return its calls.
 
     Args:

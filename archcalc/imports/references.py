@@ -15,11 +15,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from archcalc.errors import UserError
+from archcalc.structs import Struct
 from archcalc.words import help_line, quote
 
 PACKAGES = ("torchvision", "timm", "transformers")
@@ -43,29 +43,26 @@ REFUSED = {
 """Suffixes of files that hold models and are not read, with the reason."""
 
 
-@dataclass(frozen=True)
-class PackageModel:
+class PackageModel(Struct):
     """A model of torchvision, timm or transformers."""
 
     package: str
     name: str
-    keywords: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = {}
     text: str = ""
     """The reference as it was written."""
 
 
-@dataclass(frozen=True)
-class ScriptModel:
+class ScriptModel(Struct):
     """A class of modules, or a function that returns one, in a Python file."""
 
     path: Path
     name: str
-    keywords: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = {}
     text: str = ""
 
 
-@dataclass(frozen=True)
-class OnnxModel:
+class OnnxModel(Struct):
     """An ONNX file."""
 
     path: Path
@@ -135,13 +132,16 @@ def _script(reference: str) -> ScriptModel | None:
 
 
 def class_names(path: Path) -> list[str]:
-    """Return the names of the classes in a Python file, modules first, without running it."""
+    """Return the classes in a Python file, without running it: first the modules that no other class names."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    classes.sort(key=lambda node: not any(ast.unparse(base).endswith("Module") for base in node.bases))
+    parts = {name.id for node in classes for name in ast.walk(node) if isinstance(name, ast.Name)}
+    classes.sort(
+        key=lambda node: (not any(ast.unparse(base).endswith("Module") for base in node.bases), node.name in parts)
+    )
     return [node.name for node in classes]
 
 

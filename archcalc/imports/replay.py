@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,10 +12,10 @@ from torch import Tensor, fx, nn
 from archcalc.imports.exporting import BATCH, FRESH
 from archcalc.imports.moving import SAME
 from archcalc.ops.calls import Operand, Stored
+from archcalc.structs import Struct
 
 
-@dataclass(frozen=True)
-class Replay:
+class Replay(Struct):
     """The origin of a layer that is run again as PyTorch ran it."""
 
     nodes: Sequence[fx.Node]
@@ -115,7 +114,7 @@ def _as_traced(tensor: Tensor, operand: Operand, sizes: Sequence[int]) -> Tensor
     if all(size % BATCH or not size for size in sizes):
         return tensor[:1].reshape(tuple(sizes))  # the same for every sample
     assert operand.batch is not None
-    moved = tensor.movedim(0, operand.batch)
+    moved = tensor.movedim(0, operand.batch + operand.inner)
     return moved.reshape([size // BATCH * batch if size and size % BATCH == 0 else size for size in sizes])
 
 
@@ -126,5 +125,6 @@ def _per_sample(tensor: Tensor, output: Operand, batch: int) -> Tensor:
     if output.batch is None or tensor.numel() != batch * math.prod(output.shape):  # it pairs samples
         return tensor
     sizes = list(tensor.shape)
-    sizes[output.batch : output.batch + 1] = [batch, sizes[output.batch] // batch]
-    return tensor.reshape(sizes).movedim(output.batch, 0).reshape(batch, *output.shape)
+    rows = sizes[output.batch] // batch
+    sizes[output.batch : output.batch + 1] = [rows, batch] if output.inner else [batch, rows]
+    return tensor.reshape(sizes).movedim(output.batch + output.inner, 0).reshape(batch, *output.shape)

@@ -12,7 +12,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, ShapeError
 from archcalc.errors import SpecError
-from archcalc.imports.inputs import GivenInputs, given_inputs
+from archcalc.imports.inputs import GivenInput, GivenInputs
 from archcalc.language.family import SpecFamily
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
@@ -24,6 +24,10 @@ class Resizable:
     """An imported network in the place of a spec: it has no parameters, and its input's sizes may be open."""
 
     original: Network
+    again: Callable[[GivenInputs], Network]
+    """Imports the same model for other inputs."""
+    given: GivenInputs = ()
+    """The inputs that it was imported for; empty for its usual ones."""
 
     @property
     def name(self) -> str:
@@ -47,6 +51,15 @@ class Resizable:
     ) -> Network:
         """Return the network for these inputs, or as it was imported."""
         return self.original if inputs is None else resized(self.original, inputs)
+
+    def confirm(self, network: Network) -> None:
+        """Raise `SpecError` if a network that the rules gave is not the one that is imported at its sizes."""
+        _compare(network, self.again(self._given(network.inputs)))
+
+    def _given(self, inputs: Mapping[str, Shape]) -> GivenInputs:
+        """Return inputs as they were given: those of a dictionary have names such as `batch.image`."""
+        names = {one.name.replace(".", "_"): one.name for one in self.given}
+        return tuple(GivenInput(names.get(name, name), shape) for name, shape in inputs.items())
 
 
 def resized(network: Network, inputs: Mapping[str, Shape]) -> Network:
@@ -78,21 +91,24 @@ def resized(network: Network, inputs: Mapping[str, Shape]) -> Network:
     )
 
 
-def imported_family(network: Network, lets: Mapping[str, str], again: Callable[[GivenInputs], Network]) -> SpecFamily:
+def imported_family(
+    network: Network, lets: Mapping[str, str], again: Callable[[GivenInputs], Network], given: GivenInputs = ()
+) -> SpecFamily:
     """Return an imported network with sizes of its input left open.
 
     Args:
         network: as it was imported.
         lets: sizes of the input (`H`, `W`, `L`, …) to expressions.
         again: imports the same model for other inputs.
+        given: the inputs that it was imported for; empty for its usual ones.
 
     Raises:
         SpecError: for an unknown size, or if a layer's numbers at another size are not what its rules say.
     """
-    family = SpecFamily(Resizable(network), None, {}, None, lets)
+    model = Resizable(network, again, given)
+    family = SpecFamily(model, None, {}, None, lets)
     if lets:
-        ruled = family.network({name: value + 1 for name, value in family.samples.items()})
-        _compare(ruled, again(given_inputs(ruled.inputs)))
+        model.confirm(family.network({name: value + 1 for name, value in family.samples.items()}))
     return family
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, ShapeError
 from archcalc.collection import no_collection
+from archcalc.dtypes import BITS
 from archcalc.errors import UserError
 from archcalc.network import About, Layer, Network, WeightRef
 from archcalc.ops import registry
@@ -41,6 +42,10 @@ def network_data(network: Network) -> dict[str, Any]:
         for mark in ("side", "train"):
             if getattr(layer, mark):
                 data[mark] = True
+        if layer.dtype:
+            data["dtype"] = layer.dtype
+        if layer.is_frozen:
+            data["trainable"] = False
         layers.append(data)
     return {
         "format": FORMAT,
@@ -93,6 +98,7 @@ def _network(data: Mapping[str, Any]) -> Network:
         if tuple(shapes[source] for source in sources) != op.inputs or name in shapes:
             raise NotSaved(f"layer {name} does not fit")
         layer = Layer(name, op, sources, side=one.get("side") is True, train=one.get("train") is True)
+        layer.trainable, layer.dtype = one.get("trainable") is not False, _dtype(one.get("dtype", ""))
         if "shares" in one:
             layer.shares = _text(one["shares"])
         if "ties" in one:
@@ -130,6 +136,12 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise NotSaved("a name is not a text")
     return value
+
+
+def _dtype(value: Any) -> str:
+    if value and value not in BITS:
+        raise NotSaved("a layer has an unknown type")
+    return str(value)
 
 
 def _texts(value: Mapping[Any, Any]) -> dict[str, str]:

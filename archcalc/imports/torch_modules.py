@@ -92,6 +92,8 @@ def _timm(name: str, keywords: Mapping[str, Any]) -> nn.Module:
     timm = need("timm", "timm")
     try:
         module: nn.Module = timm.create_model(name, pretrained=False, **keywords)
+    except NotImplementedError:
+        raise
     except RuntimeError as error:
         base = name.partition(".")[0]
         raise RuntimeError(f"{error}{did_you_mean(base, timm.list_models())}") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dictionary
-from dataclasses import dataclass, field
 
 from archcalc.errors import SpecError
 from archcalc.language.reader import StepParser
@@ -17,17 +16,17 @@ EDITS = ("append", "insert", "remove", "replace")
 PLACES = ("after", "before")
 
 
-@dataclass
 class Edits:
     """The edits of a spec and of the specs that it extends."""
 
-    replaced: dict[str, list[Step]] = field(default_factory=dict)
-    """Path to the steps in its place; none for a step that is removed."""
-    inserted: dict[tuple[str, str], list[Step]] = field(default_factory=dict)
-    """`after` or `before` and a path, to the steps there."""
-    appended: list[Step] = field(default_factory=list)
-    nodes: dict[tuple[str, str], tuple[str, AnyNode]] = field(default_factory=dict)
-    """Place (empty for a replacement) and path of each edit, to its key in the spec and its node."""
+    def __init__(self) -> None:
+        self.replaced: dict[str, list[Step]] = {}
+        """Path to the steps in its place; none for a step that is removed."""
+        self.inserted: dict[tuple[str, str], list[Step]] = {}
+        """`after` or `before` and a path, to the steps there."""
+        self.appended: list[Step] = []
+        self.nodes: dict[tuple[str, str], tuple[str, AnyNode]] = {}
+        """Place (empty for a replacement) and path of each edit, to its key in the spec and its node."""
 
     def read(self, root: Mapping, reader: StepParser) -> None:
         """Read the edits of one spec, whose edits come before those read already."""

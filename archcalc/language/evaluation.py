@@ -45,11 +45,11 @@ class Evaluation:
             raise value.node.error("expected a number, got a shape" + help_line("name a part, such as input.channels"))
         return result
 
-    def condition(self, when: Value, flow: Flow, scope: Scope, variables: StepVariables) -> bool:
-        """True if the condition holds."""
-        condition = self.value(when, flow, scope, variables)
+    def condition(self, value: Value, flow: Flow, scope: Scope, variables: StepVariables, key: str = "when") -> bool:
+        """True if the condition after ``key`` holds."""
+        condition = self.value(value, flow, scope, variables)
         if condition is not True and condition is not False:
-            raise when.node.error(f"when must be true or false, got {condition}")
+            raise value.node.error(f"{key} must be true or false, got {condition}")
         return condition
 
     def walked(self, step: Step, flow: Flow, scope: Scope, variables: StepVariables) -> Iterator[StepVariables]:

@@ -12,7 +12,7 @@ from itertools import count, repeat
 from typing import Any
 
 from archcalc.arithmetic import ShapeError
-from archcalc.errors import Diagnostic, OperatorCall, Overflow, SpecError, TooMany
+from archcalc.errors import Diagnostic, Overflow, RefusedCall, SpecError, TooMany
 from archcalc.language.application import applied
 from archcalc.language.draft import ABSENT, NOWHERE, Flow, GraphBuilder, Named
 from archcalc.language.edits import Edits, Pending
@@ -24,7 +24,7 @@ from archcalc.language.scope import Scope
 from archcalc.language.shares import check_shareable, take_weights
 from archcalc.language.steps import Apply, Block, Group, SharedStep, SideOutput, Step, Value
 from archcalc.language.ties import Ties
-from archcalc.language.values import ShapeValue, Unknown
+from archcalc.language.values import ShapeValue, UnknownShape
 from archcalc.network import Layer
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
@@ -65,6 +65,10 @@ class Expansion:
         self.inside: list[str] = []
         self.nesting = 0
         self.side = self.train = False
+        self.trainable = True
+        """What the steps around say about the weights."""
+        self.dtype = ""
+        """The type that the steps around say."""
         self.shared: SharedStep | None = None
         """The outermost `share` that is being expanded."""
         self.most_steps, self.most_work = limit("steps"), limit("work")
@@ -100,7 +104,7 @@ class Expansion:
             return take(step, flow, scope, variables, turn)
         except SpecError as error:
             self.note(error)
-        except Unknown:
+        except UnknownShape:
             pass
         return NOWHERE
 
@@ -170,10 +174,11 @@ class Expansion:
             return NOWHERE
         flows = self.names.find(step.sources, scope, variables, flow) if step.sources else [flow]
         if isinstance(step, Group) and step.name is None:
-            outside = self.train
-            self.train = self.train or step.train
+            outside = self.train, self.trainable, self.dtype
+            self.train, self.dtype = self.train or step.train, step.dtype or self.dtype
+            self.trainable = self.is_trainable(step, flows[0], scope, variables)
             flow = self.run(step.steps, flows[0], scope, variables)
-            self.train = outside
+            self.train, self.trainable, self.dtype = outside
             return flow
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], scope, variables))
@@ -196,7 +201,9 @@ class Expansion:
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """Apply a step whose name is known, and remember it under that name."""
         first = len(self.draft.layers)
-        outside = self.side, self.train
+        outside = self.side, self.train, self.trainable, self.dtype
+        self.dtype = step.dtype or self.dtype
+        self.trainable = self.is_trainable(step, flows[0], scope, variables)
         self.side = self.side or isinstance(step, SideOutput)
         self.train = self.train or step.train
         result, meant, known = NOWHERE, step, variables
@@ -209,7 +216,7 @@ class Expansion:
             else:
                 result = self.apply(step, path, flows, scope, variables)
         finally:
-            self.side, self.train = outside
+            self.side, self.train, self.trainable, self.dtype = outside
             self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers), unshared)
         if isinstance(step, SideOutput):
             self.draft.sides[path] = result.source
@@ -217,6 +224,15 @@ class Expansion:
         if self.train or step.train:
             self.check_training_only(step, flows[0], result)
         return result
+
+    def is_trainable(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> bool:
+        """True if the weights of a step are trained: what it says itself goes before what is said around it."""
+        if step.trainable is None:
+            return self.trainable
+        if isinstance(step, SharedStep):
+            target = quote(step.target.node.text)
+            raise step.trainable.node.error(f"the weights are those of {target}, which says whether they are trained")
+        return self.evaluation.condition(step.trainable, flow, scope, variables, "trainable")
 
     def check_training_only(self, step: Step, before: Flow, after: Flow) -> None:
         """Raise if a step that exists only in training changes the shape on the main path."""
@@ -235,7 +251,7 @@ class Expansion:
         if step.head in self.blocks:
             return self.block(self.blocks[step.head], step, path, flows, scope, variables)
         if step.head not in self.operators:  # a block whose definition has errors, which are noted already
-            raise Unknown
+            raise UnknownShape
         return self.operator(self.operators[step.head], step, path, flows, scope, variables)
 
     # -- heads
@@ -272,10 +288,11 @@ class Expansion:
             message = str(error) if culprit else explained(str(error), self.draft, flows)
             refused = (culprit.node if culprit else step.node).error(prefix + message)
             arguments = dict(zip(names, given, strict=True))
-            raise refused.with_call(OperatorCall(path, kind, shapes, arguments)) from None
+            raise refused.with_call(RefusedCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
         layer = Layer(path, op, sources, step.node, self.side, self.train)
+        layer.trainable, layer.dtype = self.trainable, self.dtype
         if step.ties:
             layer.ties = self.ties.of(step, layer, lambda template: self.names.lookup(template, scope, variables))
         self.draft.layers.append(layer)

@@ -24,6 +24,7 @@ Evaluation never inspects the type of a value, so symbols work as well as number
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -100,6 +101,9 @@ class Expression:
         """Those of the names that may be steps."""
 
 
+_WITH_UNIT = re.compile(r"\b(\d[\d.]{0,20}) {0,9}([kMGT]i?B?)\b")
+
+
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Parse an expression; raise `ExpressionError` if it is invalid."""
@@ -126,9 +130,12 @@ def parse_expression(text: str) -> Expression:
 
 
 def _fix(text: str) -> str:
-    """Return a help line for an expression that YAML cut at a comma inside brackets."""
+    """Return a help line for an expression that YAML cut at a comma inside brackets, or for `5M`."""
     opened, closed = (sum(map(text.count, brackets)) for brackets in ("([{", ")]}"))
-    return help_line("quote the expression: inside {…}, YAML ends a value at a comma") if opened > closed else ""
+    if opened > closed:
+        return help_line("quote the expression: inside {…}, YAML ends a value at a comma")
+    amount = _WITH_UNIT.search(text)
+    return help_line(f"multiply by the unit: {amount[1]} * {amount[2]}") if amount is not None else ""
 
 
 class _Compiler:

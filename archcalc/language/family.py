@@ -15,7 +15,7 @@ from archcalc.language.values import ExpressionError
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.ops.naming import letters_of
-from archcalc.words import did_you_mean, quote
+from archcalc.words import did_you_mean, nearest_or_all, quote
 
 SAMPLE = 24
 """Value of a free number while rules run: it has many divisors."""
@@ -59,6 +59,8 @@ class Expandable(Protocol):
 class SpecFamily:
     """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, `L`, …) to expressions over free names.
 
+    Of several inputs, `H` is the size of the first that has it, and of others of that size; `image_H` is that of one.
+
     Raises:
         SpecError: for an unknown name, or an invalid expression.
     """
@@ -74,16 +76,16 @@ class SpecFamily:
     def __post_init__(self) -> None:
         self.name = self.variant or self.spec.name
         plain = self.spec.network(self.variant, dict(self.settings), self.inputs) if self._has_sizes() else None
-        self.shape = next(iter(plain.inputs.values())) if plain else ()
-        self.input_name = next(iter(plain.inputs)) if plain else "input"
-        self.letters = letters_of(plain.axes[self.input_name]) if plain else ()
         known = plain.parameters if plain else {}
-        sizes = dict(zip(self.letters, self.shape, strict=True))
-        possible = {**known, **sizes}
+        self.shapes = dict(plain.inputs) if plain else {}
+        self.letters = {name: letters_of(plain.axes[name]) for name in self.shapes} if plain else {}
+        self.sizes = self._sizes()
+        possible = {**self.sizes, **known} | {name: self.sizes[name] for name in self.sizes if len(name) == 1}
         samples: dict[str, int] = {}
         for name, text in self.lets.items():
             if name not in possible and name not in self.spec.params and name not in self.spec.free_dimensions():
-                raise SpecError(f"{self.name} has no parameter or size {quote(name)}{did_you_mean(name, possible)}")
+                hint = nearest_or_all(name, sorted(possible))
+                raise SpecError(f"{self.name} has no parameter or size {quote(name)}{hint}")
             names = free_names(text)
             for free in names:
                 samples.setdefault(free, _sample(text, names, free, possible.get(name)))
@@ -93,21 +95,37 @@ class SpecFamily:
         """True if the input sizes are known without ``lets``."""
         return not set(self.spec.free_dimensions(self.variant)) - set(self.settings)
 
+    def _sizes(self) -> dict[str, int]:
+        """Return the names of the inputs' sizes, with the sizes."""
+        sizes: dict[str, int] = {}
+        for name, shape in self.shapes.items():
+            for letter, size in zip(self.letters[name], shape, strict=True):
+                sizes.setdefault(letter, size)
+                if len(self.shapes) > 1:
+                    sizes[f"{name}_{letter}"] = size
+        return sizes
+
     def network(self, numbers: Mapping[str, Any]) -> Network:
         """Return the network for values of the names in ``lets``."""
         values = {name: evaluate(text, numbers) for name, text in self.lets.items()}
-        sizes = self.letters
-        settings = {**self.settings, **{name: value for name, value in values.items() if name not in sizes}}
-        if not set(values) & set(sizes):
+        settings = {**self.settings, **{name: value for name, value in values.items() if name not in self.sizes}}
+        if not set(values) & set(self.sizes):
             return self.spec.network(self.variant, settings, self.inputs)
-        sides = {size for name, size in zip(sizes, self.shape, strict=True) if name in "DHW"}
-        square = len(sides) == 1
-        shape = []
-        for name, size in zip(sizes, self.shape, strict=True):
-            # An image that is square stays square: H alone means both.
-            other = values.get("H") if square and name == "W" else None
-            shape.append(values.get(name, other if other is not None else size))
-        return self.spec.network(self.variant, settings, {**(self.inputs or {}), self.input_name: tuple(shape)})
+        inputs = {name: shape for name in self.shapes if (shape := self._shape(name, values)) is not None}
+        return self.spec.network(self.variant, settings, {**(self.inputs or {}), **inputs})
+
+    def _shape(self, name: str, values: Mapping[str, Any]) -> Shape | None:
+        """Return the shape of an input; None if none of its sizes is set.
+
+        An image that is square stays square: H alone means both.
+        """
+        sizes = dict(zip(self.letters[name], self.shapes[name], strict=True))
+        meant = {letter for letter, size in sizes.items() if self.sizes[letter] == size}
+        given = {letter: values[letter] for letter in meant if letter in values}
+        given |= {letter: values[f"{name}_{letter}"] for letter in sizes if f"{name}_{letter}" in values}
+        if "H" in given and len({size for letter, size in sizes.items() if letter in "DHW"}) == 1:
+            given.setdefault("W", given["H"])
+        return tuple({**sizes, **given}[letter] for letter in sizes) if given else None
 
 
 def free_names(text: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from archcalc.arithmetic import Shape
@@ -19,7 +19,7 @@ from archcalc.language.values import ExpressionError, ShapeValue, checked, is_pl
 from archcalc.language.variant import Variant
 from archcalc.network import Layer, Network
 from archcalc.ops.naming import LETTERS, AxisNames
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, help_line, nearest_or_all, quote
 
 
 class SpecParts(Protocol):
@@ -80,7 +80,7 @@ class Instance:
             paths = [name for layer in layers for name in (layer.name, *layer.tensors())]
             renames = renames_in(spec.get("rename"), paths)
         if expansion.diagnostics:
-            raise SpecError(sorted(expansion.diagnostics, key=_position))
+            raise SpecError([*sorted(expansion.diagnostics, key=_position), *_causes(expansion.diagnostics, shapes)])
         return Network(
             name=self.variant.name,
             inputs=shapes,
@@ -101,7 +101,8 @@ class Instance:
         spec = self.spec
         for name in self.settings:
             if name not in spec.params and name not in (free := spec.free_dimensions()):
-                hint = did_you_mean(name, [*spec.params, *free])
+                known = [*spec.params, *free]
+                hint = did_you_mean(name, known) if known else help_line("declare it under params, or leave out --set")
                 raise SpecError(f"{spec.name} has no parameter {quote(name)}{hint}")
             try:
                 checked(self.settings[name])
@@ -154,6 +155,7 @@ class Instance:
             raise SpecError(
                 f"the input of {self.variant.name} has {len(own)} sizes, {sizes}; "
                 f"got {len(shape)}: {','.join(map(str, shape))}"
+                + help_line(_completed(shape, own) or f"use --input {sizes}")
             )
         return shape
 
@@ -243,9 +245,9 @@ class Instance:
             expansion.note(self.spec.root.error("this network has no layers"))
         counted, integers = set(inputs), set[str]()
         for layer in layers:
-            if layer.op.gives_indices or (layer.inputs and _moves(layer, integers)):
+            if layer.op.gives_indices or layer.moves(integers):
                 integers.add(layer.name)
-            if layer.op.gives_indices or layer.op.numbers_are_given or _moves(layer, counted):
+            if layer.op.gives_indices or layer.op.numbers_are_given or layer.moves(counted):
                 counted.add(layer.name)
         looked_up = {layer.inputs[0]: layer for layer in layers if layer.op.takes_indices}
         if not looked_up and not integers:
@@ -261,11 +263,6 @@ class Instance:
                 else:
                     continue
                 expansion.note(SpecError(message, layer.place))
-
-
-def _moves(layer: Layer, sources: Collection[str]) -> bool:
-    """Return True for a layer that gives elements of such sources as they are."""
-    return layer.op.moves_elements and all(source in sources for source in layer.inputs)
 
 
 def _may_take_indices(layer: Layer) -> bool:
@@ -286,11 +283,30 @@ def axis_names_in(node: AnyNode) -> AxisNames:
         return ()
     for key, _ in node:
         if key.text not in LETTERS:
-            hint = did_you_mean(key.text, LETTERS) or help_line(f"use one of: {', '.join(LETTERS)}")
+            hint = nearest_or_all(key.text, LETTERS)
             raise key.error(f"unknown axis {quote(key.text)}{hint}")
     return tuple(key.text for key, _ in node)
+
+
+def _causes(diagnostics: Iterable[Diagnostic], shapes: Mapping[str, Shape]) -> Iterator[Diagnostic]:
+    """Yield what the inputs may have to do with a shape that does not fit."""
+    failed = next((diagnostic for diagnostic in diagnostics if diagnostic.call is not None), None)
+    if failed is not None:
+        from archcalc.language.rules import channels_last
+
+        for shape in shapes.values():
+            if all(isinstance(size, int) for size in shape):
+                yield from channels_last(shape, failed.place)
 
 
 def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
     place = diagnostic.place
     return (place.file, place.line, place.column) if place else ("", -1, -1)
+
+
+def _completed(shape: Shape, own: Iterable[AnyNode]) -> str:
+    """Return how to write the one size that was given as the sides of a square image; empty for other inputs."""
+    sizes = [Value(size).text for size in own]
+    if len(sizes) != 3 or len(shape) != 1:
+        return ""
+    return f"use --input {sizes[0]},{shape[0]},{shape[0]}"

@@ -13,7 +13,7 @@ from archcalc.language.expression import parse_expression
 from archcalc.language.instance import Instance, sizes_in
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.reader import StepParser
-from archcalc.language.source import AnyNode, Document, Scalar, Sequence, is_empty, parse
+from archcalc.language.source import AnyNode, Scalar, Sequence, SpecDocument, is_empty, parse
 from archcalc.language.source import Mapping as MappingNode
 from archcalc.language.steps import NO_IDENTIFIER, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError
@@ -41,7 +41,7 @@ KEYS = (
 VARIANT_KEYS = (*ABOUT, "input")
 """The keys of a variant, beside the spec's parameters."""
 
-Find = Callable[[str, Document], "tuple[Spec, str | None]"]
+Find = Callable[[str, SpecDocument], "tuple[Spec, str | None]"]
 """Finds what `extends` names in a document: a spec, and its variant or None."""
 
 
@@ -52,7 +52,7 @@ class Spec:
     """
 
     @no_collection()
-    def __init__(self, document: Document, find: Find, depth: int = 0) -> None:
+    def __init__(self, document: SpecDocument, find: Find, depth: int = 0) -> None:
         self.document = document
         self.root = parse(document)
         self.errors: list[SpecError] = []
@@ -184,11 +184,13 @@ class Spec:
         for spec in reversed(specs):
             block_nodes.update({key.text: node for key, node in spec._mapping("blocks") or ()})
         reader = StepParser(block_nodes)
+        for spec in specs:
+            for key, _ in spec._mapping("blocks") or ():
+                if key.text in reader.operators:
+                    message = f"the block {key.text} has the name of an operator"
+                    self.errors.append(key.error(f"{message}{help_line('use another name')}"))
+        reader.operators = {kind: one for kind, one in reader.operators.items() if kind not in block_nodes}
         for name, node in block_nodes.items():
-            if name in reader.operators:
-                self.errors.append(
-                    node.error(f"the block {name} has the name of an operator{help_line('use another name')}")
-                )
             params = node.get("params") if isinstance(node, MappingNode) else None
             reader.blocks[name] = [key.text for key, _ in params] if isinstance(params, MappingNode) else []
         self.blocks: dict[str, Block] = {}

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from archcalc.errors import SpecError
 from archcalc.language.language import Spec
-from archcalc.language.source import Document, read_document
+from archcalc.language.limits import limit
+from archcalc.language.source import SpecDocument, decode, read_document
 from archcalc.network import Network
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import bare, did_you_mean, help_line, quote
 
 SUFFIXES = (".yaml", ".yml")
+
+
+STANDARD_INPUT = "-"
+"""The reference of the spec that is read from standard input."""
 
 
 @cache
@@ -63,7 +69,8 @@ def find(reference: str) -> tuple[Spec, str | None]:
 
         reference = (bundled name | path) [ "#" variant ]
 
-    A path that does not exist but ends with a bundled name is that bundled spec.
+    A path that does not exist but ends with a bundled name is that bundled spec. `ResNet-50` and `resnet 50` are
+    `resnet50`. `-` is the spec on standard input.
 
     Raises:
         SpecError: if there is no such spec or variant, or if the spec is not YAML.
@@ -73,7 +80,12 @@ def find(reference: str) -> tuple[Spec, str | None]:
     base, _, variant = reference.partition("#")
     if plain(base) in bundled():  # none of these names looks like a path
         return _bundled(plain(base), variant)
+    if base == STANDARD_INPUT:
+        spec = open_document(standard_input())
+        return spec, _variant(spec, variant) if variant else None
     path = Path(base)
+    if bare(base) in _bare_names() and not _exists(path):
+        return _bundled(_bare_names()[bare(base)], variant)
     looks_like_path = path.suffix in SUFFIXES or len(path.parts) > 1
     if _exists(path) or (looks_like_path and plain(path.stem) not in bundled()):
         spec = open_spec(path)
@@ -82,6 +94,23 @@ def find(reference: str) -> tuple[Spec, str | None]:
         return _bundled(plain(path.stem), variant)
     hint = did_you_mean(base, bundled())
     raise SpecError(f"there is no network {quote(base)}{hint or help_line('list the networks with: archcalc list')}")
+
+
+def bundled_file(name: str) -> Path | None:
+    """Return the file of a bundled network, as people write its name; None if there is no such network."""
+    own = _bare_names().get(bare(name))
+    return bundled()[own][0] if own is not None else None
+
+
+@cache
+def _bare_names() -> dict[str, str]:
+    return {bare(name): name for name in bundled()}
+
+
+@cache
+def standard_input() -> SpecDocument:
+    """Return the text on standard input, which is read once."""
+    return SpecDocument(decode(sys.stdin.buffer.read(limit("bytes") + 1), "<stdin>"), "<stdin>")
 
 
 def _exists(path: Path) -> bool:
@@ -104,31 +133,56 @@ def _bundled_spec(path: Path) -> Spec:
 
 def open_spec(path: Path, depth: int = 0) -> Spec:
     """Parse the spec in a file."""
-    return Spec(read_document(path), lambda name, document: _extended(name, document, depth + 1), depth)
+    return open_document(read_document(path), depth)
+
+
+def open_document(document: SpecDocument, depth: int = 0) -> Spec:
+    """Parse the spec of a document."""
+    return Spec(document, lambda name, document: _extended(name, document, depth + 1), depth)
 
 
 def _variant(spec: Spec, name: str) -> str:
     for variant in spec.variants:
-        if plain(variant) == plain(name):
+        if bare(variant) == bare(name):
             return variant
     raise SpecError(f"{spec.name} has no variant {quote(name)}{did_you_mean(name, spec.variants)}")
 
 
-def _extended(name: str, document: Document, depth: int) -> tuple[Spec, str | None]:
+def _extended(name: str, document: SpecDocument, depth: int) -> tuple[Spec, str | None]:
     """Return the spec that `extends` names: a bundled one, or a file in the folder of the document or below."""
     base, _, variant = name.partition("#")
-    if plain(base) in bundled() and not base.endswith(SUFFIXES):
-        path, own = bundled()[plain(base)]
-        spec = open_spec(path, depth)
-        return spec, _variant(spec, variant) if variant else own
     if not base.endswith(SUFFIXES):
-        raise SpecError(f"there is no network {quote(base)}{did_you_mean(base, bundled())}")
+        return _extended_bundled(name, depth)
     folder = (document.path.parent if document.path else Path()).resolve()
     path = (folder / base).resolve()
     if not path.is_relative_to(folder):
         raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
     spec = open_spec(path, depth)
     return spec, _variant(spec, variant) if variant else None
+
+
+def _extended_bundled(name: str, depth: int) -> tuple[Spec, str | None]:
+    base, _, variant = name.partition("#")
+    if plain(base) not in bundled():
+        raise SpecError(f"there is no network {quote(base)}{did_you_mean(base, bundled())}")
+    path, own = bundled()[plain(base)]
+    spec = open_spec(path, depth)
+    return spec, _variant(spec, variant) if variant else own
+
+
+def spec_of_text(text: str, path: Path | None, name: str = "spec.yaml") -> Spec:
+    """Parse the text of a spec that is being edited.
+
+    With the ``path`` of its file, `extends` may name files beside it. Without one, only bundled networks: no file of
+    the user is read.
+    """
+
+    def extended(base: str, document: SpecDocument) -> tuple[Spec, str | None]:
+        if path is None and base.partition("#")[0].endswith(SUFFIXES):
+            raise SpecError(f"extends can name only bundled networks here, got {quote(base)}")
+        return _extended(base, document, 1)
+
+    return Spec(SpecDocument(text, name, path), extended)
 
 
 def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:
@@ -148,5 +202,4 @@ def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:
         >>> network["conv1"].output_shape
         (16, 6, 6)
     """
-    document = Document(text, name)
-    return Spec(document, lambda name, document: _extended(name, document, 1)).network(None, settings)
+    return open_document(SpecDocument(text, name)).network(None, settings)

@@ -11,6 +11,7 @@ from collections.abc import Mapping as Dictionary
 from collections.abc import Sequence as Series
 from typing import Any
 
+from archcalc.dtypes import BITS, dtype_hint
 from archcalc.errors import SpecError
 from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty
 from archcalc.language.steps import (
@@ -46,7 +47,7 @@ class StepParser:
                  | layers: steps | side: steps | share: name | join: [branch, …] | group: steps
         branch   = steps | step
         modifier = name: template | from: name or [name, …] | when: expression | repeat: expression
-                 | for: {variable: list, …} | train: true | numbered: true
+                 | for: {variable: list, …} | train: true | trainable: expression | dtype: type | numbered: true
         value    = expression | [value, …]
 
     An argument may also be a weight of an operator, whose value is then the name of a step: `weight: embedding`.
@@ -88,26 +89,26 @@ class StepParser:
             raise node.error("expected an operator, a block or a group, got a list")
         if isinstance(node, Scalar):
             self._known_head(node)
-            return Apply(node, head=node.text)
+            return Apply(node, node.text)
         heads = self._heads(node)
         if len(heads) != 1:
             raise self._wrong_heads(node, heads)
         key, value = node.pairs[heads[0]]
         head = key.text
         if head == "layers":
-            step: Step = Group(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            step: Step = Group(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
             extra = {"numbered"}
         elif head == "side":
-            step = SideOutput(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            step = SideOutput(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
             extra = {"numbered"}
         elif head == "share":
-            step = SharedStep(node, target=Template(value))
+            step = SharedStep(node, Template(value))
             extra = set()
         elif head == "use" or head in self.operators or head in self.block_names:
             step = self._apply(node, key, value)
             extra = {*step.arguments, *step.ties}
         else:
-            step = Group(node, steps=self.steps(value, key), numbered=self.flag(node, "numbered"))
+            step = Group(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
             step.name = Template(key)
             self.names.add(head)
             extra = {"numbered"}
@@ -170,12 +171,22 @@ class StepParser:
         if len(heads) > 1:
             key = node.pairs[heads[1]][0]
             words = " and ".join(quote(head) for head in heads)
-            return key.error(f"expected one operator, block or group in a step, got {words}")
+            return key.error(
+                f"expected one operator, block or group in a step, got {words}{self._tie_hint(node, heads)}"
+            )
         keys = [key for key, _ in node if key.text not in MODIFIERS]
         if not keys:
             return node.error("a step needs an operator, a block or a group beside its name")
         arguments = {name for operator in self.operators.values() for name in operator.arguments}
         return self._unknown_head(next((key for key in keys if key.text not in arguments), keys[0]))
+
+    def _tie_hint(self, node: Mapping, heads: list[str]) -> str:
+        """Return how to take the weight of an earlier step, if an operator that has one is written beside `share`."""
+        given = node.get("share")
+        others = [head for head in heads if head != "share"]
+        if not isinstance(given, Scalar) or len(others) != 1 or "weight" not in self._tensor_names(others[0]):
+            return ""
+        return help_line(f"to use only the weight of {given.text}, write weight: {given.text} in place of share")
 
     def _unknown_head(self, key: Scalar) -> SpecError:
         if key.text in MODIFIERS:
@@ -190,7 +201,7 @@ class StepParser:
     # -- parts
 
     def _apply(self, node: Mapping, key: Scalar, value: AnyNode) -> Apply:
-        step = Apply(node, head=key.text)
+        step = Apply(node, key.text)
         operator = self.operators.get(key.text)
         if operator is None or not operator.joins:
             self._check_no_group(key, value)
@@ -266,7 +277,7 @@ class StepParser:
         return self._each(node, self._branch)
 
     def _branch(self, node: AnyNode) -> Step:
-        return Group(node, steps=self.steps(node, node)) if isinstance(node, Sequence) else self.step(node)
+        return Group(node, self.steps(node, node)) if isinstance(node, Sequence) else self.step(node)
 
     def flag(self, node: Mapping, key: str) -> bool:
         """True if the key is there and true."""
@@ -286,18 +297,23 @@ class StepParser:
             elif key.text == "from":
                 items = value.items if isinstance(value, Sequence) else [value]
                 step.sources = [Template(item) for item in items]
-            elif key.text in ("when", "repeat"):
+            elif key.text in ("when", "repeat", "trainable"):
                 modifier = Value(value)
                 setattr(step, key.text, modifier)
                 self._check_value(modifier, ())
+            elif key.text == "dtype":
+                if not isinstance(value, Scalar) or value.text not in BITS:
+                    hint = dtype_hint(value.text if isinstance(value, Scalar) else "")
+                    raise value.error(f"unknown dtype {quote(Value(value).text)}{hint}")
+                step.dtype = value.text
             elif key.text == "for":
                 step.loop = self._loop(value)
             elif key.text == "train":
                 step.train = self.flag(node, "train")
                 if not step.train:
                     raise value.error(
-                        "train: false changes nothing: train: true marks a step that exists only in training, "
-                        "and every weight counts as trained" + help_line("remove it")
+                        "train: false changes nothing: train: true marks a step that exists only in training"
+                        + help_line("remove it, or write trainable: false for weights that are not trained")
                     )
             elif not isinstance(step, Apply):
                 possible = [*MODIFIERS, *sorted(others - {head})]

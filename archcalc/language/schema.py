@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from archcalc.dtypes import BITS
 from archcalc.language.edits import EDITS
 from archcalc.language.language import VARIANT_KEYS, Spec
 from archcalc.language.renames import MAX_RENAMES
@@ -59,6 +60,11 @@ MODIFIER_SCHEMAS: dict[str, Schema] = {
         "additionalProperties": {"anyOf": [{"type": "array", "items": VALUE}, EXPRESSION]},
     },
     "train": {"description": "True for a step that exists only in training.", "const": True},
+    "dtype": {"description": "The type of its weights and outputs.", "enum": list(BITS)},
+    "trainable": {
+        "description": "False if training keeps its weights as they are: true, false or an expression.",
+        "anyOf": [{"type": "boolean"}, EXPRESSION],
+    },
 }
 """Keys that are possible beside every head."""
 
@@ -193,6 +199,7 @@ def _special(blocks: Mapping[str, Block]) -> dict[str, Schema]:
     for name, value in values.items():
         extra = {"numbered": NUMBERED} if name in ("layers", "side") else {}
         found[name] = _step(name, value, extra, (), None)
+    del found["share"]["properties"]["trainable"]  # the earlier step says it
     found["use"]["additionalProperties"] = VALUE
     arguments = {name for operator in registry().values() for name in operator.arguments}
     arguments.update(name for block in blocks.values() for name in block.params)

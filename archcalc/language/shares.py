@@ -38,4 +38,11 @@ def take_weights(step: SharedStep, again: Sequence[Layer], before: Sequence[Laye
                 + help_line("share where the shapes give the same weights, or use a new layer")
             )
         if original.op.weights():
+            here, there = layer.op.torch().target, original.op.torch().target
+            if here != there:  # one module has the weights, and it takes inputs of one rank
+                raise step.node.error(
+                    f"cannot share {quote(original.name)}: PyTorch has {there} for input {shape_text(original.op.x)}, "
+                    f"but {here} for {shape_text(layer.op.x)}" + help_line("use a new layer")
+                )
             layer.shares, layer.ties = original.shares or original.name, NO_TIES
+        layer.dtype = layer.dtype or original.dtype

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from collections.abc import Mapping as Dictionary
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,10 +17,13 @@ import yaml
 
 from archcalc.errors import Place, SpecError
 from archcalc.language.limits import exceeded, limit
-from archcalc.words import help_line, quote
+from archcalc.words import help_line, nearest, quote
+
+MOST_BESIDE = 10_000
+"""Files of a folder among which a misspelt name is looked for."""
 
 
-class Document:
+class SpecDocument:
     """A text, its name in messages, and its path, which relative names start from (None for text)."""
 
     def __init__(self, text: str, file: str, path: Path | None = None) -> None:
@@ -34,7 +38,7 @@ class YamlNode:
 
     __slots__ = ("column", "document", "end", "line", "size")
 
-    def __init__(self, document: Document, event: Any) -> None:
+    def __init__(self, document: SpecDocument, event: Any) -> None:
         mark = event.start_mark
         self.document = document
         self.line: int = mark.line
@@ -58,7 +62,7 @@ class Scalar(YamlNode):
 
     __slots__ = ("quoted", "text")
 
-    def __init__(self, document: Document, event: Any) -> None:
+    def __init__(self, document: SpecDocument, event: Any) -> None:
         super().__init__(document, event)
         self.text: str = event.value
         self.quoted: bool = bool(event.style)
@@ -69,7 +73,7 @@ class Sequence(YamlNode):
 
     __slots__ = ("items",)
 
-    def __init__(self, document: Document, event: Any) -> None:
+    def __init__(self, document: SpecDocument, event: Any) -> None:
         super().__init__(document, event)
         self.items: list[AnyNode] = []
 
@@ -79,7 +83,7 @@ class Mapping(YamlNode):
 
     __slots__ = ("_key", "pairs")
 
-    def __init__(self, document: Document, event: Any) -> None:
+    def __init__(self, document: SpecDocument, event: Any) -> None:
         super().__init__(document, event)
         self.pairs: dict[str, tuple[Scalar, AnyNode]] = {}
         self._key: Scalar | None = None
@@ -101,13 +105,23 @@ def is_empty(node: AnyNode | None) -> bool:
     return node is None or (isinstance(node, Scalar) and not node.quoted and node.text in ("", "~", "null"))
 
 
-def read_document(path: Path) -> Document:
+def _beside(path: Path) -> str:
+    """Return a help line with the file in the same folder that has the nearest name."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except (OSError, ValueError):
+        return ""
+    guess = nearest(path.name, [name for name in names[:MOST_BESIDE] if name.endswith(path.suffix or ".yaml")])
+    return "" if guess is None else help_line(f"did you mean {quote(guess)}?")
+
+
+def read_document(path: Path) -> SpecDocument:
     """Read a file; raise `SpecError` if it is not a text file that can be read."""
     file = str(path)
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise SpecError(f"expected a spec, got a directory: {file}")
+            raise SpecError(f"expected a file, got a directory: {file}")
         if not stat.S_ISREG(status.st_mode):
             raise SpecError(f"expected a regular file, got a pipe or device: {file}")
         if status.st_size > limit("bytes"):
@@ -115,11 +129,31 @@ def read_document(path: Path) -> Document:
         with open(path, "rb") as stream:
             raw = stream.read(limit("bytes") + 1)
     except FileNotFoundError:
-        raise SpecError(f"there is no file {file}") from None
+        raise SpecError(f"there is no file {file}{_beside(path)}") from None
+    except SpecError:
+        raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SpecError(f"{file} cannot be read: {reason}") from None
-    return Document(decode(raw, file), os.path.relpath(path) if path.is_absolute() else file, path)
+    return SpecDocument(decode(raw, file), os.path.relpath(path) if path.is_absolute() else file, path)
+
+
+def spec_text(spec: Dictionary[str, Any]) -> str:
+    """Return a spec that is a dict, with lists, words and numbers in it, as YAML.
+
+    Raises `SpecError` if something else is in it.
+    """
+    try:
+        return yaml.dump(_plain(spec), Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SpecError(f"a spec has dicts, lists, words and numbers only: {str(error).splitlines()[0]}") from None
+
+
+def _plain(value: Any) -> Any:
+    """Return tuples as lists and mappings as dicts."""
+    if isinstance(value, Dictionary):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -141,17 +175,16 @@ def decode(raw: bytes, file: str) -> str:
         ) from None
 
 
-def parse(document: Document) -> Mapping:
+def parse(document: SpecDocument) -> Mapping:
     """Return the tree of a document; raise `SpecError` if it is not YAML or crosses a limit."""
     try:
         root = _compose(document)
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(document, error) from None
     except yaml.reader.ReaderError as error:
-        line = document.text[: error.position].count("\n")
-        column = error.position - (document.text.rfind("\n", 0, error.position) + 1)
-        place = Place(document.file, document.lines, line, column)
-        raise SpecError(f"invalid YAML: {error.reason}", place) from None
+        raise SpecError(f"invalid YAML: {error.reason}", _place_of(document, error.position)) from None
+    except UnicodeEncodeError as error:  # half of a pair of UTF-16, which a page's script may send
+        raise SpecError(f"invalid YAML: {error.reason}", _place_of(document, error.start)) from None
     if root is None:
         raise SpecError(f"{document.file} is empty: it has only comments")
     if not isinstance(root, Mapping):
@@ -159,7 +192,14 @@ def parse(document: Document) -> Mapping:
     return root
 
 
-def _not_yaml(document: Document, error: yaml.MarkedYAMLError) -> SpecError:
+def _place_of(document: SpecDocument, position: int) -> Place:
+    """Return the place of a character by its number in the text."""
+    line = document.text[:position].count("\n")
+    column = position - (document.text.rfind("\n", 0, position) + 1)
+    return Place(document.file, document.lines, line, column)
+
+
+def _not_yaml(document: SpecDocument, error: yaml.MarkedYAMLError) -> SpecError:
     """Return an error of the YAML parser in plain words, at the place of its cause."""
     if "nesting depth" in str(error.problem):  # PyYAML has a limit of its own
         return SpecError(exceeded("depth", "this is nested too deep"))
@@ -176,7 +216,7 @@ def _not_yaml(document: Document, error: yaml.MarkedYAMLError) -> SpecError:
     return SpecError(f"invalid YAML: {problem}{hint}", _place_at(document, mark.line, mark.column))
 
 
-def _place_at(document: Document, line: int, column: int) -> Place:
+def _place_at(document: SpecDocument, line: int, column: int) -> Place:
     return Place(document.file, document.lines, line, column)
 
 
@@ -224,7 +264,7 @@ def _unclosed(lines: list[str], line: int, column: int) -> tuple[int, int] | Non
     return opened[-1] if opened and not quoted else None
 
 
-def _compose(document: Document) -> AnyNode | None:
+def _compose(document: SpecDocument) -> AnyNode | None:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     stack: list[Sequence | Mapping] = []
     anchors: dict[str, AnyNode | None] = {}
@@ -280,7 +320,7 @@ def _as_scalar(event: Any) -> Any:
     return event
 
 
-def _aliased(anchors: dict[str, AnyNode | None], event: Any, document: Document) -> AnyNode:
+def _aliased(anchors: dict[str, AnyNode | None], event: Any, document: SpecDocument) -> AnyNode:
     node = anchors.get(event.anchor)
     if node is None:
         raise Scalar(document, _as_scalar(event)).error(
@@ -289,7 +329,7 @@ def _aliased(anchors: dict[str, AnyNode | None], event: Any, document: Document)
     return node
 
 
-def _place(stack: list[Sequence | Mapping], node: AnyNode, document: Document, event: Any) -> None:
+def _place(stack: list[Sequence | Mapping], node: AnyNode, document: SpecDocument, event: Any) -> None:
     """Add a node to its parent: to a list, as the next key, or as the value of the last key."""
     parent = stack[-1] if stack else None
     if parent is None or node in stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Sequence as Series
-from dataclasses import dataclass, field, replace
+from copy import copy
 from typing import Any
 
 from archcalc.errors import SpecError
@@ -13,9 +13,10 @@ from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empt
 from archcalc.language.synonyms import argument_hint
 from archcalc.language.values import ExpressionError, checked
 from archcalc.ops.operator import Operator
+from archcalc.structs import Struct
 from archcalc.words import help_line, quote
 
-MODIFIERS = ("name", "from", "when", "repeat", "for", "train")
+MODIFIERS = ("name", "from", "when", "repeat", "for", "train", "trainable", "dtype")
 DOTTED = "a name cannot have a dot: dots join the names of groups and steps"
 NO_IDENTIFIER = "{} cannot be used in an expression: a name has letters, digits and _"
 SPECIAL_HEADS = ("layers", "side", "share", "use")
@@ -45,7 +46,10 @@ class Value:
 
     def _items_of(self, node: Sequence | Mapping) -> list[Value]:
         if isinstance(node, Mapping):
-            raise node.error("expected a number, an expression or a list, got a mapping")
+            raise node.error(
+                "expected a number, an expression or a list, got a mapping"
+                + help_line("write arguments beside the operator: {conv: 64, kernel: 3}")
+            )
         return [Value(item, in_list=True) for item in node.items]
 
     @property
@@ -246,19 +250,24 @@ class Template:
         return text
 
 
-@dataclass(slots=True)
 class Step:
     """A step, with what every step may have beside its head."""
 
-    node: AnyNode
     name: Template | None = None
     sources: list[Template] | None = None
     when: Value | None = None
     repeat: Value | None = None
     loop: dict[str, Value] | None = None
     train: bool = False
+    trainable: Value | None = None
+    """Whether its weights are trained; None if the steps around it decide."""
+    dtype: str = ""
+    """The type of its weights and outputs; empty if the steps around it decide."""
     broken: bool = False
     """True if it has an error of form, which is noted already: it is not expanded."""
+
+    def __init__(self, node: AnyNode) -> None:
+        self.node = node
 
     @property
     def loops(self) -> bool:
@@ -266,27 +275,30 @@ class Step:
         return self.loop is not None or self.repeat is not None
 
 
-@dataclass(slots=True)
 class Apply(Step):
     """An operator or a block, by name or by the value of an expression (`use`)."""
 
-    head: str = ""
     use: Value | None = None
     principal: Value | None = None
-    arguments: dict[str, Value] = field(default_factory=dict)
-    keys: dict[str, Scalar] = field(default_factory=dict)
     branches: list[Step] | None = None
-    ties: dict[str, Template] = field(default_factory=dict)
-    """Its weights that are those of earlier steps: the tensor's name to the step."""
-    picked: dict[str, Apply] = field(default_factory=dict)
-    """This step with each head that `use` has picked."""
-    _of_block: dict[str, Value] | None = field(default=None, init=False)
-    _of_operator: tuple[tuple[str, ...], list[Value]] | None = field(default=None, init=False)
+    _of_block: dict[str, Value] | None = None
+    _of_operator: tuple[tuple[str, ...], list[Value]] | None = None
+
+    def __init__(self, node: AnyNode, head: str) -> None:
+        super().__init__(node)
+        self.head = head
+        self.arguments: dict[str, Value] = {}
+        self.keys: dict[str, Scalar] = {}
+        self.ties: dict[str, Template] = {}
+        """Its weights that are those of earlier steps: the tensor's name to the step."""
+        self.picked: dict[str, Apply] = {}
+        """This step with each head that `use` has picked."""
 
     def picking(self, head: str) -> Apply:
         """Return this step with a head in place of `use`."""
         if head not in self.picked:
-            self.picked[head] = replace(self, head=head, use=None, picked={})
+            picked = self.picked[head] = copy(self)
+            picked.head, picked.use = head, None
         return self.picked[head]
 
     def given_to_operator(self, operator: type[Operator]) -> tuple[tuple[str, ...], list[Value]]:
@@ -319,27 +331,26 @@ class Apply(Step):
         return given
 
 
-@dataclass(slots=True)
-class Group(Step):
+class _Steps(Step):
+    def __init__(self, node: AnyNode, steps: list[Step], numbered: bool = False) -> None:
+        super().__init__(node)
+        self.steps, self.numbered = steps, numbered
+
+
+class Group(_Steps):
     """A list of steps. With a name it is a scope of its own; without one, its names belong to the scope around it."""
 
-    steps: list[Step] = field(default_factory=list)
-    numbered: bool = False
 
-
-@dataclass(slots=True)
-class SideOutput(Step):
+class SideOutput(_Steps):
     """Steps off the main path, such as an auxiliary classifier."""
 
-    steps: list[Step] = field(default_factory=list)
-    numbered: bool = False
 
-
-@dataclass(slots=True)
 class SharedStep(Step):
     """An earlier step used again with the same weights."""
 
-    target: Template = field(kw_only=True)
+    def __init__(self, node: AnyNode, target: Template) -> None:
+        super().__init__(node)
+        self.target = target
 
 
 def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
@@ -349,15 +360,15 @@ def replacing(steps: list[Step], replaced: Step, name: str) -> Step:
     """
     step = steps[0] if len(steps) == 1 and not isinstance(steps[0], SideOutput) else None
     if step is None or (step.name is not None and step.name.node.text != name):
-        step = Group(replaced.node, steps=steps)
-    step = replace(step, name=Template.fixed_as(name, step.node), sources=step.sources or replaced.sources)
+        step = Group(replaced.node, steps)
+    step = copy(step)
+    step.name, step.sources = Template.fixed_as(name, step.node), step.sources or replaced.sources
     if isinstance(step, Apply):
         step.picked = {}
     return step
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Struct):
     """A named, parameterized list of steps."""
 
     name: str

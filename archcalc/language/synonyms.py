@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from archcalc.ops import registry
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, help_line, is_slip, quote
 
 ARGUMENTS = {
     "channels": "filters out_channels num_filters num_output features_out nout width",
@@ -29,11 +29,18 @@ ARGUMENTS = {
 """Argument to its names in other frameworks."""
 
 
-WITHOUT = dict.fromkeys(
-    ("trainable", "requires_grad", "frozen", "freeze"),
-    "every weight counts as trained (train: true marks a step that exists only in training)",
-)
-"""Words of other frameworks without an equivalent, and why."""
+ELSEWHERE = {
+    "write trainable: false for weights that are not trained": "requires_grad frozen freeze",
+    "write it as a step of its own after this one, such as - relu": "activation act act_layer act_func activation_fn "
+    "nonlinearity",
+    "write it as a step of its own after this one: - batch_norm": "norm norm_layer batchnorm bn normalizer_fn "
+    "normalization",
+    "leave it out: the input's shape is known": "in_channels in_features input_channels input_shape input_size in_dim "
+    "num_features",
+    "leave it out: a spec has no values of weights": "initializer kernel_initializer bias_initializer weights_init "
+    "init kernel_regularizer",
+}
+"""What to do about arguments of other frameworks that no operator has: help to words."""
 
 
 def operator_hint(word: str, possible: Iterable[str]) -> str:
@@ -44,10 +51,18 @@ def operator_hint(word: str, possible: Iterable[str]) -> str:
 
 def argument_hint(word: str, possible: Collection[str]) -> str:
     """Return a help line with the argument that other frameworks call so, or with the nearest word."""
-    if _plain(word) in WITHOUT:
-        return help_line(f"remove it: {WITHOUT[_plain(word)]}")
     called = [own for own, theirs in ARGUMENTS.items() if _plain(word) in theirs.split() and own in possible]
+    for advice, words in ELSEWHERE.items():
+        if _plain(word) in words.split() and word not in possible:
+            return help_line(advice)
     return help_line(f"did you mean {' or '.join(map(quote, called))}?") if called else did_you_mean(word, possible)
+
+
+def means(word: str, own: str) -> bool:
+    """Return True if a word is that of another framework for an argument or an operator, or a slip of it."""
+    operator = registry().get(own)
+    names = f"{ARGUMENTS.get(own, '')} {operator.synonyms if operator is not None else ''}".split()
+    return _plain(word) in names or is_slip(word, own)
 
 
 def _plain(word: str) -> str:

@@ -20,13 +20,15 @@ MAX_LIST = 1000
 class ExpressionError(UserError):
     """An invalid expression. ``offset`` and ``length`` point into its text; a length of 0 is an unknown place."""
 
+    code = "A204"
+
     def __init__(self, message: str, offset: int = 0, length: int = 1) -> None:
         super().__init__(message)
         self.offset = offset
         self.length = length
 
 
-class Unknown(Exception):
+class UnknownShape(Exception):
     """The expression needs a shape that is unknown after an earlier error."""
 
 
@@ -39,9 +41,9 @@ class ShapeValue:
         self.shape = shape
 
     def known(self) -> Shape:
-        """Return the shape; raise `Unknown` after an earlier error."""
+        """Return the shape; raise `UnknownShape` after an earlier error."""
         if self.shape is None:
-            raise Unknown
+            raise UnknownShape
         return self.shape
 
     def attribute(self, name: str) -> Any:
@@ -255,10 +257,7 @@ def _range(*arguments: int) -> list[int]:
 
 
 def _sum(values: Any) -> Any:
-    total: Any = 0
-    for value in values.known() if isinstance(values, ShapeValue) else values:
-        total = total + number(value)
-    return total
+    return sum(map(number, values.known() if isinstance(values, ShapeValue) else values))
 
 
 def _len(values: Any) -> int:

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from archcalc.analysis.costs import Analysis, LayerCosts
 from archcalc.errors import UserError
 from archcalc.memory.heap import Peak, Storage
+from archcalc.memory.optimizers import TrainingStep, as_step
 from archcalc.memory.summary import Memory, memory
 from archcalc.memory.training import (
-    OPTIMIZERS,
     TrainingSimulation,
     last_saving,
     runs_when_last,
@@ -30,13 +30,13 @@ from archcalc.memory.training import (
     training_peak,
 )
 from archcalc.network import Network
+from archcalc.structs import Struct
 
 MAX_STATES = 20_000
 """With more choices than this, only one is kept of those with nearly the same work."""
 
 
-@dataclass(frozen=True)
-class CheckpointPlan:
+class CheckpointPlan(Struct):
     """A choice of blocks to recompute, with its peak memory (bytes) and the MACs that it computes again."""
 
     budget: int
@@ -96,6 +96,15 @@ def blocks_of(network: Network) -> list[Segment]:
     return sorted(blocks, key=lambda block: block.layers.start)
 
 
+def recomputable(analysis: Analysis) -> list[Segment]:
+    """Return the blocks that the backward pass goes through: PyTorch computes no other again."""
+    blocks = blocks_of(analysis.network)
+    if not analysis.network.frozen:
+        return blocks
+    trained = TrainingSimulation(analysis, (), TrainingStep()).differentiable
+    return [block for block in blocks if any(analysis.rows[number].name in trained for number in block.layers)]
+
+
 def _is_in(name: str, group: str) -> bool:
     return name.startswith(f"{group}.")
 
@@ -133,15 +142,16 @@ def repeated_macs(rows: Sequence[LayerCosts], layers: range) -> int:
     return sum(row.macs for row in rows[layers.start : end])
 
 
-def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> CheckpointPlan:
+def choose(analysis: Analysis, budget: int, optimizer: str | TrainingStep = "sgd") -> CheckpointPlan:
     """Return the blocks to recompute for a training step within ``budget`` bytes, at the fewest MACs.
 
     If no choice fits, the plan recomputes nothing, `fits` is False, and `least` is the lowest peak of any choice.
 
     Raises `UserError` for a network without blocks.
     """
-    blocks = blocks_of(analysis.network)
-    without = memory(analysis, "training", optimizer)
+    step = as_step(optimizer)
+    blocks = recomputable(analysis)
+    without = memory(analysis, "training", step)
 
     def plan(chosen: Sequence[Segment] = (), macs: int = 0, above_least: int = 0, least: int = 0) -> CheckpointPlan:
         ranges = tuple(block.layers for block in chosen)
@@ -152,7 +162,7 @@ def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> Checkpoin
             blocks=tuple(block.name for block in chosen),
             ranges=ranges,
             saved=saved_tensor_bytes(analysis, ranges),
-            live_peak=training_peak(analysis, optimizer, ranges),
+            live_peak=training_peak(analysis, step, ranges),
             macs=macs,
             above_least=above_least,
             least=least,
@@ -162,8 +172,10 @@ def choose(analysis: Analysis, budget: int, optimizer: str = "sgd") -> Checkpoin
     if without.live_peak.live_bytes <= room:
         return plan()
     if not blocks:
-        raise UserError(f"{analysis.network.name} has no blocks to recompute; group its layers, or define a block")
-    search = _Search(analysis, optimizer, blocks)
+        why = "group its layers, or define a block"
+        why = "the backward pass goes through none of them" if blocks_of(analysis.network) else why
+        raise UserError(f"{analysis.network.name} has no blocks to recompute; {why}")
+    search = _Search(analysis, step, blocks)
     target = room
     while (found := search.run(target)) is not None:
         tried = plan(found.chosen(), found.macs, search.above_least)
@@ -224,9 +236,9 @@ OpenTensors = frozenset[Storage]
 class _Search:
     """Finds the least work for a peak, over all choices of blocks."""
 
-    def __init__(self, analysis: Analysis, optimizer: str, blocks: Sequence[Segment]) -> None:
+    def __init__(self, analysis: Analysis, step: TrainingStep, blocks: Sequence[Segment]) -> None:
         self.analysis = analysis
-        self.optimizer = optimizer
+        self.step = step
         self.above_least = 0
         self.units = _units(blocks, len(analysis.rows))
         self._unit_of = {layer: number for number, unit in enumerate(self.units) for layer in unit.layers}
@@ -241,7 +253,7 @@ class _Search:
 
     def _measure(self, recomputed: Sequence[range]) -> None:
         """Run the step, and record for each unit its saved tensors and the peak that it alone causes."""
-        step = TrainingSimulation(self.analysis, recomputed)
+        step = TrainingSimulation(self.analysis, recomputed, self.step)
         number_of = {row.name: self._unit_of[number] for number, row in enumerate(self.analysis.rows)}
         forward, backward = [0] * len(self.units), [0] * len(self.units)
         entered = -1
@@ -254,7 +266,7 @@ class _Search:
         for point in step.backward():
             number = number_of[point.layer]
             backward[number] = max(backward[number], point.live_bytes)
-        self.update = step.at_update(OPTIMIZERS[self.optimizer]).live_bytes
+        self.update = step.at_update().live_bytes
         before: dict[Storage, int] = {}
         saved_by_layer = step.saved
         for number, unit in enumerate(self.units):
@@ -350,7 +362,7 @@ class _Search:
             found = self.run(middle, lambda choices: choices[:1])
             low, high, best = (middle, high, best) if found is None else (low, middle, found)
         chosen = best.chosen() if best is not None else []
-        return training_peak(self.analysis, self.optimizer, [block.layers for block in chosen]).live_bytes
+        return training_peak(self.analysis, self.step, [block.layers for block in chosen]).live_bytes
 
 
 def _undominated(choices: list[_Choice]) -> list[_Choice]:

@@ -39,10 +39,25 @@ class TimelinePoint(NamedTuple):
     """The layer that runs."""
     live_bytes: int
     """Bytes of all live tensors."""
-    parts: tuple[int, ...]
-    """The same bytes by use, in the order of `USES`."""
-    tensors: int
-    """Number of live tensors; a layer's workspace counts as one."""
+    stored: tuple[int, ...]
+    """Bytes of storages by use, in the order of `USES`."""
+    storages: int
+    """Number of storages."""
+    workspace: int
+    """Bytes that the layer uses while it runs; negative for what it has freed of the tensors saved for it."""
+
+    @property
+    def parts(self) -> tuple[int, ...]:
+        """The live bytes by use, in the order of `USES`."""
+        parts = dict(zip(USES, self.stored, strict=True))
+        parts["workspace"] += max(self.workspace, 0)
+        parts["saved"] += min(self.workspace, 0)
+        return tuple(parts.values())
+
+    @property
+    def tensors(self) -> int:
+        """Number of live tensors; a layer's workspace counts as one."""
+        return self.storages + (self.workspace > 0)
 
 
 class Peak(NamedTuple):
@@ -101,14 +116,9 @@ class Heap:
         return self._sizes[storage]
 
     def point(self, phase: str, layer: str, workspace: int = 0) -> TimelinePoint:
-        """Return the live memory now, with ``workspace`` bytes that the layer uses while it runs.
-
-        A negative value is memory that the layer freed early from what was saved for it.
-        """
-        parts = {**self._parts, "workspace": max(workspace, 0)}
-        parts["saved"] += min(workspace, 0)
-        tensors = len(self._sizes) + (workspace > 0)
-        return TimelinePoint(phase, layer, self.live + workspace, tuple(parts.values()), tensors)
+        """Return the live memory now, with the `TimelinePoint.workspace` of the layer that runs."""
+        stored = tuple(self._parts.values())
+        return TimelinePoint(phase, layer, self.live + workspace, stored, len(self._sizes), workspace)
 
     def alive(self) -> tuple[LiveTensor, ...]:
         """Return the live tensors that take memory."""

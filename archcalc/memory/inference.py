@@ -7,54 +7,66 @@ storage. An operator with workspaces (`Operator.workspaces`) has several timelin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archcalc.analysis.costs import Analysis
+from archcalc.memory.fusion import IN_PLACE, Fusion
 from archcalc.memory.heap import Heap, Peak, TimelinePoint, peak_of
 from archcalc.memory.simulation import MemorySimulation
+from archcalc.ops.operator import Operator
 
 
-def timeline(analysis: Analysis, in_place: bool = False) -> list[TimelinePoint]:
+def timeline(analysis: Analysis, fusion: Fusion | None = None) -> list[TimelinePoint]:
     """Return the live tensors while each layer runs, in bytes for the whole batch.
 
-    A layer's last point is its end. ``in_place``: activations overwrite their input where they can (`overwrites`).
+    A layer's last point is its end. ``fusion``: layers overwrite their input where they can (`overwrites`).
     """
-    return list(_start(analysis, in_place)[1])
+    return list(_start(analysis, fusion)[1])
 
 
-def peak(analysis: Analysis, in_place: bool = False) -> Peak:
+def peak(analysis: Analysis, fusion: Fusion | None = None) -> Peak:
     """Return the timeline point with the most live bytes, and the tensors that are live there."""
-    return peak_of(lambda: _start(analysis, in_place))
+    return peak_of(lambda: _start(analysis, fusion))
 
 
-def overwrites(analysis: Analysis) -> set[str]:
-    """Return the layers that can overwrite their input: neither a later layer nor the caller needs it."""
+def overwrites(analysis: Analysis, fusion: Fusion = IN_PLACE) -> dict[str, str]:
+    """Return the layers that overwrite an input, and which: neither a later layer nor the caller needs it."""
     run = MemorySimulation(analysis)
-    found = set()
+    found: dict[str, str] = {}
+    kernels: dict[str, tuple[Operator, ...]] = {}
     for number, layer in enumerate(run.layers):
         run.make_output(number)
-        source = layer.inputs[0]
-        storage = run.storage[source]
-        alone = source in run.last_uses[number] and run.heap.is_held_once(storage) and storage.use == "output"
-        if alone and layer.op.can_overwrite:
-            found.add(layer.name)
+        for source in layer.inputs:
+            storage = run.storage[source]
+            alone = source in run.last_uses[number] and run.heap.is_held_once(storage) and storage.use == "output"
+            kernel = kernels.get(source, ())
+            if alone and layer.name not in found and kernel and fusion.joins(layer.op, kernel):
+                found[layer.name] = source
+        before = kernels[found[layer.name]] if layer.name in found else ()
+        is_passed = layer.op.is_view and layer.inputs[0] in kernels
+        kernels[layer.name] = kernels[layer.inputs[0]] if is_passed else (*before, layer.op)
         run.release(number)
     return found
 
 
-def _start(analysis: Analysis, in_place: bool) -> tuple[Heap, Iterator[TimelinePoint]]:
-    overwriting = overwrites(analysis) if in_place else set()
+def _start(analysis: Analysis, fusion: Fusion | None) -> tuple[Heap, Iterator[TimelinePoint]]:
+    overwriting = overwrites(analysis, fusion) if fusion is not None else {}
     run = MemorySimulation(analysis)
     return run.heap, _points(run, overwriting)
 
 
-def _points(run: MemorySimulation, overwriting: set[str]) -> Iterator[TimelinePoint]:
+def _points(run: MemorySimulation, overwriting: Mapping[str, str]) -> Iterator[TimelinePoint]:
     for number, layer in enumerate(run.layers):
-        for workspace in layer.op.workspaces_for(run.tensors[number]).inference:
-            yield run.point("forward", number, run.bytes_of(workspace))
+        run.copy_weights(number)
+        workspaces = layer.op.workspaces_for(run.tensors[number])
+        for workspace in workspaces.inference:
+            yield run.point("forward", number, run.bytes_of(workspace, number))
         if layer.name in overwriting:
-            run.share_input(layer)
+            run.share_input(layer, overwriting[layer.name])
         else:
             run.make_output(number)
         yield run.point("forward", number)
         run.release(number)
+        for workspace in workspaces.afterwards:
+            yield run.point("forward", number, run.bytes_of(workspace, number))
+    run.drop_copies()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
 
 from archcalc.analysis.costs import Analysis
+from archcalc.analysis.types import tensor_types
 from archcalc.arithmetic import Shape, product
-from archcalc.errors import UserError
+from archcalc.dtypes import BITS, bytes_of
+from archcalc.memory.casting import copied_weights, with_casts
+from archcalc.memory.estimating import modelled
 from archcalc.memory.heap import Heap, Storage, TimelinePoint
 from archcalc.network import Layer, Network
 from archcalc.ops.layout import InputTensors, Layout, Placement
@@ -15,8 +20,8 @@ from archcalc.ops.vocabulary import Workspace
 INDEX_BYTES = 8
 """Bytes of an integer: an index into a table, or a count of batches."""
 
-MIN_STATISTIC_BYTES = 4
-"""Bytes of a number for which PyTorch uses float32 where the dtype is smaller."""
+STATISTICS = "float32"
+"""The type that PyTorch uses for some numbers where the dtype is smaller."""
 
 
 def _bypassed(network: Network) -> dict[str, str]:
@@ -68,47 +73,57 @@ def _pairs(layer: Layer) -> list[Layer]:
 class MemorySimulation:
     """The tensors of a network that runs, by the names of the layers that make them.
 
-    Raises `UserError` if the memory of an operator is not modelled.
+    The memory of an operator that does not model it is estimated (`memory.estimating`).
     """
 
     def __init__(self, analysis: Analysis, training: bool = False) -> None:
         network = analysis.network
-        for layer in network.layers:
-            if not layer.op.models_memory():
-                raise UserError(f"memory of {layer.op.kind} is not modelled (layer {layer.name})")
         bypassed = _bypassed(network)
+        self.roles = analysis.counting.roles
+        self.types = dict(tensor_types(network, analysis.counting))
+        """The type of each tensor; empty if all have that of activations."""
         self.layers: list[Layer] = []
         """The layers of the analysis in order; a join of several inputs is a sequence of pairs."""
         self.rows: list[range] = []
         """For each layer of the analysis, its numbers in `layers`."""
         for row in analysis.rows:
-            pairs = _pairs(_rewired(row.layer, bypassed))
+            pairs = _pairs(_rewired(modelled(row.layer), bypassed))
+            if self.roles.autocast:
+                pairs = [
+                    one for pair in pairs for one in with_casts(pair, self._typed(pair), self.roles.autocast, _PAIR)
+                ]
             self.rows.append(range(len(self.layers), len(self.layers) + len(pairs)))
             self.layers.extend(pairs)
         self.outputs = tuple(bypassed.get(name, name) for name in network.outputs)
         self.batch = analysis.batch
-        self.itemsize = analysis.counting.itemsize
+        self.copies: list[Storage] = []
+        """The copies of weights that autocast keeps until the forward pass ends."""
         self.heap = Heap()
         self.by_name = {layer.name: layer for layer in network.layers}
         self.tied = {ref for layer in network.layers for ref in layer.ties.values()}
         """The weights that several layers have."""
+        self.trained = {row.name: network.trained_weights(row.layer) for row in analysis.rows}
+        """For each layer of the analysis, the names of its trained weights."""
         self.needless = network.needless
         """Layers that no output needs: autograd frees at once what it saves for them."""
         self.storage: dict[str, Storage] = {}
         """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()
-        """Names of layers whose outputs depend on weights."""
+        """Names of layers whose outputs depend on trained weights."""
         self.tensors: list[InputTensors] = []
         """The inputs of each layer: their layouts, and whether they need gradients."""
         self.placements: list[Placement] = []
         """The layout of each layer's output."""
         self.shapes: dict[str, Shape] = dict(network.inputs)
         """Shape of each tensor, per sample."""
+        self.integers = set(network.indices)
+        """Names of tensors of integers."""
         self._place(network.inputs, training)
         for name, shape in network.inputs.items():
             self.storage[name] = Storage(name, "input")
-            itemsize = INDEX_BYTES if name in network.indices else self.itemsize
-            self.heap.make(self.storage[name], product(shape) * self.batch * itemsize)
+            elements = product(shape) * self.batch
+            size = elements * INDEX_BYTES if name in network.indices else self.tensor_bytes(name, elements)
+            self.heap.make(self.storage[name], size)
         self.last_uses = self._last_uses(self.outputs)
         """For each layer, the names that no layer takes after it, without the network's inputs and outputs."""
 
@@ -117,7 +132,8 @@ class MemorySimulation:
         for layer in self.layers:
             if layer_of(layer.name) in self.needless:
                 continue
-            if layer.op.weights() or not found.isdisjoint(layer.inputs):
+            positions = (number for number, source in enumerate(layer.inputs) if source in found)
+            if any(map(layer.op.differentiates, positions)) or self.trained.get(layer.name):
                 found.add(layer.name)
         return found
 
@@ -133,7 +149,12 @@ class MemorySimulation:
                 sources,
                 tuple(name in self.differentiable for name in sources),
                 training,
+                bool(self.trained.get(layer.name)),
+                self.dtype_of(layer.name),
+                bool(self.roles.autocast),
             )
+            if layer.op.gives_indices or layer.moves(self.integers):
+                self.integers.add(layer.name)
             placement = layer.op.placement(tensors)
             self.tensors.append(tensors)
             self.placements.append(placement)
@@ -162,16 +183,57 @@ class MemorySimulation:
         """Return the live memory now, while layer ``number`` runs."""
         return self.heap.point(phase, layer_of(self.layers[number].name), workspace)
 
-    def bytes_of(self, workspace: Workspace) -> int:
-        """Return the bytes of an operator's workspace, for the whole batch."""
-        own = (workspace.elements * self.batch + workspace.shared) * self.itemsize
-        precise = workspace.precise * self.batch * max(self.itemsize, MIN_STATISTIC_BYTES)
-        return int(own + precise + workspace.bytes * self.batch + workspace.shared_bytes)
+    def dtype_of(self, name: str) -> str:
+        """Return the type of a tensor."""
+        return self.types.get(name, self.roles.activations)
 
-    def output_bytes(self, number: int) -> int:
+    def _typed(self, pair: Layer) -> dict[str, str]:
+        """Return the types, with that of a pair of a join, which is the join's."""
+        self.types.setdefault(pair.name, self.dtype_of(layer_of(pair.name)))
+        return self.types
+
+    def copy_weights(self, number: int) -> list[Storage]:
+        """Make the copies of a layer's weights that autocast makes; return that of what autograd may save.
+
+        Copies of trained weights are kept until the forward pass ends, for other uses.
+        """
+        layer = self.layers[number]
+        weights, biases = copied_weights(layer, self.roles.autocast)
+        made = []
+        for size, what in ((weights, "copied weights"), (biases, "copied biases")):
+            storage = Storage(layer.shares or layer.name, "saved", what)
+            if size and not self.heap.has(storage):
+                self.heap.make(storage, size)
+                self.copies.append(storage)
+            made.append(storage)
+        return made[:1] if weights else []
+
+    def drop_copies(self) -> None:
+        """Drop the copies of weights, at the end of the forward pass."""
+        for storage in self.copies:
+            self.heap.drop(storage)
+        self.copies.clear()
+
+    def tensor_bytes(self, name: str, elements: Any) -> Any:
+        """Return the bytes of so many elements in the type of a tensor."""
+        return bytes_of(elements, self.dtype_of(name))
+
+    def bytes_of(self, workspace: Workspace, number: int) -> Any:
+        """Return the bytes of the workspace of layer ``number``, for the whole batch."""
+        dtype = self.dtype_of(self.layers[number].name)
+        own = bytes_of(workspace.elements * self.batch + workspace.shared, dtype)
+        precise = bytes_of(
+            workspace.precise * self.batch + workspace.shared_precise, max(dtype, STATISTICS, key=lambda one: BITS[one])
+        )
+        return own + precise + workspace.bytes * self.batch + workspace.shared_bytes
+
+    def output_bytes(self, number: int) -> Any:
         """Return the bytes of the output of layer ``number``; 0 for a view."""
-        view = self.placements[number].is_view
-        return 0 if view else int(self.layers[number].op.elements * self.batch * self.itemsize)
+        placement, layer = self.placements[number], self.layers[number]
+        if placement.is_view:
+            return 0
+        elements = layer.op.elements * self.batch if placement.elements is None else placement.elements
+        return elements * INDEX_BYTES if layer.name in self.integers else self.tensor_bytes(layer.name, elements)
 
     def make_output(self, number: int, use: str = "output") -> None:
         """Allocate the output of layer ``number``, or share its input's storage if it is a view."""
@@ -182,9 +244,17 @@ class MemorySimulation:
             self.storage[layer.name] = storage_of(layer.name, use)
             self.heap.make(self.storage[layer.name], self.output_bytes(number))
 
-    def share_input(self, layer: Layer) -> None:
-        """Put the layer's output into its input's storage."""
-        self.storage[layer.name] = self.storage[layer.inputs[0]]
+    def made_by(self, name: str) -> Layer:
+        """Return the layer that makes a tensor."""
+        return self._layer_named[name]
+
+    @cached_property
+    def _layer_named(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+    def share_input(self, layer: Layer, source: str = "") -> None:
+        """Put the layer's output into the storage of an input, the first one if none is named."""
+        self.storage[layer.name] = self.storage[source or layer.inputs[0]]
         self.heap.hold(self.storage[layer.name])
 
     def release(self, number: int) -> None:

@@ -8,29 +8,22 @@ tensor are added, in place if nothing else holds the first. The gradients of wei
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from archcalc.analysis.costs import Analysis
 from archcalc.arithmetic import product
+from archcalc.dtypes import bytes_of
+from archcalc.memory.casting import copied_weights, saves_copies
+from archcalc.memory.graph import gradient_sources, node_holders
 from archcalc.memory.heap import Heap, Peak, Storage, TimelinePoint, peak_of
+from archcalc.memory.optimizers import TrainingStep, as_step
 from archcalc.memory.simulation import MemorySimulation, layer_of, storage_of
 from archcalc.network import Layer, WeightRef
 from archcalc.ops.layout import Layout, elementwise
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import GRADIENT, GradientKind, InputGradient, SavedTensors, Workspace
-
-
-class Optimizer(NamedTuple):
-    """What an optimizer needs, in elements per weight."""
-
-    state: int
-    """Elements stored between steps."""
-    workspace: int
-    """Elements that the update of all weights at once needs (PyTorch's `foreach`, its default on a GPU)."""
-
-
-OPTIMIZERS = {"none": Optimizer(0, 0), "sgd": Optimizer(0, 0), "momentum": Optimizer(1, 0), "adam": Optimizer(2, 1)}
+from archcalc.ops.vocabulary import GRADIENT, Autocast, GradientKind, InputGradient, SavedTensors, Workspace
 
 
 def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> int:
@@ -38,14 +31,29 @@ def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> 
 
     Of a block in ``recomputed``, only its inputs are saved.
     """
-    step = TrainingSimulation(analysis, recomputed)
+    step = TrainingSimulation(analysis, recomputed, TrainingStep())
     for _ in step.forward():
         pass
     return sum({storage: size for saved in step.saved for storage, size in saved.items()}.values())
 
 
+def saved_by_layer(analysis: Analysis) -> dict[str, int]:
+    """Return the bytes that each layer saves, of a tensor that several save at the first; without layers of none."""
+    step = TrainingSimulation(analysis, (), TrainingStep())
+    for _ in step.forward():
+        pass
+    known: set[Storage] = set()
+    found: dict[str, int] = {}
+    for row, saved in zip(analysis.rows, step.saved, strict=True):
+        new = {storage: size for storage, size in saved.items() if storage not in known}
+        known |= new.keys()
+        if new:
+            found[row.name] = sum(new.values())
+    return found
+
+
 def training_timeline(
-    analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()
+    analysis: Analysis, optimizer: str | TrainingStep = "sgd", recomputed: Sequence[range] = ()
 ) -> list[TimelinePoint]:
     """Return the live tensors at every point of a training step, in bytes for the whole batch.
 
@@ -55,7 +63,7 @@ def training_timeline(
     return list(_start(analysis, optimizer, recomputed)[1])
 
 
-def training_peak(analysis: Analysis, optimizer: str = "sgd", recomputed: Sequence[range] = ()) -> Peak:
+def training_peak(analysis: Analysis, optimizer: str | TrainingStep = "sgd", recomputed: Sequence[range] = ()) -> Peak:
     """Return the point of a training step with the most live bytes, and the tensors that are live there."""
     return peak_of(lambda: _start(analysis, optimizer, recomputed))
 
@@ -71,9 +79,11 @@ def runs_when_last(op: Operator) -> bool:
     return saved != SavedTensors(inputs=saved.inputs)
 
 
-def _start(analysis: Analysis, optimizer: str, recomputed: Sequence[range]) -> tuple[Heap, Iterator[TimelinePoint]]:
-    step = TrainingSimulation(analysis, recomputed)
-    return step.run.heap, step.points(OPTIMIZERS[optimizer])
+def _start(
+    analysis: Analysis, optimizer: str | TrainingStep, recomputed: Sequence[range]
+) -> tuple[Heap, Iterator[TimelinePoint]]:
+    run = TrainingSimulation(analysis, recomputed, as_step(optimizer))
+    return run.run.heap, run.points()
 
 
 class _PendingGradient(NamedTuple):
@@ -87,13 +97,15 @@ class _PendingGradient(NamedTuple):
 class TrainingSimulation:
     """A training step, one timeline point after another."""
 
-    def __init__(self, analysis: Analysis, recomputed: Sequence[range]) -> None:
+    def __init__(self, analysis: Analysis, recomputed: Sequence[range], step: TrainingStep) -> None:
         self.run = MemorySimulation(analysis, training=True)
-        self.weights = analysis.totals.params * self.run.itemsize
-        """Bytes of the weights."""
+        self.step = step
+        self.trained_params = analysis.totals.trained_params
         self.differentiable = self.run.differentiable
         self._saved: list[dict[Storage, int]] = []
         self._block_of = {number: block for block in map(self.run.within, recomputed) for number in block}
+        self._number_of = {layer.name: number for number, layer in enumerate(self.run.layers)}
+        self._holders = node_holders(self.run, self._block_of)
         self._saved_by: dict[int, list[Storage]] = {}
         self._inputs_of: dict[range, list[Storage]] = {}
         """For each recomputed block, the storages of its inputs."""
@@ -107,15 +119,36 @@ class TrainingSimulation:
         """For each layer of the analysis, its saved tensors at the end of the forward pass, with their bytes."""
         return [{key: size for number in row for key, size in self._saved[number].items()} for row in self.run.rows]
 
-    def points(self, optimizer: Optimizer) -> Iterator[TimelinePoint]:
-        """Yield all points, up to the update of the weights."""
+    def points(self) -> Iterator[TimelinePoint]:
+        """Yield all points, up to the update of the weights; of several passes, those of the last."""
         yield from self.forward()
         yield from self.backward()
-        yield self.at_update(optimizer)
+        yield self.at_update()
 
-    def at_update(self, optimizer: Optimizer) -> TimelinePoint:
-        """Return the point after the backward pass."""
-        return self.run.heap.point("update", "", optimizer.workspace * self.weights)
+    def at_update(self) -> TimelinePoint:
+        """Return the point after the backward pass.
+
+        With a master copy, the gradients are first copied in its type. Clipping needs a number for each tensor, their
+        stack, and their norm.
+        """
+        roles, step = self.run.roles, self.step
+        updated = roles.master or roles.weights
+        converted = bytes_of(self.trained_params, updated) if updated != roles.gradients else 0
+        workspace = bytes_of(step.rule.workspace * self.trained_params, updated) + converted
+        tensors = sum(map(len, self.run.trained.values()))
+        clipping = bytes_of(2 * tensors + 1, roles.gradients) if step.clip else 0
+        return self.run.heap.point("update", "", max(step.share(workspace, 1), clipping))
+
+    def _keep_gradients(self) -> None:
+        """Make the gradients of the passes before.
+
+        That of weights with one use is added in place. Those of several uses are first added to each other.
+        """
+        found = [item for layer in self.run.layers for item in self._weight_gradients(layer).items()]
+        uses = Counter(storage for storage, _ in found)
+        for storage, sizes in dict(found).items():
+            kept = storage if uses[storage] == 1 else storage._replace(made_by="the passes before")
+            self.run.heap.make(kept, sum(sizes))
 
     def waiting(self, row: int) -> list[str]:
         """Return the layers before layer ``row`` of the analysis whose outputs it or a later layer takes."""
@@ -128,23 +161,30 @@ class TrainingSimulation:
     def forward(self) -> Iterator[TimelinePoint]:
         """Yield the points of the forward pass."""
         run = self.run
+        if self.step.accumulate > 1:
+            self._keep_gradients()
         for number, layer in enumerate(run.layers):
             block = self._block_of.get(number)
+            workspaces = layer.op.workspaces_for(run.tensors[number])
+            copies = run.copy_weights(number)
             saved = self._hold_inputs(block) if block is not None and number == block.start else []
             if block is None and layer.name in self.differentiable:
-                yield from self._workspaces("forward", number, layer.op.workspaces_for(run.tensors[number]).training)
+                yield from self._workspaces("forward", number, workspaces.training)
                 run.make_output(number)
-                saved = self._save(number)
+                saved = self._save(number, copies)
             else:
                 yield from self._without_saving("forward", number)
                 run.make_output(number)
             self._saved.append({storage: run.heap.size(storage) for storage in saved})
             yield run.point("forward", number)
             run.release(number)
+            self._drop_graphs(run.last_uses[number])
+            yield from self._workspaces("forward", number, workspaces.afterwards)
+        run.drop_copies()
 
     def _workspaces(self, phase: str, number: int, workspaces: tuple[Workspace, ...]) -> Iterator[TimelinePoint]:
         for workspace in workspaces:
-            yield self.run.point(phase, number, self.run.bytes_of(workspace))
+            yield self.run.point(phase, number, self.run.bytes_of(workspace, number))
 
     def _without_saving(self, phase: str, number: int) -> Iterator[TimelinePoint]:
         """Yield the points of a layer for which autograd saves nothing: it frees at once what it would save."""
@@ -153,26 +193,38 @@ class TrainingSimulation:
         if points:
             yield from self._workspaces(phase, number, points)
         else:
-            own = self.run.output_bytes(number) + self._own_bytes(self._saved_tensors(number))
+            own = self.run.output_bytes(number) + self._own_bytes(self._saved_tensors(number), number)
             yield self.run.point(phase, number, own)
 
     def _saved_tensors(self, number: int) -> SavedTensors:
         return self.run.layers[number].op.saved_tensors_for(self.run.tensors[number])
 
-    def _own_bytes(self, saved: SavedTensors) -> int:
+    def _own_bytes(self, saved: SavedTensors, number: int) -> Any:
         """Return the bytes of saved tensors that are neither an input nor the output."""
-        return self.run.bytes_of(Workspace(saved.elements, saved.shared, saved.index_bytes, precise=saved.precise))
+        op = self.run.layers[number].op
+        own = Workspace(
+            saved.elements, saved.shared, saved.index_bytes, saved.shared_bytes, saved.precise, saved.shared_precise
+        )
+        if self.run.roles.autocast and op.weights() and op.autocast_policy() is Autocast.WIDEST:
+            # Statistics have the type of the weights.
+            statistics = bytes_of(saved.shared, self.run.roles.weights) + saved.shared_bytes
+            own = own._replace(elements=0, shared=0, shared_bytes=statistics, precise=saved.precise + saved.elements)
+        return self.run.bytes_of(own, number)
 
-    def _save(self, number: int) -> list[Storage]:
-        """Hold the saved tensors of a layer that has just run."""
+    def _save(self, number: int, copies: Sequence[Storage] = ()) -> list[Storage]:
+        """Hold the saved tensors of a layer that has just run, and the copies of its weights that it needs."""
         layer, run = self.run.layers[number], self.run
         saved = self._saved_tensors(number)
         names = [name for position, name in enumerate(layer.inputs) if saved.input(position)]
         storages = self._hold([*names, *([layer.name] if saved.output else ())])
-        own = self._own_bytes(saved)
+        own = self._own_bytes(saved, number)
         if own:
             storages.append(storage_of(layer.name, "saved"))
             run.heap.make(storages[-1], own)
+        if copies and saves_copies(layer, run.tensors[number]):
+            for storage in copies:
+                run.heap.hold(storage)
+            storages.extend(copies)
         self._saved_by[number] = storages
         return storages
 
@@ -198,13 +250,12 @@ class TrainingSimulation:
     def backward(self) -> Iterator[TimelinePoint]:
         """Yield the points of the backward pass, from gradients of the outputs that the caller holds."""
         run = self.run
-        number_of = {layer.name: number for number, layer in enumerate(run.layers)}
         for name in run.outputs:
             if name in self.differentiable:
                 storage = self._make_gradient(name, "")
                 run.heap.hold(storage)  # the caller holds it too
-                layout = elementwise([run.placements[number_of[name]].layout])
-                yield from self._accumulate(name, _PendingGradient(storage, layout), number_of[name])
+                layout = elementwise([run.placements[self._number_of[name]].layout])
+                yield from self._accumulate(name, _PendingGradient(storage, layout), self._number_of[name])
         for number in reversed(range(len(run.layers))):
             layer, block = run.layers[number], self._block_of.get(number)
             if block is not None and number == last_saving(run.layers, block):
@@ -214,6 +265,17 @@ class TrainingSimulation:
                 yield from self._backward_of(number, gradient, self._saved_by.pop(number, []))
             if block is not None and number == block.start:
                 self._drop(self._inputs_of.pop(block))
+
+    def _drop_graphs(self, names: Sequence[str]) -> None:
+        """Drop what autograd has saved for released tensors from which no gradient will come back."""
+        for name in names:
+            if name in self._holders:
+                self._holders[name] -= 1
+                if not self._holders[name]:
+                    number = self._number_of[name]
+                    self._drop(self._saved_by.pop(number, []))
+                    self._saved[number] = {}
+                    self._drop_graphs(gradient_sources(self.run, number))
 
     def _recompute(self, block: range, last: int) -> Iterator[TimelinePoint]:
         """Run a block again up to layer ``last``, and hold its saved tensors."""
@@ -245,85 +307,115 @@ class TrainingSimulation:
             self._drop([gradient.storage])
             gradient = _PendingGradient(copy, Layout.in_order(gradient.layout.sizes))
         wanted = [
-            (source, returned)
-            for source, returned in zip(layer.inputs, op.input_gradients(tensors, gradient.layout), strict=True)
+            (position, source, returned)
+            for position, (source, returned) in enumerate(
+                zip(layer.inputs, op.input_gradients(tensors, gradient.layout), strict=True)
+            )
             if source in self.differentiable and returned is not None
         ]
         workspaces = op.workspaces_for(tensors)
+        early = {position: (since, beside) for position, since, beside in workspaces.gives}
+        given = 0
+        """Bytes of the gradients that have come early, which the points count too."""
         for since, workspace in enumerate(workspaces.backward):
-            released = {self._storage_of(layer, freed, gradient) for freed, first in workspaces.frees if since >= first}
+            for position, source, returned in wanted:
+                if early.get(position, (None,))[0] == since and returned.kind is GradientKind.NEW:
+                    beside = self.run.bytes_of(early[position][1], number) - given
+                    pending = self._gradient_of(source, returned, gradient, layer)
+                    given += heap.size(pending.storage)
+                    yield from self._accumulate(source, pending, number, beside)
+            released = {
+                self._storage_of(layer, position, gradient) for position, first in workspaces.frees if since >= first
+            }
             held = released & {*saved, gradient.storage}
             freed_bytes = sum(heap.size(storage) for storage in held if heap.is_held_once(storage))
-            yield self.run.point("backward", number, self.run.bytes_of(workspace) - freed_bytes)
-        made = [(source, returned, self._gradient_of(source, returned, gradient, layer)) for source, returned in wanted]
+            yield self.run.point("backward", number, self.run.bytes_of(workspace, number) - given - freed_bytes)
+        come = {position for position, (since, _) in early.items() if since < len(workspaces.backward)}
+        made = [
+            (source, returned, self._gradient_of(source, returned, gradient, layer))
+            for position, source, returned in wanted
+            if position not in come or returned.kind is not GradientKind.NEW
+        ]
         gradients = self._weight_gradients(layer)
         added = [storage for storage in gradients if heap.has(storage)]
         """Gradients of shared weights, which are added to those that are there."""
-        for storage, sizes in gradients.items():
-            if storage not in added:
-                heap.make(storage, sum(sizes))
-                if op.weight_gradients_are_views:
-                    self._views.add(storage)
+        new = {storage: sum(sizes) for storage, sizes in gradients.items() if storage not in added}
+        lower = sum(copied_weights(layer, self.run.roles.autocast)) * tensors.trains_weights
+        """Bytes of autocast's gradients of copied weights, which are cast after the saved tensors are freed."""
+        if not lower:
+            self._make_weight_gradients(op, new)
         if not workspaces.backward:
-            yield self.run.point("backward", number, sum(sum(gradients[storage]) for storage in added))
+            yield self.run.point("backward", number, lower + sum(sum(gradients[storage]) for storage in added))
         self._drop([*saved, gradient.storage])
-        yield self.run.point("backward", number)
+        if lower:
+            self._make_weight_gradients(op, new)
+        yield self.run.point("backward", number, lower)
         for source, returned, pending in made:
             if not returned.is_view:
                 yield from self._accumulate(source, pending, number)
-        copied = int(op.copied_weight_gradients(tensors)) * self.run.itemsize
-        temporary = max(copied, sum(self._bytes_while_adding(storage, gradients[storage]) for storage in added))
+        copied = bytes_of(op.copied_weight_gradients(tensors), self.run.roles.gradients) * tensors.trains_weights
+        temporary = max(copied, self._bytes_while_adding({storage: gradients[storage] for storage in added}))
         if temporary:
             yield self.run.point("backward", number, temporary)
         for source, returned, pending in made:
             if returned.is_view:  # the view's own node runs after the gradients of the weights
                 yield from self._accumulate(source, pending, number)
 
+    def _make_weight_gradients(self, op: Operator, sizes: Mapping[Storage, int]) -> None:
+        for storage, size in sizes.items():
+            self.run.heap.make(storage, size)
+            if op.weight_gradients_are_views:
+                self._views.add(storage)
+
     def _storage_of(self, layer: Layer, position: int, gradient: _PendingGradient) -> Storage:
         """Return the storage of an input, or of the output's gradient if ``position`` is `GRADIENT`."""
         return gradient.storage if position == GRADIENT else self.run.storage[layer.inputs[position]]
 
     def _weight_gradients(self, layer: Layer) -> dict[Storage, list[int]]:
-        """Return the storages of the gradients of a layer's weights, with the bytes of each tensor in them."""
+        """Return the storages of the gradients of a layer's trained weights, with the bytes of each tensor in them."""
         found: dict[Storage, list[int]] = {}
         owner = self.run.by_name[layer.shares] if layer.shares else layer
-        for name, shape in layer.op.weights().items():
+        shapes = layer.op.weights()
+        for name in self.run.trained.get(layer.name, ()):
+            shape = shapes[name]
             ref = owner.ties.get(name, WeightRef(owner.name, name))
             part = ref.tensor if ref in self.run.tied else ""
             storage = Storage(ref.layer, "weights' gradient", part)
-            found.setdefault(storage, []).append(product(shape) * self.run.itemsize)
+            size = bytes_of(product(shape), self.run.roles.gradients)
+            found.setdefault(storage, []).append(self.step.share(size, 2))
         return found
 
-    def _bytes_while_adding(self, weights: Storage, sizes: Sequence[int]) -> int:
-        """Return the bytes that adding one more gradient of shared weights needs beside the first gradient."""
-        if weights not in self._views:
-            return sum(sizes)  # in place
-        self._views.discard(weights)
-        left = sum(sizes)
-        most = 0
-        for size in reversed(sizes):  # the bias first; each sum is a new tensor
-            most = max(most, left + size)
-            left -= size
+    def _bytes_while_adding(self, gradients: dict[Storage, list[int]]) -> int:
+        """Return the bytes that adding more gradients of shared weights needs beside the first ones."""
+        most = left = sum(map(sum, gradients.values()))
+        for storage, sizes in reversed(gradients.items()):  # the bias first
+            for size in reversed(sizes):
+                if storage in self._views:  # the sum is a new tensor
+                    most = max(most, left + size)
+                left -= size
+        self._views -= gradients.keys()
         return most
 
     def _gradient_of(
         self, source: str, returned: InputGradient, gradient: _PendingGradient, layer: Layer
     ) -> _PendingGradient:
         if returned.kind is GradientKind.NEW:
-            return _PendingGradient(self._make_gradient(source, layer.name), returned.layout, returned.is_view)
+            storage = self._make_gradient(source, layer.name, returned.elements)
+            return _PendingGradient(storage, returned.layout, returned.is_view)
         self.run.heap.hold(gradient.storage)
         return _PendingGradient(gradient.storage, returned.layout, gradient.is_view or returned.is_view)
 
-    def _make_gradient(self, name: str, made_by: str) -> Storage:
+    def _make_gradient(self, name: str, made_by: str, elements: int | None = None) -> Storage:
         storage = storage_of(name, "gradient", made_by)
         while self.run.heap.has(storage):  # a layer that takes one tensor twice makes two gradients
             storage = storage._replace(made_by=f"{storage.made_by}, again")
-        size = product(self.run.shapes[name]) * self.run.batch * self.run.itemsize
+        elements = product(self.run.shapes[name]) * self.run.batch if elements is None else elements
+        size = bytes_of(elements, self.run.dtype_of(name))
         self.run.heap.make(storage, size)
         return storage
 
-    def _accumulate(self, name: str, new: _PendingGradient, number: int) -> Iterator[TimelinePoint]:
-        """Add a gradient of a layer's output to the one that is there."""
+    def _accumulate(self, name: str, new: _PendingGradient, number: int, workspace: int = 0) -> Iterator[TimelinePoint]:
+        """Add a gradient of a layer's output to the one that is there, beside what the layer uses at that time."""
         heap, old = self.run.heap, self._gradients.get(name)
         if old is None:
             self._gradients[name] = new
@@ -332,6 +424,6 @@ class TrainingSimulation:
             heap.drop(new.storage)
             return
         total = self._make_gradient(name, f"{layer_of(self.run.layers[number].name)}, added")
-        yield self.run.point("backward", number)
+        yield self.run.point("backward", number, workspace)
         self._drop([old.storage, new.storage])
         self._gradients[name] = _PendingGradient(total, elementwise([old.layout, new.layout]))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 
+from archcalc.discovery import module_names
 from archcalc.ops.operator import Operator
 
 
@@ -27,15 +27,14 @@ def registry() -> dict[str, type[Operator]]:
     A class without a kind of its own is a base of several. Raises `TypeError` if two classes have the same kind.
     """
     found: dict[str, type[Operator]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
-    pending = list(Operator.__subclasses__())
-    while pending:
-        cls = pending.pop(0)
-        pending.extend(cls.__subclasses__())
-        kind = cls.__dict__.get("kind")
-        if kind is not None:
+    for name in module_names(__path__):
+        module = import_module(f"{__name__}.{name}")
+        for cls in vars(module).values():
+            kind = cls.__dict__.get("kind") if isinstance(cls, type) and issubclass(cls, Operator) else None
+            if kind is None:
+                continue
             if found.get(kind, cls) is not cls:
                 raise TypeError(f"{cls.__module__} and {found[kind].__module__} both define the operator {kind}")
-            found[kind] = cls
+            if cls.__module__ == module.__name__:
+                found[kind] = cls
     return found

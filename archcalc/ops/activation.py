@@ -17,6 +17,7 @@ from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
     Access,
+    Autocast,
     SavedTensors,
     Torch,
     Work,
@@ -27,6 +28,8 @@ from archcalc.ops.vocabulary import (
 
 SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
 HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
+_CONV, _GEMM, _CONV_GEMM = map(frozenset, (["Conv"], ["Gemm"], ["Conv", "Gemm"]))
+"""For `fused_into`."""
 
 
 class Elementwise(Operator):
@@ -60,6 +63,7 @@ class Relu(Elementwise):
     onnx = "Relu"
     can_overwrite = True
     saved = SavedTensors(output=True)
+    fused_into = _CONV_GEMM
     per_element = {"compare": 1}
     torch_name = "nn.ReLU"
     examples = (example((4, 5, 6)), example((7,)))
@@ -72,6 +76,7 @@ class Relu6(Elementwise):
     aten = "relu6"
     onnx = "Clip Relu6"
     can_overwrite = True
+    fused_into = _CONV
     per_element = {"compare": 2}
     torch_name = "nn.ReLU6"
     examples = (example((4, 5, 6)),)
@@ -90,6 +95,7 @@ class LeakyRelu(Elementwise):
     synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
     slope: RealNumber = option(0.01, "slope below 0")
+    fused_into = _CONV_GEMM
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
 
@@ -109,6 +115,7 @@ class Prelu(Elementwise):
     """``x`` above 0, a trained slope times ``x`` below."""
 
     kind = "prelu"
+    autocast = Autocast.LOWER
     aten = "prelu"
     onnx = "PRelu"
     weight_gradients_are_views = True
@@ -126,7 +133,8 @@ class Prelu(Elementwise):
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """Both gradients have the input's size, whichever is needed; that of the slopes is then summed."""
-        slopes = product(self.weights()["weight"]) if any(tensors.needs_gradient) else 0
+        summed = tensors.trains_weights and any(tensors.needs_gradient)
+        slopes = product(self.weights()["weight"]) if summed else 0
         return Workspaces(backward=(Workspace(2 * self.elements, shared=slopes),))
 
     @classmethod
@@ -153,6 +161,7 @@ class Elu(Elementwise):
     onnx = "Elu"
     can_overwrite = True
     alpha: RealNumber = option(1.0, "height of the curve below 0")
+    fused_into = _GEMM
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
     examples = (example((4, 5, 6)),)
 
@@ -222,6 +231,7 @@ class Sigmoid(Elementwise):
     onnx = "Sigmoid"
     synonyms = "logistic"
     saved = SavedTensors(output=True)
+    fused_into = _CONV_GEMM
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
     examples = (example((4, 5, 6)),)
@@ -234,6 +244,7 @@ class Tanh(Elementwise):
     aten = "tanh"
     onnx = "Tanh"
     saved = SavedTensors(output=True)
+    fused_into = _CONV_GEMM
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
     examples = (example((4, 5, 6)),)
@@ -247,6 +258,7 @@ class Hardsigmoid(Elementwise):
     onnx = "HardSigmoid"
     synonyms = "hsigmoid h_sigmoid hard_sigmoid"
     can_overwrite = True
+    fused_into = _CONV_GEMM
     per_element = HARD_SIGMOID
     torch_name = "nn.Hardsigmoid"
     examples = (example((4, 5, 6)),)
@@ -277,6 +289,7 @@ class Hardtanh(Elementwise):
     can_overwrite = True
     low: RealNumber = option(-1.0, "lower end")
     high: RealNumber = option(1.0, "upper end")
+    fused_into = _CONV
     per_element = {"compare": 2}
     examples = (example((4, 5, 6)),)
 

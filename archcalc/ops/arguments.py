@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Annotated, Any, get_type_hints
 
 from archcalc.arithmetic import ShapeError, decided
 from archcalc.ops.naming import LETTERS, NamedSizes
+from archcalc.structs import Struct
 from archcalc.words import did_you_mean, quote
 
 _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
@@ -44,8 +44,7 @@ def show(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-@dataclass(frozen=True)
-class Integer:
+class Integer(Struct):
     """An integer of either sign, or one that is not below ``least``."""
 
     least: int | None = None
@@ -73,7 +72,6 @@ class Integer:
         return {"type": "integer"} if self.least is None else {"type": "integer", "minimum": self.least}
 
 
-@dataclass(frozen=True)
 class Amount(Integer):
     """An integer not below 0, also written as `5e6`."""
 
@@ -88,8 +86,7 @@ class Amount(Integer):
         return {"type": "number", "minimum": self.least, "multipleOf": 1}
 
 
-@dataclass(frozen=True)
-class Real:
+class Real(Struct):
     """A finite number, not below ``least`` and not above ``most`` if these are given."""
 
     least: float | None = None
@@ -117,8 +114,7 @@ class Real:
         return {"type": "number"} | {key: bound for key, bound in bounds.items() if bound is not None}
 
 
-@dataclass(frozen=True)
-class Flag:
+class Flag(Struct):
     """True or false."""
 
     phrase = "true or false"
@@ -132,8 +128,7 @@ class Flag:
         return {"type": "boolean"}
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct):
     """One of several words."""
 
     options: tuple[str, ...]
@@ -151,8 +146,7 @@ class Choice:
         return {"enum": list(self.options)}
 
 
-@dataclass(frozen=True)
-class PerDimension:
+class PerDimension(Struct):
     """One value for all spatial dimensions, or a list with a value for each; normalized to a tuple."""
 
     item: Any
@@ -172,8 +166,7 @@ class PerDimension:
         return _one_or_list(self.item, minItems=1)
 
 
-@dataclass(frozen=True)
-class Sides:
+class Sides(Struct):
     """An amount before and an amount after: one number for both, or a pair; normalized to a pair."""
 
     item: Any
@@ -194,8 +187,7 @@ class Sides:
         return _one_or_list(self.item, minItems=2, maxItems=2)
 
 
-@dataclass(frozen=True)
-class Or:
+class Or(Struct):
     """A word with a special meaning (`same`), or a value of type ``other``."""
 
     word: str | None
@@ -212,8 +204,7 @@ class Or:
         return {"anyOf": [{"const": self.word}, self.other.schema()]}
 
 
-@dataclass(frozen=True)
-class ListOf:
+class ListOf(Struct):
     """A list, or one value for a list of one; normalized to a tuple."""
 
     item: Any
@@ -230,7 +221,6 @@ class ListOf:
         return _one_or_list(self.item)
 
 
-@dataclass(frozen=True)
 class ShapeList(ListOf):
     """A list of sizes, or a mapping of the axes' names to sizes; normalized to a tuple."""
 
@@ -248,8 +238,7 @@ class ShapeList(ListOf):
         return {"anyOf": [*listed["anyOf"], {**named, "propertyNames": {"enum": list(LETTERS)}}]}
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(Struct):
     """A printable word or phrase."""
 
     phrase = "a text"
@@ -263,8 +252,7 @@ class Text:
         return {"type": "string", "maxLength": 200}
 
 
-@dataclass(frozen=True)
-class TensorShapes:
+class TensorShapes(Struct):
     """A mapping of names to lists of sizes; normalized to tuples."""
 
     phrase = "a mapping of names to shapes"
@@ -276,6 +264,26 @@ class TensorShapes:
 
     def schema(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": "array", "items": Integer(0).schema()}}
+
+
+class OperatorCall(Struct):
+    """An operator's name, or a mapping as a step has it: `{conv: 64, kernel: 3}`.
+
+    Normalized to the name and the arguments; the one beside the name has no name of its own.
+    """
+
+    phrase = "an operator, or a mapping that begins with an operator"
+
+    def check(self, value: Any, rank: int) -> tuple[str, dict[str, Any]]:
+        if isinstance(value, str):
+            return value, {}
+        if not isinstance(value, dict) or not value or not all(isinstance(name, str) for name in value):
+            raise _wrong(self, value)
+        (kind, principal), *others = value.items()
+        return kind, {"": principal, **dict(others)} if principal is not None else dict(others)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, {"type": "object", "minProperties": 1, "additionalProperties": {}}]}
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -324,11 +332,11 @@ OptionalIndex = Annotated[Any, Or(None, _ANY)]
 SizeList = Annotated[tuple[int, ...], ListOf(_ANY)]
 ShapesByName = Annotated[Mapping[str, tuple[int, ...]], TensorShapes()]
 Phrase = Annotated[str, Text()]
+OperatorName = Annotated[Any, OperatorCall()]
 NamedShape = Annotated[tuple[int, ...], ShapeList(_ANY)]
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(Struct):
     """One declared argument of an operator."""
 
     name: str
@@ -342,13 +350,13 @@ class Argument:
 
     @property
     def takes_names(self) -> bool:
-        """True if a mapping of axes to sizes may be its value."""
-        return isinstance(self.type, (ShapeList, TensorShapes))
+        """True if a mapping of names to values may be its value."""
+        return isinstance(self.type, (ShapeList, TensorShapes, OperatorCall))
 
     @property
     def is_text(self) -> bool:
-        """True if its value is a text, not an expression."""
-        return isinstance(self.type, Text)
+        """True if its value, where it is no mapping, is a text and not an expression."""
+        return isinstance(self.type, (Text, OperatorCall))
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -364,8 +372,7 @@ def _words(type_: Any) -> tuple[str, ...]:
     return _words(type_.item) if hasattr(type_, "item") else ()
 
 
-@dataclass(frozen=True)
-class _Declared:
+class _Declared(Struct):
     default: Any
     doc: str
 

@@ -1,6 +1,6 @@
 """Scaled dot-product attention (Vaswani et al., *Attention Is All You Need*, 2017)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
@@ -79,6 +79,7 @@ class ScaledDotProductAttention(Operator):
         example((2, 7, 8), (2, 7, 8), (2, 7, 8), causal=True, scale=0.5),
         example((6, 7, 8), (2, 9, 8), (2, 9, 8)),
         example((4, 7, 8), (4, 9, 8), (4, 9, 8), (1, 7, 9)),
+        example((4, 7, 8), (4, 7, 8), (4, 7, 6), (4, 7, 7)),
     )
 
     def output_shape(self) -> Shape:
@@ -102,13 +103,34 @@ class ScaledDotProductAttention(Operator):
     def expected_axes(self) -> AxisNames:
         return HEADED[-len(self.x) :] if len(self.x) <= 3 else ()
 
+    def cached_elements(self) -> Dim:
+        """Keys and values of a position, where queries depend on no later one.
+
+        ``causal`` says so, or a mask with a row for each query does; a mask of one row hides padding.
+        """
+        q, k, v, *masks = self.inputs
+        hides = self.causal or any(mask[-2] == q[-2] for mask in masks)
+        if not hides or q[-2] != k[-2]:
+            return 0
+        kept: Dim = product(k[:-2]) * k[-1] + product(v[:-2]) * v[-1]
+        return kept
+
+    def attending_to(self, keys: Dim) -> Operator:
+        q, k, v, *_ = self.inputs
+        shapes = ((*q[:-2], 1, q[-1]), (*k[:-2], keys, k[-1]), (*v[:-2], keys, v[-1]))
+        return ScaledDotProductAttention(shapes)
+
     def _is_grouped(self) -> bool:
         """Return True if keys and values have fewer heads than queries."""
         return self.x[:-2] != self.inputs[1][:-2]
 
     def models_memory(self) -> bool:
-        is_plain = not self._is_grouped() and len(self.inputs) == 3
-        return is_plain and (not self.causal or self._is_fused())  # a mask is made where no fused kernel knows it
+        """Where no fused kernel runs, PyTorch makes a causal mask and repeats grouped keys and values."""
+        return (not self.causal and not self._is_grouped() and self._heads_alone()) or self._is_fused()
+
+    def _heads_alone(self) -> bool:
+        """Return True unless a mask is added to scores without heads."""
+        return len(self.inputs) == 3 or len(self.x) > 2
 
     def work(self) -> Work:
         q, k, v, *masks = self.inputs
@@ -121,6 +143,11 @@ class ScaledDotProductAttention(Operator):
         q, k, *_ = self.inputs
         again = product(q) * k[-2] if self._is_fused() else 0
         return Backward(weights=0, inputs=2 * self.work()["matmul"] + again)
+
+    def backward_for(self, needed: Sequence[bool]) -> Backward:
+        """No fused kernel gives the gradient of a mask."""
+        backward = self.backward()
+        return backward._replace(inputs=2 * self.work()["matmul"]) if any(needed[3:]) else backward
 
     def extra_work(self) -> Work:
         """``unfused``: multiply-adds if no fused kernel does them."""
@@ -150,14 +177,15 @@ class ScaledDotProductAttention(Operator):
 
     def saved_tensors(self) -> SavedTensors:
         """The fused kernel saves its inputs, its output and a number per row; without it, the scores are saved."""
-        q, k, _ = map(product, self.inputs)
-        if self._is_fused():
+        q, k, _, *masks = map(product, self.inputs)
+        if self._is_fused() and not masks:  # a mask that is trained needs the scores
             return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
-        return SavedTensors(inputs=(False, False, True), elements=q + k + self._scores())
+        return SavedTensors(inputs=(False, False, True, False), elements=q + k + self._scores())
 
     def _runs_fused(self, tensors: InputTensors) -> bool:
-        """Return True if the fused kernel runs: it needs contiguous rows."""
-        return self._is_fused() and all(layout.strides[-1] == 1 for layout in tensors.layouts)
+        """Return True if the fused kernel runs: it needs contiguous rows, and a mask without a gradient."""
+        rows = all(layout.strides[-1] == 1 for layout in tensors.layouts[:3])
+        return self._is_fused() and rows and not any(tensors.needs_gradient[3:])
 
     def placement(self, tensors: InputTensors) -> Placement:
         """The fused kernel orders its output like the queries."""
@@ -170,23 +198,23 @@ class ScaledDotProductAttention(Operator):
 
     def _copied(self, tensors: InputTensors) -> list[Dim]:
         """Return the elements of scaled queries, scaled keys and values, each if it is copied to be matrices."""
-        q, k, v = tensors.layouts
+        q, k, v = tensors.layouts[:3]
         scaled = (elementwise([q]), elementwise([_transposed(k)]), v)
         heads = product(q.sizes[:-2])
         views = [layout.viewed((heads, *layout.sizes[-2:])) for layout in scaled]
-        return [product(shape) if view is None else 0 for shape, view in zip(self.inputs, views, strict=True)]
+        return [product(shape) if view is None else 0 for shape, view in zip(self.inputs, views, strict=False)]
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """Without the fused kernel, a factor of a product is saved if the other needs a gradient."""
         if self._runs_fused(tensors):
-            return self.saved_tensors()
-        q, k, _ = map(product, self.inputs)
-        for_q, for_k, _ = tensors.needs_gradient
+            return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
+        q, k, _ = map(product, self.inputs[:3])
+        for_q, for_k, _ = tensors.needs_gradient[:3]
         copied = self._copied(tensors)[2]
         scores = self._scores() if any(tensors.needs_gradient) else 0
         values = for_q or for_k
         own = for_k * q + for_q * k + scores + values * copied
-        return SavedTensors(inputs=(False, False, values and not copied), elements=own)
+        return SavedTensors(inputs=(False, False, values and not copied, False), elements=own)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The number per row of the fused kernel.
@@ -196,13 +224,13 @@ class ScaledDotProductAttention(Operator):
         if self._runs_fused(tensors):
             return Workspaces(
                 inference=(Workspace(self.elements, precise=product(self.x[:-1])),),
-                backward=(Workspace(sum(map(product, self.inputs))),),  # all three gradients, whichever are needed
+                backward=(Workspace(sum(map(product, self.inputs[:3]))),),  # all three gradients, whichever are needed
             )
-        q, k, _ = map(product, self.inputs)
+        q, k, _ = map(product, self.inputs[:3])
         scores, out = self._scores(), self.elements
         copied_q, copied_k, copied_v = self._copied(tensors)
         begun = Workspace(q + k + copied_q + copied_k + scores)
-        for_q, for_k, _ = tensors.needs_gradient
+        for_q, for_k, _ = tensors.needs_gradient[:3]
         kept = q + for_k * copied_q + for_q * k  # the scaled queries live to the end
         return Workspaces(
             inference=(begun, Workspace(q + 2 * scores), Workspace(q + scores + copied_v + out)),
@@ -216,8 +244,9 @@ class ScaledDotProductAttention(Operator):
         return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
     def is_approximate(self, tensors: InputTensors) -> bool:
-        """True where a causal mask is made because the fused kernel does not run."""
-        return self.causal and not self._runs_fused(tensors)
+        """True where the fused kernel could run but does not, or where only a mask needs a gradient."""
+        is_made = (self.causal or self._is_grouped()) and not self._runs_fused(tensors)
+        return is_made or (any(tensors.needs_gradient[3:]) and not any(tensors.needs_gradient[:2]))
 
     @property
     def may_use_more_memory(self) -> bool:
@@ -229,33 +258,39 @@ class ScaledDotProductAttention(Operator):
         return () if self._runs_fused(tensors) else (2,)
 
     def _backward(self, tensors: InputTensors, copied: Dim) -> tuple[Workspace, ...]:
-        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries."""
-        q, k, v = map(product, self.inputs)
-        for_q, for_k, for_v = tensors.needs_gradient
+        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries.
+
+        That of a mask is the gradient of scores, or a sum of it.
+        """
+        q, k, v, *masks = map(product, self.inputs)
+        for_q, for_k, for_v = tensors.needs_gradient[:3]
         scores, values = self._scores(), for_v * v
         if not (for_q or for_k):
             return (Workspace(values),)
         kept = for_k * q + for_q * k + scores + copied
+        mask = sum(masks) * any(tensors.needs_gradient[3:])
         both = values + for_q * q + for_k * k
         return (
             Workspace(values + scores),
             Workspace(values + 2 * scores - copied),
-            Workspace(both - copied),
-            Workspace(both + for_k * k - kept),
-            Workspace(both + for_q * q - kept),
+            Workspace(both - copied + (mask if mask != scores else 0)),
+            Workspace(both + mask + for_k * k - kept),
+            Workspace(both + mask + for_q * q - kept),
         )
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The fused kernel returns rows outside of heads; without it, the gradient of keys is transposed."""
-        q, k, v = (layout.sizes for layout in tensors.layouts)
+        q, k, v, *masks = (layout.sizes for layout in tensors.layouts)
         alone = len(q) == 3  # without heads, PyTorch sees the batch as heads
         if self._runs_fused(tensors):
-            return tuple(InputGradient(GradientKind.NEW, rows_outside(sizes), alone) for sizes in (q, k, v))
+            found = tuple(InputGradient(GradientKind.NEW, rows_outside(sizes), alone) for sizes in (q, k, v))
+            return (*found, *(None for _ in masks))
         keys = _transposed(Layout.in_order((*k[:-2], k[-1], k[-2])))
         return (
             InputGradient(GradientKind.NEW, Layout.in_order(q), alone),
             InputGradient(GradientKind.NEW, keys, is_view=True),
             InputGradient(GradientKind.NEW, Layout.in_order(v), is_view=True),
+            *(InputGradient(GradientKind.NEW, Layout.in_order(sizes)) for sizes in masks),
         )
 
     @classmethod

@@ -1,18 +1,22 @@
 """Blur pooling (Zhang, *Making Convolutional Networks Shift-Invariant Again*, 2019)."""
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Count, option
-from archcalc.ops.convolution import window_access, window_count
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import PaddingMode
 from archcalc.ops.vocabulary import (
+    GRADIENT,
     SAME_POSITION,
     Access,
-    PaddingMode,
+    SavedTensors,
     Torch,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
+from archcalc.ops.windows import window_access, window_count
 
 
 class BlurPool(Operator):
@@ -42,6 +46,23 @@ class BlurPool(Operator):
 
     def buffers(self) -> dict[str, Shape]:
         return {"filt": (1, 1, self.kernel, self.kernel)}
+
+    def _padded(self) -> Dim:
+        """Return the elements of the padded input."""
+        padded: Dim = self.x[0] * product(size + sum(self._padding()) for size in self.x[1:])
+        return padded
+
+    def saved_tensors(self) -> SavedTensors:
+        """The input and its padded copy."""
+        return SavedTensors(inputs=True, elements=self._padded())
+
+    def workspaces(self) -> Workspaces:
+        """The padded input; backward, its gradient, then that of the input beside it."""
+        return Workspaces(
+            inference=(Workspace(self._padded() + self.elements),),
+            backward=(Workspace(self._padded()), Workspace(product(self.x))),
+            frees=((GRADIENT, 1),),
+        )
 
     def work(self) -> Work:
         return {"mac": self.elements * self.kernel * self.kernel}

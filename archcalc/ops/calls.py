@@ -8,10 +8,10 @@ is that call.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from archcalc.arithmetic import Shape, ShapeError
+from archcalc.arithmetic import Shape, ShapeError, product
+from archcalc.structs import Struct, replace
 
 
 class Stored(NamedTuple):
@@ -36,6 +36,8 @@ class Operand(NamedTuple):
     """The axis that holds the batch; None if it does not depend on it."""
     folded: int = 1
     """How many rows of that axis belong to one sample: 64 for windows that are folded into the batch."""
+    inner: bool = False
+    """True if the rows of one sample do not lie together there: `[L·B, …]`, of the first row of all samples first."""
 
     @classmethod
     def beside(cls, sizes: Shape, other: Operand) -> Operand:
@@ -52,6 +54,13 @@ class Operand(NamedTuple):
         inner = () if self.folded == 1 else (self.folded,)
         return (*self.sizes[: self.batch], *inner, *self.sizes[self.batch + 1 :])
 
+    @property
+    def batch_stride(self) -> int:
+        """Elements from one sample to the next, if they lie in order; the batch must be one of its axes."""
+        assert self.batch is not None
+        inside = 1 if self.inner else self.folded
+        return inside * int(product(self.sizes[self.batch + 1 :]))
+
     def axis(self, dim: int) -> int:
         """Return the number of an axis without the batch. Raises `ShapeError` for the batch itself."""
         dim = dim % len(self.sizes) if self.sizes else 0
@@ -64,8 +73,7 @@ class Operand(NamedTuple):
         return dim - 1
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(Struct):
     """One call of an operation."""
 
     operation: str
@@ -151,11 +159,12 @@ class Call:
     @property
     def number(self) -> float | int | None:
         """Its only argument that is a number, as in `x + 3`; None if there is none."""
-        found = [value for name, value in self.arguments.items() if name != "alpha" and _is_number(value)]
+        found = [value for name, value in self.arguments.items() if name != "alpha" and is_number(value)]
         return found[0] if len(found) == 1 and self.get("alpha", 1) == 1 else None
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return True for an integer or a float, but not for a boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 

@@ -1,100 +1,36 @@
-"""Convolution and its transpose, over one to three spatial dimensions.
-
-Sizes: Dumoulin and Visin, *A guide to convolution arithmetic for deep learning*, 2016, with dilation.
-"""
+"""Convolution, over one to three spatial dimensions, and what all convolutions share."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, ceil_div, maximum, product, ratio, require
-from archcalc.ops.arguments import (
-    BadArgument,
-    Bool,
-    Choice,
-    Count,
-    Extent,
-    Offsets,
-    Padding,
-    SameOffsets,
-    option,
-    required,
-)
+from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.arguments import BadArgument, Bool, Choice, Count, Extent, Padding, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Order
+from archcalc.ops.convolution_steps import circular, convolution, standardized
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, map_names
-from archcalc.ops.onnx_calls import even, onnx_window
+from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import PaddingMode, Reads
+from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
+    GRADIENT,
     WHOLE_AXIS,
     Access,
     Backward,
-    PaddingMode,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
     compact,
     example,
 )
-
-
-def window_count(size: Dim, kernel: Dim, stride: Dim, padding: tuple[Dim, Dim], dilation: Dim) -> Dim:
-    """Return how many positions a window has along one dimension: the output size of convolution and pooling.
-
-    ``floor((n − (dilation·(kernel − 1) + 1) + before + after) / stride) + 1``
-    """
-    extent = dilation * (kernel - 1) + 1
-    padded = size + (padding[0] + padding[1])
-    require(
-        padded >= extent,
-        lambda: (
-            f"the kernel spans {extent} but the padded input only {padded} (input {size}, padding {sides(padding)})"
-        ),
-    )
-    return (padded - extent) // stride + 1
-
-
-def sides(padding: tuple[Dim, Dim]) -> str:
-    """Return a padding as people write it: `2` if both sides are equal, else `0+1`."""
-    return str(padding[0]) if padding[0] == padding[1] else f"{padding[0]}+{padding[1]}"
-
-
-def window_access(
-    kernel: Shape, stride: Shape, padding: tuple[tuple[Dim, Dim], ...], dilation: Shape
-) -> tuple[Window, ...]:
-    """Return the `Window` of convolution and pooling for each spatial dimension."""
-    return tuple(
-        Window(s, -before, d * (k - 1) - before, d)
-        for k, s, (before, _), d in zip(kernel, stride, padding, dilation, strict=True)
-    )
-
-
-def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> tuple[tuple[Dim, Dim], ...]:
-    """Return the padding for ``ceil(size / stride)`` windows, as TensorFlow's `SAME`.
-
-    The larger part of an odd amount is after.
-    """
-    totals = []
-    for n, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
-        extent = d * (k - 1) + 1
-        totals.append(extent - 1 if s == 1 else maximum((ceil_div(n, s) - 1) * s + extent - n, 0))
-    return tuple((total // 2, total - total // 2) for total in totals)
-
-
-EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
-"""What a window reads in padding of that name; in any other a constant."""
-
-
-def check_edge(mode: str, size: Dim, padding: tuple[Dim, Dim]) -> None:
-    """Raise `ShapeError` if an axis of this size has too few positions for padding of this mode."""
-    most = {"reflect": size - 1, "circular": size}.get(mode)
-    require(
-        most is None or ((padding[0] <= most) & (padding[1] <= most)),
-        lambda: f"{mode} cannot add more positions than the input has, which is {size}",
-    )
+from archcalc.ops.windows import EDGES, check_edge, same_padding, sides, window_access, window_count
 
 
 def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
@@ -111,11 +47,14 @@ def grouped_overestimates(groups: Dim) -> dict[str, str]:
     return {"channels": "an output depends on the channels of its group only"} if groups > 1 else {}
 
 
-class _Convolution(Operator):
+class Convolution(Operator):
+    """What all convolutions share."""
+
     category = "convolution"
-    memory_order = Order.IMAGE
-    channels: Count
-    kernel: Extent
+    channels: Dim
+    kernel: Shape
+    stride: Extent
+    padding: Any
     groups: Count
     bias: Bool
 
@@ -125,6 +64,83 @@ class _Convolution(Operator):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return map_names(inputs[0])
+
+    def hyperparameters(self) -> dict[str, Any]:
+        return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "padding": self.padding}
+
+
+class WindowConvolution(Convolution):
+    """What convolutions share whose windows move over the padded input."""
+
+    stride: Extent = option(1, "step between windows")
+    padding: Padding = option(
+        0, "zeros around the input: a number, one per dimension, [before, after] pairs, same (TensorFlow's) or valid"
+    )
+    dilation: Extent = option(1, "step between the window's taps")
+    groups: Count = option(1, "groups of channels that do not see each other")
+
+    def check_filters(self) -> None:
+        """Raise `ShapeError` if the filters do not fit the input."""
+        self.need_spatial()
+
+    def resolved(self) -> dict[str, Any]:
+        if self.padding == "valid":
+            return {"padding": ((0, 0),) * self.rank}
+        if self.padding != "same":
+            return {}
+        self.check_filters()
+        return {"padding": same_padding(self.x[1:], self.kernel, self.stride, self.dilation)}
+
+    def output_shape(self) -> Shape:
+        self.check_filters()
+        check_groups(self.channels_in, self.channels, self.groups)
+        sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
+        return (self.channels, *sizes)
+
+    def padded_elements(self) -> Dim:
+        """Return the elements of the padded input."""
+        sizes = (n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True))
+        padded: Dim = self.channels_in * product(sizes)
+        return padded
+
+    def windows(self) -> tuple[Reads, ...]:
+        """Return what is read along each spatial dimension."""
+        return window_access(self.kernel, self.stride, self.padding, self.dilation)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {
+            **call.window("stride", "padding", "dilation"),
+            "groups": call.get("groups", 1),
+            "bias": call.get("bias") is not None,
+        }
+
+    def hyperparameters(self) -> dict[str, Any]:
+        return {**super().hyperparameters(), "padding": tuple(sides(pair) for pair in self.padding)}
+
+
+class TrainedConvolution(Convolution):
+    """What convolutions share whose filters are weights."""
+
+    memory_order = Order.IMAGE
+
+    def sized_by(self) -> str:
+        return "channels"
+
+    def following(self, inputs: Sequence[Shape]) -> Mapping[str, Any]:
+        """A depthwise convolution keeps a group, and its filters, for each channel of the input."""
+        if self.groups != self.channels_in or self.groups == 1:
+            return {}
+        channels = inputs[0][0]
+        return {"groups": channels, "channels": self.channels // self.channels_in * channels}
+
+    def with_bias(self) -> Operator | None:
+        return type(self)(self.inputs, **{**self.given, "bias": True}).called_as(self.called)
+
+    def window_elements(self) -> Dim:
+        elements: Dim = product(self.kernel)
+        return elements
 
     @abstractmethod
     def weight_channels(self) -> tuple[Dim, Dim]:
@@ -147,7 +163,7 @@ class _Convolution(Operator):
         return product(weight) if copied else 0
 
 
-class Conv(_Convolution):
+class Conv(WindowConvolution, TrainedConvolution):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
@@ -156,12 +172,6 @@ class Conv(_Convolution):
     synonyms = "convolution conv1d conv2d conv3d"
     channels: Count = required("output channels (filters)")
     kernel: Extent = required("size of the window")
-    stride: Extent = option(1, "step between windows")
-    padding: Padding = option(
-        0, "zeros around the input: a number, one per dimension, [before, after] pairs, same (TensorFlow's) or valid"
-    )
-    dilation: Extent = option(1, "step between the window's taps")
-    groups: Count = option(1, "groups of channels that do not see each other")
     bias: Bool = option(True, "add a bias per output channel")
     padding_mode: Annotated[str, Choice(("zeros", "reflect", "replicate", "circular"))] = option(
         "zeros", "what the padding holds"
@@ -177,6 +187,7 @@ class Conv(_Convolution):
         example((4, 9, 8), channels=5, kernel=3, padding=1, padding_mode="reflect"),
         example((4, 9, 8), channels=6, kernel=3, padding=(1, 2), padding_mode="circular", groups=2),
         example((4, 9, 8), channels=5, kernel=3, stride=2, padding=1, standardized=True),
+        example((4, 8, 8), channels=5, kernel=3, stride=2, padding="same", standardized=True),
         example((4, 31), channels=8, kernel=5, stride=2, padding=1),
         example((2, 7, 8, 9), channels=4, kernel=(3, 2, 1), stride=(2, 1, 1), padding=1),
     )
@@ -192,24 +203,67 @@ class Conv(_Convolution):
             return {"bias": False}
         return {"bias": False, "padding": [size // 2 for size in kernel]}
 
-    def resolved(self) -> dict[str, Any]:
-        if self.padding == "valid":
-            return {"padding": ((0, 0),) * self.rank}
-        if self.padding != "same":
-            return {}
-        self.need_spatial()
-        return {"padding": same_padding(self.x[1:], self.kernel, self.stride, self.dilation)}
-
     def output_shape(self) -> Shape:
-        self.need_spatial()
-        check_groups(self.channels_in, self.channels, self.groups)
+        shape = super().output_shape()
         for n, pair in zip(self.x[1:], self.padding, strict=True):
             check_edge(self.padding_mode, n, pair)
-        sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
-        return (self.channels, *sizes)
+        return shape
 
-    def models_memory(self) -> bool:
-        return not self.standardized and self.padding_mode == "zeros"
+    def _takes_steps(self) -> bool:
+        """Return True if its memory is that of several steps on a tape."""
+        return self.standardized or self.padding_mode == "circular"
+
+    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        """Return the memory of its steps: the filters, the padding, the convolution."""
+        batch, trained = tensors.layouts[0].sizes[0], tensors.trains_weights
+        sizes = {name: product(shape) for name, shape in self.weights().items()}
+
+        def padded(tape: Tape, x: TapeTensor) -> TapeTensor:
+            if self.padding_mode == "circular":
+                return circular(tape, x, (batch, *self.x), self.padding)
+            return tape.compute(x, batch * self.padded_elements(), saves=[x] if self._repeats() else [])
+
+        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+            (x,) = inputs
+            weight = tape.weight(sizes["weight"], trained)
+            bias = tape.weight(sizes["bias"], trained) if self.bias else None
+            kept: list[TapeTensor] = []
+            if not self._is_symmetric():  # a module pads its input, then takes the steps of another
+                x = padded(tape, x)
+            if self.standardized:
+                weight, kept = standardized(tape, weight, self.channels)
+            if self._is_symmetric() and self._repeats():
+                x = padded(tape, x)
+            made = convolution(tape, x, weight, bias, batch * self.elements)
+            del kept
+            return made
+
+        return record(program, tensors, training)
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """Circular padding puts its input in order."""
+        if self.padding_mode == "circular":
+            return Placement(Layout.in_order(tensors.sizes(self.output)))
+        return super().placement(tensors)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        if self.padding_mode == "circular":
+            return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes)),)
+        return super().input_gradients(tensors, gradient)
+
+    def copied_weight_gradients(self, tensors: InputTensors) -> Any:
+        return 0 if self.padding_mode == "circular" else super().copied_weight_gradients(tensors)
+
+    def _pads_first(self) -> bool:
+        """Return True if the input is padded before the convolution, in a tensor of its own."""
+        return not self._is_symmetric() or self._repeats()
+
+    def _repeats(self) -> bool:
+        """Return True if numbers of the input are put around it; PyTorch saves it for their gradients.
+
+        PyTorch makes the padded input even if the padding is 0.
+        """
+        return self.padding_mode != "zeros"
 
     def weight_channels(self) -> tuple[Dim, Dim]:
         return self.channels, self.channels_in // self.groups
@@ -233,42 +287,48 @@ class Conv(_Convolution):
 
     def access(self) -> Access:
         edge = EDGES.get(self.padding_mode, PaddingMode.NOTHING)
-        windows = window_access(self.kernel, self.stride, self.padding, self.dilation)
-        return (WHOLE_AXIS, *(window._replace(edge=edge) for window in windows))
+        return (WHOLE_AXIS, *(window._replace(edge=edge) for window in self.windows()))
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
 
-    def _padded(self) -> Dim:
-        """Return the elements of the padded input, which PyTorch allocates if the sides of the padding differ."""
-        padded: Dim = self.channels_in * product(
-            n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True)
-        )
-        return padded
-
     def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True) if self._is_symmetric() else SavedTensors(elements=self._padded())
+        if self._takes_steps():
+            return self.saved_tensors_for(one_sample(self.inputs))
+        if not self._pads_first():
+            return SavedTensors(inputs=True)
+        return SavedTensors(inputs=self._repeats(), elements=self.padded_elements())
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """An input without a gradient is not saved by its padding."""
+        if self._takes_steps():
+            return saved_on_tape(self._recorded, tensors)
+        saved = self.saved_tensors()
+        return saved._replace(inputs=any(tensors.needs_gradient)) if self._repeats() else saved
 
     def workspaces(self) -> Workspaces:
-        if self._is_symmetric():
+        """The padded input; backward, its gradient, then that of the input beside it."""
+        if not self._pads_first():
             return Workspaces()
         weights = sum(product(shape) for shape in self.weights().values())
         return Workspaces(
-            inference=(Workspace(self._padded() + self.elements),),
-            backward=(Workspace(self._padded(), shared=weights),),
+            inference=(Workspace(self.padded_elements() + self.elements),),
+            backward=(Workspace(self.padded_elements(), shared=weights), Workspace(product(self.x), shared=weights)),
+            frees=((GRADIENT, 1),),
         )
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        if self._takes_steps():
+            return workspaces_on_tape(self._recorded, tensors)
+        workspaces = super().workspaces_for(tensors)
+        if tensors.trains_weights:
+            return workspaces
+        return workspaces._replace(backward=tuple(each._replace(shared=0) for each in workspaces.backward))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         weight = call.arguments["weight"]
-        return {
-            "channels": weight.shape[0],
-            "kernel": weight.shape[2:],
-            **call.window("stride", "padding", "dilation"),
-            "groups": call.get("groups", 1),
-            "bias": call.get("bias") is not None,
-        }
+        return {"channels": weight.shape[0], "kernel": weight.shape[2:], **(super().from_aten(call) or {})}
 
     onnx_names = {"weight": "W", "bias": "B"}
 
@@ -289,143 +349,39 @@ class Conv(_Convolution):
         if any(sum(pair) for pair in self.padding):
             kwargs["padding"] = compact(tuple(before for before, _ in self.padding)) if symmetric else self.padding
         kwargs |= self.changed("dilation", "groups", "bias", "padding_mode")
-        name = f"nn.Conv{self.rank}d" if symmetric else f"archcalc.PaddedConv{self.rank}d"
-        if self.standardized:
-            name = f"archcalc.StandardizedConv{self.rank}d"
+        kind = ("" if symmetric else "Padded") + ("Standardized" if self.standardized else "")
+        name = f"{'archcalc' if kind else 'nn'}.{kind}Conv{self.rank}d"
         return Torch(name, (self.channels_in, self.channels), kwargs)
 
-    def hyperparameters(self) -> dict[str, Any]:
-        return {
-            "filters": self.channels,
-            "kernel": self.kernel,
-            "stride": self.stride,
-            "padding": tuple(sides(pair) for pair in self.padding),
-        }
+    def absorbing(self, others: Sequence[Operator | None]) -> Operator | None:
+        """A sum with narrower convolutions, whose kernels lie inside this one's window."""
+        if self.standardized or self.padding_mode != "zeros":
+            return None
+        for other in others:
+            if not (self._holds_itself() if other is None else self._holds(other)):
+                return None
+        return self.with_bias()
 
+    def _holds_itself(self) -> bool:
+        """True if the window has the position itself: the identity is then a kernel with a single 1."""
+        inside = (before < k for (before, _), k in zip(self.padding, self.kernel, strict=True))
+        return self.output == self.x and set(self.stride) == {1} and all(inside)
 
-class ConvTranspose(_Convolution):
-    """Transposed (fractionally strided) convolution, as in PyTorch."""
-
-    kind = "conv_transpose"
-    aten = "conv_transpose1d conv_transpose2d conv_transpose3d"
-    onnx = "ConvTranspose"
-    saved = SavedTensors(inputs=True)
-    synonyms = (
-        "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
-        "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
-        "upconv"
-    )
-    channels: Count = required("output channels")
-    kernel: Extent = required("size of the window")
-    stride: Extent = option(1, "step between the outputs of neighboring inputs")
-    padding: SameOffsets = option(
-        0, "rows and columns taken off each side of the output; with same, it is the stride times the input"
-    )
-    output_padding: Offsets = option(0, "rows and columns added to the output's end")
-    dilation: Extent = option(1, "step between the window's taps")
-    groups: Count = option(1, "groups of channels that do not see each other")
-    bias: Bool = option(True, "add a bias per output channel")
-    examples = (
-        example((8, 7, 7), channels=4, kernel=2, stride=2),
-        example((8, 7, 5), channels=4, kernel=(3, 4), stride=2, padding=1, output_padding=(1, 0), groups=2),
-        example((6, 9), channels=6, kernel=3, stride=3, groups=6, output_padding=1, bias=False),
-        example((2, 4, 4, 4), channels=3, kernel=3, dilation=2),
-        example((4, 5, 6), channels=3, kernel=(3, 2), stride=(2, 3), padding="same"),
-    )
-
-    def resolved(self) -> dict[str, Any]:
-        """`same` cuts what a window is longer than its stride, and adds what it is shorter.
-
-        The larger part of an odd amount is cut in front, as `output_padding` does.
-        """
-        if self.padding == "valid":
-            return {"padding": (0,) * self.rank}
-        if self.padding != "same":
-            return {}
-        excess = [d * (k - 1) + 1 - s for k, s, d in zip(self.kernel, self.stride, self.dilation, strict=True)]
-        halves = tuple(maximum(ceil_div(amount, 2), 0) for amount in excess)
-        extra = tuple(2 * half - amount for half, amount in zip(halves, excess, strict=True))
-        return {"padding": halves, "output_padding": extra}
-
-    def output_shape(self) -> Shape:
-        self.need_spatial()
-        check_groups(self.channels_in, self.channels, self.groups)
-        sizes = []
-        for n, k, s, p, extra, d in zip(
-            self.x[1:], self.kernel, self.stride, self.padding, self.output_padding, self.dilation, strict=True
-        ):
-            require((extra < s) | (extra < d), lambda: "output_padding must be smaller than the stride or the dilation")
-            size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-            require(size > 0, lambda size=size: f"padding leaves no output: its size would be {size}")  # type: ignore[misc]
-            sizes.append(size)
-        return (self.channels, *sizes)
-
-    def weight_channels(self) -> tuple[Dim, Dim]:
-        return self.channels_in, self.channels // self.groups
-
-    def work(self) -> Work:
-        """The whole window for every input element, also where padding cuts the result off."""
-        return {
-            "mac": product(self.x) * (self.channels // self.groups) * product(self.kernel),
-            "add": self.elements if self.bias else 0,
-        }
-
-    @property
-    def may_use_more_memory(self) -> bool:
-        """True in three dimensions if the input is larger: PyTorch then uses memory of the input's size."""
-        return self.rank == 3 and self.groups == 1 and self.elements < product(self.x)
-
-    def extra_work(self) -> Work:
-        """``gathered``: a window for every output element, as in a plain convolution."""
-        return {"gathered": self.elements * (self.channels_in // self.groups) * product(self.kernel)}
-
-    def access(self) -> Access:
-        """Output o meets input i where ``o = stride·i − padding + dilation·t`` for a tap t."""
+    def _holds(self, other: Operator) -> bool:
+        """True if the kernel of another convolution of the same input, padded, is one of this window."""
+        if not isinstance(other, Conv) or other.standardized or other.padding_mode != "zeros":
+            return False
+        same = ("stride", "groups", "dilation", "channels")
+        offsets = [mine[0] - theirs[0] for mine, theirs in zip(self.padding, other.padding, strict=True)]
+        fits = zip(offsets, self.kernel, other.kernel, self.dilation, strict=True)
         return (
-            WHOLE_AXIS,
-            *(
-                Window(ratio(1, s), ratio(p - d * (k - 1), s), ratio(p, s), ratio(d, s))
-                for k, s, p, d in zip(self.kernel, self.stride, self.padding, self.dilation, strict=True)
-            ),
+            all(getattr(self, name) == getattr(other, name) for name in same)
+            and self.output == other.output
+            and all(offset % d == 0 and 0 <= offset // d <= k - inner for offset, k, inner, d in fits)
         )
 
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        weight, groups = call.arguments["weight"], call.get("groups", 1)
-        return {
-            "channels": weight.shape[1] * groups,
-            "kernel": weight.shape[2:],
-            **call.window("stride", "padding", "output_padding", "dilation"),
-            "groups": groups,
-            "bias": call.get("bias") is not None,
-        }
-
-    onnx_names = {"weight": "W", "bias": "B"}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        weight, groups = call.arguments["W"], call.get("group", 1)
-        if call.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or call.get("output_shape"):
+    def low_rank(self, rank: Dim) -> tuple[Operator, Operator] | None:
+        if self.groups != 1 or self.standardized:
             return None
-        window = onnx_window(call, weight.shape[2:])
-        extra = {"output_padding": tuple(call.get("output_padding"))} if call.get("output_padding") else {}
-        return {
-            "channels": weight.shape[1] * groups,
-            "kernel": weight.shape[2:],
-            **window,
-            "padding": even(window["padding"]),
-            **extra,
-            "groups": groups,
-            "bias": call.get("B") is not None,
-        }
-
-    def torch(self) -> Torch:
-        kwargs = {
-            "kernel_size": compact(self.kernel),
-            **self.changed("stride", "padding", "output_padding", "dilation", "groups", "bias"),
-        }
-        return Torch(f"nn.ConvTranspose{self.rank}d", (self.channels_in, self.channels), kwargs)
-
-    def hyperparameters(self) -> dict[str, Any]:
-        return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "padding": self.padding}
+        down = Conv(self.inputs, **{**self.given, "channels": rank, "bias": False})
+        return down, Conv((down.output,), channels=self.channels, kernel=1, bias=False)

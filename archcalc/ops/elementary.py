@@ -147,10 +147,14 @@ class Pow(_Function):
     kind = "pow"
     aten = "pow square rsqrt reciprocal"
     onnx = "Pow Reciprocal"
-    saved = None
     synonyms = "power square"
     exponent: RealNumber = required("the power")
-    examples = (example((4, 5, 6), exponent=2), example((4, 5), exponent=0.5), example((7,), exponent=-1.5))
+    examples = (
+        example((4, 5, 6), exponent=2),
+        example((4, 5), exponent=0.5),
+        example((7,), exponent=-1.5),
+        example((7,), exponent=0),
+    )
 
     def work(self) -> Work:
         """A square root for 1/2; multiplications for 2, 3 and 4; else a logarithm, a product and an exponential."""
@@ -160,6 +164,14 @@ class Pow(_Function):
         if exponent in (0, 1, 2, 3, 4):
             return {"mul": max(int(exponent) - 1, 0) * elements}
         return {"log": elements, "mul": elements, "exp": elements}
+
+    @property
+    def overestimates(self) -> dict[str, str]:
+        return {"nan": "any number to the power 0 is 1"} if self.exponent == 0 else {}
+
+    def workspaces(self) -> Workspaces:
+        """Backward, the smaller power, its product with the exponent, and the gradient; zeros alone for exponent 0."""
+        return Workspaces(backward=(Workspace(3 * self.elements),)) if self.exponent != 0 else Workspaces()
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -186,7 +198,6 @@ class Clamp(_Function):
     kind = "clamp"
     aten = "clamp clamp_min clamp_max"
     onnx = "Clip"
-    saved = None
     synonyms = "clip clip_by_value"
     low: Bound = option(None, "lower end")
     high: Bound = option(None, "upper end")
@@ -202,7 +213,15 @@ class Clamp(_Function):
         return self.x
 
     def work(self) -> Work:
-        return {"compare": ((self.low is not None) + (self.high is not None)) * self.elements}
+        return {"compare": self._ends() * self.elements}
+
+    def _ends(self) -> int:
+        """How many ends are given."""
+        return (self.low is not None) + (self.high is not None)
+
+    def workspaces(self) -> Workspaces:
+        """The gradient, a mask of bytes for each end, and a zero."""
+        return Workspaces(backward=(Workspace(self.elements, shared=1, bytes=self._ends() * self.elements),))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -4,13 +4,19 @@ from collections.abc import Sequence
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Count, required
+from archcalc.ops.experts_steps import Experts, mixture
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    Autocast,
     Backward,
+    GradientKind,
+    InputGradient,
     Torch,
     Work,
     example,
@@ -18,13 +24,14 @@ from archcalc.ops.vocabulary import (
 )
 
 
-class MixtureOfExperts(Operator):
+class MixtureOfExperts(Taped, Operator):
     """`[L, d]`: a router picks ``active`` of ``experts`` for every token, and adds what they give, weighted.
 
     Each expert is ``down(silu(gate(x)) · up(x))``. All experts have parameters; work is that of the active ones.
     """
 
     kind = "mixture_of_experts"
+    autocast = Autocast.WIDEST
     synonyms = "moe sparse_moe"
     category = "linear"
     experts: Count = required("number of experts")
@@ -80,6 +87,20 @@ class MixtureOfExperts(Operator):
 
     def tools_agree(self) -> bool:
         return False
+
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
+        batch, rows, width = gradient.sizes
+        return gradient.viewed((batch * rows, width)) is None
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=True),)
+
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
+        return True
+
+    def program(self, tensors: InputTensors) -> Program:
+        op = Experts(self.x[1], self.experts, self.active, self.features, tensors.trains_weights)
+        return lambda tape, inputs: mixture(tape, inputs[0], op)
 
     def access(self) -> Access:
         return (SAME_POSITION, WHOLE_AXIS)

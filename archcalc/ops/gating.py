@@ -6,13 +6,17 @@ from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import SIGMOID
 from archcalc.ops.arguments import AxisIndex, option
 from archcalc.ops.calls import Call
+from archcalc.ops.layout import InputTensors, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    SavedTensors,
     Torch,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -44,6 +48,11 @@ class _Gated(Operator):
         """Two positions of the halved axis are seen."""
         return {"channels" if self.axis % len(self.x) == 0 else "positions": "an output sees one number of each half"}
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        halved = self.axis % len(self.x)
+        half = tensors.layouts[0].part(halved + 1, self.output[halved])
+        return Placement(elementwise([half, half]))
+
     def linearized(self) -> None:
         return None
 
@@ -59,6 +68,7 @@ class Glu(_Gated):
     synonyms = "gated_linear_unit"
     per_element: ClassVar[Work] = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.GLU"
+    saved = SavedTensors(inputs=True)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -72,3 +82,12 @@ class Swiglu(_Gated):
     synonyms = "silu_and_mul swi_glu"
     per_element: ClassVar[Work] = {**SIGMOID, "mul": SIGMOID["mul"] + 2}
     torch_name = "archcalc.SwiGLU"
+
+    def saved_tensors(self) -> SavedTensors:
+        """The input, and `silu` of its first half."""
+        return SavedTensors(inputs=True, elements=self.elements)
+
+    def workspaces(self) -> Workspaces:
+        """`silu` of the first half beside the output; backward, the gradients of the product's two factors."""
+        both = (Workspace(2 * self.elements),)
+        return Workspaces(inference=both, backward=both)

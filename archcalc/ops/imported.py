@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import NamedShape, Phrase, ShapesByName, WholeAmount, option, required
+from archcalc.ops.layout import InputTensors, Placement
 from archcalc.ops.naming import AxisNames, names_of
 from archcalc.ops.opaque import StandIn
 from archcalc.ops.trained import StandingAlone
-from archcalc.ops.vocabulary import Backward, Torch, Work, example, shape_text
+from archcalc.ops.vocabulary import GRADIENT, Backward, Torch, Work, Workspace, Workspaces, example, shape_text
 
 
 def _sizes(shape: Shape) -> Shape:
@@ -60,6 +61,8 @@ class Computed(StandingAlone):
     examples = (
         example((7, 12), shape=(3, 5), macs=60, tensors={"weight": (4, 3), "bias": (5,)}),
         example((4, 5, 6), shape=(4,), stored={"table": (2, 4)}),
+        example((7, 12), shape=(5, 1), tensors={"scale": (5,)}),
+        example((7, 12), shape=(7, 7)),
     )
 
     def output_shape(self) -> Shape:
@@ -74,6 +77,32 @@ class Computed(StandingAlone):
     def buffers(self) -> dict[str, Shape]:
         return dict(self.stored)
 
+    def _is_stored(self) -> bool:
+        """True if it is one stored tensor under another shape, or a part of one that is not trained."""
+        shapes = [*self.tensors.values(), *self.stored.values()]
+        if self.macs or len(shapes) != 1:
+            return False
+        own, elements = product(shapes[0]), product(self.shape)
+        return bool(own == elements or (not self.tensors and own > elements))
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        repeated = super().placement(tensors)
+        return repeated._replace(elements=0 if self._is_stored() else product(self.shape))
+
+    def workspaces(self) -> Workspaces:
+        """Backward, the sum of all samples' gradients, which leads to those of the weights."""
+        weights = sum(map(product, self.tensors.values()))
+        if self._is_stored() or not weights:
+            return Workspaces()
+        summed = product(self.shape)
+        return Workspaces(
+            backward=(Workspace(shared=summed), Workspace(shared=summed + weights)), frees=((GRADIENT, 1),)
+        )
+
+    def is_approximate(self, tensors: InputTensors) -> bool:
+        """True if it is computed, because the tensors between are not known."""
+        return not self._is_stored()
+
     def work_per_batch(self) -> Work:
         return {"mac": self.macs}
 
@@ -84,4 +113,5 @@ class Computed(StandingAlone):
         return False
 
     def torch(self) -> Torch:
-        return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))
+        maker = "archcalc.GivenAsStored" if self._is_stored() else "archcalc.GivenOnce"
+        return Torch(maker, (self.shape, dict(self.tensors), dict(self.stored)))

@@ -85,6 +85,8 @@ class Layout:
         The rule of PyTorch's `computeStride`. Adjacent axes that can be merged form a run, and every new axis must lie
         within one run.
         """
+        if self.strides == Layout.in_order(self.sizes).strides:
+            return Layout.in_order(sizes)
         runs: list[tuple[int, int]] = []  # elements and stride
         for size, stride in zip(self.sizes, self.strides, strict=True):
             if size == 1:
@@ -142,6 +144,12 @@ class InputTensors(NamedTuple):
     needs_gradient: tuple[bool, ...]
     """For each input, whether it needs a gradient; all False at inference."""
     training: bool = False
+    trains_weights: bool = True
+    """False if all weights of the layer are frozen."""
+    dtype: str = "float32"
+    """The type in which the layer computes."""
+    autocast: bool = False
+    """True under autocast: weights are float32, and so is what is computed of them without a product."""
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return a shape per sample with the batch before it."""
@@ -156,6 +164,8 @@ class Placement(NamedTuple):
     """True if it shares the first input's storage."""
     is_same: bool = False
     """True if it is the first input itself, not a new view."""
+    elements: int | None = None
+    """Elements of its storage, for the whole batch; 0 for a view of a weight. None if as many as the output's."""
 
 
 def elementwise(layouts: Sequence[Layout]) -> Layout:

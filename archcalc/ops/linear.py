@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archcalc.arithmetic import Shape, product, require
+from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
@@ -13,6 +13,7 @@ from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    Autocast,
     GradientKind,
     InputGradient,
     SavedTensors,
@@ -93,6 +94,9 @@ class Linear(Operator):
         return len(self.x) > 1 and not tensors.layouts[0].is_in_order
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """The input, for the gradient of the weight."""
+        if not tensors.trains_weights:
+            return SavedTensors()
         return SavedTensors(elements=product(self.x)) if self._copies(tensors) else self.saved_tensors()
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
@@ -136,6 +140,17 @@ class Linear(Operator):
     def torch(self) -> Torch:
         return Torch("nn.Linear", (self.x[-1], self.features), self.changed("bias"))
 
+    def sized_by(self) -> str:
+        return "features"
+
+    def with_bias(self) -> Operator | None:
+        """Of a vector, whose features a batch normalization scales."""
+        return Linear(self.inputs, features=self.features).called_as(self.called) if len(self.x) == 1 else None
+
+    def low_rank(self, rank: Dim) -> tuple[Operator, Operator]:
+        down = Linear(self.inputs, features=rank, bias=False)
+        return down, Linear((down.output,), features=self.features, bias=False)
+
     def hyperparameters(self) -> dict[str, Any]:
         return {"filters": self.features}
 
@@ -144,6 +159,7 @@ class Embedding(Operator):
     """A row of a table for every index: `[L]` becomes `[L, features]`."""
 
     kind = "embedding"
+    autocast = Autocast.FLOAT32
     aten = "embedding"
     onnx = "Gather"
     synonyms = "embed lookup token_embedding"

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from archcalc.arithmetic import Shape, product, require
+from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import AxisNames
 from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
@@ -13,11 +14,27 @@ from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    Backward,
+    GradientKind,
+    InputGradient,
+    SavedTensors,
     Torch,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
+
+
+def merges(sizes: tuple[int, ...], layout: Layout) -> bool:
+    """Return True if a tensor of matrices, repeated to ``sizes``, can be viewed as one axis of matrices.
+
+    A product of such tensors needs no copy.
+    """
+    steps = zip(layout.sizes, sizes, layout.strides, strict=True)
+    repeated = Layout(sizes, tuple(stride if size == full else 0 for size, full, stride in steps))
+    return repeated.viewed((product(sizes[:-2]), *sizes[-2:])) is not None
 
 
 class Matmul(Operator):
@@ -27,7 +44,7 @@ class Matmul(Operator):
     """
 
     kind = "matmul"
-    aten = "matmul bmm einsum"
+    aten = "matmul bmm einsum linear"
     onnx = "MatMul"
     synonyms = "bmm batch_matmul dot einsum"
     category = "linear"
@@ -61,6 +78,58 @@ class Matmul(Operator):
         """``fvcore``: its count, which takes the first matrices for as many as there are of the output."""
         return {"fvcore": product(self.x) * self.output[-1]}
 
+    def backward_for(self, needed: Sequence[bool]) -> Backward:
+        return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
+
+    def saved_tensors(self) -> SavedTensors:
+        """Both matrices; a repeated one as a copy."""
+        repeated = [shape[:-2] != self.output[:-2] for shape in self.inputs]
+        return self._saved(repeated)
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """The matrices whose partner needs a gradient."""
+        copied = self._copied(tensors)
+        saved = self._saved(copied)
+        wanted = tensors.needs_gradient[::-1]
+        kept = tuple(keeps and wants for keeps, wants in zip((saved.input(0), saved.input(1)), wanted, strict=True))
+        copies = [n for n, is_copy, wants in zip(self._full_sizes(), copied, wanted, strict=True) if is_copy and wants]
+        return SavedTensors(inputs=kept, elements=sum(copies))
+
+    def _saved(self, copied: Sequence[bool]) -> SavedTensors:
+        copies = [size for size, is_copy in zip(self._full_sizes(), copied, strict=True) if is_copy]
+        return SavedTensors(inputs=tuple(not is_copy for is_copy in copied), elements=sum(copies))
+
+    def _full_sizes(self) -> tuple[Dim, Dim]:
+        """Return the elements of both inputs, repeated along axes of size 1."""
+        beside: Dim = product(self.output[:-2])
+        one, other = (beside * product(shape[-2:]) for shape in self.inputs)
+        return one, other
+
+    def _copied(self, tensors: InputTensors) -> list[bool]:
+        """Return whether each input is copied, because it is repeated or its axes in front cannot be merged."""
+        return [
+            not merges(tensors.sizes((*self.output[:-2], *shape[-2:])), layout)
+            for shape, layout in zip(self.inputs, tensors.layouts, strict=True)
+        ]
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """The copies beside the output; backward, the gradients of full size."""
+        copies = sum(n for n, is_copy in zip(self._full_sizes(), self._copied(tensors), strict=True) if is_copy)
+        full = sum(n for n, wants in zip(self._full_sizes(), tensors.needs_gradient, strict=True) if wants)
+        forward = (Workspace(self.elements + copies),) if copies else ()
+        return Workspaces(forward, forward, (Workspace(full),) if full else ())
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """Products of the output's gradient; that of a transposed matrix is transposed."""
+        found: list[InputGradient | None] = []
+        for number, layout in enumerate(tensors.layouts):
+            own = Layout.in_order(layout.sizes)
+            if number == 1 and self.transposed:
+                order = (*range(len(own.sizes) - 2), len(own.sizes) - 1, len(own.sizes) - 2)
+                own = Layout.in_order(layout.permuted(order).sizes).permuted(order)
+            found.append(InputGradient(GradientKind.NEW, own, is_view=True))
+        return tuple(found)
+
     def tools_agree(self) -> bool:
         return False
 
@@ -81,6 +150,8 @@ class Matmul(Operator):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if len(call.operands) != 2:
             return None
+        if call.operation == "linear":  # its weights are computed
+            return {"transposed": True}
         if call.operation != "einsum":
             return {}
         first, second, result = call.arguments["equation"].replace(" ", "").replace("->", ",").split(",")

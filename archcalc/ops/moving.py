@@ -3,41 +3,41 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axes, Count, Extent, Offsets, SizeList, option, required
 from archcalc.ops.calls import Call, Operand
-from archcalc.ops.convolution import window_count
-from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.conv_transpose import ConvTranspose
+from archcalc.ops.convolution import Conv
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames
-from archcalc.ops.shaping import Shaping
+from archcalc.ops.operator import Operator
+from archcalc.ops.padding import Pad
+from archcalc.ops.reads import PaddingMode, repeated, shifted, window
+from archcalc.ops.shaping import Flatten, Permute, Reordering, Reshape, Shaping
 from archcalc.ops.vocabulary import (
-    GLANCE,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
     GradientKind,
     InputGradient,
     Torch,
-    Window,
     Work,
     compact,
     example,
     shape_text,
 )
+from archcalc.ops.windows import window_count
 
 
-class Transpose(Shaping):
+class Transpose(Reordering):
     """Two axes exchanged."""
 
     kind = "transpose"
-    moves_elements = True
     synonyms = "swapaxes swapdims"
-    is_view = True
     dims: Axes = required("the two axes, the batch not counted")
     examples = (example((3, 4, 5), dims=(1, 2)), example((3, 4), dims=(0, -1)))
 
-    def _order(self) -> list[int]:
-        """The input's axes in their new order."""
+    def new_order(self) -> tuple[int, ...]:
         require(
             len(self.dims) == 2,
             lambda: f"transpose exchanges two axes, got {len(self.dims)}; permute takes all of them",
@@ -45,39 +45,18 @@ class Transpose(Shaping):
         one, other = map(self.axis_index, self.dims)
         order = list(range(len(self.x)))
         order[one], order[other] = order[other], order[one]
-        return order
-
-    def _with_batch(self) -> tuple[int, ...]:
-        return (0, *(axis + 1 for axis in self._order()))
-
-    def output_shape(self) -> Shape:
-        return tuple(self.x[axis] for axis in self._order())
-
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in self._order())
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        return Placement(tensors.layouts[0].permuted(self._with_batch()), is_view=True)
-
-    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        return (InputGradient(GradientKind.SAME, gradient.restored(self._with_batch()), is_view=True),)
+        return tuple(order)
 
     def torch(self) -> Torch:
         return Torch("torch.transpose", tuple(self.axis_index(axis) + 1 for axis in self.dims))
 
 
-class _Copied(Shaping):
-    """Operators whose memory is not modelled."""
-
-    saved = None
-
-
-class Expand(_Copied):
+class Expand(Shaping):
     """Axes of size 1 repeated to a given size."""
 
     kind = "expand"
     moves_elements = True
-    aten = "expand expand_as"
+    aten = "expand expand_as repeat_interleave"
     onnx = "Expand"
     synonyms = "broadcast_to tile repeat expand_as"
     shape: SizeList = required("the new shape, the batch not counted; -1 keeps a size")
@@ -97,6 +76,14 @@ class Expand(_Copied):
     def access(self) -> Access:
         return tuple(SAME_POSITION if n == m else WHOLE_AXIS for n, m in zip(self.x, self.output, strict=True))
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        """A copy, or the input itself if nothing is repeated and it is contiguous."""
+        is_view = self.changes_nothing() and tensors.layouts[0].is_in_order
+        return Placement(Layout.in_order(tensors.sizes(self.output)), is_view)
+
+    def gradient_kinds(self) -> tuple[GradientKind, ...]:
+        return (GradientKind.SAME if self.changes_nothing() else GradientKind.NEW,)
+
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"shape": call.output.shape}
@@ -113,10 +100,11 @@ class Expand(_Copied):
         return Torch("archcalc.Expand", self.output)
 
 
-class Roll(_Copied):
+class Roll(Shaping):
     """Positions moved along axes; what leaves at one end comes in at the other."""
 
     kind = "roll"
+    memory_order = Order.IMAGE
     moves_elements = True
     aten = "roll"
     synonyms = "cyclic_shift"
@@ -128,21 +116,22 @@ class Roll(_Copied):
         require(
             len(self.shifts) == len(self.over), lambda: f"roll has {len(self.shifts)} shifts for {len(self.over)} axes"
         )
-        for axis in self.over:
-            self.axis_index(axis)
+        require(bool(self.over), lambda: "roll needs an axis")
+        self._shift_by_axis()
         return self.x
+
+    def _shift_by_axis(self) -> dict[int, Dim]:
+        """Return the shift of each axis; those of an axis that is named twice add up."""
+        total: dict[int, Dim] = {}
+        for axis, shift in zip(map(self.axis_index, self.over), self.shifts, strict=True):
+            total[axis] = total.get(axis, 0) + shift
+        return total
 
     def access(self) -> Access:
         """One position, which may come from the other end."""
-        rolled = {self.axis_index(axis) for axis in self.over}
-        return tuple(GLANCE if axis in rolled else SAME_POSITION for axis in range(len(self.x)))
-
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return dict.fromkeys(("channels", "positions"), "each position is one of the input, at another place")
-
-    def linearized(self) -> None:
-        return None
+        by = self._shift_by_axis()
+        wrapped = PaddingMode.WRAPPED
+        return tuple(shifted(-by[axis], edge=wrapped) if axis in by else SAME_POSITION for axis in range(len(self.x)))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -154,10 +143,11 @@ class Roll(_Copied):
         return Torch("torch.roll", (self.shifts, tuple(self.axis_index(axis) + 1 for axis in self.over)))
 
 
-class PixelShuffle(_Copied):
+class PixelShuffle(Shaping):
     """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
 
     kind = "pixel_shuffle"
+    memory_order = Order.IMAGE
     aten = "pixel_shuffle"
     onnx = "DepthToSpace"
     synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
@@ -173,8 +163,14 @@ class PixelShuffle(_Copied):
 
     def access(self) -> Access:
         """A position and its neighbors in the output are all of one position of the input."""
-        r = self.factor
-        return (WHOLE_AXIS, *(Window(ratio(1, r), ratio(1 - r, r), 0) for _ in range(2)))
+        return (WHOLE_AXIS, *(repeated(self.factor),) * 2)
+
+    def stages(self) -> tuple[Operator, ...]:
+        """The channels of each position, moved between its rows and columns."""
+        channels, rows, columns = self.output
+        split = Reshape(self.inputs, shape=(channels, self.factor, self.factor, *self.x[1:]))
+        moved = Permute((split.output,), order=(0, 3, 1, 4, 2))
+        return split, moved, Reshape((moved.output,), shape=(channels, rows, columns))
 
     @property
     def overestimates(self) -> Mapping[str, str]:
@@ -194,10 +190,11 @@ class PixelShuffle(_Copied):
         return Torch("nn.PixelShuffle", (self.factor,))
 
 
-class PixelUnshuffle(_Copied):
+class PixelUnshuffle(Shaping):
     """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
 
     kind = "pixel_unshuffle"
+    memory_order = Order.IMAGE
     aten = "pixel_unshuffle"
     synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
     factor: Count = required("r, by which each side shrinks")
@@ -211,7 +208,14 @@ class PixelUnshuffle(_Copied):
         return (channels * r * r, height // r, width // r)
 
     def access(self) -> Access:
-        return (WHOLE_AXIS, *(Window(self.factor, 0, self.factor - 1) for _ in range(2)))
+        return (WHOLE_AXIS, *(window(self.factor, self.factor),) * 2)
+
+    def stages(self) -> tuple[Operator, ...]:
+        """The rows and columns of each block, moved among the channels."""
+        channels, rows, columns = self.x[0], *self.output[1:]
+        split = Reshape(self.inputs, shape=(channels, rows, self.factor, columns, self.factor))
+        moved = Permute((split.output,), order=(0, 2, 4, 1, 3))
+        return split, moved, Reshape((moved.output,), shape=self.output)
 
     @property
     def overestimates(self) -> Mapping[str, str]:
@@ -226,7 +230,7 @@ class PixelUnshuffle(_Copied):
         return Torch("nn.PixelUnshuffle", (self.factor,))
 
 
-class _Windows(_Copied):
+class _Windows(Shaping):
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between windows")
     padding: Offsets = option(0, "zeros around the map")
@@ -240,6 +244,18 @@ class _Windows(_Copied):
     def _torch_arguments(self) -> dict[str, Any]:
         kwargs = {"kernel_size": compact(self.kernel), "dilation": compact(self.dilation)}
         return {**kwargs, "padding": compact(self.padding), "stride": compact(self.stride)}
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(Layout.in_order(tensors.sizes(self.output)), elements=self._storage_elements(tensors))
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        layout = Layout.in_order(tensors.layouts[0].sizes)
+        return (InputGradient(GradientKind.NEW, layout, elements=self._storage_elements(tensors)),)
+
+    def _storage_elements(self, tensors: InputTensors) -> int:
+        """Return the elements of the result's storage: PyTorch makes it like the input, and enlarges it if needed."""
+        elements: int = tensors.layouts[0].sizes[0] * max(product(self.x), self.elements)
+        return elements
 
 
 class Unfold(_Windows):
@@ -256,6 +272,13 @@ class Unfold(_Windows):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1, 2))
+
+    def stages(self) -> tuple[Operator, ...]:
+        """The positions of a convolution's output, in a row."""
+        pads = tuple((amount, amount) for amount in self.padding)
+        window: dict[str, Any] = {"kernel": self.kernel, "stride": self.stride, "dilation": self.dilation}
+        windows = Conv(self.inputs, channels=self.output[0], padding=pads, **window)
+        return windows, Flatten((windows.output,), start=1)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         """The numbers of a window are the features of a token."""
@@ -308,6 +331,15 @@ class Fold(_Windows):
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((0,), (1,), (1,))
+
+    def stages(self) -> tuple[Operator, ...]:
+        """The map of windows, and a transposed convolution of it."""
+        counts = self._count(self.size)
+        windows = Reshape(self.inputs, shape=(self.x[0], *counts))
+        window: dict[str, Any] = {"kernel": self.kernel, "stride": self.stride, "padding": self.padding}
+        spread = ConvTranspose((windows.output,), channels=self.output[0], dilation=self.dilation, **window)
+        missing = tuple((0, n - m) for n, m in zip(self.size, spread.output[1:], strict=True))
+        return windows, spread, Pad((spread.output,), padding=missing)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return ("channels", "height", "width")

@@ -5,36 +5,29 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, decided, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
-from archcalc.ops.attention import attention_work, rows_outside
+from archcalc.ops.attention import ScaledDotProductAttention, attention_work, rows_outside
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.multi_head_steps import Heads, multi_head
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
-    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
     Backward,
     GradientKind,
     InputGradient,
-    SavedTensors,
     Torch,
     Work,
-    Workspace,
-    Workspaces,
     example,
     shape_text,
 )
 
 
-def _batch_second(layout: Layout) -> Layout:
-    """Return the layout of `[batch, rows, width]` with the batch second."""
-    return layout.permuted((1, 0, 2))
-
-
-class MultiHeadAttention(Operator):
+class MultiHeadAttention(Taped, Operator):
     """Projections to queries, keys and values, attention in every head, and a projection of the result.
 
     A single input attends to itself. Three inputs are queries `[L, E]`, keys `[S, K]` and values `[S, V]`, which are
@@ -105,8 +98,12 @@ class MultiHeadAttention(Operator):
         q, k, v = self._qkv()
         return decided(q[1] == k[1]) is not False and decided(q[1] == v[1]) is not False
 
-    def models_memory(self) -> bool:
-        return self._has_one_width() and not self.causal
+    def cached_elements(self) -> Dim:
+        return 2 * self.x[1] if self.causal else 0
+
+    def attending_to(self, keys: Dim) -> Operator:
+        head = self.x[1] // self.heads
+        return ScaledDotProductAttention(((self.heads, 1, head), *((self.heads, keys, head),) * 2))
 
     def backward(self) -> Backward:
         """Gradients of the inputs come from the projections before the attention; the rest is `inner`.
@@ -153,123 +150,26 @@ class MultiHeadAttention(Operator):
         made = [InputGradient(GradientKind.NEW, rows_outside(x.sizes), is_view=True) for x in tensors.layouts[:count]]
         return (*made, *(None,) * (len(self.inputs) - count))
 
-    def saved_tensors(self) -> SavedTensors:
-        """Inputs in another order, queries, keys and values, a number per row and head, and the heads' output."""
-        q, k, _ = self._qkv()
-        projected = product(q) + 2 * product(k)
-        inputs = product(q) if len(self.inputs) == 1 else projected
-        return SavedTensors(elements=inputs + projected + product(q), precise=self.heads * q[0])
-
-    def _copied(self, tensors: InputTensors) -> list[bool]:
-        """Return, for each projection's input, whether it is copied to be one matrix with the batch second."""
-        layouts = map(_batch_second, tensors.layouts[: self._projected(tensors)])
-        return [x.viewed((x.sizes[0] * x.sizes[1], x.sizes[2])) is None for x in layouts]
-
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """The inputs that are not copied, or else their copies."""
-        copied = self._copied(tensors)
-        q, k, _ = map(product, self._qkv())
-        copies = sum(size * copy for size, copy in zip((q, k, k), copied, strict=False))
-        kept = [not copy for copy in copied] + [False] * (len(self.inputs) - len(copied))
-        return SavedTensors(tuple(kept), elements=copies + 2 * q + 2 * k, precise=self.heads * self.x[0])
-
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def is_approximate(self, tensors: InputTensors) -> bool:
-        """True for a single row, for which PyTorch makes fewer copies in the backward pass."""
-        return any(1 in layout.sizes[:2] for layout in tensors.layouts)
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """Each input is copied into another order and projected; then come the heads, and their output's projection.
-
-        The result of a projection to keys and values, or to all three, is copied again. The gradients of the
-        projections' weights are parts, which are joined at the end.
-        """
-        cases = (self._self_attention, self._shared_keys_and_values, self._three_inputs)
-        return cases[self._projected(tensors) - 1](tensors)
-
-    def _sizes(self) -> tuple[Dim, Dim, Dim, Dim, Dim]:
-        """Return the elements of queries, keys, a projection's weights with bias, its bias, and a number per row."""
-        bias = self.x[1] if self.bias else 0
-        return product(self.x), product(self._qkv()[1]), self.x[1] ** 2 + bias, bias, self.heads * self.x[0]
-
-    def _freed(self, tensors: InputTensors, last: int) -> list[tuple[int, int]]:
-        """Return `Workspaces.frees` of saved inputs: each is freed after the backward pass of its projection.
-
-        The projection of the queries is the last of them, at point ``last``.
-        """
-        return [(number, last - number) for number, copied in enumerate(self._copied(tensors)) if not copied]
-
-    @staticmethod
-    def _packs(layout: Layout) -> bool:
-        """Return True if the result of a joint projection is copied: not for a single row, which is contiguous."""
-        rows: int = product(layout.sizes[:2])
-        return rows > 1
-
-    def _self_attention(self, tensors: InputTensors) -> Workspaces:
-        q, _, weights, _, rows = self._sizes()
-        (copied,) = self._copied(tensors)
-        packed = 3 * q * self._packs(tensors.layouts[0])
-        return Workspaces(
-            inference=(Workspace(3 * q + packed), Workspace(4 * q, precise=rows)),
-            training=(Workspace((3 + copied) * q + packed),),
-            backward=(
-                Workspace(4 * q, shared=weights),
-                Workspace((tensors.needs_gradient[0] - 1) * q, shared=4 * weights, precise=-rows),
-            ),
-            frees=((GRADIENT, 0),),
+    def program(self, tensors: InputTensors) -> Program:
+        q, k, v = self._qkv()
+        op = Heads(
+            width=q[1],
+            heads=self.heads,
+            bias=self.bias,
+            trained=tensors.trains_weights,
+            widths=(q[1], k[1], v[1]),
+            has_one_width=self._has_one_width(),
+            mask=q[0] * k[0] if self.causal else 0,
         )
-
-    def _shared_keys_and_values(self, tensors: InputTensors) -> Workspaces:
-        q, k, weights, bias, rows = self._sizes()
-        packed = 2 * k * self._packs(tensors.layouts[1])
-        copied_q, copied_k = (size * copy for size, copy in zip((q, k), self._copied(tensors), strict=True))
-        for_q, for_k, _ = tensors.needs_gradient
-        inputs = for_q * q + for_k * k
-        return Workspaces(
-            inference=(Workspace(q + 2 * k + packed), Workspace(2 * q + 2 * k, precise=rows)),
-            training=(Workspace(q + copied_q + 2 * k + packed + copied_k),),
-            backward=(
-                Workspace(q, shared=weights),
-                Workspace(2 * q + 2 * k, shared=weights),
-                Workspace(3 * k - q, shared=weights, precise=-rows),
-                Workspace(for_k * k - q, shared=3 * weights, precise=-rows),
-                Workspace(inputs - q - 2 * k - copied_k, shared=4 * weights, precise=-rows),
-                Workspace(inputs - 2 * q - 2 * k - copied_q - copied_k, shared=7 * weights - 3 * bias, precise=-rows),
-            ),
-            frees=((GRADIENT, 1), *self._freed(tensors, 5)),
-        )
-
-    def _three_inputs(self, tensors: InputTensors) -> Workspaces:
-        q, k, weights, bias, rows = self._sizes()
-        copies = zip((q, k, k), self._copied(tensors), strict=True)
-        copied_q, copied_k, copied_v = (size * copied for size, copied in copies)
-        for_q, for_k, for_v = tensors.needs_gradient
-        keys = (for_k + for_v) * k
-        inputs = for_q * q + keys
-        added = k if self.bias and not _batch_second(tensors.layouts[2]).is_in_order else 0
-        return Workspaces(
-            inference=(Workspace(q + 2 * k + max(copied_v, added)), Workspace(2 * q + 2 * k, precise=rows)),
-            training=(Workspace(q + 2 * k + copied_q + copied_k + copied_v + added),),
-            backward=(
-                Workspace(q, shared=weights),
-                Workspace(2 * q + 2 * k, shared=weights),
-                Workspace(for_v * k - q, shared=2 * weights, precise=-rows),
-                Workspace(keys - q - k - copied_v, shared=3 * weights, precise=-rows),
-                Workspace(inputs - q - 2 * k - copied_v - copied_k, shared=4 * weights, precise=-rows),
-                Workspace(
-                    inputs - 2 * q - 2 * k - copied_q - copied_k - copied_v,
-                    shared=7 * weights - 3 * bias,
-                    precise=-rows,
-                ),
-            ),
-            frees=((GRADIENT, 1), *self._freed(tensors, 5)),
-        )
+        return lambda tape, inputs: multi_head(tape, inputs, op)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"heads": call.arguments["num_heads"], "bias": "in_proj_bias" in call.arguments}
+        causal = call.get("causal", False)
+        return {"heads": call.arguments["num_heads"], "bias": "in_proj_bias" in call.arguments, "causal": causal}
 
     @classmethod
     def call_inputs(cls, call: Call) -> Sequence[Operand]:

@@ -6,7 +6,8 @@ of a sequence have features: where a map becomes a sequence, its channels become
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -70,14 +71,27 @@ def names_of(sizes: tuple[Any, ...]) -> AxisNames:
     return getattr(sizes, "names", ())
 
 
-def places(names: AxisNames, wanted: Collection[str]) -> list[int]:
+@lru_cache(maxsize=1024)
+def places(names: AxisNames, wanted: tuple[str, ...]) -> tuple[int, ...]:
     """Return the axes that have one of the wanted names.
 
     The features of a vector are its channels, as in the lectures: a linear layer is a convolution over one position.
     """
     if names == VECTOR:
         names = ("channels",)
-    return [axis for axis, name in enumerate(names) if name in wanted]
+    return tuple(axis for axis, name in enumerate(names) if name in wanted)
+
+
+@lru_cache(maxsize=1024)
+def beside(names: AxisNames) -> AxisNames:
+    """Return the names, an empty one as that of the next axis that has one, else of the last; without any, channels."""
+    named = [name for name in names if name]
+    name = named[-1] if named else "channels"
+    found = []
+    for own in reversed(names):
+        name = own or name
+        found.append(name)
+    return tuple(reversed(found))
 
 
 def letters_of(names: AxisNames) -> tuple[str, ...]:
@@ -160,6 +174,15 @@ def split(name: str, count: int) -> AxisNames:
     return (*front, parts.get(name, "windows"), name) if name else ("",) * count
 
 
+def _shuffled(new: Sequence[int], axes: list[int], names: AxisNames) -> list[int]:
+    """Return the axes that channels become in a pixel shuffle, `[C, r, r]` before two sides; empty if it is none."""
+    sides = sum(name in SIDES for name in names)
+    if len(axes) == sides and axes[0] > 0 and new[axes[0] - 1] == 1:
+        axes = [axes[0] - 1, *axes]
+    equal = len(axes) == 1 + sides and len({new[axis] for axis in axes[1:]}) == 1
+    return axes if equal and sides > 1 else []
+
+
 def reshaped(old: Sequence[int], names: AxisNames, new: Sequence[int]) -> AxisNames:
     """Return the names of the axes after the same elements got another shape.
 
@@ -179,7 +202,10 @@ def reshaped(old: Sequence[int], names: AxisNames, new: Sequence[int]) -> AxisNa
                 after.append(made.pop(0))
         whole = merged([names[axis] for axis in before]) if len(after) == 1 or len(before) > 1 else names[before[0]]
         parts = (whole,) if len(after) == 1 else split(whole, len(after))
-        if len(before) == len(after):
+        if whole == "channels" and (block := _shuffled(new, after, names)):
+            after = block
+            parts = ("channels", *("",) * (len(after) - 1))
+        elif len(before) == len(after):
             parts = tuple(names[axis] for axis in before)
         for axis, name in zip(after, parts, strict=True):
             found[axis] = name

@@ -16,14 +16,12 @@ from archcalc.ops.naming import SEQUENCE, AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     GLANCE,
-    GRADIENT,
     SAME_POSITION,
     Access,
     GradientKind,
     InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
@@ -42,7 +40,9 @@ def statistics_work(groups: Dim, size: Dim) -> Work:
     }
 
 
-class _Normalization(Operator):
+class Normalization(Operator):
+    """What normalizations share that scale and shift by trained numbers."""
+
     category = "normalization"
     takes_value = False
     eps: Positive = option(1e-5, "added to the variance")
@@ -75,12 +75,14 @@ class _Normalization(Operator):
         return None
 
 
-class BatchNorm(_Normalization):
+class BatchNorm(Normalization):
     """Scale and shift each channel by its stored mean and variance."""
 
     kind = "batch_norm"
+    scales_channels = True
     aten = "batch_norm _native_batch_norm_legit_no_training"
     onnx = "BatchNormalization"
+    fused_into = frozenset({"Conv"})
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
@@ -128,7 +130,7 @@ class BatchNorm(_Normalization):
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
 
 
-class LayerNorm(_Normalization):
+class LayerNorm(Normalization):
     """Normalize over the last axes."""
 
     kind = "layer_norm"
@@ -201,7 +203,7 @@ class LayerNorm(_Normalization):
         return Torch("nn.LayerNorm", (shape[0] if len(shape) == 1 else shape,), kwargs)
 
 
-class GroupNorm(_Normalization):
+class GroupNorm(Normalization):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
@@ -257,7 +259,7 @@ class GroupNorm(_Normalization):
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
 
 
-class InstanceNorm(_Normalization):
+class InstanceNorm(Normalization):
     """Normalize each channel over all its positions."""
 
     kind = "instance_norm"
@@ -301,7 +303,8 @@ class InstanceNorm(_Normalization):
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         made = self.elements if tensors.layouts[0].is_in_order else 2 * self.elements
-        return self._workspaces(made, self.elements * any(tensors.needs_gradient))
+        workspaces = self._workspaces(made, self.elements * any(tensors.needs_gradient))
+        return workspaces if tensors.trains_weights else workspaces._replace(backward=())
 
     def _workspaces(self, made: Dim, returned: Dim) -> Workspaces:
         """``made``: elements of the output and the input's copy; ``returned``: of the input's gradient."""
@@ -324,135 +327,3 @@ class InstanceNorm(_Normalization):
 
     def torch(self) -> Torch:
         return Torch(f"nn.InstanceNorm{self.rank}d", (self.channels_in,), self.changed("eps", "affine"))
-
-
-class LocalResponseNorm(Operator):
-    """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
-
-    kind = "local_response_norm"
-    onnx = "LRN"
-    memory_order = Order.INPUTS
-    synonyms = "lrn localresponsenorm"
-    category = "normalization"
-    size: Count = required("number of neighboring channels")
-    alpha: RealNumber = option(1e-4, "weight of the squares")
-    beta: RealNumber = option(0.75, "the power")
-    k: RealNumber = option(1.0, "the constant added")
-    examples = (example((16, 5, 7), size=5), example((8, 9), size=3, k=2, alpha=1e-3))
-
-    def output_shape(self) -> Shape:
-        require(self.rank >= 1, lambda: f"{self.kind} needs [C, L] or more, got {shape_text(self.x)}")
-        return self.x
-
-    def work(self) -> Work:
-        elements = self.elements
-        return {
-            "mul": 3 * elements,  # the square, alpha, and beta times the logarithm
-            "add": self.size * elements,
-            "log": elements,
-            "exp": elements,
-            "div": elements,
-        }
-
-    def extra_work(self) -> Work:
-        """``padded``: the elements of the squares, with the zeros that PyTorch adds around the channels."""
-        return {"padded": self._padded()}
-
-    def access(self) -> Access:
-        neighbors = Window(1, -(self.size // 2), (self.size - 1) // 2)
-        return (neighbors, *(SAME_POSITION,) * self.rank)
-
-    def linearized(self) -> None:
-        return None
-
-    def saved_tensors(self) -> SavedTensors:
-        """The input, its padded squares, the sums and their powers."""
-        return SavedTensors(inputs=True, elements=2 * self.elements + self._padded())
-
-    def _padded(self) -> Dim:
-        """Return the elements of the squares with their padding of channels."""
-        padded: Dim = (self.channels_in + self.size - 1) * product(self.x[1:])
-        return padded
-
-    def workspaces(self) -> Workspaces:
-        """The squares with and without padding; then the sums, times alpha, plus k, or to the power of beta."""
-        elements = self.elements
-        return Workspaces(
-            inference=(Workspace(elements + self._padded()), Workspace(3 * elements)),
-            # the gradients of a quotient's two operands; then that of the padded squares
-            backward=(Workspace(4 * elements), Workspace(self._padded())),
-            frees=((GRADIENT, 1),),
-        )
-
-    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
-        """The gradient comes in several parts."""
-        return (0,)
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
-        return {"size": call.arguments["size"]} | {
-            own: call.get(name) for own, name in names.items() if call.get(name) is not None
-        }
-
-    def torch(self) -> Torch:
-        return Torch(
-            "nn.LocalResponseNorm",
-            (self.size,),
-            {"alpha": float(self.alpha), "beta": float(self.beta), "k": float(self.k)},
-        )
-
-
-class RmsNorm(_Normalization):
-    """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
-
-    kind = "rms_norm"
-    aten = "rms_norm"
-    onnx = "RMSNormalization"
-    synonyms = "rmsnorm rms_layer_norm"
-    eps: Positive = option(1e-6, "added to the mean of squares")
-    examples = (example((7, 12)), example((4, 5, 6), affine=False))
-
-    def output_shape(self) -> Shape:
-        self.need_axis()
-        return self.x
-
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE if len(self.x) == 2 else ()
-
-    saved = None
-
-    def affine_shape(self) -> Shape:
-        return (self.x[-1],)
-
-    def weights(self) -> dict[str, Shape]:
-        return {"weight": self.affine_shape()} if self.affine else {}
-
-    def work(self) -> Work:
-        """Squares and their mean, a root and a reciprocal for each row; a factor for each element."""
-        elements, rows = self.elements, self.elements // self.x[-1]
-        scaled = elements if self.affine else 0
-        return {"mul": 2 * elements + scaled, "add": elements, "div": 2 * rows, "sqrt": rows}
-
-    def access(self) -> Access:
-        return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        if len(call.arguments["normalized_shape"]) != 1:
-            return None
-        # Without eps, PyTorch takes that of float32.
-        return {"affine": call.get("weight") is not None, "eps": call.get("eps", 2.0**-23)}
-
-    onnx_names = {"weight": "scale"}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        if call.axis("axis", -1) != len(call.x.shape) - 1:
-            return None
-        return {"eps": call.get("epsilon", 1e-5)}
-
-    def torch(self) -> Torch:
-        kwargs = {} if self.affine else {"elementwise_affine": False}
-        return Torch("nn.RMSNorm", (self.x[-1],), {"eps": float(self.eps), **kwargs})

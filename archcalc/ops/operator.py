@@ -12,41 +12,32 @@ from copy import copy
 from typing import Any, ClassVar, NoReturn
 
 from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
-from archcalc.errors import UserError
 from archcalc.ops.arguments import Argument, BadArgument, declared
-from archcalc.ops.calls import Call, Operand, Stored
-from archcalc.ops.layout import InputTensors, Layout, Order, Placement
+from archcalc.ops.calls import Call, Stored
+from archcalc.ops.importing import Importable
+from archcalc.ops.memory_rules import MemoryRules
 from archcalc.ops.naming import AxisNames, followed
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
+    Autocast,
     Backward,
     Example,
-    GradientKind,
-    InputGradient,
-    SavedTensors,
     Torch,
     Work,
-    Workspaces,
     compact,
     same_axes,
     shape_text,
 )
 
 
-class Operator(ABC):
+class Operator(Importable, MemoryRules, ABC):
     """Base of all operators; a subclass declares `kind`, `category`, `examples`, arguments and rules."""
 
     kind: ClassVar[str]
     """The operator's name in a spec."""
     synonyms: ClassVar[str] = ""
     """Its names in PyTorch, Keras, TensorFlow, Caffe and ONNX, in lower case; an error suggests ours for them."""
-    aten: ClassVar[str] = ""
-    """The operations of PyTorch that it may be, without overload and trailing underscore: `conv1d conv2d conv3d`."""
-    onnx: ClassVar[str] = ""
-    """The operations of ONNX that it may be."""
-    onnx_names: ClassVar[Mapping[str, str]] = {}
-    """Its names of weights and buffers to ONNX's names of the inputs that hold them."""
     category: ClassVar[str]
     """Its family in drawings and reports: convolution, pooling, linear, normalization, activation, …"""
     joins: ClassVar[bool] = False
@@ -65,16 +56,10 @@ class Operator(ABC):
     """True if it gives elements of what it takes as they are, so that indices stay indices."""
     numbers_are_given: ClassVar[bool] = False
     """True if its multiply-adds and weights are arguments, which no rule checks."""
-    is_view: ClassVar[bool] = False
-    """True if its output at inference is a view of its input."""
-    memory_order: ClassVar[Order] = Order.OWN
-    """The order of its output's axes in memory. The gradient of an input is ordered as the input decides."""
-    weight_gradients_are_views: ClassVar[bool] = False
-    """True if the gradients of its weights are views of computed tensors (`InputGradient.is_view`)."""
-    saved: ClassVar[SavedTensors | None] = None
-    """What autograd saves, if it does not depend on arguments; see `saved_tensors`."""
-    can_overwrite: ClassVar[bool] = False
-    """True if its module can write its output over its input (PyTorch's `inplace=True`)."""
+    scales_channels: ClassVar[bool] = False
+    """True if at inference it scales and shifts each channel by constants."""
+    adds: ClassVar[bool] = False
+    """True if its output is the sum of its inputs."""
     takes_value: ClassVar[bool] = True
     """True if a spec may write its first argument as the operator's own value: `dropout: 0.5`."""
     least_inputs: ClassVar[int] = 1
@@ -82,6 +67,11 @@ class Operator(ABC):
     """The largest number of inputs; None for any number."""
     arguments: ClassVar[dict[str, Argument]] = {}
     examples: ClassVar[tuple[Example, ...]] = ()
+
+    autocast: ClassVar[Autocast | None] = None
+    """What PyTorch's autocast does with it, if that is not what its work says; see `autocast_policy`."""
+    float32_ranks: ClassVar[tuple[int, ...]] = ()
+    """Numbers of spatial dimensions for which autocast computes it in float32."""
 
     called: str | None = None
     """The module of PyTorch that an imported layer was called as (`nn.ReLU`), empty for a function; tools that count
@@ -188,30 +178,13 @@ class Operator(ABC):
                 found[name] = float(value) if isinstance(default, float) else compact(value)
         return found
 
-    def changes_nothing(self) -> bool:
-        """Return True if it gives its first input again, so that an imported network can leave it out."""
-        return False
-
-    # -- importing
-
-    @classmethod
-    def from_aten(cls, call: Call) -> Mapping[str, Any] | None:
-        """Return the arguments with which it is a call of one of `aten`; None if it is not that call.
-
-        It may raise `ShapeError` too. Its inputs are the call's computed tensors, its weights the stored ones of the
-        same names, unless `call_inputs` and `call_weights` say otherwise.
-        """
-        return {}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> Mapping[str, Any] | None:
-        """Return the arguments with which it is a call of one of `onnx`; None if it is not that call."""
-        return {}
-
-    @classmethod
-    def call_inputs(cls, call: Call) -> Sequence[Operand]:
-        """Return the computed tensors that it takes."""
-        return call.operands
+    def autocast_policy(self) -> Autocast:
+        """Return what PyTorch's autocast does with it on a CPU: by default, it casts what a product takes."""
+        if self.rank in self.float32_ranks:
+            return Autocast.FLOAT32
+        if self.autocast is not None:
+            return self.autocast
+        return Autocast.LOWER if {"mac", "matmul"} & self.work().keys() else Autocast.WIDEST
 
     def call_weights(self, call: Call) -> Mapping[str, Stored]:
         """Return the stored tensors of a call that are its weights and buffers, by its names for them."""
@@ -263,14 +236,14 @@ class Operator(ABC):
         return elements
 
     @property
-    def is_view_in_training(self) -> bool:
-        """True if its output in training is a view of its input; dropout then makes a new tensor."""
-        return self.is_view
-
-    @property
     def work_is_known(self) -> bool:
         """False if its multiply-adds are not known, so that totals with it are lower bounds."""
         return True
+
+    @property
+    def counted_as(self) -> Operator:
+        """The operator that conventions know: itself, or the one that it applies several times."""
+        return self
 
     @property
     def survival(self) -> float:
@@ -320,6 +293,10 @@ class Operator(ABC):
         work = self.work()
         return Backward(weights=work.get("mac", 0), inputs=work.get("mac", 0) + 2 * work.get("matmul", 0))
 
+    def backward_for(self, needed: Sequence[bool]) -> Backward:
+        """Return `backward` where the gradients of some inputs only are needed; ``needed`` says of which."""
+        return self.backward()
+
     def idle_params(self) -> Dim:
         """Return the trained elements that one sample position does not use: those of experts it is not given to."""
         return 0
@@ -359,6 +336,17 @@ class Operator(ABC):
         """Return `access` for every input."""
         return (self.access(),)
 
+    keeps_order: ClassVar[bool] = False
+    """True if the output's elements are the input's in the same order, under another shape."""
+
+    def stages(self) -> tuple[Operator, ...]:
+        """Return operators that together read the same, one after another; by default itself alone."""
+        return (self,)
+
+    def laid_along(self) -> int | None:
+        """Return the axis along which the inputs lie end to end, so that a position reads only one of them."""
+        return None
+
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Return, for each output axis, the input axes that it is made of."""
         return same_axes(len(self.output))
@@ -386,92 +374,48 @@ class Operator(ABC):
         """
         return self
 
+    def cached_elements(self) -> Dim:
+        """Return the elements of keys and values that generation keeps for each token; 0 without causal attention."""
+        return 0
+
+    def attending_to(self, keys: Dim) -> Operator:
+        """Return the attention in it, without projections, of one token to so many keys."""
+        raise TypeError(f"{self.kind} keeps no keys and values")
+
+    def with_bias(self) -> Operator | None:
+        """Return the same product with a bias, which can take in a batch normalization; None for anything else."""
+        return None
+
+    def sized_by(self) -> str:
+        """Return the argument that is the number of output channels or features; empty if none is."""
+        return ""
+
+    def following(self, inputs: Sequence[Shape]) -> Mapping[str, Any]:
+        """Return the arguments that follow the channels of other inputs: those of a depthwise convolution."""
+        return {}
+
+    def window_elements(self) -> Dim:
+        """Return the positions that an output position reads."""
+        return 1
+
+    def absorbing(self, others: Sequence[Operator | None]) -> Operator | None:
+        """Return the operator that is the sum of several on one tensor; None if no single one is.
+
+        None among ``others`` is the tensor itself, its channels perhaps scaled.
+        """
+        return None
+
+    def low_rank(self, rank: Dim) -> tuple[Operator, Operator] | None:
+        """Return the two operators of an adapter of low rank (LoRA) beside it; None if it gets none."""
+        return None
+
     def hyperparameters(self) -> dict[str, Any]:
         """Return what the table's columns filters, kernel, stride and padding show."""
         return {}
 
-    # -- memory; an operator without `saved` or `saved_tensors` is not modelled
-
-    def models_memory(self) -> bool:
-        """Return True if the operator says what autograd saves; if not, only its output and weights are known."""
-        return self.saved is not None or type(self).saved_tensors is not Operator.saved_tensors
-
-    def saved_tensors(self) -> SavedTensors:
-        """Return what autograd saves for the backward pass, in training."""
-        if self.saved is None:
-            raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
-        return self.saved
-
-    def workspaces(self) -> Workspaces:
-        """Return the memory that it uses while it runs on a CPU, beside its results."""
-        return Workspaces()
-
-    def gradient_kinds(self) -> tuple[GradientKind, ...]:
-        """Return the storage of each input's gradient."""
-        return (GradientKind.NEW,) * len(self.inputs)
-
     def pairs(self) -> Sequence[Operator]:
         """Return a join of more than two inputs as operators of two, which run one after another."""
         return ()
-
-    # -- the same, where it depends on the inputs' layouts or on which of them need a gradient
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        """Return where the output is in memory; by default in a new storage."""
-        return Placement(self.memory_order.of(tensors.layouts, tensors.sizes(self.output)))
-
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """Return what autograd saves for the backward pass, for these inputs."""
-        return self.saved_tensors()
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """Return the memory that it uses while it runs, for these inputs.
-
-        By default, `Workspaces.backward` is needed only for gradients of inputs.
-        """
-        workspaces = self.workspaces()
-        return workspaces if any(tensors.needs_gradient) else workspaces._replace(backward=())
-
-    @property
-    def may_use_more_memory(self) -> bool:
-        """True if PyTorch may use more memory than the rules say."""
-        return False
-
-    def is_approximate(self, tensors: InputTensors) -> bool:
-        """Return True if the peaks are not exact to the byte."""
-        return False
-
-    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
-        """Return the numbers of inputs whose gradients are added to others before the backward pass ends."""
-        return ()
-
-    def computes_in_float32(self, tensors: InputTensors) -> bool:
-        """Return True if 2-byte numbers are computed in 4-byte tensors."""
-        return False
-
-    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
-        """Return True if its weights' gradients come one after another: shared ones are added early."""
-        return False
-
-    def copied_weight_gradients(self, tensors: InputTensors) -> Any:
-        """Return the elements of weight gradients that are copied into the layout of the weights."""
-        return 0
-
-    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        """Return True if the backward pass begins with a copy of its output's gradient in another layout."""
-        return False
-
-    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        """Return the gradient of each input, from the layout of the output's gradient.
-
-        None for an input whose gradient is part of another input's, which is the same tensor.
-        """
-        return tuple(
-            InputGradient(
-                kind, gradient if kind is GradientKind.SAME else self.memory_order.of([layout, gradient], layout.sizes)
-            )
-            for kind, layout in zip(self.gradient_kinds(), tensors.layouts, strict=True)
-        )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)}" for name in self.given)

@@ -1,29 +1,31 @@
-"""Pooling: windows, adaptive windows and the whole feature map."""
+"""Pooling with windows."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape, ceil_div, common_divisor, decided, minimum, product, ratio, require
-from archcalc.ops.arguments import Bool, Extent, SameOffsets, TargetSize, option, required
+from archcalc.arithmetic import Dim, Shape, ceil_div, decided, minimum, product, require
+from archcalc.ops.arguments import Bool, Extent, SameOffsets, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution import Conv, same_padding, sides, window_access, window_count
+from archcalc.ops.convolution import Conv
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
+from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
+    GRADIENT,
     SAME_POSITION,
-    WHOLE_AXIS,
     Access,
-    AxisAccess,
     InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
     compact,
     example,
 )
+from archcalc.ops.windows import same_padding, sides, window_access, window_count
 
 
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
@@ -61,7 +63,7 @@ def average_work(windows: Dim, taps: Dim) -> Work:
     return {"add": windows * (taps - 1), "div": windows}
 
 
-class _ComputedIn2d(Operator):
+class ComputedIn2d(Operator):
     """A pool that PyTorch computes with two spatial dimensions if there is only one."""
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
@@ -98,12 +100,14 @@ class _WindowPool(Operator):
         margins = self.margins or ((0, 0),) * self.rank
         return tuple(n + before + after for n, (before, after) in zip(self.x[1:], margins, strict=True))
 
-    def models_memory(self) -> bool:
-        return not self.margins
+    def _padded_elements(self) -> Dim:
+        """Return the elements of the input with its margins."""
+        padded: Dim = self.channels_in * product(self._padded())
+        return padded
 
     def extra_work(self) -> Work:
         """``padded``: elements that a pooling with margins reads."""
-        return {"padded": self.channels_in * product(self._padded())}
+        return {"padded": self._padded_elements()}
 
     def backend(self, name: str, kwargs: dict[str, Any]) -> Torch:
         """Return the module of that name, or with margins the one that puts them around its input first."""
@@ -141,6 +145,7 @@ class MaxPool(_WindowPool):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
+    float32_ranks = (3,)
     aten = "max_pool1d max_pool2d max_pool3d max_pool2d_with_indices"
     onnx = "MaxPool"
     synonyms = "maxpool maxpool1d maxpool2d maxpool3d max_pooling max_pooling2d maxpooling2d pool pooling"
@@ -172,10 +177,20 @@ class MaxPool(_WindowPool):
         return largest_work(self.elements, product(self.kernel))
 
     def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
+        """The input, or a copy with its margins; the places of the largest numbers."""
+        padded = self._padded_elements() if self.margins else 0
+        return SavedTensors(inputs=not self.margins, elements=padded, index_bytes=8 * self.elements)
 
     def workspaces(self) -> Workspaces:
-        return index_workspaces(self.elements)
+        """Margins need a copy of the input; backward, its gradient, then that of the input beside it."""
+        if not self.margins:
+            return index_workspaces(self.elements)
+        elements, padded, places = self.elements, self._padded_elements(), 8 * self.elements
+        return Workspaces(
+            inference=(Workspace(elements + padded, bytes=places),),
+            backward=(Workspace(padded), Workspace(product(self.x), bytes=-places)),
+            frees=((GRADIENT, 1),),
+        )
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -193,10 +208,11 @@ class MaxPool(_WindowPool):
         return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
 
-class AvgPool(_WindowPool, _ComputedIn2d):
+class AvgPool(_WindowPool, ComputedIn2d):
     """The average of each window."""
 
     kind = "avg_pool"
+    float32_ranks = (3,)
     aten = "avg_pool1d avg_pool2d avg_pool3d"
     onnx = "AveragePool"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
@@ -210,6 +226,35 @@ class AvgPool(_WindowPool, _ComputedIn2d):
         example((2, 8, 9, 10), kernel=(2, 3, 2), padding=1),
         example((4, 9, 8), kernel=(3, 2), stride=2, padding="same"),
     )
+
+    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        """Return the memory of pooling a map of ones and the input, both with margins, and of their quotient."""
+        batch = tensors.layouts[0].sizes[0]
+        sides, padded, windows = product(self.x[1:]), product(self._padded()), product(self.output[1:])
+        maps = batch * self.channels_in
+
+        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+            ones = tape.new(sides)
+            around = tape.new(padded)
+            inside = tape.new(windows)
+            del ones, around
+            x = tape.compute(inputs[0], maps * padded)
+            pooled = tape.compute(x, maps * windows, saves=[x])
+            del x
+            return tape.compute(pooled, saves=[inside])
+
+        return record(program, tensors, training)
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        return saved_on_tape(self._recorded, tensors) if self.margins else self.saved_tensors()
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        return workspaces_on_tape(self._recorded, tensors) if self.margins else super().workspaces_for(tensors)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """That of an input with margins is cut out of theirs."""
+        found = super().input_gradients(tensors, gradient)
+        return tuple(one and one._replace(is_view=one.is_view and not self.margins) for one in found)
 
     @property
     def dilation(self) -> Shape:  # type: ignore[override]
@@ -253,167 +298,3 @@ class AvgPool(_WindowPool, _ComputedIn2d):
     def torch(self) -> Torch:
         counted = {} if self.margins else self.changed("count_include_pad")
         return self.backend("AvgPool", self._torch_arguments() | counted)
-
-
-class _AdaptivePool(_ComputedIn2d):
-    """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
-
-    category = "pooling"
-    memory_order = Order.IMAGE
-    size: TargetSize = required("the output's size; null keeps a dimension's size")
-
-    def output_shape(self) -> Shape:
-        self.need_spatial()
-        sizes = [n if m is None else m for n, m in zip(self.x[1:], self.size, strict=True)]
-        return (self.channels_in, *sizes)
-
-    def _taps(self) -> Dim:
-        """Input elements read by all windows together: along one dimension ``n + m − gcd(n, m)``."""
-        taps: Dim = self.channels_in * product(
-            n + m - common_divisor(n, m) for n, m in zip(self.x[1:], self.output[1:], strict=True)
-        )
-        return taps
-
-    def access(self) -> Access:
-        return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))
-
-    def hyperparameters(self) -> dict[str, Any]:
-        sizes = list(zip(self.x[1:], self.output[1:], strict=True))
-        if any(n % m != 0 for n, m in sizes):
-            return {}
-        steps = tuple(n // m for n, m in sizes)
-        return {"kernel": steps, "stride": steps, "padding": (0,) * self.rank}
-
-
-def adaptive_window(n: Dim, m: Dim) -> Window | AxisAccess:
-    """Return the window of m outputs over n inputs; if m does not divide n, the hull over all positions."""
-    if m == 1:
-        return WHOLE_AXIS
-    rounding = 0 if n % m == 0 else ratio(m - 1, m)
-    return Window(ratio(n, m), -rounding, ratio(n, m) + rounding - 1)
-
-
-class AdaptiveAvgPool(_AdaptivePool):
-    """Average pooling to a given output size."""
-
-    kind = "adaptive_avg_pool"
-    aten = "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
-    synonyms = "adaptiveavgpool2d adaptive_avg_pool2d"
-    examples = (
-        example((8, 7, 7), size=1),
-        example((8, 13, 10), size=(6, 5)),
-        example((4, 6, 6), size=(None, 3)),
-        example((4, 6, 6), size=None),
-        example((4, 7), size=None),
-        example((4, 3, 3), size=5),
-        example((4, 17), size=4),
-        example((2, 8, 9, 10), size=2),
-    )
-
-    def work(self) -> Work:
-        return {"add": self._taps() - self.elements, "div": self.elements}
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=any(m != 1 for m in self.output[1:]))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"size": call.window("output_size")["output_size"]}
-
-    def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.output[1:]),))
-
-
-class AdaptiveMaxPool(_AdaptivePool):
-    """Max pooling to a given output size."""
-
-    kind = "adaptive_max_pool"
-    aten = "adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d"
-    examples = (example((8, 13, 10), size=(6, 5)), example((4, 17), size=1), example((2, 8, 9, 10), size=2))
-
-    def linearized(self) -> Operator:
-        return AdaptiveAvgPool(self.inputs, size=self.size)
-
-    def work(self) -> Work:
-        return {"compare": self._taps() - self.elements}
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
-
-    def workspaces(self) -> Workspaces:
-        return index_workspaces(self.elements)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"size": call.window("output_size")["output_size"]}
-
-    def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))
-
-
-class _GlobalPool(_ComputedIn2d):
-    """One number for each channel: `[C, H, W]` becomes `[C, 1, 1]`."""
-
-    category = "pooling"
-
-    def output_shape(self) -> Shape:
-        self.need_spatial()
-        return (self.channels_in, *(1,) * self.rank)
-
-    def access(self) -> Access:
-        return (SAME_POSITION, *(WHOLE_AXIS,) * self.rank)
-
-    def hyperparameters(self) -> dict[str, Any]:
-        return {"kernel": self.x[1:], "stride": (1,) * self.rank, "padding": (0,) * self.rank}
-
-
-class GlobalAvgPool(_GlobalPool):
-    """The average of every channel."""
-
-    kind = "global_avg_pool"
-    onnx = "GlobalAveragePool"
-    synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
-    saved = SavedTensors()
-    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
-
-    def work(self) -> Work:
-        return average_work(self.channels_in, product(self.x[1:]))
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {}
-
-    def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
-
-
-class GlobalMaxPool(_GlobalPool):
-    """The largest number of every channel."""
-
-    kind = "global_max_pool"
-    onnx = "GlobalMaxPool"
-    synonyms = "gmp globalmaxpooling2d global_max_pooling2d globalmaxpool"
-    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
-
-    def linearized(self) -> Operator:
-        return GlobalAvgPool(self.inputs)
-
-    def work(self) -> Work:
-        return largest_work(self.channels_in, product(self.x[1:]))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
-
-    def workspaces(self) -> Workspaces:
-        return index_workspaces(self.elements)
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {}
-
-    def torch(self) -> Torch:
-        return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

@@ -4,29 +4,53 @@ The formulas are those of PyTorch's documentation: every gate has a matrix for t
 two biases.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, OptionalCount, option, required
 from archcalc.ops.calls import Call, Operand, Stored
+from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.recurrent_steps import (
+    FEW_STEPS,
+    FUSED,
+    Cell,
+    RecurrentSizes,
+    fused_lstm,
+    gru_cell,
+    lstm_cell,
+    rnn_cell,
+    step_by_step,
+)
+from archcalc.ops.taped import Program, Taped, TapedMemory, extended, record
 from archcalc.ops.vocabulary import (
     GLANCE,
     WHOLE_AXIS,
     Access,
+    Autocast,
     Backward,
     Example,
+    GradientKind,
+    InputGradient,
     Torch,
     Work,
     example,
     shape_text,
 )
+from archcalc.structs import replace
 
 
-class _Recurrent(Operator):
+def _step_by_step(sizes: Shape) -> Layout:
+    """Return the layout of a sequence `[batch, steps, …]` whose steps lie one after another."""
+    batch, steps, *others = sizes
+    order = (1, 0, *range(2, len(sizes)))
+    return Layout.in_order((steps, batch, *others)).permuted(order)
+
+
+class _Recurrent(Taped, Operator):
     category = "recurrent"
     features: Count = required("size of the state")
     layers: Count = option(1, "layers on top of each other; each takes the sequence of the one below")
@@ -44,6 +68,12 @@ class _Recurrent(Operator):
     """Operations for each number of a state, beyond products and biases."""
     beside: ClassVar[tuple[int, int]]
     """What thop and ptflops count for each number of a state, beyond products and biases."""
+    projection: int | None = None
+    """Size of a projection of every state."""
+
+    @abstractmethod
+    def cell(self) -> Cell:
+        """Return a step on a tape."""
 
     @property
     def directions(self) -> int:
@@ -133,6 +163,59 @@ class _Recurrent(Operator):
             "ptflops": steps * (self._products("_ih_", "_hh_") + biases * cells) + of_ptflops * states,
         }
 
+    # -- memory
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """The sequence is computed step after step: its batch is the second axis in memory."""
+        sizes = tensors.sizes(self.output)
+        return Placement(Layout.in_order(sizes) if self.last else _step_by_step(sizes))
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, _step_by_step(tensors.layouts[0].sizes), is_view=True),)
+
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
+        return True
+
+    def recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        """Of a long sequence, what each step adds is found by runs of few steps: all between are alike."""
+        steps = self.x[0]
+        if self.runs_fused(tensors) or steps < FEW_STEPS:
+            return super().recorded(tensors, training)
+        few, more = (
+            record(self.of_steps(count).program(tensors), tensors, training) for count in (FEW_STEPS, FEW_STEPS + 1)
+        )
+        return extended(few, more, steps - FEW_STEPS)
+
+    def of_steps(self, count: int) -> "_Recurrent":
+        """Return the same layer for a sequence of another length."""
+        other = self.with_shapes([(count, self.x[1])], self.output)
+        assert isinstance(other, _Recurrent)
+        return other
+
+    def program(self, tensors: InputTensors) -> Program:
+        sizes = RecurrentSizes(
+            steps=self.x[0],
+            batch=tensors.layouts[0].sizes[0],
+            inputs=self.x[1],
+            gates=self.gates,
+            features=self.features,
+            projection=self.projection,
+            layers=self.layers,
+            directions=self.directions,
+            last=self.last,
+            bias=self.bias,
+            trained=tensors.trains_weights,
+            layout=tensors.layouts[0].permuted((1, 0, 2)),
+            dtype=tensors.dtype,
+        )
+        if self.runs_fused(tensors):
+            return lambda tape, inputs: fused_lstm(tape, inputs[0], sizes)
+        return lambda tape, inputs: step_by_step(tape, inputs[0], sizes, self.cell())
+
+    def runs_fused(self, tensors: InputTensors) -> bool:
+        """Return True if one kernel of oneDNN computes the sequence."""
+        return False
+
     def access(self) -> Access:
         """A state depends on all steps before it; of two directions, on all."""
         return (WHOLE_AXIS if self.last else GLANCE, WHOLE_AXIS)
@@ -207,6 +290,12 @@ class Lstm(_Recurrent):
     def is_unfused(self) -> bool:
         return self.projection is not None
 
+    def cell(self) -> Cell:
+        return lstm_cell
+
+    def runs_fused(self, tensors: InputTensors) -> bool:
+        return not self.is_unfused and tensors.dtype in FUSED
+
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         said = super().from_aten(call)
@@ -245,11 +334,15 @@ class Gru(_Recurrent):
     """Gated recurrent unit (Cho et al., 2014), with PyTorch's two biases."""
 
     kind = "gru"
+    autocast = Autocast.WIDEST
     aten = "gru"
     synonyms = "bigru"
     gates = 3
     per_state: ClassVar[Work] = {"mul": 3 + 2, "exp": 2, "add": 2 + 2, "div": 2, "tanh": 1}
     beside = (7, 7)
+
+    def cell(self) -> Cell:
+        return gru_cell
 
 
 class Rnn(_Recurrent):
@@ -261,3 +354,6 @@ class Rnn(_Recurrent):
     gates = 1
     per_state: ClassVar[Work] = {"tanh": 1}
     beside = (1, 1)
+
+    def cell(self) -> Cell:
+        return rnn_cell

@@ -5,14 +5,19 @@ from typing import Any, ClassVar
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axes, Bool, option
 from archcalc.ops.calls import Call
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    GradientKind,
+    InputGradient,
     SavedTensors,
     Torch,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -92,12 +97,39 @@ class Sum(Reduction):
     onnx = "ReduceSum"
     synonyms = "reduce_sum reducesum"
     torch_name = "torch.sum"
+    saved = SavedTensors()
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """The output's gradient, repeated without a copy."""
+        strides = list(gradient.strides)
+        for axis in self.over:
+            if self.keep_dims:
+                strides[axis + 1] = 0
+            else:
+                strides.insert(axis + 1, 0)
+        repeated = Layout(tensors.layouts[0].sizes, tuple(strides))
+        return (InputGradient(GradientKind.SAME, repeated, is_view=True),)
 
     def work(self) -> Work:
         return {"add": self.further_elements()}
 
 
-class Max(Reduction):
+class _Extreme(Reduction):
+    saved = SavedTensors(inputs=True, output=True)
+
+    def work(self) -> Work:
+        return {"compare": self.further_elements()}
+
+    def workspaces(self) -> Workspaces:
+        """Backward: a mask of the places of extremes, how many each row has, its gradient for each, and all of them."""
+        mask = product(self.x) + 8 * self.elements
+        return Workspaces(backward=(Workspace(product(self.x) + self.elements, bytes=mask),))
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
+
+
+class Max(_Extreme):
     """The largest number over axes."""
 
     kind = "max"
@@ -106,14 +138,8 @@ class Max(Reduction):
     synonyms = "reduce_max reducemax amax"
     torch_name = "torch.amax"
 
-    def work(self) -> Work:
-        return {"compare": self.further_elements()}
 
-    def linearized(self) -> Operator:
-        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
-
-
-class Min(Reduction):
+class Min(_Extreme):
     """The smallest number over axes."""
 
     kind = "min"
@@ -121,12 +147,6 @@ class Min(Reduction):
     onnx = "ReduceMin"
     synonyms = "reduce_min reducemin amin"
     torch_name = "torch.amin"
-
-    def work(self) -> Work:
-        return {"compare": self.further_elements()}
-
-    def linearized(self) -> Operator:
-        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
 
 
 class Norm(Reduction):
@@ -137,9 +157,14 @@ class Norm(Reduction):
     onnx = "ReduceL2"
     synonyms = "l2_norm vector_norm reduce_l2 reducel2"
     torch_name = "torch.linalg.vector_norm"
+    saved = SavedTensors(inputs=True, output=True)
 
     def work(self) -> Work:
         return {"mul": product(self.x), "add": self.further_elements(), "sqrt": self.elements}
+
+    def workspaces(self) -> Workspaces:
+        """Backward: the input divided by its norm, a mask of norms of 0, and the gradient."""
+        return Workspaces(backward=(Workspace(2 * product(self.x), bytes=self.elements),))
 
     def linearized(self) -> Operator:
         return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)

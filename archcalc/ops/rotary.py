@@ -1,17 +1,24 @@
 """Rotary positions (Su et al., *RoFormer: Enhanced Transformer with Rotary Position Embedding*, 2021)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Bool, OptionalCount, Real, option
+from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
+    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    GradientKind,
+    InputGradient,
+    SavedTensors,
     Torch,
     Work,
+    Workspace,
+    Workspaces,
     example,
     shape_text,
 )
@@ -32,7 +39,15 @@ class Rotary(Operator):
     base: Base = option(10000.0, "the angle of pair i grows by base^(−2i/d) a position")
     width: OptionalCount = option(None, "how many numbers of a row are turned, the first ones; all if not given")
     interleaved: Bool = option(False, "a pair is two neighbors, not one of each half")
-    examples = (example((4, 7, 8)), example((7, 12), interleaved=True), example((2, 5, 8), width=4))
+    examples = (
+        example((4, 7, 8)),
+        example((7, 12), interleaved=True),
+        example((2, 5, 8), width=4),
+        example((5, 8), width=4, interleaved=True),
+    )
+
+    def resolved(self) -> dict[str, Any]:
+        return {"base": float(self.base)}
 
     def output_shape(self) -> Shape:
         require(len(self.x) >= 2, lambda: f"rotary needs [L, d] or more, got {shape_text(self.x)}")
@@ -51,6 +66,53 @@ class Rotary(Operator):
         """``x·cos + turned(x)·sin``; turning changes the sign of one half."""
         turned = self.elements // self.x[-1] * self._width()
         return {"mul": 2 * turned + turned // 2, "add": turned}
+
+    def _table(self) -> Dim:
+        """Return the elements of the table of angles."""
+        table: Dim = self.x[-2] * self._width()
+        return table
+
+    def saved_tensors(self) -> SavedTensors:
+        """The cosines and sines."""
+        return SavedTensors(shared=2 * self._table())
+
+    def workspaces(self) -> Workspaces:
+        """The numbers, turned by a right angle; the products with cosines and sines, and their sum.
+
+        Angles and speeds live until the end. If not all numbers are turned, the rest is then joined to the sum.
+        """
+        elements, turned, table = self.elements, self.elements // self.x[-1] * self._width(), self._table()
+        is_whole = self._width() == self.x[-1]
+        kept = turned // 2 if self.interleaved else 0
+        backward = [Workspace(2 * turned, -table), Workspace(3 * turned + kept, -2 * table)]
+        if not is_whole:
+            backward += [Workspace(elements + turned, -2 * table), Workspace(2 * elements + turned, -2 * table)]
+        frees = ((GRADIENT, len(backward) - 1),)
+        return Workspaces(self._forward(table), self._forward(3 * table), tuple(backward), frees)
+
+    def computes_in_float32(self, tensors: InputTensors) -> bool:
+        """The tables."""
+        return True
+
+    def _forward(self, tables: Dim) -> tuple[Workspace, ...]:
+        turned, shared = self.elements // self.x[-1] * self._width(), tables + self._width() // 2
+        summed = Workspace(4 * turned, shared)
+        if self._width() == self.x[-1]:
+            return (summed,)
+        return (summed, Workspace(2 * turned + self.elements, shared))
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """In the input's order; contiguous if the rest is joined."""
+        layout = tensors.layouts[0]
+        contiguous = Layout.in_order(layout.sizes)
+        if self._width() != self.x[-1]:
+            return Placement(contiguous)
+        return Placement(elementwise([elementwise([layout]), contiguous]))
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        is_whole = self._width() == self.x[-1]
+        layout = elementwise([gradient]) if is_whole else Layout.in_order(gradient.sizes)
+        return (InputGradient(GradientKind.NEW, layout),)
 
     def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)

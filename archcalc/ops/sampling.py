@@ -3,63 +3,98 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Shape, product, ratio, require
+from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution import window_count
+from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import spread, window
+from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
+    Autocast,
+    GradientKind,
+    InputGradient,
+    SavedTensors,
     Torch,
-    Window,
     Work,
+    Workspace,
+    Workspaces,
     compact,
     example,
     shape_text,
 )
+from archcalc.ops.windows import window_count
+
+INDEX_BYTES = 8
+"""Bytes of the number of a place."""
 
 
 class GridSample(Operator):
-    """A map `[C, H, W]` read at the points of a grid `[H', W', 2]`, from −1 to 1 along each side."""
+    """A map `[C, H, W]` read at the points of a grid `[H', W', 2]`, from −1 to 1 along each side.
+
+    A volume `[C, D, H, W]` is read at those of `[D', H', W', 3]`.
+    """
 
     kind = "grid_sample"
+    autocast = Autocast.FLOAT32
     aten = "grid_sampler"
     onnx = "GridSample"
     synonyms = "gridsample bilinear_sampler spatial_transformer warp"
     category = "shape"
+    saved = SavedTensors(inputs=True)
     joins = True
     least_inputs = 2
     most_inputs = 2
     mode: Annotated[str, Choice(("bilinear", "nearest"))] = option("bilinear", "how it reads between positions")
     align_corners: Bool = option(False, "-1 and 1 are the centers of the corner positions, not their outer sides")
-    examples = (example((4, 5, 6), (3, 2, 2)), example((4, 5, 6), (5, 6, 2), mode="nearest", align_corners=True))
+    examples = (
+        example((4, 5, 6), (3, 2, 2)),
+        example((4, 5, 6), (5, 6, 2), mode="nearest", align_corners=True),
+        example((2, 3, 4, 5), (2, 2, 3, 3)),
+    )
 
     def output_shape(self) -> Shape:
         image, grid = self.inputs
         require(
-            len(image) == len(grid) == 3 and grid[2] == 2,
-            lambda: f"grid_sample takes [C, H, W] and [H', W', 2], got {shape_text(image)} and {shape_text(grid)}",
+            len(image) == len(grid) in (3, 4) and grid[-1] == len(grid) - 1,
+            lambda: (
+                "grid_sample takes [C, H, W] and [H', W', 2], or [C, D, H, W] and [D', H', W', 3], "
+                f"got {shape_text(image)} and {shape_text(grid)}"
+            ),
         )
-        return (image[0], *grid[:2])
+        return (image[0], *grid[:-1])
 
     def work(self) -> Work:
-        """Of each point the place in the map; with bilinear, a weighted sum of 4 neighbors for every channel."""
-        points = product(self.output[1:])
-        work = {"mul": 4 * points, "add": 2 * points}
+        """Of each point the place in the map; with bilinear, a weighted sum of its neighbors for every channel.
+
+        There are 2 neighbors along each dimension, and the weight of one is the product of one factor for each.
+        """
+        points, rank = product(self.output[1:]), self.rank
+        work = {"mul": 2 * rank * points, "add": rank * points}
         if self.mode == "bilinear":
-            work["mul"] += 4 * points + 4 * self.elements
-            work["add"] += 4 * points + 3 * self.elements
+            neighbors = 2**rank
+            work["mul"] += neighbors * ((rank - 1) * points + self.elements)
+            work["add"] += 2 * rank * points + (neighbors - 1) * self.elements
         return work
 
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """Backward, PyTorch makes the gradient of the grid even if nothing needs it."""
+        image, grid = map(product, self.inputs)
+        of_image, of_grid = tensors.needs_gradient
+        return Workspaces(backward=() if of_grid else (Workspace((image if of_image else 0) + grid),))
+
     def accesses(self) -> tuple[Access, ...]:
-        return (SAME_POSITION, WHOLE_AXIS, WHOLE_AXIS), (SAME_POSITION, SAME_POSITION, WHOLE_AXIS)
+        rank = self.rank
+        return (SAME_POSITION, *(WHOLE_AXIS,) * rank), (*(SAME_POSITION,) * rank, WHOLE_AXIS)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Channels of the map; rows and columns of the grid have a place of their own."""
-        return ((0,), (), ())
+        return ((0,), *((),) * self.rank)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return map_names(inputs[0])
@@ -95,7 +130,12 @@ class GridSample(Operator):
         return Torch("nn.functional.grid_sample", (), kwargs)
 
 
-class MaxUnpool(Operator):
+def _in_rows(layout: Layout) -> Layout | None:
+    """Return the layout with all sides as one axis; None if that needs a copy."""
+    return layout.viewed((*layout.sizes[:2], product(layout.sizes[2:])))
+
+
+class MaxUnpool(Taped, Operator):
     """Each number back at the place where a max pooling found it, zeros elsewhere.
 
     It takes `[C, h, w]` and the map `[C, H, W]` that was pooled, whose size the output has.
@@ -107,6 +147,7 @@ class MaxUnpool(Operator):
     joins = True
     least_inputs = 2
     most_inputs = 2
+    no_gradient = (1,)
     kernel: Extent = required("size of the pooling's window")
     stride: Extent = option(lambda op: op.kernel, "step between the pooling's windows; the kernel's size if not given")
     padding: Offsets = option(0, "rows and columns around the pooled map")
@@ -118,6 +159,8 @@ class MaxUnpool(Operator):
     def output_shape(self) -> Shape:
         small, large = self.inputs
         require(len(small) == len(large) > 1, lambda: self._mismatch())
+        for k, p in zip(self.kernel, self.padding, strict=True):
+            require(2 * p <= k, lambda p=p, k=k: f"padding {p} is more than half the kernel {k}")  # type: ignore[misc]
         sizes = map(window_count, large[1:], self.kernel, self.stride, ((p, p) for p in self.padding), (1,) * self.rank)
         require((large[0], *sizes) == tuple(small), lambda: self._mismatch())
         return large
@@ -126,6 +169,10 @@ class MaxUnpool(Operator):
         small, large = map(shape_text, self.inputs)
         return f"max_unpool takes what was pooled and the map it was pooled from, got {small} and {large}"
 
+    def differentiates(self, position: int) -> bool:
+        """Only the places of the map that was pooled are taken."""
+        return position == 0
+
     def work(self) -> Work:
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
@@ -133,12 +180,40 @@ class MaxUnpool(Operator):
     def tools_agree(self) -> bool:
         return False
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(Layout.in_order(tensors.sizes(self.output)))
+
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
+        return _in_rows(gradient) is None
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=True), None)
+
+    def program(self, tensors: InputTensors) -> Program:
+        """The map is pooled again for the places; then the numbers are put there, all with rows as one axis."""
+        small, large = tensors.layouts
+        numbers, elements = product(small.sizes), product(large.sizes)
+        places_in_order = not (large.is_channels_last and _in_rows(Layout.channels_last(small.sizes)) is None)
+
+        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+            largest, found = tape.new(numbers), tape.new(0, INDEX_BYTES * numbers)
+            zeros = tape.new(elements)
+            if _in_rows(elementwise([large])) is None:
+                zeros = tape.new(elements)
+            places = found if places_in_order else tape.new(0, INDEX_BYTES * numbers)
+            x = tape.view(inputs[0]) if _in_rows(small) is not None else tape.copy(inputs[0])
+            made = tape.new(elements)
+            tape.step([x], [made], lambda given, _: [tape.new(numbers)], [places])
+            del zeros, largest, found
+            return tape.view(made)
+
+        return program
+
     def accesses(self) -> tuple[Access, ...]:
         """Where a number goes depends on the window that it comes from."""
-        windows = []
-        for k, s, p in zip(self.kernel, self.stride, self.padding, strict=True):
-            windows.append(Window(ratio(1, s), ratio(p - k + 1, s), ratio(p, s)))
-        return (SAME_POSITION, *windows), (SAME_POSITION, *(Window(1, 1 - k, k - 1) for k in self.kernel))
+        windows = map(spread, self.kernel, self.stride, self.padding)
+        around = (window(2 * k - 1, before=k - 1) for k in self.kernel)
+        return (SAME_POSITION, *windows), (SAME_POSITION, *around)
 
     @property
     def overestimates(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Operators that rearrange all elements: flatten, reshape, permute, channel shuffle."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -41,6 +42,7 @@ class _View(Shaping):
     """The same elements under other sizes: a view where the strides allow it, else a copy."""
 
     is_view = True
+    keeps_order = True
 
     def placement(self, tensors: InputTensors) -> Placement:
         sizes = tensors.sizes(self.output)
@@ -171,9 +173,7 @@ class Reshape(_View):
         before, after = call.x, call.output
         if before.batch is None or after.batch is None:
             return None
-        if product(before.sizes[: before.batch]) != product(after.sizes[: after.batch]):
-            return None
-        return {"shape": after.shape}
+        return {"shape": after.shape} if before.batch_stride == after.batch_stride else None
 
     @classmethod
     def call_inputs(cls, call: Call) -> Sequence[Operand]:
@@ -193,18 +193,44 @@ class Reshape(_View):
         return {"shape": after.shape} if fits else None
 
     def torch(self) -> Torch:
-        return Torch("nn.Unflatten", (1, self.output)) if len(self.x) == 1 else Torch("archcalc.Reshape", self.output)
+        is_unflatten = len(self.x) == 1 and bool(self.output)
+        return Torch("nn.Unflatten", (1, self.output)) if is_unflatten else Torch("archcalc.Reshape", self.output)
 
 
-class Permute(Shaping):
+class Reordering(Shaping):
+    """Axes in another order, as a view."""
+
+    moves_elements = True
+    is_view = True
+
+    @abstractmethod
+    def new_order(self) -> tuple[int, ...]:
+        """Return the input's axes in their new order. Raises `ShapeError` if the arguments give none."""
+
+    def with_batch(self) -> tuple[int, ...]:
+        """Return the order with the batch before it, as PyTorch takes it."""
+        return (0, *(axis + 1 for axis in self.new_order()))
+
+    def output_shape(self) -> Shape:
+        return tuple(self.x[axis] for axis in self.new_order())
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(tensors.layouts[0].permuted(self.with_batch()), is_view=True)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.SAME, gradient.restored(self.with_batch()), is_view=True),)
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple((axis,) for axis in self.new_order())
+
+
+class Permute(Reordering):
     """The axes in another order."""
 
     kind = "permute"
-    moves_elements = True
     aten = "permute transpose t movedim swapaxes"
     onnx = "Transpose"
     synonyms = "swap_axes"
-    is_view = True
     order: Axes = required("the input's axes in their new order, the batch not counted")
     examples = (example((3, 4, 5), order=(1, 2, 0)), example((3, 4), order=(1, 0)))
 
@@ -214,25 +240,12 @@ class Permute(Shaping):
     def changes_nothing(self) -> bool:
         return [axis % len(self.x) for axis in self.order] == list(range(len(self.x)))
 
-    def output_shape(self) -> Shape:
+    def new_order(self) -> tuple[int, ...]:
         require(
             sorted(self.order) == list(range(len(self.x))),
             lambda: f"order must name each axis of {shape_text(self.x)} once",
         )
-        return tuple(self.x[axis] for axis in self.order)
-
-    def _with_batch(self) -> tuple[int, ...]:
-        """Return the order with the batch before it, as PyTorch takes it."""
-        return (0, *(axis + 1 for axis in self.order))
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        return Placement(tensors.layouts[0].permuted(self._with_batch()), is_view=True)
-
-    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        return (InputGradient(GradientKind.SAME, gradient.restored(self._with_batch()), is_view=True),)
-
-    def axes(self) -> tuple[tuple[int, ...], ...]:
-        return tuple((axis,) for axis in self.order)
+        return self.order
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -256,7 +269,7 @@ class Permute(Shaping):
         return {"order": call.order(call.get("perm", list(range(axes))[::-1]))}
 
     def torch(self) -> Torch:
-        return Torch("torch.permute", (self._with_batch(),))
+        return Torch("torch.permute", (self.with_batch(),))
 
 
 def like_gradient(op: Operator, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient, ...]:

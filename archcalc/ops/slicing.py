@@ -1,40 +1,19 @@
-"""Operators that cut or extend axes: slice, chunk, pad."""
+"""Operators that take parts of an axis: slice, chunk, select."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from itertools import pairwise
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, require
-from archcalc.ops.arguments import (
-    AxisIndex,
-    Choice,
-    Count,
-    Margins,
-    OptionalIndex,
-    Pairs,
-    RealNumber,
-    SizeList,
-    option,
-    required,
-)
+from archcalc.ops.arguments import AxisIndex, Count, OptionalIndex, SizeList, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution import EDGES, check_edge
-from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
+from archcalc.ops.layout import InputTensors, Placement
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import shifted
 from archcalc.ops.reduction import Mean
 from archcalc.ops.shaping import Shaping
-from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    WHOLE_AXIS,
-    Access,
-    GradientKind,
-    PaddingMode,
-    SavedTensors,
-    Torch,
-    Window,
-    example,
-    shape_text,
-)
+from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, Access, GradientKind, Torch, example
 
 
 class _Part(Shaping):
@@ -60,7 +39,7 @@ class _Part(Shaping):
     def access(self) -> Access:
         start, _, step = self._bounds()
         axis = self.axis_index(self.axis)
-        return tuple(Window(step, start, start) if n == axis else SAME_POSITION for n in range(len(self.x)))
+        return tuple(shifted(start, step) if n == axis else SAME_POSITION for n in range(len(self.x)))
 
     def torch(self) -> Torch:
         return Torch("archcalc.Slice", (self.axis_index(self.axis) + 1, *self._bounds()))
@@ -162,7 +141,7 @@ class Split(_Part):
 
     kind = "split"
     moves_elements = True
-    aten = "split split_with_sizes chunk"
+    aten = "split split_with_sizes tensor_split chunk"
     onnx = "Split"
     synonyms = "split_with_sizes"
     sizes: SizeList = required("sizes of the parts, which make up the whole axis")
@@ -188,8 +167,14 @@ class Split(_Part):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         axis = call.axis(default=0)
         whole = call.x.shape[axis]
-        sizes = -(-whole // call.get("chunks", 1)) if call.operation == "chunk" else None
-        sizes = sizes or call.get("split_sizes", call.get("split_size"))
+        if call.operation == "tensor_split":
+            count = call.get("sections", 1)
+            ends = call.get("indices", [-(-whole * part // count) for part in range(1, count)])
+            sizes = [end - start for start, end in pairwise([0, *ends, whole])]
+        elif call.operation == "chunk":
+            sizes = -(-whole // call.arguments["chunks"])
+        else:
+            sizes = call.get("split_sizes", call.get("split_size"))
         if isinstance(sizes, int):
             sizes = [min(sizes, whole - start) for start in range(0, whole, sizes)]
         return {"sizes": tuple(sizes), "index": call.item, "axis": axis}
@@ -266,143 +251,3 @@ class Select(Shaping):
 
     def torch(self) -> Torch:
         return Torch("torch.select", (self.axis_index(self.axis) + 1, self.index))
-
-
-class Pad(Shaping):
-    """Rows and columns around the input; negative amounts cut."""
-
-    kind = "pad"
-    aten = "pad constant_pad_nd"
-    onnx = "Pad"
-    memory_order = Order.IMAGE
-    synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
-    padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
-    mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
-        "constant", "what is put there"
-    )
-    value: RealNumber = option(0.0, "the constant")
-    examples = (
-        example((3, 5, 6), padding=((1, 0), (2, 3))),
-        example((3, 5, 6), padding=1, mode="reflect"),
-        example((3, 7), padding=2, mode="replicate"),
-        example((3, 5, 6), padding=((-1, 0), (0, -2))),
-        example((2, 4, 5, 6), padding=1, mode="replicate"),
-    )
-
-    def changes_nothing(self) -> bool:
-        return not any(amount for pair in self.padding for amount in pair)
-
-    def output_shape(self) -> Shape:
-        self.need_spatial()
-        sizes = []
-        for n, (before, after) in zip(self.x[1:], self.padding, strict=True):
-            size = n + before + after
-            require(size > 0, lambda size=size: f"padding leaves no output: its size would be {size}")  # type: ignore[misc]
-            check_edge(self.mode, n, (before, after))
-            require(  # PyTorch cuts first, and wraps what is left
-                self.mode != "circular" or ((before >= 0) & (after >= 0)),
-                lambda: "circular cannot cut; use slice before it",
-            )
-            sizes.append(size)
-        return (self.channels_in, *sizes)
-
-    def access(self) -> Access:
-        beyond = EDGES.get(self.mode, PaddingMode.NOTHING)
-        return (SAME_POSITION, *(Window(1, -before, -before, edge=beyond) for before, _ in self.padding))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        """Constant padding that adds nothing copies the input in its own order."""
-        if self.mode == "constant" and all(amount <= 0 for pair in self.padding for amount in pair):
-            cut = tensors.layouts[0]
-            for axis, size in enumerate(self.output[1:], 2):
-                cut = cut.part(axis, size)
-            return Placement(elementwise([cut]))
-        return super().placement(tensors)
-
-    @property
-    def may_use_more_memory(self) -> bool:
-        """True for circular padding, whose sides are copied one by one, forward and backward."""
-        return self.mode == "circular"
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        if not 1 <= len(call.x.shape) - 1 <= 3:
-            return None
-        amounts = call.arguments["pad"]
-        pairs = [(amounts[at], amounts[at + 1]) for at in range(0, len(amounts), 2)][::-1]
-        rank = len(call.x.shape) - 1
-        if len(pairs) > rank:
-            return None
-        pairs = [(0, 0)] * (rank - len(pairs)) + pairs
-        mode = call.get("mode", "constant")
-        return {"padding": pairs, "mode": mode} | ({"value": call.get("value", 0)} if mode == "constant" else {})
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        """Amounts for all axes, or for those that are given: before each, then after each."""
-        call.need_images()
-        axes, amounts = len(call.x.sizes), call.arguments["pads"]
-        given = call.get("axes", list(range(axes)))
-        pairs = [(0, 0)] * axes
-        for axis, before, after in zip(given, amounts[: len(given)], amounts[len(given) :], strict=True):
-            pairs[axis] = before, after
-        if pairs[:2] != [(0, 0), (0, 0)]:
-            return None
-        mode = {"edge": "replicate", "wrap": "circular"}.get(call.get("mode", ""), call.get("mode", "constant"))
-        value = call.get("constant_value", call.get("value", 0))
-        return {"padding": tuple(pairs[2:]), "mode": mode} | ({"value": value} if mode == "constant" else {})
-
-    def torch(self) -> Torch:
-        names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
-        amounts = tuple(amount for pair in reversed(self.padding) for amount in pair)
-        args = (amounts, float(self.value)) if self.mode == "constant" else (amounts,)
-        return Torch(f"nn.{names[self.mode]}Pad{self.rank}d", args)
-
-
-class PadAxes(Shaping):
-    """Positions around the last axes, whatever these are; negative amounts cut."""
-
-    kind = "pad_axes"
-    aten = "pad constant_pad_nd"
-    saved: ClassVar[SavedTensors | None] = None
-    amounts: Pairs = required("[before, after] for each of the last axes")
-    value: RealNumber = option(0.0, "the constant that is put there")
-    examples = (
-        example((5, 6, 8), amounts=((0, 2), (1, 0), (0, 0))),
-        example((7, 12), amounts=((0, 3),), value=1),
-        example((4, 9), amounts=((1, 0), (0, -2))),
-    )
-
-    def _pairs(self) -> tuple[tuple[int, int], ...]:
-        """The amounts for every axis."""
-        require(
-            len(self.amounts) <= len(self.x),
-            lambda: f"{len(self.amounts)} pairs are too many for {shape_text(self.x)}",
-        )
-        return ((0, 0),) * (len(self.x) - len(self.amounts)) + self.amounts
-
-    def output_shape(self) -> Shape:
-        sizes = tuple(size + before + after for size, (before, after) in zip(self.x, self._pairs(), strict=True))
-        require(all(size > 0 for size in sizes), lambda: f"padding leaves no output: {shape_text(sizes)}")
-        return sizes
-
-    def access(self) -> Access:
-        return tuple(Window(1, -before, -before) for before, _ in self._pairs())
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        given = call.arguments["pad"]
-        amounts = tuple((given[at], given[at + 1]) for at in range(0, len(given), 2))[::-1]
-        if call.get("mode", "constant") != "constant" or len(amounts) > len(call.x.shape):
-            return None
-        for dim in range(-len(amounts), 0):
-            call.x.axis(dim)  # none of them is the batch
-        return {"amounts": amounts, "value": call.get("value", 0)}
-
-    def torch(self) -> Torch:
-        given = tuple(amount for pair in reversed(self.amounts) for amount in pair)
-        return Torch("torch.nn.functional.pad", (given,), {"value": float(self.value)} if self.value else {})

@@ -9,19 +9,20 @@ from typing import Any, ClassVar
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.naming import SEQUENCE, AxisNames, names_of, sequence_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import shifted
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     UNREAD,
     Access,
+    Autocast,
     Example,
     GradientKind,
     InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
@@ -34,6 +35,7 @@ class LayerScale(Operator):
     """Each position along an axis times its own trained factor (Touvron et al., 2021)."""
 
     kind = "layer_scale"
+    autocast = Autocast.FLOAT32
     aten = "mul"
     onnx = "Mul"
     category = "normalization"
@@ -54,8 +56,14 @@ class LayerScale(Operator):
     def work(self) -> Work:
         return {"mul": self.elements}
 
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        """The input, for the gradient of the factors."""
+        return SavedTensors(inputs=tensors.trains_weights)
+
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The gradient of the factors is computed at the input's size, then summed."""
+        if not tensors.trains_weights:
+            return Workspaces()
         products = 2 if any(tensors.needs_gradient) else 1
         return Workspaces(backward=(Workspace(products * self.elements, shared=product(self.weights()[""])),))
 
@@ -84,6 +92,7 @@ class PositionEmbedding(Operator):
     """A trained number added to every element."""
 
     kind = "position_embedding"
+    autocast = Autocast.FLOAT32
     aten = "add"
     onnx = "Add"
     memory_order = Order.INPUTS
@@ -126,6 +135,7 @@ class ClassToken(Operator):
     """Trained tokens before the others: `[L, E]` becomes `[L + count, E]`."""
 
     kind = "class_token"
+    autocast = Autocast.FLOAT32
     category = "shape"
     saved = SavedTensors()
     count: Count = option(1, "number of tokens")
@@ -153,7 +163,7 @@ class ClassToken(Operator):
         return {}
 
     def access(self) -> Access:
-        return (Window(1, -self.count, -self.count), *(SAME_POSITION,) * (len(self.x) - 1))
+        return (shifted(-self.count), *(SAME_POSITION,) * (len(self.x) - 1))
 
     def torch(self) -> Torch:
         return Torch("archcalc.prepend")
@@ -162,9 +172,27 @@ class ClassToken(Operator):
 class StandingAlone(Operator):
     """A tensor that does not depend on the input, the same for every sample; the input says how many samples."""
 
+    autocast = Autocast.FLOAT32
     category = "shape"
     ignores_numbers = True
     examples: ClassVar[tuple[Example, ...]] = (example((7, 12), shape=(3, 5)), example((4, 5, 6), shape=(4,)))
+
+    saved: ClassVar[SavedTensors | None] = SavedTensors()
+    made: ClassVar[bool] = False
+    """True if its one tensor is computed, not a stored one."""
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """All samples have one tensor: a new one, or the stored one itself."""
+        one = Layout.in_order(self.output)
+        repeated = Layout(tensors.sizes(self.output), (0, *one.strides))
+        return Placement(repeated, elements=product(self.output) if self.made else 0)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (None,)
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """Those of its weights, which need no gradient of the input."""
+        return self.workspaces()
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         return ((),) * len(self.output)
@@ -232,6 +260,7 @@ class Range(StandingAlone):
 
     kind = "range"
     gives_indices = True
+    made = True
     synonyms = "arange positions position_ids"
     size: Count = required("how many")
     examples = (example((7, 12), size=7),)

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, product, ratio, require
+from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.ops.adaptive_pooling import AdaptiveAvgPool, adaptive_window
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.operator import Operator
-from archcalc.ops.pooling import AdaptiveAvgPool, adaptive_window
+from archcalc.ops.reads import CORNER, FUSED_MIDDLE, MIDDLE, Reads, between_corners, interpolated, nearest
 from archcalc.ops.shaping import like_gradient
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -18,7 +19,6 @@ from archcalc.ops.vocabulary import (
     InputGradient,
     SavedTensors,
     Torch,
-    Window,
     Work,
     compact,
     example,
@@ -93,8 +93,8 @@ class Upsample(Operator):
     def _averaged(self) -> AdaptiveAvgPool:
         return AdaptiveAvgPool(self.inputs, size=self.output[1:])
 
-    def models_memory(self) -> bool:
-        return self.mode in ("nearest", "bilinear")
+    def saved_tensors(self) -> SavedTensors:
+        return self._averaged().saved_tensors() if self.mode == "area" else SavedTensors()
 
     def linearized(self) -> Operator:
         return self._averaged() if self.mode == "area" else self
@@ -115,30 +115,25 @@ class Upsample(Operator):
         return self.mode in ("nearest", "bilinear")
 
     def access(self) -> Access:
-        return (SAME_POSITION, *map(self._window, self.x[1:], self.output[1:]))
+        scales = self.scale or (None,) * self.rank
+        return (SAME_POSITION, *map(self._reads, self.x[1:], self.output[1:], scales))
 
     @property
     def overestimates(self) -> Mapping[str, str]:
         has_zeros = self.align_corners or self.mode == "bicubic"
         return {"nan": "a neighbor of weight 0 passes NaN on"} if has_zeros else {}
 
-    def _window(self, n: int, m: int) -> Window | AxisAccess:
-        """Return the hull, over all m outputs, of the positions that an output reads from n inputs.
-
-        Where a bicubic output lies exactly on a position, its neighbors have weight 0, but count as read.
-        """
+    def _reads(self, n: Dim, m: Dim, scale: float | None) -> Reads | AxisAccess:
+        """Return what m positions read of n along one dimension."""
         if self.mode == "area":
             return adaptive_window(n, m)
-        if self.mode == "nearest-exact":
-            center = ratio(n, 2 * m)
-            return Window(ratio(n, m), center - ratio(2 * m - 1, 2 * m), center)
-        if self.mode == "nearest":
-            return Window(ratio(n, m), -ratio(m - 1, m), 0)
+        if self.mode.startswith("nearest"):
+            # In two dimensions PyTorch copies if the size stays, and takes o // 2 if it doubles, whatever the scale.
+            copies = self.rank == 2 and self.mode == "nearest" and (m == n or m == 2 * n)
+            exact = MIDDLE if self.rank == 2 else FUSED_MIDDLE
+            return nearest(n, m, None if copies else scale, exact if self.mode == "nearest-exact" else CORNER)
         reach = 2 if self.mode == "bicubic" else 1
-        if self.align_corners:
-            return Window(ratio(n - 1, m - 1) if m > 1 else 0, -reach, reach, with_ends=False)
-        center = ratio(n, 2 * m) - ratio(1, 2)
-        return Window(ratio(n, m), center - reach, center + reach, with_ends=False)
+        return between_corners(n, m, reach) if self.align_corners else interpolated(n, m, scale, reach)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Dim, Shape
 from archcalc.ops.layout import Layout
+from archcalc.ops.reads import Reads
+from archcalc.structs import Struct
 
 Work = dict[str, Dim]
 """Counts of primitive operations for one sample.
@@ -21,59 +22,14 @@ term of a sum counts like the others.
 PRIMITIVES = ("mac", "matmul", "add", "mul", "div", "compare", "exp", "log", "sqrt", "tanh", "erf")
 
 
-class PaddingMode(Enum):
-    """What a window reads beyond the ends of an axis."""
-
-    NOTHING = "nothing, or a constant"
-    MIRRORED = "the axis again, backwards"
-    REPEATED = "its last position again"
-    WRAPPED = "the axis again, from its other end"
-
-    def inside(self, position: int, size: int) -> int | None:
-        """Return the position of the axis that is read there; None if none is."""
-        if 0 <= position < size:
-            return position
-        if self is PaddingMode.MIRRORED:
-            return -position if position < 0 else 2 * (size - 1) - position
-        if self is PaddingMode.REPEATED:
-            return min(max(position, 0), size - 1)
-        return position % size if self is PaddingMode.WRAPPED else None
-
-
-class Window(NamedTuple):
-    """The input positions read along one axis by position i: ``stride·i + first … stride·i + last``.
-
-    Bounds and stride may be fractions (upsampling); the integers between the bounds are read.
-    """
-
-    stride: Any = 1
-    first: Any = 0
-    last: Any = 0
-    step: Any = None
-    """Distance between taps; None if all integers between the bounds are read."""
-    with_ends: bool = True
-    """True if the bounds themselves are read, where they are integers."""
-    edge: PaddingMode = PaddingMode.NOTHING
-
-    def positions(self, position: int) -> list[int]:
-        """Return the input positions that one output position reads, including those beyond the axis."""
-        first, last = self.stride * position + self.first, self.stride * position + self.last
-        if self.step is not None:
-            taps = [first + tap * self.step for tap in range((last - first) // self.step + 1)]
-            return [int(tap) for tap in taps if tap % 1 == 0]
-        if self.with_ends:
-            return list(range(-(-first // 1), last // 1 + 1))
-        return list(range(first // 1 + 1, -(-last // 1)))
-
-
 class AxisAccess(NamedTuple):
-    """How an operator reads one axis, if not by a `Window`."""
+    """How an operator reads one axis, if not by `Reads`."""
 
     keeps_position: bool
     reads: bool = True
 
 
-SAME_POSITION = Window()
+SAME_POSITION = Reads()
 WHOLE_AXIS = AxisAccess(keeps_position=False)
 """Every output depends on the whole axis, and has no position along it (linear, global pooling)."""
 GLANCE = AxisAccess(keeps_position=True)
@@ -81,7 +37,7 @@ GLANCE = AxisAccess(keeps_position=True)
 UNREAD = AxisAccess(keeps_position=False, reads=False)
 """Nothing of the input is read (a trained tensor, a constant)."""
 
-Access = tuple[Window | AxisAccess, ...]
+Access = tuple[Reads | AxisAccess, ...]
 """How an operator reads an input, for each axis without the batch."""
 
 
@@ -96,9 +52,13 @@ class SavedTensors(NamedTuple):
     shared: Any = 0
     """Elements of other tensors, per batch."""
     index_bytes: Any = 0
-    """Bytes of integers, per sample: the index of each window's largest element."""
+    """Bytes of integers and masks, per sample: the index of each window's largest element."""
+    shared_bytes: Any = 0
+    """Bytes of integers and masks, per batch."""
     precise: Any = 0
     """Elements, per sample, that take at least 4 bytes, whatever the dtype."""
+    shared_precise: Any = 0
+    """Such elements per batch."""
 
     def input(self, number: int) -> bool:
         """Return True if input ``number`` is saved."""
@@ -118,6 +78,8 @@ class Workspace(NamedTuple):
     """Bytes of integers and masks, per batch."""
     precise: Any = 0
     """Elements, per sample, that take at least 4 bytes, whatever the dtype."""
+    shared_precise: Any = 0
+    """Such elements per batch."""
 
 
 GRADIENT = -1
@@ -139,6 +101,11 @@ class Workspaces(NamedTuple):
     frees: tuple[tuple[int, int], ...] = ()
     """Numbers of saved inputs, or `GRADIENT`, each with the first point of `backward` at which it is freed, if nothing
     else holds it."""
+    afterwards: tuple[Workspace, ...] = ()
+    """Forward, when the output is there and the inputs are freed, if nothing else holds them."""
+    gives: tuple[tuple[int, int, Workspace], ...] = ()
+    """Numbers of inputs whose gradients come early, each with the first point of `backward` after that, and what is
+    live before that point. The gradients are part of the points, and are added to others that wait."""
 
 
 class GradientKind(Enum):
@@ -156,6 +123,8 @@ class InputGradient(NamedTuple):
     layout: Layout
     is_view: bool = False
     """True if it is a view of a computed tensor: PyTorch then adds no other gradient to it in place."""
+    elements: int | None = None
+    """Elements of a new storage, for the whole batch. None if as many as the input's."""
 
 
 class Backward(NamedTuple):
@@ -166,8 +135,17 @@ class Backward(NamedTuple):
     inputs: Any
     """For the gradients of the inputs, which are needed only if a layer before is trained."""
     inner: Any = 0
-    """For gradients inside the operator that lead to its own weights."""
+    """For gradients inside the operator, which lead to its weights and to its inputs."""
     groups: Any = 1
+
+
+class Autocast(Enum):
+    """What PyTorch's autocast does with an operator."""
+
+    LOWER = "casts floating inputs and weights to the lower type"
+    FLOAT32 = "casts inputs and weights to float32"
+    INSIDE = "takes inputs as they are, and has a step in float32"
+    WIDEST = "computes in the widest of its inputs"
 
 
 class Example(NamedTuple):
@@ -182,8 +160,7 @@ def example(*inputs: Shape, **arguments: Any) -> Example:
     return Example(inputs, arguments)
 
 
-@dataclass(frozen=True)
-class Torch:
+class Torch(Struct):
     """The PyTorch call that an operator is, as data; `runtime` makes a module or a line of source of it.
 
     ``target`` is a path: `nn.Conv2d` is a module, `torch.cat` a function, `archcalc.X` a module of `runtime.modules`.

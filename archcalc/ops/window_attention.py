@@ -6,9 +6,11 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, SizeList, option, required
 from archcalc.ops.attention import attention_work
-from archcalc.ops.layout import InputTensors
+from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
+from archcalc.ops.reads import blocks
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.trained import StandingAlone, checked_sizes
 from archcalc.ops.vocabulary import (
     GRADIENT,
@@ -17,19 +19,22 @@ from archcalc.ops.vocabulary import (
     Backward,
     SavedTensors,
     Torch,
-    Window,
     Work,
     Workspace,
     Workspaces,
     example,
     shape_text,
 )
+from archcalc.ops.window_steps import Windows, window_attention
+
+INDEX_BYTES = 8
+"""Bytes of the number of a relative position."""
 
 HIDDEN = 512
 """Features inside the network that gives Swin V2's position biases."""
 
 
-class WindowAttention(Operator):
+class WindowAttention(Taped, Operator):
     """Attention inside windows of `[H, W, C]`, moved by ``shift``, with a relative position bias.
 
     The feature map is padded to full windows. Along a dimension that one window covers, nothing is shifted.
@@ -41,6 +46,7 @@ class WindowAttention(Operator):
     kind = "window_attention"
     category = "attention"
     integer_buffers = ("relative_position_index",)
+    uncast_weights = ("relative_position_bias_table", "logit_scale")
     heads: Count = required("number of heads")
     window: Count = required("size of a window")
     shift: Natural = option(0, "how far the windows are moved")
@@ -88,9 +94,6 @@ class WindowAttention(Operator):
         side = 2 * self.window - 1
         coordinates = {"relative_coords_table": (1, side, side, 2)} if self.cosine else {}
         return {**coordinates, "relative_position_index": (self.window**4,)}
-
-    def models_memory(self) -> bool:
-        return not self.cosine
 
     def work(self) -> Work:
         height, breadth, width = self.x
@@ -141,20 +144,13 @@ class WindowAttention(Operator):
         return not self.cosine
 
     def access(self) -> Access:
-        # The hull over all places in a window; across the seam of the shift, only masked positions are read.
-        reach = Window(1, 1 - self.window, self.window - 1)
-        return (reach, reach, WHOLE_AXIS)
+        """The window that a position lies in; the mask of a shift keeps apart what was not beside it in the map."""
+        sides = (blocks(self.window, self.shift if n > self.window else 0) for n in self.x[:2])
+        return (*sides, WHOLE_AXIS)
 
     @property
     def overestimates(self) -> Mapping[str, str]:
-        bound = "a position depends on its own window; the bound holds for every place in a window"
-        if self.shift:
-            return {"nan": "a mask hides positions across the seam of the shift, but NaN passes it"}
-        return {"channels": bound, "positions": bound}
-
-    def saved_tensors(self) -> SavedTensors:
-        """The windows, queries, keys, values, the heads' output, and the scores."""
-        return SavedTensors(elements=5 * self._padded() + self._scores())
+        return {"nan": "a mask hides positions across the seam of the shift, but NaN passes it"} if self.shift else {}
 
     def _counts(self) -> tuple[Dim, Dim]:
         """Return the rows and columns of windows."""
@@ -165,66 +161,24 @@ class WindowAttention(Operator):
         padded: Dim = product(self._counts()) * self.window**2 * self.x[2]
         return padded
 
-    def _scores(self) -> Dim:
-        scores: Dim = self.heads * product(self._counts()) * self.window**4
-        return scores
-
-    def workspaces(self) -> Workspaces:
-        """Copies of queries, keys and values; then the scores before and after biases, mask and softmax.
-
-        In training also the saved tensors, and a copy of the result in the feature map's order. A single column of
-        windows does not need that copy.
-        """
-        padded, scores, biases = self._padded(), self._scores(), self.heads * self.window**4
-        sizes = {name: product(shape) for name, shape in self.weights().items()}
-        projection = sizes["proj.weight"] + sizes.get("proj.bias", 0)
-        copied = 1 if self._counts()[1] == 1 else 2
-        return Workspaces(
-            inference=(
-                Workspace(7 * padded),
-                Workspace(5 * padded + scores),
-                Workspace(5 * padded + 2 * scores, biases),
-                *self._masking(4 * padded),
-            ),
-            training=(Workspace((6 + copied) * padded + 2 * scores, biases), *self._masking(5 * padded)),
-            backward=(
-                Workspace(2 * padded, projection),
-                Workspace(padded + scores, projection),
-                Workspace(2 * scores - padded, projection),
-                Workspace(2 * padded - scores, sum(sizes.values()) - sizes["qkv.weight"]),
-                Workspace(-scores, sum(sizes.values())),
-            ),
-            frees=((GRADIENT, 0),),
+    def program(self, tensors: InputTensors) -> Program:
+        counts = self._counts()
+        op = Windows(
+            shape=self.x,
+            counts=counts,
+            window=self.window,
+            heads=self.heads,
+            shifts=(self.shift if counts[0] > 1 else 0, self.shift if counts[1] > 1 else 0),
+            bias=self.bias,
+            cosine=self.cosine,
+            hidden=HIDDEN,
+            trained=tensors.trains_weights,
+            autocast=tensors.autocast,
         )
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """Without a gradient of its input, the last point is smaller by that gradient."""
-        workspaces = self.workspaces()
-        if any(tensors.needs_gradient):
-            return workspaces
-        *others, last = workspaces.backward
-        return workspaces._replace(backward=(*others, last._replace(elements=last.elements - self._padded())))
+        return lambda tape, inputs: window_attention(tape, inputs[0], op)
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
-
-    def is_approximate(self, tensors: InputTensors) -> bool:
-        """True if a size is 1 (samples, rows or columns of windows, window, head): then fewer copies."""
-        ones = (tensors.layouts[0].sizes[0], self.window, *self._counts(), self.x[2] // self.heads)
-        return 1 in ones or not any(tensors.needs_gradient)
-
-    def _masking(self, others: Dim) -> tuple[Workspace, ...]:
-        """Making the mask between tokens that the shift made neighbors, once per batch; and adding it."""
-        rows, columns = self._counts()
-        if not self.shift or rows == columns == 1:
-            return ()
-        scores, biases, mask = self._scores(), self.heads * self.window**4, rows * columns * self.window**4
-        regions = rows * columns * self.window**2
-        side = (columns if columns > 1 else rows) * self.window
-        return (
-            Workspace(others + scores, biases + 2 * mask + regions + side, shared_bytes=mask),
-            Workspace(others + 2 * scores, biases + mask),
-        )
 
     def torch(self) -> Torch:
         kwargs = {"window": self.window, "shift": self.shift, **self.changed("bias", "cosine")}
@@ -257,6 +211,36 @@ class RelativePositionBias(StandingAlone):
 
     def buffers(self) -> dict[str, Shape]:
         return {"relative_position_index": (product(self.size) ** 2,)} if self.stored else {}
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        """The biases as they are looked up: heads innermost."""
+        heads, tokens, _ = self.output
+        layout = Layout(tensors.sizes(self.output), (0, 1, tokens * heads, heads))
+        return Placement(layout, elements=product(self.output))
+
+    def saved_tensors(self) -> SavedTensors:
+        """The numbers of relative positions, if they are not a buffer."""
+        return SavedTensors(shared_bytes=self._index_bytes())
+
+    def _index_bytes(self) -> Dim:
+        return 0 if self.stored else INDEX_BYTES * product(self.size) ** 2
+
+    def workspaces(self) -> Workspaces:
+        """The numbers of relative positions, made of those of rows and columns.
+
+        Backward, the sum of all samples' gradients; then the table's, and zeros to which they are added.
+        """
+        biases, table = product(self.output), product(self.weights()["relative_position_bias_table"])
+        height, width = self.size
+        index = self._index_bytes()
+        sides = INDEX_BYTES * (2 * height * height + width * width)
+        forward = (Workspace(shared=biases, shared_bytes=index), Workspace(shared_bytes=index + sides))
+        return Workspaces(
+            inference=() if self.stored else forward,
+            training=() if self.stored else forward,
+            backward=(Workspace(shared=biases), Workspace(shared=biases + 2 * table)),
+            frees=((GRADIENT, 1),),
+        )
 
     def extra_work(self) -> Work:
         """``of_each_head``: the table for every head, as torchinfo takes the heads for the batch."""

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from archcalc.analysis.rows import TableRow
-from archcalc.ops.naming import CHANNELS, LINES, SIDES, AxisNames, places
+from archcalc.ops.naming import CHANNELS, LINES, SIDES, AxisNames, beside, places
 
 
-def along(shape: tuple[int, ...], axes: AxisNames, names: Collection[str]) -> Any:
-    """Return the sizes along the axes of some names: a number, a tuple of several, or None if there is none."""
-    sizes = tuple([shape[axis] for axis in places(axes, names)])
+def along(shape: tuple[int, ...], axes: AxisNames, names: tuple[str, ...]) -> Any:
+    """Return the sizes along the axes of some names: a number, a tuple of several, or None if there is none.
+
+    A size that has no name is shown beside that of the next axis, so that the columns of a tensor say its whole shape.
+    """
+    if "" in axes:
+        found = places(beside(axes), names)
+        sizes = tuple([shape[axis] for axis in found if axes[axis] or shape[axis] != 1])
+    else:
+        sizes = tuple([shape[axis] for axis in places(axes, names)])
     return sizes if len(sizes) > 1 else sizes[0] if sizes else None
 
 
-def input_size(names: Collection[str]) -> Callable[[TableRow], Any]:
+def input_size(names: tuple[str, ...]) -> Callable[[TableRow], Any]:
     """Return a reader of the first input's sizes along some axes."""
     return lambda row: along(row.input_shapes[0], row.input_axes[0], names)
 
 
-def output_size(names: Collection[str]) -> Callable[[TableRow], Any]:
+def output_size(names: tuple[str, ...]) -> Callable[[TableRow], Any]:
     """Return a reader of the output's sizes along some axes."""
     return lambda row: along(row.output_shape, row.output_axes, names)
 

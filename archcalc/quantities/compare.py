@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from archcalc.analysis.conventions import CONVENTIONS
@@ -15,10 +14,10 @@ from archcalc.network import Network
 from archcalc.ops.naming import POSITIONS, places
 from archcalc.quantities.quantity import Cost, Quantity
 from archcalc.quantities.table import COMPARED, COSTS, PLACED, QUANTITIES
+from archcalc.structs import Struct, replace
 
 
-@dataclass(frozen=True)
-class ComparisonRow:
+class ComparisonRow(Struct):
     """The values of a quantity, one per network."""
 
     quantity: Quantity
@@ -31,8 +30,7 @@ class ComparisonRow:
         return tuple(Fraction(value, first) if first else None for value in self.values)
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(Struct):
     """Several networks."""
 
     names: tuple[str, ...]

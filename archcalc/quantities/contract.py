@@ -70,6 +70,10 @@ def _layer(row: LayerCosts, analysis: Analysis) -> dict[str, Any]:
         data["ties"] = {name: str(ref) for name, ref in layer.ties.items()}
     if layer.train:
         data["train"] = True
+    if layer.dtype:
+        data["dtype"] = layer.dtype
+    if layer.is_frozen:
+        data["trainable"] = False
     return data
 
 
@@ -81,6 +85,7 @@ def _axes(names: AxisNames) -> list[str | None]:
 def _field(field: ReceptiveField) -> dict[str, Any]:
     return {
         "size": [number(value) for value in field.size],
+        "smallest": [number(value) for value in field.smallest],
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
         "global": field.is_global,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -13,15 +12,15 @@ from archcalc.analysis.rows import TableRow
 from archcalc.errors import UserError
 from archcalc.ops.naming import names_of
 from archcalc.ops.vocabulary import shape_text
-from archcalc.receptive.fields import ReceptiveField, last_spatial_field
+from archcalc.receptive.fields import ReceptiveField
+from archcalc.structs import Struct
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit
 
 NOT_APPLICABLE = "–"
 """The cell of a value that does not apply, such as the effective stride of a global receptive field."""
 
 
-@dataclass(frozen=True, eq=False)
-class Quantity:
+class Quantity(Struct):
     """A word or a number, shown as it is.
 
     `{convention}` in a heading or title is replaced by the name of the counting convention.
@@ -50,6 +49,8 @@ class Quantity:
     """Columns of a higher rank are left out first where they do not fit."""
     has_formula: bool = False
     """True if it has a closed form."""
+    is_simulated: bool = False
+    """True if it is an estimate where the memory of a layer is not modelled (`archcalc.memory.estimating`)."""
 
     has_total: ClassVar[bool] = False
     """True if a table shows it for all rows together."""
@@ -178,44 +179,65 @@ class Shape(Quantity):
         return ["x".join(map(str, self.of_row(row)))]
 
 
-@dataclass(frozen=True, eq=False)
 class FieldPart(Sizes):
     """One of the terms of a receptive field, a number for each dimension."""
 
     part: str = "size"
     """The attribute of `ReceptiveField`."""
 
+    def of_layer(self, layer: LayerCosts) -> tuple[Any, ...]:
+        """Return the numbers of one layer; None where a dimension has none."""
+        numbers: tuple[Any, ...] = getattr(layer.receptive_field, self.part)
+        return numbers
+
     def of_row(self, row: TableRow) -> Any:
-        """Return the numbers, or a dash if the field is global."""
-        numbers = getattr(row.receptive_field, self.part)
-        return NOT_APPLICABLE if None in numbers else numbers
+        """Return the numbers, or a dash if the field is global; None if the input has no spatial dimensions."""
+        numbers = self.of_layer(row.layers[-1])
+        return NOT_APPLICABLE if None in numbers else numbers or None
 
     def of_rows(self, row: TableRow) -> Any:
         """Return the smallest of the numbers; None if a dimension has none."""
-        return self._smallest(row.receptive_field) if row.layers else None
+        return self._smallest(row.layers[-1]) if row.layers else None
 
     def of_network(self, analysis: Analysis) -> Any:
         """Return the value of the last layer with a spatial path; None if there is none."""
-        field = last_spatial_field(row.receptive_field for row in analysis.rows)
-        return None if field is None else self._smallest(field)
+        layer = next((layer for layer in reversed(analysis.rows) if None not in layer.receptive_field.stride), None)
+        return None if layer is None else self._smallest(layer)
 
-    def _smallest(self, field: ReceptiveField) -> Any:
-        numbers = getattr(field, self.part)
+    def _smallest(self, layer: LayerCosts) -> Any:
+        numbers = self.of_layer(layer)
         return None if None in numbers or not numbers else min(numbers)
+
+
+class FieldBound(FieldPart):
+    """The size that the published recurrence gives."""
+
+    def of_layer(self, layer: LayerCosts) -> tuple[Any, ...]:
+        """Return the size along each dimension; None where positions are lost."""
+        return layer.field_bound
 
 
 class FieldSize(FieldPart):
     """The size of a receptive field."""
 
     def of_row(self, row: TableRow) -> Any:
-        """Return the sizes; `all` for a global field, `7 (all)` if it has a spatial path too."""
+        """Return the sizes; `all` for a global field, `7 (all)` if it has a spatial path too.
+
+        None if the input has no spatial dimensions.
+        """
         field = row.receptive_field
+        if not field.stride:
+            return None
         if None in field.stride:
             return "all"
         if not field.is_global:
             return field.size
-        size = str(field.size[0]) if len(set(field.size)) == 1 else shape_text(field.size)
-        return f"{size} (all)"
+        return f"{field_text(field)} (all)"
+
+    def marked(self, text: str, row: TableRow) -> str:
+        """Return the text of a row's cell, with a range if neighbors see regions of different sizes."""
+        field = row.receptive_field
+        return text if not field.stride or field.is_global or field.size == field.smallest else field_text(field)
 
     def extent(self, row: TableRow) -> int | None:
         """Return one number for a drawing's color: the largest size; None if the field is global."""
@@ -229,11 +251,10 @@ class FieldSize(FieldPart):
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
         """Return the size along the spatial path, if there is one, and whether the field is global."""
         field = row.receptive_field
-        return [None if None in field.stride else plain_sizes(field.size), field.is_global]
+        return [None if None in field.stride or not field.stride else plain_sizes(field.size), field.is_global]
 
 
-@dataclass(frozen=True, eq=False)
-class Amount(Quantity):
+class ComputedAmount(Quantity):
     """A number that is computed from layers, for a row and for a network in the same way."""
 
     layers: Callable[[Sequence[LayerCosts]], Any] = len
@@ -254,8 +275,7 @@ class Amount(Quantity):
         return self.layers(analysis.rows)
 
 
-@dataclass(frozen=True, eq=False)
-class Cost(Amount):
+class Cost(ComputedAmount):
     """A count or a number of bytes: an integer with a unit, which sums over rows."""
 
     units: tuple[Unit, ...] = COUNTS
@@ -317,7 +337,6 @@ class Cost(Amount):
         return [f"{self.key}_{analysis.convention.name}" if "{convention}" in self.heading else self.data_key]
 
 
-@dataclass(frozen=True, eq=False)
 class Share(Quantity):
     """A row's share of the network's total."""
 
@@ -344,6 +363,15 @@ class Share(Quantity):
 def _named(text: str, convention: str, unit: Unit | None) -> str:
     text = " ".join(text.format(convention=convention).split())
     return f"{text} ({unit.symbol})" if unit is not None and unit.symbol else text
+
+
+def field_text(field: ReceptiveField) -> str:
+    """Return the size of a field: `7`, `7×5` if the dimensions differ, `92–100` if neighbors do."""
+    texts = [
+        str(most) if least == most else f"{least}–{most}"
+        for least, most in zip(field.smallest, field.size, strict=True)
+    ]
+    return texts[0] if len(set(texts)) == 1 else "×".join(texts)
 
 
 def plain_sizes(sizes: Sequence[Any]) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.analysis.depth import depth
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import product
@@ -14,10 +13,11 @@ from archcalc.errors import UserError
 from archcalc.ops.naming import NamedSizes
 from archcalc.quantities.axes import AXES, input_size, output_size
 from archcalc.quantities.quantity import (
-    Amount,
     AxisSizes,
+    ComputedAmount,
     Cost,
     Extent,
+    FieldBound,
     FieldPart,
     FieldSize,
     Name,
@@ -45,6 +45,23 @@ def _peak_memory(mode: str) -> Callable[[Analysis], int]:
         return memory(analysis, mode).peak
 
     return peak
+
+
+def _training_part(name: str) -> Callable[[Analysis], int]:
+    def part(analysis: Analysis) -> int:
+        from archcalc.memory.summary import training_parts
+
+        found: int = getattr(training_parts(analysis), name)
+        return found
+
+    return part
+
+
+def _cache_memory(analysis: Analysis) -> int:
+    from archcalc.memory.generation import cache_bytes
+
+    found: int = cache_bytes(analysis)
+    return found
 
 
 def _peak_activation_memory(analysis: Analysis) -> int:
@@ -99,7 +116,11 @@ _ALL: tuple[Quantity, ...] = (
         lambda analysis: analysis.network.shape_of(analysis.network.outputs[0]),
         title="output shape",
         words="output shape, output size, output volume, output dimensions, output dims, out, shape, out shape, "
-        "activation shape, activation volume dimensions, feature map, output c h w",
+        "activation shape, activation volume dimensions, feature map, output c h w, activation map, "
+        "activation map dimensions, activation dimensions, activation map size, size of feature maps, feature map "
+        "size, feature map dimensions, size of output, shape of output, tensor size, tensor shape, output feature map, "
+        "output tensor, output map, dimensions, size after layer, output maps, output size c h w, output h w c, h w c, "
+        "c h w",
         rank=0,
     ),
     AxisSizes(
@@ -108,7 +129,8 @@ _ALL: tuple[Quantity, ...] = (
         "Channels of the output, or the features of a vector.",
         output_size(AXES["output_c"]),
         short="out C",
-        words="out c, c out, output channels, out channels, channels out, output depth",
+        words="out c, c out, output channels, out channels, channels out, output depth, channels, "
+        "number of channels, c, feature maps, number of feature maps, depth",
         derivation="output",
         rank=0,
     ),
@@ -129,7 +151,7 @@ _ALL: tuple[Quantity, ...] = (
         "Height of the output.",
         output_size(AXES["output_h"]),
         short="out H",
-        words="out h, h out, output height",
+        words="out h, h out, output height, height, h",
         derivation="output",
     ),
     Quantity(
@@ -138,7 +160,7 @@ _ALL: tuple[Quantity, ...] = (
         "Width of the output.",
         output_size(AXES["output_w"]),
         short="out W",
-        words="out w, w out, output width",
+        words="out w, w out, output width, width, w",
         derivation="output",
     ),
     AxisSizes(
@@ -189,7 +211,8 @@ _ALL: tuple[Quantity, ...] = (
         "Trainable elements: weights and biases.",
         title="parameters",
         words="parameters, param, number of parameters, number of params, no of parameters, num params, "
-        "num parameters, n params, trainable params, trainable parameters, trainable, learnable parameters, "
+        "num parameters, n params, learnable weights, parameter number, "
+        "trainable weights and biases, trainable params, trainable parameters, trainable, learnable parameters, "
         "learnable params, parameter count, params count, total params",
         rank=0,
     ),
@@ -198,6 +221,13 @@ _ALL: tuple[Quantity, ...] = (
         "active params",
         "Trainable elements that a token uses: all but those of experts that it is not given to.",
         words="activated params, activated parameters, active parameters",
+    ),
+    Cost(
+        "trained_params",
+        "trained params",
+        "Parameters that training changes: all but those of frozen layers.",
+        short="trained",
+        words="trained params, trained parameters, number of trained params",
     ),
     Cost(
         "weights",
@@ -225,7 +255,8 @@ _ALL: tuple[Quantity, ...] = (
         "MACs",
         "Multiply-adds, for the batch.",
         title="multiply-adds",
-        words="mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds",
+        words="mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds, mac operations, "
+        "multiply accumulate operations, mult add, multiply additions",
         usual=2,
         is_work=True,
     ),
@@ -236,7 +267,7 @@ _ALL: tuple[Quantity, ...] = (
         by_convention=True,
         title="{convention} FLOPs",
         words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
-        "num flops",
+        "num flops, float operations, floating operations, arithmetic operations",
         usual=2,
         is_work=True,
         rank=0,
@@ -276,10 +307,19 @@ _ALL: tuple[Quantity, ...] = (
     FieldSize(
         "rf",
         "receptive field",
-        "Size of the input region that a position depends on; a network's is that of its last spatial layer.",
+        "Size of the input region that a position depends on, of the unit that sees most; a network's is that of its "
+        "last spatial layer.",
         short="RF",
         title="receptive field",
         words="receptive field size, rf size",
+        rank=2,
+        has_formula=True,
+    ),
+    FieldBound(
+        "rf_bound",
+        "RF bound",
+        "The receptive field size by the recurrence that papers publish: as if every unit saw the most.",
+        short="bound",
         rank=2,
         has_formula=True,
     ),
@@ -299,37 +339,59 @@ _ALL: tuple[Quantity, ...] = (
         rank=2,
         part="padding",
     ),
-    Amount("layers", "layers", "Number of layers.", has_formula=True),
-    Amount(
+    ComputedAmount("layers", "layers", "Number of layers.", has_formula=True),
+    ComputedAmount(
         "weight_layers",
         "weight layers",
         "Convolution and linear layers with weights: what a network's name counts.",
         layers=lambda rows: sum(1 for row in rows if row.weights and row.macs),
     ),
-    Amount("depth", "depth", "The most convolutions and linear layers on one path.", layers=depth),
+    ComputedAmount("depth", "depth", "The most convolutions and linear layers on one path.", layers=depth),
+    Cost("weight_memory", "weight memory", "Bytes of the parameters, as they are stored.", units=BYTES),
     Quantity(
-        "weight_memory",
-        "weight memory",
-        "Bytes of the parameters.",
-        network=lambda analysis: analysis.totals.params * ITEM_SIZES[analysis.dtype],
+        "saved_memory",
+        "saved memory",
+        "Bytes that autograd saves in a forward pass, for the batch.",
+        network=_training_part("saved"),
+        has_formula=True,
+        is_simulated=True,
+    ),
+    Quantity(
+        "training_memory",
+        "training memory",
+        "Sum of the bytes of weights, buffers, gradients, Adam's state, master copy and saved tensors.",
+        network=_training_part("total"),
+        has_formula=True,
+        is_simulated=True,
+    ),
+    Quantity(
+        "cache_memory",
+        "cache memory",
+        "Bytes of the keys and values of all tokens of the input, which generation keeps, for the batch.",
+        network=_cache_memory,
+        has_formula=True,
     ),
     Quantity(
         "peak_memory",
         "peak memory",
         "Peak bytes of inference, with the weights: the peak of archcalc memory.",
         network=_peak_memory("inference"),
+        is_simulated=True,
     ),
     Quantity(
         "peak_activation_memory",
         "peak activation memory",
         "Peak bytes of the live tensors at inference, without the weights.",
         network=_peak_activation_memory,
+        is_simulated=True,
     ),
     Quantity(
         "training_peak_memory",
         "training peak memory",
-        "Peak bytes of a training step: the peak of archcalc memory --mode training.",
+        "Peak bytes of a training step with SGD: the peak of archcalc memory --mode training.",
         network=_peak_memory("training"),
+        has_formula=True,
+        is_simulated=True,
     ),
     Quantity(
         "aligned",
@@ -348,11 +410,11 @@ def _where(test: Callable[[Quantity], bool]) -> dict[str, Any]:
 
 QUANTITIES: dict[str, Quantity] = _where(lambda quantity: True)
 COLUMNS: dict[str, Quantity] = _where(
-    lambda quantity: bool(quantity.row) or isinstance(quantity, (Amount, FieldPart, Share))
+    lambda quantity: bool(quantity.row) or isinstance(quantity, (ComputedAmount, FieldPart, Share))
 )
 """The columns of a table."""
 FACTS: dict[str, Quantity] = _where(
-    lambda quantity: bool(quantity.network) or isinstance(quantity, (Amount, FieldPart))
+    lambda quantity: bool(quantity.network) or isinstance(quantity, (ComputedAmount, FieldPart))
 )
 """The quantities of a whole network: the names in assertions."""
 COSTS: dict[str, Cost] = _where(lambda quantity: isinstance(quantity, Cost))
@@ -387,12 +449,16 @@ def lecture_columns(rows: Sequence[TableRow]) -> tuple[str, ...]:
     )
 
 
-def choose(text: str | Iterable[str], known: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the keys in `params,macs` or a sequence. Raises `UserError` for an unknown key."""
+def choose(text: str | Iterable[str], known: Collection[str], lists: str = "") -> tuple[str, ...]:
+    """Return the keys in `params,macs` or a sequence.
+
+    Raises `UserError` for an unknown key, with the nearest, or else with the command that ``lists`` them.
+    """
     keys = tuple(text.split(",") if isinstance(text, str) else text)
     for key in keys:
         if key not in known:
-            hint = did_you_mean(key, known) or help_line(f"use one of: {', '.join(known)}")
+            every = f"list them with: {lists}" if lists else f"use one of: {', '.join(known)}"
+            hint = did_you_mean(key, known) or help_line(every)
             raise UserError(f"unknown quantity {quote(key)}{hint}")
     return keys
 

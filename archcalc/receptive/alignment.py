@@ -6,26 +6,25 @@ Paths are aligned if they have the same effective stride and the same centers. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 from archcalc.network import Network
-from archcalc.receptive.fields import FieldPropagation, Span, access_summary
+from archcalc.receptive.fields import FieldPropagation
+from archcalc.receptive.parts import Field, are_centered
+from archcalc.receptive.propagation import FieldState, access_summary
+from archcalc.structs import Struct
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(Struct):
     """One of the paths into a join."""
 
     layers: tuple[str, ...]
     """The layers on it that read more than their own position, or another position."""
-    span: Span
+    field: Field
     """Its receptive field along the dimension in which the paths disagree."""
 
 
-@dataclass(frozen=True)
-class Misalignment:
+class Misalignment(Struct):
     """A join whose paths differ in effective stride or center."""
 
     join: str
@@ -46,30 +45,33 @@ def misalignments(network: Network, propagation: FieldPropagation) -> list[Misal
     found = []
     for name in propagation.unaligned:
         join = network[name]
-        states = propagation.entering(join.op, join.inputs)
+        view = propagation.views[propagation.source[name]]
+        states = propagation.entering(view, join.op, join.inputs)
         for right, left in sorted((right, left) for left, right in combinations(range(len(states)), 2)):
-            spans = states[left].spans, states[right].spans
-            dimension = _disagreement(*spans)
-            if dimension is None:
+            fields = _disagreement(states[left], states[right])
+            if fields is None:
                 continue
+            dimension, *seen = fields
             sources = join.inputs[left], join.inputs[right]
             fork = max(behind(sources[0]) & behind(sources[1]), key=order.__getitem__, default="")
             after = {fork, *networkx.descendants(network.graph, fork)} if fork else set()
             first, second = (
-                Route(_windows_between(network, fork, source, after), seen[dimension])
-                for source, seen in zip(sources, spans, strict=True)
+                Route(_windows_between(network, fork, source, after), field)
+                for source, field in zip(sources, seen, strict=True)
             )
             found.append(Misalignment(name, fork, dimension, (first, second)))
             break
     return found
 
 
-def _disagreement(left: Mapping[int, Span], right: Mapping[int, Span]) -> int | None:
-    """Return the first dimension in which two paths differ in stride or center."""
-    for dimension, span in left.items():
-        other = right.get(dimension)
-        if other is not None and (span.stride, span.center) != (other.stride, other.center):
-            return dimension
+def _disagreement(left: FieldState | None, right: FieldState | None) -> tuple[int, Field, Field] | None:
+    """Return the first dimension in which two paths differ in stride or center, and both fields along it."""
+    if left is None or right is None:
+        return None
+    for dimension in sorted({dimension for term in left.terms for dimension in term}):
+        mine, theirs = left.field(dimension), right.field(dimension)
+        if mine is not None and theirs is not None and not are_centered(mine, theirs):
+            return dimension, mine, theirs
     return None
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from archcalc.runtime.roofline import Prediction
 
 
-def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile) -> Document:
-    """Return a table of the networks and batches, then one of the layers of each.
+def benchmarks_document(benchmarks: Sequence[Benchmark], profile: DeviceProfile, depth: int | None = None) -> Document:
+    """Return a table of the networks and batches, then one of the layers of each, those of a group together.
 
     Its records are the first table, with seconds and rates in full.
     """
-    tables = (_summary(benchmarks, profile), *map(_layers, benchmarks)) if benchmarks else ()
+    tables = (_summary(benchmarks, profile), *(_layers(bench, depth) for bench in benchmarks)) if benchmarks else ()
     return Document(
         "bench",
         tables,
@@ -79,7 +79,9 @@ class _LayerRow(NamedTuple):
     measured: float | None
 
 
-def _layers(bench: Benchmark) -> Table:
+def _layers(bench: Benchmark, depth: int | None) -> Table:
+    from archcalc.runtime.roofline import joined
+
     measured = bench.layer_seconds or {}
     notes = ["FLOPs: every operation, a multiply-add being 2. FLOPs/B: arithmetic intensity."]
     if measured:
@@ -97,13 +99,20 @@ def _layers(bench: Benchmark) -> Table:
         value_column("predicted ms", lambda row: row.predicted.seconds, _milliseconds),
         value_column("measured ms", lambda row: row.measured, _milliseconds, is_optional=True),
     )
-    rows = [_LayerRow(layer, measured.get(layer.name)) for layer in bench.roofline.layers]
+    rows = []
+    for name, layers in bench.roofline.groups(depth).items():
+        seconds = [measured[layer.name] for layer in layers if layer.name in measured]
+        rows.append(_LayerRow(joined(name, layers), sum(seconds) if seconds else None))
     total = _LayerRow(bench.roofline.total, sum(measured.values()) if measured else None)
     title = f"{bench.network} · batch {bench.batch} · {bench.dtype}"
     return Table(title, columns, (Section(rows, total),), tuple(notes))
 
 
 def _milliseconds(seconds: float) -> str:
+    """Return milliseconds, or below 10 µs three digits with their own unit: a layer on a fast device takes 7.03 ns."""
+    if 0 < seconds < 1e-5:
+        unit, size = ("µs", 1e-6) if seconds >= 1e-6 else ("ns", 1e-9)
+        return f"{seconds / size:.3g} {unit}"
     return f"{seconds * 1e3:,.{1 if seconds >= 0.1 else 2 if seconds >= 0.01 else 3}f}"
 
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 
 from archcalc.analysis import analyze
 from archcalc.analysis.depth import depth
-from archcalc.language.library import bundled_networks, open_spec
+from archcalc.errors import UserError
+from archcalc.language.language import Spec
+from archcalc.language.library import bundled, bundled_networks, open_spec, plain
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
-from archcalc.receptive.fields import last_spatial_field
 from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
+from archcalc.structs import Struct
+from archcalc.words import help_line, quote
 
 
-@dataclass(frozen=True)
-class CatalogueEntry:
+class CatalogueEntry(Struct):
     """One bundled network."""
 
     name: str
@@ -36,19 +39,51 @@ class CatalogueEntry:
     """Its size per dimension, of the last layer with spatial dimensions; empty if there is none."""
 
 
-def catalogue() -> list[CatalogueEntry]:
-    """Return every bundled network: families by year, the networks of a family in the order of their file."""
-    specs = {path: open_spec(path) for path in dict.fromkeys(path for path, _ in bundled_networks())}
-    entries = [_entry(path, specs[path].network(variant)) for path, variant in bundled_networks()]
-    first = {entry.family: entry.year or 9999 for entry in reversed(entries)}
-    return sorted(entries, key=lambda entry: (first[entry.family], entry.family))
+SORTED = {
+    "family": None,
+    "name": lambda entry: entry.name,
+    "year": lambda entry: entry.year or 9999,
+    "params": lambda entry: entry.params,
+    "macs": lambda entry: entry.macs,
+}
+"""Orders of a list: the families by year, each in the order of its file; or one list by a number."""
+
+
+def catalogue(pattern: str = "") -> list[CatalogueEntry]:
+    """Return the bundled networks: families by year, the networks of a family in the order of their file.
+
+    Args:
+        pattern: part of a name or of a family, or a pattern with `*` and `?`; all networks if empty.
+
+    Raises:
+        UserError: if no network fits.
+    """
+    every = set(bundled_networks())
+    specs: dict[Path, Spec] = {}
+    found = []
+    for name, (path, variant) in bundled().items():
+        if (path, variant) in every and _fits(pattern, name, path.stem):
+            if path not in specs:
+                specs[path] = open_spec(path)
+            found.append(_entry(path, specs[path].network(variant)))
+    if not found:
+        raise UserError(f"no bundled network fits {quote(pattern)}{help_line('list them all with: archcalc list')}")
+    first = {entry.family: entry.year or 9999 for entry in reversed(found)}
+    return sorted(found, key=lambda entry: (first[entry.family], entry.family))
+
+
+def _fits(pattern: str, *names: str) -> bool:
+    """Return True if a pattern is part of a name, whatever its capitals and dashes."""
+    wanted = plain(pattern) if any(mark in pattern for mark in "*?[") else f"*{plain(pattern)}*"
+    return any(fnmatchcase(plain(name), wanted) for name in names)
 
 
 def _entry(path: Path, network: Network) -> CatalogueEntry:
     analysis = analyze(network)
     totals = analysis.totals
     about = network.about
-    field = last_spatial_field(row.receptive_field for row in analysis.rows)
+    fields = (row.receptive_field for row in reversed(analysis.rows))
+    field = next((field for field in fields if None not in field.stride), None)
     return CatalogueEntry(
         name=network.name,
         family=path.stem,
@@ -65,8 +100,8 @@ def _entry(path: Path, network: Network) -> CatalogueEntry:
     )
 
 
-def catalogue_document(entries: Sequence[CatalogueEntry]) -> Document:
-    """Return a table of the networks, a section for each family."""
+def catalogue_document(entries: Sequence[CatalogueEntry], order: str = "family") -> Document:
+    """Return a table of the networks: a section for each family, or one list in another order of `SORTED`."""
     columns = (
         word_column("name", lambda entry: entry.name, "name", is_name=True),
         value_column("input", lambda entry: shape_text(tuple(entry.input)), key="input"),
@@ -80,7 +115,12 @@ def catalogue_document(entries: Sequence[CatalogueEntry]) -> Document:
         data_column("year", lambda entry: entry.year),
         data_column("source", lambda entry: entry.source),
     )
-    sections = tuple(_section(list(family)) for _, family in groupby(entries, key=lambda entry: entry.family))
+    key = SORTED[order]
+    if key is None:
+        sections = tuple(_section(list(family)) for _, family in groupby(entries, key=lambda entry: entry.family))
+    else:
+        entries = sorted(entries, key=key)
+        sections = (Section(list(entries)),)
     return Document("networks", (Table("", columns, sections),), lambda: [asdict(entry) for entry in entries])
 
 

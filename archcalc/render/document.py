@@ -7,17 +7,17 @@ one file per format.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
+
+from archcalc.structs import Struct
 
 Records = Sequence[Sequence[Any]]
 """Headings, then rows; a value is a string, a number, a boolean, or None for an empty cell."""
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct):
     """A column of a table."""
 
     heading: str
@@ -77,8 +77,7 @@ def plain_text(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct):
     """Rows of a table, with their total if they have one."""
 
     rows: Sequence[Any]
@@ -90,8 +89,7 @@ class Section:
     """Paragraphs about these rows, for formats with pages."""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct):
     """Rows in sections, under columns."""
 
     title: str
@@ -139,22 +137,19 @@ class Table:
         return found
 
 
-@dataclass(frozen=True)
-class Chart:
+class Chart(Struct):
     """A chart of characters, for a terminal."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Paragraph:
+class Paragraph(Struct):
     """Sentences, wrapped as a format likes."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Formula:
+class Formula(Struct):
     """An equation, or a chain of them, on one line."""
 
     text: str
@@ -162,15 +157,13 @@ class Formula:
     """The inside of a formula in LaTeX."""
 
 
-@dataclass(frozen=True)
-class Equations:
+class Equations(Struct):
     """Formulas, one below the other."""
 
     lines: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct):
     """An entry of a list."""
 
     title: str
@@ -179,8 +172,7 @@ class Item:
     """Details, each on its own line."""
 
 
-@dataclass(frozen=True)
-class ItemList:
+class ItemList(Struct):
     """A list of entries."""
 
     items: tuple[Item, ...]
@@ -189,8 +181,7 @@ class ItemList:
 Block: TypeAlias = "Table | Chart | Paragraph | ItemList | Equations"
 
 
-@dataclass(frozen=True)
-class Document:
+class Document(Struct):
     """The result of a command."""
 
     name: str

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from archcalc.structs import Struct
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Struct):
     """A format that a command can write."""
 
     name: str

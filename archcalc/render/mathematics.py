@@ -12,7 +12,7 @@ from archcalc.render.document import Document, Equations, Formula, Item, ItemLis
 from archcalc.symbolic.derivations import Explanation, Line
 from archcalc.symbolic.formulas import Formulas, python_source
 from archcalc.symbolic.polynomials import Exact
-from archcalc.symbolic.terms import NumberTerm, Power, Product, Quotient, Sum, SymbolTerm, Term, TermBuilder
+from archcalc.symbolic.terms import NumberTerm, Power, Product, Quotient, SymbolTerm, Term, TermBuilder, TermSum
 from archcalc.words import printable
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -35,7 +35,7 @@ def term_text(term: Term, inside: str = "") -> str:
         return f"({text})" if inside and (term.value < 0 or "/" in text) else text
     if isinstance(term, SymbolTerm):
         return term.name
-    if isinstance(term, Sum):
+    if isinstance(term, TermSum):
         first, *rest = term.terms
         text = ("−" if first[0] < 0 else "") + term_text(first[1])
         text += "".join(f" {'−' if sign < 0 else '+'} {term_text(part)}" for sign, part in rest)
@@ -74,7 +74,7 @@ def term_latex(term: Term, inside: str = "") -> str:
         return f"({text})" if inside and term.value < 0 else text
     if isinstance(term, SymbolTerm):
         return name_latex(term.name)
-    if isinstance(term, Sum):
+    if isinstance(term, TermSum):
         first, *rest = term.terms
         text = ("-" if first[0] < 0 else "") + term_latex(first[1])
         text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(part)}" for sign, part in rest)

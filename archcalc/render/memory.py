@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from archcalc.analysis import Analysis
+from archcalc.analysis import Analysis, Totals
+from archcalc.analysis.precision import ROLES, Precision
+from archcalc.dtypes import BITS, bytes_of
 from archcalc.memory.checkpointing import CheckpointPlan
+from archcalc.memory.estimating import estimate_note, estimated
 from archcalc.memory.heap import USES, LiveTensor, TimelinePoint
+from archcalc.memory.optimizers import TrainingStep
 from archcalc.memory.summary import Fit, Memory
-from archcalc.memory.training import OPTIMIZERS
+from archcalc.network import Network
 from archcalc.render.document import Chart, Document, Records, Section, Table, data_column, value_column, word_column
 from archcalc.render.table import title_of
 from archcalc.render.text import pad
@@ -50,14 +55,19 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
     return {
         **_of(memory.analysis),
         "mode": memory.mode,
+        "precision": _precision_dict(memory.analysis.counting.roles),
         "optimizer": memory.optimizer or None,
+        "step": asdict(memory.step) if memory.step else None,
+        "fused": memory.fused or None,
         "weights_bytes": memory.weights,
         "buffers_bytes": memory.buffers,
         "optimizer_bytes": memory.state,
+        "master_bytes": memory.master,
         "gradients_bytes": memory.gradients,
         "saved_bytes": memory.saved,
         "tensors_bytes": memory.live_peak.live_bytes,
         "peak_bytes": memory.peak,
+        "estimated": list(memory.estimated),
         "peak": {
             "phase": moment.phase,
             "layer": moment.layer or None,
@@ -74,6 +84,12 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
             for point in memory.timeline
         ],
     }
+
+
+def _precision_dict(roles: Precision) -> dict[str, Any]:
+    """Return the type of each role; null for a role that there is not."""
+    found: dict[str, Any] = {role: getattr(roles, role) or None for role in (*ROLES, "autocast")}
+    return {**found, "quantized": roles.quantized._asdict() if roles.quantized else None}
 
 
 def _of(analysis: Analysis) -> dict[str, Any]:
@@ -100,8 +116,8 @@ def moment_in_words(moment: TimelinePoint) -> str:
 
 
 def _title(memory: Memory) -> str:
-    with_optimizer = f" with {memory.optimizer}" if memory.optimizer else ""
-    return f"{title_of(memory.analysis)} · {memory.mode}{with_optimizer}"
+    how = f" with {memory.step}" if memory.step else f", fused as {memory.fused}" if memory.fused else ""
+    return f"{title_of(memory.analysis)} · {memory.mode}{how}"
 
 
 class _Amount(NamedTuple):
@@ -114,18 +130,20 @@ class _Amount(NamedTuple):
 
 def _quantities(memory: Memory) -> Table:
     """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
-    item = memory.analysis.counting.itemsize
+    step, totals = memory.step, memory.analysis.totals
     standing = [
-        _Amount("weights", memory.weights, f"{memory.weights // item:,} × {item} B"),
+        _Amount("weights", memory.weights, _stored(memory) + _divided(step, 3)),
         _Amount("buffers", memory.buffers, "running statistics and the like"),
     ]
     parts: list[_Amount] = []
-    if memory.mode == "training":
-        numbers = OPTIMIZERS[memory.optimizer].state
-        standing.append(_Amount("optimizer's state", memory.state, f"{numbers} × weights"))
+    if step is not None:
+        if memory.master:
+            remark = f"of the trained weights, in {memory.analysis.counting.roles.master}{_divided(step, 1)}"
+            standing.append(_Amount("master copy", memory.master, remark))
+        standing.append(_Amount("optimizer's state", memory.state, step.rule.stores + _divided(step, 1)))
         parts = [
             _Amount("saved activations", memory.saved, _SAVED),
-            _Amount("gradients", memory.gradients, "of the weights, complete before their update"),
+            _Amount("gradients", memory.gradients, _of_trained(totals) + _divided(step, 2)),
         ]
     standing.append(
         _Amount("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point))
@@ -137,7 +155,38 @@ def _quantities(memory: Memory) -> Table:
         word_column("what it is", lambda amount: amount.remark, is_prose=True),
     )
     whole = Section(standing, _Amount("peak", memory.peak, "the sum"))
-    return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])))
+    notes = estimate_notes(memory.analysis.network)
+    return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])), notes)
+
+
+def estimate_notes(network: Network) -> tuple[str, ...]:
+    """Return a note on the layers whose memory is estimated, if there are any."""
+    note = estimate_note(network)
+    return (note,) if note else ()
+
+
+def _stored(memory: Memory) -> str:
+    """Return `25,557,032 × 2 B`; the bits of each if types are mixed; the number alone if devices divide the bytes."""
+    params, dtype = memory.analysis.totals.params, memory.analysis.counting.roles.weights
+    if memory.weights == bytes_of(params, dtype) and BITS[dtype] >= 8:
+        return f"{params:,} × {BITS[dtype] // 8} B"
+    if not params:
+        return "no parameters"
+    if _divided(memory.step, 3):
+        return f"{params:,} parameters"
+    return f"{params:,} parameters, {8 * memory.weights / params:.3g} bits each"
+
+
+def _divided(step: TrainingStep | None, stage: int) -> str:
+    """Say that devices divide what a stage of ZeRO divides."""
+    return f", divided among {step.devices} devices" if step is not None and step.zero >= stage else ""
+
+
+def _of_trained(totals: Totals) -> str:
+    """Say of which weights there are gradients."""
+    if totals.trained_params == totals.params:
+        return "of the weights, complete before their update"
+    return f"of the {totals.trained_params:,} trained weights, complete before their update"
 
 
 class _AliveRow(NamedTuple):
@@ -217,6 +266,7 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
         return {
             **found,
             "budget_bytes": budget,
+            "estimated": list(estimated(analysis.network)),
             "fits": [{**fit._asdict(), "optimizer": fit.optimizer or None} for fit in fits],
         }
 
@@ -231,6 +281,7 @@ def fits_document(analysis: Analysis, budget: int, fits: Sequence[Fit]) -> Docum
     )
     title = f"{analysis.network.name} · {analysis.dtype} · largest batch in {budget:,} B"
     notes = tuple(f"One sample does not fit: {fit.mode}." for fit in fits if not fit.batch)
+    notes += estimate_notes(analysis.network)
     return Document(analysis.network.name, (Table(title, columns, (Section(fits),), notes),), data)
 
 
@@ -257,6 +308,7 @@ def _plan_data(plan: CheckpointPlan) -> dict[str, Any]:
         "fits": plan.fits,
         "recomputed": list(plan.blocks),
         "candidates": list(plan.candidates),
+        "estimated": list(plan.without.estimated),
         "peak_bytes": plan.peak,
         "saved_bytes": plan.saved,
         "without": {"peak_bytes": plan.without.peak, "saved_bytes": plan.without.saved},
@@ -284,6 +336,7 @@ def _plan(plan: CheckpointPlan) -> Table:
             notes.append(f"Other choices may recompute up to {plan.above_least:,} multiply-adds less.")
     else:
         notes = [f"No choice of blocks fits; the lowest peak with recomputation is {plan.least:,} B."]
+    notes += estimate_notes(analysis.network)
     columns = (
         word_column("", lambda row: f"{row.name} ({row.unit})", is_name=True),
         value_column("all saved", lambda row: row.show(row.without)),

@@ -10,6 +10,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.files import whole_file
+from archcalc.quantities.quantity import plain_number
 from archcalc.render.document import Document, Section, Table, value_column
 from archcalc.sweep.space import SweepAxis
 from archcalc.words import printable
@@ -26,14 +27,10 @@ def shown(columns: PointColumns, axes: Sequence[SweepAxis]) -> dict[str, list[An
         if axis is None:
             found[name] = values.tolist()
         elif axis.numeric:
-            found[name] = [_decimal(Fraction(value, axis.scale)) for value in values.tolist()]
+            found[name] = [plain_number(Fraction(value, axis.scale)) for value in values.tolist()]
         else:
             found[name] = [_word(axis.values[index]) for index in values.tolist()]
     return found
-
-
-def _decimal(value: Fraction) -> Any:
-    return value.numerator if value.denominator == 1 else float(value)
 
 
 def _word(value: Any) -> str:

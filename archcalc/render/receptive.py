@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import number
+from archcalc.quantities.quantity import field_text
 from archcalc.receptive.alignment import Misalignment, misalignments
-from archcalc.receptive.fields import ReceptiveField, Span
-from archcalc.receptive.regions import Interval, Region, RegionTracer
+from archcalc.receptive.fields import ReceptiveField
+from archcalc.receptive.parts import Field, Part, seen_at
+from archcalc.receptive.reach import centers, first_to_see_all, smallest_input
+from archcalc.receptive.regions import Interval, Region, RegionTracer, runs
 from archcalc.render.document import Column, Document, Section, Table, word_column
 from archcalc.render.table import inputs_text
+from archcalc.structs import Struct
+
+if TYPE_CHECKING:
+    from archcalc.runtime.effective import EffectiveField
 
 NAMES = {1: ("position",), 2: ("row", "column"), 3: ("slice", "row", "column")}
 """The names of positions along the dimensions of an input."""
@@ -22,16 +29,25 @@ CONVENTION = (
     "Positions count from 0, and an interval includes both its ends. Unit i sees stride·i − padding … "
     "stride·i − padding + size − 1; center: that of unit 0's interval."
 )
+NO_DIMENSIONS = "The input has no spatial dimensions, so that there are no receptive fields."
+BY_TURNS = (
+    "After upsampling, neighbors may see intervals of different sizes or places by turns. Then the size is a range, "
+    "and padding or center is –; --format json has the interval of each."
+)
+BOUND = "bound: an upper bound of what units see, because their pattern is too long or joins maps laid end to end."
+MOST_TURNS = 8
+"""The longest pattern whose intervals are shown for one layer."""
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct):
     """The layers that are shown, and the unit of one of them if one was chosen."""
 
     network: Network
     tracer: RegionTracer
     layers: tuple[Layer, ...]
     unit: tuple[int, ...] | None = None
+    effective: EffectiveField | None = None
+    """How strongly the unit depends on each position; None if it was not measured."""
 
     def field(self, layer: Layer) -> ReceptiveField:
         """Return the layer's receptive field."""
@@ -58,14 +74,6 @@ class _Row(NamedTuple):
     box: Region | None = None
 
 
-def center(field: ReceptiveField) -> tuple[Any, ...]:
-    """Return the center of unit 0's interval, along each dimension; None where positions have no place."""
-    return tuple(
-        None if padding is None else Fraction(size - 1, 2) - padding
-        for size, padding in zip(field.size, field.padding, strict=True)
-    )
-
-
 def fields_document(report: Report) -> Document:
     """Return a table with a row for each layer, and for each input if a unit was chosen."""
     rows = [
@@ -81,10 +89,16 @@ def fields_document(report: Report) -> Document:
             lambda row: ("x".join(map(str, row.layer.output_shape)),),
             rank=0,
         ),
-        _per_dimension("size", names, lambda row: row.field.size),
-        _per_dimension("stride", names, lambda row: row.field.stride),
+        Column(
+            "size",
+            lambda row: field_text(row.field) if row.field.size else "",
+            tuple(f"{key}_{name}" for key in ("size", "smallest") for name in names),
+            lambda row: [*_padded(row.field.size, len(names)), *_padded(row.field.smallest, len(names))],
+            rank=0,
+        ),
+        _per_dimension("stride", names, lambda row: row.field.stride, lambda row: map(_jumps, row.field.fields)),
         _per_dimension("padding", names, lambda row: row.field.padding),
-        _per_dimension("center", names, lambda row: center(row.field)),
+        _per_dimension("center", names, lambda row: row.field.center),
     ]
     if report.unit is not None:
         if len(report.network.inputs) > 1:
@@ -95,8 +109,8 @@ def fields_document(report: Report) -> Document:
         Column(
             "remarks",
             lambda row: ", ".join(_remarks(row.field)),
-            ("global", "aligned"),
-            lambda row: (row.field.is_global, row.field.aligned),
+            ("global", "aligned", "exact"),
+            lambda row: (row.field.is_global, row.field.aligned, row.field.exact),
             right=False,
             rank=0,
             is_optional=True,
@@ -107,15 +121,25 @@ def fields_document(report: Report) -> Document:
     return Document(report.network.name, (table,), lambda: _data(report))
 
 
-def _per_dimension(term: str, names: Sequence[str], read: Callable[[_Row], Sequence[Any]]) -> Column:
+def _per_dimension(
+    term: str,
+    names: Sequence[str],
+    read: Callable[[_Row], Sequence[Any]],
+    show: Callable[[_Row], Iterable[str]] | None = None,
+) -> Column:
     """Return a column of a number for each dimension: `7`, or `7×5` if they differ; `–` if there is none."""
 
     def text(row: _Row) -> str:
-        texts = ["–" if value is None else _number(value) for value in read(row)]
+        texts = list(show(row)) if show else ["–" if value is None else _number(value) for value in read(row)]
         return texts[0] if len(set(texts)) == 1 else "×".join(texts)
 
     keys = tuple(f"{term}_{name}" for name in names)
     return Column(term, text, keys, lambda row: _padded(read(row), len(names)), rank=0)
+
+
+def _jumps(field: Field | None) -> str:
+    """Return the stride, or those of all paths if they differ."""
+    return "–" if field is None else ", ".join(_number(part.jump) for part in field)
 
 
 def _region(heading: str, prefix: str, names: Sequence[str], interval: Callable[[Any], Interval | None]) -> Column:
@@ -138,7 +162,8 @@ def _padded(values: Sequence[Any], count: int) -> list[Any]:
 
 
 def _remarks(field: ReceptiveField) -> list[str]:
-    return [*(["global"] if field.is_global else []), *([] if field.aligned else ["unaligned"])]
+    marks = {"global": field.is_global, "unaligned": not field.aligned, "bound": not field.exact}
+    return [word for word, is_so in marks.items() if is_so]
 
 
 def _number(value: Any) -> str:
@@ -153,6 +178,8 @@ def _interval(interval: Interval | None) -> str:
 
 
 def _notes(report: Report) -> list[str]:
+    if not any(len(shape) > 1 for shape in report.network.inputs.values()):
+        return [NO_DIMENSIONS]
     notes = [CONVENTION]
     fields = [report.field(layer) for layer in report.layers]
     if any(field.is_global for field in fields):
@@ -160,18 +187,101 @@ def _notes(report: Report) -> list[str]:
             "global: the field is the whole input, through global pooling, a linear layer, attention or a gate. The "
             "size is that of the spatial path, if there is one."
         )
-    notes += [_said(join, report) for join in report.joins()]
-    if len(report.layers) == 1:
-        for box in report.boxes(report.layers[0]):
-            notes += _words(box, report)
-    return notes
+    if any(_takes_turns(field) for field in fields):
+        notes.append(BY_TURNS)
+    if not all(field.exact for field in fields):
+        notes.append(BOUND)
+    notes += [_said(join) for join in report.joins()]
+    if report.unit is None:
+        return notes + _of_network(report)
+    [layer] = report.layers
+    for box in report.boxes(layer):
+        notes += _words(box, report)
+    if report.effective is not None:
+        notes.append(_strength(report.effective, report.boxes(layer)[0]))
+    return notes + _of_neighbors(report, layer)
 
 
-def _said(join: Misalignment, report: Report) -> str:
+def _strength(field: EffectiveField, region: Region) -> str:
+    """Return a sentence on the effective field, beside the region."""
+    spread = ", ".join(f"{own:.1f}" for own in field.deviation)
+    middle = ", ".join(f"{own:.1f}" for own in field.center)
+    whole = region.count ** (1 / len(region.intervals))
+    return (
+        f"effective, over {field.runs} initializations: the squared gradient has its mean at {middle} and a standard "
+        f"deviation of {spread} positions; {field.size:.0f} positions to a side have more than 4.55 % of the largest "
+        f"gradient, where {whole:.0f} are seen."
+    )
+
+
+def _takes_turns(field: ReceptiveField) -> bool:
+    return any(one is not None and (len(one) > 1 or one[0].period > 1) for one in field.fields)
+
+
+def _of_network(report: Report) -> list[str]:
+    """Return sentences on the layer that first sees all, and on the input that the last layer's field needs."""
+    notes = []
+    first = first_to_see_all(report.tracer, report.layers)
+    if first is not None:
+        notes.append(f"{first.name} is the first layer whose middle unit sees the whole input.")
+    spatial = [layer for layer in report.layers if layer.name and None not in report.field(layer).stride]
+    return notes + ([_of_input(report, spatial[-1])] if spatial and report.field(spatial[-1]).size else [])
+
+
+def _of_input(report: Report, layer: Layer) -> str:
+    axes = report.tracer.axes(layer)
+    size = smallest_input(report.field(layer), [layer.output_shape[axis] for axis in axes])
+    if size is None:
+        return f"No unit of {layer.name} sees its whole field: each reaches into padding."
+    return f"An input needs {shape_text(size)} positions to hold the whole field of a unit of {layer.name}."
+
+
+def _of_neighbors(report: Report, layer: Layer) -> list[str]:
+    """Return sentences on all units of a layer: what they see by turns, and what neighbors share."""
+    field = report.field(layer)
+    if not field.size or None in field.stride:
+        return []
+    turns: dict[str, list[str]] = {}
+    for name, own in zip(NAMES[len(field.size)], field.fields, strict=True):
+        if own is not None and len(own) == 1 and own[0].exact and 1 < own[0].period <= MOST_TURNS:
+            turns.setdefault(_turns(own[0]), []).append(f"{name}s")
+    notes = [f"{' and '.join(names)} by turns: {text}." for text, names in turns.items()]
+    shared = [_overlap(own) for own in field.fields]
+    if all(shared):
+        texts = dict.fromkeys(shared)
+        notes.append(f"Neighbors share {' and '.join(str(text) for text in texts)} positions.")
+    return [*notes, _of_input(report, layer)]
+
+
+def _turns(part: Part) -> str:
+    """Return what each residue sees: `unit 2q sees 4q − 7 … 4q + 3`."""
+    units = []
+    for residue, (first, last) in enumerate(zip(part.first, part.last, strict=True)):
+        ends = "nothing" if first is None else f"{_linear(part.advance, first)} … {_linear(part.advance, last)}"
+        units.append(f"unit {_linear(part.period, residue)} sees {ends}")
+    return "; ".join(units)
+
+
+def _linear(factor: int, constant: int) -> str:
+    """Return `4q − 7`."""
+    sign = "−" if constant < 0 else "+"
+    return f"{'' if factor == 1 else factor}q" + (f" {sign} {abs(constant)}" if constant else "")
+
+
+def _overlap(field: Field | None) -> str | None:
+    """Return how many positions units 0 and 1 share, of how many; None where one sees nothing."""
+    here, there = (seen_at(field, unit) if field else None for unit in (0, 1))
+    if here is None or there is None:
+        return None
+    common = max(0, min(here[1], there[1]) - max(here[0], there[0]) + 1)
+    size = here[1] - here[0] + 1
+    return f"{_number(common)} of {_number(size)} ({100 * common / size:.0f} %)"
+
+
+def _said(join: Misalignment) -> str:
     """Return a sentence on a join at which a network stops being aligned, with both paths."""
     routes = " and ".join(
-        f"by {' → '.join(route.layers) or 'no window'} (stride {_number(route.span.stride)}, "
-        f"center {_number(_center(route.span))})"
+        f"by {' → '.join(route.layers) or 'no window'} (stride {_jumps(route.field)}, center {_centers(route.field)})"
         for route in join.routes
     )
     return (
@@ -180,8 +290,16 @@ def _said(join: Misalignment, report: Report) -> str:
     )
 
 
-def _center(span: Span) -> Fraction:
-    return Fraction(span.center) / 2
+def _centers(field: Field) -> str:
+    """Return the center of unit 0; of the first units, if they take turns."""
+    turns = min(MOST_TURNS, max(part.period for part in field))
+    found = [_center(field, unit) for unit in range(turns)]
+    return ", ".join("–" if value is None else _number(value) for value in found)
+
+
+def _center(field: Field, unit: int) -> Fraction | None:
+    seen = seen_at(field, unit)
+    return None if seen is None else Fraction(seen[0] + seen[1]) / 2
 
 
 def _words(box: Region, report: Report) -> list[str]:
@@ -198,12 +316,16 @@ def _words(box: Region, report: Report) -> list[str]:
     parts = []
     for word, side in zip(NAMES[rank], box.intervals, strict=True):
         first, last = side.clipped or (0, 0)
-        gaps = f" ({len(side.seen)} of them, with gaps)" if side.gaps else ""
+        holes = f" ({len(side.seen)} of them, with holes)" if side.holes else ""
         is_cut = side.unclipped != side.clipped
-        out = f" (unclipped {side.unclipped[0]} to {side.unclipped[1]}, into the padding)" if is_cut else ""
-        parts.append(f"{word}s {first} to {last}{gaps} of 0 to {side.extent - 1}{out}")
+        raw = side.unclipped or (0, -1)
+        out = f" (unclipped {raw[0]} to {raw[1]}, into the padding)" if is_cut else ""
+        parts.append(f"{word}s {first} to {last}{holes} of 0 to {side.extent - 1}{out}")
     every = " It also sees the whole input, through a global operation." if box.is_global else ""
-    return [f"{unit} sees{of} {'; '.join(parts)}.{every}"]
+    share = f" It sees {box.count:,} of the {box.box:,} positions of this box ({100 * box.share:.3g} %)."
+    middles = [_number(one) for one in centers(box) if one is not None]
+    middle = f" Its center is {', '.join(middles)}." if len(middles) == rank else ""
+    return [f"{unit} sees{of} {'; '.join(parts)}.{share if box.share < 1 else ''}{middle}{every}"]
 
 
 def _data(report: Report) -> dict[str, Any]:
@@ -221,8 +343,8 @@ def _data(report: Report) -> dict[str, Any]:
                 "paths": [
                     {
                         "layers": list(route.layers),
-                        "stride": number(route.span.stride),
-                        "center": float(_center(route.span)),
+                        "stride": number(min((part.jump for part in route.field), key=abs)),
+                        "center": number(_center(route.field, 0)),
                     }
                     for route in join.routes
                 ],
@@ -238,11 +360,14 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
         "name": layer.name,
         "output_shape": list(layer.output_shape),
         "size": [number(value) for value in field.size],
+        "smallest": [number(value) for value in field.smallest],
         "stride": [number(value) for value in field.stride],
         "padding": [number(value) for value in field.padding],
-        "center": [None if value is None else float(value) for value in center(field)],
+        "center": [None if value is None else float(value) for value in field.center],
         "global": field.is_global,
         "aligned": field.aligned,
+        "exact": field.exact,
+        "intervals": [None if own is None else [_part_data(part) for part in own] for own in field.fields],
     }
     if report.unit is not None:
         data["unit"] = list(report.unit)
@@ -251,10 +376,26 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
                 "input": box.source,
                 "global": box.is_global,
                 "spatial_path": box.has_spatial_path,
-                "raw": [list(side.unclipped) for side in box.intervals],
+                "raw": [None if side.unclipped is None else list(side.unclipped) for side in box.intervals],
                 "clipped": [None if side.clipped is None else list(side.clipped) for side in box.intervals],
                 "positions": [len(side.seen) for side in box.intervals],
+                "center": [number(one) for one in centers(box)],
+                "count": box.count,
+                "share": box.share,
+                "rectangles": [[runs(side) for side in sides] for sides in box.rectangles],
             }
             for box in report.boxes(layer)
         ]
+    if report.effective is not None:
+        data["effective"] = asdict(report.effective)
     return data
+
+
+def _part_data(part: Part) -> dict[str, Any]:
+    return {
+        "period": part.period,
+        "advance": number(part.advance),
+        "first": [number(end) for end in part.first],
+        "last": [number(end) for end in part.last],
+        "exact": part.exact,
+    }

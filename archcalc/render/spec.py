@@ -138,6 +138,10 @@ class _SpecWriter:
             parts.append(f"name: {name_text(name)}")
         if layer.train:
             parts.append("train: true")
+        if layer.dtype:
+            parts.append(f"dtype: {layer.dtype}")
+        if layer.is_frozen:
+            parts.append("trainable: false")
         return parts[0] if len(parts) == 1 and ":" not in parts[0] else f"{{{', '.join(parts)}}}"
 
     def next_name(self, outside: str, kind: str) -> str:

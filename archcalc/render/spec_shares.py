@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.render.spec_text import Text, value_text
+from archcalc.render.spec_text import SpecText, value_text
 
 
-def shared_arguments(network: Network) -> dict[str, dict[str, Text]]:
+def shared_arguments(network: Network) -> dict[str, dict[str, SpecText]]:
     """Return layers whose weights are shared under other arguments, with these as expressions.
 
     Such an argument follows from the input in the spec that the network comes from. Raises `UserError` if it does not
@@ -20,7 +19,7 @@ def shared_arguments(network: Network) -> dict[str, dict[str, Text]]:
     for layer in network.layers:
         if layer.shares is not None:
             uses.setdefault(layer.shares, [network[layer.shares]]).append(layer)
-    found: dict[str, dict[str, Text]] = {}
+    found: dict[str, dict[str, SpecText]] = {}
     for name, layers in uses.items():
         for argument in _differing(layers):
             by_shape = _by_shape(layers, argument)
@@ -43,22 +42,18 @@ def _differing(layers: list[Layer]) -> list[str]:
     return [name for name, value in names.items() if any(getattr(layer.op, name) != value for layer in layers)]
 
 
-def _by_shape(layers: list[Layer], argument: str) -> Text | None:
+def _by_shape(layers: list[Layer], argument: str) -> SpecText | None:
     """Return an argument as an expression over one size of the input; None if there is none."""
     if len({(layer.op.kind, len(layer.op.x)) for layer in layers}) > 1:
         return None
     for axis in range(len(layers[0].op.x)):
         sizes: dict[Any, Any] = {}
-        if all(sizes.setdefault(_size(layer.op.x, axis), _own(layer, argument)) == _own(layer, argument)
+        if all(sizes.setdefault(layer.op.x[axis], _own(layer, argument)) == _own(layer, argument)
                for layer in layers):  # fmt: skip
             *others, last = sizes.items()
             texts = [f"{value_text(value)} if input[{axis}] == {size} else " for size, value in others]
-            return None if isinstance(last[1], (str, dict)) else Text("".join(texts) + value_text(last[1]))
+            return None if isinstance(last[1], (str, dict)) else SpecText("".join(texts) + value_text(last[1]))
     return None
-
-
-def _size(shape: Shape, axis: int) -> Any:
-    return shape[axis]
 
 
 def _own(layer: Layer, argument: str) -> Any:

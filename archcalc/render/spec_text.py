@@ -9,17 +9,18 @@ from fractions import Fraction
 from typing import Any
 
 from archcalc.network import Network
-from archcalc.ops.arguments import Argument, BadArgument
 from archcalc.ops.operator import Operator
+from archcalc.ops.written import written_arguments
 
 WIDTH = 116
 _WORD = re.compile(r"[A-Za-z_][\w/-]*|[0-9]+", re.ASCII)
+_PHRASE = re.compile(r"[A-Za-z_][\w.]*( [\w.]+)*", re.ASCII)
 _REFERENCE = re.compile(r"\.?\w[\w/.-]*", re.ASCII)
 _TEXT = re.compile(r"[A-Za-z0-9][^\r\n]*")
 _NULLS = ("null", "~")
 
 
-class Text(str):
+class SpecText(str):
     """An expression."""
 
     __slots__ = ()
@@ -67,32 +68,7 @@ def _text(key: str, text: str) -> list[str]:
     return [f"{key}: {text if plain else _quoted(text)}"]
 
 
-def written_arguments(op: Operator) -> dict[str, Any]:
-    """Return the arguments that differ from their defaults, as they were given."""
-    defaults = op._defaults(op.rank)
-    written: dict[str, Any] = {}
-    for name, argument in op.arguments.items():
-        if name in op.given:
-            value = argument.type.check(op.given[name], op.rank)  # not resolved: `same` is not the padding it means
-            default = defaults[name] if name in defaults else None if argument.required else argument.default(op)
-            if argument.required or (type(value), value) != (type(default), default):
-                written[name] = _shortest(argument, op.given[name], op.rank)
-    return written
-
-
-def _shortest(argument: Argument, value: Any, rank: int) -> Any:
-    """Return a value, a list as its only item if that means the same: `kernel: 3`."""
-    if isinstance(value, (list, tuple)) and value and all(item == value[0] for item in value):
-        item = _shortest(argument, value[0], rank)
-        try:
-            if repr(argument.type.check(item, rank)) == repr(argument.type.check(value, rank)):
-                return item
-        except BadArgument:
-            return value
-    return value
-
-
-def application(op: Operator, instead: Mapping[str, Text]) -> list[str]:
+def application(op: Operator, instead: Mapping[str, SpecText]) -> list[str]:
     """Return the operator and its arguments, without those at their defaults; ``instead`` are other values."""
     head, principal = op.kind, None if op.joins else op.principal()
     rest = {**written_arguments(op), **instead}
@@ -102,9 +78,11 @@ def application(op: Operator, instead: Mapping[str, Text]) -> list[str]:
 
 
 def argument_text(value: Any) -> str:
-    """Return a value beside others in braces: an expression is in quotes if YAML would end it too early."""
+    """Return a value beside others in braces: in quotes if YAML would end it too early, or read it otherwise."""
     text = value_text(value)
-    return f'"{text}"' if isinstance(value, Text) and any(mark in text for mark in ",[]{}") else text
+    if isinstance(value, SpecText):
+        return f'"{text}"' if any(mark in text for mark in ",[]{}") else text
+    return text if not isinstance(value, str) or (_PHRASE.fullmatch(text) and text not in _NULLS) else _quoted(text)
 
 
 def value_text(value: Any) -> str:

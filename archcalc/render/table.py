@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
@@ -13,10 +12,10 @@ from archcalc.quantities.contract import as_dict
 from archcalc.quantities.quantity import Quantity, refuse_uncounted
 from archcalc.quantities.table import COLUMNS, lecture_columns
 from archcalc.render.document import Column, Document, Section, Table
+from archcalc.structs import Struct
 
 
-@dataclass(frozen=True)
-class TableOptions:
+class TableOptions(Struct):
     """The options of a table."""
 
     columns: tuple[str, ...] = ()
@@ -59,11 +58,17 @@ def table_document(
 
 
 def _column(quantity: Quantity, shown: list[TableRow], analysis: Analysis, view: TableOptions) -> Column:
-    unit = quantity.unit_for([quantity.of_row(row) for row in shown], analysis, view.exact)
+    values = {id(row): quantity.of_row(row) for row in shown}
+    unit = quantity.unit_for(list(values.values()), analysis, view.exact)
     convention = analysis.convention.name
+
+    def text(row: TableRow) -> str:
+        value = values[id(row)] if id(row) in values else quantity.of_row(row)
+        return quantity.marked(quantity.text(value, analysis, unit, view.channels_last), row)
+
     return Column(
         heading=quantity.headed(convention, unit),
-        text=lambda row: quantity.marked(quantity.text(quantity.of_row(row), analysis, unit, view.channels_last), row),
+        text=text,
         keys=tuple(quantity.data_keys(analysis)),
         values=lambda row: quantity.data(row, analysis),
         short=quantity.shortly_headed(convention, unit),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 
+@lru_cache(maxsize=4096)
 def cells_wide(text: str) -> int:
     """Return the number of columns that a text takes on a terminal."""
     if text.isascii():

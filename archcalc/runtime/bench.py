@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.devices import computing_in, release, torch_dtype
 from archcalc.runtime.timing import Timing, measure, synchronize
+from archcalc.structs import replace
 
 LAYER_RUNS = 20
 LAYER_SECONDS = 3.0

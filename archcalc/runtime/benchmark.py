@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archcalc.analysis import Counting, analyze
 from archcalc.network import Network
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.roofline import CONVENTION, Roofline, predict
+from archcalc.structs import Struct
 
 if TYPE_CHECKING:
     from archcalc.runtime.timing import Timing
 
 
-@dataclass(frozen=True)
-class Benchmark:
+class Benchmark(Struct):
     """The result for one network at one batch size."""
 
     network: str

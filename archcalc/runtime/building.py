@@ -24,6 +24,9 @@ ROOTS = {"nn": nn, "torch": torch, "operator": operator}
 def resolve(target: str) -> Any:
     """Return the class or function that a `Torch.target` names."""
     root, _, path = target.partition(".")
+    if path.endswith(")"):  # each(nn.Conv2d): a class made of another
+        maker, _, of = path[:-1].partition("(")
+        return helper(maker)(resolve(of))
     return helper(path) if root == "archcalc" else reduce(getattr, path.split("."), ROOTS[root])
 
 
@@ -59,6 +62,7 @@ def build_module(network: Network) -> fx.GraphModule:
             nodes[layer.name] = nodes[layer.inputs[0]]
             continue
         node = nodes[layer.name] = _add_layer(root, graph, layer, [nodes[source] for source in layer.inputs])
+        _freeze(root, layer)
         node.meta["layer"] = layer.name
     outputs = [nodes[name] for name in network.outputs]
     graph.output(outputs[0] if len(outputs) == 1 else tuple(outputs))
@@ -93,6 +97,15 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
     if described.target.startswith("operator."):
         return reduce(lambda left, right: graph.call_function(function, (left, right)), inputs)
     return graph.call_function(function, (*inputs, *described.args), kwargs)
+
+
+def _freeze(root: nn.Module, layer: Layer) -> None:
+    """Let the weights that a frozen layer owns need no gradient."""
+    if not layer.is_frozen:
+        return
+    for name in layer.op.weights():
+        if name not in layer.ties:
+            root.get_parameter(f"{layer.name}.{name}" if name else layer.name).requires_grad_(False)
 
 
 def _tie(root: nn.Module, path: str, ties: Mapping[str, WeightRef]) -> None:

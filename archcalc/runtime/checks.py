@@ -6,9 +6,8 @@ Each check takes a `VerificationTarget` and returns a `Check`. If numbers differ
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +23,7 @@ from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.tolerances import OUTPUT
+from archcalc.structs import Struct, replace
 
 MAX_NAMED = 3
 """Number of differing layers that are named."""
@@ -31,14 +31,13 @@ BLIND = f"does not count attention on this device ({torch.__version__.partition(
 """The note for a counter that misses attention; its total is not compared."""
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct):
     """The result of one check. ``passed`` is None if there was nothing to check; ``detail`` says why."""
 
     name: str
     passed: bool | None
     detail: str = ""
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = {}
     note: str = ""
     """A remark on how the check was made."""
 
@@ -186,8 +185,7 @@ def check_fvcore(subject: VerificationTarget) -> Check:
     if params != analysis.totals.params:
         return Check("fvcore", False, f"params: archcalc {analysis.totals.params:,}, fvcore {params:,}")
     check = _compare_layers("fvcore", analysis, modules, sum(by_operator.values()), "fvcore")
-    check.figures["by_operator"] = by_operator
-    return check
+    return replace(check, figures={**check.figures, "by_operator": by_operator})
 
 
 def check_torch(subject: VerificationTarget) -> Check:
@@ -211,11 +209,13 @@ def check_torch_backward(subject: VerificationTarget) -> Check:
     """Compare the total FLOPs of a forward and a backward pass with FlopCounterMode."""
     if any(layer.op.numbers_are_given for layer in subject.network.layers):
         return Check("backward", None, note="the backward pass of layers that no operator says is not known")
-    if not any(True for _ in subject.module.parameters()):
-        return Check("backward", None, "the network has no parameters")
+    if not any(parameter.requires_grad for parameter in subject.module.parameters()):
+        return Check("backward", None, "the network has no trained parameters")
     with torch_counter() as counter:
         outputs = subject.module(*subject.inputs())
-        sum(output.sum() for output in (outputs if isinstance(outputs, tuple) else (outputs,))).backward()
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        trained = [output for output in outputs if output.requires_grad]
+        torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
     subject.module.zero_grad(set_to_none=True)
     mine, theirs = subject.analyze("torch").totals.step_flops, counter.get_total_flops()
     if mine != theirs and misses_attention(subject.module, subject.inputs()):
@@ -239,8 +239,27 @@ def own_tensors(module: nn.Module, wanted: Container[str] = ()) -> dict[str, Ten
     return tensors
 
 
+def computed_tables(network: Network, reference: Container[str]) -> list[str]:
+    """Return the tensors of constants that the reference does not store, because it computes them in every pass."""
+    names = (
+        network.reference_name(name)
+        for layer in network.layers
+        if layer.op.kind == "constant"
+        for name in layer.tensors()
+    )
+    return [name for name in names if name not in reference]
+
+
+def _is_counter(name: str) -> bool:
+    """True for the number of batches that a batch normalization has seen; a frozen one does not count."""
+    return name.endswith(".num_batches_tracked")
+
+
 def check_reference(subject: VerificationTarget) -> Check:
-    """Compare with the reference implementation: tensors and, with its weights, outputs."""
+    """Compare with the reference implementation: tensors and, with its weights, outputs.
+
+    Outputs are not compared if the reference computes what the spec stores as a constant.
+    """
     name = subject.network.about.reference
     if not name:
         return Check("reference", None, "the spec names none")
@@ -254,15 +273,20 @@ def check_reference(subject: VerificationTarget) -> Check:
     state = {names[key]: tensor for key, tensor in mine.state_dict().items()}
     others = own_tensors(reference, state)
     weights = {key: tensor for key, tensor in others.items() if not key.startswith(auxiliary)}
+    tables = computed_tables(subject.network, weights)
+    uncompared = {*tables, *(key for key in state if _is_counter(key) and key not in weights)}
     differing = [
         f"{key}: archcalc {tuple(state[key].shape) if key in state else 'has none'}, "
         f"{name} {tuple(weights[key].shape) if key in weights else 'has none'}"
         for key in state | weights
-        if key not in state or key not in weights or state[key].shape != weights[key].shape
+        if key not in uncompared and (key not in state or key not in weights or state[key].shape != weights[key].shape)
     ]
     if differing:
         return _verdict("reference", differing)
-    mine.load_state_dict({key: weights[name] for key, name in names.items()})
+    if tables:
+        note = f"outputs are not compared: {name} computes {', '.join(tables)}"
+        return Check("reference", True, figures={"reference": name}, note=note)
+    mine.load_state_dict({key: weights.get(name, state[name]) for key, name in names.items()})
     images = subject.inputs(exact, batch=1)
     with torch.no_grad():
         given, expected = tree_leaves(mine(*images)), tree_leaves(reference(*images))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archcalc.analysis.counting import ITEM_SIZES
+from archcalc.dtypes import BITS
 from archcalc.errors import UserError
+from archcalc.structs import Struct
 from archcalc.words import did_you_mean, help_line, quote
 
 FOLDER = Path(__file__).parent / "profiles"
 MAX_BYTES = 100_000
 
 
-@dataclass(frozen=True)
-class DeviceProfile:
+class DeviceProfile(Struct):
     """Peak rates of a device: FLOP/s per dtype, memory bandwidth, and minimum time per operation."""
 
     name: str
@@ -85,7 +85,7 @@ def _read(path: Path) -> DeviceProfile:
 def _checked(data: Any) -> DeviceProfile:
     if not isinstance(data, dict):
         raise UserError("expected an object with name, source, peak_flops and bandwidth")
-    known = DeviceProfile.__dataclass_fields__
+    known = DeviceProfile.__match_args__
     for key in data:
         if key not in known:
             raise UserError(f"unknown key {quote(key)}{did_you_mean(key, known)}")
@@ -93,8 +93,8 @@ def _checked(data: Any) -> DeviceProfile:
     if not isinstance(peaks, dict) or not peaks:
         raise UserError("peak_flops must be an object from dtypes to FLOP/s")
     for dtype in peaks:
-        if dtype not in ITEM_SIZES:
-            raise UserError(f"unknown dtype {quote(dtype)} in peak_flops{did_you_mean(dtype, ITEM_SIZES)}")
+        if dtype not in BITS:
+            raise UserError(f"unknown dtype {quote(dtype)} in peak_flops{did_you_mean(dtype, BITS)}")
     texts = {key: data.get(key, "") for key in ("name", "source")}
     if not all(isinstance(text, str) for text in texts.values()) or not texts["name"]:
         raise UserError("name and source must be strings, and name must not be empty")

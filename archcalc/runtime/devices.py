@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import gc
+import os
 import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 
+from archcalc.dtypes import RUNNABLE
 from archcalc.errors import UserError
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import help_line, nearest_or_all, quote
 
-DTYPES = {
-    "float64": torch.float64,
-    "float32": torch.float32,
-    "tf32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
+DTYPES = {name: torch.float32 if name == "tf32" else getattr(torch, name) for name in RUNNABLE}
 """Dtypes that a network can run in. With `tf32`, tensors are float32."""
 
 
@@ -89,8 +86,41 @@ def torch_dtype(name: str) -> torch.dtype:
     try:
         return DTYPES[name]
     except KeyError:
-        hint = did_you_mean(name, DTYPES)
+        hint = nearest_or_all(name, DTYPES)
         raise UserError(f"a network cannot run in {quote(name)}{hint}") from None
+
+
+def available_memory(device: torch.device, system: Path = Path("/")) -> int | None:
+    """Return the bytes that a program can still take on a device; None where the system does not say it.
+
+    On Linux it is what the machine has available, or what is left of a container's limit if that is less; elsewhere,
+    what the machine has in all.
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    machine = _number_in(system / "proc/meminfo", "MemAvailable:")
+    limit = _number_in(system / "sys/fs/cgroup/memory.max")
+    taken = _number_in(system / "sys/fs/cgroup/memory.current")
+    left = [] if machine is None else [machine * 1024]
+    left += [] if limit is None or taken is None else [max(0, limit - taken)]
+    return min(left) if left else _installed_memory()
+
+
+def _number_in(file: Path, before: str = "") -> int | None:
+    """Return the number at the beginning of a file, or of its line that begins with ``before``."""
+    try:
+        lines = file.read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    words = next((line.removeprefix(before).split() for line in lines if line.startswith(before)), [])
+    return int(words[0]) if words and words[0].isdecimal() else None
+
+
+def _installed_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return None
 
 
 def release(device: torch.device) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -70,14 +70,14 @@ def _counts_when_held_once() -> tuple[int, int, bool]:
     """Return the counts, under a dispatch mode, of a gradient that only autograd holds."""
     seen = []
 
-    class Look(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    class _Look(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             if _is_addition_of_gradients(func):
                 seen.append(_counts(args[0]))
             return func(*args, **(kwargs or {}))
 
     leaf = torch.ones(2, requires_grad=True)
-    with torch.enable_grad(), Look():  # type: ignore[no-untyped-call]
+    with torch.enable_grad(), _Look():  # type: ignore[no-untyped-call]
         middle = leaf * 2
         torch.autograd.backward([middle * 3 - middle * 4], [torch.ones(2)])
     return seen[0]
@@ -89,8 +89,11 @@ def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         return _peak(module, inputs, lambda: module(*inputs))
 
 
-def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Measure the peak bytes of a forward and backward pass, including inputs and gradients, without parameters."""
+def training_peak(module: nn.Module, inputs: tuple[Tensor, ...], gradients: Sequence[Tensor] = ()) -> int:
+    """Measure the peak bytes of a forward and backward pass, including inputs and gradients, without parameters.
+
+    ``gradients`` are those that the parameters have from passes before; their bytes are not included.
+    """
 
     def step() -> None:
         outputs = module(*inputs)
@@ -104,13 +107,15 @@ def training_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
     was_training = module.training
     module.train()
     try:
-        return _peak(module, inputs, step)
+        return _peak(module, inputs, step, gradients)
     finally:
         module.train(was_training)
         module.zero_grad(set_to_none=True)
 
 
-def _peak(module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], object]) -> int:
+def _peak(
+    module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], object], gradients: Sequence[Tensor] = ()
+) -> int:
     given = sum(tensor.untyped_storage().nbytes() for tensor in inputs)
     with step_by_step_attention():
         device = inputs[0].device
@@ -121,7 +126,7 @@ def _peak(module: nn.Module, inputs: tuple[Tensor, ...], run: Callable[[], objec
             run()
             torch.cuda.synchronize(device)
             return int(torch.cuda.max_memory_allocated(device) - before + given)
-        with _Tracker([*module.parameters(), *module.buffers(), *inputs]) as tracker:
+        with _Tracker([*module.parameters(), *module.buffers(), *inputs, *gradients]) as tracker:
             run()
         return int(tracker.peak) + given
 
@@ -138,20 +143,30 @@ def step_by_step_attention() -> Iterator[None]:
 
 
 def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
-    """Measure the bytes of the tensors that autograd saves in a forward pass, without parameters and buffers."""
-    held = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
-    saved: dict[int, Tensor] = {}
+    """Measure the bytes of the tensors that autograd holds after a forward pass, without parameters and buffers."""
+    stored = {tensor.untyped_storage()._cdata for tensor in (*module.parameters(), *module.buffers())}
+    saved: weakref.WeakSet[_Saved] = weakref.WeakSet()
 
-    def pack(tensor: Tensor) -> Tensor:
+    def pack(tensor: Tensor) -> _Saved:
         # Detached, because a reference from a node to itself would keep it and the parameters alive.
-        saved[tensor.untyped_storage()._cdata] = tensor.detach()
-        return saved[tensor.untyped_storage()._cdata]
+        found = _Saved(tensor.detach())
+        saved.add(found)
+        return found
 
     was_training = module.training
     module.train()
     try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            module(*inputs)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda found: found.tensor):
+            outputs = module(*inputs)
     finally:
         module.train(was_training)
-    return sum(tensor.untyped_storage().nbytes() for key, tensor in saved.items() if key not in held)
+    sizes = {found.tensor.untyped_storage()._cdata: found.tensor.untyped_storage().nbytes() for found in saved}
+    del outputs  # until here it keeps what its backward pass needs
+    return sum(size for key, size in sizes.items() if key not in stored)
+
+
+class _Saved:
+    """A tensor that a node of the graph has saved; it lives as long as the node."""
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor

@@ -7,18 +7,18 @@ An Insightful Visual Performance Model, CACM 2009.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from archcalc.analysis import Analysis
 from archcalc.analysis.costs import LayerCosts
 from archcalc.runtime.device_profile import DeviceProfile
+from archcalc.structs import Struct
 
 CONVENTION = "full"
 """Counts every arithmetic operation; a multiply-add is two."""
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(Struct):
     """FLOPs and memory traffic of a layer, and the minimum time in seconds."""
 
     name: str
@@ -38,8 +38,7 @@ class Prediction:
         return self.flops / moved if moved else None
 
 
-@dataclass(frozen=True)
-class Roofline:
+class Roofline(Struct):
     """Predictions for the layers of a network, run in order, each with its own reads and writes."""
 
     layers: tuple[Prediction, ...]
@@ -47,18 +46,35 @@ class Roofline:
     @property
     def total(self) -> Prediction:
         """The sum; its bound is the one with the largest share of the time."""
-        spent: dict[str, float] = {}
+        return _sum("total", self.layers)
+
+    def groups(self, depth: int | None) -> dict[str, tuple[Prediction, ...]]:
+        """Return the layers by the first ``depth`` parts of their names; each alone for None."""
+        found: dict[str, tuple[Prediction, ...]] = {}
         for layer in self.layers:
-            spent[layer.bound] = spent.get(layer.bound, 0.0) + layer.seconds
-        return Prediction(
-            "total",
-            "",
-            sum(layer.flops for layer in self.layers),
-            sum(layer.bytes_read for layer in self.layers),
-            sum(layer.bytes_written for layer in self.layers),
-            sum(layer.seconds for layer in self.layers),
-            max(spent, key=lambda bound: spent[bound], default="none"),
-        )
+            name = layer.name if depth is None else ".".join(layer.name.split(".")[:depth])
+            found[name] = (*found.get(name, ()), layer)
+        return found
+
+
+def joined(name: str, layers: Sequence[Prediction]) -> Prediction:
+    """Return the sum of a group's layers; a layer alone is itself."""
+    return layers[0] if len(layers) == 1 and layers[0].name == name else _sum(name, layers)
+
+
+def _sum(name: str, layers: Sequence[Prediction]) -> Prediction:
+    spent: dict[str, float] = {}
+    for layer in layers:
+        spent[layer.bound] = spent.get(layer.bound, 0.0) + layer.seconds
+    return Prediction(
+        name,
+        "",
+        sum(layer.flops for layer in layers),
+        sum(layer.bytes_read for layer in layers),
+        sum(layer.bytes_written for layer in layers),
+        sum(layer.seconds for layer in layers),
+        max(spent, key=lambda bound: spent[bound], default="none"),
+    )
 
 
 def predict(analysis: Analysis, profile: DeviceProfile) -> Roofline:

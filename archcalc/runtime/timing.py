@@ -6,16 +6,16 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from archcalc.structs import Struct
+
 FEWEST_RUNS = 5
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(Struct):
     """Times of repeated runs."""
 
     median: float

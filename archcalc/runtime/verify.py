@@ -12,27 +12,31 @@ from typing import Any
 import torch
 
 from archcalc.analysis import Counting, analyze
+from archcalc.memory.estimating import estimated
 from archcalc.memory.inference import peak
 from archcalc.memory.summary import fit
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, VerificationTarget
-from archcalc.runtime.devices import computing_in, device_name, driver_version, release, torch_dtype
+from archcalc.runtime.devices import available_memory, computing_in, device_name, driver_version, release, torch_dtype
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as measured_training_peak
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.timing import take_turns
 from archcalc.runtime.tolerances import Measured, Tolerance, tolerance
+from archcalc.structs import Struct
+from archcalc.units import BYTES, in_words
 
 COMPARED_WITH = ("torchvision", "timm", "transformers", "fvcore")
 """Packages whose versions are reported."""
 COUNTED_IN = torch.float32
 """Dtype of the counting tools; counts do not depend on it."""
+_BYTES_ALONE, _BYTES_WITH_REFERENCE = 4 + 4, 4 + 8 + 8
+"""Bytes for each parameter that verification holds at once."""
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct):
     """How networks are verified."""
 
     device: torch.device
@@ -79,7 +83,7 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return {**asdict(self), "passed": self.passed}
+        return {**vars(self), "checks": [asdict(check) for check in self.checks], "passed": self.passed}
 
 
 def verify(
@@ -87,12 +91,16 @@ def verify(
 ) -> Iterator[Verification]:
     """Verify networks in order; ``before`` is called with the name of each first.
 
-    A network that runs out of memory or that the device does not support gets a ``problem``; the others continue.
+    A network that does not fit into memory or that the device does not support gets a ``problem``; the others continue.
+    One whose weights alone do not fit is not built.
     """
     device_peak = measured_peak(settings.device, settings.dtype)
     for network in networks:
         before(network.name)
-        result = Verification(network.name)
+        result = Verification(network.name, problem=_too_large(network, settings.device))
+        if result.problem:
+            yield result
+            continue
         try:
             _verify(network, settings, device_peak, result)
         except torch.OutOfMemoryError:
@@ -103,6 +111,23 @@ def verify(
         yield result
 
 
+def _too_large(network: Network, device: torch.device) -> str:
+    """Return a problem if the weights that verification holds at once do not fit into memory; empty if they do.
+
+    Those are the module's and their gradients in float32, or the module's and, in float64, two copies for the outputs
+    of the reference. Modules are built in the machine's memory, and then moved to the device.
+    """
+    needed = analyze(network).totals.params * (_BYTES_WITH_REFERENCE if network.about.reference else _BYTES_ALONE)
+    for place, name in ((torch.device("cpu"), "memory"), (device, f"memory of {device}")):
+        available = available_memory(place)
+        if available is not None and needed > available:
+            return (
+                f"not built: its weights take {in_words(needed, BYTES)} in verification, "
+                f"and {in_words(available, BYTES)} of {name} are free"
+            )
+    return ""
+
+
 def _verify(network: Network, settings: Settings, device_peak: float, result: Verification) -> None:
     counted = VerificationTarget(network, settings.device, COUNTED_IN, 1)
     for check in CHECKS:
@@ -110,9 +135,9 @@ def _verify(network: Network, settings: Settings, device_peak: float, result: Ve
     del counted
     dtype = torch_dtype(settings.dtype)
     subject = VerificationTarget(network, settings.device, dtype, settings.batch, settings.channels_last)
-    unmodelled = dict.fromkeys(layer.op.kind for layer in network.layers if not layer.op.models_memory())
-    if unmodelled:
-        result.checks.append(Check("memory", None, note=f"memory of {', '.join(unmodelled)} is not modelled"))
+    guessed = dict.fromkeys(estimated(network).values())
+    if guessed:
+        result.checks.append(Check("memory", None, note=f"memory of {', '.join(guessed)} is estimated"))
     else:
         result.memory = _memory(subject, settings)
     result.timing = _timing(subject, settings, device_peak)

@@ -77,7 +77,7 @@ class Best:
         return taken(columns, order[first])
 
 
-class First:
+class FirstPoints:
     """The first ``count`` by a measure (with `-`: the largest first)."""
 
     def __init__(self, measure: str, count: int) -> None:

@@ -20,27 +20,35 @@ from typing import Any
 import numpy
 
 from archcalc.analysis.counting import DEFAULT, Counting
+from archcalc.changes.changes import UNCHANGED, Changes
 from archcalc.errors import SpecError, UserError
+from archcalc.imports.cache import Cache, cache_folder
+from archcalc.imports.inputs import given_inputs
+from archcalc.imports.opening import Opening, refuse_settings
+from archcalc.imports.references import parse_source
+from archcalc.imports.resizing import Resizable
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import SpecFamily, evaluate, free_names, split_at_commas
-from archcalc.language.language import parse_setting
+from archcalc.language.language import Spec, parse_setting
 from archcalc.language.library import find
 from archcalc.language.values import ExpressionError
 from archcalc.quantities.table import FORMULAS, choose
+from archcalc.structs import Struct, replace
 from archcalc.sweep.arrays import Array, SymbolValues
 from archcalc.symbolic.formulas import measured
-from archcalc.symbolic.polynomials import Polynomial, Symbol
+from archcalc.symbolic.polynomials import Polynomial, Symbol, plain
 from archcalc.symbolic.traced import NEGATED, Guard, Trace, polynomial_of
 from archcalc.words import did_you_mean, in_one_line, quote
 
 POINTS_AT_ONCE = 1 << 20
+BATCH = "batch"
+"""The axis that is the number of samples, not a parameter."""
 MOST_PATHS = 5000
 """The limit on different closed forms in one sweep."""
 _COMPARISON = re.compile(r"(<=|>=|==|!=|<|>)")
 
 
-@dataclass(frozen=True)
-class SweepAxis:
+class SweepAxis(Struct):
     """A swept parameter or size, with its values in order. Numbers are exact; words and lists are not traced."""
 
     name: str
@@ -57,8 +65,7 @@ class SweepAxis:
         return lcm(*(Fraction(value).denominator for value in self.values))
 
 
-@dataclass(frozen=True)
-class SweepPlan:
+class SweepPlan(Struct):
     """The description of a sweep; another process can compute it."""
 
     network: str
@@ -72,6 +79,9 @@ class SweepPlan:
     """The number of random points; None for all."""
     seed: int = 0
     chunk: int = POINTS_AT_ONCE
+    changes: Changes = UNCHANGED
+    no_cache: bool = False
+    """True to import a network that is no spec anew, and not to keep it."""
 
     def __post_init__(self) -> None:
         names = [axis.name for axis in self.axes]
@@ -79,14 +89,14 @@ class SweepPlan:
             raise UserError("no parameter to vary; use --over NAME=VALUES")
         if len(set(names)) < len(names):
             raise UserError("--over has a name twice")
-        choose(self.quantities, FORMULAS)
+        choose(self.quantities, FORMULAS, "archcalc sweep --of help")
 
     @property
     def points(self) -> int:
         """The number of points."""
         return self.sample if self.sample is not None else prod(len(axis.values) for axis in self.axes)
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[GridChunk]:
         """Yield the points in chunks of at most ``chunk`` points."""
         words = [axis for axis in self.axes if not axis.numeric]
         numbers = [axis for axis in self.axes if axis.numeric]
@@ -96,14 +106,13 @@ class SweepPlan:
             if self.sample is not None:
                 share = self.sample // len(choices) + (turn < self.sample % len(choices))
                 for start in range(0, share, self.chunk):
-                    yield Chunk(fixed, (), min(self.chunk, share - start), (self.seed, turn, start))
+                    yield GridChunk(fixed, (), min(self.chunk, share - start), (self.seed, turn, start))
             else:
                 for ranges in _ranges([len(axis.values) for axis in numbers], self.chunk):
-                    yield Chunk(fixed, ranges)
+                    yield GridChunk(fixed, ranges)
 
 
-@dataclass(frozen=True)
-class Chunk:
+class GridChunk(Struct):
     """A part of a grid (a range of indices per numeric axis), or so many random points."""
 
     fixed: tuple[tuple[str, int], ...]
@@ -160,8 +169,8 @@ class Sweep:
 
     def __init__(self, plan: SweepPlan) -> None:
         self.plan = plan
-        self.spec, self.variant = find(plan.network)
-        self.settings = dict(parse_setting(text, self.spec) for text in plan.settings)
+        self.model, self.variant = _opened(plan)
+        self.settings = _settings(plan, self.model)
         self.symbols = {
             axis.name: Symbol(axis.name, least=int(min(axis.values) * axis.scale), place=index)
             for index, axis in enumerate(plan.axes)
@@ -181,7 +190,15 @@ class Sweep:
         self.families: dict[tuple[tuple[str, int], ...], SpecFamily] = {}
         self.paths: dict[tuple[tuple[str, int], ...], list[DecisionPath]] = {}
 
-    def compute(self, chunk: Chunk) -> Result:
+    def confirm(self) -> None:
+        """Raise `SpecError` if an imported network is not what its rules say at the largest sizes."""
+        if isinstance(self.model, Resizable):
+            for axis in self.plan.axes:
+                if not axis.numeric:
+                    raise SpecError(f"{self.plan.network} has no parameter {quote(axis.name)}, only sizes of its input")
+            self.model.confirm(self._family(()).network({axis.name: max(axis.values) for axis in self.plan.axes}))
+
+    def compute(self, chunk: GridChunk) -> Result:
         """Return the kept points of a chunk."""
         block = self._block(chunk)
         paths = self.paths.setdefault(chunk.fixed, [])
@@ -200,7 +217,7 @@ class Sweep:
                 break
         return self._gathered(chunk, block, found)
 
-    def _block(self, chunk: Chunk) -> SymbolValues:
+    def _block(self, chunk: GridChunk) -> SymbolValues:
         if chunk.sample:
             random = numpy.random.default_rng(chunk.seed)
             drawn = {
@@ -216,7 +233,7 @@ class Sweep:
             )
         return SymbolValues(arrays, shape)
 
-    def _trace(self, chunk: Chunk, block: SymbolValues, left: Array) -> DecisionPath:
+    def _trace(self, chunk: GridChunk, block: SymbolValues, left: Array) -> DecisionPath:
         """Trace the network at the first point that is left."""
         if len(self.paths[chunk.fixed]) >= MOST_PATHS:
             raise SpecError(
@@ -232,13 +249,16 @@ class Sweep:
             numbers[name] = number / self.scales[name] if self.scales[name] > 1 else number
         family = self._family(chunk.fixed)
         try:
-            network = family.network(numbers)
+            sizes = {name: number for name, number in numbers.items() if name != BATCH}
+            network = self.plan.changes.apply(family.network(sizes))
         except SpecError as error:
             return DecisionPath(
                 [guard for guard in trace.guards if not guard.always], refusal=in_one_line(error.diagnostics[0].message)
             )
         plan = self.plan
-        sizes = measured(network, self.wanted, plan.counting)
+        counted: Any = numbers.get(BATCH, plan.counting.batch)
+        counting = replace(plan.counting, batch=counted)
+        sizes = measured(network, self.wanted, counting)
         guards = [guard for guard in trace.guards if not guard.always]
         keep = [_condition(text, trace, {**numbers, **sizes}) for text in plan.keep]
         return DecisionPath(guards, {name: polynomial_of(size) for name, size in sizes.items()}, keep)
@@ -248,15 +268,15 @@ class Sweep:
             by_name = {axis.name: axis for axis in self.plan.axes}
             chosen = {name: by_name[name].values[index] for name, index in fixed}
             self.families[fixed] = SpecFamily(
-                self.spec,
+                self.model,
                 self.variant,
                 {**self.settings, **chosen},
                 self.plan.inputs,
-                {name: name for name in self.symbols},
+                {name: name for name in self.symbols if name != BATCH},
             )
         return self.families[fixed]
 
-    def _gathered(self, chunk: Chunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
+    def _gathered(self, chunk: GridChunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:
         """Return the columns of the kept points."""
         size = prod(block.shape)
         kept: Array = numpy.zeros(block.shape, bool)
@@ -298,6 +318,21 @@ class Sweep:
         return Result({**order, **quantities}, size, refused, message)
 
 
+def _opened(plan: SweepPlan) -> tuple[Spec | Resizable, str | None]:
+    """Return the spec of a plan and its variant, or the model that is imported."""
+    source = parse_source(plan.network)
+    if source is None:
+        return find(plan.network)
+    refuse_settings(plan.network, plan.settings)
+    opening = Opening(Cache(None if plan.no_cache else cache_folder()))
+    given = given_inputs(plan.inputs)
+    return Resizable(opening.open(source, given), lambda other: opening.open(source, other), given), None
+
+
+def _settings(plan: SweepPlan, model: Spec | Resizable) -> dict[str, Any]:
+    return {} if isinstance(model, Resizable) else dict(parse_setting(text, model) for text in plan.settings)
+
+
 def _sides(text: str) -> list[str]:
     """Split a condition into left side, relation and right side."""
     parts = [part.strip() for part in _COMPARISON.split(text)]
@@ -334,7 +369,7 @@ def parse_axis(text: str) -> SweepAxis:
         count = (stop - start) // step + 1
         if count > 10_000_000:
             raise SpecError(f"{quote(text)} has {count:,} values; at most 10,000,000 are possible")
-        return SweepAxis(name.strip(), tuple(_whole(start + step * index) for index in range(int(count))))
+        return SweepAxis(name.strip(), tuple(plain(start + step * index) for index in range(int(count))))
     parsed = []
     for part in split_at_commas(values):
         names = free_names(part)
@@ -349,7 +384,3 @@ def _number(text: str, whole: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
         raise SpecError(f"a range takes numbers, got {quote(text)} in {quote(whole)}")
     return value
-
-
-def _whole(value: Any) -> Any:
-    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from archcalc.sweep.space import Chunk, Result, Sweep, SweepPlan
+from archcalc.sweep.space import GridChunk, Result, Sweep, SweepPlan
 
 AHEAD = 4
 """Chunks in progress for each worker: more would only fill memory."""
@@ -16,7 +16,7 @@ AHEAD = 4
 _by_text: dict[str, Sweep] = {}
 
 
-def compute(plan: SweepPlan, chunk: Chunk) -> Result:
+def compute(plan: SweepPlan, chunk: GridChunk) -> Result:
     """Compute a chunk in any process; traces of the plan are kept for its next chunk."""
     key = repr(plan)
     if key not in _by_text:
@@ -30,6 +30,8 @@ def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator
 
     ``jobs`` is a number of processes; ``dask`` the address of a scheduler (needs the extra `dask`).
     """
+    sweep = Sweep(plan)
+    sweep.confirm()
     if dask is not None:
         from archcalc.requirements import need
 
@@ -54,7 +56,6 @@ def results(plan: SweepPlan, jobs: int = 1, dask: str | None = None) -> Iterator
             raise
         pool.shutdown()
     else:
-        sweep = Sweep(plan)
         yield from map(sweep.compute, plan.chunks())
 
 

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from math import lcm
 from typing import Any, NamedTuple
 
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
-from archcalc.errors import OperatorCall, UserError
+from archcalc.errors import RefusedCall, UserError
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
 from archcalc.ops.naming import AxisNames, letters_of, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import Window
-from archcalc.receptive.fields import FieldPropagation, Span
+from archcalc.ops.reads import Reads
+from archcalc.receptive.fields import FieldPropagation
+from archcalc.receptive.parts import Field, Part, join, seen_at
+from archcalc.receptive.propagation import FieldState
+from archcalc.structs import Struct
 from archcalc.symbolic.polynomials import Symbol
 from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, TermBuilder, steps, with_numbers
 from archcalc.symbolic.traced import Guard, Trace, Traced, Undecided, polynomial_of
-from archcalc.words import did_you_mean, in_one_line, quote
+from archcalc.words import in_one_line, nearest_or_all, quote
 
 DERIVED = ("output", "memory", "params", "macs", "flops", "rf")
 LETTERS = {
@@ -40,8 +43,7 @@ Ties = tuple[tuple[str, WeightRef], ...]
 _OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct):
     """``symbol = term = term = … = value`` with its unit, or only a remark in words."""
 
     symbol: str
@@ -50,14 +52,26 @@ class Line:
     remark: str = ""
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(Struct):
     """The derivation of one quantity of one layer."""
 
     layer: str
     quantity: str
     heading: str
     lines: tuple[Line, ...]
+
+
+class Meaning(NamedTuple):
+    """What a letter means: the channels of the input, the kernel."""
+
+    what: str
+    """The name of an axis or of an argument; empty for an axis of which nothing is known."""
+    whose: str = ""
+    """`input`, `input 2` or `output`; empty for an argument."""
+
+
+SAMPLES = Meaning("samples of the batch")
+ITEMSIZE = Meaning("bytes of an element")
 
 
 class CallAxes(NamedTuple):
@@ -81,14 +95,15 @@ class SymbolicLayer:
     ):
         self.trace = trace
         taken = axes.inputs if axes else [usual_names(len(shape)) for shape in inputs]
-        self.meaning: dict[str, str] = {}
+        self.meaning: dict[str, Meaning] = {}
         many = len(inputs) > 1
         shapes: list[tuple[Any, ...]] = [
             tuple(
-                self.symbol(f"{name}{number + 1 if many else ''}", _INPUT + axis, size, "of the input")
-                for axis, (name, size) in enumerate(zip(letters_of(names), shape, strict=True))
+                self.symbol(f"{letter}{number if many else ''}", _INPUT + axis, size, Meaning(name, whose))
+                for axis, (letter, name, size) in enumerate(zip(letters_of(names), names, shape, strict=True))
             )
-            for number, (names, shape) in enumerate(zip(taken, inputs, strict=True))
+            for number, (names, shape) in enumerate(zip(taken, inputs, strict=True), 1)
+            for whose in [f"input {number}" if many else "input"]
         ]
         letters = LETTERS
         if len(shapes[0]) == 1:
@@ -103,10 +118,10 @@ class SymbolicLayer:
         self.op = kind(shapes, **arguments)
         self.derived = self.op.output
         """Output sizes as functions of the input sizes."""
-        made = axes.output if axes else usual_names(len(self.derived))
-        self.output_names = [f"{letter}'" for letter in letters_of(made)]
+        self.made = axes.output if axes else usual_names(len(self.derived))
+        self.output_names = [f"{letter}'" for letter in letters_of(self.made)]
 
-    def symbol(self, name: str, place: int, value: int, meaning: str) -> Traced:
+    def symbol(self, name: str, place: int, value: int, meaning: Meaning) -> Traced:
         """Return a new symbol with its value."""
         self.meaning[name] = meaning
         return self.trace.symbol(Symbol(name, least=0, place=place), value)
@@ -132,8 +147,8 @@ class SymbolicLayer:
             if isinstance(part, bool) or not isinstance(part, int):
                 return part
             if letter.endswith("'"):
-                return self.symbol(letter, _OUTPUT, part, argument.name)
-            return self.symbol(letter + suffix, place, part, argument.name)
+                return self.symbol(letter, _OUTPUT, part, Meaning(argument.name, "output"))
+            return self.symbol(letter + suffix, place, part, Meaning(argument.name))
 
         return traced(value, "")
 
@@ -142,7 +157,7 @@ class SymbolicLayer:
         output = tuple(
             size
             if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
-            else self.symbol(self.free(name), _OUTPUT + axis, size.value, "of the output")
+            else self.symbol(self.free(name), _OUTPUT + axis, size.value, Meaning(self.made[axis], "output"))
             for axis, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
         )
         self.op = self.op.with_shapes(self.op.inputs, output)
@@ -201,7 +216,7 @@ def explain(
     found = []
     for quantity in quantities:
         if quantity not in DERIVED:
-            raise UserError(f"there is no quantity {quote(quantity)}{did_you_mean(quantity, DERIVED)}")
+            raise UserError(f"unknown quantity {quote(quantity)}{nearest_or_all(quantity, DERIVED)}")
         if quantity == "rf":
             heading, lines = _receptive(propagation or FieldPropagation(network), layer)
         else:
@@ -221,7 +236,7 @@ def _derived(
     if quantity == "output":
         return "output shape", _sizes(subject)
     subject.name_output()
-    samples = subject.symbol("N", -1, counting.batch, "samples") if counting.batch > 1 else 1
+    samples = subject.symbol("N", -1, counting.batch, SAMPLES) if counting.batch > 1 else 1
     if quantity == "memory":
         return _memory(op, subject, samples, counting)
     if quantity == "params":
@@ -233,6 +248,14 @@ def _derived(
 
 def _subject_of(op: Operator, axes: CallAxes | None = None) -> SymbolicLayer:
     return SymbolicLayer(type(op), op.inputs, op.given, Trace(), axes, op.output)
+
+
+def meanings_of(op: Operator, inputs: tuple[AxisNames, ...], output: AxisNames) -> dict[str, Meaning]:
+    """Return what each letter means in the derivations of an operator call: sizes and arguments."""
+    subject = _subject_of(op, CallAxes(inputs, output))
+    subject.name_output()
+    made = zip(subject.output_names, subject.made, strict=True)
+    return {**{letter: Meaning(name, "output") for letter, name in made}, **subject.meaning}
 
 
 def _sizes(subject: SymbolicLayer) -> list[Line]:
@@ -255,7 +278,7 @@ def _memory(op: Operator, subject: SymbolicLayer, samples: Any, counting: Counti
     heading = f"memory of the output ({rule.name}, {counting.dtype})"
     if op.category in rule.in_place:
         return heading, [Line("memory", (NumberTerm(0),), "B", f"{op.category} works in place")]
-    size = subject.symbol("B", _OTHER, counting.itemsize, "bytes of an element")
+    size = subject.symbol("B", _OTHER, counting.itemsize, ITEMSIZE)
     total = samples * subject.op.elements * size
     line = subject.line("memory", total, "B")
     in_bytes = polynomial_of(total).evaluate(subject.trace.values)
@@ -296,37 +319,67 @@ def _accesses_of(op: Operator) -> tuple[SymbolicLayer, Sequence[Sequence[Any]]]:
 
 def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[Line]]:
     heading = "receptive field"
-    views = [propagation.states[source] for source in layer.inputs]
-    view = propagation.states[layer.name]
-    if not view.spans:
+    field = propagation[layer.name].fields
+    if not field:
+        return heading, [Line("", remark="the input has no spatial dimensions")]
+    dimension = max((number for number, own in enumerate(field) if own is not None), default=None)
+    if dimension is None:
         return heading, [Line("R'", remark="every position sees the whole input")]
-    dimension = max(view.spans)
+    view = propagation.views[propagation.source[layer.name]]
+    inputs = [(number, view[source]) for number, source in enumerate(layer.inputs) if source in view]
     subject, accesses = _accesses_of(layer.op)
-    after = []
-    for number, (before, access) in enumerate(zip(views, accesses, strict=True), 1):
-        suffix = str(number) if len(views) > 1 else ""
-        axis = next((axis for axis, dimensions in enumerate(before.axes) if dimension in dimensions), None)
-        span = before.spans.get(dimension)
-        if span is None or axis is None:
-            continue
-        look = access[axis]
-        jump = subject.symbol(f"J{suffix}", _INPUT + 8, span.stride, "input positions between neighbors before")
-        size = subject.symbol(f"R{suffix}", _INPUT + 7, span.last - span.first + 1, "receptive field before")
-        start = subject.symbol(f"A{suffix}", _INPUT + 9, span.first, "first position before")
-        seen = Span(jump, start, start + size - 1)
-        after.append(seen.through(look) if isinstance(look, Window) else seen)
-    if not after:  # a grid says what is read
+    found: Field = ()
+    for number, state in inputs:
+        suffix = str(number + 1) if len(inputs) > 1 else ""
+        seen = _symbolic(subject, state, accesses[number], dimension, suffix)
+        found = join(found, seen) if seen else found
+    if not found:  # a grid says what is read
         return heading, [Line("R'", remark="every position may see the whole input")]
-    union = after[0]
-    for other in after[1:]:
-        union = union.hull(other)
-    lines = [subject.line("R'", union.last - union.first + 1), subject.line("J'", union.stride)]
-    if view.whole:
+    own = field[dimension] or ()
+    if any(part.period > 1 for part in (*found, *own)) or len(own) > 1:
+        lines = _by_unit(subject, own, propagation[layer.name].size[dimension])
+    else:
+        [part] = found
+        lines = [subject.line("R'", part.last[0] - part.first[0] + 1), subject.line("J'", part.advance)]
+    if dimension in view[layer.name].whole:
         lines.append(Line("R'", remark="along the spatial path; a gate or attention sees the whole input"))
     return heading, lines
 
 
-def explain_failure(call: OperatorCall) -> list[Explanation]:
+def _symbolic(subject: SymbolicLayer, state: FieldState, access: Sequence[Any], dimension: int, suffix: str) -> Field:
+    """Return the field after an operator, in symbols for that before it; empty if the dimension is lost."""
+    axis = next((axis for axis, word in enumerate(state.axes) if any(one.dimension == dimension for one in word)), None)
+    before = state.field(dimension)
+    if before is None or axis is None:
+        return ()
+    if len(before) > 1 or before[0].period > 1:
+        return before
+    [(first,)], [(last,)] = [part.first for part in before], [part.last for part in before]
+    jump = subject.symbol(f"J{suffix}", _INPUT + 8, before[0].jump, Meaning("effective stride", "input"))
+    size = subject.symbol(f"R{suffix}", _INPUT + 7, last - first + 1, Meaning("receptive field size", "input"))
+    start = subject.symbol(f"A{suffix}", _INPUT + 9, first, Meaning("first position seen", "input"))
+    seen = Part(jump, (start,), (start + size - 1,))
+    look = access[axis]
+    return (seen.through(look),) if isinstance(look, Reads) else (seen,)
+
+
+def _by_unit(subject: SymbolicLayer, field: Field, size: int) -> list[Line]:
+    """Return the size of the unit that sees most, from the ends of what it sees."""
+    period = lcm(*(part.period for part in field))
+    units = ((unit, seen) for unit in range(period) if (seen := seen_at(field, unit)) is not None)
+    unit, (first, last) = next((one for one in units if one[1][1] - one[1][0] + 1 == size), (0, (0, size - 1)))
+    end = subject.symbol("B'", _OUTPUT + 8, last, Meaning("last position that the unit sees"))
+    start = subject.symbol("A'", _OUTPUT + 9, first, Meaning("first position that the unit sees"))
+    [part, *others] = field
+    lines = [
+        subject.line("R'", end - start + 1),
+        Line("R'", remark=f"of unit {unit}, which sees most; units repeat after {period}"),
+        Line("J'", tuple(steps(Quotient(NumberTerm(part.advance), NumberTerm(part.period))))),
+    ]
+    return [*lines, *(Line("J'", remark="paths have other strides too") for _ in others[:1])]
+
+
+def explain_failure(call: RefusedCall) -> list[Explanation]:
     """Return the condition that an operator call fails, and the output sizes that the rule would give."""
     trace = Trace()
     lines: list[Line] = []

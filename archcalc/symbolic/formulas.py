@@ -8,7 +8,6 @@ Newton interpolation over several counts, and two more counts must agree.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from archcalc.analysis.costs import analyze
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.errors import SpecError, UserError
+from archcalc.language.family import SAMPLE, evaluate, free_names
+from archcalc.memory.estimating import need_modelled
 from archcalc.network import Network
 from archcalc.quantities.quantity import refuse_uncounted
 from archcalc.quantities.table import FORMULAS, choose
 from archcalc.requirements import need
+from archcalc.structs import Struct, replace
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
 from archcalc.symbolic.traced import Guard, Trace, polynomial_of
 from archcalc.words import help_line
@@ -33,8 +35,7 @@ DEGREE = 4
 """Largest power of a count in a closed form."""
 
 
-@dataclass(frozen=True)
-class Formulas:
+class Formulas(Struct):
     """Closed forms of a family of networks, and the conditions under which they hold."""
 
     name: str
@@ -80,43 +81,54 @@ def formulas(
     family: Family,
     quantities: Sequence[str] = ("params", "macs"),
     counting: Counting = DEFAULT,
+    batch: str = "",
 ) -> Formulas:
     """Return the closed forms of quantities of a family of networks.
+
+    ``batch`` is an expression over free names; empty for the batch of ``counting``.
 
     Raises:
         UserError: for an unknown quantity.
         SpecError: if nothing is free, if the network cannot be built, or if a count has no closed form.
     """
-    if not family.samples:
+    samples = {**dict.fromkeys(free_names(batch) if batch else (), SAMPLE), **family.samples}
+    if not samples:
         raise SpecError(
             "the closed form needs a free symbol" + help_line("use --let NAME=EXPRESSION, such as --let H=32*h")
         )
-    symbols = {name: Symbol(name, place=place) for place, name in enumerate(family.samples)}
+    symbols = {name: Symbol(name, place=place) for place, name in enumerate(samples)}
 
     def run(values: Mapping[str, int]) -> tuple[dict[str, Polynomial], list[Guard]]:
         trace = Trace()
         numbers = {name: trace.symbol(symbol, values[name]) for name, symbol in symbols.items()}
-        network = family.network(numbers)
-        sizes = measured(network, quantities, counting)
+        network = family.network({name: numbers[name] for name in family.samples})
+        counted = replace(counting, batch=evaluate(batch, numbers)) if batch else counting
+        sizes = measured(network, quantities, counted)
         forms = {name: polynomial_of(size) for name, size in sizes.items()}
         return forms, [guard for guard in trace.guards if not guard.always]
 
-    forms, guards = run(family.samples)
+    forms, guards = run(samples)
     counts = [symbol for symbol in symbols.values() if any(_pins(guard, symbol) for guard in guards)]
     for symbol in counts:
         if len(counts) > 1:
             names = ", ".join(each.name for each in counts)
             fix = help_line("set all but one of them to a number")
             raise SpecError(f"only one free symbol can be a count or decide the structure, got {names}{fix}")
-        forms, guards = _summed(run, family.samples, symbol)
+        forms, guards = _summed(run, samples, symbol)
     return Formulas(family.name, forms, tuple(guards), tuple(symbols.values()))
 
 
 def measured(network: Network, quantities: Sequence[str], counting: Counting) -> dict[str, Any]:
-    """Return quantities of a network; raise `UserError` for a quantity that is unknown or that it does not have."""
-    chosen = choose(quantities, FORMULAS)
+    """Return quantities of a network.
+
+    Raises `UserError` for one that is unknown, that the network does not have, or that is an estimate: nothing beside a
+    closed form or a point of a sweep could say so.
+    """
+    chosen = choose(quantities, FORMULAS, "archcalc formula --of help")
     analysis = analyze(network, counting)
     refuse_uncounted([FORMULAS[name] for name in chosen], analysis)
+    if any(FORMULAS[name].is_simulated for name in chosen):
+        need_modelled(network)
     found = {name: FORMULAS[name].of_network(analysis) for name in chosen}
     for name, value in found.items():
         if value is None:

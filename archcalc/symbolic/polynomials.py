@@ -7,19 +7,19 @@ terms that do not divide, and nested floors are merged.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import gcd, lcm
 from typing import Any
+
+from archcalc.structs import Struct
 
 Exact = int | Fraction
 Monomial = tuple[tuple["Atom", int], ...]
 """Atoms with their powers, sorted; a negative power divides."""
 
 
-@dataclass(frozen=True)
-class Symbol:
+class Symbol(Struct):
     """A variable with values of at least ``least``, and only integers if ``whole``."""
 
     name: str
@@ -39,8 +39,7 @@ class Symbol:
         return frozenset([self])
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct):
     """A function of polynomials: ``floor(a, b)`` is ⌊a/b⌋; the others are `min`, `max`, `gcd` and `inverse`."""
 
     name: str

@@ -3,67 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Union
 
 from archcalc.arithmetic import product
+from archcalc.structs import Struct
 from archcalc.symbolic.polynomials import EXACT, Atom, Exact, Function, Monomial, Polynomial, Symbol, plain
 
 
-@dataclass(frozen=True)
-class NumberTerm:
+class NumberTerm(Struct):
     """A number."""
 
     value: Exact
 
 
-@dataclass(frozen=True)
-class SymbolTerm:
+class SymbolTerm(Struct):
     """A symbol."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Sum:
+class TermSum(Struct):
     """Terms with their signs: +1 or −1."""
 
     terms: tuple[tuple[int, Term], ...]
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(Struct):
     """Factors."""
 
     factors: tuple[Term, ...]
 
 
-@dataclass(frozen=True)
-class Power:
+class Power(Struct):
     """A base with an integer exponent."""
 
     base: Term
     exponent: int
 
 
-@dataclass(frozen=True)
-class Quotient:
+class Quotient(Struct):
     """A division without rounding."""
 
     top: Term
     bottom: Term
 
 
-@dataclass(frozen=True)
-class FunctionTerm:
+class FunctionTerm(Struct):
     """A function call: `floor` or `ceil` of one argument, `min`, `max` or `gcd`."""
 
     name: str
     arguments: tuple[Term, ...]
 
 
-Term = Union[NumberTerm, SymbolTerm, Sum, Product, Power, Quotient, FunctionTerm]  # noqa: UP007 (recursive)
+Term = Union[NumberTerm, SymbolTerm, TermSum, Product, Power, Quotient, FunctionTerm]  # noqa: UP007 (recursive)
 MENTAL = 1000
 """Numbers below this need no step of their own in a sum."""
 
@@ -71,8 +64,7 @@ MENTAL = 1000
 _LAST = (10**6, 0, "")
 
 
-@dataclass(frozen=True)
-class _Written:
+class _Written(Struct):
     """``factor · monomial``, times ``atom^power − 1`` where ``less_one`` is (atom, power)."""
 
     monomial: Monomial
@@ -148,7 +140,7 @@ class TermBuilder:
         top = [self._power(atom, power) for atom, power in written.monomial if power > 0]
         bottom = [self._power(atom, -power) for atom, power in written.monomial if power < 0]
         if written.less_one is not None:
-            top.append(Sum(((1, self._power(*written.less_one)), (-1, NumberTerm(1)))))
+            top.append(TermSum(((1, self._power(*written.less_one)), (-1, NumberTerm(1)))))
         if factor.numerator != 1 or not top:
             top.insert(0, NumberTerm(factor.numerator))
         if factor.denominator != 1:
@@ -178,7 +170,7 @@ def _sum(terms: list[tuple[int, Term]]) -> Term:
     first_plus = next((position for position, (sign, _) in enumerate(terms) if sign > 0), 0)
     if terms[0][0] < 0 and first_plus:
         terms = [terms[first_plus], *terms[:first_plus], *terms[first_plus + 1 :]]
-    return terms[0][1] if len(terms) == 1 and terms[0][0] > 0 else Sum(tuple(terms))
+    return terms[0][1] if len(terms) == 1 and terms[0][0] > 0 else TermSum(tuple(terms))
 
 
 def _product(factors: list[Term]) -> Term:
@@ -204,7 +196,7 @@ def value(term: Term) -> Exact:
         return term.value
     if isinstance(term, SymbolTerm):
         raise ValueError(f"{term.name} has no value")
-    if isinstance(term, Sum):
+    if isinstance(term, TermSum):
         result = sum((sign * value(part) for sign, part in term.terms), 0)
     elif isinstance(term, Product):
         result = product(value(factor) for factor in term.factors)
@@ -237,10 +229,10 @@ def _step(term: Term) -> Term:
     """Return the term after one step: the innermost parts are evaluated."""
     if isinstance(term, NumberTerm) or _is_simple(term):
         return NumberTerm(value(term))
-    if isinstance(term, Sum) and all(_is_simple(part) for _, part in term.terms):
+    if isinstance(term, TermSum) and all(_is_simple(part) for _, part in term.terms):
         if all(isinstance(part, NumberTerm) or -MENTAL < value(part) < MENTAL for _, part in term.terms):
             return NumberTerm(value(term))
-        return Sum(tuple((sign, NumberTerm(value(part))) for sign, part in term.terms))
+        return TermSum(tuple((sign, NumberTerm(value(part))) for sign, part in term.terms))
     if isinstance(term, FunctionTerm):
         if all(isinstance(argument, NumberTerm) for argument in term.arguments):
             return NumberTerm(value(term))
@@ -261,8 +253,8 @@ def _is_simple(term: Term) -> bool:
 
 def _mapped(term: Term, change: Callable[[Term], Term]) -> Term:
     """Return the term with each part changed."""
-    if isinstance(term, Sum):
-        return Sum(tuple((sign, change(part)) for sign, part in term.terms))
+    if isinstance(term, TermSum):
+        return TermSum(tuple((sign, change(part)) for sign, part in term.terms))
     if isinstance(term, Product):
         return Product(tuple(map(change, term.factors)))
     if isinstance(term, Power):
@@ -272,3 +264,15 @@ def _mapped(term: Term, change: Callable[[Term], Term]) -> Term:
     if isinstance(term, FunctionTerm):
         return FunctionTerm(term.name, tuple(map(change, term.arguments)))
     return term
+
+
+def names_in(term: Term) -> list[str]:
+    """Return the names of the symbols in a term; one that occurs twice comes twice."""
+    names = [term.name] if isinstance(term, SymbolTerm) else []
+
+    def look(part: Term) -> Term:
+        names.extend(names_in(part))
+        return part
+
+    _mapped(term, look)
+    return names

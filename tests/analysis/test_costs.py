@@ -8,15 +8,15 @@ import archcalc
 from archcalc.analysis import CONVENTIONS
 from archcalc.analysis.costs import Totals
 from archcalc.analysis.rows import choose_rows
-from archcalc.language.library import bundled_networks, open_spec
+from archcalc.language.library import bundled_networks
+from tests.bundled import spec_at
 
-SPECS = {path: open_spec(path) for path, _ in bundled_networks()}
 NETWORKS = [pytest.param(path, variant, id=variant or path.stem) for path, variant in bundled_networks()]
 
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_totals_are_the_sums_of_the_rows_in_every_view(path, variant):
-    analysis = archcalc.analyze(SPECS[path].network(variant), convention="full")
+    analysis = archcalc.analyze(spec_at(path).network(variant), convention="full")
     for fold in (True, False):
         for depth in (None, 1, 2):
             rows = choose_rows(analysis.rows, fold=fold, depth=depth)

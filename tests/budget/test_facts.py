@@ -78,10 +78,16 @@ def test_every_fact_of_a_small_network():
         "peak_activation_memory": 4 * (192 + 256 + 256),  # the input, the convolution's output and the activation's
         "peak_memory": 4 * (192 + 256 + 256 + weights + biases),
         "weight_memory": 4 * (weights + biases),
+        "trained_params": weights + biases,
+        # Autograd saves the inputs of conv, relu and pool (the output of relu), the pool's indices, and linear's input.
+        "saved_memory": 4 * (192 + 256 + 64) + 8 * 64,
+        "training_memory": 4 * 4 * (weights + biases) + 4 * (192 + 256 + 64) + 8 * 64,
+        "cache_memory": 0,
         "layers": 5,
         "weight_layers": 2,
         "depth": 2,
         "rf": 4,  # 3 + (2 − 1)
+        "rf_bound": 4,
         "rf_stride": 2,
         "rf_padding": 1,
         "aligned": True,

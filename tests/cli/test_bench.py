@@ -9,12 +9,9 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    from archcalc.runtime import bench, calibration
+def quick(monkeypatch, brief_timing):
+    from archcalc.runtime import bench
 
-    monkeypatch.setattr(calibration, "SIZES", (64,))
-    monkeypatch.setattr(calibration, "COPIED_BYTES", 2**20)
-    monkeypatch.setattr(calibration, "SECONDS", 0.02)
     monkeypatch.setattr(bench, "LAYER_SECONDS", 0.1)
 
 
@@ -44,6 +41,18 @@ def test_predicts_for_a_device_that_is_not_here(cli, monkeypatch):
     assert result.code == 0
     assert "989 TFLOP/s" in result.out.replace("\n", " ")
     assert "measured" not in result.out
+
+
+def test_layers_of_a_group_are_one_row(cli):
+    """The sum of its layers: the rows add up to the same total."""
+
+    def times(*words):
+        out = cli("bench", "resnet18", "--device-profile", "h100", "--batch", "64", *words).out
+        return {line.split()[0]: line.split() for line in out.splitlines() if line}
+
+    grouped, alone = times("--depth", "1"), times()
+    assert [name for name in grouped if name.startswith("layer")] == ["layer", "layer1", "layer2", "layer3", "layer4"]
+    assert grouped["total"] == alone["total"]
 
 
 def test_calibrates_and_predicts_with_what_it_wrote(cli, tmp_path):

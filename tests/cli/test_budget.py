@@ -52,6 +52,8 @@ def test_counting_and_settings_change_what_is_checked(cli):
         ("parms <= 5", "unknown name 'parms'\n", "^~~~~\nhelp: did you mean 'params'?"),
         ("layer['conv11'].params < 1", "alexnet has no 'conv11'\n", "^" + "~" * 14 + "\nhelp: did you mean 'conv1'?"),
         ("params <= ", "invalid expression", "^"),
+        ("params < 5M", "help: multiply by the unit: 5 * M", "^"),
+        ("memory < 1.5 GiB", "help: multiply by the unit: 1.5 * GiB", "^"),
         ("1 / 0 < params", "division by zero", "^~~~~"),
         ("rf < 'many'", "cannot be computed", "^" + "~" * 10),
         ("layer['conv1'] == 3", "is not a number; name a quantity of it", "^" + "~" * 13),
@@ -79,7 +81,7 @@ def test_assertions_from_a_file(cli, spec_file):
     )
     result = cli("budget", "lenet5", "--from", file)
     assert result.code == 2
-    assert "budget.txt:5:1: error: unknown name 'mcas'\n" in result.err
+    assert "budget.txt:5:1: error[A002]: unknown name 'mcas'\n" in result.err
     assert "help: did you mean 'macs'?" in result.err
     spec_file("# what the course allows\nparams <= 5e6\n", "budget.txt")
     assert cli("budget", "lenet5", "--from", file).code == 0
@@ -88,7 +90,7 @@ def test_assertions_from_a_file(cli, spec_file):
 def test_a_million_assertions(cli, spec_file):
     result = cli("budget", "lenet5", "--from", spec_file("1<2\n" * 200_000, "budget.txt"))
     assert result.code == 2
-    assert "budget.txt:1001:1: error: more than 1,000 assertions" in result.err
+    assert "budget.txt:1001:1: error[A004]: more than 1,000 assertions" in result.err
 
 
 def test_several_networks_as_json(cli, spec_file):

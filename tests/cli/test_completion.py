@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import pytest
@@ -14,14 +15,19 @@ import yaml
 
 import archcalc
 from archcalc.cli import Commands
-from archcalc.cli._completion import COMPLETED, OneOf
+from archcalc.cli._choices import OneOf
+from archcalc.cli._completion import COMPLETED
+from tests import command_line
 
 ARCHCALC = [sys.executable, "-c", "import sys; sys.argv[0] = 'archcalc'; from archcalc.cli import main; main()"]
 
 
 def run(**variables: str) -> str:
-    environment = {**os.environ, **variables}
-    return subprocess.run(ARCHCALC, env=environment, capture_output=True, text=True, check=True).stdout
+    """What the command prints to a shell that asks it in these variables."""
+    with patch.dict(os.environ, variables):
+        result = command_line.run()
+    assert (result.code, result.err) == (0, "")
+    return result.out
 
 
 def complete(shell: str, line: str) -> list[str]:
@@ -63,7 +69,8 @@ def test_completes(shell, line, offered):
     ("line", "offered"),
     [
         ("archcalc memory alexnet --mode tr", ["training"]),
-        ("archcalc memory alexnet --optimizer a", ["adam"]),
+        ("archcalc memory alexnet --optimizer ada", ["adam", "adamw", "adafactor", "adagrad", "adam8bit"]),
+        ("archcalc table alexnet --precision w", ["w8a8", "w4a16"]),
         ("archcalc table alexnet --columns name,par", ["name,params"]),
         ("archcalc table alexnet --columns name,n", []),
         ("archcalc explain alexnet conv1 --quantity r", ["rf"]),
@@ -88,6 +95,14 @@ def test_every_option_has_a_completion_or_takes_what_nobody_can_list():
     """A new option that takes a text says here why nothing can be offered, or is completed."""
     free = {
         "settings": "NAME=VALUE",
+        "last": "words",
+        "first": "words",
+        "hide": "words",
+        "labels": "words",
+        "page": "a size",
+        "font": "a name",
+        **dict.fromkeys(("select", "ignore", "explain"), "codes"),
+        "given": "NAME=PERCENT",
         "inputs": "sizes",
         "lets": "NAME=EXPR",
         "over": "NAME=VALUES",
@@ -100,8 +115,16 @@ def test_every_option_has_a_completion_or_takes_what_nobody_can_list():
         "budget": "a size",
         "room": "a size",
         "batch": "numbers",
+        **dict.fromkeys(("freeze", "train", "on"), "a pattern"),
+        "prune": "LAYER=N",
+        "sparsity": "a share",
+        **dict.fromkeys(("samples", "tokens", "epochs"), "a number"),
+        "utilization": "a share",
         "caption": "a text",
         "label": "a word",
+        "title": "a text",
+        "seed": "a student's name",
+        "maps": "HEADING=KEY",
     }
     commands = Commands()
     for name in commands.list_commands(None):

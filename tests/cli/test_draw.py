@@ -48,7 +48,7 @@ def test_a_name_with_a_slash_stays_in_the_folder(cli, spec_file, tmp_path):
         (["alexnett"], "did you mean 'alexnet'?"),
         (["alexnet", "--heat", "flop"], "unknown quantity 'flop'\nhelp: did you mean 'flops'?"),
         (["alexnet", "--depth", "0"], "x>=1"),
-        (["alexnet", "-o", "a.jpg"], "cannot write '.jpg'; use one of .svg, .png"),
+        (["alexnet", "-o", "a.jpg"], "cannot write '.jpg'\nhelp: use one of .svg, .png"),
         (["alexnet", "-o", "missing/a.svg"], "No such file or directory"),
     ],
 )

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 
 import pytest
 
 import archcalc
-from archcalc.cli import _streams
 from archcalc.imports import opening
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
@@ -60,6 +57,8 @@ def here(folder, monkeypatch):
         ["bench", *GIVEN, "--device-profile", "h100"],
         ["export", *GIVEN, "--to", "spec", "-o", "-"],
         ["import", *GIVEN],
+        ["schema", *GIVEN],
+        ["lint", *GIVEN],
     ],
     ids=lambda words: " ".join(words[:2]),
 )
@@ -85,12 +84,12 @@ def test_an_imported_network_is_written_as_a_spec_that_is_equal(cli, here):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["table", "net.py:Net"], "error: the shape of the input is not known\nhelp: give it without the batch"),
+        (["table", "net.py:Net"], "error[A200]: the shape of the input is not known\nhelp: give it without the batch"),
         (["table", *GIVEN, "--set", "width=3"], "only a spec has parameters to set"),
         (["formula", *GIVEN, "--let", "width=w"], "Net has no parameter or size 'width'"),
-        (["sweep", "net.py:Net", "--over", "H=1,2"], "a sweep needs a spec, and 'net.py:Net' is imported"),
-        (["schema", "net.py:Net"], "a schema needs a spec"),
-        (["lint", "net.py:Net"], "lint needs a spec"),
+        (["sweep", *GIVEN, "--over", "width=1,2"], "Net has no parameter or size 'width'"),
+        (["sweep", *GIVEN, "--over", "width=a,b"], "net.py:Net has no parameter 'width', only sizes of its input"),
+        (["lint", *GIVEN, "--fix"], "help: write one first: archcalc import net.py:Net --input 3,32,32 -o net.yaml"),
         (["table", "weights.pth"], "may run code when it is opened"),
         (["table", "none.onnx"], "there is no file 'none.onnx'"),
         (["table", "net.py"], "help: name its model: net.py:Net"),
@@ -103,6 +102,16 @@ def test_errors_say_what_to_do(words, said, cli, here):
     assert "Traceback" not in result.err
 
 
+def test_a_sweep_over_the_sizes_of_the_input_gives_what_each_import_says(cli, here):
+    model = "net.py:Net(width=5)"
+    swept = cli("sweep", model, "--input", "3,32,32", "--over", "H=16,40", "--format", "csv")
+    assert swept.err.startswith("running net.py\n")
+    for line in swept.out.splitlines()[1:]:
+        size, params, macs = line.split(",")
+        there = json.loads(cli("table", model, "--input", f"3,{size},{size}", "--format", "json").out)
+        assert (there["totals"]["params"], there["totals"]["macs"]) == (int(params), int(macs))
+
+
 def test_a_worksheets_autograder_has_a_spec_and_no_code(cli, here, tmp_path):
     result = cli("worksheet", *GIVEN, "--ask", "params", "--autograder", tmp_path / "grader")
     assert result.code == 0, result.err
@@ -111,6 +120,23 @@ def test_a_worksheets_autograder_has_a_spec_and_no_code(cli, here, tmp_path):
     assert "net.py" not in script
     assert "--input" not in script
     assert cli("check", tmp_path / "grader/spec/network.yaml", tmp_path / "grader/key.csv", "--ask", "params").code == 0
+
+
+def test_lint_checks_the_spec_that_import_writes(cli, here):
+    result = cli("lint", *GIVEN)
+    assert "net.py:Net:5:9: warning[A105]" in result.out
+    assert "these lines are written by: archcalc import net.py:Net --input 3,32,32 -o net.yaml" in result.err
+    assert "{conv: 16" in cli("import", *GIVEN).out.splitlines()[4]
+
+
+def test_a_schema_knows_the_blocks_of_the_spec_that_import_writes(cli, here):
+    (here / "deep.py").write_text(
+        "from torch import nn\nclass Block(nn.Sequential):\n"
+        "    def __init__(self, i, o): super().__init__(nn.Conv2d(i, o, 3, 2, 1), nn.BatchNorm2d(o), nn.ReLU())\n"
+        "Net = lambda: nn.Sequential(Block(3, 8), Block(8, 16), Block(16, 32), Block(32, 64))\n"
+    )
+    own = json.loads(cli("schema", "deep.py:Net", "--input", "3,32,32").out)
+    assert set(own["$defs"]) - set(json.loads(cli("schema").out)["$defs"]) == {"block_block"}
 
 
 def test_completion_runs_nothing(here):
@@ -198,40 +224,6 @@ def test_work_that_a_spec_gives_is_known(cli, spec_file):
     assert "≥" not in cli("table", path, "--strict").out
     path = spec_file("name: n\ninput: [3, 8, 8]\nlayers: [{opaque: [4]}]\n")
     assert cli("table", path, "--strict").code == 1
-
-
-# -- the line that says what is going on
-
-
-class Terminal(io.StringIO):
-    encoding = "utf-8"
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_what_takes_long_says_so_on_a_terminal(monkeypatch):
-    import time
-
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with _streams.waiting("reading timm:resnet50d"):
-        assert terminal.getvalue() == ""
-        for _ in range(100):
-            if terminal.getvalue():
-                break
-            time.sleep(0.05)
-    shown, cleared = terminal.getvalue().lstrip("\r").split("\r", 1)
-    assert shown == "reading timm:resnet50d …"
-    assert cleared.strip() == ""
-
-
-def test_what_is_quick_says_nothing(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    with _streams.waiting("reading"):
-        pass
-    assert terminal.getvalue() == ""
 
 
 def test_the_command_is_called_import():

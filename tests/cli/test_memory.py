@@ -32,6 +32,16 @@ def test_shows_the_quantities_their_sum_and_the_timeline(cli):
     assert "live tensors at the peak" in result.out
 
 
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_says_what_devices_divide(stage, cli):
+    # Rajbhandari et al., 2020, "ZeRO": stage 1 divides the optimizer's state, 2 the gradients too, 3 the weights too.
+    divided = ["optimizer's", "gradients", "weights"][:stage]
+    step = ("--mode", "training", "--optimizer", "adam", "--devices", "4", "--zero", stage)
+    out = cli("memory", "lenet5", *step).out
+    assert {line.split()[0] for line in out.splitlines() if "divided among 4 devices" in line} == set(divided)
+    assert "bits each" not in out
+
+
 def test_json_sums_up(cli):
     data = json.loads(
         cli("memory", "resnet18", "--mode", "training", "--optimizer", "momentum", "--format", "json").out

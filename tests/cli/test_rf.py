@@ -82,10 +82,10 @@ def test_every_layer_has_its_line(cli):
 
 def test_one_unit_in_words(cli):
     out = cli("rf", "alexnet", "conv2", "--unit", "0,5").out
-    assert " ".join(out.split()).endswith(
+    assert (
         "unit (0, 5) of conv2 sees rows 0 to 32 of 0 to 226 (unclipped -18 to 32, into the padding); "
-        "columns 22 to 72 of 0 to 226."
-    )
+        "columns 22 to 72 of 0 to 226. Its center is 7, 47."
+    ) in " ".join(out.split())
 
 
 def test_one_unit_as_data(cli):
@@ -126,7 +126,10 @@ def test_markdown(cli):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("lenet5", "conv1", "--unit", "28,0"), "conv1 has no position 28 along this axis; positions run from 0 to 27"),
+        (
+            ("lenet5", "conv1", "--unit", "28,0"),
+            "conv1 has no position 28 along this axis\nhelp: positions run from 0 to 27",
+        ),
         (("lenet5", "conv1", "--unit", "1"), "has 2 spatial positions, not 1"),
         (("lenet5", "conv1", "--unit", "-1,0"), "--unit takes Y,X, integers from 0, got '-1,0'"),
         (("lenet5", "fc6", "--unit", "0,0"), "did you mean"),
@@ -154,3 +157,79 @@ def test_the_name_of_a_group(cli):
     result = cli("rf", "googlenet", "inception3a")
     assert result.code == 2
     assert "inception3a is a group; its last layer is inception3a.concat1" in result.err
+
+
+DECODER = """
+input: [1, 64, 64]
+layers:
+  - {conv: 4, kernel: 3, stride: 2, padding: 1}
+  - {upsample: 3, name: up}
+  - {conv: 1, kernel: 3, padding: 1, name: last}
+"""
+
+
+def test_sizes_that_differ_by_turns(spec_file, cli):
+    """Of three units, the outer two of each turn see one position of the map more."""
+    path = spec_file(DECODER)
+    [row] = csv.DictReader(io.StringIO(cli("rf", path, "last", "--format", "csv").out))
+    assert (row["size_row"], row["smallest_row"], row["padding_row"], row["exact"]) == ("5", "3", "", "true")
+    out = " ".join(cli("rf", path, "last").out.split())
+    assert "last 1×96×96 3–5 2/3 – –" in out
+    assert "rows and columns by turns: unit 3q sees 2q − 3 … 2q + 1; unit 3q + 1 sees 2q − 1 … 2q + 1" in out
+    assert "3–5" in cli("table", path, "--columns", "name,rf").out
+
+
+def test_intervals_as_data(spec_file, cli):
+    data = json.loads(cli("rf", spec_file(DECODER), "last", "--unit", "0,4", "--format", "json").out)
+    [layer] = data["layers"]
+    [part] = layer["intervals"][0]
+    assert part == {"period": 3, "advance": 2, "first": [-3, -1, -1], "last": [1, 1, 3], "exact": True}
+    assert (layer["size"], layer["smallest"], layer["padding"]) == ([5, 5], [3, 3], [None, None])
+    [box] = layer["boxes"]
+    assert (box["raw"], box["clipped"], box["count"], box["share"]) == ([[-3, 1], [1, 3]], [[0, 1], [1, 3]], 6, 1.0)
+    assert box["rectangles"] == [[[[0, 1]], [[1, 3]]]]
+
+
+def test_holes_are_counted(spec_file, cli):
+    path = spec_file("input: [1, 33, 33]\nlayers: [{conv: 1, kernel: 3, dilation: 4, padding: 4, name: it}]\n")
+    out = " ".join(cli("rf", path, "it", "--unit", "16,16").out.split())
+    assert "rows 12 to 20 (3 of them, with holes) of 0 to 32" in out
+    assert "It sees 9 of the 81 positions of this box (11.1 %)." in out
+
+
+def test_questions_about_the_network(cli):
+    """Neighbors of conv2 lie 8 apart and see 51; unit 3 begins at 8·3 − 18 = 6 and ends at 56."""
+    out = " ".join(cli("rf", "alexnet", "conv2").out.split())
+    assert "Neighbors share 43 of 51 (84 %) positions." in out
+    assert "An input needs 57×57 positions to hold the whole field of a unit of conv2." in out
+    out = " ".join(cli("rf", "vgg16").out.split())
+    assert "An input needs 218×218 positions" in out  # pool5, 212 positions: unit 3 begins at 32·3 − 90 = 6
+    out = " ".join(cli("rf", "resnet50").out.split())
+    assert "layer3.5.conv2 is the first layer whose middle unit sees the whole input." in out
+
+
+def test_a_bound_is_marked(spec_file, cli):
+    path = spec_file("input: [1, 9, 9]\nlayers:\n  - concat: [[], [{conv: 1, kernel: 5, padding: 2}]]\n    axis: 1\n")
+    out = cli("rf", path).out
+    assert "unaligned, bound" in out
+    assert "an upper bound of what units see" in " ".join(out.split())
+
+
+def test_effective_fields(spec_file, cli, tmp_path):
+    """Ten linear 3×3 layers: a standard deviation of √(10·8/12) = 2.58 (Luo et al., 2016)."""
+    pytest.importorskip("torch")
+    path = spec_file("input: [4, 31, 31]\nlayers: [{conv: 4, kernel: 3, padding: 1, bias: false, repeat: 10}]\n")
+    data = json.loads(cli("rf", path, "9", "--effective", "--format", "json").out)
+    effective = data["layers"][0]["effective"]
+    assert effective["deviation"] == pytest.approx([2.58, 2.58], abs=0.25)
+    assert effective["center"] == pytest.approx([15, 15], abs=0.5)
+    assert effective["size"] < 21
+    assert "effective, over 10 initializations" in " ".join(cli("rf", path, "9", "--effective").out.split())
+    pytest.importorskip("matplotlib")
+    assert cli("rf", path, "9", "--effective", "--draw", tmp_path / "map.png").code == 0
+
+
+def test_effective_fields_need_a_layer_with_places(cli):
+    assert "--effective needs a layer" in cli("rf", "lenet5", "--effective").err
+    result = cli("rf", "lenet5", "fc1", "--effective")
+    assert (result.code, "there is no spatial path" in result.err) == (2, True)

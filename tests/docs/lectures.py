@@ -22,12 +22,12 @@ import yaml
 
 import archcalc
 from archcalc.budget.facts import UNITS, Facts
-from archcalc.homework.formulas import read_formula
-from archcalc.homework.numbers import Unreadable, is_cut, read_number, rounds_to
+from archcalc.homework.answers.formulas import read_formula
+from archcalc.homework.answers.numbers import Unreadable, is_cut, read_number, rounds_to
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import Family, InlineSpec, SpecFamily
 from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 from archcalc.language.values import Record
 from archcalc.render.mathematics import number_text, term_text
 from archcalc.symbolic.formulas import formulas
@@ -178,7 +178,7 @@ def variables() -> Networks:
 @cache
 def spec(name: str) -> Spec:
     text = yaml.safe_dump({"name": name, **queries()[0][name]})
-    return Spec(Document(text, name), lambda base, document: (spec(base), None))
+    return Spec(SpecDocument(text, name), lambda base, document: (spec(base), None))
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ TERMS = "Terms: [glossary](glossary.md)."
 CLI = """\
 # Commands
 
-Made from `archcalc COMMAND --help`.
+After this page you know every command, option and exit code. Made from `archcalc COMMAND --help`.
 
 | exit code | meaning |
 |---:|---|
@@ -35,6 +36,7 @@ Made from `archcalc COMMAND --help`.
 
 - `-o FILE` writes the result to a file. The write is atomic: if it fails, the old file stays.
 - The file's extension sets the format. `--format` overrides it.
+- The value `help` lists the choices of an option: `archcalc table --columns help`.
 - CSV, JSON and XLSX hold integers in full.
 - Results go to standard output. Status lines and errors go to standard error.
 
@@ -45,23 +47,43 @@ Made from `archcalc COMMAND --help`.
 NETWORKS = """\
 # The bundled networks
 
-Made from `archcalc list --format markdown`. Parameters and multiply-adds (MACs) are exact, for one sample of the input.
-*Depth* is the number of weight layers on the longest path. *RF* is the receptive field size of the last layer with
-spatial dimensions. A network with a reference equals that implementation, tensor by tensor and count by count.
+After this page you know which networks are bundled, and their numbers. Made from `archcalc list --format markdown`.
+
+Parameters and multiply-adds (MACs) are exact, for one sample of the input. *Depth* is the number of weight layers on
+the longest path. *RF* is the receptive field size of the last layer with spatial dimensions. A network with a
+reference equals that implementation, tensor by tensor and count by count.
 """
 
 OPERATORS = """\
 # Operators
 
-Made from `archcalc operators --format markdown`. The first argument may be the value of the operator's key:
-`{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`. Where all arguments are by name only, none may. Axes are
-counted without the batch: axis 0 is the channels.
+After this page you know every operator and its arguments. Made from `archcalc operators --format markdown`.
+
+The first argument may be the value of the operator's key: `{conv: 64, kernel: 3}` is `{conv, channels: 64, kernel: 3}`.
+Where all arguments are by name only, none may. Axes are counted without the batch: axis 0 is the channels.
+"""
+
+CODES = """\
+# Codes of errors and warnings
+
+After this page you know what the code of a message means, and how to correct the problem. It is made from the rules.
+
+- `archcalc help A105` prints one of them, `archcalc help all` their titles.
+- A0 is an error in a spec, A1 a warning, and A2 a command that cannot run.
+
+## Options of lint
+
+- `--select A1` reports only the codes that begin so. `--ignore A103,A109` leaves some out.
+- `--fix` corrects what has only one correction: A002 with a near name, A104 and A105.
+- The command exits with 0 without errors, 1 with errors, and 2 if a file cannot be read. `--strict` exits with 1 for
+  warnings too, `--exit-zero` never.
+- `--format` writes `json`, `github` (annotations of a pull request), `sarif` (code scanning) or `junit`.
 """
 
 PYTHON = """\
 # Python
 
-Made from the docstrings of the names in `archcalc.__all__`.
+After this page you know the public names of the package. Made from the docstrings of the names in `archcalc.__all__`.
 """
 
 
@@ -80,6 +102,32 @@ def cli_page(run: Callable[..., Any]) -> str:
 def python_page() -> str:
     """Return the page of the public names, each with its signature, docstring and public members."""
     return "\n".join([PYTHON, *(f"{section.rstrip()}\n" for name in archcalc.__all__ for section in _sections(name))])
+
+
+def codes_page(run: Callable[..., Any]) -> str:
+    """Return the page of all codes, each with an example, the message about it, and the correction."""
+    from archcalc.cli._codes import COMMAND_RULES
+    from archcalc.language.lint import lint_document
+    from archcalc.language.rules import RULES
+    from archcalc.language.source import SpecDocument
+
+    parts = [CODES]
+    for rule in RULES.values():
+        found = [one for one in lint_document(SpecDocument(rule.example, "spec.yaml")) if one.code == rule.code]
+        kind = "warning" if rule.is_warning else "error"
+        parts.append(
+            f"## {rule.code}\n\n**{rule.title}** ({kind}). {rule.why}\n\n{fenced(rule.example, 'yaml')}\n"
+            f"{fenced(str(found[0]))}\nUse instead:\n\n{fenced(rule.better, 'yaml')}"
+        )
+    for rule in COMMAND_RULES.values():
+        parts.append(f"## {rule.code}\n\n**{rule.title}** (error). {rule.why}\n")
+        if rule.example:
+            printed = run(*shlex.split(rule.example)[1:])
+            assert f"error[{rule.code}]: " in printed.err
+            assert printed.code == 2
+            parts.append(fenced(f"$ {rule.example}\n{printed.err}", "console"))
+            parts.append(f"Use instead:\n\n{fenced(f'$ {rule.better}', 'sh')}")
+    return "\n".join(parts)
 
 
 def rooms() -> str:

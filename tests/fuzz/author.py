@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 import archcalc
 from archcalc import SpecError
 from archcalc.arithmetic import Shape, product
-from archcalc.network import Network
+from archcalc.network import Layer, Network
 from archcalc.ops.naming import LETTERS
+from archcalc.ops.operator import Operator
+from tests.fuzz.applying import at_example, filtered
 from tests.fuzz.control import FORMS, Form, Said
 from tests.fuzz.drawing import Draw, Drawing, Step, is_small
 
@@ -65,6 +67,10 @@ class Author(Drawing):
                 step[key] = self.expression(value)
         if self.chance(3):
             step["name"] = self.name("n")
+        if self.chance(12):
+            step["trainable"] = False
+        if self.chance(24):
+            step["dtype"] = self.pick(("int8", "bfloat16"))
         return step
 
     def expression(self, value: int) -> str:
@@ -89,7 +95,7 @@ class Author(Drawing):
 
     def group(self, shape: Shape) -> Any:
         steps, _ = self.some(shape, 3, keep=False)
-        step: Step = {self.name("g"): steps}
+        step: Step = {"name": self.name("g"), "layers": steps} if self.chance(3) else {self.name("g"): steps}
         if self.chance(3) and not any("name" in one for one in steps):
             step["numbered"] = True
         return step
@@ -304,9 +310,26 @@ class Author(Drawing):
             )
         )
 
-    def begin(self) -> None:
-        """The input, and a first step: any operator, at one of its own examples or at a random shape."""
-        kind = self.operators[self.pick(self.operators)]
+    def begin(self, first: str | None) -> None:
+        """The input, and a first step: an operator, any if none is given, with its inputs and arguments at random.
+
+        As one of its examples has them, if they do not fit.
+        """
+        kind = self.operators[first or self.pick(self.operators)]
+        self.begin_at_random(kind)
+        if not self.attempt() or (first and kind.kind not in {layer.op.kind for layer in self.applied()}):
+            step, shapes = self.exemplary(kind)
+            self.head, self.params = {"name": "fuzz"}, {}
+            self.head["inputs"] = {f"x{number}": list(shape) for number, shape in enumerate(shapes)}
+            self.steps = [{**step, "from": list(self.head["inputs"])}]
+            assume(self.attempt())
+
+    def applied(self) -> Sequence[Layer]:
+        """The layers so far."""
+        return self.network.layers if self.network else ()
+
+    def begin_at_random(self, kind: type[Operator]) -> None:
+        """The input, and the operator if it fits; the input is like an example's, or of any shape."""
         shapes = list(self.pick(kind.examples).inputs)
         if self.chance(3) and not kind.takes_indices:
             rank = self.number(0, 3)
@@ -363,17 +386,14 @@ class Author(Drawing):
         self.network = network
         return True
 
-    def write(self, only: Sequence[Form] = ()) -> str:
-        """A spec; of steps of some forms only, if they are given."""
-        self.begin()
-        if not self.attempt():
-            self.steps = ["identity"]
-            assume(self.attempt())
+    def write(self, only: Sequence[Form] = (), first: str | None = None) -> str:
+        """A spec; of steps of some forms only, if they are given, or with an operator that it begins with."""
+        self.begin(first)
         self.meant = list(self.steps)
         kinds = [self.plain_step] * 4 + [self.branches] * 3 + [self.block] * 2 + [self.loop] * 2
         kinds += [self.group, self.side, self.join, self.again, self.picked]
         kinds += [self.tied, self.gate, self.moved, self.attend, self.heads]
-        kinds += [partial(form, self) for form in FORMS]
+        kinds += [partial(form, self) for form in (*FORMS, filtered, at_example, at_example)]
         if only:
             kinds = [partial(form, self) for form in only]
         for _ in range(self.number(1, 7)):
@@ -391,6 +411,22 @@ class Author(Drawing):
                 del self.steps[-len(added) :]
                 del self.meant[-len(meant) if isinstance(meant, list) else -1 :]
                 self.params, self.blocks = before
+        return self.text()
+
+    def finish(self) -> str:
+        """The spec, with more said of the whole network: several outputs, steps named by position, other names."""
+        assert self.network is not None
+        names = [layer.name for layer in self.network.layers if not layer.auxiliary]
+        said = {
+            "outputs": [self.network.outputs[0], self.pick(names)],
+            "rename": {self.pick(names): "other.name"},
+            "numbered": True,
+        }
+        for key, value in said.items():
+            if self.chance(6):
+                self.head[key] = value
+                if not self.attempt():
+                    del self.head[key]
         return self.text()
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from archcalc.analysis.conventions import CONVENTIONS
-from archcalc.analysis.counting import ITEM_SIZES
 from archcalc.cli import Commands
 from archcalc.cli._formats import FORMATS
+from archcalc.dtypes import BITS
 from archcalc.homework.questions import QUESTIONS
 from archcalc.ops import registry
 from archcalc.quantities.table import COLUMNS, FORMULAS
@@ -74,7 +74,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     "answers": ("answers.csv", "answers.md", "answers.json", "folder"),
     "file": ("budget.txt",),
     "convention": tuple(CONVENTIONS),
-    "dtype": tuple(ITEM_SIZES),
+    "dtype": tuple(BITS),
     "columns": ("help", "name,output,params", ",".join(COLUMNS)),
     "quantity": ("output", "params,macs", "receptive", "memory,flops"),
     "of": ("params,macs", "memory", "output_elements,rf", ",".join(FORMULAS)),
@@ -114,7 +114,8 @@ def lines(count: int, seed: int) -> Iterator[list[str]]:
     commands = {
         name: group.get_command(click.Context(click.Command("archcalc")), name) for name in group.list_commands(None)
     }
-    del commands["verify"], commands["list"]  # one runs PyTorch, the other computes every bundled network
+    # One runs PyTorch, one computes every bundled network, and one does not end by itself.
+    del commands["verify"], commands["list"], commands["serve"]
     for number in range(count):
         rng = random.Random(f"{seed}-{number}")
         name = rng.choice(list(commands))

@@ -184,5 +184,69 @@ def with_outputs(author: Author, shape: Shape) -> Said | None:
     )
 
 
+def with_inputs(author: Author, shape: Shape) -> Said | None:
+    """A block with two inputs; its first step takes the first."""
+    made = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    if None in made:
+        return None
+    first, second = (step for one in made if one is not None for step in one[:1])
+    assert author.network is not None
+    here, there = author.network.outputs[0], author.pick(author.earlier(shape))
+    block, use = author.name("block"), author.name("u")
+    taken = [
+        {**first, "name": "one"},
+        {**second, "from": "right", "name": "two"},
+        {"add": None, "from": ["one", "two"]},
+    ]
+    author.blocks[block] = {"inputs": ["left", "right"], "layers": taken}
+    steps = [{**taken[0], "from": f".{here}"}, {**taken[1], "from": f".{there}"}, taken[2]]
+    return Said({block: None, "from": [here, there], "name": use}, {use: steps})
+
+
+def of_a_group(author: Author, shape: Shape) -> Said | None:
+    """A group whose weights are frozen, or of a type; each of its steps says so itself."""
+    made = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    if None in made:
+        return None
+    steps = [{**step, "name": author.name("d")} for one in made if one is not None for step in one[:1]]
+    said: dict[str, Any] = {"trainable": "1 > 2"} if author.chance(2) else {"dtype": author.pick(("int8", "bfloat16"))}
+    meant = {key: False if key == "trainable" else value for key, value in said.items()}
+    return Said({"layers": steps, **said}, {"layers": [{**step, **meant} for step in steps]})
+
+
+def shared_group(author: Author, shape: Shape) -> Said | None:
+    """A group that is applied again, maybe to an earlier tensor; each of its steps is."""
+    made = [author.application([shape], author.single(), keep=True) for _ in range(2)]
+    if None in made:
+        return None
+    assert author.network is not None
+    steps = [{**step, "name": f"s{at}"} for at, step in enumerate(one[0] for one in made if one is not None)]
+    source = author.pick(author.earlier(shape))
+    group, again = author.name("g"), author.name("again")
+    owner: dict[str, Any] = {group: steps} if author.chance(2) else {"name": group, "layers": steps}
+    twice = [{"share": f".{group}.s{at}", "name": f"s{at}"} for at in range(2)]
+    return Said(
+        {"layers": [owner, {"share": group, "from": source, "name": again}]},
+        {"layers": [{group: steps}, {again: [{**twice[0], "from": f".{source}"}, twice[1]]}]},
+    )
+
+
+def side_by_side(author: Author, shape: Shape) -> Said | None:
+    """A loop over two lists, whose turns have names of their own."""
+    if len(shape) < 1:
+        return None
+    name = author.name("l")
+    widths, biases = [author.number(1, 6) for _ in range(2)], [author.chance(2), author.chance(2)]
+    step = {"for": {"w": widths, "b": biases}, "linear": "w", "bias": "b", "name": name + "_{i}_{w}"}
+    turns = enumerate(zip(widths, biases, strict=True))
+    return Said(
+        {"layers": [step]},
+        {"layers": [{"linear": width, "bias": bias, "name": f"{name}_{at}_{width}"} for at, (width, bias) in turns]},
+    )
+
+
 Form = Callable[["Author", Shape], "Said | None"]
-FORMS: tuple[Form, ...] = (fan, left_out, named_loop, rounded_up, gathered, sized, in_parts, with_outputs)
+FORMS: tuple[Form, ...] = (
+    *(fan, left_out, named_loop, rounded_up, gathered, sized, in_parts, with_outputs),
+    *(with_inputs, of_a_group, shared_group, side_by_side),
+)

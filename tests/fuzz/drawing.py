@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from archcalc.arithmetic import Shape, ShapeError, product
 from archcalc.language.expression import parse_expression
 from archcalc.ops import registry
-from archcalc.ops.arguments import Choice, Flag, Integer, ListOf, Or, PerDimension, Real, Sides, TensorShapes, Text
+from archcalc.ops.arguments import (
+    Choice,
+    Flag,
+    Integer,
+    ListOf,
+    OperatorCall,
+    Or,
+    PerDimension,
+    Real,
+    ShapeList,
+    Sides,
+    TensorShapes,
+    Text,
+)
+from archcalc.ops.naming import LETTERS
 from archcalc.ops.operator import Operator
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -32,10 +46,19 @@ def is_small(op: Operator) -> bool:
     return op.elements <= MOST_ELEMENTS and weights <= MOST_WEIGHTS and macs <= MOST_MACS
 
 
+def written(value: Any) -> Any:
+    """A value of an example as YAML has it: with lists for tuples."""
+    if isinstance(value, dict):
+        return {key: written(one) for key, one in value.items()}
+    return [written(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
 def plain(value: Any) -> Any:
     """A drawn value as the operator gets it: texts that are numbers are numbers."""
     if isinstance(value, list):
         return [plain(one) for one in value]
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
     return parse_expression(value).evaluate({}) if value in NUMBERS else value
 
 
@@ -90,11 +113,18 @@ class Drawing:
                 return self.value(type_.item, shape)
             return [self.value(type_.item, shape), self.value(type_.item, shape)]
         if isinstance(type_, Text):
-            return self.pick(("cumsum", "aten.one_hot", "two words"))
+            return self.pick(("cumsum", "aten.one_hot", "two words", "ab,cb->ac", "abc,dbc->adb", "abc,abd->acd"))
         if isinstance(type_, TensorShapes):
             return {self.name("t"): [self.pick(SMALL) for _ in range(2)] for _ in range(self.number(0, 2))}
+        if isinstance(type_, OperatorCall):
+            inner = ("conv", "max_pool", "batch_norm", "linear", "gru")
+            kind = self.operators[self.pick([name for name in inner if name in self.operators])]
+            return {kind.kind: None, **self.arguments(kind, shape[1:])}
         if isinstance(type_, Or):
             return type_.word if self.chance(3) else self.value(type_.other, shape)
+        if isinstance(type_, ShapeList) and self.chance(4):
+            sizes = self.factors(product(shape))
+            return dict(zip(self.draw(st.permutations(list(LETTERS))), sizes, strict=False))
         assert isinstance(type_, ListOf), f"the fuzzer knows no {type_}"
         kind = self.number(0, 2)
         if kind == 0:
@@ -114,10 +144,10 @@ class Drawing:
         return sizes
 
     def arguments(self, kind: type[Operator], shape: Shape) -> dict[str, Any]:
-        """Arguments for an operator: what it must have, and some of what it may have."""
-        given = {}
+        """Arguments for an operator: those of an example or what it must have, and some of what it may have."""
+        given = written(self.pick(kind.examples).arguments) if self.chance(3) else {}
         for name, argument in kind.arguments.items():
-            if argument.required or self.chance(3):
+            if (argument.required and name not in given) or self.chance(3):
                 given[name] = self.value(argument.type, shape)
         return given
 
@@ -133,6 +163,17 @@ class Drawing:
             if is_small(op) and (not keep or op.output == shapes[0]):
                 return self.step(kind, given), op
         return None
+
+    def exemplary(self, kind: type[Operator]) -> tuple[Step, tuple[Shape, ...]]:
+        """An operator as one of its examples has it, and the shapes of the inputs there."""
+        found = [one for one in kind.examples if self.fits(kind(one.inputs, **one.arguments))]
+        example = self.pick(found)
+        return self.step(kind, written(example.arguments)), example.inputs
+
+    @staticmethod
+    def fits(op: Operator) -> bool:
+        """Whether it is small, and a spec can declare its inputs."""
+        return is_small(op) and all(1 <= len(shape) <= 4 and product(shape) <= MOST_ELEMENTS for shape in op.inputs)
 
     def step(self, kind: type[Operator], given: dict[str, Any]) -> Step:
         """The operator as a step: its first argument beside its name or under its own."""

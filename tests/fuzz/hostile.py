@@ -17,7 +17,7 @@ from archcalc import SpecError
 from archcalc.analysis import analyze
 from archcalc.language.language import Spec
 from archcalc.language.library import _extended, bundled_folder
-from archcalc.language.source import Document, decode
+from archcalc.language.source import SpecDocument, decode
 from archcalc.render.spec import network_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +169,7 @@ def _stop(signum: int, frame: object) -> None:
 
 def take(raw: bytes) -> None:
     """What a command does with a file: read it, expand it, analyze it, and say it again."""
-    document = Document(decode(raw, "net.yaml"), "net.yaml")
+    document = SpecDocument(decode(raw, "net.yaml"), "net.yaml")
     spec = Spec(document, lambda name, one: _extended(name, one, 1))
     variant = next(iter(spec.variants), None)
     network = spec.network(variant)

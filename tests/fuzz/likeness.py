@@ -16,18 +16,21 @@ def likeness(network: Network) -> dict[str, Any]:
         "axes": dict(network.axes),
         "outputs": network.outputs,
         "sides": dict(network.sides),
+        "renames": dict(network.renames),
         "layers": [
             (
                 layer.name,
                 layer.op.kind,
                 layer.op.inputs,
                 layer.op.output,
-                [(name, type(getattr(layer.op, name)), getattr(layer.op, name)) for name in layer.op.arguments],
+                [(name, isinstance(value := getattr(layer.op, name), bool), value) for name in layer.op.arguments],
                 layer.inputs,
                 layer.shares,
                 dict(layer.ties),
                 layer.side,
                 layer.train,
+                layer.trainable or not layer.op.weights(),
+                layer.dtype,
             )
             for layer in network.layers
         ],

@@ -418,16 +418,22 @@ def _multiply_adds(module: nn.Module, x: Tensor) -> int:
 
 
 def _other_outputs(network: Network, module: nn.Module, x: Tensor) -> Iterator[str]:
-    built = archcalc.build(network)
-    theirs = {**module.state_dict(), **dict(module.named_buffers())}
-    own = built.state_dict()
-    built.load_state_dict({name: theirs.get(network.reference_name(name), own[name]) for name in own})
+    built = built_again(network, module)
     with torch.no_grad():
         wanted, got = module.double().eval()(x.double()), built.double().eval()(x.double())
     if wanted.shape != got.shape:
         yield f"an output of {tuple(got.shape)}, not {tuple(wanted.shape)}"
     elif not torch.allclose(wanted, got, rtol=1e-9, atol=1e-9, equal_nan=True):
         yield f"an output that is off by {float((wanted - got).abs().max()):.3g}"
+
+
+def built_again(network: Network, module: nn.Module) -> nn.Module:
+    """Return the module of a traced network, with the weights of the module that it was traced from."""
+    built = archcalc.build(network)
+    theirs = {**module.state_dict(), **dict(module.named_buffers())}
+    own = built.state_dict()
+    built.load_state_dict({name: theirs.get(network.reference_name(name), own[name]) for name in own})
+    return built
 
 
 def _other_spec(network: Network) -> Iterator[str]:

@@ -12,7 +12,7 @@ from archcalc import SpecError
 from archcalc.analysis import Counting
 from archcalc.language.family import SpecFamily
 from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 from archcalc.memory.inference import peak
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
@@ -69,8 +69,8 @@ def check_tools(network: Network) -> None:
 
 
 def has_memory(network: Network) -> bool:
-    """True if the memory of all layers is modelled."""
-    return all(layer.op.models_memory() for layer in network.layers)
+    """True if the memory of all layers is modelled, and they have the module's own type."""
+    return all(layer.op.models_memory() and not layer.dtype for layer in network.layers)
 
 
 def check_memory(network: Network) -> None:
@@ -112,8 +112,14 @@ def check_meta(network: Network) -> None:
         outputs = build_module(network).eval()(
             *VerificationTarget(network, torch.device("meta"), torch.float32, BATCH).inputs()
         )
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    assert [tuple(one.shape) for one in outputs] == [(BATCH, *network.shape_of(name)) for name in network.outputs]
+    assert [tuple(one.shape) for one in outputs_of(outputs)] == [
+        (BATCH, *network.shape_of(name)) for name in network.outputs
+    ]
+
+
+def outputs_of(result: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What a module gives, one output or several."""
+    return result if isinstance(result, tuple) else (result,)
 
 
 def check_source(network: Network) -> None:
@@ -126,32 +132,39 @@ def check_source(network: Network) -> None:
     written.load_state_dict(subject.module.state_dict(), strict=True)
     inputs = subject.inputs()
     with torch.no_grad():
-        ours, theirs = subject.module(*inputs), written(*inputs)
-    assert torch.equal(ours.nan_to_num(), theirs.nan_to_num()), source
+        ours, theirs = (outputs_of(module(*inputs)) for module in (subject.module, written))
+    assert all(torch.equal(own.nan_to_num(), other.nan_to_num()) for own, other in zip(ours, theirs, strict=True)), (
+        source
+    )
 
 
 def check_formula(text: str, network: Network) -> None:
     """The closed forms in the sizes of the input, at the input's own and at others, wherever they hold."""
-    (name, shape), *_ = network.inputs.items()
-    spec = Spec(Document(text, "fuzz.yaml"), lambda *_: (_ for _ in ()).throw(SpecError("nothing to extend")))
-    letters = letters_of(network.axes[name])
-    for size in letters:
+    spec = Spec(SpecDocument(text, "fuzz.yaml"), lambda *_: (_ for _ in ()).throw(SpecError("nothing to extend")))
+    sizes = {name: dict(zip(letters_of(network.axes[name]), one, strict=True)) for name, one in network.inputs.items()}
+    for letter, own in next(iter(sizes.values())).items():
         try:
-            found = formulas(SpecFamily(spec, None, {}, None, {size: size}), QUANTITIES, Counting(convention="full"))
+            found = formulas(
+                SpecFamily(spec, None, {}, None, {letter: letter}), QUANTITIES, Counting(convention="full")
+            )
         except SpecError:
             continue  # what the network is depends on the size
-        own = shape[letters.index(size)]
         for number in (own, own + 1, 2 * own + 3):
-            if not found.holds(**{size: number}):
+            if not found.holds(**{letter: number}):
                 continue
-            sides = {n for one, n in zip(letters, shape, strict=True) if one in "DHW"}
-            square = len(sides) == 1 and size == "H"
-            sizes = [
-                number if one == size or (square and one == "W") else n for one, n in zip(letters, shape, strict=True)
-            ]
-            totals = spec.network(None, {}, {name: tuple(sizes)}).analyze(convention="full").totals
+            inputs = {name: resized(one, letter, own, number) for name, one in sizes.items()}
+            totals = spec.network(None, {}, inputs).analyze(convention="full").totals
             for quantity in QUANTITIES:
-                assert found.evaluate(quantity, **{size: number}) == getattr(totals, quantity), (size, number, quantity)
+                found_total = found.evaluate(quantity, **{letter: number})
+                assert found_total == getattr(totals, quantity), (letter, number, quantity)
+
+
+def resized(sizes: dict[str, int], letter: str, own: int, number: int) -> tuple[int, ...]:
+    """The shape of an input in which a size is another number, if it was that of the first input; squares stay so."""
+    if sizes.get(letter) == own:
+        square = letter == "H" and len({size for name, size in sizes.items() if name in "DHW"}) == 1
+        sizes = {**sizes, letter: number, **({"W": number} if square and "W" in sizes else {})}
+    return tuple(sizes.values())
 
 
 def check_exported_spec(network: Network) -> None:

@@ -13,9 +13,11 @@ from tests.fuzz.drawing import Draw
 
 
 @st.composite
-def specs(draw: Draw) -> str:
-    """YAML of a valid spec."""
-    return Author(draw).write()
+def specs(draw: Draw, first: str | None = None) -> str:
+    """YAML of a valid spec; it begins with an operator, if one is given."""
+    author = Author(draw)
+    author.write(first=first)
+    return author.finish()
 
 
 @st.composite

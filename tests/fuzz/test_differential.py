@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 
 import archcalc
 from archcalc import SpecError
-from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.edits import EDITS
+from archcalc.language.language import KEYS, Spec
+from archcalc.language.source import SpecDocument
+from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
+from archcalc.language.variant import ABOUT
+from archcalc.ops import registry
 from tests.fuzz.likeness import likeness
 from tests.fuzz.properties import check
 from tests.fuzz.refusals import applications, check_refused
@@ -19,16 +25,44 @@ from tests.fuzz.specs import meanings, replacements, specs
 
 # Four slices, which run at the same time.
 SLICES = 4
+EXAMPLES = 120
 
 
 @pytest.mark.parametrize("slice", range(SLICES))
 def test_random_specs(slice):
-    @settings(max_examples=200 // SLICES, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES // SLICES, suppress_health_check=list(HealthCheck))
     @given(specs())
     def run(text):
         check(text)
 
     run()
+
+
+@pytest.mark.parametrize("kind", registry())
+def test_every_operator_is_drawn(kind):
+    @settings(max_examples=2, suppress_health_check=list(HealthCheck))
+    @given(specs(kind))
+    def run(text):
+        assert kind in {layer.op.kind for layer in archcalc.loads(text)}
+        check(text)
+
+    run()
+
+
+# Said of a network for its reader alone, or by how a spec is opened; `replacements` edits a spec.
+NOT_DRAWN = {*ABOUT, "variants", "extends", *EDITS}
+
+
+def test_every_word_of_the_language_is_drawn():
+    drawn: set[str] = set()
+
+    @settings(max_examples=250, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(specs())
+    def run(text):
+        drawn.update(re.findall(r"^[- ]*(\w+):", text, re.MULTILINE))
+
+    run()
+    assert {*KEYS, *MODIFIERS, *SPECIAL_HEADS} - drawn == NOT_DRAWN
 
 
 def test_words_of_control_mean_what_is_written_out():
@@ -42,7 +76,7 @@ def test_words_of_control_mean_what_is_written_out():
 
 
 def test_a_step_that_replaces_another_is_the_step_in_its_place():
-    @settings(max_examples=50, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=30, suppress_health_check=list(HealthCheck))
     @given(replacements())
     def run(texts):
         base, extending, meant = texts
@@ -50,7 +84,9 @@ def test_a_step_that_replaces_another_is_the_step_in_its_place():
             expected = likeness(archcalc.loads(meant))
         except SpecError:  # turns that all take the same, of which only the last is taken
             reject()
-        spec = Spec(Document(extending, "fuzz.yaml"), lambda *_: (Spec(Document(base, "base.yaml"), nothing), None))
+        spec = Spec(
+            SpecDocument(extending, "fuzz.yaml"), lambda *_: (Spec(SpecDocument(base, "base.yaml"), nothing), None)
+        )
         assert likeness(spec.network()) == expected, (extending, meant)
 
     run()
@@ -80,6 +116,31 @@ AGREE = {
     "a tied embedding": "input: [5]\nlayers: [{embedding: 4, entries: 9, name: e}, {linear: 9, weight: e}]\n",
     "a weight of three": (
         "input: [4]\nlayers: [{linear: 4, name: a}, {linear: 4, weight: a, name: b}, {linear: 4, weight: b}]\n"
+    ),
+    "a matrix of one sample that is repeated": (
+        "inputs: {a: [1, 5, 6], b: [3, 6, 4]}\nlayers: [{matmul, from: [a, b]}]\n"
+    ),
+    "windows farther from each other than they are wide": (
+        "input: [4, 23, 21]\nlayers: [{layer_scale: 0}, {unfold: 5, stride: 11}, "
+        "{fold, kernel: 5, stride: 11, size: [23, 21]}]\n"
+    ),
+    "a condition after trained weights": (
+        "input: [4, 5]\nlayers: [{linear: 5}, {where, from: [linear1, input, input]}]\n"
+    ),
+    "one tensor of filters for all samples, and an input in another order": (
+        "input: [5, 3, 8]\nlayers: [position_embedding, {permute: [2, 0, 1], name: t}, "
+        "{parameter: [1, 8, 1, 1], name: f}, {dynamic_conv, from: [t, f]}]\n"
+    ),
+    "an input of a dynamic convolution without a gradient": (
+        "input: [4, 6, 7]\nlayers: [{mean: [1, 2]}, {linear: 32}, {reshape: [4, 2, 2, 2], name: f}, "
+        "{dynamic_conv, from: [input, f], groups: 2, padding: 1}]\n"
+    ),
+    "sides that differ, and repeat the border": (
+        "input: [4, 30]\nlayers: [{conv: 2, kernel: 4, padding: same, padding_mode: replicate}]\n"
+    ),
+    "a group that no output needs": "input: [4, 5]\noutputs: relu1\nlayers: [relu, {g: [tanh, tanh]}]\n",
+    "a stand-in with two inputs": (
+        "input: [4]\nlayers: [{linear: 3, name: a}, {linear: 2, from: input, name: b}, {opaque: [5], from: [a, b]}]\n"
     ),
     "a number for each sample": "input: [5]\nlayers: [{mean, over: 0}, relu, {scale: 2}]\n",
 }

@@ -17,8 +17,6 @@ from archcalc import SpecError
 from archcalc.language.library import open_spec
 from tests.fuzz.hostile import Watch, broken
 
-ARCHCALC = [sys.executable, "-m", "archcalc"]
-
 
 def test_broken_specs():
     """In a process of its own, which has used no memory before."""
@@ -115,68 +113,3 @@ def test_what_is_no_file_of_its_own_does_not_hang():
     for device in ("/dev/zero", "/dev/stdin"):
         with pytest.raises(SpecError, match="expected a regular file"):
             open_spec(Path(device))
-
-
-# Every command that writes a file, but for those that need a browser or a GPU.
-WRITERS = {
-    "table": ["table", "lenet5", "-o", "out.txt"],
-    "draw": ["draw", "lenet5", "-o", "out.svg"],
-    "report": ["report", "lenet5", "-o", "out.html"],
-    "export spec": ["export", "lenet5", "-o", "out.yaml"],
-    "export torch": ["export", "lenet5", "-o", "out.py"],
-    "plot": ["plot", "lenet5", "alexnet", "-o", "out.svg"],
-    "compare": ["compare", "lenet5", "alexnet", "-o", "out.txt"],
-    "worksheet": ["worksheet", "lenet5", "-o", "out.csv"],
-}
-
-
-@pytest.mark.parametrize("command", WRITERS)
-def test_a_disk_that_fills_up_leaves_nothing(command, tmp_path):
-    """No file may grow beyond some bytes: as on a full disk, the write fails in the middle.
-
-    Python would cut off its own compiled files too, and find them broken at the next start.
-    """
-    limit = "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\nfrom archcalc.cli import main\nmain()\n"
-    run = subprocess.run(
-        [sys.executable, "-c", limit, *WRITERS[command]],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.getcwd(),
-            "MPLCONFIGDIR": str(tmp_path / ".mpl"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-    )
-    assert run.returncode == 2, run.stderr
-    assert "File too large" in run.stderr
-    assert "Traceback" not in run.stderr
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("out", ".out"))] == []
-
-
-@pytest.mark.parametrize("command", WRITERS)
-def test_a_folder_that_cannot_be_written_is_said(command, cli, tmp_path):
-    target = tmp_path / "missing" / WRITERS[command][-1]
-    result = cli(*WRITERS[command][:-1], target)
-    assert result.code == 2
-    assert "No such file or directory" in result.err
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "table resnet152",
-        "list",
-        "operators",
-        "export resnet152 --to spec -o -",
-        "explain alexnet conv1",
-        "formula resnet50 --let H=32*h",
-    ],
-)
-def test_a_reader_that_goes_away(words):
-    process = subprocess.Popen([*ARCHCALC, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    assert process.wait() == 0

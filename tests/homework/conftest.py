@@ -5,22 +5,26 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc.homework.grading import Grader
+from archcalc.homework.answers.numbers import AnswerTolerance
 from archcalc.homework.key import AnswerKey
-from archcalc.homework.numbers import AnswerTolerance
+from archcalc.homework.marking.grading import Grader
 from archcalc.homework.questions import asked, points_of
 
 
 @pytest.fixture(scope="session")
 def make_key():
-    """`make_key("alexnet", "params,flops")`: the answer key of a homework."""
+    """`make_key("alexnet", "params,flops")`: the answer key of a homework, which is made once."""
+
+    known = {}
 
     def make(network="alexnet", ask="output,memory,params,flops", points="", convention="lecture", batch=1, **settings):
-        if isinstance(network, str):
-            network = archcalc.load(network)
-        questions = asked(ask)
-        analysis = network.analyze(convention=convention, batch=batch)
-        return AnswerKey(analysis, questions, points_of(points, questions), **settings)
+        index = str(network), ask, points, convention, batch, str(settings)
+        if index not in known or not isinstance(network, str):
+            opened = archcalc.load(network) if isinstance(network, str) else network
+            questions = asked(ask)
+            analysis = opened.analyze(convention=convention, batch=batch)
+            known[index] = AnswerKey(analysis, questions, points_of(points, questions), **settings)
+        return known[index]
 
     return make
 
@@ -29,10 +33,12 @@ def make_key():
 def grade(tmp_path, make_key):
     """`grade("layer,params\\nconv1,23296")`: the graded sheet of a file with this content."""
 
-    def run(content, name="answers.csv", tolerance="digits", reveal=True, key=None, **homework):
+    def run(content, name="answers.csv", tolerance="digits", reveal=True, key=None, per_mistake=True, **homework):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        grader = Grader(key or make_key(**homework), AnswerTolerance.parse(tolerance), reveal=reveal)
+        grader = Grader(
+            key or make_key(**homework), AnswerTolerance.parse(tolerance), reveal=reveal, per_mistake=per_mistake
+        )
         return grader.grade(path)
 
     return run

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from archcalc.homework.answers.kinds import COUNT, MEMORY
+from archcalc.homework.courses.grades_document import class_document, sheet_document
+from archcalc.homework.courses.gradescope import GradescopeOptions, results_json
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grades_document import class_document, sheet_document
-from archcalc.homework.gradescope import GradescopeOptions, results_json
-from archcalc.homework.grading import FAULT, Grader
 from archcalc.homework.key import key_of
-from archcalc.homework.kinds import COUNT, MEMORY
+from archcalc.homework.marking.grading import FAULT, Grader
 from archcalc.homework.questions import QUESTIONS, asked, points_of
 from archcalc.language.family import InlineSpec
 from archcalc.render.writers import formats, write_document
@@ -93,9 +93,9 @@ def amounts(draw, truth: int, question, off: bool):
 
 @st.composite
 def shapes(draw, truth: tuple[int, ...], off: bool):
-    """A spelling of a shape, channels first or last; if `off`, of another one."""
+    """A spelling of a shape, channels first; if `off`, of another one."""
     orders = {truth, (*truth[1:], truth[0])}
-    sizes = draw(st.sampled_from(sorted(orders)))
+    sizes = truth
     if off:
         at = draw(st.integers(0, len(sizes) - 1))
         change = draw(st.integers(-3, 3).filter(bool)) * draw(st.sampled_from([1, 1, 10, sizes[at]]))
@@ -111,7 +111,7 @@ def spelling(key, row, question, off):
     return amounts(truth, question, off) if question.has_total else shapes(truth, off)
 
 
-@many
+@settings(many, max_examples=20)
 @given(st.data())
 def test_what_is_made_from_the_truth_is_right(grade, key, data):
     text = written(key, lambda row, question: data.draw(spelling(key, row, question, off=False)))
@@ -177,7 +177,7 @@ def nothing_almost(draw):
 
 
 @pytest.mark.parametrize(("row", "question"), TRUTH)
-@settings(many, max_examples=15)
+@settings(many, max_examples=8)
 @given(around=st.lists(st.sampled_from(SAME), min_size=1, max_size=2))
 def test_a_formula_that_is_the_truth_in_other_words_is_right(grade, block, row, question, around):
     text = TRUTH[row, question]
@@ -188,7 +188,7 @@ def test_a_formula_that_is_the_truth_in_other_words_is_right(grade, block, row, 
 
 
 @pytest.mark.parametrize(("row", "question"), TRUTH)
-@settings(many, max_examples=15)
+@settings(many, max_examples=8)
 @given(beside=nothing_almost())
 def test_a_formula_beside_the_truth_is_never_right(grade, block, row, question, beside):
     text = beside.format(TRUTH[row, question])
@@ -230,7 +230,7 @@ def numbers_of(text):
 
 
 @pytest.mark.parametrize("reveal", [False, True])
-@settings(many, max_examples=20)
+@settings(many, max_examples=10)
 @given(data=st.data())
 def test_no_answer_is_given_away_where_none_was_given(grade, key, reveal, data):
     """Whatever else is in the sheet, and whatever the options: no right number that nobody wrote something beside."""
@@ -350,7 +350,7 @@ submissions = st.one_of(
 )
 
 
-@settings(many, max_examples=250)
+@settings(many, max_examples=120)
 @given(content=submissions)
 def test_whatever_is_handed_in_ends_no_run(grade, key, content):
     """It is graded, or has a reason why not, which is never a fault of archcalc's; and it can be shown."""

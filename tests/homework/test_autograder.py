@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -33,6 +32,13 @@ def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str
     )
 
 
+def alone(script: Path, root: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script as in Gradescope's container: no variable of this environment, and no package index."""
+    path = f"{Path(sys.base_prefix) / 'bin'}:/usr/bin:/bin"
+    environment = {"PATH": path, "AUTOGRADER_ROOT": str(root), "HOME": str(root), "PIP_NO_INDEX": "1"}
+    return subprocess.run([str(script)], capture_output=True, text=True, env=environment, cwd=root)
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
     """The folder for a network of one's own, whose spec extends another file, set up in a scratch /autograder."""
@@ -47,14 +53,7 @@ def installed(tmp_path_factory) -> Path:
     assert made.returncode == 0, made.stderr
     shutil.copytree(folder / "hw1", folder / "root" / "source")
     shutil.rmtree(folder / "parts")
-    # What archcalc needs is taken from this environment (see `grade`): the test asks no package index.
-    setup = run(
-        *(folder / "root" / "source" / "setup.sh",),
-        AUTOGRADER_ROOT=str(folder / "root"),
-        PIP_NO_INDEX="1",
-        PIP_NO_DEPS="1",
-        PIP_DISABLE_PIP_VERSION_CHECK="1",
-    )
+    setup = alone(folder / "root" / "source" / "setup.sh", folder / "root")
     assert setup.returncode == 0, setup.stderr
     return folder / "root"
 
@@ -64,9 +63,7 @@ def grade(root: Path, content: bytes | None, name: str = "hw1.csv") -> dict:
     (root / "submission").mkdir()
     if content is not None:
         (root / "submission" / name).write_bytes(content)
-    result = run(
-        root / "source" / "run_autograder", AUTOGRADER_ROOT=str(root), PYTHONPATH=sysconfig.get_path("purelib")
-    )
+    result = alone(root / "source" / "run_autograder", root)
     assert result.returncode == 0
     assert "Traceback" not in result.stderr
     return json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
@@ -108,10 +105,15 @@ def test_results_stand_there_even_if_nothing_works(installed, tmp_path):
 
 def test_the_zip_has_its_files_at_the_top(installed):
     source = installed / "source"
-    assert {"setup.sh", "run_autograder", "key.csv", "spec"} < {path.name for path in source.iterdir()}
+    assert {"setup.sh", "run_autograder", "key.csv", "requirements.txt", "spec", "wheels"} < {
+        path.name for path in source.iterdir()
+    }
     assert all(os.access(source / name, os.X_OK) for name in ("setup.sh", "run_autograder"))
     assert (source / "run_autograder").read_text().startswith("#!")
     assert b"\r" not in (source / "run_autograder").read_bytes()
+    pins = (source / "requirements.txt").read_text().splitlines()
+    assert len(pins) == 1 + len(list((source / "wheels").iterdir()))
+    assert all("==" in pin and " --hash=sha256:" in pin for pin in pins)
     with zipfile.ZipFile(next(source.glob("archcalc-*.whl"))) as wheel:
         assert wheel.testzip() is None
         assert "archcalc/specs/alexnet.yaml" in wheel.namelist()
@@ -126,7 +128,7 @@ def test_a_folder_with_something_in_it_is_left_alone(cli, tmp_path):
 
 
 def test_nothing_is_left_of_a_failure(cli, tmp_path, monkeypatch):
-    monkeypatch.setattr("archcalc.homework.autograder._write_wheel", lambda folder: 1 / 0)
+    monkeypatch.setattr("archcalc.homework.courses.autograder.write_wheels", lambda folder: 1 / 0)
     result = cli("worksheet", "lenet5", "--autograder", tmp_path / "hw1")
     assert (result.code, "ZeroDivisionError" in result.err) == (70, True)
     assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archcalc.homework.formulas import Formula, read_formula
-from archcalc.homework.numbers import Unreadable
+from archcalc.homework.answers.formulas import StudentFormula, read_formula
+from archcalc.homework.answers.numbers import Unreadable
 from archcalc.symbolic.polynomials import Polynomial, Symbol, floor_quotient
 from archcalc.symbolic.traced import Guard
 
@@ -114,10 +114,10 @@ def test_a_quotient_is_exact_where_the_network_needs_it_to_be():
     quarter = Polynomial.of(SYMBOLS["C"]) * read("1/4")
     floor = floor_quotient(Polynomial.of(SYMBOLS["C"]), read("4"))
     guard = Guard(quarter - floor, "==", Polynomial({}))
-    assert Formula(quarter, (guard,)).equals(floor) is True
-    assert Formula(quarter).equals(floor) is False
-    assert Formula(quarter + read("1"), (guard,)).equals(floor) is False
-    assert Formula(read("floor(3C/4)"), (guard,)).equals(read("C - C/4")) is True
+    assert StudentFormula(quarter, (guard,)).equals(floor) is True
+    assert StudentFormula(quarter).equals(floor) is False
+    assert StudentFormula(quarter + read("1"), (guard,)).equals(floor) is False
+    assert StudentFormula(read("floor(3C/4)"), (guard,)).equals(read("C - C/4")) is True
 
 
 leaves = st.sampled_from(["C", "H", "W", "2", "3", "0.5"])

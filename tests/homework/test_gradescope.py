@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archcalc.homework.courses.gradescope import GradescopeOptions, hundredths, results_json
 from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict
-from archcalc.homework.gradescope import GradescopeOptions, hundredths, results_json
 
 TOP = {
     *("score", "execution_time", "output", "output_format", "test_output_format", "test_name_format", "visibility"),

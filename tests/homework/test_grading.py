@@ -6,15 +6,23 @@ import re
 import shutil
 from fractions import Fraction
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import archcalc
+from archcalc.homework.courses.grades_document import sheet_document
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grading import Grader
 from archcalc.homework.key import key_of
+from archcalc.homework.marking.grading import Grader
 from archcalc.homework.questions import asked, points_of
 from archcalc.language.family import InlineSpec
+from archcalc.render.writers import write_document
+
+
+@pytest.fixture(scope="module")
+def key(make_key):
+    return make_key()
 
 
 def cells(sheet):
@@ -25,13 +33,14 @@ def test_the_lectures_own_table(data, grade):
     """Its one slip (conv4, 145 M for 149.5 M) and its three fc rows without bias; nothing else."""
     sheet = grade((data / "gold" / "printed_001_alexnet.csv").read_bytes())
     wrong = {at: cell for at, cell in cells(sheet).items() if cell.verdict is not Verdict.RIGHT}
+    assert [cell.verdict.value for cell in wrong.values()] == ["wrong", "wrong", "same mistake", "same mistake"]
     assert {at: cell.diagnosis and cell.diagnosis.mistake for at, cell in wrong.items()} == {
         ("conv4", "flops"): None,
         ("fc6", "params"): "bias forgotten",
         ("fc7", "params"): "bias forgotten",
         ("fc8", "params"): "bias forgotten",
     }
-    assert sheet.points == 44
+    assert sheet.points == 46  # three layers without biases are one mistake
     assert sheet.max_points == 48
     assert wrong["conv4", "flops"].derivation == ("FLOPs = C'·H'·W'·C·K² = 256·13·13·384·3² = 149,520,384",)
 
@@ -95,7 +104,7 @@ conv3,384x12x12,216,663936,95551488
 
 
 def test_an_error_costs_points_where_it_was_made(grade):
-    found = cells(grade(CARRIED))
+    found = cells(grade(CARRIED, per_mistake=False))
     wrong = [at for at, cell in found.items() if cell.verdict is Verdict.WRONG]
     carried = [at for at, cell in found.items() if cell.verdict is Verdict.CARRIED_FORWARD]
     assert wrong == [("conv1", "output"), ("conv2", "output")]
@@ -107,6 +116,64 @@ def test_an_error_costs_points_where_it_was_made(grade):
         *(("conv3", column) for column in ("output", "memory", "flops")),
     ]
     assert all(found[at].points == found[at].max_points == 1 for at in carried)
+
+
+def test_a_mistake_costs_points_once(grade):
+    """55 and 26 are 56 and 27 without the + 1: one mistake, which carries through the sheet."""
+    once, each = grade(CARRIED), grade(CARRIED, per_mistake=False)
+    assert (once.points, each.points) == (19, 18)
+    assert cells(once)["conv2", "output"].verdict is Verdict.REPEATED
+    assert "explains 2 cells" in cells(once)["conv1", "output"].feedback
+    text = write_document(sheet_document(once), "text")
+    assert "Right with a mistake that costs points once, above: conv2 output." in text
+
+
+WHOLE = [("conv1", 23296), ("pool1", 0), ("conv2", 307392), ("pool2", 0), ("conv3", 663936), ("conv4", 884992)]
+WHOLE += [("conv5", 590080), ("pool5", 0), ("flatten", 0), ("fc6", 37752832), ("fc7", 16781312), ("fc8", 4097000)]
+FLOPS = [72855552, 419904, 223948800, 292032, 112140288, 149520384, 99680256, 82944, 0, 37748736, 16777216, 4096000]
+
+
+@pytest.mark.parametrize(
+    ("change", "mistake"),
+    [
+        (lambda params, flops: (params, [2 * value for value in flops]), "counted twice"),
+        (lambda params, flops: (flops, params), "columns swapped"),
+        (lambda params, flops: ([0, *params[:-1]], [0, *flops[:-1]]), "layer before"),
+        (lambda params, flops: ([round(value / 1000) for value in params], flops), "unit"),
+    ],
+)
+def test_a_misconception_costs_one_cell(grade, change, mistake):
+    """Doubled multiply-adds, swapped columns, shifted rows and a wrong unit cost 1 to 3 points of 24, not 8 to 12."""
+    params, flops = change([value for _, value in WHOLE], FLOPS)
+    lines = [f"{name},{first},{second}" for (name, _), first, second in zip(WHOLE, params, flops, strict=True)]
+    sheet = grade("layer,params,flops\n" + "\n".join(lines) + "\n", ask="params,flops")
+    missed = [cell for cell in sheet.cells if not cell.verdict.has_points]
+    assert sheet.verdicts[Verdict.REPEATED] > 3
+    assert mistake in {cell.diagnosis.mistake for cell in missed if cell.diagnosis}
+    assert len(missed) <= 3  # the rows shifted by one begin with zeros, which have no row before them
+
+
+@pytest.mark.parametrize("ask", ["output,params", "output,memory,params,flops"])
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("network", ["lenet5", "alexnet"])
+def test_rows_shifted_by_one_cost_once(grade, make_key, network, ask, step):
+    """Each row has the answers of its neighbor, and the row at one end is empty."""
+    key = make_key(network, ask)
+    layers = dict(enumerate(key.layers))
+    lines = ["\t".join(["layer", *(question.key for question in key.questions)])]
+    for place, row in layers.items():
+        source = layers.get(place - step)
+        answers = [key.answer(source, question) if source else "" for question in key.questions]
+        texts = ["x".join(map(str, answer)) if isinstance(answer, tuple) else str(answer) for answer in answers]
+        lines.append("\t".join([row.name, *texts]))
+    sheet = grade("\n".join(lines), key=key)
+    assert sheet.max_points - sheet.points == 1
+    assert sheet.verdicts[Verdict.MISSING] == 0
+
+
+def test_two_slips_are_two_mistakes(grade):
+    sheet = grade("layer,params\nconv1,23269\nconv2,307329\n", ask="params")
+    assert sheet.verdicts[Verdict.WRONG] == 2
 
 
 def test_a_second_error_is_diagnosed_on_the_students_own_numbers(grade):
@@ -177,9 +244,8 @@ def test_points(grade):
 @given(
     st.lists(st.tuples(st.sampled_from(["1", "2.5M", "12K", "x", "", "64x55x55", "99999"])), min_size=48, max_size=48)
 )
-def test_no_reveal_gives_no_answer(grade, make_key, written):
+def test_no_reveal_gives_no_answer(grade, key, written):
     """Whatever is written, no text of the result holds a right number that the student did not write."""
-    key = make_key()
     texts = iter(one[0] for one in written)
     lines = [f"{row.name},{next(texts)},{next(texts)},{next(texts)},{next(texts)}" for row in key.rows]
     sheet = grade("layer,output,memory,params,flops\n" + "\n".join(lines) + "\n", key=key, reveal=False)
@@ -195,8 +261,10 @@ def test_no_reveal_gives_no_answer(grade, make_key, written):
 
 def test_a_hint_is_the_formula_without_its_numbers(one):
     hint = one("output", "64x55x55", reveal=False)
-    assert hint.derivation == ("W' = (W − K + 2P)/S + 1", "H' = W'")
-    assert hint.feedback == "The padding is left out."
+    assert hint.derivation == ("with the mistake: W' = (W − K)/S + 1", "W' = (W − K + 2P)/S + 1", "H' = W'")
+    shown = one("output", "64x55x55").derivation
+    assert shown[0] == "with the mistake: W' = (W − K)/S + 1 = (227 − 11)/4 + 1 = 216/4 + 1 = 55"
+    assert hint.feedback.startswith("The padding is left out.")
 
 
 def test_a_derivation_has_numbers_only_below_what_is_answered(grade):
@@ -249,7 +317,7 @@ def test_a_broken_file_does_not_stop_the_rest(tmp_path, make_key):
     shutil.copy(good, tmp_path / "c.csv")
     (tmp_path / "b.csv").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     key = make_key(ask="params")
-    sheets = list(Grader(key).grade_all(sorted(tmp_path.iterdir())))
+    sheets = list(map(Grader(key).grade, sorted(tmp_path.iterdir())))
     assert [sheet.points for sheet in sheets] == [1, 0, 1]
     assert [sheet.problem is None for sheet in sheets] == [True, False, True]
     assert sheets[1].problem.startswith("the file is not text")

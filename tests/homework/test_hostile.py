@@ -14,10 +14,10 @@ import openpyxl
 import pytest
 
 from archcalc.homework.cells import MOST_COLUMNS, MOST_ROWS
+from archcalc.homework.courses.grades_document import class_document, sheet_document
 from archcalc.homework.grade import Verdict
-from archcalc.homework.grades_document import class_document, sheet_document
-from archcalc.homework.grading import Grader
-from archcalc.homework.tables import MOST_BYTES
+from archcalc.homework.marking.grading import Grader
+from archcalc.homework.submissions.tables import MOST_BYTES
 from archcalc.render.writers import write_document
 
 DATA = Path(__file__).parent / "data"
@@ -139,11 +139,11 @@ def test_a_bomb_that_python_unpacks_at_once(grade, method):
 
 def test_a_workbook_without_openpyxl_is_listed_with_what_to_install(grade, monkeypatch):
     """As with the core alone: that is neither archcalc's fault nor the end of the run."""
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
     stream = io.BytesIO()
     openpyxl.Workbook().save(stream)
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
     problem = grade(stream.getvalue()).problem
-    assert problem == "this needs openpyxl, which is not installed: pip install 'archcalc[homework]'"
+    assert problem == "this needs openpyxl, which is not installed; pip install 'archcalc[homework]'"
 
 
 def test_sheets_without_a_table_are_passed_over(grade):
@@ -177,8 +177,8 @@ def test_a_broken_file_is_listed_and_the_others_are_graded(cli, tmp_path):
     files = sorted(tmp_path.iterdir())
     result = cli("check", "alexnet", *files, "--ask", "params", "--summary", tmp_path / "grades.csv")
     assert (result.code, "Traceback" in result.err) == (1, False)
-    rows = list(csv.reader((tmp_path / "grades.csv").read_text().splitlines()[1:]))
-    found = {row[0].rpartition("/")[2]: (row[1], row[-1]) for row in rows}
+    rows = list(csv.DictReader((tmp_path / "grades.csv").read_text().splitlines()))
+    found = {row["sheet"].rpartition("/")[2]: (row["points"], row["problem"]) for row in rows}
     assert found["a.csv"] == found["z.csv"] == ("1", "")
     for name in ("index.xlsx", "nan.xlsx", "digits.xlsx", "points.xlsx"):
         assert found[name][1].startswith("the workbook is damaged"), name

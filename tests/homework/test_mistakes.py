@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archcalc
+from archcalc.homework.answers.kinds import transposed
 from archcalc.homework.grade import Verdict
-from archcalc.homework.kinds import transposed
-from archcalc.homework.mistakes import MISTAKES
+from archcalc.homework.marking.mistakes import MISTAKES
 
 CONV1 = 64 * 56 * 56 * 3 * 11 * 11  # multiply-adds of AlexNet's first layer: 227, kernel 11, stride 4, padding 2
 
@@ -50,8 +50,75 @@ MADE = [
     ("conv1", "params", "0", "zero"),
     ("conv1", "flops", "0 T", "zero"),
     ("conv1", "params", "12345", None),
-    ("conv1", "output", "64x57x57", None),
+    ("conv1", "output", "64x57x57", "padding twice"),  # (227 − 11 + 8)/4 + 1
+    ("conv1", "output", "64x58x56", None),
+    ("conv1", "params", 64 * 3 * 121 + 1, "one bias"),
+    ("conv1", "params", 64 * 3 * 122, "a bias a slice"),
+    ("conv1", "params", 23296 * 56 * 56, "not shared"),
+    ("conv1", "params", 3 * 121 + 1, "one filter"),
+    ("pool1", "params", 9, "pool with parameters"),
+    ("pool1", "params", 9 * 64, "pool with parameters"),
+    ("fc6", "params", 256 * 4096 + 4096, "only channels"),  # 256 of 256·6·6
+    ("conv1", "flops", 64 * 56 * 56 * (2 * 363 - 1), "additions counted"),
+    ("conv1", "flops", 64 * 363, "positions ignored"),
+    ("conv1", "flops", 64 * 56 * 363, "one side"),
+    ("conv1", "output", "56x56", "channels missing"),
+    ("conv1", "output", 64 * 56 * 56, "elements for a shape"),
+    ("flatten", "output", 256, "only channels"),
+    ("flatten", "output", 36, "only positions"),
+    ("conv1", "memory", 56 * 56 * 4, "one map"),
+    ("conv1", "memory", 4 * (64 * 56 * 56 + 23296), "weights too"),
+    ("conv1", "memory", 4 * (64 * 56 * 56 + 3 * 227 * 227), "input too"),
+    ("conv2", "rf", 11 + 3 + 5, "sum of kernels"),
+    ("conv2", "rf", 1 + 10 + 2 + 4, "strides ignored"),
+    ("conv2", "rf", 11 + 4 * 4, "pools ignored"),  # the stride before conv2 is then 4
+    ("conv2", "rf", 51 * 51, "area"),  # 11 + 2·4 + 4·8 = 51
+    ("conv2", "output", "192x27", "one side"),
+    ("conv2", "rf", 19 + 5, "kernel added"),
+    ("conv2", "rf", 11 * 5, "kernels of convolutions"),
+    ("conv2", "memory", 4 * (192 * 27 * 27 + 192 * 64 * 25), "weights too"),
+    ("conv1", "connections", 2 * 64 * 56 * 56 * 364, "counted twice"),
+    ("conv1", "params", 64 * 121, "bias forgotten + one channel"),
+    ("conv1", "params", 23926, "transposed digits"),
+    ("conv1", "params", 23276, "one digit"),
+    ("conv1", "params", 2396, "digit missing"),
+    ("conv1", "params", 232296, "digit too many"),
+    ("conv2", "params", 192 * 64 * 25 + 64, "a bias an input channel"),
+    ("conv2", "macs", 27 * 27 * 64 * 25, "one filter"),
+    ("conv2", "output", "192x21x21", "padding subtracted"),  # 27 − (5 + 2) + 1
+    ("pool1", "output", "32x27x27", "channels changed"),
+    ("pool1", "output", "1x27x27", "channels changed"),
+    ("conv2", "macs", 32 * 192 * 27 * 27 * 64 * 25, "batch counted"),
+    ("conv2", "memory", 32 * 192 * 27 * 27 * 4, "batch counted"),
 ]
+
+
+SMALL = {
+    "groups twice": (  # 64/8 · 32/8 · 9, and 64 biases
+        "[16, 8, 8]",
+        "{conv: 32, kernel: 1}, {conv: 64, kernel: 3, groups: 8, name: one}",
+        ("params", 64 // 8 * (32 // 8) * 9 + 64),
+    ),
+    "joined sizes": (
+        "[16, 32, 32]",
+        "{concat: [[{conv: 16, kernel: 1}], []], name: one}",
+        ("output", "16x64x64"),
+    ),
+    "one forgotten": ("[16, 5, 5]", "{conv: 8, kernel: 5, name: one}", ("output", "8x0x0")),  # 5 − 5
+    "sides swapped": ("[3, 48, 96]", "{conv: 8, kernel: 3, padding: 1, name: one}, relu", ("output", "8x96x48")),
+    "not transposed": (  # (8 − 4 + 2)/2 + 1
+        "[16, 8, 8]",
+        "{conv_transpose: 8, kernel: 4, stride: 2, padding: 1, name: one}",
+        ("output", "8x4x4"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", SMALL)
+def test_named_in_small_networks(one, spec_file, mistake):
+    shape, layers, (question, written) = SMALL[mistake]
+    network = archcalc.load(spec_file(f"name: n\ninput: {shape}\nlayers: [{layers}]\n"))
+    assert one(question, written, layer="one", network=network).diagnosis.mistake == mistake
 
 
 @pytest.mark.parametrize(("layer", "question", "written", "mistake"), MADE)
@@ -59,7 +126,7 @@ def test_named(one, layer, question, written, mistake):
     cell = one(question, written, layer=layer)
     assert cell.verdict is Verdict.WRONG
     assert (cell.diagnosis.mistake if cell.diagnosis else None) == mistake
-    assert cell.feedback == (cell.diagnosis.says if cell.diagnosis else "No common mistake gives this number.")
+    assert (cell.diagnosis.says if cell.diagnosis else "No common mistake gives this number.") in cell.feedback
 
 
 def test_groups_ignored(one):
@@ -121,12 +188,14 @@ def test_no_mistake_gives_the_answer():
 )
 def test_mistakes_can_be_made_in_any_network(make_key, name):
     """Every row of networks with branches, gates, attention and upsampling: candidates are numbers, or none."""
-    from archcalc.homework.mistakes import candidates
+    from archcalc.homework.marking.case import Reruns
+    from archcalc.homework.marking.mistakes import candidates
 
     key = make_key(name)
     for row in key.layers[:: max(1, len(key.layers) // 12)]:
+        reruns = Reruns(key, row, {})
         for question in key.questions:
-            for diagnosis, value in candidates(key, row, question, {}):
+            for diagnosis, value in candidates(reruns, question):
                 assert diagnosis.mistake
                 assert diagnosis.says
                 assert isinstance(value, tuple) or value >= 0

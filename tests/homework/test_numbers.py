@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcalc.homework.numbers import AnswerTolerance, DecimalStyle, Unreadable, read_number, style_of
+from archcalc.homework.answers.numbers import AnswerTolerance, DecimalStyle, Unreadable, read_number, style_of
 
 DIGITS = AnswerTolerance()
 

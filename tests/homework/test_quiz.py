@@ -6,8 +6,8 @@ import pytest
 
 import archcalc
 from archcalc.errors import SpecError
-from archcalc.homework.quiz import TRIES, find_topic, quiz, topic_names
-from archcalc.ops.vocabulary import Window
+from archcalc.homework.exercises.quiz import TRIES, find_topic, quiz, topic_names
+from archcalc.ops.reads import Reads
 from archcalc.render.writers import write_document
 
 EVERY = ("conv", "pool", "linear", "norm", "rf", "chain")
@@ -52,15 +52,15 @@ def test_sizes_divide(exercises):
     for exercise in exercises:
         for layer in exercise.network.layers:
             for axis, look in enumerate(layer.op.access()):
-                if isinstance(look, Window) and look.last > look.first:
+                if isinstance(look, Reads) and (taps := look.taps[0]).last > taps.first:
                     seen += 1
-                    padded = layer.op.x[axis] - 2 * look.first
-                    assert (padded - (look.last - look.first + 1)) % look.stride == 0
+                    padded = layer.op.x[axis] - 2 * taps.first
+                    assert (padded - (taps.last - taps.first + 1)) % look.advance == 0
     assert seen > 100
 
 
 def test_the_key_derives_each_answer(exercises):
-    from archcalc.homework.quiz_document import answer, key_document, quiz_document
+    from archcalc.homework.exercises.quiz_document import answer, key_document, quiz_document
 
     key = key_document(exercises, "t").plain_data()
     for exercise, data in zip(exercises, key["exercises"], strict=True):

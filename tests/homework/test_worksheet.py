@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archcalc.errors import SpecError
+from archcalc.homework.courses.worksheet import NOT_ASKED, worksheet, worksheet_document
 from archcalc.homework.key import key_of
 from archcalc.homework.questions import QUESTIONS, asked, points_of
-from archcalc.homework.worksheet import NOT_ASKED, worksheet, worksheet_document
 from archcalc.language.family import InlineSpec
 from archcalc.render.writers import write_document
 
@@ -101,7 +101,7 @@ def test_everything_that_counts_is_given(make_key):
     """A missing bias, groups and what stands in the same row are said."""
     sheet = worksheet(make_key("resnet18", "params"))
     row = dict(zip(sheet[0], sheet[1], strict=True))
-    assert row["besides"] == "bias false, batch_norm, relu"
+    assert (row["besides"], row["followed by"]) == ("bias false", "batch_norm, relu")
     assert (row["kernel"], row["stride"], row["pad"], row["input C"]) == ("7", "2", "3", "3")
     sheet = worksheet(make_key("alexnet_2012", "params"))
     assert "groups 2" in dict(zip(sheet[0], sheet[3], strict=True))["besides"]

@@ -120,6 +120,10 @@ def image_model():
     return model(nodes, {"x": [1, 3, 17, 20]}, {"y": [1, 5]}, stored, opset=17)
 
 
+INSIDE_ATTENTION = ("turned", "scores", "scaled", "masked", "weights")
+"""Tensors of `tokens_model` that have no layer of their own."""
+
+
 def tokens_model():
     """Sizes that a shape computes, heads, a mask that is the same for all samples, and a product without weights."""
     nodes = [
@@ -169,7 +173,7 @@ def test_against_onnxruntime(make, tmp_path):
     seen = {(1, *layer.output_shape) for layer in network}
     for node in one.graph.node:
         for output in node.output:
-            if len(shapes[output]) > 1:  # sizes are folded
+            if len(shapes[output]) > 1 and output not in INSIDE_ATTENTION:  # sizes are folded
                 assert shapes[output] in seen, (node.op_type, shapes[output])
     for layer, output in zip(network.outputs, one.graph.output, strict=True):
         assert (1, *network[layer].output_shape) == shapes[output.name]

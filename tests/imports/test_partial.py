@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -54,11 +55,17 @@ OTHERS = [
 ]
 
 
+@lru_cache(maxsize=3)
+def traced(name: str) -> tuple[Any, Network]:
+    """A detector, and its network for the size that it scales images to."""
+    model = detector(name)
+    return model, trace(model, torch.zeros(1, *image_shape(model)))
+
+
 @pytest.mark.parametrize("name", [*FAST, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)])
 def test_backbone_neck_and_heads_of_a_detector_are_counted_exactly(name: str) -> None:
-    model = detector(name)
+    model, network = traced(name)
     shape = image_shape(model)
-    network = trace(model, torch.zeros(1, *shape))
     with torch.device("meta"):
         other = detector(name).to("meta")
         with FlopCounterMode(display=False) as counter:
@@ -85,15 +92,14 @@ def opaque(network: Network) -> list[str]:
 
 
 def test_a_detector_is_as_the_bundled_spec_has_it() -> None:
-    traced = trace(detector("retinanet_resnet50_fpn"), torch.zeros(1, 3, 800, 800))
-    spec = archcalc.load("retinanet_resnet50", input=(3, 800, 800))
-    ours, theirs = traced.analyze().totals, spec.analyze().totals
+    model, network = traced("retinanet_resnet50_fpn")
+    spec = archcalc.load("retinanet_resnet50", input=image_shape(model))
+    ours, theirs = network.analyze().totals, spec.analyze().totals
     assert (ours.macs, ours.params) == (theirs.macs, theirs.params)
 
 
 def test_the_places_of_what_is_left_out() -> None:
-    model = detector("fasterrcnn_mobilenet_v3_large_320_fpn")
-    network = trace(model, torch.zeros(1, 3, 320, 320))
+    _, network = traced("fasterrcnn_mobilenet_v3_large_320_fpn")
     assert opaque(network) == ["rpn.filter_proposals", "roi_heads.box_roi_pool", "roi_heads.postprocess_detections"]
     assert network["roi_heads.box_roi_pool"].output_shape == (150, 256, 7, 7)
     assert network["roi_heads.box_head.fc6"].op.kind == "linear"

@@ -8,7 +8,6 @@ import pytest
 
 import archcalc
 from archcalc.errors import UserError
-from archcalc.imports.opening import need_spec
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, parse_model, parse_source
 
 
@@ -80,7 +79,10 @@ def test_values_that_are_nested_too_deep_are_words(nested):
 
 def test_the_classes_of_a_file_are_suggested_and_it_is_not_run(tmp_path):
     path = tmp_path / "train.py"
-    path.write_text("raise SystemExit\nclass Data: pass\nclass Net(nn.Module): pass\n")
+    path.write_text(
+        "raise SystemExit\nclass Data: pass\nclass Block(nn.Module): pass\n"
+        "class Net(nn.Module):\n    def __init__(self):\n        self.block = Block()\n"
+    )
     with pytest.raises(UserError, match=r"is a Python file\nhelp: name its model: .*train.py:Net"):
         parse_source(str(path))
 
@@ -99,8 +101,3 @@ def test_a_spec_cannot_extend_a_file_of_code(text, tmp_path, monkeypatch):
 def test_a_reference_implementation_is_never_a_file():
     with pytest.raises(UserError, match="invalid reference"):
         parse_model("evil.py:Net")
-
-
-def test_what_needs_a_spec_says_how_to_get_one():
-    with pytest.raises(UserError, match=r"help: write one first: archcalc import timm:resnet18 -o net.yaml"):
-        need_spec("timm:resnet18", "a sweep")

@@ -8,7 +8,7 @@ import archcalc
 from archcalc import SpecError
 from archcalc.language.language import Spec
 from archcalc.language.library import bundled, open_spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 from tests.language.mistakes import mistakes
 
 
@@ -25,7 +25,7 @@ def replaced(replacement: str) -> archcalc.Network:
     """LeNet with another conv2, and a conv3 that takes whatever that gives."""
     text = f"extends: lenet\nreplace:\n  conv2: {replacement}\n  conv3: {{linear: 7}}\n"
     path, _ = bundled()["lenet"]
-    return Spec(Document(text, "a.yaml"), lambda *_: (open_spec(path), None)).network()
+    return Spec(SpecDocument(text, "a.yaml"), lambda *_: (open_spec(path), None)).network()
 
 
 def test_a_replacing_step_keeps_its_repeat():
@@ -48,8 +48,8 @@ def test_a_replacing_step_keeps_its_when_for_and_from():
 def test_a_loop_is_replaced_whole():
     base = "input: [4]\nlayers: [{linear: 4, name: a, repeat: 3}, {linear: 2, name: b}]\n"
     text = "extends: base.yaml\nreplace: {a: {linear: 9}}\n"
-    find = {"base.yaml": Spec(Document(base, "base.yaml"), lambda *_: None)}
-    network = Spec(Document(text, "a.yaml"), lambda name, _: (find[name], None)).network()
+    find = {"base.yaml": Spec(SpecDocument(base, "base.yaml"), lambda *_: None)}
+    network = Spec(SpecDocument(text, "a.yaml"), lambda name, _: (find[name], None)).network()
     assert [layer.name for layer in network] == ["a", "b"]
 
 
@@ -176,4 +176,4 @@ def test_an_input_of_another_rank_is_a_mistake_of_the_option():
         archcalc.load("alexnet", input=(224,))
     [found] = caught.value.diagnostics
     assert found.place is None
-    assert found.message == "the input of alexnet has 3 sizes, 3,227,227; got 1: 224"
+    assert found.message == "the input of alexnet has 3 sizes, 3,227,227; got 1: 224\nhelp: use --input 3,224,224"

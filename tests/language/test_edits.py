@@ -7,7 +7,7 @@ import pytest
 import archcalc
 from archcalc import SpecError
 from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 
 BASE = """
 input: [8]
@@ -23,9 +23,9 @@ layers:
 
 def edited(*texts: str, variant: str | None = None, **settings) -> archcalc.Network:
     """The network of the last text, each of which extends the one before it; the first extends `BASE`."""
-    spec = Spec(Document(BASE, "base.yaml"), lambda *_: None)
+    spec = Spec(SpecDocument(BASE, "base.yaml"), lambda *_: None)
     for text in texts:
-        document = Document("extends: base.yaml\n" + text, "edited.yaml")
+        document = SpecDocument("extends: base.yaml\n" + text, "edited.yaml")
         spec = Spec(document, lambda name, _, before=spec: (before, None))
     return spec.network(variant, settings)
 

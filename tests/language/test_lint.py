@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import archcalc
-from archcalc.language.lint import lint, warnings
+from archcalc.language.lint import lint_document
+from archcalc.language.rules import warnings
+from archcalc.language.source import read_document
 
 IMAGE = "input: [3, 8, 8]\nlayers: "
 
@@ -28,14 +30,26 @@ def test_a_forgotten_flattening(text, count):
     assert all("flatten is missing" in one.message and one.is_warning for one in found)
 
 
+def test_channels_last_are_named_where_a_shape_does_not_fit(cli, tmp_path):
+    """The height is taken for the channels, so the width of 3 is too small: the error alone is a riddle."""
+    path = tmp_path / "w.yaml"
+    path.write_text("input: [32, 32, 3]\nlayers: [{conv: 4, kernel: 3, stride: 2, padding: 1}, {max_pool: 3}]\n")
+    for command in ("table", "lint"):
+        result = cli(command, path)
+        assert "error[A003]: the kernel spans 3" in result.out + result.err
+        assert "warning[A104]: the input 32×32×3 seems to have its channels last" in result.out + result.err
+    cli("lint", path, "--fix")
+    assert path.read_text().startswith("input: [3, 32, 32]\n")
+
+
 def test_a_warning_is_shown_and_no_failure(cli, tmp_path):
     path = tmp_path / "w.yaml"
     path.write_text(IMAGE + "[{linear: 10}]\n")
     result = cli("lint", str(path))
     assert result.code == 0
-    assert "w.yaml:2:10: warning: linear takes the 8 numbers of each row of the image 3×8×8" in result.out
+    assert "w.yaml:2:10: warning[A101]: linear takes the 8 numbers of each row of the image 3×8×8" in result.out
     assert "1 spec without errors, 1 warning" in result.err
-    assert [one.is_warning for one in lint(path)] == [True]
+    assert [one.is_warning for one in lint_document(read_document(path))] == [True]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +66,6 @@ def test_a_warning_is_shown_and_no_failure(cli, tmp_path):
 def test_sizes_that_are_left_open_are_tried(steps, messages, tmp_path):
     path = tmp_path / "open.yaml"
     path.write_text(f"input: [3, H, W]\nlayers: {steps}\n")
-    found = [one.message for one in lint(path)]
+    found = [one.message for one in lint_document(read_document(path))]
     assert len(found) == bool(messages)
     assert all(message in found[0] for message in messages)

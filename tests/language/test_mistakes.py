@@ -21,6 +21,10 @@ STEPS = {
     "- {conv: 64, kernel: [3, 3, 3]}": ("4:22", "kernel has 3 values, but the input has 2 spatial dimensions"),
     "- {pad: 1, mode: mirror}": ("4:18", "unknown name 'mirror'"),
     "- {conv: widht * 2, kernel: 3}": ("4:10", "unknown name 'widht'"),
+    "- {linear: 9, name: head, share: wte}": (
+        "4:27",
+        "to use only the weight of wte, write weight: wte in place of share",
+    ),
     "- {conv: 64, max_pool: 3}": ("4:14", "expected one operator, block or group in a step, got 'conv' and 'max_pool'"),
     "- {conv: 64, kernel: 3, groups: 2}": ("4:3", "groups 2 do not divide the 3 input channels"),
     "- add: [[{conv: 8, kernel: 1}], [{conv: 8, kernel: 3}]]": ("4:3", "got 8×32×32 and 8×30×30, from conv1 (line 4)"),
@@ -71,7 +75,15 @@ STEPS = {
     "- {transpose: [1, 0, 2]}": ("4:3", "transpose exchanges two axes, got 3; permute takes all of them"),
     "- {split: [3, 5]}": ("4:3", "the sizes 3 + 5 are not the 3 positions of axis 0"),
     "- {conv: 8, kernel_size: 3}": ("4:13", "did you mean 'kernel'?"),
-    "- {conv: 8, kernel: 3, trainable: false}": ("4:24", "every weight counts as trained"),
+    "- {conv: 8, kernel: 3, trainable: 3}": ("4:35", "trainable must be true or false, got 3"),
+    "- {conv: 8, kernel: 3, activation: relu}": ("4:24", "help: write it as a step of its own after this one"),
+    "- {conv: 8, kernel: 3, in_channels: 3}": ("4:24", "help: leave it out: the input's shape is known"),
+    "- conv: {out_channels: 8, kernel_size: 3}": ("4:9", "help: write arguments beside the operator"),
+    "- {conv: 8, kernel: 3, requires_grad: false}": ("4:24", "help: write trainable: false"),
+    "- {conv: 8, kernel: 3, padding: 1, name: a}\n- {share: a, trainable: false}": (
+        "5:25",
+        "the weights are those of 'a', which says whether they are trained",
+    ),
     "- {conv: 8, kernel: 3, train: false}": ("4:31", "train: false changes nothing"),
     "- {scale: [{relu: }]}": (
         "4:4",

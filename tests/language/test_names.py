@@ -247,3 +247,11 @@ def test_an_opaque_step_is_read_with_any_spelling_of_a_number():
         network = archcalc.loads(text % spelled)
         assert (network.analyze().totals.macs, network["magic"].output_shape) == (5_000_000, (64, 56, 56))
         assert warnings(network) == []
+
+
+def test_a_block_with_the_name_of_an_operator_is_one_mistake():
+    """At its name; its uses are read as those of a block."""
+    text = "input: [1, 8, 8]\nblocks:\n  stack:\n    params: {c: required}\n    layers: [{conv: c, kernel: 3}]\n"
+    (only,) = mistakes(f"{text}layers: [{{stack: 4}}, {{stack: 8, name: last}}, {{conv: 1, kernel: 1, from: last}}]")
+    assert only.message.startswith("the block stack has the name of an operator")
+    assert (only.place.line, only.place.column) == (2, 2)  # from 0

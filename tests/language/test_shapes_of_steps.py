@@ -7,7 +7,7 @@ import pytest
 import archcalc
 from archcalc.language.family import SpecFamily
 from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 from archcalc.symbolic.formulas import formulas
 from tests.language.mistakes import mistakes
 
@@ -97,6 +97,6 @@ def test_what_is_no_step_is_said(expression, message):
 def test_formulas_have_the_sizes_of_steps():
     """At H = W = 8h, 4h positions: 8·(4h)² of down, 16·(4h)² of conv1 and as many of up, 4 bytes each."""
     text = DOWN + "  - {conv: 16, kernel: 1}\n  - {upsample, size: [down.height, down.width]}\n"
-    spec = Spec(Document(text, "a.yaml"), lambda *_: None)
+    spec = Spec(SpecDocument(text, "a.yaml"), lambda *_: None)
     found = formulas(SpecFamily(spec, None, {}, None, {"H": "8*h", "W": "8*h"}), ["memory"])
     assert str(found.sympy("memory")) == f"{4 * (8 + 16 + 16) * 16}*h**2"

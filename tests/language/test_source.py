@@ -8,6 +8,7 @@ import pytest
 
 from archcalc import SpecError
 from archcalc.language.library import open_spec
+from tests.language.mistakes import mistakes
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,7 @@ def test_contents(content, message, tmp_path):
 
 
 def test_what_is_no_file(tmp_path):
-    with pytest.raises(SpecError, match="got a directory"):
+    with pytest.raises(SpecError, match=r"^error: expected a file, got a directory"):
         open_spec(tmp_path)
     with pytest.raises(SpecError, match="there is no file"):
         open_spec(tmp_path / "missing.yaml")
@@ -49,3 +50,8 @@ def test_specs_that_extend_each_other_in_a_circle(tmp_path):
     (tmp_path / "b.yaml").write_text("extends: a.yaml\n")
     with pytest.raises(SpecError, match="form a circle"):
         open_spec(tmp_path / "a.yaml")
+
+
+def test_half_a_surrogate_pair_has_a_place():
+    (only,) = mistakes("name: t\ninput: [3]\nlayers: [\ud800relu]")
+    assert (only.message, only.place.line, only.place.column) == ("invalid YAML: surrogates not allowed", 2, 9)

@@ -79,7 +79,9 @@ def all_choices(analysis) -> list[tuple[int, int]]:
     return result
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, marks=pytest.mark.slow) if one == "squeezenet1_1" else one for one in CASES]
+)
 def test_no_choice_within_the_budget_repeats_less(case):
     analysis = CASES[case]()
     choices = all_choices(analysis)
@@ -135,6 +137,24 @@ def test_torch_saves_and_repeats_what_is_said(name, size):
     assert training_peak_measured(module, subject.inputs()) == plan.live_peak.live_bytes
     plain = measured_macs(subject.module.train(), subject.inputs())
     assert measured_macs(module.train(), subject.inputs()) - plain == plan.macs
+
+
+@pytest.mark.parametrize("trained", [["layer4", "fc"], ["*.conv2", "fc"]])
+def test_frozen_blocks_are_not_repeated(trained):
+    """A block before the first trained layer has no backward pass, so that PyTorch does not compute it again."""
+    network = archcalc.freeze(of_network("resnet18", 64, 1).network, trained=trained)
+    subject = VerificationTarget(network, torch.device("cpu"), torch.float32, 4)
+    blocks = checkpointing.recomputable(subject.analyze())
+    assert len(blocks) == (2 if "layer4" in trained else 8)
+    ranges = [block.layers for block in blocks]
+    module = build_checkpointed(network, ranges)
+    assert saved_bytes(module, subject.inputs()) == checkpointing.saved_tensor_bytes(subject.analyze(), ranges)
+    assert (
+        training_peak_measured(module, subject.inputs()) == training_peak(subject.analyze(), "none", ranges).live_bytes
+    )
+    plain = measured_macs(subject.module.train(), subject.inputs())
+    repeated = sum(checkpointing.repeated_macs(subject.analyze().rows, layers) for layers in ranges)
+    assert measured_macs(module.train(), subject.inputs()) - plain == repeated
 
 
 def test_a_last_convolution_is_not_computed_again():

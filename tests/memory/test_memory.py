@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 import archcalc
 from archcalc.errors import SpecError
-from archcalc.language.library import bundled_networks, open_spec
+from archcalc.language.library import bundled_networks
+from archcalc.memory.fusion import IN_PLACE
 from archcalc.memory.heap import by_layer
 from archcalc.memory.inference import overwrites, peak, timeline
+from archcalc.memory.optimizers import OPTIMIZERS
 from archcalc.memory.summary import MODES, fit, memory
 from archcalc.memory.training import (
-    OPTIMIZERS,
     saved_tensor_bytes,
     training_peak,
     training_timeline,
@@ -26,6 +27,7 @@ from archcalc.memory.training import (
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.memory import inference_peak, saved_bytes
 from archcalc.runtime.memory import training_peak as training_peak_measured
+from tests.bundled import spec_at
 
 CPU = torch.device("cpu")
 BATCH = 2
@@ -39,7 +41,6 @@ QUICK = {
     "efficientnet_b0": 64,
     "convnext_tiny": 64,
     "resnet110_sd": 32,
-    "vgg11_bn": 64,
     "googlenet": 75,
     "swin_t": 64,
     "vit_b_32": 64,
@@ -59,7 +60,7 @@ def one_thread():
 
 def at_small_size(path, variant):
     """A bundled network for a small input."""
-    spec = open_spec(path)
+    spec = spec_at(path)
     network = spec.network(variant)
     channels, *sizes = network.inputs["input"]
     for side in SIDES:
@@ -75,8 +76,9 @@ def subject_of(network, dtype: str = "float32", batch: int = BATCH) -> Verificat
     return VerificationTarget(network, CPU, getattr(torch, dtype), batch)
 
 
-@pytest.fixture(params=QUICK)
+@pytest.fixture(params=QUICK, scope="module")
 def subject(request) -> VerificationTarget:
+    """One network, built once for all that is measured of it."""
     side = QUICK[request.param]
     return subject_of(archcalc.load(request.param, input=(3, side, side)))
 
@@ -149,6 +151,68 @@ CASES = {
         "input: [4, 7, 4]\nlayers: [{mul: [[], {conv: 4, kernel: 1}]}]",
         (2_688, 896, 3_664),
     ),
+    "a condition from which no gradient comes": (
+        "input: [3]\nlayers: [{where: [[position_embedding], [], []]}, softmax]",
+        (78, 0, 78),
+    ),
+    "a graph that no gradient reaches": (
+        "input: [3, 2]\nlayers: [{linear: 1}, {linear: 2}, {relative_position_bias: 2, size: [2]}]",
+        (224, 0, 704),
+    ),
+    "padding of 0 by what is at the edge": (
+        "input: [4, 3, 3]\nlayers: [{conv: 4, kernel: 1, padding_mode: reflect}]",
+        (864, 288, 1_232),
+    ),
+    "a matrix that is repeated": (
+        "inputs: {a: [1, 2, 6], b: [3, 6, 4]}\nlayers: [{matmul, from: [a, b]}]",
+        (1_152, 0, 1_152),
+    ),
+    "a grid that needs no gradient": (
+        "input: [4, 3, 2]\nlayers: [{conv: 3, kernel: 1, name: map}, {grid_sample, from: [map, input]}]",
+        (624, 336, 1_248),
+    ),
+    "the root of an RMS norm that is not saved": (
+        "input: [2]\nlayers: [rms_norm]",
+        (56, 16, 88),
+    ),
+    "an RMS norm of rows of one element": (
+        "input: [2]\nlayers: [{parameter: [1]}, rms_norm]",
+        (40, 16, 84),
+    ),
+    "windows that are smaller than their map": (
+        "input: [4, 3, 3]\nlayers: [{unfold: [3, 2], stride: 4}]",
+        (576, 0, 576),
+    ),
+    "gradients of weights that are tied beside a bias": (
+        "input: [5]\nlayers: [{linear: 5, name: fc}, {share: fc, name: again}, {layer_norm, weight: again}]",
+        (136, 136, 460),
+    ),
+    "slices that must be copied": (
+        "input: [3, 2, 2]\nlayers: [{permute: [2, 0, 1]}, {each: batch_norm}, {stack: [[], []]}]",
+        (384, 120, 720),
+    ),
+    "integers that are moved": (
+        "input: [2]\nlayers: [{range: 2}, concat]",
+        (64, 0, 64),
+    ),
+    "a power of 0": (
+        "input: [4, 2]\nlayers: [{linear: 2}, {pow: 0}]",
+        (192, 128, 320),
+    ),
+    "a map of one position by averages": (
+        "input: [2, 2]\nlayers: [{linear: 2}, {upsample, size: [1], mode: area}]",
+        (80, 32, 120),
+    ),
+    "a part of a gradient, for filters of each sample": (
+        "inputs: {x: [3, 3, 3], f: [2, 3, 3, 3]}\nlayers: [{dynamic_conv, bias: true, from: [x, f]}, class_token]",
+        (896, 648, 1_380),
+    ),
+    "the same input for all samples, with filters of their own": (
+        "input: [2]\n"
+        "layers: [{relative_position_bias: 2, size: [3], name: x}, {parameter: [2, 1, 3, 3], name: f}, "
+        "{dynamic_conv, groups: 2, from: [x, f]}]",
+        (3_256, 1_440, 4_464),
+    ),
 }
 
 
@@ -214,7 +278,8 @@ def test_every_bundled_network(path, variant):
 @pytest.mark.parametrize("name", ["resnet18", "vit_b_32", "swin_t"])
 def test_in_other_types(name, dtype):
     """Indices stay integers, and sums of attention float32, so that half the bytes is not half of everything."""
-    subject = subject_of(archcalc.load(name, input=(3, 32, 32)), dtype)
+    less = {"depth": 2} if name == "vit_b_32" else {}
+    subject = subject_of(archcalc.load(name, input=(3, 32, 32), **less), dtype)
     analysis = subject.network.analyze(batch=BATCH, dtype=dtype)
     assert peak(analysis).live_bytes == inference_peak(subject.module, subject.inputs())
     assert saved_tensor_bytes(analysis) == saved_bytes(subject.module, subject.inputs())
@@ -232,7 +297,7 @@ def test_activations_in_place(name, side):
     for layer in overwrites(analysis):
         subject.module.get_submodule(layer).inplace = True
     assert overwrites(analysis)
-    assert peak(analysis, in_place=True).live_bytes == inference_peak(subject.module, subject.inputs())
+    assert peak(analysis, IN_PLACE).live_bytes == inference_peak(subject.module, subject.inputs())
 
 
 def test_in_place_never_overwrites_what_is_needed():
@@ -244,7 +309,7 @@ layers:
   - add: [[{relu, name: twice}], []]
   - {relu, name: last}
 """
-    assert overwrites(archcalc.loads(text).analyze()) == {"last"}
+    assert overwrites(archcalc.loads(text).analyze()).keys() == {"last"}
 
 
 def alive(analysis) -> list[str]:
@@ -330,7 +395,7 @@ def test_moments_of_a_layer_are_joined_by_the_highest():
     dtype=st.sampled_from(["float32", "float16"]),
     megabytes=st.integers(1, 100_000),
 )
-@settings(max_examples=25)
+@settings(max_examples=12)
 def test_the_largest_batch_fits_and_the_next_does_not(name, mode, optimizer, dtype, megabytes):
     network = archcalc.load(name)
     budget = megabytes * 10**6

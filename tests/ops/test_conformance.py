@@ -20,8 +20,10 @@ from archcalc.memory.inference import peak
 from archcalc.memory.training import training_peak
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import PRIMITIVES, Window
+from archcalc.ops.reads import Reads
+from archcalc.ops.vocabulary import PRIMITIVES
 from archcalc.runtime.building import build_module, is_module
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.flop_counter import counts_attention, torch_counter, torch_counter_of_unfused_attention
@@ -169,8 +171,13 @@ def test_saved_tensors_are_what_autograd_saves(kind, example):
     inputs = random_inputs(op)
     if not op.takes_indices:
         inputs = [tensor.requires_grad_() for tensor in inputs]
-    keeps = op.saved_tensors()
+    layouts = tuple(Layout.in_order(tuple(tensor.shape)) for tensor in inputs)
+    names = tuple(f"x{number}" for number in range(len(inputs)))
+    needs_gradient = tuple(tensor.requires_grad for tensor in inputs)
+    tensors = InputTensors(layouts, names, needs_gradient, training=True)
+    keeps = op.saved_tensors() if op.pairs() else op.saved_tensors_for(tensors)
     expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.index_bytes
+    expected += keeps.shared_bytes + 4 * keeps.shared_precise
     expected += sum(tensor.nbytes for at, tensor in enumerate(inputs) if keeps.input(at))
     expected += 4 * BATCH * math.prod(op.output) if keeps.output else 0
     assert expected == saved_bytes(module, tuple(inputs))
@@ -247,6 +254,6 @@ def test_access_is_where_nan_comes_from(kind, example):
             look, size = access[axes[0]], op.inputs[number][axes[0]]
             is_bound = ("channels" if axes[0] == 0 else "positions") in loose
             for position, positions in enumerate(seen_by_nan(op, number, axes[0], output_axis)):
-                expected = set(look.positions(position)) if isinstance(look, Window) else set(range(size))
+                expected = set(look.at(position)) if isinstance(look, Reads) else set(range(size))
                 if expected <= set(range(size)):  # at the border, padding and repeated positions take part
                     assert positions <= expected if is_bound else positions == expected

@@ -82,6 +82,10 @@ def test_scores_have_tokens_twice_and_their_product_with_values_features():
         ((197, 12, 64), ("tokens", "heads", "features"), (197, 768), SEQUENCE),
         ((12, 8, 8), MAP, (3, 4, 8, 8), ("groups", "channels", "height", "width")),  # a shuffle of channels
         ((3, 4, 8, 8), ("groups", "channels", "height", "width"), (12, 8, 8), MAP),
+        ((36, 8, 8), MAP, (3, 4, 3, 8, 8), ("", "groups", "channels", "height", "width")),  # values, heads, channels
+        ((16, 8, 8), MAP, (4, 2, 2, 8, 8), ("channels", "", "", "height", "width")),  # a pixel shuffle: cut
+        ((9, 8, 8), MAP, (1, 3, 3, 8, 8), ("channels", "", "", "height", "width")),  # to a single channel too,
+        ((4, 8, 2, 8, 2), ("channels", "height", "", "width", ""), (4, 16, 16), MAP),  # and put together
         ((1024,), ("features",), (64, 4, 4), MAP),  # what a generator begins with
         ((2048, 1, 1), MAP, (2048,), ("channels",)),
         ((16, 8, 8), MAP, (1, 16, 8, 8), ("", *MAP)),

@@ -48,7 +48,7 @@ def test_it_is_built_but_not_compared():
     assert result.passed
     notes = {check.name: check.note for check in result.checks if check.note}
     assert notes["fvcore"] == notes["torch"] == "layers whose numbers are given are not compared: magic, of_both"
-    assert notes["memory"] == "memory of opaque is not modelled"
+    assert notes["memory"] == "memory of opaque is estimated"
 
 
 def test_active_parameters_leave_out_idle_experts():

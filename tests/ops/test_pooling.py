@@ -13,7 +13,7 @@ from archcalc.analysis import Counting
 from archcalc.arithmetic import ShapeError
 from archcalc.language.family import SpecFamily
 from archcalc.language.language import Spec
-from archcalc.language.source import Document
+from archcalc.language.source import SpecDocument
 from archcalc.ops import registry
 from archcalc.symbolic.formulas import formulas
 
@@ -67,7 +67,7 @@ def test_squeezenet_of_images_as_small_as_they_can_be(name):
 
 def test_the_closed_form_of_a_rounded_up_pooling():
     text = "input: [1, 9, 9]\nlayers: [{avg_pool: 3, stride: 2, padding: 1, ceil_mode: true}]\n"
-    spec = Spec(Document(text, "t.yaml"), lambda *_: None)
+    spec = Spec(SpecDocument(text, "t.yaml"), lambda *_: None)
     found = formulas(SpecFamily(spec, None, {}, None, {"H": "H"}), ("memory",), Counting(convention="full"))
     for side in range(1, 30):
         shape = torchs("AvgPool2d", (1, side, side), kernel_size=3, stride=2, padding=1, ceil_mode=True)

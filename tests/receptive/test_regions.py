@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archcalc
+from archcalc.errors import UserError
 from archcalc.receptive.alignment import misalignments
 from archcalc.receptive.regions import RegionTracer
 
@@ -46,15 +47,15 @@ def test_padding_of_a_later_layer_is_not_the_input_again():
     assert (region(text, (2,)).intervals[0].unclipped, region(text, (2,)).intervals[0].clipped) == ((1, 3), (1, 2))
 
 
-def test_dilation_leaves_gaps():
+def test_dilation_leaves_holes():
     found = region("input: [1, 9]\nlayers: [{conv: 1, kernel: 3, dilation: 2}]", (1,))
     [interval] = found.intervals
-    assert (interval.clipped, sorted(interval.seen), interval.gaps) == ((1, 5), [1, 3, 5], True)
+    assert (interval.clipped, sorted(interval.seen), interval.holes) == ((1, 5), [1, 3, 5], True)
 
 
 def test_unknown_units_are_refused():
     tracer = RegionTracer(archcalc.load("lenet5"))
-    with pytest.raises(ValueError, match=r"conv1 has no position 28 along this axis; positions run from 0 to 27"):
+    with pytest.raises(ValueError, match=r"conv1 has no position 28 along this axis\nhelp: positions run from 0 to 27"):
         tracer.regions("conv1", (28, 0))
     with pytest.raises(ValueError, match=r"conv1 \(output 6×28×28\) has 2 spatial positions, not 1"):
         tracer.regions("conv1", (28,))
@@ -69,6 +70,12 @@ def joins(network):
     return misalignments(network, RegionTracer(network).propagation)
 
 
+def test_an_input_too_long_to_be_traced_is_refused():
+    tracer = RegionTracer(archcalc.loads(f"input: [3, {10**20}, 9]\nlayers: [{{conv: 4, kernel: 3, name: a}}]\n"))
+    with pytest.raises(UserError, match=r"axes of at most 16,777,216, got 100,000,000,000,000,000,000"):
+        tracer.regions("a", tracer.middle("a"))
+
+
 def test_a_pool_without_padding_beside_a_convolution_with():
     """BN-Inception's reductions: Caffe's pool begins at 0, the parallel 3×3 convolution at −1."""
     [join] = joins(archcalc.load("bn_inception"))
@@ -76,7 +83,8 @@ def test_a_pool_without_padding_beside_a_convolution_with():
     convolutions, pool = join.routes
     assert convolutions.layers == ("inception3c.three.reduce.conv", "inception3c.three.conv.conv")
     assert pool.layers == ("inception3c.pool",)
-    assert (pool.span.center - convolutions.span.center) / 2 == 8  # one position of a map with stride 8
+    ahead = sum(pool.field[0].at(0)) - sum(convolutions.field[0].at(0))
+    assert ahead / 2 == 8  # one position of a map with stride 8
 
 
 def test_a_shift_by_one_in_nasnet():
@@ -103,9 +111,17 @@ def test_an_unaligned_unet_names_the_join_and_both_paths():
 
 
 def test_a_unet_may_be_aligned():
-    """A window of 4 at stride 2, followed by its transpose, keeps the center."""
+    """A window of 3 at stride 2, followed by its transpose, keeps every center: neighbors see 3 and 5 positions."""
+    up = "conv_transpose: 4, kernel: 3, stride: 2, padding: 1, output_padding: 1"
+    assert joins(archcalc.loads(UNET.replace("KERNEL", "3").replace("PADDING", "1").replace("UP", up))) == []
+
+
+def test_centers_are_compared_unit_by_unit():
+    """A window of 4 and its transpose: 6 positions each, half a position to the left of the skip's and to the right."""
     up = "conv_transpose: 4, kernel: 4, stride: 2, padding: 1"
-    assert joins(archcalc.loads(UNET.replace("KERNEL", "4").replace("PADDING", "1").replace("UP", up))) == []
+    [join] = joins(archcalc.loads(UNET.replace("KERNEL", "4").replace("PADDING", "1").replace("UP", up)))
+    _, path = join.routes
+    assert [path.field[0].at(unit) for unit in (0, 1)] == [(-3, 2), (-1, 4)]
 
 
 def test_paths_that_differ_in_stride():
@@ -113,6 +129,6 @@ def test_paths_that_differ_in_stride():
     text = "input: [4, 12]\nlayers:\n  - concat: [{max_pool: 2}, {slice, axis: 1, stop: 6}]\n"
     network = archcalc.loads(text)
     [join] = joins(network)
-    assert [route.span.stride for route in join.routes] == [2, 1]
+    assert [route.field[0].jump for route in join.routes] == [2, 1]
     [found] = RegionTracer(network).regions(join.join, (5,))
     assert (found.intervals[0].clipped, sorted(found.intervals[0].seen)) == ((5, 11), [5, 10, 11])

@@ -8,16 +8,13 @@ import time
 import pytest
 
 import archcalc
-from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops import registry
 from archcalc.render.folding import folded_spec
 from archcalc.render.spec import network_spec
+from tests.bundled import spec_at
 from tests.fuzz.likeness import likeness
-from tests.render.test_spec import HARD
-
-NETWORKS = bundled_networks()
-FAMILIES = dict(reversed(NETWORKS))
+from tests.render.test_spec import HARD, NETWORKS
 
 
 def same_again(network):
@@ -37,17 +34,9 @@ def written(spec):
     return steps_of(same_again(archcalc.loads(spec)))
 
 
-@pytest.mark.parametrize(
-    ("path", "variant"),
-    [
-        pytest.param(
-            path, variant, id=variant or path.stem, marks=() if FAMILIES[path] == variant else pytest.mark.slow
-        )
-        for path, variant in NETWORKS
-    ],
-)
+@pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_every_bundled_network_is_the_same_again(path, variant):
-    network = open_spec(path).network(variant)
+    network = spec_at(path).network(variant)
     text = same_again(network)
     assert archcalc.loads(text).analyze(convention="full").totals == network.analyze(convention="full").totals
 
@@ -242,6 +231,26 @@ KEPT = {
     "a side output that is there only in training": (
         "input: [4]\nlayers: [relu, {side: [{linear: 2}, softmax], name: aux, train: true}, relu]\n",
         "    train: true\n",
+    ),
+    "numbered turns whose first takes a number outside": (
+        "input: [4]\nlayers: [{s: [{0: [{linear: 4}, tanh]}, {b: ["
+        + ", ".join(
+            f"{{{n}: [{{linear: 4, from: {f'.s.b.{n - 1}' if n else '.s.0'}}}, tanh, {{add, from: [tanh1, .input]}}]}}"
+            for n in range(2)
+        ) + "]}]}]\n",
+        "      - b:\n          - repeat: 2\n",
+    ),
+    "a group in a block that is called like another group": (
+        "input: [4]\nlayers: [{g: [{a: [relu]}, sigmoid]}, {k: [{a: [{linear: 4}, tanh]}, gelu, silu, sigmoid]},"
+        " {c: [{g: [{a: [{linear: 4}, tanh]}, gelu, silu, sigmoid]}, {d: [{add, from: [.c.g, .g.a]}]}]}]\n",
+        "{add, from: [g, g.a.relu1]}",
+    ),
+    "shapes of tensors by names": (
+        "input: [4]\nlayers:\n" + "".join(
+            f"  - g{n}: [{{linear: {width}}}, {{computed: {width}, tensors: {{a: [3, {width}]}}}}, {{linear: 2}}]\n"
+            for n, width in enumerate((8, 16, 32))
+        ),
+        "{computed: width, tensors: {a: [3, width]}}",
     ),
     "a network of numbered steps": (
         "input: [4]\nnumbered: true\nlayers: [{linear: 4}, relu, {linear: 4}, relu, {linear: 2}]\n",

@@ -94,7 +94,7 @@ def test_json_is_the_contract(name):
     layer = data["layers"][0]
     assert {"name", "op", "inputs", "input_shapes", "output_shape", "params", "buffers", "macs", "flops"} <= set(layer)
     assert {"arguments", "weights", "biases", "bytes_read", "bytes_written", "backward_macs"} <= set(layer)
-    assert set(layer["receptive_field"]) == {"size", "stride", "padding", "global", "aligned"}
+    assert set(layer["receptive_field"]) == {"size", "smallest", "stride", "padding", "global", "aligned"}
     for key, total in data["totals"].items():
         assert total == sum(layer[key] for layer in data["layers"])
     known = {"input"} | {layer["name"] for layer in data["layers"]}

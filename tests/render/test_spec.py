@@ -6,14 +6,14 @@ import pytest
 import yaml
 
 import archcalc
-from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.render.folding import folded_spec
 from archcalc.render.spec import network_spec
+from tests.bundled import spec_at, variants
 from tests.fuzz.likeness import likeness
 
-NETWORKS = [pytest.param(path, variant, id=variant or path.stem) for path, variant in bundled_networks()]
+NETWORKS = variants()
 
 
 def again(network):
@@ -22,9 +22,10 @@ def again(network):
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_every_bundled_network_is_the_same_again(path, variant):
-    network = open_spec(path).network(variant)
-    assert likeness(again(network)) == likeness(network)
-    assert again(network).analyze(convention="full").totals == network.analyze(convention="full").totals
+    network = spec_at(path).network(variant)
+    written = again(network)
+    assert likeness(written) == likeness(network)
+    assert written.analyze(convention="full").totals == network.analyze(convention="full").totals
 
 
 @pytest.mark.parametrize("kind", registry())

@@ -35,9 +35,10 @@ def linear_network(network: Network, name: str, tracer: RegionTracer, gates: boo
         if layer.name not in wanted:
             continue
         sources = [alias[source] for source in layer.inputs]
-        if not gates:
+        if not gates and layer.op.stages() == (layer.op,):
             for number, (source, access) in enumerate(zip(layer.inputs, layer.op.accesses(), strict=True)):
-                if _loses_place(access, tracer.propagation.states[source].axes):
+                words = [view[source].axes for view in tracer.propagation.views.values() if source in view]
+                if words and all(_loses_place(access, axes) for axes in words):
                     sources[number] = f"cut {len(inputs)}"
                     inputs[sources[number]] = network.shape_of(source)
         op = layer.op.linearized()
@@ -57,9 +58,9 @@ def _ancestors(network: Network, name: str) -> set[str]:
     return wanted
 
 
-def _loses_place(access: Sequence[Any], axes: Sequence[frozenset[int]]) -> bool:
+def _loses_place(access: Sequence[Any], axes: Sequence[Any]) -> bool:
     """True if an operator loses every spatial position of this input."""
-    looks = [look for look, dimensions in zip(access, axes, strict=True) if dimensions]
+    looks = [look for look, word in zip(access, axes, strict=True) if word]
     return bool(looks) and all(isinstance(look, AxisAccess) and not look.keeps_position for look in looks)
 
 
@@ -95,27 +96,39 @@ def seen_positions(network: Network, name: str, unit: Sequence[int], *, gates: b
         unit: a spatial position of the layer's output; all its channels are measured.
         gates: if True, gradients pass through gates and global pooling too.
     """
-    tracer = RegionTracer(network)
-    linear = linear_network(network, name, tracer, gates)
-    torch.manual_seed(0)
-    module = build_module(linear).double().eval()
-    for parameter in module.parameters():
-        parameter.requires_grad_(False).fill_(1)
-    given = [torch.ones(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
-    for tensor, source in zip(given, linear.inputs, strict=True):
-        tensor.requires_grad_(source in network.inputs)
-    with torch.autograd.graph.saved_tensors_hooks(_shape_of_activation, _of_that_shape):
-        output = _Marked(module).run(*given)
-    if not output.requires_grad:
-        return {}
-    start = torch.zeros_like(output)
-    index: list[Any] = [slice(None)] * output.dim()
-    for axis, position in zip(tracer.axes(network[name]), unit, strict=True):
-        index[axis + 1] = position
-    start[tuple(index)] = 1
-    gradients = torch.autograd.grad(output, given[: len(network.inputs)], start, allow_unused=True)
-    return {
-        source: (gradient.abs() > NOISE)[0].any(0)
-        for source, gradient in zip(network.inputs, gradients, strict=True)
-        if gradient is not None
-    }
+    return Probe(network, name, gates=gates).seen(unit)
+
+
+class Probe:
+    """A layer of a built network, run once, so that many of its positions can be measured."""
+
+    def __init__(self, network: Network, name: str, *, gates: bool = False) -> None:
+        self.network = network
+        tracer = RegionTracer(network)
+        self.axes = tracer.axes(network[name])
+        linear = linear_network(network, name, tracer, gates)
+        module = build_module(linear).double().eval()
+        for parameter in module.parameters():
+            parameter.requires_grad_(False).fill_(1)
+        given = [torch.ones(1, *shape, dtype=torch.float64) for shape in linear.inputs.values()]
+        for tensor, source in zip(given, linear.inputs, strict=True):
+            tensor.requires_grad_(source in network.inputs)
+        with torch.autograd.graph.saved_tensors_hooks(_shape_of_activation, _of_that_shape):
+            self.output = _Marked(module).run(*given)
+        self.given = given[: len(network.inputs)]
+
+    def seen(self, unit: Sequence[int]) -> dict[str, Tensor]:
+        """Return a mask over the spatial positions of every input that influences a position."""
+        if not self.output.requires_grad:
+            return {}
+        start = torch.zeros_like(self.output)
+        index: list[Any] = [slice(None)] * self.output.dim()
+        for axis, position in zip(self.axes, unit, strict=True):
+            index[axis + 1] = position
+        start[tuple(index)] = 1
+        gradients = torch.autograd.grad(self.output, self.given, start, retain_graph=True, allow_unused=True)
+        return {
+            source: (gradient.abs() > NOISE)[0].any(0)
+            for source, gradient in zip(self.network.inputs, gradients, strict=True)
+            if gradient is not None
+        }

@@ -9,10 +9,10 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 import archcalc
-from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
 from archcalc.runtime.flop_counter import misses_attention, torch_counter
+from tests.bundled import spec_at, variants
 
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{at}")
@@ -20,16 +20,9 @@ CASES = [
     for at, example in enumerate(operator.examples)
     if not operator.takes_indices and not operator.ignores_numbers and operator.exactness == "exact"
 ]
-FAMILIES = (
-    *("alexnet", "lenet5", "squeezenet1_0", "mobilenet_v3_small", "shufflenet_v1_g3", "efficientnet_b0", "resnet18"),
-    *("densenet121", "googlenet", "se_resnet50", "vit_b_32", "swin_t", "convnext_tiny", "ghostnet", "resnext50_32x4d"),
+NETWORKS = variants(
+    *("alexnet", "lenet5", "squeezenet1_0", "mobilenet_v3_small", "googlenet", "resnet18", "vit_b_32", "swin_t")
 )
-SPECS = {path: open_spec(path) for path, _ in bundled_networks()}
-NETWORKS = [
-    pytest.param(path, variant, id=name, marks=() if name in FAMILIES else pytest.mark.slow)
-    for path, variant in bundled_networks()
-    for name in [variant or SPECS[path].name]
-]
 
 
 def counted(network: Network, device: str) -> int:
@@ -46,8 +39,6 @@ def counted(network: Network, device: str) -> int:
         outputs = tree_leaves(module(*inputs))
         if any(output.requires_grad for output in outputs):
             sum(output.sum() for output in outputs).backward()
-    del module, inputs, outputs
-    gc.collect()  # a module of torch.fx is a circle of references
     return counter.get_total_flops()
 
 
@@ -74,12 +65,25 @@ def test_every_operator_after_what_is_trained(kind, example):
     assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu")
 
 
+@pytest.mark.parametrize("kind", ["matmul", "einsum", "dynamic_conv"])
+def test_a_product_has_the_gradients_of_the_factors_that_need_one(kind):
+    example = registry()[kind].examples[0]
+    op = registry()[kind](example.inputs, **example.arguments)
+    before = Layer("before", registry()["position_embedding"]([example.inputs[0]]), ("x0",))
+    inputs = {"x0": example.inputs[0], "x1": example.inputs[1]}
+    network = Network("one", inputs, (before, Layer("it", op, ("before", "x1"))), ("it",))
+    row = network.analyze(convention="torch")["it"]
+    assert row.backward_macs == row.macs
+    assert network.analyze(convention="torch").totals.step_flops == counted(network, "cpu")
+
+
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_every_network(path, variant):
-    network = SPECS[path].network(variant)
+    network = spec_at(path).network(variant)
     # on the meta device attention is not fused, as it is elsewhere
     device = "cpu" if any(layer.op.kind == "multi_head_attention" for layer in network) else "meta"
     assert network.analyze(convention="torch").totals.step_flops == counted(network, device)
+    gc.collect()  # a module of torch.fx is a circle of references
 
 
 def test_of_plain_convolutions_the_step_is_three_times_the_forward_pass_less_the_first_input():

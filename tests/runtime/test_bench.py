@@ -17,10 +17,7 @@ PROFILE = DeviceProfile("test", "made up", {"float32": 1e11, "float64": 5e10, "b
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    monkeypatch.setattr(calibration, "SIZES", (64, 128))
-    monkeypatch.setattr(calibration, "COPIED_BYTES", 2**20)
-    monkeypatch.setattr(calibration, "SECONDS", 0.02)
+def quick(monkeypatch, brief_timing):
     monkeypatch.setattr(benching, "LAYER_SECONDS", 0.1)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import archcalc
+from tests.bundled import every_network
 
 
 def test_torchvisions_weights_load_strictly():
@@ -102,12 +103,21 @@ def test_a_name_that_pytorch_has_taken_is_said():
         archcalc.build(network)
 
 
+@pytest.mark.slow
 def test_every_bundled_network_can_be_built():
-    from archcalc.language.library import bundled_networks, open_spec
-
-    specs = {path: open_spec(path) for path, _ in bundled_networks()}
-    for path, variant in bundled_networks():
+    for _, network in every_network():
         with torch.device("meta"):
-            module = archcalc.build(specs[path].network(variant))
-        totals = specs[path].network(variant).analyze().totals
+            module = archcalc.build(network)
+        totals = network.analyze().totals
         assert sum(tensor.numel() for tensor in module.parameters()) == totals.params
+
+
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_a_convolution_whose_sides_differ_pads_by_its_mode(mode):
+    """One position before and two after, against padding and convolution by themselves."""
+    network = archcalc.loads(
+        f"input: [2, 9]\nlayers: [{{conv: 3, kernel: 4, padding: [[1, 2]], padding_mode: {mode}, name: it}}]\n"
+    )
+    module, x = archcalc.build(network), torch.randn(2, 2, 9)
+    padded = torch.nn.functional.pad(x, (1, 2), "constant" if mode == "zeros" else mode)
+    assert torch.equal(module(x), torch.nn.functional.conv1d(padded, module.it.weight, module.it.bias))

@@ -19,25 +19,17 @@ from torch import nn
 from torchinfo import summary
 
 import archcalc
-from archcalc.language.library import bundled_networks, open_spec
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from tests.bundled import spec_at, variants
 
 CASES = [
     pytest.param(kind, example, id=f"{kind}-{at}")
     for kind, operator in registry().items()
     for at, example in enumerate(operator.examples)
 ]
-FAMILIES = (
-    *("alexnet_2012", "lenet5", "squeezenet1_0", "mobilenet_v3_small", "shufflenet_v1_g3", "efficientnet_b0"),
-    *("densenet121", "googlenet", "resnet18", "se_resnet50", "vit_b_32", "swin_t", "convnext_tiny", "ghostnet"),
-)
-SPECS = {path: open_spec(path) for path, _ in bundled_networks()}
-NETWORKS = [
-    pytest.param(path, variant, id=name, marks=() if name in FAMILIES else pytest.mark.slow)
-    for path, variant in bundled_networks()
-    for name in [variant or SPECS[path].name]
-]
+FAMILIES = ("lenet5", "squeezenet1_0", "mobilenet_v3_small", "shufflenet_v1_g3", "googlenet", "resnet18", "swin_t")
+NETWORKS = variants(*FAMILIES, "vit_b_32")
 
 
 def of_torchinfo(module: nn.Module, inputs: list[torch.Tensor]) -> int:
@@ -102,7 +94,7 @@ def test_every_operator(kind, example):
 
 @pytest.mark.parametrize(("path", "variant"), NETWORKS)
 def test_every_network(path, variant):
-    network = SPECS[path].network(variant)
+    network = spec_at(path).network(variant)
     if network.analyze().totals.params > 5e8:
         pytest.skip("the tools need its weights, which need too much memory")
     mine, theirs = counts(network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from archcalc.analysis.counting import ITEM_SIZES
+from archcalc.dtypes import BITS
 from archcalc.runtime import devices
 
 
@@ -40,7 +40,7 @@ def test_no_device(name):
 
 def test_dtypes_have_the_sizes_that_archcalc_counts():
     for name, dtype in devices.DTYPES.items():
-        assert devices.torch_dtype(name).itemsize == dtype.itemsize == ITEM_SIZES[name]
+        assert devices.torch_dtype(name).itemsize == dtype.itemsize == BITS[name] // 8
 
 
 def test_a_dtype_that_nothing_runs_in():
@@ -75,3 +75,18 @@ def test_the_drivers_version(tmp_path, line, version):
     path.write_text(line + "GCC version: gcc version 12.2.0\n")
     assert devices.driver_version(str(path)) == version
     assert devices.driver_version(str(tmp_path / "none")) is None
+
+
+def test_available_memory_is_that_of_the_machine_or_of_its_container(tmp_path):
+    available_memory = devices.available_memory
+    cpu, group = torch.device("cpu"), tmp_path / "sys/fs/cgroup"
+    assert (available_memory(cpu, tmp_path) or 1) > 0  # no Linux: what is installed, or not known
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:  900 kB\nMemAvailable:     500 kB\n")
+    assert available_memory(cpu, tmp_path) == 500 * 1024
+    group.mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text("1000\n")
+    assert available_memory(cpu, tmp_path) == 500 * 1024
+    (group / "memory.max").write_text("5000\n")
+    assert available_memory(cpu, tmp_path) == 4000

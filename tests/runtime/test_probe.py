@@ -6,7 +6,6 @@ sees the input. That region must be the predicted box: every row and column of i
 
 from __future__ import annotations
 
-import math
 from itertools import product
 
 import pytest
@@ -15,27 +14,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archcalc
-from archcalc.language.library import bundled_networks, open_spec
+from archcalc.language.library import bundled_networks
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.receptive.fields import last_spatial_field
-from archcalc.receptive.regions import RegionTracer
-from tests.runtime.probe import seen_positions
+from archcalc.receptive.parts import seen_at
+from archcalc.receptive.regions import Region, RegionTracer
+from tests.bundled import every_network, spec_at
+from tests.runtime.probe import Probe, seen_positions
 
 
-def assert_box(network: Network, name: str, unit: tuple[int, ...], filled: bool = True) -> None:
-    """The predicted positions are those of the gradient; ``filled``: the region is their whole product."""
-    boxes = {box.source: box for box in RegionTracer(network).regions(name, unit) if box.has_spatial_path}
-    masks = {source: mask for source, mask in seen_positions(network, name, unit).items() if mask.any()}
-    assert set(masks) == {source for source, box in boxes.items() if all(side.seen for side in box.intervals)}
+def assert_box(network: Network, name: str, unit: tuple[int, ...]) -> None:
+    """The predicted positions are those of the gradient, every one."""
+    compare(RegionTracer(network), seen_positions(network, name, unit), name, unit)
+
+
+def compare(tracer: RegionTracer, seen: dict[str, torch.Tensor], name: str, unit: tuple[int, ...]) -> None:
+    """A unit's regions are what gradients see."""
+    boxes = {box.source: box for box in tracer.regions(name, unit) if box.has_spatial_path}
+    masks = {source: mask for source, mask in seen.items() if mask.any()}
+    assert set(masks) == {source for source, box in boxes.items() if box.count}
     for source, mask in masks.items():
-        sides = boxes[source].intervals
-        for axis, side in enumerate(sides):
-            others = [at for at in range(mask.dim()) if at != axis]
-            along = mask.any(dim=others) if others else mask
-            assert set(along.nonzero().flatten().tolist()) == side.seen, (name, unit, axis)
-        if filled:
-            assert int(mask.sum()) == math.prod(len(side.seen) for side in sides)
+        assert torch.equal(mask, predicted(boxes[source])), (name, unit)
+
+
+def predicted(box: Region) -> torch.Tensor:
+    """A region as a mask over the input's positions."""
+    mask = torch.zeros([side.extent for side in box.intervals], dtype=torch.bool)
+    for sides in box.rectangles:
+        mask[torch.meshgrid(*(torch.tensor(sorted(side)) for side in sides), indexing="ij")] = True
+    return mask
 
 
 @pytest.fixture(autouse=True)
@@ -70,29 +77,24 @@ def test_every_operator_sees_what_it_says(kind, example):
         pytest.skip("nothing has a place in its output")
     choices = [sorted({0, 1 % op.output[axis], op.output[axis] // 2, op.output[axis] - 1}) for axis in axes]
     for unit in product(*choices):
-        assert_box(network, "layer", unit, filled=False)
+        assert_box(network, "layer", unit)
 
 
 # -- every bundled network
 
 
-def convolutional() -> list[tuple[str, str]]:
-    """Family and name of every bundled network of images without attention."""
-    specs = {path: open_spec(path) for path, _ in bundled_networks()}
-    networks = [(path.stem, specs[path].network(variant)) for path, variant in bundled_networks()]
-    networks.sort(key=lambda pair: pair[1].analyze().totals.macs)
-    return [
-        (family, network.name)
-        for family, network in networks
-        if [len(shape) for shape in network.inputs.values()] == [3]
-        and all(layer.op.category != "attention" for layer in network)
-    ]
+def is_convolutional(network: Network) -> bool:
+    """Whether it takes one image and has no attention."""
+    images = [len(shape) for shape in network.inputs.values()] == [3]
+    return images and all(layer.op.category != "attention" for layer in network)
 
 
-NETWORKS = convolutional()
-SMALLEST = dict(reversed(NETWORKS))
-WIDE = {"unet", "fcn_resnet50", "fpn_resnet50", "retinanet_resnet50"}
-"""Networks that see so much of large maps that the test takes minutes."""
+QUICK = (
+    *("alexnet", "zfnet", "squeezenet1_1", "bn_inception", "googlenet_torchvision", "resnet18_a", "densenet40_k12"),
+    *("mobilenet_v1", "mobilenet_v2", "mobilenet_v3_small", "mnasnet0_5", "shufflenet_v1_g4", "shufflenet_v2_x0_5"),
+    *("efficientnet_b0", "regnet_y_400mf", "ghostnet", "repvgg_a0_deployed", "yolov3_tiny", "dcgan_discriminator"),
+)
+"""Small networks of many families."""
 
 
 def spatial_layers(network: Network) -> list[str]:
@@ -100,10 +102,8 @@ def spatial_layers(network: Network) -> list[str]:
     return [row.name for row in rows if None not in row.receptive_field.stride and len(row.output_shape) == 3]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in WIDE)) for name in SMALLEST.values()]
-)
-def test_a_network_of_every_family(name):
+@pytest.mark.parametrize("name", QUICK)
+def test_a_network_of_many_families(name):
     """Its last layer with a spatial path, at two units."""
     network = archcalc.load(name)
     layer = spatial_layers(network)[-1]
@@ -117,17 +117,20 @@ def test_unaligned_joins(name):
     network = archcalc.load(name)
     join = network.analyze().unaligned[0]
     for unit in ((0, 0), (3, 5), RegionTracer(network).middle(join)):
-        assert_box(network, join, unit, filled=False)
+        assert_box(network, join, unit)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for _, name in NETWORKS])
-def test_every_network(name):
+@pytest.mark.parametrize(("path", "variant"), bundled_networks(), ids=lambda one: getattr(one, "stem", one))
+def test_every_network(path, variant):
     """Five layers and all unaligned joins, at two units; then the last layer on inputs that hold its whole box.
 
     The large inputs are long in one dimension and short in the other, each in its turn.
     """
-    network = archcalc.load(name)
+    network = spec_at(path).network(variant)
+    if not is_convolutional(network):
+        pytest.skip("it takes no image, or has attention")
+    name = network.name
     analysis = network.analyze()
     layers = spatial_layers(network)
     for layer in {layers[at * (len(layers) - 1) // 4]: None for at in range(5)} | dict.fromkeys(analysis.unaligned):
@@ -135,8 +138,8 @@ def test_every_network(name):
             RegionTracer(network).middle(layer),
             tuple(min(1, n - 1) for n in network[layer].output_shape[1:]),
         ):
-            assert_box(network, layer, unit, filled=analysis[layer].receptive_field.aligned)
-    field = last_spatial_field([analysis[layer].receptive_field for layer in layers])
+            assert_box(network, layer, unit)
+    field = analysis[layers[-1]].receptive_field
     [(channels, *extents)] = network.inputs.values()
     for axis in (0, 1):
         long = field.size[axis] + 3 * field.stride[axis]
@@ -146,22 +149,65 @@ def test_every_network(name):
         large = archcalc.load(name, input=(channels, *sizes))
         field = large.analyze()[layers[-1]].receptive_field  # an adaptive pool's window grows with the input
         unit = [*RegionTracer(large).middle(layers[-1])]
-        unit[axis] = -(-field.padding[axis] // field.stride[axis])
+        unit[axis] = next(at for at in range(1 << 20) if seen_at(field.fields[axis], at)[0] >= 0)
         [box] = RegionTracer(large).regions(layers[-1], unit)
         assert box.intervals[axis].unclipped == box.intervals[axis].clipped
         length = box.intervals[axis].unclipped[1] - box.intervals[axis].unclipped[0] + 1
-        adaptive = large[layers[-1]].op.kind == "adaptive_avg_pool"  # its size is a bound for all units
-        assert length <= field.size[axis] if adaptive else length == field.size[axis]
-        assert_box(large, layers[-1], tuple(unit), filled=field.aligned)
+        assert field.smallest[axis] <= length <= field.size[axis]
+        assert_box(large, layers[-1], tuple(unit))
+
+
+DECODERS = {
+    "unet": (1, 220, 220),
+    "fpn_resnet50": (3, 100, 100),
+    "fcn_resnet50": (3, 65, 65),
+    "deeplabv3_resnet50": (3, 97, 97),
+    "hrnet_w18": (3, 64, 64),
+    "edsr_baseline": (3, 40, 40),
+    "espcn": (1, 20, 20),
+    "dcgan_generator": (100, 1, 1),
+    "yolov3_tiny": (3, 96, 96),
+    "retinanet_resnet50": (3, 64, 64),
+}
+"""Networks that upsample, on inputs that they take; wavenet has one dimension, and is tested beside them."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders(name):
+    """A layer in the middle of the decoder and the last one: every unit of both axes, and the corners."""
+    network = archcalc.load(name, input=DECODERS[name])
+    tracer, analysis = RegionTracer(network), network.analyze()
+    maps = [
+        row.name
+        for row in analysis.rows
+        if len(row.output_shape) == 3 and None not in row.receptive_field.stride and row.receptive_field.exact
+    ]
+    for layer in dict.fromkeys((maps[-len(maps) // 8], maps[-1])):
+        probe = Probe(network, layer)
+        rows, columns = network[layer].output_shape[1:]
+        units = {(row, columns // 2) for row in range(rows)} | {(rows // 2, column) for column in range(columns)}
+        for unit in sorted(units | {(0, 0), (rows - 1, columns - 1), (0, columns // 3)}):
+            compare(tracer, probe.seen(unit), layer, unit)
+
+
+@pytest.mark.slow
+def test_wavenet():
+    """Dilated, causal: 3,071 steps of the past, every one of them (van den Oord et al., 2016: 3 stacks of 1 … 512)."""
+    network = archcalc.load("wavenet", input=(256, 3500))
+    [layer] = network.outputs
+    for unit in ((0,), (1700,), (3499,)):
+        assert_box(network, layer, unit)
+    [box] = RegionTracer(network).regions(layer, (3499,))
+    assert box.count == 3071
 
 
 def test_only_networks_with_attention_and_those_of_no_image_are_left_out():
-    everything = {open_spec(path).network(variant).name for path, variant in bundled_networks()}
-    assert everything - {name for _, name in NETWORKS} == {
+    assert {network.name for _, network in every_network() if not is_convolutional(network)} == {
         *("swin_t", "swin_s", "swin_b", "swin_v2_t", "swin_v2_s", "swin_v2_b"),
         *("vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14"),
         *("coatnet_0", "coatnet_1", "mobilevit_s", "maxvit_t", "detr_resnet50", "ddpm_block"),
-        *("bert_base", "gpt2", "llama_7b", "tinyllama_1_1b"),
+        *("bert_base", "gpt2", "llama_7b", "llama3_8b", "tinyllama_1_1b"),
         *("lstm_classifier", "gru_tagger", "seq2seq", "wavenet"),
         *("r3d_18", "mc3_18", "r2plus1d_18", "s3d"),
     }
@@ -219,7 +265,7 @@ def test_what_has_its_defined_answer(steps):
     name = network.outputs[0]
     sizes = network[name].output_shape[1:]
     for unit in product(*({0, 1, n // 2, n - 1} for n in sizes)):
-        assert_box(network, name, unit, filled=False)
+        assert_box(network, name, unit)
 
 
 def test_a_gate_is_cut_and_seen_apart():

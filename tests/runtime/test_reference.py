@@ -90,5 +90,5 @@ def test_a_class_of_transformers_is_built_from_its_configuration():
 
 def test_a_missing_package_is_said_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(UserError, match=r"this needs transformers, .*archcalc\[transformers\]"):
+    with pytest.raises(UserError, match=r"this needs transformers, .*\nhelp: .*archcalc\[transformers\]"):
         reference_module("transformers:BertModel")

@@ -15,6 +15,7 @@ from archcalc.runtime import checks, flop_counter
 from archcalc.runtime.checks import CHECKS, VerificationTarget
 from archcalc.runtime.verify import Settings, verify
 
+pytestmark = pytest.mark.usefixtures("brief_timing")
 CPU = torch.device("cpu")
 SMALL = """
 name: small
@@ -97,7 +98,9 @@ def test_a_wrong_count_beside_attention_is_a_difference_with_any_counter():
 
 def test_a_convention_that_is_off_is_found(monkeypatch):
     """Break the table: the check sees it."""
-    monkeypatch.setattr(costs, "_profile", costs._profile.__wrapped__)  # nothing remembered from the sound table
+    monkeypatch.setattr(
+        costs, "_known_profile", costs._known_profile.__wrapped__
+    )  # nothing remembered from the sound table
     monkeypatch.setitem(CONVENTIONS["fvcore"].table, "batch_norm", {"output": 1})
     assert "bn: archcalc" in checks.check_fvcore(subject()).detail
 
@@ -171,6 +174,29 @@ def test_a_network_that_cannot_run_does_not_stop_the_others(monkeypatch):
     assert "out of memory at batch 1" in bad.problem
     assert not bad.passed
     assert good.passed
+
+
+def test_a_network_whose_weights_do_not_fit_is_not_built(cli, spec_file, monkeypatch):
+    """By hand: each parameter with 4 bytes each and 4 of their gradients; with a reference 4 and twice 8."""
+
+    def build(network):
+        raise AssertionError("it was built")
+
+    params = 3 * 3 * 3 * 8 + 8 + 2 * 8 + 8 * 8 + 8 + 8 * 10 + 10
+    small = "archcalc.runtime.verify.available_memory"
+    monkeypatch.setattr("archcalc.runtime.checks.build_module", build)
+    monkeypatch.setattr(small, lambda device: 8 * params - 1)
+    result = cli("verify", spec_file(SMALL), "--device", "cpu")
+    assert result.code == 1
+    sentence = f"not built: its weights take {8 * params / 1024:.2f} KiB in verification, and"
+    assert sentence in " ".join(result.out.split())
+    assert "of memory are free" in " ".join(result.out.split())
+    monkeypatch.setattr(small, lambda device: 20 * params - 1)
+    (result,) = verify([archcalc.loads('reference: "torchvision:resnet18"\n' + SMALL)], Settings(CPU))
+    assert "not built" in result.problem
+    monkeypatch.setattr(small, lambda device: 8 * params)
+    with pytest.raises(AssertionError, match="it was built"):
+        list(verify([archcalc.loads(SMALL)], Settings(CPU)))
 
 
 def test_the_command(cli, spec_file):

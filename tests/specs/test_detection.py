@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcalc
+from archcalc.runtime.checks import VerificationTarget, check_reference
 from archcalc.runtime.reference import reference_module
 
 
@@ -67,7 +68,9 @@ def test_tensors_and_multiply_adds(name):
     assert network.analyze(batch=2, convention="torch").totals.flops == counter.get_total_flops()
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", ["fpn_resnet50", "retinanet_resnet50", pytest.param("ssd300_vgg16", marks=pytest.mark.slow)]
+)
 def test_outputs(name):
     torch.manual_seed(0)
     make, size = CASES[name]
@@ -96,7 +99,7 @@ def test_ssd_is_as_published():
 def detr():
     """transformers' DETR, whose attention is products that torch's counter sees."""
     pytest.importorskip("transformers")
-    return reference_module("transformers:DetrForObjectDetection(num_labels=91, attn_implementation=eager)").eval()
+    return reference_module(archcalc.load("detr_resnet50").about.reference).eval()
 
 
 def loaded_into_detr(module, reference, size):
@@ -111,6 +114,19 @@ def loaded_into_detr(module, reference, size):
     tensors["model.positions.value"] = sines.flatten(2).transpose(1, 2)
     module.load_state_dict({**own, **tensors})
     return module
+
+
+def test_verify_compares_the_tensors_of_detr(detr, monkeypatch):
+    """Its sines and first tokens are computed there; a missing weight, or another shape, is a difference."""
+    monkeypatch.setattr("archcalc.runtime.checks.reference_module", lambda name: detr)
+    target = VerificationTarget(archcalc.load("detr_resnet50"), torch.device("cpu"), torch.float32, 1)
+    check = check_reference(target)
+    assert check.passed
+    assert "computes model.positions.value, model.nothing.value" in check.note
+    other = archcalc.load("detr_resnet50", classes=90)
+    check = check_reference(VerificationTarget(other, torch.device("cpu"), torch.float32, 1))
+    assert check.passed is False
+    assert "class_labels_classifier.weight: archcalc (91, 256)" in check.detail
 
 
 def test_detr_is_that_of_transformers(detr):

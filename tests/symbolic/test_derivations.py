@@ -147,7 +147,7 @@ def test_dilation_and_groups(spec_file):
 
 def test_an_unknown_quantity_or_layer_is_refused():
     network = archcalc.load("alexnet")
-    with pytest.raises(ValueError, match="there is no quantity 'color'"):
+    with pytest.raises(ValueError, match="unknown quantity 'color'"):
         explain(network, "conv1", ["color"])
     with pytest.raises(KeyError, match="did you mean 'conv1'"):
         explain(network, "conf1")

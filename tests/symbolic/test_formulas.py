@@ -13,11 +13,12 @@ import archcalc
 from archcalc.analysis import Counting
 from archcalc.errors import SpecError
 from archcalc.language.family import InlineSpec, SpecFamily
-from archcalc.language.library import bundled_networks, find, open_spec
+from archcalc.language.library import find
 from archcalc.ops import registry
 from archcalc.render.mathematics import formulas_document
 from archcalc.render.writers import write_document
 from archcalc.symbolic.formulas import formulas, python_source
+from tests.bundled import spec_at, variants
 
 C, H, W, K, L, h, w = (sympy.Symbol(name, integer=True, positive=True) for name in ["C", "H", "W", "K", "L", "h", "w"])
 
@@ -78,13 +79,10 @@ def test_resnet_50_in_two_symbols():
     assert found.guards == ()
 
 
-BUNDLED = [pytest.param(path, variant, id=variant or path.stem) for path, variant in bundled_networks()]
-
-
-@pytest.mark.parametrize(("path", "variant"), BUNDLED)
+@pytest.mark.parametrize(("path", "variant"), variants())
 def test_formulas_are_the_table_at_random_sizes(path, variant):
-    """For every bundled network: its closed forms in the input's size, wherever their conditions hold."""
-    spec = open_spec(path)
+    """For bundled networks: their closed forms in the input's size, wherever their conditions hold."""
+    spec = spec_at(path)
     network = spec.network(variant)
     (name, shape), *others = network.inputs.items()
     if others or len(shape) != 3:
@@ -103,17 +101,21 @@ def test_formulas_are_the_table_at_random_sizes(path, variant):
     assert tried >= 1
 
 
-@settings(max_examples=25)
-@given(size=st.integers(33, 700), width=st.integers(1, 200))
-def test_resnet_anywhere(size, width):
+def test_resnet_anywhere():
     found = formulas(of_spec("resnet50", H="H", width="w"), ["params", "macs", "memory"])
-    totals = archcalc.load("resnet50", input=(3, size, size), width=width).analyze().totals
-    assert found.holds(H=size, w=width)
-    for quantity in ("params", "macs", "memory"):
-        assert found.evaluate(quantity, H=size, w=width) == getattr(totals, quantity)
     scope: dict = {}
     exec(python_source(found), scope)
-    assert scope["macs"](size, width) == totals.macs
+
+    @settings(max_examples=25)
+    @given(size=st.integers(33, 700), width=st.integers(1, 200))
+    def anywhere(size, width):
+        totals = archcalc.load("resnet50", input=(3, size, size), width=width).analyze().totals
+        assert found.holds(H=size, w=width)
+        for quantity in ("params", "macs", "memory"):
+            assert found.evaluate(quantity, H=size, w=width) == getattr(totals, quantity)
+        assert scope["macs"](size, width) == totals.macs
+
+    anywhere()
 
 
 def test_conditions_say_where_a_formula_holds():

@@ -10,6 +10,8 @@ import graphviz
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colors import ON_FILL, Surroundings, text_on
+from archcalc.render.drawing.courses import beside, climbing, crossings, is_smaller
+from archcalc.render.drawing.labels import LABELS, lines
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
@@ -17,19 +19,27 @@ from archcalc.words import printable
 FONT = "Helvetica"
 MANY_CROSSINGS = 5_000
 """Beyond these, edges are straight and the order of nodes is good enough, or the layout would take minutes."""
+ROOM = 6.6
+"""Points beside a cluster's title for each of its letters."""
+MOST_ROOM = 400
 QUICK = {"splines": "line", "nslimit": "1", "nslimit1": "1", "mclimit": "0.1"}
 
 
-def to_dot(picture: Picture, paint: Paint, surroundings: Surroundings, direction: str = "TB") -> str:
+def to_dot(
+    picture: Picture,
+    paint: Paint,
+    surroundings: Surroundings,
+    direction: str = "TB",
+    labels: tuple[str, ...] | None = None,
+) -> str:
     """Return the picture in the language of Graphviz."""
-    return _DotWriter(picture, paint, surroundings).write(direction)
+    return _DotWriter(picture, paint, surroundings, labels).write(direction)
 
 
 def node_ids(picture: Picture) -> dict[DrawingNode | str, str]:
     """Name each node and input in DOT, and so in an SVG."""
-    network = picture.network
-    ids: dict[DrawingNode | str, str] = {name: f"input_{index}" for index, name in enumerate(network.inputs)}
-    position = {layer.name: index for index, layer in enumerate(network.layers)}
+    ids: dict[DrawingNode | str, str] = {name: f"input_{index}" for index, name in enumerate(picture.inputs)}
+    position = {layer.name: index for index, layer in enumerate(picture.network.layers)}
     for node in picture.root.nodes():
         ids[node] = f"layer_{position[node.main.name]}"
     return ids
@@ -46,8 +56,11 @@ def _text(text: str, size: int = 0, color: str = "", bold: bool = False) -> str:
 
 
 class _DotWriter:
-    def __init__(self, picture: Picture, paint: Paint, surroundings: Surroundings) -> None:
+    def __init__(
+        self, picture: Picture, paint: Paint, surroundings: Surroundings, labels: tuple[str, ...] | None
+    ) -> None:
         self.picture = picture
+        self.labels = labels
         self.paint = paint
         self.look = surroundings
         self.ids = node_ids(picture)
@@ -69,7 +82,7 @@ class _DotWriter:
                 "nodesep": "0.22",
                 "pad": "0.2",
                 "charset": "UTF-8",
-                **(QUICK if self.picture.crossings() > MANY_CROSSINGS else {}),
+                **(QUICK if crossings(self.picture) > MANY_CROSSINGS else {}),
             },
             node_attr={
                 "shape": "box",
@@ -89,25 +102,32 @@ class _DotWriter:
                 "arrowsize": "0.6",
             },
         )
-        for name, shape in self.picture.network.inputs.items():
-            label = f"<{_text(name, bold=True)}<br/>{_text(shape_text(shape))}>"
+        for name, entry in self.picture.inputs.items():
+            label = f"<{_text(name, bold=True)}<br/>{_text(shape_text(entry.shape))}>"
             graph.node(self.ids[name], label, shape="oval", fillcolor="#ffffff", id=self.ids[name])
         self._fill(graph, self.picture.root, "")
-        labelled: set[DrawingNode | str] = set()
+        climbs = climbing(self.picture) if direction == "TB" else set()
+        shortcuts = beside(self.picture)
+        side = "e" if direction in ("TB", "BT") else "s"
         for edge in self.picture.edges:
+            ends = [self.ids[edge.source], self.ids[edge.target]]
             settings = {"style": "dashed"} if edge.target.auxiliary else {}
-            label = words.carried(edge)
-            if label and edge.source not in labelled and not edge.target.auxiliary:
-                labelled.add(edge.source)
-                settings["label"] = f"<{_text(' ' + label)}>"
-            graph.edge(self.ids[edge.source], self.ids[edge.target], **settings)
+            if edge.target in climbs and (edge.source in climbs or is_smaller(edge.source, edge.target)):
+                # Written backwards, so that the layout puts the target above the source.
+                ends.reverse()
+                settings |= {"dir": "back"}
+            elif edge.target in climbs:
+                settings |= {"minlen": "0", "weight": "4"}
+            elif edge in shortcuts:
+                settings |= {"tailport": side, "headport": side}
+            graph.edge(*ends, **settings)
         return str(graph.source)
 
     def _heading(self) -> str:
         network = self.picture.network
         name = network.name + (f" · {network.about.title}" if network.about.title else "")
         cells = "".join(
-            f'<td bgcolor="{fill}">{_text(f" {text} ", 9, text_on(fill))}</td>' for fill, text in self.paint.legend
+            f'<td bgcolor="{fill}">{_text(f" {text} ", 10, text_on(fill))}</td>' for fill, text in self.paint.legend
         )
         heading = f"<td>{_text(self.paint.heading, 10, self.look.ink)}</td>" if self.paint.heading else ""
         legend = f'<table border="0" cellborder="0" cellspacing="3"><tr>{heading}{cells}</tr></table>'
@@ -124,11 +144,14 @@ class _DotWriter:
                 self._cluster(graph, child, inside)
 
     def _cluster(self, graph: Any, cluster: Cluster, inside: str) -> None:
+        """Add a cluster, its title beside as much room again: see `titles`."""
         first = next(cluster.nodes())
-        label = words.cluster_title(cluster, inside) + (" (training only)" if first.main.layer.train else "")
+        title = words.cluster_title(cluster, inside) + (" (training only)" if first.main.layer.train else "")
+        room = f'<td width="{min(len(title) * ROOM, MOST_ROOM):.0f}"></td>'
+        row = f"<tr><td>{_text(title, 11, self.look.ink)}</td>{room}</tr>"
         with graph.subgraph(name=f"cluster_{self.ids[first]}_{cluster.path.count('.')}") as part:
             part.attr(
-                label=f"<{_text(label, 11, self.look.ink)}>",
+                label=f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{row}</table>>',
                 labelloc="t",
                 labeljust="l",
                 style="rounded,dashed" if first.auxiliary else "rounded",
@@ -154,6 +177,16 @@ class _DotWriter:
             small = wide in words.SIGNS.values() and not cost
             settings |= {"shape": "circle", "margin": "0.02"} if small else {"margin": "0.15,0.03"}
             body = _text(wide, 16 if small else 0)
+        elif self.labels is not None:
+            body = (
+                "<br/>".join(
+                    _text(text, bold=name == "name")
+                    for name in LABELS
+                    if name in self.labels
+                    for text in lines(node, (name,), inside)
+                )
+                or " "
+            )
         else:
             details = words.lines(node, dict(self.picture.network.groups))
             body = "<br/>".join(

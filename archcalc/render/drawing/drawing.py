@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
 from archcalc.render.drawing.colors import DARK_STYLE, LIGHT, THEMES
+from archcalc.render.drawing.courses import crossings
 from archcalc.render.drawing.dot import to_dot
 from archcalc.render.drawing.engine import lay_out
 from archcalc.render.drawing.mermaid import to_mermaid
 from archcalc.render.drawing.paint import by_category, by_cost
+from archcalc.render.drawing.part import part_of
 from archcalc.render.drawing.picture import Picture, compose
 from archcalc.render.drawing.repetition import collapse
+from archcalc.structs import Struct, replace
 
-FORMATS = ("svg", "png", "pdf", "dot", "mermaid")
+FORMATS = ("svg", "dot", "mermaid")
 LONG = 40
 """A drawing with more nodes than this is collapsed by default."""
 LONGEST = 250
@@ -25,8 +26,7 @@ MOST_CROSSINGS = 40_000
 """More than this is not laid out: it would take minutes and gigabytes."""
 
 
-@dataclass(frozen=True)
-class DrawingOptions:
+class DrawingOptions(Struct):
     """The options of a drawing."""
 
     depth: int | None = None
@@ -39,7 +39,14 @@ class DrawingOptions:
     heat: str | None = None
     """The cost that colors nodes, one of `paint.QUANTITIES`; None: nodes are colored by operator."""
     theme: str = "light"
-    """light, which as svg follows a reader's own choice of dark; or dark."""
+    """One of `colors.THEMES`; a light svg follows a reader's own choice of dark."""
+    labels: tuple[str, ...] | None = None
+    """What a box says, of `labels.LABELS`; None: name, operator and shape."""
+    hide: tuple[str, ...] = ()
+    """Categories of operators that are left out."""
+    first: str | None = None
+    """The layer or group to begin with; None for the network's first."""
+    last: str | None = None
 
 
 class TooLarge(UserError):
@@ -56,31 +63,38 @@ def draw(analysis: Analysis, format: str, style: DrawingOptions = PLAIN) -> byte
     Raises `TooLarge`, and `ValueError` where no engine can write the format.
     """
     picture = picture_of(analysis, style)
-    paint = by_category(picture) if style.heat is None else by_cost(picture, style.heat)
+    theme = THEMES[style.theme]
+    surroundings = theme.surroundings
+    paint = by_category(picture, theme) if style.heat is None else by_cost(picture, style.heat, theme)
     if format == "mermaid":
-        return to_mermaid(picture, paint, style.direction).encode()
-    surroundings = THEMES[style.theme]
-    dot = to_dot(picture, paint, surroundings, style.direction)
+        return to_mermaid(picture, paint, style.direction, style.labels).encode()
+    dot = to_dot(picture, paint, surroundings, style.direction, style.labels)
     if format == "dot":
         return dot.encode()
-    if format == "svg" and surroundings is LIGHT:
-        return _adaptable(transparent_svg(picture, dot))
-    return _laid_out(picture, dot, format)
+    if style.theme == "light":
+        return _adaptable(transparent_svg(picture, dot)).encode()
+    _check_crossings(picture)
+    return lay_out(dot).encode()
 
 
-def transparent_svg(picture: Picture, dot: str) -> bytes:
+def transparent_svg(picture: Picture, dot: str) -> str:
     """Return a drawing that is light on any background, or dark where the reader prefers that."""
-    return _laid_out(picture, dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1), "svg")
+    return lay_out(transparent_dot(picture, dot))
 
 
-def _laid_out(picture: Picture, dot: str, format: str) -> bytes:
-    crossings = picture.crossings()
-    if crossings > MOST_CROSSINGS:
+def transparent_dot(picture: Picture, dot: str) -> str:
+    """Return a light picture's DOT without its background, for a page to lay out. Raises `TooLarge`."""
+    _check_crossings(picture)
+    return dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1)
+
+
+def _check_crossings(picture: Picture) -> None:
+    crossed = crossings(picture)
+    if crossed > MOST_CROSSINGS:
         raise TooLarge(
-            f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossings:,} rows, the most "
+            f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossed:,} rows, the most "
             f"that is laid out is {MOST_CROSSINGS:,}: try --depth 1, or draw --format mermaid or dot"
         )
-    return lay_out(dot, format)
 
 
 def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
@@ -103,7 +117,8 @@ def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
         raise TooLarge(
             f"{analysis.network.name} has {size(picture):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
         )
-    return Picture(analysis, picture.root.unwrapped(), picture.edges)
+    shown = part_of(picture, style.hide, style.first, style.last)
+    return replace(shown, root=shown.root.unwrapped())
 
 
 def size(picture: Picture) -> int:
@@ -111,7 +126,7 @@ def size(picture: Picture) -> int:
     return sum(1 for _ in picture.root.nodes())
 
 
-def _adaptable(svg: bytes) -> bytes:
-    head, tag, rest = svg.partition(b"<svg ")
-    attributes, end, body = rest.partition(b">")
-    return head + tag + attributes + end + f"\n<style>{DARK_STYLE}</style>".encode() + body
+def _adaptable(svg: str) -> str:
+    head, tag, rest = svg.partition("<svg ")
+    attributes, end, body = rest.partition(">")
+    return f"{head}{tag}{attributes}{end}\n<style>{DARK_STYLE}</style>{body}"

@@ -5,28 +5,32 @@ from __future__ import annotations
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colors import text_on
+from archcalc.render.drawing.labels import lines as lines_of
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
 from archcalc.words import printable
 
 
-def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
+def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB", labels: tuple[str, ...] | None = None) -> str:
     """Return the picture as a Mermaid flowchart."""
     ids: dict[DrawingNode | str, str] = {}
     lines = [f"flowchart {direction}"]
-    for index, (name, shape) in enumerate(picture.network.inputs.items()):
+    for index, (name, entry) in enumerate(picture.inputs.items()):
         ids[name] = f"i{index}"
-        lines.append(f'  i{index}(["{_text(name)}<br/>{shape_text(shape)}"])')
+        lines.append(f'  i{index}(["{_text(name)}<br/>{shape_text(entry.shape)}"])')
     blocks = dict(picture.network.groups)
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:
         for child in cluster.children:
             if isinstance(child, DrawingNode):
                 ids[child] = f"n{len(ids)}"
-                shown = (
-                    [words.sign(child)] if child.joins else [words.title(child, inside), *words.lines(child, blocks)]
-                )
-                label = "<br/>".join(_text(text) for text in [*shown, words.output(child)])
+                if child.joins:
+                    shown = [words.sign(child), words.output(child)]
+                elif labels is not None:
+                    shown = lines_of(child, labels, inside)
+                else:
+                    shown = [words.title(child, inside), *words.lines(child, blocks), words.output(child)]
+                label = "<br/>".join(map(_text, shown)) or " "
                 left, right = ('(["', '"])') if child.joins else ('["', '"]')
                 lines.append(f"{margin}{ids[child]}{left}{label}{right}:::{_kind(paint.fill(child))}")
             else:
@@ -37,8 +41,7 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB") -> str:
     fill(picture.root, "", "  ")
     for edge in picture.edges:
         arrow = "-.->" if edge.target.auxiliary else "-->"
-        label = words.carried(edge)
-        lines.append(f"  {ids[edge.source]} {arrow}{f'|{label}|' if label else ''} {ids[edge.target]}")
+        lines.append(f"  {ids[edge.source]} {arrow} {ids[edge.target]}")
     fills = dict.fromkeys(paint.fill(node) for node in picture.root.nodes())
     lines += [f"  classDef {_kind(fill)} fill:{fill},color:{text_on(fill)},stroke:#57606a" for fill in fills]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,6 @@ the drawing goes no deeper.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,6 +13,9 @@ from archcalc.analysis import Analysis, LayerCosts
 from archcalc.analysis.rows import FOLDED
 from archcalc.arithmetic import Shape
 from archcalc.network import Network
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import UNREAD
+from archcalc.structs import Struct
 
 
 @dataclass(eq=False)
@@ -116,42 +118,33 @@ class Cluster:
         return result
 
 
-@dataclass(frozen=True)
-class DrawingEdge:
+class DrawingEdge(Struct):
     """A tensor from a node, or from an input of the network, to a node."""
 
     source: DrawingNode | str
     target: DrawingNode
 
 
-@dataclass(frozen=True)
-class Picture:
+class Entry(Struct):
+    """What a picture begins with: its shape, and the names of its axes."""
+
+    shape: Shape
+    axes: tuple[str, ...]
+
+
+class Picture(Struct):
     """A drawing before it is laid out."""
 
     analysis: Analysis
     root: Cluster
     edges: list[DrawingEdge]
+    inputs: dict[str, Entry]
+    """Inputs of the network, or outputs of what is left out."""
 
     @property
     def network(self) -> Network:
-        """A drawing's nodes, clusters and edges."""
+        """The network that is drawn."""
         return self.analysis.network
-
-    def crossings(self) -> int:
-        """Return the number of rows that all edges cross together, each node a row below the lowest that it takes.
-
-        The cost of a layout grows with it.
-        """
-        sources: defaultdict[DrawingNode, list[DrawingNode | str]] = defaultdict(list)
-        for edge in self.edges:
-            sources[edge.target].append(edge.source)
-        row: dict[DrawingNode | str, int] = {}
-        crossed = 0
-        for node in self.root.nodes():
-            above = [row.get(source, 0) for source in sources[node]]
-            row[node] = max(above, default=0) + 1
-            crossed += row[node] * len(above) - sum(above)
-        return crossed
 
 
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
@@ -165,7 +158,9 @@ def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool =
         maker.add(maker.costs[layer.name])
     root = maker.clusters()
     edges = [DrawingEdge(source, node) for node in maker.nodes for source in maker.sources(node)]
-    return Picture(analysis, root, edges)
+    network = analysis.network
+    inputs = {name: Entry(shape, network.axes[name]) for name, shape in network.inputs.items()}
+    return Picture(analysis, root, edges, inputs)
 
 
 class _Maker:
@@ -180,8 +175,9 @@ class _Maker:
         self.node_of: dict[str, DrawingNode] = {}
         self.groups: dict[str, DrawingNode] = {}
         self.uses: dict[str, int] = {}
-        for layer in self.network.layers:
-            for source in layer.inputs:
+        self.reads = {layer.name: () if _is_constant(layer.op) else layer.inputs for layer in self.network.layers}
+        for read in self.reads.values():
+            for source in read:
                 self.uses[source] = self.uses.get(source, 0) + 1
         for name in (*self.network.outputs, *self.network.side_outputs):
             self.uses[name] = self.uses.get(name, 0) + 1
@@ -191,11 +187,11 @@ class _Maker:
         if group:
             node = self._group_node(group)
             node.layers.append(row)
-            node.sources += [name for name in row.layer.inputs if self.node_of.get(name) is not node]
+            node.sources += [name for name in self.reads[row.name] if self.node_of.get(name) is not node]
         else:
             node = self._before(row) or self._new(DrawingNode([], self._scope(row.name)))
             if not node.layers:
-                node.sources = list(row.layer.inputs)
+                node.sources = list(self.reads[row.name])
             node.layers.append(row)
             if not self._small(row) and len(node.layers) > 1:
                 node.head = len(node.layers) - 1
@@ -234,9 +230,10 @@ class _Maker:
 
     def _before(self, row: LayerCosts) -> DrawingNode | None:
         """Return the node that a layer belongs to: that of the layer before it by default."""
-        if self.every_layer or len(row.layer.inputs) != 1 or self.uses[row.layer.inputs[0]] != 1:
+        read = self.reads[row.name]
+        if self.every_layer or len(read) != 1 or self.uses[read[0]] != 1:
             return None
-        node = self.node_of.get(row.layer.inputs[0])
+        node = self.node_of.get(read[0])
         if node is None or node.group or node.auxiliary != row.layer.auxiliary:
             return None
         scope = self._scope(row.name)
@@ -258,6 +255,11 @@ class _Maker:
         for node in self.nodes:
             cluster(node.scope).children.append(node)
         return clusters[""]
+
+
+def _is_constant(op: Operator) -> bool:
+    """True for a tensor that does not depend on the input that its layer formally has, such as one of weights."""
+    return all(axis == UNREAD for access in op.accesses() for axis in access)
 
 
 def _inside(path: str, group: str) -> bool:

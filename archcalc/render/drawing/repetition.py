@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Picture
+from archcalc.structs import replace
 
 
 def collapse(picture: Picture) -> Picture:
@@ -35,7 +36,7 @@ class _Collapser:
             while isinstance(source, DrawingNode) and source in self.stands_for:
                 source = self.stands_for[source]
             edges.append(DrawingEdge(source, edge.target))
-        return Picture(self.picture.analysis, root, edges)
+        return replace(self.picture, root=root, edges=edges)
 
     def _collapse(self, cluster: Cluster) -> Cluster:
         kept: list[Cluster | DrawingNode] = []

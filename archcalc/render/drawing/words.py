@@ -8,11 +8,13 @@ from typing import Any
 from archcalc.analysis import LayerCosts
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
-from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode
+from archcalc.render.drawing.picture import Cluster, DrawingNode
 from archcalc.units import COUNTS, in_words
 
 SIGNS = {"add": "+", "mul": "×", "sub": "−"}
 """Joins that figures draw as a sign."""
+LONG_RUN = 24
+"""Letters of both names of a range."""
 
 
 def title(node: DrawingNode, inside: str) -> str:
@@ -38,8 +40,10 @@ def cluster_title(cluster: Cluster, inside: str) -> str:
 
 
 def run(first: str, last: str) -> str:
-    """Return a range of names."""
-    return f"{first} … {last}"
+    """Return a range of names; of a long last one, only the number if the rest is as in the first."""
+    stem = last.rstrip("0123456789")
+    is_alike = stem == first.rstrip("0123456789") and len(first) + len(last) > LONG_RUN
+    return f"{first} … {last[len(stem) :] if is_alike else last}"
 
 
 def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
@@ -72,19 +76,37 @@ def describe(row: LayerCosts) -> str:
     op = row.layer.op
     facts = op.hyperparameters()
     text = op.kind if op.exactness == "exact" else marked(op)
-    if facts.get("kernel"):
+    if facts.get("kernel") and not _changes_nothing(op):
         text += f" {shape_text(facts['kernel'])}"
     if any(step != 1 for step in facts.get("stride") or ()):
         text += f" / {_compact(facts['stride'])}"
     if facts.get("filters"):
         text += f", {facts['filters']}"
-    groups = getattr(op, "groups", 1)
-    if groups != 1:
-        text += f", {groups} groups"
+    kinds = variants(op)
+    if "depthwise" in kinds:
+        text = f"depthwise {text}"
+    if "grouped" in kinds:
+        text += f", {getattr(op, 'groups', 1)} groups"
+    if "dilated" in kinds:
+        text += f", dilation {_compact(getattr(op, 'dilation', ()))}"
     owners = [row.layer.shares] if row.layer.shares else [ref.layer for ref in row.layer.ties.values()]
     if owners:
         text += f", weights of {', '.join(dict.fromkeys(owners))}"
     return text
+
+
+def _changes_nothing(op: Operator) -> bool:
+    """True for pooling to the size that the maps have: its window of 1 would be read as the size of its output."""
+    facts = op.hyperparameters()
+    return op.category == "pooling" and {*facts["kernel"], *(facts.get("stride") or ())} == {1}
+
+
+def variants(op: Operator) -> list[str]:
+    """Return how a window differs from a plain one: `depthwise` or `grouped`, and `dilated`."""
+    groups = getattr(op, "groups", 1)
+    depthwise = groups != 1 and groups == op.hyperparameters().get("filters")
+    dilated = any(step != 1 for step in getattr(op, "dilation", ()))
+    return ["depthwise"] * depthwise + ["grouped"] * (groups != 1 and not depthwise) + ["dilated"] * dilated
 
 
 def marked(op: Operator) -> str:
@@ -108,13 +130,3 @@ def output(node: DrawingNode) -> str:
     first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
     grown = [size for size, other in zip(first, last, strict=True) if size != other]
     return f"{shape_text(tuple(grown))} … {shape_text(last)}" if grown else shape_text(first)
-
-
-def carried(edge: DrawingEdge) -> str:
-    """Return the label of an edge: the shape of a tensor, if its source's input has another."""
-    if isinstance(edge.source, str):
-        return ""
-    source = edge.source
-    # The output of a collapsed run of blocks is that of its last block.
-    shape = source.repeats[-1].output_shape if source.repeats else source.output_shape
-    return "" if shape == source.input_shape else shape_text(shape)

@@ -6,7 +6,7 @@ from archcalc.language.limits import limit
 from archcalc.network import Network
 from archcalc.render.folding.blocks import Blocks, nesting
 from archcalc.render.folding.items import part_of
-from archcalc.render.folding.layout import Layout
+from archcalc.render.folding.layout import StepLayout
 from archcalc.render.folding.loops import folded
 from archcalc.render.folding.lowering import Frame, with_names
 from archcalc.render.spec import network_spec, parts_of, spec_tree
@@ -30,7 +30,7 @@ def folded_spec(network: Network) -> str:
     steps = folded(with_names(steps))
     if nesting(steps, blocks.found) > limit("nesting") - MARGIN:
         return network_spec(network)
-    layout = Layout([block.name for block in blocks.found])
+    layout = StepLayout([block.name for block in blocks.found])
     lines = [*head_lines(network)]
     if blocks.found:
         lines.append("blocks:")

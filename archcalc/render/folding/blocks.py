@@ -12,16 +12,16 @@ from archcalc.arithmetic import Shape
 from archcalc.language.language import VARIANT_KEYS
 from archcalc.network import Network
 from archcalc.ops import registry, words
-from archcalc.render.folding.items import Item, Join, Leaf, Part
+from archcalc.render.folding.items import GroupPart, Item, Join, Leaf
 from archcalc.render.folding.loops import folded, turn_key
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import DIGITS, variables_in
-from archcalc.render.folding.parameters import Parameter, Parameters
-from archcalc.render.folding.steps import Naming, Slot, Step, is_number, keys_of, lines_in
+from archcalc.render.folding.parameters import BlockParameter, Parameters
+from archcalc.render.folding.steps import Naming, Slot, WrittenStep, is_number, keys_of, lines_in
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
 from archcalc.render.spec import TAKEN
 from archcalc.render.spec_shares import shared_arguments
-from archcalc.render.spec_text import Text
+from archcalc.render.spec_text import SpecText
 
 INPUTS = ("input", "other", "third", "fourth")
 """Names of a block's inputs."""
@@ -32,13 +32,13 @@ _DIGITS = re.compile(r"\d+")
 
 
 @dataclass
-class Block:
+class FoldedBlock:
     """A block of the spec."""
 
     name: str
     inputs: tuple[str, ...]
-    params: list[Parameter]
-    body: list[Step]
+    params: list[BlockParameter]
+    body: list[WrittenStep]
     numbered: bool
 
 
@@ -46,16 +46,16 @@ class Block:
 class _Kind:
     """Groups that may be one block."""
 
-    clusters: list[list[Part]]
+    clusters: list[list[GroupPart]]
     """Groups that differ only in numbers, together."""
     plain: bool = False
     """True if only some of them have a join around their steps, so that it is written with `from`."""
-    parts: list[Part] = field(init=False)
+    parts: list[GroupPart] = field(init=False)
 
     def __post_init__(self) -> None:
         self.parts = [part for cluster in self.clusters for part in cluster]
 
-    def items(self, part: Part) -> Sequence[Item]:
+    def items(self, part: GroupPart) -> Sequence[Item]:
         """Return the steps of one of the groups."""
         return part.plain if self.plain else part.items
 
@@ -68,21 +68,21 @@ class _Kind:
 class Blocks:
     """The blocks of a network."""
 
-    def __init__(self, network: Network, root: Part) -> None:
+    def __init__(self, network: Network, root: GroupPart) -> None:
         self.network = network
         self.instead = shared_arguments(network)
-        self.found: list[Block] = []
-        self.calls: dict[str, Step] = {}
+        self.found: list[FoldedBlock] = []
+        self.calls: dict[str, WrittenStep] = {}
         """Path of a group to the step that it is as a block."""
         self._find(root)
 
-    def call(self, part: Part) -> Step | None:
+    def call(self, part: GroupPart) -> WrittenStep | None:
         """Return the step that a group is as a block; None if it is not a block."""
         step = self.calls.get(part.path) if part.whole else None
         return None if step is None else replace(step, args=dict(step.args))
 
-    def _find(self, root: Part) -> None:
-        clusters: dict[Any, list[Part]] = {}
+    def _find(self, root: GroupPart) -> None:
+        clusters: dict[Any, list[GroupPart]] = {}
         for part in root.walk():
             if part.path and part.whole and not part.side and part.size > 1:
                 try:
@@ -96,7 +96,7 @@ class Blocks:
                 for cluster in kind.clusters:
                     self._block(_Kind([cluster]))
 
-    def _lowered(self, part: Part, items: Sequence[Item], call: Any) -> tuple[list[Step], bool]:
+    def _lowered(self, part: GroupPart, items: Sequence[Item], call: Any) -> tuple[list[WrittenStep], bool]:
         """Return the steps of a group with names of its own."""
         if not 0 < len(part.sources) <= len(INPUTS):
             raise NotClosed
@@ -107,9 +107,9 @@ class Blocks:
 
     # -- groups that belong together
 
-    def _kinds(self, clusters: Sequence[list[Part]]) -> Iterator[_Kind]:
+    def _kinds(self, clusters: Sequence[list[GroupPart]]) -> Iterator[_Kind]:
         """Yield clusters, those of groups with like names together if they differ only in steps that some lack."""
-        families: dict[Any, list[list[Part]]] = {}
+        families: dict[Any, list[list[GroupPart]]] = {}
         for cluster in clusters:
             families.setdefault(_family(cluster[0]), []).append(cluster)
         for family in families.values():
@@ -139,7 +139,7 @@ class Blocks:
             found[key] = _Kind([*found[key].clusters, *kind.clusters], kind.plain) if key in found else kind
         return list(found.values())
 
-    def _wider(self, kind: _Kind, cluster: list[Part]) -> _Kind | None:
+    def _wider(self, kind: _Kind, cluster: list[GroupPart]) -> _Kind | None:
         """Return a kind with one more cluster; None if it does not fit."""
         for plain in (False, True):
             if kind.plain and not plain:
@@ -182,21 +182,23 @@ class Blocks:
         if sum(map(lines_in, whole)) <= lines_in(body) + 2 + bool(params) + len(kind.parts):
             return True
         inputs = INPUTS[: len(kind.parts[0].sources)]
-        block = Block(self._named(kind.parts), inputs, params, body, lists[0][1])
+        block = FoldedBlock(self._named(kind.parts), inputs, params, body, lists[0][1])
         self.found.append(block)
         self._call(block, kind.parts)
         return True
 
-    def _call(self, block: Block, parts: Sequence[Part]) -> None:
+    def _call(self, block: FoldedBlock, parts: Sequence[GroupPart]) -> None:
         defaults = {own.name: own.default for own in block.params if is_number(own.default)}
         kinds = {own.name: own.slot.argument for own in block.params}
         for number, part in enumerate(parts):
             given = {own.name: own.given(number) for own in block.params}
             args = {name: value for name, value in given.items() if value is not None}
             principal = block.params[0].name if block.params and block.params[0].default is None else None
-            self.calls[part.path] = Step(block.name, principal=principal, args=args, defaults=defaults, kinds=kinds)
+            self.calls[part.path] = WrittenStep(
+                block.name, principal=principal, args=args, defaults=defaults, kinds=kinds
+            )
 
-    def _named(self, parts: Sequence[Part]) -> str:
+    def _named(self, parts: Sequence[GroupPart]) -> str:
         """Return a name for a block: that of the block or of the groups it was, without numbers."""
         own = [self.network.groups.get(part.path, "") for part in parts]
         hint = _plain(max(own, key=own.count))
@@ -214,8 +216,11 @@ class Blocks:
 
 
 def _merged(
-    lists: Sequence[Sequence[Step]], loops: Sequence[Sequence[Step]], shapes: Sequence[Shape], blocks: set[str]
-) -> tuple[list[Step], list[Parameter]]:
+    lists: Sequence[Sequence[WrittenStep]],
+    loops: Sequence[Sequence[WrittenStep]],
+    shapes: Sequence[Shape],
+    blocks: set[str],
+) -> tuple[list[WrittenStep], list[BlockParameter]]:
     """Return steps as those of a block, with its parameters; of the steps with loops if the others are unlike."""
     taken = blocks | {name for steps in loops for name in variables_in(steps)}
     ways = [lists, loops]
@@ -233,11 +238,11 @@ def _merged(
     raise Unlike
 
 
-def _never(part: Part) -> Step | None:
+def _never(part: GroupPart) -> WrittenStep | None:
     return None
 
 
-def _family(part: Part) -> str:
+def _family(part: GroupPart) -> str:
     """Return the path of a group with its numbers as one."""
     return _DIGITS.sub("#", part.path)
 
@@ -249,7 +254,7 @@ def _plain(word: str) -> str:
     return name if name.isidentifier() and name.isascii() else ""
 
 
-def _by_content(part: Part) -> str:
+def _by_content(part: GroupPart) -> str:
     """Return a name such as `conv_bn_relu` for a few layers one after another, `gate` for a product; else empty."""
     if all(isinstance(item, Leaf) for item in part.items) and len(part.items) <= MAX_NAMED:
         return "_".join(_SHORT.get(layer.op.kind, layer.op.kind) for layer in part.layers())
@@ -261,7 +266,7 @@ def _singular(word: str) -> str:
     return word[:-1] if re.search(r"[^s]s$", word) else word
 
 
-def check_options(steps: Sequence[Step]) -> None:
+def check_options(steps: Sequence[WrittenStep]) -> None:
     """Raise `Unlike` if steps that some lack are many, or are repeats, or have names that are taken elsewhere."""
     optional = [step for step, _ in _walk(steps) if isinstance(step.when, Slot)]
     if not optional:
@@ -270,7 +275,7 @@ def check_options(steps: Sequence[Step]) -> None:
         raise Unlike
     names = {step.name for step in optional if step.naming is Naming.GIVEN}
     for step, around in _walk(steps):
-        if any(set(source.split(".")) & names or isinstance(source, Text) for source in step.sources):
+        if any(set(source.split(".")) & names or isinstance(source, SpecText) for source in step.sources):
             raise Unlike
         if isinstance(step.when, Slot):
             like = [other for other in around if _same(other, step)]
@@ -278,7 +283,7 @@ def check_options(steps: Sequence[Step]) -> None:
                 raise Unlike
 
 
-def _walk(steps: Sequence[Step]) -> Iterator[tuple[Step, Sequence[Step]]]:
+def _walk(steps: Sequence[WrittenStep]) -> Iterator[tuple[WrittenStep, Sequence[WrittenStep]]]:
     """Yield each step with the list that it is in."""
     for step in steps:
         yield step, steps
@@ -286,12 +291,12 @@ def _walk(steps: Sequence[Step]) -> Iterator[tuple[Step, Sequence[Step]]]:
             yield from _walk(inner)
 
 
-def _same(step: Step, other: Step) -> bool:
+def _same(step: WrittenStep, other: WrittenStep) -> bool:
     one, two = (replace(own, name="", when=None, naming=Naming.GIVEN, sources=()) for own in (step, other))
     return keys_of([one]) == keys_of([two]) and (bool(step.body) or step.branches is not None)
 
 
-def nesting(steps: Sequence[Step], blocks: Sequence[Block]) -> int:
+def nesting(steps: Sequence[WrittenStep], blocks: Sequence[FoldedBlock]) -> int:
     """Return how deep steps are nested; blocks come before those that use them."""
     depths: dict[str, int] = {}
     for block in blocks:
@@ -299,7 +304,7 @@ def nesting(steps: Sequence[Step], blocks: Sequence[Block]) -> int:
     return _depth(steps, depths)
 
 
-def _depth(steps: Sequence[Step], depths: Mapping[str, int]) -> int:
+def _depth(steps: Sequence[WrittenStep], depths: Mapping[str, int]) -> int:
     deepest = 1
     for step in steps:
         inside = [_depth(branch, depths) + 1 for branch in step.branches or ()]

@@ -56,7 +56,7 @@ class Join:
 
 
 @dataclass
-class Part:
+class GroupPart:
     """A group, or a part of one."""
 
     path: str
@@ -83,18 +83,18 @@ class Part:
         for item in self.plain:
             yield from item.layers()
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> Iterator[GroupPart]:
         """Yield the groups in it, then itself."""
         for item in self.plain:
-            if isinstance(item, Part):
+            if isinstance(item, GroupPart):
                 yield from item.walk()
         yield self
 
 
-Item = Leaf | Join | Part
+Item = Leaf | Join | GroupPart
 
 
-def part_of(group: SpecGroup, sides: frozenset[str], parts: dict[str, int]) -> Part:
+def part_of(group: SpecGroup, sides: frozenset[str], parts: dict[str, int]) -> GroupPart:
     """Return a group with its steps; ``parts`` counts the parts of each group."""
     plain: list[Item] = []
     for item in group.items:
@@ -103,8 +103,8 @@ def part_of(group: SpecGroup, sides: frozenset[str], parts: dict[str, int]) -> P
         else:
             plain.append(part_of(item, sides, parts))
     path = group.path[:-1]
-    size = sum(item.size if isinstance(item, Part) else 1 for item in plain)
-    return Part(path, plain, _joined(plain), _sources(plain), parts.get(path, 1) == 1, path in sides, size)
+    size = sum(item.size if isinstance(item, GroupPart) else 1 for item in plain)
+    return GroupPart(path, plain, _joined(plain), _sources(plain), parts.get(path, 1) == 1, path in sides, size)
 
 
 def _end(items: Sequence[Item]) -> str:

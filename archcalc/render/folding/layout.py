@@ -8,19 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from archcalc.ops import registry
-from archcalc.render.folding.blocks import Block
-from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, Step
+from archcalc.render.folding.blocks import FoldedBlock
+from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, WrittenStep
 from archcalc.render.spec import TAKEN
-from archcalc.render.spec_text import WIDTH, Text, argument_text, name_text, reference_text, value_text
+from archcalc.render.spec_text import WIDTH, SpecText, argument_text, name_text, reference_text, value_text
 
 
-class Layout:
+class StepLayout:
     """Writes steps; ``blocks`` are the names that a group cannot have as its key."""
 
     def __init__(self, blocks: Collection[str]) -> None:
         self.taken = {*TAKEN, *blocks}
 
-    def block(self, block: Block) -> Iterator[str]:
+    def block(self, block: FoldedBlock) -> Iterator[str]:
         """Yield the lines of a block."""
         yield f"  {block.name}:"
         if len(block.inputs) > 1:
@@ -33,16 +33,20 @@ class Layout:
         yield "    layers:"
         yield from self.steps(block.body, 6)
 
-    def steps(self, steps: Sequence[Step], indent: int) -> Iterator[str]:
+    def steps(self, steps: Sequence[WrittenStep], indent: int) -> Iterator[str]:
         """Yield the lines of steps."""
         for step in steps:
             yield from self.step(step, indent)
 
-    def step(self, step: Step, indent: int) -> Iterator[str]:
+    def step(self, step: WrittenStep, indent: int) -> Iterator[str]:
         """Yield the lines of a step, the first with a dash."""
         if step.head == GROUP and not step.loops and _is_loop(step.body):
             [inner] = step.body
-            if not (step.apart or step.train or isinstance(step.name, Text) or "{" in step.name) and step.when is None:
+            if (
+                not _may_mean_a_turn(inner)
+                and not (step.apart or step.train or isinstance(step.name, SpecText) or "{" in step.name)
+                and step.when is None
+            ):
                 step = _renamed(inner, step.name)
         pairs = self._pairs(step)
         if not self._has_lines(step):
@@ -57,7 +61,12 @@ class Layout:
             return
         key = {SIDE: "side", TOGETHER: "layers"}.get(step.head, "layers")
         first = [pair for pair in pairs if pair[0] in ("for", "repeat", "name", "when")]
-        if step.head == GROUP and not step.loops and not isinstance(step.name, Text) and step.name not in self.taken:
+        if (
+            step.head == GROUP
+            and not step.loops
+            and not isinstance(step.name, SpecText)
+            and step.name not in self.taken
+        ):
             key, first = name_text(step.name), []
         pairs = [pair for pair in pairs if pair not in first and not (key != "layers" and pair[0] == "name")]
         if step.head == SIDE:
@@ -65,7 +74,7 @@ class Layout:
         if not first:
             yield f"{space}- {key}:"
         for number, (name, text) in enumerate(first):
-            plain = name == "name" and isinstance(step.name, Text) and not step.name.startswith("{")
+            plain = name == "name" and isinstance(step.name, SpecText) and not step.name.startswith("{")
             start = space + ("  " if number else "- ")
             if name == "for":
                 yield from _for(start, text)
@@ -76,7 +85,7 @@ class Layout:
         yield from self.steps(step.body, indent + 4)
         yield from (f"{space}  {name}: {text}" for name, text in pairs)
 
-    def branch(self, branch: Sequence[Step], indent: int) -> Iterator[str]:
+    def branch(self, branch: Sequence[WrittenStep], indent: int) -> Iterator[str]:
         """Yield the lines of a branch: a list, or its only step."""
         if not branch:
             yield f"{' ' * indent}- []"
@@ -87,14 +96,14 @@ class Layout:
             yield f"{' ' * indent}- {lines[0][indent + 2 :]}"
             yield from lines[1:]
 
-    def _repeats(self, step: Step) -> bool:
+    def _repeats(self, step: WrittenStep) -> bool:
         """True if a step is written as a loop, which would be a branch for each turn."""
         return step.loops or (step.head == GROUP and any(inner.loops for inner in step.body))
 
-    def _has_lines(self, step: Step) -> bool:
+    def _has_lines(self, step: WrittenStep) -> bool:
         return step.branches is not None or (step.head in (GROUP, SIDE, TOGETHER) and bool(step.body))
 
-    def _pairs(self, step: Step) -> list[tuple[str, str]]:
+    def _pairs(self, step: WrittenStep) -> list[tuple[str, str]]:
         """Return the keys of a step in order, the head first unless its steps come on lines of their own."""
         pairs: list[tuple[str, str]] = []
         if step.walked:
@@ -123,9 +132,13 @@ class Layout:
             pairs.append(("numbered", "true"))
         if step.train:
             pairs.append(("train", "true"))
+        if step.dtype:
+            pairs.append(("dtype", step.dtype))
+        if step.frozen:
+            pairs.append(("trainable", "false"))
         return pairs
 
-    def _applied(self, step: Step) -> list[tuple[str, str]]:
+    def _applied(self, step: WrittenStep) -> list[tuple[str, str]]:
         """Return the head with its value, and the arguments."""
         args = dict(step.args)
         value = ""
@@ -143,12 +156,12 @@ class Layout:
 _ABSENT = object()
 
 
-def _renamed(step: Step, name: str) -> Step:
+def _renamed(step: WrittenStep, name: str) -> WrittenStep:
     """Return a loop over one step with a name for all its turns."""
     return replace(step, name=name, naming=Naming.GIVEN)
 
 
-def _is_numbered(steps: Sequence[Step]) -> bool:
+def _is_numbered(steps: Sequence[WrittenStep]) -> bool:
     """True if steps get their names by position, loops over one step aside, which do so anyway."""
     for step in steps:
         if step.naming is Naming.NUMBERED and (step.head == TOGETHER or not step.loops):
@@ -160,7 +173,12 @@ def _is_numbered(steps: Sequence[Step]) -> bool:
     return False
 
 
-def _is_loop(steps: Sequence[Step]) -> bool:
+def _may_mean_a_turn(step: WrittenStep) -> bool:
+    """True if a source of a loop may be one of its numbered turns, which names outside of its group are not."""
+    return any(isinstance(source, SpecText) or source.split(".")[0].isdigit() for source in step.sources)
+
+
+def _is_loop(steps: Sequence[WrittenStep]) -> bool:
     """True if steps are one loop whose turns are numbered."""
     return len(steps) == 1 and steps[0].naming is Naming.NUMBERED and steps[0].loops and steps[0].head != TOGETHER
 
@@ -220,17 +238,17 @@ def _inside(pairs: Any) -> str:
 
 def _step_name(name: str) -> str:
     """Return a step's name; one of a loop has expressions in it."""
-    return f'"{name}"' if isinstance(name, Text) else name_text(name)
+    return f'"{name}"' if isinstance(name, SpecText) else name_text(name)
 
 
 def _name(name: str) -> str:
     """Return a name after `from`."""
-    return f'"{name}"' if isinstance(name, Text) else reference_text(name)
+    return f'"{name}"' if isinstance(name, SpecText) else reference_text(name)
 
 
 def _quoted(value: Any) -> str:
     """Return a value; an expression in quotes if YAML would end it at a comma or a bracket."""
-    return argument_text(value) if isinstance(value, Text) else expression(value)
+    return argument_text(value) if isinstance(value, str) else expression(value)
 
 
 def expression(value: Any) -> str:
@@ -243,4 +261,6 @@ def expression(value: Any) -> str:
         return f"{expression(value.first)} if i == 0 else {expression(value.rest)}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(expression, value))}]"
-    return str(value) if isinstance(value, Text) else value_text(value)
+    if isinstance(value, dict):
+        return _inside((name_text(name), expression(item)) for name, item in value.items())
+    return str(value) if isinstance(value, SpecText) else value_text(value)

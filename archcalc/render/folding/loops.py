@@ -18,19 +18,19 @@ from archcalc.render.folding.steps import (
     First,
     Naming,
     Slot,
-    Step,
+    WrittenStep,
     frozen,
     key_of,
     lines_in,
 )
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
-from archcalc.render.spec_text import Text
+from archcalc.render.spec_text import SpecText
 
 MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64, 6, 50, 12, 500, 6
 _DIGITS = re.compile(r"(\d+)")
 
 
-def folded(steps: Sequence[Step]) -> list[Step]:
+def folded(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps with loops for those that repeat, also inside them; shorter loops first."""
     found = [_inside(step) for step in steps]
     keys = [turn_key(step) for step in found]
@@ -44,21 +44,21 @@ def folded(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _inside(step: Step) -> Step:
+def _inside(step: WrittenStep) -> WrittenStep:
     branches = None if step.branches is None else [folded(branch) for branch in step.branches]
     return replace(step, body=folded(step.body), branches=branches) if step.body or branches else step
 
 
-def _folded(steps: list[Step], keys: Sequence[Any], period: int) -> list[Step]:
+def _folded(steps: list[WrittenStep], keys: Sequence[Any], period: int) -> list[WrittenStep]:
     """Return steps with loops for those that repeat after ``period`` steps."""
-    found: list[Step] = []
+    found: list[WrittenStep] = []
     at = failures = 0
     while at < len(steps):
         end = at
         while end + period < len(steps) and keys[end] == keys[end + period]:
             end += 1
         turns = min((end - at) // period + 1, MAX_TURNS)
-        loops: list[Step] = []
+        loops: list[WrittenStep] = []
         if turns > 1 and failures < MAX_FAILURES:
             run = steps[at : at + turns * period]
             loop = _loop(run, period)
@@ -69,7 +69,7 @@ def _folded(steps: list[Step], keys: Sequence[Any], period: int) -> list[Step]:
     return found
 
 
-def _stages(steps: Sequence[Step], loop: Step) -> list[Step]:
+def _stages(steps: Sequence[WrittenStep], loop: WrittenStep) -> list[WrittenStep]:
     """Return a long loop over blocks as one for each stage, in which the width is the same."""
     widths = [frozen(step.args.get(step.principal or "")) for step in steps]
     stages = [list(stage) for _, stage in groupby(zip(widths, steps, strict=True), key=lambda pair: pair[0])]
@@ -78,12 +78,12 @@ def _stages(steps: Sequence[Step], loop: Step) -> list[Step]:
     return [step for stage in stages for step in _stage([step for _, step in stage])]
 
 
-def _stage(steps: list[Step]) -> list[Step]:
+def _stage(steps: list[WrittenStep]) -> list[WrittenStep]:
     loop = _loop(steps, 1) if len(steps) > 1 else None
     return [loop] if loop is not None else steps
 
 
-def turn_key(step: Step) -> Any:
+def turn_key(step: WrittenStep) -> Any:
     """Return what the turns of a loop must have in common: all but numbers, also those in names."""
     if step.head in (SIDE, SHARE) or step.apart or step.ties:
         return id(step)
@@ -92,7 +92,7 @@ def turn_key(step: Step) -> Any:
     return key_of(replace(step, name=name, sources=sources))
 
 
-def _loop(steps: Sequence[Step], period: int) -> Step | None:
+def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
     """Return steps as a loop over the first of them; None if that is not possible, or not shorter."""
     turns = len(steps) // period
     unifier = Unifier()
@@ -117,19 +117,19 @@ def _loop(steps: Sequence[Step], period: int) -> Step | None:
     if call and ((turns == 2 and differing > 2) or (len(walked) > 1 and turns < 2 * len(walked))):
         return None
     leaf = alone and not call and lines_in(body) == 1
-    if leaf and turns == 2 and isinstance(body[0].name, Text):
+    if leaf and turns == 2 and isinstance(body[0].name, SpecText):
         return None
     if saved < (1 + bool(walked) if call else 1 + 2 * differing) or (period == 1 and _is_fixed(body[0]) and turns > 1):
         return None
     count = None if walked else turns
     if alone:
         return replace(body[0], count=count, walked=walked, kinds=body[0].kinds | kinds)
-    return Step(TOGETHER, body=body, count=count, walked=walked, kinds=kinds)
+    return WrittenStep(TOGETHER, body=body, count=count, walked=walked, kinds=kinds)
 
 
-def _is_fixed(step: Step) -> bool:
+def _is_fixed(step: WrittenStep) -> bool:
     """True if every turn of a loop would have the same name."""
-    return step.naming is Naming.GIVEN and bool(step.name) and not isinstance(step.name, Text)
+    return step.naming is Naming.GIVEN and bool(step.name) and not isinstance(step.name, SpecText)
 
 
 def template(texts: Sequence[str], looped: bool) -> str:
@@ -153,7 +153,7 @@ def template(texts: Sequence[str], looped: bool) -> str:
         if text is None:
             raise Unlike
         found.append(f"{{{text}}}")
-    return Text("".join(found))
+    return SpecText("".join(found))
 
 
 def evenly(numbers: Sequence[int]) -> str | None:
@@ -184,15 +184,15 @@ def _solved(slots: Sequence[Slot], turns: int, taken: set[str]) -> tuple[dict[st
         for name, values in walked.items():
             if kind(kinds[name]) == kind(slot.argument):
                 if agree(slot.values, values):
-                    slot.text = Text(name)
+                    slot.text = SpecText(name)
                 elif kind(slot.argument) == "size" and (form := multiple(slot.values, values)):
-                    slot.text = Text(form.format(name))
+                    slot.text = SpecText(form.format(name))
             if slot.text is not None:
                 break
         else:
             name = free_name([usual_name(slot)], {*walked, *taken})
             walked[name], kinds[name] = list(slot.values), slot.argument
-            slot.text = Text(name)
+            slot.text = SpecText(name)
     if len(walked) > MAX_VARIABLES:
         raise Unlike
     return dict(sorted(walked.items(), key=lambda own: kinds[own[0]] == "repeat")), kinds
@@ -203,13 +203,13 @@ def _by_turn(values: Sequence[Any], argument: str) -> Any:
     if argument == "repeat" or any(isinstance(value, (list, tuple)) for value in values):
         return None
     if argument == "shift" and values[0] == 0 and all(value == values[at % 2] for at, value in enumerate(values)):
-        return Text(f"{values[1]} * (i % 2)")
+        return SpecText(f"{values[1]} * (i % 2)")
     if all(agree([value], [values[1]]) for value in values[1:]):
         return First(values[0], values[1])
     if len(values) > 3 and all(type(value) is int for value in values):
         text = evenly(values)
         if text is not None:
-            return Text(text)
+            return SpecText(text)
         if all(value == values[at % 2] for at, value in enumerate(values)):
-            return Text(f"{values[0]} if i % 2 == 0 else {values[1]}")
+            return SpecText(f"{values[0]} if i % 2 == 0 else {values[1]}")
     return None

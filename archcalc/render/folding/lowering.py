@@ -8,15 +8,16 @@ from typing import Any
 
 from archcalc.network import Layer, Network
 from archcalc.ops.operator import Operator
-from archcalc.render.folding.items import Item, Join, Leaf, Part
-from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, Naming, Step, is_number
-from archcalc.render.spec_text import Text, written_arguments
+from archcalc.ops.written import written_arguments
+from archcalc.render.folding.items import GroupPart, Item, Join, Leaf
+from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, Naming, WrittenStep, is_number
+from archcalc.render.spec_text import SpecText
 
-Call = Callable[[Part], "Step | None"]
+Call = Callable[[GroupPart], "WrittenStep | None"]
 """Returns the step that a group is as a block, without its name and inputs; None if it is not a block."""
 
 
-Instead = Mapping[str, Mapping[str, Text]]
+Instead = Mapping[str, Mapping[str, SpecText]]
 """Layers to arguments that are written as expressions."""
 
 
@@ -42,9 +43,9 @@ class Frame:
         """Paths of the steps before this one."""
         self.counts: dict[tuple[str, str], int] = {}
 
-    def steps(self, items: Sequence[Item], scope: str) -> tuple[list[Step], bool]:
+    def steps(self, items: Sequence[Item], scope: str) -> tuple[list[WrittenStep], bool]:
         """Return the steps of a group, and whether it is numbered; ``scope`` is its path with a dot at its end."""
-        direct: list[Step] = []
+        direct: list[WrittenStep] = []
         steps = self._steps(items, scope, direct)
         numbered = sum(step.naming is Naming.NUMBERED for step in direct)
         counted = sum(step.naming is Naming.COUNTED for step in direct)
@@ -54,7 +55,7 @@ class Frame:
                 step.naming = Naming.GIVEN
         return steps, kept is Naming.NUMBERED
 
-    def _steps(self, items: Sequence[Item], scope: str, direct: list[Step]) -> list[Step]:
+    def _steps(self, items: Sequence[Item], scope: str, direct: list[WrittenStep]) -> list[WrittenStep]:
         steps = []
         for item in items:
             if isinstance(item, Leaf):
@@ -66,7 +67,7 @@ class Frame:
                 steps.append(self.part(item, scope, direct))
         return steps
 
-    def join(self, item: Join, scope: str, direct: list[Step]) -> Step:
+    def join(self, item: Join, scope: str, direct: list[WrittenStep]) -> WrittenStep:
         """Return a join with its branches."""
         step = self.layer(item.layer, [item.fork], scope, direct)
         step.branches = []
@@ -80,24 +81,24 @@ class Frame:
         """Let the next step begin with the output of a layer."""
         self.flow = self.meanings[item.layer.name] = item.layer.name
 
-    def layer(self, layer: Layer, inputs: Sequence[str], scope: str, direct: list[Step]) -> Step:
+    def layer(self, layer: Layer, inputs: Sequence[str], scope: str, direct: list[WrittenStep]) -> WrittenStep:
         """Return the step of a layer."""
         op = layer.op
         sources = self.sources(inputs, scope)
         if layer.shares is not None:
-            step = Step(
+            step = WrittenStep(
                 SHARE, principal="share", args={"share": self.reference(layer.shares, scope, 0)}, sources=sources
             )
         else:
-            step = Step(op.kind, principal=None if op.joins else op.principal(), sources=sources)
+            step = WrittenStep(op.kind, principal=None if op.joins else op.principal(), sources=sources)
             step.args = {**written_arguments(op), **self.instead.get(layer.name, {})}
             step.defaults = _defaults(op)
             step.ties = tuple((name, self.reference(ref.layer, scope, 0)) for name, ref in layer.ties.items())
-        step.train = layer.train
+        step.train, step.frozen, step.dtype = layer.train, layer.is_frozen, layer.dtype
         self.named(step, layer.name, scope, "" if layer.shares is not None else op.kind, direct)
         return step
 
-    def part(self, part: Part, scope: str, direct: list[Step]) -> Step:
+    def part(self, part: GroupPart, scope: str, direct: list[WrittenStep]) -> WrittenStep:
         """Return the step of a group or of a side output, or a block in its place."""
         before = self.flow
         step = self.call(part) if not part.side else None
@@ -105,8 +106,9 @@ class Frame:
             step.sources = self.sources(part.sources, scope)
             for layer in part.layers():
                 self.meanings[layer.name] = layer.name
+            self.meanings.update({inner.path: inner.end for inner in part.walk() if inner.end})
         else:
-            step = Step(SIDE if part.side else GROUP, apart=not part.whole)
+            step = WrittenStep(SIDE if part.side else GROUP, apart=not part.whole)
             step.body, step.numbered = self.steps(part.items, f"{part.path}.")
         self.named(step, part.path, scope, "", direct)
         if part.side or not part.whole:
@@ -121,15 +123,15 @@ class Frame:
         self.meanings[part.path] = self.flow
         return step
 
-    def ended(self, step: Step, part: Part, scope: str) -> None:
+    def ended(self, step: WrittenStep, part: GroupPart, scope: str) -> None:
         """Let a side output end with what the network says."""
         end = self.network.sides[part.path]
         if self.flow != end:
-            step.body.append(Step(TOGETHER, sources=(self.reference(end, scope),)))
+            step.body.append(WrittenStep(TOGETHER, sources=(self.reference(end, scope),)))
 
     # -- names
 
-    def named(self, step: Step, path: str, scope: str, kind: str, direct: list[Step]) -> None:
+    def named(self, step: WrittenStep, path: str, scope: str, kind: str, direct: list[WrittenStep]) -> None:
         """Give a step its name, or none if that is what it gets without one."""
         step.name = path[len(scope) :]
         if step.name == self.next_name(scope, ""):
@@ -184,7 +186,7 @@ class Frame:
         return next((self.meanings[outer + name] for outer in scopes if outer + name in self.meanings), "")
 
 
-def _only_in_training(steps: Sequence[Step]) -> bool:
+def _only_in_training(steps: Sequence[WrittenStep]) -> bool:
     """True if all layers in steps exist only in training."""
     inside = [(step, [own for steps in step.inner() for own in steps]) for step in steps]
     return bool(steps) and all(
@@ -192,7 +194,7 @@ def _only_in_training(steps: Sequence[Step]) -> bool:
     )
 
 
-def without_marks(steps: Sequence[Step]) -> list[Step]:
+def without_marks(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps that are not marked as existing only in training, because what is around them is."""
     return [
         replace(
@@ -205,7 +207,7 @@ def without_marks(steps: Sequence[Step]) -> list[Step]:
     ]
 
 
-def with_names(steps: Sequence[Step]) -> list[Step]:
+def with_names(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps in which groups have names: only operators and blocks can do without."""
     return [
         replace(

@@ -11,7 +11,7 @@ from archcalc.language.language import VARIANT_KEYS
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.language.values import FUNCTIONS
 from archcalc.ops import registry, words
-from archcalc.render.folding.steps import Slot, Step, frozen
+from archcalc.render.folding.steps import Slot, WrittenStep, frozen
 
 SIZES = frozenset(("channels", "features", "groups", "entries", "size", "shape", "sizes", "start", "stop", "hidden"))
 """Arguments that count channels or positions: one may be a multiple of another."""
@@ -86,7 +86,7 @@ def free_name(wanted: Sequence[str], taken: Collection[str]) -> str:
     return f"{candidates[-1]}{number}"
 
 
-def variables_in(steps: Sequence[Step]) -> Iterator[str]:
+def variables_in(steps: Sequence[WrittenStep]) -> Iterator[str]:
     """Yield the variables of the loops in steps."""
     for step in steps:
         yield from step.walked

@@ -21,7 +21,7 @@ from archcalc.render.folding.numbers import (
 )
 from archcalc.render.folding.steps import Slot, frozen
 from archcalc.render.folding.unify import Unlike
-from archcalc.render.spec_text import Text
+from archcalc.render.spec_text import SpecText
 
 MAX_PARAMETERS, MAX_EXPANSION = 10, 16
 _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0, "expansion": 1}
@@ -29,7 +29,7 @@ _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, 
 
 
 @dataclass
-class Parameter:
+class BlockParameter:
     """A parameter of a block."""
 
     slot: Slot
@@ -39,13 +39,13 @@ class Parameter:
     default: Any = None
     """A number or an expression; None if it is required."""
     name: str = ""
-    of: Parameter | None = None
+    of: BlockParameter | None = None
     """The parameter that its default is a multiple of the input with."""
 
     def given(self, number: int) -> Any:
         """Return what an instance sets it to; None if it leaves it at its default."""
         value = self.values[number]
-        if isinstance(self.default, Text) or value is None:
+        if isinstance(self.default, SpecText) or value is None:
             return next((own for own in self.values if own is not None), 1) if self.default is None else None
         return None if frozen(value) == frozen(self.default) else value
 
@@ -56,7 +56,7 @@ class _Use:
 
     slot: Slot
     form: str
-    of: Parameter | str
+    of: BlockParameter | str
 
 
 @dataclass
@@ -67,10 +67,10 @@ class Parameters:
     shapes: Sequence[Shape]
     taken: Collection[str]
     """Names of the other blocks, and of loop variables in this one."""
-    found: list[Parameter] = field(default_factory=list)
+    found: list[BlockParameter] = field(default_factory=list)
     uses: list[_Use] = field(default_factory=list)
 
-    def solve(self) -> list[Parameter]:
+    def solve(self) -> list[BlockParameter]:
         """Write into each slot what is there; return the parameters in order. Raise `Unlike` if there are too many."""
         for slot in sorted(self.slots, key=lambda slot: None in slot.values):
             if slot.argument != "when" and not slot.same:
@@ -81,13 +81,13 @@ class Parameters:
         self._name()
         for use in self.uses:
             name = use.of if isinstance(use.of, str) else use.of.name
-            use.slot.text = Text(use.form.format(name))
+            use.slot.text = SpecText(use.form.format(name))
         self._conditions()
         if len(self.found) > MAX_PARAMETERS:
             raise Unlike
         main = [parameter for parameter in self.found if parameter.default is None and parameter.name == "width"]
         needed = [parameter for parameter in self.found if parameter.default is None and parameter not in main]
-        texts = [parameter for parameter in self.found if isinstance(parameter.default, Text)]
+        texts = [parameter for parameter in self.found if isinstance(parameter.default, SpecText)]
         others = [parameter for parameter in self.found if parameter.default is not None and parameter not in texts]
         return [*main, *needed, *others, *texts]
 
@@ -115,7 +115,7 @@ class Parameters:
             derived = self._of_input(slot)
             if derived is not None:
                 return derived
-        parameter = Parameter(slot, list(slot.values), _default(slot))
+        parameter = BlockParameter(slot, list(slot.values), _default(slot))
         self.found.append(parameter)
         return _Use(slot, "{}", parameter)
 
@@ -136,7 +136,7 @@ class Parameters:
         for part, sizes in self._inputs():
             form = "{}" if agree(slot.values, sizes) else multiple(slot.values, sizes)
             if form is not None:
-                parameter = Parameter(slot, list(sizes), Text(f"input.{part}"))
+                parameter = BlockParameter(slot, list(sizes), SpecText(f"input.{part}"))
                 self.found.append(parameter)
                 return _Use(slot, form, parameter)
             times = [
@@ -144,8 +144,8 @@ class Parameters:
             ]
             if _expands(slot.values, sizes, times):
                 most = Counter(time for time in times if time is not None).most_common(1)[0][0]
-                expansion = Parameter(Slot(times, "expansion", slot.step), times, most)
-                parameter = Parameter(slot, list(slot.values), Text(f"{{}} * input.{part}"), of=expansion)
+                expansion = BlockParameter(Slot(times, "expansion", slot.step), times, most)
+                parameter = BlockParameter(slot, list(slot.values), SpecText(f"{{}} * input.{part}"), of=expansion)
                 self.found += [expansion, parameter]
                 return _Use(slot, "{}", parameter)
         return None
@@ -157,7 +157,7 @@ class Parameters:
         if all(self.shapes):
             yield "features", [shape[-1] for shape in self.shapes]
 
-    def _merge(self, parameter: Parameter, values: Sequence[Any]) -> None:
+    def _merge(self, parameter: BlockParameter, values: Sequence[Any]) -> None:
         pairs = zip(parameter.values, values, strict=True)
         parameter.values = [value if own is None else own for own, value in pairs]
 
@@ -174,9 +174,9 @@ class Parameters:
             step = self._step_of(slot)
             wanted = [usual_name(slot), f"{step}_{usual_name(slot)}".lstrip("_")]
             if parameter.of is not None:
-                parameter.default = Text(parameter.default.format(parameter.of.name))
+                parameter.default = SpecText(parameter.default.format(parameter.of.name))
                 wanted = ["hidden", "inner"]
-            elif isinstance(parameter.default, Text):
+            elif isinstance(parameter.default, SpecText):
                 wanted = [str(parameter.default).removeprefix("input."), "inputs_width"]
             elif parameter in own and len(own) > 2 and (len(steps) > 2 or parameter not in (own[0], last)):
                 wanted = [step, f"{step}_{slot.label}".lstrip("_")]
@@ -195,7 +195,7 @@ class Parameters:
 
     def _conditions(self) -> None:
         """Write the conditions under which steps are there."""
-        known: dict[tuple[Any, ...], Text] = {}
+        known: dict[tuple[Any, ...], SpecText] = {}
         for slot in self.slots:
             if slot.argument != "when":
                 continue
@@ -204,18 +204,18 @@ class Parameters:
                 known[there] = self._condition(slot, there)
             slot.text = known[there]
 
-    def _condition(self, slot: Slot, there: tuple[Any, ...]) -> Text:
+    def _condition(self, slot: Slot, there: tuple[Any, ...]) -> SpecText:
         """Return an expression that is true for the instances that have a step."""
         text = self._expression(there)
         if text is not None and "input" not in text:
-            return Text(text)
+            return SpecText(text)
         name = name_of_step(slot) or ("residual" if slot.step.endswith(("add", "add1")) else "present")
         wanted = ["residual" if name == "add" else name, f"with_{name}"]
-        parameter = Parameter(slot, list(there), Text(text) if text is not None else False)
+        parameter = BlockParameter(slot, list(there), SpecText(text) if text is not None else False)
         parameter.name = free_name(wanted, self.names)
         self.names.add(parameter.name)
         self.found.append(parameter)
-        return Text(parameter.name)
+        return SpecText(parameter.name)
 
     def _expression(self, there: tuple[Any, ...]) -> str | None:
         """Return an expression over the parameters and the input that has these values; None if none is found."""

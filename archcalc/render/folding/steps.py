@@ -47,7 +47,7 @@ class First:
 
 
 @dataclass
-class Step:
+class WrittenStep:
     """A step with all that is written of it."""
 
     head: str
@@ -63,8 +63,10 @@ class Step:
     sources: tuple[str, ...] = ()
     ties: tuple[tuple[str, str], ...] = ()
     train: bool = False
-    body: list[Step] = field(default_factory=list)
-    branches: list[list[Step]] | None = None
+    frozen: bool = False
+    dtype: str = ""
+    body: list[WrittenStep] = field(default_factory=list)
+    branches: list[list[WrittenStep]] | None = None
     numbered: bool = False
     count: Any = None
     """Turns of its loop: a number, or what a block or a loop around it gives; None without a loop."""
@@ -80,7 +82,7 @@ class Step:
         """True if it is a loop."""
         return self.count is not None or bool(self.walked)
 
-    def inner(self) -> Iterator[list[Step]]:
+    def inner(self) -> Iterator[list[WrittenStep]]:
         """Yield the lists of steps in it."""
         if self.body:
             yield self.body
@@ -105,36 +107,43 @@ def frozen(value: Any) -> Any:
     return type(value).__name__, value
 
 
-def key_of(step: Step) -> tuple[Any, ...]:
+def key_of(step: WrittenStep) -> tuple[Any, ...]:
     """Return what two steps must have in common to be one: all but numbers."""
     fixed = tuple(
-        (name, frozen(value) if not is_number(value) else None)
+        (name, _without_numbers(value))
         for name, value in sorted(step.args.items())
         if not is_number(value) or name not in step.defaults
     )
     return (*head_key(step), _name_key(step), step.sources, fixed, keys_of(step.body), _branch_keys(step))
 
 
-def head_key(step: Step) -> tuple[Any, ...]:
+def _without_numbers(value: Any) -> Any:
+    """Return what is left of a value that may differ in numbers; of shapes by names, the names."""
+    if isinstance(value, dict):
+        return ("names", *((name, _without_numbers(item)) for name, item in value.items()))
+    return None if is_number(value) else frozen(value)
+
+
+def head_key(step: WrittenStep) -> tuple[Any, ...]:
     """Return the part of the key that names and numbers have no part in."""
     when = None if step.when is None else str(step.when)
     loop = step.count is not None, tuple(step.walked)
-    return step.head, step.ties, step.train, step.numbered, when, loop, step.apart
+    return step.head, step.ties, step.train, step.frozen, step.dtype, step.numbered, when, loop, step.apart
 
 
-def keys_of(steps: Sequence[Step]) -> tuple[Any, ...]:
+def keys_of(steps: Sequence[WrittenStep]) -> tuple[Any, ...]:
     """Return the keys of steps."""
     return tuple(map(key_of, steps))
 
 
-def _branch_keys(step: Step) -> tuple[Any, ...] | None:
+def _branch_keys(step: WrittenStep) -> tuple[Any, ...] | None:
     return None if step.branches is None else tuple(map(keys_of, step.branches))
 
 
-def _name_key(step: Step) -> tuple[str, str]:
+def _name_key(step: WrittenStep) -> tuple[str, str]:
     return step.naming.name, step.name if step.naming is Naming.GIVEN else ""
 
 
-def lines_in(steps: Sequence[Step]) -> int:
+def lines_in(steps: Sequence[WrittenStep]) -> int:
     """Return how many lines steps need."""
     return sum(1 + sum(lines_in(inner) for inner in step.inner()) for step in steps)

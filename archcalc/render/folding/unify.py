@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from archcalc.render.folding.steps import First, Slot, Step, frozen, is_number, key_of
+from archcalc.render.folding.steps import First, Slot, WrittenStep, frozen, is_number, key_of
 
-Row = list["Step | None"]
+Row = list["WrittenStep | None"]
 """A step as each of several lists has it; None where it is missing."""
 
 
@@ -22,12 +22,12 @@ class Unifier:
     def __init__(self) -> None:
         self.slots: list[Slot] = []
 
-    def steps(self, lists: Sequence[Sequence[Step] | None], path: str, inner: bool) -> list[Step]:
+    def steps(self, lists: Sequence[Sequence[WrittenStep] | None], path: str, inner: bool) -> list[WrittenStep]:
         """Return lists of steps as one list; a list that is None is missing."""
         around = [steps is not None for steps in lists]
         return [self.step(row, around, path, inner) for row in aligned(lists)]
 
-    def step(self, row: Row, around: Sequence[bool], path: str, inner: bool) -> Step:
+    def step(self, row: Row, around: Sequence[bool], path: str, inner: bool) -> WrittenStep:
         """Return a step that is a row of steps; names are those of the first.
 
         ``around`` is False where what the step is in is missing too.
@@ -80,6 +80,11 @@ class Unifier:
             first = [pair.first if pair is not None else None for pair in pairs]
             rest = [pair.rest if pair is not None else None for pair in pairs]
             return First(self.value(first, row, argument, path, inner), self.value(rest, row, argument, path, inner))
+        if all(isinstance(value, dict) for value in known) and len({tuple(value) for value in known}) == 1:
+            return {
+                name: self.value([value and value[name] for value in values], row, "shape", path, inner)
+                for name in known[0]
+            }
         if not all(map(is_number, known)):
             raise Unlike
         if all(isinstance(value, (list, tuple)) for value in known) and len(set(map(len, known))) == 1:
@@ -97,7 +102,7 @@ class Unifier:
         return self.slots[-1]
 
 
-def aligned(lists: Sequence[Sequence[Step] | None]) -> list[Row]:
+def aligned(lists: Sequence[Sequence[WrittenStep] | None]) -> list[Row]:
     """Return lists of steps side by side; raise `Unlike` if they are not the same with some left out."""
     whole = [steps for steps in lists if steps is not None]
     keys = [[key_of(step) for step in steps] for steps in whole]
@@ -114,7 +119,7 @@ def aligned(lists: Sequence[Sequence[Step] | None]) -> list[Row]:
 
 
 def _with(
-    rows: list[Row], shapes: list[tuple[Any, ...]], steps: Sequence[Step], number: int
+    rows: list[Row], shapes: list[tuple[Any, ...]], steps: Sequence[WrittenStep], number: int
 ) -> tuple[list[Row], list[tuple[Any, ...]]]:
     """Return rows with one more list in them."""
     own = [_shape(step) for step in steps]
@@ -142,14 +147,14 @@ def _with(
     return found, names
 
 
-def _shape(step: Step) -> tuple[Any, ...]:
+def _shape(step: WrittenStep) -> tuple[Any, ...]:
     """Return what a step and one that takes its place in another list have in common: steps in them may be missing."""
     inside = None if step.branches is None else len(step.branches)
     fixed = key_of(replace(step, body=[], branches=None))
     return (*fixed, bool(step.body), inside)
 
 
-def _likeness(one: Step, other: Step) -> int:
+def _likeness(one: WrittenStep, other: WrittenStep) -> int:
     """Return how many arguments of two steps are the same, also in the steps in them."""
     same: int = sum(
         frozen(one.args.get(name, one.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
@@ -192,10 +197,12 @@ def filled(value: Any) -> Any:
         return first if frozen(first) == frozen(rest) else First(first, rest)
     if isinstance(value, (list, tuple)):
         return [filled(item) for item in value]
+    if isinstance(value, dict):
+        return {name: filled(item) for name, item in value.items()}
     return value
 
 
-def filled_step(step: Step) -> Step:
+def filled_step(step: WrittenStep) -> WrittenStep:
     """Return a step with what is written in the slots in it."""
     return replace(
         step,

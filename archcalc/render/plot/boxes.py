@@ -7,7 +7,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Network
-from archcalc.receptive.regions import Region, RegionInterval, RegionTracer
+from archcalc.receptive.regions import Region, RegionInterval, RegionTracer, runs
 from archcalc.render.plot.figure import COLORS, label, new_figure
 
 Outline = tuple[float, float, float, float]
@@ -21,9 +21,9 @@ def nested(network: Network, tracer: RegionTracer) -> list[tuple[str, tuple[int,
     """Return layers whose fields differ, up to the last with a spatial path, each with its middle unit."""
     chosen: dict[Any, str] = {}
     for layer in network.layers:
-        view = tracer.propagation.states[layer.name]
-        if not layer.auxiliary and len(tracer.axes(layer)) == len(tracer.propagation.extents) == len(view.spans):
-            chosen.setdefault(tracer.propagation.field(view).size, layer.name)
+        field = tracer.propagation[layer.name]
+        if not layer.auxiliary and None not in field.stride and len(tracer.axes(layer)) == len(field.size) > 0:
+            chosen.setdefault(field.size, layer.name)
     names = list(chosen.values())
     count = min(len(names), MOST_BOXES)
     picked = [names[(index + 1) * len(names) // count - 1] for index in range(count)]
@@ -55,18 +55,38 @@ def draw_boxes(network: Network, tracer: RegionTracer, units: Sequence[tuple[str
         color = COLORS[index % len(COLORS)]
         text = label(f"{name} ({', '.join(map(str, unit))}): {_size(box)}")
         rows, columns = (None, box.intervals[0]) if flat else box.intervals
+        _fill(axes, box, index, color)
         _add(axes, _outline(rows, columns, index, raw=True), color, "--", None)
         _add(axes, _outline(rows, columns, index, raw=False), color, "-", text)
     axes.autoscale_view()
-    axes.invert_yaxis()
+    axes.yaxis.set_inverted(True)
     axes.set_xlabel("position" if flat else "column")
     axes.set_title(label(f"{network.name}: what units see of the input"), fontsize=10)
     figure.legend(loc="outside lower center", fontsize=8, ncols=2)
     return figure
 
 
+def _fill(axes: Any, box: Region, index: int, color: str) -> None:
+    """Fill the positions that are seen, if the box has holes."""
+    if box.share in (0, 1):
+        return
+    if len(box.intervals) == 1:
+        for first, last in runs(box.intervals[0].seen):
+            axes.fill_between((first - 0.5, last + 0.5), index - 0.3, index + 0.3, color=color, alpha=0.5, linewidth=0)
+        return
+    import numpy
+    from matplotlib.colors import to_rgba
+
+    picture = numpy.zeros((*(side.extent for side in box.intervals), 4))
+    for rows, columns in box.rectangles:
+        picture[numpy.ix_(sorted(rows), sorted(columns))] = to_rgba(color, 0.5)
+    axes.imshow(picture, interpolation="nearest", zorder=2)  # on the gray of the input
+
+
 def _size(box: Region) -> str:
-    return "×".join(str(side.unclipped[1] - side.unclipped[0] + 1) for side in box.intervals)
+    ends = [side.unclipped or (0, -1) for side in box.intervals]
+    size = "×".join(str(last - first + 1) for first, last in ends)
+    return size if box.share in (0, 1) else f"{size}, {100 * box.share:.3g} % of it seen"
 
 
 def _outline(rows: RegionInterval | None, columns: RegionInterval, index: int, raw: bool) -> Outline | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from archcalc.errors import UserError
-from archcalc.render.plot.figure import COLORS, label, new_figure, save
+from archcalc.render.plot.figure import COLORS, SMALL, label, new_figure, save
 from archcalc.render.points import shown
 from archcalc.sweep.space import SweepAxis
 
@@ -32,7 +32,7 @@ def plot_points(
     across, up = quantities[:2]
     if not columns.get(across):
         raise UserError("no points to show")
-    figure = new_figure(7, 5)
+    figure = new_figure(4.6, 3.2)
     chart = figure.add_subplot()
     first = axes[0].name
     groups = list(dict.fromkeys(columns[first]))
@@ -43,11 +43,11 @@ def plot_points(
             [columns[across][index] for index in chosen],
             [columns[up][index] for index in chosen],
             "o",
-            markersize=4,
+            markersize=3.5,
             color=COLORS[number] if few else COLORS[0],
             label=label(f"{first} {group}") if few else None,
         )
     chart.set(xlabel=label(across), ylabel=label(up), xscale="log", yscale="log")
     if len(groups) <= len(COLORS):
-        chart.legend(frameon=False)
+        chart.legend(frameon=False, fontsize=SMALL)
     return save(figure, format)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
 from archcalc.analysis import CONVENTIONS, Analysis, LayerCosts, analyze
 from archcalc.analysis.depth import depth
+from archcalc.memory.estimating import estimate_note
 from archcalc.memory.heap import by_layer
 from archcalc.memory.inference import timeline
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import number
+from archcalc.quantities.quantity import field_text
 from archcalc.quantities.table import COSTS, REPORTED
 from archcalc.receptive.fields import FieldPropagation
-from archcalc.render.drawing.colors import FILLS, OTHER
+from archcalc.render.drawing.colors import PALE
 from archcalc.render.drawing.words import describe
 from archcalc.render.report.derivations import Derivations
+from archcalc.structs import replace
 from archcalc.units import BYTES
 from archcalc.words import printable
 
@@ -42,8 +44,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     rows = counted[analysis.convention.name]
     sources = _Sources()
     itemsize = analysis.counting.itemsize
-    unmodelled = list(dict.fromkeys(layer.op.kind for layer in network.layers if not layer.op.models_memory()))
-    moments = [] if unmodelled else by_layer(timeline(analysis))
+    moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
     places = {layer.name: index for index, layer in enumerate(network.layers)}
     return {
@@ -75,7 +76,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         ],
         "depth": depth(analysis.rows),
         "unaligned": [printable(name) for name in analysis.unaligned],
-        "fills": {**FILLS, "other": OTHER},
+        "fills": PALE,
         "layers": [
             {
                 **_layer(rows[layer.name], [counted[name][layer.name] for name in others], sources),
@@ -90,7 +91,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
             "layers": [printable(moment.layer) for moment in moments],
             "bytes": [moment.live_bytes for moment in moments],
             "alive": [moment.tensors for moment in moments],
-            "unmodelled": unmodelled,
+            "estimated": printable(estimate_note(network)),
         },
         "sources": sources.texts(),
     }
@@ -133,6 +134,7 @@ def _layer(row: LayerCosts, counted: list[LayerCosts], sources: _Sources) -> dic
             for key in (*REPORTED, "bytes_read", "bytes_written")
         },
         "rf": [number(size) for size in field.size],
+        "rf_text": field_text(field) if field.size else "",
         "rf_stride": [number(step) for step in field.stride],
         "rf_all": field.is_global,
         "auxiliary": layer.auxiliary,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.network import Layer
 from archcalc.render.mathematics import line_text
+from archcalc.structs import replace
 from archcalc.symbolic.derivations import DERIVED, Explanation, explain
 
 COUNTED = ("memory", "flops")

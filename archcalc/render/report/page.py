@@ -11,10 +11,12 @@ from importlib.resources import files
 from typing import Any
 
 from archcalc.analysis import Analysis
-from archcalc.render.drawing.colors import DARK_RULES, LIGHT
+from archcalc.errors import UserError
+from archcalc.render.drawing.colors import DARK_RULES, THEMES
 from archcalc.render.drawing.dot import node_ids, to_dot
 from archcalc.render.drawing.drawing import PLAIN, TooLarge, picture_of, transparent_svg
 from archcalc.render.drawing.paint import by_category
+from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 from archcalc.render.report.data import report_data
 
 
@@ -28,11 +30,32 @@ def report(analysis: Analysis) -> str:
         "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src '{_digest(script)}'",
         "style": style,
         "drawing": svg,
+        "figure": _figure(analysis),
         "data": _embedded(data),
         "script": script,
     }
     page = _asset("report.html")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match.group(1)], page)
+
+
+def _figure(analysis: Analysis) -> str:
+    """Return the figure of a paper for light and for dark, as a section; empty if none fits a page.
+
+    Feature maps are volumes; a network without convolutions is drawn by its blocks.
+    """
+    has_maps = any(layer.op.category == "convolution" for layer in analysis.network.layers)
+    try:
+        light, dark = (
+            write_figure(figure(analysis, FigureOptions(style="volumes" if has_maps else "blocks", theme=theme)), "svg")
+            for theme in ("light", "dark")
+        )
+    except UserError:
+        return ""
+    return (
+        '<section aria-labelledby="figure-title">\n<h2 id="figure-title">Figure</h2>\n'
+        f'<div class="figure">{light.decode()}</div>\n'
+        f'<div class="figure dark" aria-hidden="true">{dark.decode()}</div>\n</section>'
+    )
 
 
 def _asset(name: str) -> str:
@@ -56,8 +79,8 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
     """
     drawn: dict[str, list[int]] = {}
     try:
-        picture = picture_of(analysis, PLAIN)
-        svg = transparent_svg(picture, to_dot(picture, by_category(picture), LIGHT)).decode()
+        picture, light = picture_of(analysis, PLAIN), THEMES["light"]
+        svg = transparent_svg(picture, to_dot(picture, by_category(picture, light), light.surroundings))
     except TooLarge as error:
         return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
     position = {layer.name: number for number, layer in enumerate(analysis.network.layers)}

@@ -47,7 +47,7 @@
     text: inBytes ? bytes : count,
   }]));
   const field = (layer) => Math.max(...layer.rf, 0);
-  const fieldText = (layer) => (layer.rf_stride.includes(null) ? "all" : [...new Set(layer.rf)].join("×") + (layer.rf_all ? " (all)" : ""));
+  const fieldText = (layer) => (layer.rf_stride.includes(null) ? "all" : layer.rf_text + (layer.rf_all ? " (all)" : ""));
 
   // -- the summary
 
@@ -343,9 +343,6 @@
   };
   const times = () => {
     const { bytes: live, layers: names, alive } = data.timeline;
-    if (data.timeline.unmodelled.length) {
-      at("time-says").textContent = `Not known: the memory of ${data.timeline.unmodelled.join(", ")} is not modelled.`;
-    }
     if (!live.length) return;
     const top = Math.max(...live, 1);
     const step = (wide - LEFT) / live.length;
@@ -357,7 +354,8 @@
       ...live.map((value, index) => draw("rect", { x: LEFT + index * step, y: 0, width: step, height: TALL, fill: "transparent" },
         draw("title", {}, `${names[index]}: ${bytes(value)}, ${alive[index]} tensors`))));
     at("time-says").textContent = `Tensors alive while each layer runs, batch ${data.batch}, ${data.dtype}, without the weights. `
-      + `The peak, ${bytes(live[peak])} in ${alive[peak]} tensors, is at ${names[peak]}.`;
+      + `The peak, ${bytes(live[peak])} in ${alive[peak]} tensors, is at ${names[peak]}.`
+      + (data.timeline.estimated ? ` ${data.timeline.estimated}` : "");
   };
 
   // -- conventions and the spec

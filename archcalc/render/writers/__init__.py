@@ -7,18 +7,18 @@ long when they write.
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 
+from archcalc.discovery import module_names
 from archcalc.render.document import Document
 from archcalc.render.format import Format
 
 
 @cache
 def _writers() -> dict[str, ModuleType]:
-    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    modules = [import_module(f"{__name__}.{name}") for name in module_names(__path__)]
     return {module.FORMAT.name: module for module in sorted(modules, key=lambda writer: writer.FORMAT.name != "text")}
 
 

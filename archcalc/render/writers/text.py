@@ -15,6 +15,8 @@ SHORTEST_NAME, SHORTEST_PROSE = 21, 24
 """Names and prose are not squeezed into fewer characters."""
 LONGEST_RULE = 100
 """Rules are at most so long where the width is unknown."""
+SHORTEST_NOTE, LONGEST_NOTE = 60, 120
+"""Notes are as wide as their table, within these, if the terminal is."""
 WORDS_WIDTH = 110
 """Paragraphs are at most so wide."""
 
@@ -65,13 +67,21 @@ def _table(table: Table, width: int | None, bold: Callable[[str], str]) -> str:
     headings, shown = cells.that_fit(width)
     parts = [cells.part(headings, part, width, bold) for part in cells.folded(headings, shown, width)]
     limit = max(len(line) for part in parts for line in part if set(line) == {"─"})
-    lines = [bold(line) for line in wrap(printable(table.title), max(limit, 60))] if table.title else []
+    lines = (
+        [
+            bold(line)
+            for line in wrap(printable(table.title), min(max(limit, SHORTEST_NOTE), width or limit + SHORTEST_NOTE))
+        ]
+        if table.title
+        else []
+    )
     for index, part in enumerate(parts):
         lines += ["", *part] if index else part
     hidden = [column.heading for index, column in enumerate(table.shown) if index not in shown]
     notes = [*table.notes, *([f"Left out, for lack of width: {', '.join(hidden)}."] if hidden else [])]
     for note in notes:
-        lines += wrap(printable(note), min(width, 120) if width and len(parts) > 1 else max(min(limit, 120), 60))
+        room = LONGEST_NOTE if width and len(parts) > 1 else max(limit, SHORTEST_NOTE)
+        lines += wrap(printable(note), min(room, width or LONGEST_NOTE, LONGEST_NOTE))
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@ from archcalc.runtime.building import is_module, resolve
 from archcalc.runtime.export.expression import Chain, ConstructorCall, ParameterRef, Signature, same, torch_signature
 from archcalc.runtime.export.forward import forward_lines
 from archcalc.runtime.export.scopes import ForwardCall, ModuleScope, ScopePath
+from archcalc.structs import Struct
 
 Members = tuple[tuple[ScopePath, Any], ...]
 
@@ -20,8 +21,7 @@ WIDTHS |= {"groups", "start", "stop", "embed_dim", "width"}
 """Arguments that are numbers of channels: equal ones become one argument of the class."""
 
 
-@dataclass(frozen=True)
-class Parameter:
+class ClassParameter(Struct):
     """A constructor argument of a class."""
 
     name: str
@@ -40,7 +40,7 @@ class Class:
     """One of its scopes."""
     members: Members
     """Paths of its modules and bare parameters, with the expressions that create them."""
-    parameters: list[Parameter] = field(default_factory=list)
+    parameters: list[ClassParameter] = field(default_factory=list)
 
 
 class Classes:
@@ -117,7 +117,7 @@ class Classes:
         if len(more) == 1 and not more[0][0].isdigit():
             return f"{name}With{class_name(more[0])}"
         targets, others = ([getattr(node, "target", "") for _, node in each] for each in (members, simpler.members))
-        if targets == others[:-1]:
+        if others and targets == others[:-1]:
             return f"{name}Without{_short(others[-1])}"
         changed = [target for target, other in zip(targets, others, strict=False) if target != other]
         differ_in_one = len(targets) == len(others) and len(changed) == 1 and changed[0].startswith("nn.")
@@ -214,7 +214,7 @@ class _Slots:
     """Makes a constructor argument of each difference between similar expressions."""
 
     def __init__(self) -> None:
-        self.parameters: list[Parameter] = []
+        self.parameters: list[ClassParameter] = []
 
     def align(self, nodes: list[Any], member: str, role: str, signature: Any, default: Any = None) -> Any:
         """Return one expression for all; ``role`` is the name of the argument where it is used."""
@@ -255,5 +255,5 @@ class _Slots:
         wishes += [f"{wishes[-1]}{number}" for number in range(2, len(taken) + 3)]
         name = next(wish for wish in wishes if wish not in taken)
         has_default = (kind != "width" or role == "groups") and any(same(value, default) for value in values)
-        self.parameters.append(Parameter(name, values, default, has_default))
+        self.parameters.append(ClassParameter(name, values, default, has_default))
         return name

@@ -6,11 +6,11 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from archcalc.runtime.building import resolve
+from archcalc.structs import Struct
 
 WIDTH = 100
 FLAT = -(10**9)
@@ -19,23 +19,20 @@ FEWEST_REPEATS = 3
 """Smallest number of similar entries that become a loop."""
 
 
-@dataclass(frozen=True)
-class ParameterRef:
+class ParameterRef(Struct):
     """A constructor argument of the surrounding class."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Progression:
+class Progression(Struct):
     """``start + step * i`` in a loop over ``i``."""
 
     start: int
     step: int
 
 
-@dataclass(frozen=True)
-class ConstructorCall:
+class ConstructorCall(Struct):
     """A constructor call: `nn.Conv2d(64, 128, kernel_size=3)`. Arguments are calls, chains, names or plain values."""
 
     target: str
@@ -43,8 +40,7 @@ class ConstructorCall:
     kwargs: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Struct):
     """An nn.Sequential with named modules."""
 
     names: tuple[str, ...]
@@ -52,8 +48,7 @@ class Chain:
     target: str = "nn.Sequential"
 
 
-@dataclass(frozen=True)
-class Signature:
+class Signature(Struct):
     """The argument names of a constructor, and the defaults of optional ones."""
 
     names: tuple[str, ...]
@@ -91,7 +86,7 @@ class SourceWriter:
             runs = _runs(None if plain else node.names, node.modules)
             return _wrapped(head, lambda inner: [self._run(run, inner) for run in runs], tail, indent, before)
         if isinstance(node, ConstructorCall):
-            head = f"{node.target.removeprefix('archcalc.')}("
+            head = f"{node.target.replace('archcalc.', '')}("
             return _wrapped(head, lambda inner: self._arguments(node, inner), ")", indent, before)
         return literal(node)
 
@@ -148,8 +143,7 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and bool(left == right)
 
 
-@dataclass(frozen=True)
-class _Run:
+class _Run(Struct):
     name: str | None
     module: Any
     count: int

@@ -120,7 +120,8 @@ class _Divider:
         made = set(names)
         taken = {value: None for step in scope.steps for value in step.inputs if value not in made}
         scope.inputs = tuple(taken)
-        scope.outputs = tuple(name for name in names if self._is_used_outside(name, begin, end))
+        used = tuple(name for name in names if self._is_used_outside(name, begin, end))
+        scope.outputs = used or tuple(names[-1:])  # a scope that no output needs still gives its last value
         return scope
 
     def _call(self, path: ScopePath, layer: ScopePath) -> ScopePath | None:

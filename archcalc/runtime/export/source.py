@@ -14,7 +14,7 @@ from torch import nn
 from archcalc._version import __version__
 from archcalc.network import Network
 from archcalc.runtime.building import check_name
-from archcalc.runtime.export.classes import Class, Classes, Members, Parameter, class_name, is_sequential
+from archcalc.runtime.export.classes import Class, Classes, ClassParameter, Members, class_name, is_sequential
 from archcalc.runtime.export.expression import WIDTH, Chain, ConstructorCall, SourceWriter, literal
 from archcalc.runtime.export.forward import RESERVED, attribute, forward_lines, is_identifier, parameter
 from archcalc.runtime.export.scopes import ScopePath, scopes_of
@@ -36,7 +36,7 @@ def torch_source(network: Network) -> str:
     helpers = _helper_sources()
     classes = Classes(root, name, {*RESERVED, *helpers, "Any"})
     writer = SourceWriter(classes.signatures)
-    bodies = [_class_source(written, writer) for written in classes.written]
+    bodies = [_class_source(written, writer, _freezing(network)) for written in classes.written]
     text = "\n\n\n".join(bodies)
     used = _needed_helpers(text, helpers)
     main = _main(classes.written[-1].name, network)
@@ -76,7 +76,29 @@ def _comment(text: str) -> str:
     return printable(" ".join(text.split()))
 
 
-def _class_source(written: Class, writer: SourceWriter) -> str:
+def _freezing(network: Network) -> list[str]:
+    """Return the lines that freeze weights, at the end of the network's constructor."""
+    owners = [layer for layer in network.layers if layer.shares is None and not layer.auxiliary]
+    names: dict[bool, list[str]] = {True: [], False: []}
+    for layer in owners:
+        for name in layer.op.weights():
+            if name not in layer.ties:
+                names[layer.trainable].append(f"{layer.name}.{name}" if name else layer.name)
+    if not names[False]:
+        return []
+    most = len(names[True]) < len(names[False])
+    lines = ["        self.requires_grad_(False)"] if most else []
+    listed = "".join(f"            {literal(name)},\n" for name in names[most])
+    if not listed:
+        return lines
+    return [
+        *lines,
+        f"        for name in (\n{listed}        ):",
+        f"            self.get_parameter(name).requires_grad_({most})",
+    ]
+
+
+def _class_source(written: Class, writer: SourceWriter, freezing: list[str]) -> str:
     arguments = "".join(f", {_argument(parameter)}" for parameter in written.parameters)
     define = f"    def __init__(self{arguments}) -> None:"
     if len(define) > WIDTH:
@@ -89,6 +111,7 @@ def _class_source(written: Class, writer: SourceWriter) -> str:
         lines.append(_assignment(path, ConstructorCall("nn.Module"), writer))
     lines += [_assignment(path, node, writer) for path, node in written.members]
     lines += [f"        {parameter(path)} = {parameter(owner)}" for path, owner in written.scope.ties]
+    lines += [] if written.scope.path else freezing
     body = "\n".join(lines)
     return body + "\n\n" + textwrap.indent("\n".join(forward_lines(written.scope)), "    ")
 
@@ -98,7 +121,7 @@ def _sequential(members: Members, writer: SourceWriter) -> str:
     return " " * 8 + writer.text(chain, 8)
 
 
-def _argument(parameter: Parameter) -> str:
+def _argument(parameter: ClassParameter) -> str:
     kinds = {_annotation(value): None for value in (*parameter.values, *([parameter.default] * parameter.has_default))}
     default = f" = {literal(parameter.default)}" if parameter.has_default else ""
     return f"{parameter.name}: {' | '.join(sorted(kinds))}{default}"
@@ -163,7 +186,7 @@ def _needed_helpers(text: str, helpers: dict[str, str]) -> list[str]:
     needed: dict[str, None] = {}
     open_texts = [text]
     while open_texts:
-        words = {*re.findall(r"\b\w+(?=[(,)])", open_texts.pop())}
+        words = {*re.findall(r"\b\w+(?=[(,.)])", open_texts.pop())}
         for name in helpers:
             if name in words and name not in needed:
                 needed[name] = None

@@ -104,7 +104,9 @@ class WindowAttention(nn.Module):
         x = x.reshape(batch, rows * window, columns * window, width)
         if any(shifts):
             x = torch.roll(x, shifts, (1, 2))
-        return x[:, :height, :breadth].contiguous()
+        if below or right:  # copied even where a part lies in order, which would keep the padding alive
+            return x[:, :height, :breadth].clone(memory_format=torch.contiguous_format)
+        return x.contiguous()
 
     def _without_key_bias(self, x: Tensor) -> Tensor:
         bias = self.qkv.bias

@@ -18,12 +18,16 @@ class Padded:
 
     outside = 0.0
 
-    def __init__(self, *args: Any, padding: tuple[tuple[int, int], ...], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, padding: tuple[tuple[int, int], ...], padding_mode: str = "zeros", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.sides = _padding_amounts(padding)
+        self.mode = "constant" if padding_mode == "zeros" else padding_mode
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(nn.functional.pad(input, self.sides, value=self.outside))  # type: ignore[misc, no-any-return]
+        padded = nn.functional.pad(input, self.sides, self.mode, self.outside)
+        return super().forward(padded)  # type: ignore[misc, no-any-return]
 
 
 class PaddedConv1d(Padded, nn.Conv1d):
@@ -76,6 +80,31 @@ class PaddedAvgPool3d(PaddedAverage, nn.AvgPool3d):
     """Average pooling with its own padding before and after each dimension, which takes no part."""
 
 
+class DynamicConv(nn.Module):
+    """A convolution with filters for each sample: one whose groups are samples."""
+
+    def __init__(
+        self,
+        bias: int | None,
+        padding: tuple[tuple[int, int], ...],
+        stride: Any = 1,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.bias = None if bias is None else nn.Parameter(torch.zeros(bias))
+        self.sides = _padding_amounts(padding)
+        self.stride, self.dilation, self.groups = stride, dilation, groups
+
+    def forward(self, input: Tensor, filters: Tensor) -> Tensor:
+        batch = input.shape[0]
+        every = nn.functional.pad(input, self.sides).flatten(0, 1).unsqueeze(0)
+        convolve = getattr(nn.functional, f"conv{input.dim() - 2}d")
+        bias = None if self.bias is None else self.bias.repeat(batch)
+        result = convolve(every, filters.flatten(0, 1), bias, self.stride, 0, self.dilation, self.groups * batch)
+        return result.squeeze(0).unflatten(0, (batch, -1))  # type: ignore[no-any-return]
+
+
 class Standardized:
     """Every filter with mean 0 and variance 1 (Qiao et al., *Weight Standardization*, 2019)."""
 
@@ -96,3 +125,15 @@ class StandardizedConv2d(Standardized, nn.Conv2d):
 
 class StandardizedConv3d(Standardized, nn.Conv3d):
     """A convolution with standardized filters."""
+
+
+class PaddedStandardizedConv1d(Padded, Standardized, nn.Conv1d):
+    """A convolution with standardized filters and its own padding before and after each dimension."""
+
+
+class PaddedStandardizedConv2d(Padded, Standardized, nn.Conv2d):
+    """A convolution with standardized filters and its own padding before and after each dimension."""
+
+
+class PaddedStandardizedConv3d(Padded, Standardized, nn.Conv3d):
+    """A convolution with standardized filters and its own padding before and after each dimension."""

@@ -74,6 +74,27 @@ def prepend(input: Tensor, tokens: Tensor) -> Tensor:
     return torch.cat((tokens.expand(input.shape[0], *tokens.shape[1:]), input), dim=1)
 
 
+def einsum(first: Tensor, second: Tensor, equation: str) -> Tensor:
+    """The sum of products that an equation says."""
+    return torch.einsum(equation, first, second)
+
+
+def each(module: Any) -> Any:
+    """The class of modules that do with every slice along the first axis what ``module`` does with its input."""
+
+    class Each(module):  # type: ignore[misc]
+        def forward(self, input: Tensor) -> Any:
+            found = super().forward(input.flatten(0, 1))
+            sizes = input.shape[:2]
+            if not isinstance(found, tuple):
+                return found.unflatten(0, sizes)
+            sequence, last = found  # of a recurrent layer
+            states = [state.unflatten(1, sizes) for state in (last if isinstance(last, tuple) else (last,))]
+            return sequence.unflatten(0, sizes), tuple(states)
+
+    return Each
+
+
 def all_states(given: tuple[Tensor, Any]) -> Tensor:
     """The sequence of a recurrent layer's states, without the last ones beside it."""
     return given[0]
@@ -200,7 +221,10 @@ class Opaque(nn.Module):
             self.weight = nn.Parameter(torch.zeros(params))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+        made = inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+        for other in inputs[1:]:  # so that a traced graph has what comes before it
+            made = made + other.new_zeros(())
+        return made
 
 
 class Given(nn.Module):
@@ -220,7 +244,41 @@ class Given(nn.Module):
             self.register_buffer(name, torch.zeros(sizes))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        return inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+        made = inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
+        for other in inputs[1:]:  # so that a traced graph has what comes before it
+            made = made + other.new_zeros(())
+        return made
+
+
+class GivenAsStored(Given):
+    """A stand-in for a stored tensor under another shape, or for its first numbers."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        one = next(iter((*self.parameters(), *self.buffers())))
+        if one.numel() != math.prod(self.shape):
+            one = one.flatten()[: math.prod(self.shape)]
+        return for_every_sample(inputs[0], one.view(1, *self.shape))
+
+
+class _Once(torch.autograd.Function):
+    """Zeros that depend on tensors, and zeros for their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, like: Tensor, shape: tuple[int, ...], *tensors: Tensor) -> Tensor:
+        ctx.shapes = [tensor.shape for tensor in tensors]
+        return like.new_zeros(shape, dtype=like.dtype if like.is_floating_point() else torch.get_default_dtype())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        return None, None, *(gradients[0].new_zeros(shape) for shape in ctx.shapes)
+
+
+class GivenOnce(Given):
+    """A stand-in for a tensor that is computed from stored ones, once for a batch."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        made = _Once.apply(inputs[0].detach(), (1, *self.shape), *self.parameters())
+        return for_every_sample(inputs[0], made)
 
 
 class BlurPool(nn.Module):

@@ -17,6 +17,7 @@ from archcalc.render.drawing.colors import (
     LIGHT,
     ON_FILL,
     OTHER,
+    PALE,
     channels,
     contrast,
     heat,
@@ -67,12 +68,13 @@ def seen(color: str, access: str) -> numpy.ndarray:
 @pytest.mark.parametrize("access", SIGHTS)
 def test_fills_are_told_apart(access):
     """Two colors are just told apart at a distance of about 0.02."""
-    closest = min(numpy.linalg.norm(seen(a, access) - seen(b, access)) for a, b in combinations(FILLS.values(), 2))
-    assert closest > 0.08
+    for fills, least in ((FILLS, 0.08), ({name: PALE[name] for name in FILLS}, 0.04)):
+        closest = min(numpy.linalg.norm(seen(a, access) - seen(b, access)) for a, b in combinations(fills.values(), 2))
+        assert closest > least
 
 
 def test_fills_differ_in_grey():
-    assert all(a < b for a, b in pairwise(map(luminance, FILLS.values())))
+    assert all(a < b for fills in (FILLS, PALE) for a, b in pairwise(luminance(fills[name]) for name in FILLS))
 
 
 def test_text_is_read_on_every_fill():

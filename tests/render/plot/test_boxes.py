@@ -30,7 +30,7 @@ def test_nested_boxes_grow():
     tracer = RegionTracer(network)
     units = nested(network, tracer)
     assert len(units) == MOST_BOXES
-    sizes = [tracer.propagation.field(tracer.propagation.states[name]).size for name, _ in units]
+    sizes = [tracer.propagation[name].size for name, _ in units]
     assert sizes == sorted(sizes)
     assert sizes[-1] == (427, 427)  # torchvision's ResNet-50, measured by gradients
 
@@ -53,3 +53,21 @@ def test_names_are_shown_as_they_are():
     network = archcalc.loads("input: [1, 9]\nlayers: [{conv: 1, kernel: 3, name: $x$}]\n")
     figure = draw_boxes(network, RegionTracer(network), [("$x$", (0,))])
     assert figure.axes[0].patches[-1].get_label() == r"\$x\$ (0): 3"
+
+
+def test_holes_are_drawn():
+    """Three windows of dilation 2 see 7×7 of 13×13: positions are filled, above the gray, rows downwards."""
+    steps = "{conv: 1, kernel: 3, dilation: 2, padding: 2, repeat: 3}"
+    network = archcalc.loads(f"input: [1, 33, 33]\nlayers: [{steps}]\n")
+    [axes] = draw_boxes(network, RegionTracer(network), [("2", (16, 10))]).axes
+    [picture] = axes.get_images()
+    filled = picture.get_array()[..., 3] > 0
+    assert (filled.sum(), filled[16, 10], filled[17, 10]) == (49, True, False)
+    assert picture.get_zorder() > axes.collections[0].get_zorder()
+    assert axes.yaxis_inverted()
+
+
+def test_holes_of_a_line_are_drawn():
+    network = archcalc.loads("input: [1, 33]\nlayers: [{conv: 1, kernel: 3, dilation: 4, padding: 4, name: it}]\n")
+    [axes] = draw_boxes(network, RegionTracer(network), [("it", (16,))]).axes
+    assert len(axes.collections) == 1 + 3  # the input, and three positions

@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 
 import archcalc
+from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 from archcalc.render.report.page import report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -295,7 +296,9 @@ def embedded(page: str):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
-@pytest.mark.parametrize("name", ["alexnet", "googlenet", "vit_b_16", "nasnet_a_large"])
+@pytest.mark.parametrize(
+    "name", ["alexnet", "googlenet", "vit_b_16", pytest.param("nasnet_a_large", marks=pytest.mark.slow)]
+)
 def test_the_numbers_are_those_of_the_analyses(name):
     network = archcalc.load(name)
     data = embedded(report(network.analyze(batch=2, dtype="float16")))
@@ -310,7 +313,9 @@ def test_the_numbers_are_those_of_the_analyses(name):
     assert data["timeline"]["layers"] == [layer["name"] for layer in layers]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "googlenet", "efficientnet_b0", "vit_b_16"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "googlenet", pytest.param("efficientnet_b0", marks=pytest.mark.slow), "vit_b_16"]
+)
 def test_the_main_path_goes_by_what_sees_the_most(name):
     """One layer takes the other's output from the input to the end; a projection or a gate beside it is not on it."""
     data = embedded(report(archcalc.load(name).analyze()))
@@ -329,6 +334,16 @@ def test_every_layer_points_to_its_line():
     file, line = data["layers"][0]["place"]
     assert data["sources"][file]["file"] == "resnet.yaml"
     assert "conv1" in data["sources"][file]["lines"][line - 1]
+
+
+def test_the_figure_is_that_of_draw_in_light_and_in_dark():
+    analysis = archcalc.load("googlenet").analyze()
+    page = report(analysis)
+    for theme in ("light", "dark"):
+        assert write_figure(figure(analysis, FigureOptions(theme=theme)), "svg").decode() in page
+    # 1,100 layers that all differ fit no page.
+    layers = "".join(f"  - {{conv: {3 + at % 7}, kernel: 1}}\n" for at in range(1100))
+    assert "figure-title" not in report(archcalc.loads(f"input: [3, 8, 8]\nlayers:\n{layers}").analyze())
 
 
 def test_the_report_of_resnet_152_is_small():

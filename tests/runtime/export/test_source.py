@@ -16,12 +16,12 @@ from archcalc.ops import registry
 from archcalc.runtime.export.source import torch_source
 
 QUICK = {
-    "resnet18": None,
-    "vgg11": None,
-    "googlenet": None,
-    "densenet121": None,
+    "resnet18": (3, 64, 64),
+    "vgg11": (3, 32, 32),
+    "googlenet": (3, 75, 75),
+    "densenet121": (3, 64, 64),
     "mobilenet_v3_small": None,
-    "squeezenet1_1": None,
+    "squeezenet1_1": (3, 64, 64),
     "shufflenet_v2_x0_5": None,
     "vit_b_16": (3, 64, 64),
     "swin_t": (3, 64, 64),

@@ -1,0 +1,1 @@
+"""Networks changed for training or deployment: layers frozen, adapted, folded or pruned."""

@@ -1,0 +1,32 @@
+"""`archcalc help`: the help of a command, or of the code of a message."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from archcalc.cli import Command, cli
+from archcalc.cli._streams import write
+
+
+@click.command(
+    cls=Command, topic="look", short_help="Show the help of a command or of a code.", example="archcalc help table"
+)
+@click.argument("words", nargs=-1, metavar="[COMMAND|CODE]")
+def command(words: tuple[str, ...]) -> None:
+    """Show the help of COMMAND, as `archcalc COMMAND --help` does; without it, the list of commands.
+
+    CODE is that of a message, such as A002; `archcalc help all` lists the codes.
+    """
+    if len(words) == 1 and (words[0] == "all" or re.fullmatch(r"[aA]\d{1,3}", words[0])):
+        from archcalc.cli._codes import explained
+
+        write(explained(words[0]), None)
+        return
+    context = click.Context(cli, info_name="archcalc", **cli.context_settings)
+    if words:
+        name, found, _ = cli.resolve_command(context, list(words))
+        assert found is not None
+        context = click.Context(found, info_name=name, parent=context)
+    write(f"{context.command.get_help(context)}\n", None)

@@ -1,0 +1,1 @@
+"""Answers as students write them: numbers, sizes and formulas, read and compared."""

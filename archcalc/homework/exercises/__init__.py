@@ -1,0 +1,1 @@
+"""Exercises with a key, and their documents."""

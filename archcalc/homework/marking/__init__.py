@@ -1,0 +1,1 @@
+"""Marking: each cell compared with the key, and its mistake found."""

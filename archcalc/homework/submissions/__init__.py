@@ -1,0 +1,1 @@
+"""Submissions: files to tables, and tables matched to the questions and rows of a homework."""

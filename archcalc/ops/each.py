@@ -1,0 +1,210 @@
+"""One operator, applied to every slice along the first axis of the input: to each patch, window or head."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from archcalc import ops
+from archcalc.arithmetic import Shape, ShapeError, product, require
+from archcalc.ops.arguments import BadArgument, OperatorName, required
+from archcalc.ops.layout import InputTensors, Layout, Placement
+from archcalc.ops.naming import AxisNames
+from archcalc.ops.operator import Operator
+from archcalc.ops.vocabulary import (
+    SAME_POSITION,
+    Access,
+    Backward,
+    InputGradient,
+    SavedTensors,
+    Torch,
+    Work,
+    Workspace,
+    Workspaces,
+    example,
+)
+
+
+def _joined(layout: Layout) -> Layout:
+    """Return the layout with the batch and the slices as one axis; of a copy if it cannot be viewed so."""
+    return _viewed(layout) or Layout.in_order(_sizes(layout))
+
+
+def _viewed(layout: Layout) -> Layout | None:
+    return layout.viewed(_sizes(layout))
+
+
+def _sizes(layout: Layout) -> tuple[int, ...]:
+    batch, slices, *others = layout.sizes
+    return (batch * slices, *others)
+
+
+class Each(Operator):
+    """Another operator, applied to each slice along the first axis; all slices share its weights."""
+
+    kind = "each"
+    category = "shape"
+    operator: OperatorName = required("the operator: its name, or {name: its first argument, other arguments}")
+    inner: Operator
+    """The operator of one slice."""
+    examples = (
+        example((5, 3, 8, 9), operator={"conv": 4, "kernel": 3, "padding": 1}),
+        example((5, 3, 8), operator="batch_norm"),
+        example((4, 6, 8, 8), operator={"max_pool": 2}),
+        example((2, 3, 7, 8), operator={"conv": 4, "kernel": 3, "standardized": True}),
+        example((3, 7, 8), operator={"lstm": 5, "last": True, "bidirectional": True}),
+    )
+
+    def resolved(self) -> dict[str, Any]:
+        self.need_axis()
+        kind, given = cast("tuple[str, dict[str, Any]]", self.operator)
+        operator = ops.registry().get(kind)
+        if operator is None or operator.most_inputs != 1 or operator.numbers_are_given or operator is Each:
+            raise self._bad_argument("operator", f"each applies operators of one input, which {kind} is not")
+        if "" in given:
+            given = {operator.principal() or kind: given[""], **{key: given[key] for key in given if key}}
+        try:
+            inner = operator([self.x[1:]], **given)
+        except BadArgument as error:
+            raise self._bad_argument("operator", f"{kind}: {error}") from error
+        except ShapeError as error:
+            raise ShapeError(f"each slice: {error}") from error
+        described = inner.torch()
+        require(
+            described.target.rpartition(".")[2][:1].isupper(),
+            lambda: f"each applies operators that are modules in PyTorch, which {kind} is not with these arguments",
+        )
+        return {"inner": inner, "operator": (kind, {name: getattr(inner, name) for name in given})}
+
+    def output_shape(self) -> Shape:
+        return (self.x[0], *self.inner.output)
+
+    @property
+    def counted_as(self) -> Operator:
+        return self.inner
+
+    def weights(self) -> dict[str, Shape]:
+        return self.inner.weights()
+
+    def buffers(self) -> dict[str, Shape]:
+        return self.inner.buffers()
+
+    def work(self) -> Work:
+        return self._of_all(self.inner.work())
+
+    def extra_work(self) -> Work:
+        return self._of_all(self.inner.extra_work())
+
+    def _of_all(self, work: Work) -> Work:
+        return {name: self.x[0] * count for name, count in work.items()}
+
+    def backward(self) -> Backward:
+        one = self.inner.backward()
+        weights, inputs, inner = (self.x[0] * count for count in one[:3])
+        return Backward(weights, inputs, inner, one.groups)
+
+    def work_per_batch(self) -> Work:
+        return self.inner.work_per_batch()
+
+    def backward_per_batch(self) -> Backward:
+        return self.inner.backward_per_batch()
+
+    def models_memory(self) -> bool:
+        return self.inner.models_memory()
+
+    def saved_tensors(self) -> SavedTensors:
+        return self._scaled_saved(self.inner.saved_tensors())
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        saved = self._scaled_saved(self.inner.saved_tensors_for(self._of_slices(tensors)))
+        if not self._copies(tensors) or not saved.input(0):
+            return saved
+        return saved._replace(inputs=False, elements=saved.elements + product(self.x))
+
+    def _scaled_saved(self, saved: SavedTensors) -> SavedTensors:
+        slices = self.x[0]
+        return saved._replace(
+            elements=slices * saved.elements, index_bytes=slices * saved.index_bytes, precise=slices * saved.precise
+        )
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        found = self.inner.workspaces_for(self._of_slices(tensors))
+        inference, training, backward = (tuple(map(self._scaled_workspace, points)) for points in found[:3])
+        if self._copies(tensors):
+            inner = self.inner.saved_tensors_for(self._of_slices(tensors)) if tensors.training else SavedTensors()
+            saved = self._scaled_saved(inner)
+            made = Workspace(
+                self.elements + saved.elements,
+                saved.shared,
+                saved.index_bytes,
+                saved.shared_bytes,
+                shared_precise=saved.shared_precise,
+            )
+            inference, training = (
+                tuple(one._replace(elements=one.elements + product(self.x)) for one in points or (made,))
+                for points in (inference, training)
+            )
+        return Workspaces(inference, training, backward, found.frees)
+
+    def _scaled_workspace(self, one: Workspace) -> Workspace:
+        slices = self.x[0]
+        return one._replace(elements=slices * one.elements, bytes=slices * one.bytes, precise=slices * one.precise)
+
+    def _copies(self, tensors: InputTensors) -> bool:
+        """Return True if the slices must be copied to be a batch."""
+        return _viewed(tensors.layouts[0]) is None
+
+    def _of_slices(self, tensors: InputTensors) -> InputTensors:
+        """Return the input as the inner operator takes it, with all slices as its batch."""
+        return tensors._replace(layouts=(_joined(tensors.layouts[0]),))
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        inner = self.inner.placement(self._of_slices(tensors))
+        sizes = tensors.sizes(self.output)
+        return Placement(inner.layout.viewed(sizes) or Layout.in_order(sizes), inner.is_view)
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """That of all slices, seen as one of the input."""
+        (found,) = self.inner.input_gradients(self._of_slices(tensors), _joined(gradient))
+        if found is None:
+            return (None,)
+        sizes = tensors.layouts[0].sizes
+        return (found._replace(layout=found.layout.viewed(sizes) or Layout.in_order(sizes), is_view=True),)
+
+    def is_approximate(self, tensors: InputTensors) -> bool:
+        return self.inner.is_approximate(self._of_slices(tensors))
+
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
+        inner = self.inner.copies_gradient(self._of_slices(tensors), _joined(gradient))
+        return _viewed(gradient) is None or inner
+
+    def computes_in_float32(self, tensors: InputTensors) -> bool:
+        return self.inner.computes_in_float32(self._of_slices(tensors))
+
+    def tools_agree(self) -> bool:
+        return False
+
+    def access(self) -> Access:
+        return (SAME_POSITION, *self.inner.access())
+
+    @property
+    def overestimates(self) -> Mapping[str, str]:
+        return self.inner.overestimates
+
+    def linearized(self) -> Operator | None:
+        linear = self.inner.linearized()
+        if linear is None or linear is self.inner:
+            return linear and self
+        return type(self)(self.inputs, operator={linear.kind: None, **linear.given})
+
+    def axes(self) -> tuple[tuple[int, ...], ...]:
+        return ((0,), *(tuple(axis + 1 for axis in axes) for axes in self.inner.axes()))
+
+    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
+        names = inputs[0]
+        return (*names[:1], *self.inner.axis_names([names[1:]]))
+
+    def hyperparameters(self) -> dict[str, Any]:
+        return self.inner.hyperparameters()
+
+    def torch(self) -> Torch:
+        one = self.inner.torch()
+        return Torch(f"archcalc.each({one.target})", one.args, one.kwargs, then=one.then)

@@ -1,0 +1,40 @@
+"""What the classes of operators say to importers: which calls of PyTorch and ONNX they are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from archcalc.ops.calls import Call, Operand
+
+
+class Importable:
+    """What an operator has to be imported; an operator that is not named in `aten` or `onnx` is not."""
+
+    aten: ClassVar[str] = ""
+    """The operations of PyTorch that it may be, without overload and trailing underscore: `conv1d conv2d conv3d`."""
+    onnx: ClassVar[str] = ""
+    """The operations of ONNX that it may be."""
+    onnx_names: ClassVar[Mapping[str, str]] = {}
+    """Its names of weights and buffers to ONNX's names of the inputs that hold them."""
+
+    @classmethod
+    def from_aten(cls, call: Call) -> Mapping[str, Any] | None:
+        """Return the arguments with which it is a call of one of `aten`; None if it is not that call.
+
+        It may raise `ShapeError` too. Its inputs are the call's computed tensors, its weights the stored ones of the
+        same names, unless `call_inputs` and `call_weights` say otherwise.
+        """
+        return {}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> Mapping[str, Any] | None:
+        """Return the arguments with which it is a call of one of `onnx`; None if it is not that call."""
+        return {}
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        """Return the computed tensors that it takes."""
+        return call.operands
+
+    def changes_nothing(self) -> bool:
+        """Return True if it gives its first input again, so that an imported network can leave it out."""
+        return False

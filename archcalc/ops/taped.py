@@ -1,0 +1,167 @@
+"""The memory of operators that are programs on a tape: what autograd saves, and what is live at every step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from archcalc.arithmetic import Shape, product
+from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.memory_rules import MemoryRules
+from archcalc.ops.tape import AFTERWARDS, Point, Tape, TapeTensor
+from archcalc.ops.vocabulary import SavedTensors, Workspace, Workspaces
+
+
+class TapedMemory(NamedTuple):
+    """The memory of an operator that ran on a tape."""
+
+    saved: SavedTensors
+    forward: tuple[Point, ...]
+    afterwards: tuple[Point, ...]
+    """Forward, after the module has returned, beside what is saved and the output."""
+    backward: tuple[Point, ...]
+    """Beside what is saved and the gradient of the output."""
+    gives: tuple[tuple[int, int, Point], ...]
+    """The numbers of inputs, each with the first point of `backward` after its gradient, and what is live before that
+    point."""
+
+
+Program = Callable[[Tape, Sequence[TapeTensor]], TapeTensor]
+"""From a tape and the inputs on it to the output."""
+
+
+Recorded = Callable[[InputTensors, bool], TapedMemory]
+"""From inputs, and whether it is training, to the memory of a run."""
+
+
+def record(program: Program, tensors: InputTensors, training: bool) -> TapedMemory:
+    """Run a program on a tape, forward and, in training, backward."""
+    tape = Tape(training)
+    known: dict[str, TapeTensor] = {}
+    for number, (name, layout, needs) in enumerate(
+        zip(tensors.names, tensors.layouts, tensors.needs_gradient, strict=True)
+    ):
+        if name not in known:
+            known[name] = tape.given(product(layout.sizes), number, needs, layout)
+    inputs = [
+        known.pop(name) if name not in tensors.names[number + 1 :] else known[name]
+        for number, name in enumerate(tensors.names)
+    ]
+    output = program(tape, inputs)
+    del inputs
+    forward = tuple(point for point in tape.points if point.label != AFTERWARDS)
+    left = (tape.elements, tape.bytes, tape.precise)
+    afterwards = tuple(_beside(point, *left) for point in tape.points if point.label == AFTERWARDS)
+    saved_inputs = tape.saved_inputs()
+    tape.hand_over(output)
+    saved = SavedTensors(
+        inputs=tuple(number in saved_inputs for number in range(len(tensors.layouts))),
+        output=tape.saves(output),
+        shared=tape.elements,
+        shared_bytes=tape.bytes,
+        shared_precise=tape.precise,
+    )
+    tape.points.clear()
+    tape.backward(output)
+    backward = tuple(_beside(point, saved.shared, saved.shared_bytes, saved.shared_precise) for point in tape.points)
+    gives = tuple(
+        (key, number, _beside(point, saved.shared, saved.shared_bytes, saved.shared_precise))
+        for key, (number, point) in tape.given_on.items()
+    )
+    return TapedMemory(saved, forward, afterwards, backward, gives)
+
+
+def _beside(point: Point, elements: Any, size: Any, precise: Any) -> Point:
+    return point._replace(elements=point.elements - elements, bytes=point.bytes - size, precise=point.precise - precise)
+
+
+def extended(few: TapedMemory, more: TapedMemory, further: Any) -> TapedMemory:
+    """Return the memory of a run with more repetitions, from one with some and one with one more.
+
+    Everything grows by as much with each. Points are the same by their labels; others are those of a repetition in the
+    middle, between its neighbors'.
+    """
+
+    def grown(left: Any, right: Any) -> Any:
+        return left + further * (right - left)
+
+    def points(left: Sequence[Point], right: Sequence[Point]) -> tuple[Point, ...]:
+        labels = {point.label for point in left}
+        pairs = zip(left, (point for point in right if point.label in labels), strict=True)
+        return tuple(
+            one._replace(elements=grown(one.elements, other.elements), bytes=grown(one.bytes, other.bytes))
+            for one, other in pairs
+        )
+
+    saved = few.saved._replace(shared=grown(few.saved.shared, more.saved.shared))
+    return TapedMemory(
+        saved,
+        points(few.forward, more.forward),
+        points(few.afterwards, more.afterwards),
+        points(few.backward, more.backward),
+        (),
+    )
+
+
+def saved_on_tape(recorded: Recorded, tensors: InputTensors) -> SavedTensors:
+    """Return what autograd saves for these inputs."""
+    return recorded(tensors, True).saved
+
+
+def workspaces_on_tape(recorded: Recorded, tensors: InputTensors) -> Workspaces:
+    """Return the memory that is used at every step."""
+    if not any(tensors.needs_gradient) and not (tensors.training and tensors.trains_weights):
+        found = recorded(tensors, tensors.training)  # some kernels ask only whether gradients are enabled
+        forward = _workspaces(found.forward)
+        return Workspaces(forward, forward, afterwards=_workspaces(found.afterwards))
+    found = recorded(tensors, True)
+    frees: dict[int, int] = {}
+    for number, point in enumerate(found.backward):
+        for key in point.released:
+            frees.setdefault(key, number)
+    return Workspaces(
+        _workspaces(recorded(tensors, False).forward),
+        _workspaces(found.forward),
+        _workspaces(found.backward),
+        tuple(frees.items()),
+        _workspaces(found.afterwards),
+        tuple((key, number, _workspaces([point])[0]) for key, number, point in found.gives),
+    )
+
+
+def one_sample(shapes: Sequence[Shape]) -> InputTensors:
+    """Return inputs of one sample, in order, which all need gradients."""
+    layouts = tuple(Layout.in_order((1, *shape)) for shape in shapes)
+    names = tuple(str(number) for number in range(len(layouts)))
+    return InputTensors(layouts, names, (True,) * len(layouts), training=True)
+
+
+class Taped(MemoryRules):
+    """The memory of an operator that is a program on a tape."""
+
+    @abstractmethod
+    def program(self, tensors: InputTensors) -> Program:
+        """Return the steps that PyTorch takes for inputs with these layouts; the batch is their first axis."""
+
+    def recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        """Return the memory of the program's run."""
+        return record(self.program(tensors), tensors, training)
+
+    def models_memory(self) -> bool:
+        return True
+
+    def saved_tensors(self) -> SavedTensors:
+        return self.saved_tensors_for(one_sample(self.inputs))
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        return saved_on_tape(self.recorded, tensors)
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        return workspaces_on_tape(self.recorded, tensors)
+
+
+def _workspaces(points: Sequence[Point]) -> tuple[Workspace, ...]:
+    return tuple(
+        Workspace(shared=point.elements, shared_bytes=point.bytes, shared_precise=point.precise) for point in points
+    )

@@ -1,0 +1,61 @@
+"""What the label of a node may say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from archcalc.analysis.rows import TableRow
+from archcalc.quantities.quantity import Cost
+from archcalc.quantities.table import HEAT
+from archcalc.render.drawing.paint import EVERYTHING
+from archcalc.render.drawing.picture import DrawingNode
+from archcalc.render.drawing.words import describe, output, sign, within
+from archcalc.units import in_words
+
+LABELS = ("name", "op", "shape", "params", "macs", "memory", "rf")
+"""What `--labels` may name."""
+LATER = {"macs": "MACs", "rf": "RF"}
+"""What stands after a number, where it is not the name."""
+LONGEST = 34
+"""Characters of a name; a longer one is cut in its middle."""
+
+
+def category(*nodes: DrawingNode) -> str:
+    """Return the category of a node; of a group or of several, that of the costliest layer."""
+    if len(nodes) == 1 and not nodes[0].group:
+        return nodes[0].main.layer.op.category
+    return max((row for node in nodes for row in node.layers), key=lambda row: (row.macs, row.params)).layer.op.category
+
+
+def lines(node: DrawingNode, wanted: Iterable[str], inside: str = "") -> list[str]:
+    """Return the lines of a node's label that are wanted."""
+    return [text for name in LABELS if name in wanted for text in [_line(node, name, inside)] if text]
+
+
+def cut(text: str, longest: int = LONGEST) -> str:
+    """Return a text with its middle left out if it is long."""
+    half = (longest - 1) // 2
+    return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
+
+
+def operation(node: DrawingNode, blocks: dict[str, str] | None = None) -> str:
+    """Return what a node does: `conv 3×3, 64`."""
+    if node.group:
+        return (blocks or {}).get(node.group, "") or node.group.rpartition(".")[2]
+    return sign(node) if node.joins else describe(node.main)
+
+
+def _line(node: DrawingNode, name: str, inside: str) -> str:
+    if name == "name":
+        return cut(within(node.name, inside))
+    if name == "op":
+        return cut(operation(node))
+    if name == "shape":
+        return output(node)
+    quantity = HEAT[name]
+    value = quantity.extent(TableRow(node.name, node.layers))
+    if value is None:
+        return f"{EVERYTHING} {LATER.get(name, name)}"
+    units = quantity.units if isinstance(quantity, Cost) else ()
+    said = in_words(value, units) if units else str(value)
+    return f"{said}{' px' if name == 'rf' else ''} {LATER.get(name, name)}" if value else ""

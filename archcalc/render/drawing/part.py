@@ -1,0 +1,92 @@
+"""A part of a picture: from one layer or group to another, or without some categories of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from archcalc.errors import UserError
+from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Entry, Picture
+from archcalc.words import did_you_mean, quote
+
+
+def part_of(
+    picture: Picture, hidden: Collection[str] = (), first: str | None = None, last: str | None = None
+) -> Picture:
+    """Return a part of a picture; what it takes of the rest are its inputs.
+
+    Args:
+        picture: what is drawn.
+        hidden: categories of operators that are left out where they have one input.
+        first: the layer or group to begin with; None for the first.
+        last: the layer or group to end with; None for the last.
+
+    Raises:
+        UserError: for a name that no layer or group has, if ``first`` comes after ``last``, or if nothing is left.
+    """
+    if not hidden and first is None and last is None:
+        return picture
+    taken: dict[DrawingNode, list[DrawingNode | str]] = {}
+    for edge in picture.edges:
+        taken.setdefault(edge.target, []).append(edge.source)
+    kept = set(_between(list(picture.root.nodes()), first, last))
+    stands: dict[DrawingNode | str, DrawingNode | str] = {}
+    for node in picture.root.nodes():
+        sources = list(dict.fromkeys(stands.get(source, source) for source in taken.get(node, [])))
+        if node in kept and not node.group and node.main.layer.op.category in hidden and len(sources) == 1:
+            kept.remove(node)
+            stands[node] = sources[0]
+    if not kept:
+        raise UserError("--hide leaves nothing to draw")
+    edges = [DrawingEdge(stands.get(edge.source, edge.source), edge.target) for edge in picture.edges]
+    edges = [edge for edge in edges if edge.target in kept]
+    outside = list(dict.fromkeys(edge.source for edge in edges if edge.source not in kept))
+    names = {source: _input_name(source, outside) for source in outside}
+    inputs = {name: _entry(picture, source) for source, name in names.items()}
+    shown = [DrawingEdge(names.get(edge.source, edge.source), edge.target) for edge in edges]
+    return replace(picture, root=_only(picture.root, kept), edges=shown, inputs=inputs)
+
+
+def _input_name(source: DrawingNode | str, outside: list[DrawingNode | str]) -> str:
+    if isinstance(source, str):
+        return source
+    return source.name if len(outside) > 1 else "input"
+
+
+def _entry(picture: Picture, source: DrawingNode | str) -> Entry:
+    if isinstance(source, str):
+        return picture.inputs[source]
+    return Entry(source.output_shape, source.layers[-1].output_axes)
+
+
+def _only(cluster: Cluster, kept: Collection[DrawingNode]) -> Cluster:
+    """Return a cluster with the nodes that are kept, without clusters that are empty then."""
+    result = replace(cluster, children=[])
+    for child in cluster.children:
+        if isinstance(child, Cluster):
+            inner = _only(child, kept)
+            result.children += [inner] if inner.children else []
+        elif child in kept:
+            result.children.append(child)
+    return result
+
+
+def _between(nodes: list[DrawingNode], first: str | None, last: str | None) -> list[DrawingNode]:
+    start = _places(nodes, first, "--from")[0] if first is not None else 0
+    end = _places(nodes, last, "--to")[-1] if last is not None else len(nodes) - 1
+    if start > end:
+        raise UserError(f"--from {quote(first or '')} comes after --to {quote(last or '')}")
+    return nodes[start : end + 1]
+
+
+def _places(nodes: list[DrawingNode], name: str, option: str) -> list[int]:
+    places = [
+        at
+        for at, node in enumerate(nodes)
+        if any(row.name == name or row.name.startswith(name + ".") for row in node.layers)
+    ]
+    if not places:
+        raise UserError(
+            f"{option}: no layer or group is called {quote(name)}" + did_you_mean(name, [n.name for n in nodes])
+        )
+    return places

@@ -1,0 +1,254 @@
+"""The style `arithmetic`: a window that slides over a small map, a frame for each of its places.
+
+    operator = KIND WINDOW {"s" N | "p" N | "d" N | "g" N | "f" N}
+    KIND = "conv" | "separable" | "conv_transpose" | "max_pool" | "avg_pool"
+    WINDOW = N | N "x" N
+
+`conv 3x3 s2 p1` is a convolution with stride 2 and padding 1; `d2` is dilation 2. `g2` has two groups and
+`f4` four filters, on several maps: see `channels`. The operator's own rule gives the output size and refuses what does
+not fit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+from itertools import product
+
+from archcalc.analysis import analyze
+from archcalc.arithmetic import ceil_div
+from archcalc.errors import UserError
+from archcalc.language.library import loads
+from archcalc.render.drawing.colors import mix
+from archcalc.render.figures.fonts import Font
+from archcalc.render.figures.look import SMALL, TEXT, Look, Page
+from archcalc.render.figures.scene import Point, Scene
+from archcalc.structs import Struct
+from archcalc.words import quote
+
+KINDS = ("conv", "separable", "conv_transpose", "max_pool", "avg_pool")
+CELL, BETWEEN, BESIDE, ASIDE = 10.0, 22.0, 12.0, 18.0
+MOST_CELLS = 16
+"""Cells along a side of the padded input or of the output."""
+MOST_FRAMES = 64
+MOST_MAPS = 8
+FRAME_TIME = 700
+"""Milliseconds of a frame in an animation."""
+Cell = tuple[int, int]
+Number = int | Fraction
+
+
+class Sliding(Struct):
+    """An operator on one map, and where its window is."""
+
+    kind: str
+    window: Cell
+    stride: Cell
+    padding: int
+    dilation: int
+    size: Cell
+    """Height and width of its input."""
+    output: Cell
+    channels: int = 1
+    filters: int = 1
+    groups: int = 1
+
+    @property
+    def spreads(self) -> bool:
+        """True if the window lies on the output: each input position adds to several output positions."""
+        return self.kind == "conv_transpose"
+
+    @property
+    def under(self) -> Cell:
+        """The size of the map that the window lies on, without padding."""
+        return self.output if self.spreads else self.size
+
+    @property
+    def places(self) -> list[Cell]:
+        """The places of the window, in order: positions of the output, or of the input where the window spreads."""
+        return _grid(self.size if self.spreads else self.output)
+
+    def seen(self, place: Cell) -> list[Cell]:
+        """Return the cells under the window; padding has indices below 0, or past the end."""
+        (row, column), (down, right) = place, self.stride
+        top, left = row * down - self.padding, column * right - self.padding
+        return [(top + self.dilation * a, left + self.dilation * b) for a, b in _grid(self.window)]
+
+
+def _grid(size: Cell) -> list[Cell]:
+    """Return the cells of a map, row by row."""
+    return [(row, column) for row in range(size[0]) for column in range(size[1])]
+
+
+def parse(text: str, sizes: tuple[int, ...] | None) -> Sliding:
+    """Return the operator of a text on an input of H × W. Raises `UserError` for a mistake in either."""
+    words = text.split()
+    kind = words[0] if words else ""
+    window = re.fullmatch(r"([1-9]\d?)(?:[x×]([1-9]\d?))?", words[1]) if len(words) > 1 else None
+    rest = [re.fullmatch(r"([spdgf])(\d{1,2})", word) for word in words[2:]]
+    if kind not in KINDS or window is None or None in rest:
+        raise UserError(
+            f"--style arithmetic takes an operator such as 'conv 3x3 s2 p1', got {quote(text)}: one of "
+            f"{', '.join(KINDS)}, a window, then s, p, d, g and f for stride, padding, dilation, groups and filters"
+        )
+    if sizes is None or len(sizes) not in (2, 3):
+        raise UserError("--style arithmetic needs the sizes of its input: --input 5,5, or --input 4,5,5 for four maps")
+    given = {match[1]: int(match[2]) for match in rest if match is not None}
+    height = int(window[1])
+    extent = (height, int(window[2] or height))
+    step, padding, dilation = given.get("s"), given.get("p", 0), given.get("d", 1)
+    usual = extent if kind.endswith("pool") else (1, 1)
+    stride = usual if step is None else (step, step)
+    size = (sizes[-2], sizes[-1])
+    channels = sizes[0] if len(sizes) == 3 else 3 if kind == "separable" else given.get("g", 1)
+    filters = given.get("f", channels)
+    groups = channels if kind == "separable" else given.get("g", 1)
+    if not kind.startswith(("conv", "separable")) and (channels > 1 or "g" in given or "f" in given):
+        raise UserError(f"{kind} does the same on every map: draw one, with --input {size[0]},{size[1]}")
+    if kind == "conv_transpose" and channels * filters > 1:
+        raise UserError(f"a transposed convolution is drawn on one map: --input {size[0]},{size[1]}")
+    arguments = f"kernel: [{extent[0]}, {extent[1]}], stride: [{stride[0]}, {stride[1]}], padding: {padding}"
+    arguments += f", dilation: {dilation}" if "d" in given else ""
+    arguments += f", groups: {groups}" if groups > 1 else ""
+    if kind == "separable":
+        layer = f"{{conv: {channels}, {arguments}}}"
+    else:
+        layer = f"{{{kind}: {filters}, {arguments}}}" if kind.startswith("conv") else f"{{{kind}, {arguments}}}"
+    output = analyze(loads(f"input: [{channels}, {size[0]}, {size[1]}]\nlayers: [{layer}]\n")).rows[-1].output_shape
+    sliding = Sliding(kind, extent, stride, padding, dilation, size, (output[1], output[2]), channels, filters, groups)
+    largest = max(max(size) + 2 * padding, *sliding.output)
+    steps = math.prod(size if sliding.spreads else sliding.output) * (2 if kind == "separable" else groups)
+    if largest > MOST_CELLS or steps > MOST_FRAMES or max(channels, filters) > MOST_MAPS:
+        raise UserError(
+            f"a figure shows at most {MOST_FRAMES} places of the window, {MOST_CELLS} cells a side and "
+            f"{MOST_MAPS} maps, got {steps:,} places, {largest:,} cells and {max(channels, filters):,} maps"
+        )
+    return sliding
+
+
+def numbers(sliding: Sliding) -> tuple[dict[Cell, Number], dict[Cell, Number], list[str]]:
+    """Return the input, the output, and how each place is computed: input and kernel count from 0, row by row."""
+    cells = _grid(sliding.size)
+    values: dict[Cell, Number] = {cell: at for at, cell in enumerate(cells)}
+    results: dict[Cell, Number] = dict.fromkeys(_grid(sliding.output), 0) if sliding.spreads else {}
+    said = []
+    for place in sliding.places:
+        seen = sliding.seen(place)
+        if sliding.spreads:
+            for weight, cell in enumerate(seen):
+                if cell in results:
+                    results[cell] += values[place] * weight
+            said.append(f"{values[place]} · kernel, added")
+            continue
+        taken = [values.get(cell, 0) for cell in seen]
+        if sliding.kind == "conv":
+            results[place] = sum(value * weight for weight, value in enumerate(taken))
+            said.append("+".join(f"{value}·{weight}" for weight, value in enumerate(taken)) + f" = {results[place]}")
+        elif sliding.kind == "max_pool":
+            real = [values[cell] for cell in seen if cell in values]
+            results[place] = max(real)
+            said.append(f"max({', '.join(map(str, real))}) = {results[place]}")
+        else:
+            results[place] = Fraction(sum(taken)) / len(taken)
+            said.append(f"({'+'.join(map(str, taken))})/{len(taken)} = {_number(results[place])}")
+    return values, results, said
+
+
+def _number(value: Number) -> str:
+    return str(value) if value == int(value) else f"{float(value):.1f}"
+
+
+def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: str) -> list[Scene]:
+    """Return a scene for each place of the window."""
+    values, results, said = numbers(sliding)
+    scenes = []
+    widest = max(font.width(_number(value), SMALL) for value in (*values.values(), *results.values()))
+    cell = max(CELL, widest + 3) if with_numbers else CELL
+    for at, place in enumerate(sliding.places):
+        scene = Scene(font, look.paper, title)
+        seen = set(sliding.seen(place))
+        under, over = (results, values) if sliding.spreads else (values, results)
+        shown_under = under if with_numbers and not sliding.spreads else {}
+        shown_over = {}
+        if with_numbers:
+            shown_over = over if sliding.spreads else {done: over[done] for done in sliding.places[: at + 1]}
+        if sliding.spreads:
+            shown_under = results if with_numbers and at + 1 == len(sliding.places) else {}
+        colors = (look.fill("linear"), look.fill("convolution"))
+        lower, upper = reversed(colors) if sliding.spreads else colors
+        maps = [
+            (sliding.under, sliding.padding, seen, lower, shown_under),
+            (sliding.size if sliding.spreads else sliding.output, 0, {place}, upper, shown_over),
+        ]
+        if sliding.spreads:
+            maps.reverse()
+        if with_numbers and sliding.kind.startswith("conv"):
+            weights: dict[Cell, Number] = {one: at for at, one in enumerate(_grid(sliding.window))}
+            maps.insert(1, (sliding.window, 0, set(), look.kernel, weights))
+        _draw_frame(scene, maps, cell, look)
+        if with_numbers:
+            left, _, right, bottom = scene.bounds()
+            scene.text((left + right) / 2, bottom + TEXT * 1.3, said[at], SMALL, look.ink)
+        scenes.append(scene)
+    return scenes
+
+
+def _draw_frame(
+    scene: Scene, maps: list[tuple[Cell, int, set[Cell], str, dict[Cell, Number]]], cell: float, look: Look
+) -> None:
+    """Add the input, the kernel if it is among the maps, an arrow and the output, all centered on y = 0."""
+    x = 0.0
+    for at, ((height, width), padding, marked, paint, shown) in enumerate(maps):
+        if at and at == len(maps) - 1:
+            scene.arrow(((x + 4, 0), (x + BETWEEN - 4, 0)), look.line)
+            x += BETWEEN
+        elif at:
+            scene.text(x + BESIDE / 2, TEXT * 0.55, "*", TEXT * 1.4, look.ink)
+            x += BESIDE
+        top = -(height + 2 * padding) * cell / 2
+        role = "kernel" if 0 < at < len(maps) - 1 else "cell"
+        draw_map(scene, (x, top), (height, width), padding, marked, paint, cell, look, role)
+        for (row, column), number in shown.items():
+            left, upper = x + (column + padding) * cell, top + (row + padding) * cell
+            scene.text(left + cell / 2, upper + cell / 2 + SMALL * 0.36, _number(number), SMALL, look.ink)
+        x += (width + 2 * padding) * cell
+
+
+def draw_map(
+    scene: Scene,
+    corner: Point,
+    size: Cell,
+    padding: int,
+    marked: set[Cell],
+    paint: str,
+    cell: float,
+    look: Look,
+    role: str = "cell",
+) -> None:
+    """Add the cells of a map and of its padding, from their upper left corner; those marked are darker."""
+    (height, width), (x, y) = size, corner
+    for row, column in product(range(-padding, height + padding), range(-padding, width + padding)):
+        real = 0 <= row < height and 0 <= column < width
+        strong = (row, column) in marked
+        fill = mix(paint, look.paper, 0.0 if strong else 0.75) if real or strong else look.paper
+        color, edge = (fill, look.line) if real else (mix(fill, look.paper, 0.5), look.faint)
+        scene.box(x + (column + padding) * cell, y + (row + padding) * cell, cell, cell, color, edge, role)
+
+
+def draw_frames(scenes: list[Scene], page: Page, scene: Scene) -> None:
+    """Add all frames, row by row, in as many columns as make them largest on the page."""
+    bounds = [frame.bounds() for frame in scenes]
+    width = max(right - left for left, _, right, _ in bounds) + ASIDE
+    height = max(bottom - top for _, top, _, bottom in bounds) + ASIDE
+
+    def part(columns: int) -> float:
+        rows: int = ceil_div(len(scenes), columns)
+        return min(1.0, page.width / (columns * width - ASIDE), page.height / (rows * height - ASIDE))
+
+    rows = ceil_div(len(scenes), max(range(len(scenes), 0, -1), key=part))
+    columns = ceil_div(len(scenes), rows)
+    for place, frame in enumerate(scenes):
+        left, top, _, _ = bounds[place]
+        row, column = divmod(place, columns)
+        scene.add(frame, column * width - left, row * height - top)

@@ -1,0 +1,228 @@
+"""The style `blocks`: a box for each stage with the number of its blocks, and each kind of block once, enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from archcalc.render.drawing.colors import mix
+from archcalc.render.drawing.labels import LABELS, category, cut, lines, operation
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.render.drawing.words import within
+from archcalc.render.figures.column import ColumnStyle
+from archcalc.render.figures.flow import flow_of, nodes_in, shown_layer
+from archcalc.render.figures.labels import size_text
+from archcalc.render.figures.look import SMALL, TEXT, Look, Page
+from archcalc.render.figures.scene import Scene
+from archcalc.render.figures.solids import maps
+
+PITCH, PADDING, GAP = TEXT * 1.35, 5.0, 11.0
+PANEL = 9.0
+"""Inside a panel, around the block."""
+ASIDE = 34.0
+MOST_PANELS = 4
+LONGEST_INPUTS = 48
+"""Letters of what all inputs are called together."""
+MOST_INSIDE = 24
+"""A block with more boxes is not enlarged."""
+
+
+@dataclass
+class Stage:
+    """One box: a layer, or equal kinds of blocks in a row."""
+
+    path: str
+    """Of its first block, or of its layer."""
+    parent: str
+    """The group around it."""
+    block: str = ""
+    follows: bool = True
+    """True if it takes the output of the stage before it."""
+    blocks: list[list[DrawingNode]] = field(default_factory=list)
+    """The nodes of each block."""
+
+    @property
+    def typical(self) -> list[DrawingNode]:
+        """The block to enlarge: the last that adds its input, as most do."""
+        joining = [nodes for nodes in self.blocks if any(node.joins for node in nodes)]
+        return (joining or self.blocks)[-1]
+
+    @property
+    def last(self) -> DrawingNode:
+        """The node that computes its output."""
+        return self.blocks[-1][-1]
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """The size of its output's maps; nothing for a vector."""
+        rest = maps(self.last.output_shape, self.last.layers[-1].output_axes)
+        return () if set(rest) <= {1} else rest
+
+
+def stages_of(picture: Picture) -> list[Stage]:
+    """Return the stages of a network in the order of execution; side outputs are left out."""
+    stages: list[Stage] = []
+    taken = _taken(picture)
+    for path, block, nodes in _units(picture.root):
+        nodes = [node for node in nodes if not node.auxiliary]
+        if not nodes or (not block and len(nodes) == 1 and category(nodes[0]) == "shape"):
+            continue
+        parent = path.rpartition(".")[0]
+        pairs = [(source, node) for source in stages[-1].blocks[-1] for node in nodes] if stages else []
+        follows = not taken.isdisjoint(pairs)
+        alike = follows and (stages[-1].parent, stages[-1].block) == (parent, block)
+        if alike and _goes_on(stages[-1], nodes[-1]):
+            stages[-1].blocks.append(nodes)
+        else:
+            stages.append(Stage(path, parent, block, follows or not stages, [nodes]))
+    return stages
+
+
+def _taken(picture: Picture) -> set[tuple[DrawingNode | str, DrawingNode]]:
+    """Return which node takes which; what only changes a shape is passed over."""
+    passes = {edge.target: edge.source for edge in picture.edges if category(edge.target) == "shape"}
+
+    def origin(node: DrawingNode | str) -> DrawingNode | str:
+        while isinstance(node, DrawingNode) and node in passes:
+            node = passes[node]
+        return node
+
+    return {(source, edge.target) for edge in picture.edges for source in (edge.source, origin(edge.source))}
+
+
+def _goes_on(stage: Stage, after: DrawingNode) -> bool:
+    """True if a layer or block is like those of a stage: as large an output, but for channels that a concat adds."""
+    before = stage.last
+    if not stage.block and operation(before) != operation(after):
+        return False
+    grows = after.main.layer.op.kind == "concat"
+    return before.form == after.form if grows else before.output_shape == after.output_shape
+
+
+def _units(cluster: Cluster) -> Iterator[tuple[str, str, list[DrawingNode]]]:
+    """Yield layers and blocks; of a group, what is in it, and of a block that only holds blocks of one kind too."""
+    for child in cluster.children:
+        if isinstance(child, DrawingNode):
+            yield child.name, "", [child]
+            continue
+        kinds = [one.block for one in child.children if isinstance(one, Cluster)]
+        holds_blocks = len(kinds) > 1 and len(kinds) == len(child.children) and len(set(kinds)) == 1 and kinds[0]
+        if not child.block or holds_blocks:
+            yield from _units(child)
+        else:
+            yield child.path, child.block, list(child.nodes())
+
+
+def draw_blocks(
+    picture: Picture, stages: Sequence[Stage], labels: tuple[str, ...] | None, look: Look, page: Page, scene: Scene
+) -> None:
+    """Add the stages from top to bottom, and panels with what is inside their blocks."""
+    words = [_words(stage, labels) for stage in stages]
+    width = max(scene.measure(text, TEXT, at == 0) for each in words for at, text in enumerate(each)) + 3 * PADDING
+    places = list(dict.fromkeys(stage.place for stage in stages))
+    inputs = ", ".join(f"{name} {size_text(entry.shape)}" for name, entry in picture.inputs.items())
+    input_words = cut(inputs, LONGEST_INPUTS)
+    width = max(width, scene.measure(input_words, TEXT) + 3 * PADDING)
+    y = _box(scene, 0.0, [input_words], width, look.paper, look)
+    sides: dict[str, tuple[float, float]] = {}
+    for stage, said in zip(stages, words, strict=True):
+        if stage.follows:
+            scene.arrow(((0, y), (0, y + GAP)), look.line)
+        plain = not stage.block and category(stage.last) in ("pooling", "merge", "normalization")
+        fill = look.paper if plain else look.stages[places.index(stage.place) % len(look.stages)]
+        with scene.showing(shown_layer(stage.last)):
+            bottom = _box(scene, y + GAP, said, width, fill, look)
+        if len(stage.blocks) > 1:
+            for step in (2.0, 4.0):
+                edge = (
+                    (width / 2, y + GAP + step),
+                    (width / 2 + step, y + GAP + step),
+                    (width / 2 + step, bottom + step),
+                )
+                scene.line(
+                    (*edge, (-width / 2 + step, bottom + step), (-width / 2 + step, bottom)), look.line, width=0.6
+                )
+        sides.setdefault(stage.block, (y + GAP, bottom))
+        y = bottom + (4.0 if len(stage.blocks) > 1 else 0.0)
+    _panels(picture, stages, sides, width / 2 + 4, look, page, scene)
+
+
+def _words(stage: Stage, labels: tuple[str, ...] | None) -> list[str]:
+    times = f" ×{len(stage.blocks)}" if len(stage.blocks) > 1 else ""
+    name = (stage.block or operation(stage.last)) + times
+    own = cut((stage.parent or stage.path) if times else stage.path) if stage.block else ""
+    if labels is None:
+        return [name, " · ".join(filter(None, (own, size_text(stage.last.output_shape))))]
+    whole = replace(stage.last, layers=[row for nodes in stage.blocks for node in nodes for row in node.layers], head=0)
+    said = {"name": own or cut(stage.path), "op": name}
+    texts = (said.get(label) or "".join(lines(whole, (label,))) for label in LABELS if label in labels)
+    return [text for text in texts if text] or [" "]
+
+
+def _box(scene: Scene, y: float, lines: Sequence[str], width: float, fill: str, look: Look) -> float:
+    height = PITCH * len(lines) + PADDING
+    scene.box(-width / 2, y, width, height, fill, look.line)
+    for at, text in enumerate(lines):
+        bold = at == 0 and len(lines) > 1
+        size = TEXT if at == 0 else SMALL
+        scene.text(0, y + PADDING / 2 + PITCH * (at + 0.5) + size * 0.36, text, size, look.ink, bold=bold)
+    return y + height
+
+
+def _panels(
+    picture: Picture,
+    stages: Sequence[Stage],
+    sides: dict[str, tuple[float, float]],
+    edge: float,
+    look: Look,
+    page: Page,
+    scene: Scene,
+) -> None:
+    """Add a panel for each kind of block that fits the page, those that occur most first."""
+    counts: dict[str, int] = {}
+    for stage in stages:
+        counts[stage.block] = counts.get(stage.block, 0) + len(stage.blocks)
+    left, _, _, bottom = scene.bounds()
+    x, y = edge + ASIDE, 0.0
+    widest = 0.0
+    often = sorted((name for name in counts if name), key=lambda name: -counts[name])[:MOST_PANELS]
+    for block in (name for name in counts if name in often):
+        nodes = next((stage.typical for stage in _with_joins_first(stages) if stage.block == block), [])
+        if len(nodes) > MOST_INSIDE:
+            continue
+        flow = flow_of(picture, ("shape",), nodes)
+        column = ColumnStyle(picture, flow, ("op",), look, scene)
+        column.in_one_stage = True  # So that all panels have the colors of operators.
+        inside = column.sequence(flow.parts)
+        if not any(isinstance(node, DrawingNode) for node in nodes_in(flow.parts)):
+            continue
+        wide, tall = inside.left + inside.right + 2 * PANEL, inside.height + 2 * PANEL + 2 * PITCH + GAP
+        title = [block, cut(within(_path(nodes), ""))]
+        wide = max(wide, max(scene.measure(text, TEXT, True) for text in title) + 2 * PANEL)
+        if y and y + tall > max(bottom, page.height * 0.6):
+            x, y, widest = x + widest + ASIDE / 2, 0.0, 0.0
+        if x + wide - left > page.width:
+            continue
+        scene.box(x, y, wide, tall, mix(look.faint, look.paper, 0.88), look.faint, "panel")
+        scene.text(x + PANEL, y + PANEL + TEXT * 0.7, title[0], TEXT, look.ink, bold=True, anchor="start")
+        scene.text(x + PANEL, y + PANEL + TEXT * 0.7 + PITCH, title[1], SMALL, look.ink, anchor="start")
+        middle = x + (wide + inside.left - inside.right) / 2
+        top = y + PANEL + 2 * PITCH
+        scene.add(inside.scene, middle, top)
+        scene.arrow(((middle, top + inside.height), (middle, top + inside.height + GAP)), look.line)
+        if x == edge + ASIDE:
+            begin, end = sides[block]
+            scene.line(((edge, begin), (x, y)), look.faint, dashed=True, width=0.6)
+            scene.line(((edge, end), (x, y + tall)), look.faint, dashed=True, width=0.6)
+        y += tall + GAP
+        widest = max(widest, wide)
+
+
+def _with_joins_first(stages: Sequence[Stage]) -> list[Stage]:
+    return sorted(stages, key=lambda stage: not any(node.joins for node in stage.typical))
+
+
+def _path(nodes: Sequence[DrawingNode]) -> str:
+    paths = [node.name.split(".") for node in nodes]
+    common = [parts[0] for parts in zip(*paths, strict=False) if len(set(parts)) == 1]
+    return ".".join(common)

@@ -1,0 +1,402 @@
+"""The style `paper`: a column of slim boxes, one for a layer, as the papers of ResNet and GoogLeNet draw them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from archcalc.render.drawing.labels import category, lines
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.render.figures.columns import balanced, chunks
+from archcalc.render.figures.flow import FlowStep, Fork, Item, MainPath, Part, Tangle, nodes_in, shown_layer
+from archcalc.render.figures.labels import size_text
+from archcalc.render.figures.lanes import lanes
+from archcalc.render.figures.look import SMALL, TEXT, Look, Page
+from archcalc.render.figures.scene import HEAD, Scene
+from archcalc.render.figures.solids import maps, shape_and_axes
+
+PITCH = TEXT * 1.3
+"""From one line of a label to the next."""
+SIDES = 10.0
+"""Of a box, left and right of its text together."""
+GAPS = ((10.0, 4.0), (7.0, 4.0), (5.5, 2.5))
+"""Between boxes, where the arrow is, and inside them: the usual, and those of columns that would not fit otherwise."""
+ASIDE = 8.0
+"""Between branches, and between a column and what stands beside it."""
+REACH, LANE = 10.0, 7.0
+BUNDLE = (-1.3, 0.0, 1.3)
+"""Where the lines of a bundle are, beside its middle."""
+BETWEEN = 26.0
+"""Between columns."""
+MOST_COLUMNS = 8
+MOST_ALIKE = 0.7
+"""If a larger part of the layers is of one stage, boxes are colored by operator."""
+ALIKE = 1.5
+"""Maps whose sides differ by less than this factor are of one stage: convolutions without padding take off a few."""
+
+
+@dataclass
+class ColumnBlock:
+    """Something laid out: its entry at (0, 0), its exit below it at (0, height)."""
+
+    scene: Scene
+    left: float
+    right: float
+    height: float
+    spine: dict[Item, tuple[float, float]] = field(default_factory=dict)
+    """Upper and lower end of each box that is right below the entry."""
+
+
+class ColumnStyle:
+    """Lays out parts of a flow as boxes below each other."""
+
+    def __init__(self, picture: Picture, flow: MainPath, labels: tuple[str, ...], look: Look, empty: Scene) -> None:
+        self.picture, self.flow, self.labels, self.look, self.empty = picture, flow, labels, look, empty
+        self.gap, self.padding = GAPS[0]
+        self.counted = dict(_counted(picture.root))
+        nodes = list(nodes_in(flow.parts))
+        self.stages: dict[tuple[int, ...], int] = {}
+        for node in nodes:
+            self._note_stage(self.place(node))
+        counts: Counter[int] = Counter()
+        for node in nodes:
+            times = sum(1 for _ in node.everything()) if isinstance(node, DrawingNode) else 1
+            counts[self.stages[self.place(node)]] += times
+        self.in_one_stage = max(counts.values(), default=0) > MOST_ALIKE * sum(counts.values())
+        self.sizes = {id(cluster): 0 for cluster in self.counted.values()}
+        for node in nodes:
+            if node in self.counted:
+                self.sizes[id(self.counted[node])] += 1
+        self.widths: dict[Item, float] = {}
+        heads = [node for _, group in flow.heads for node in group]
+        self._note_widths(flow.parts, [*self._spine(flow.parts), *heads])
+
+    def _note_stage(self, place: tuple[int, ...]) -> None:
+        for other, stage in self.stages.items():
+            near = len(place) == len(other) and all(
+                max(pair) < ALIKE * min(pair) for pair in zip(place, other, strict=True)
+            )
+            if near:
+                self.stages.setdefault(place, stage)
+                return
+        self.stages[place] = max(self.stages.values(), default=-1) + 1
+
+    def _spine(self, parts: Sequence[Part]) -> Iterator[Item]:
+        """Yield the nodes that stand below each other where parts are drawn."""
+        for part in parts:
+            if isinstance(part, Fork):
+                if self.is_arcs(part):
+                    yield from self._spine(self._main(part))
+            else:
+                yield from nodes_in((part,))
+
+    def _note_widths(self, parts: Sequence[Part], alike: Sequence[Item]) -> None:
+        """Give nodes below each other one width."""
+        texts = [text for node in alike for text in self.words(node)]
+        width = max((self.empty.measure(text, TEXT) for text in texts), default=0.0) + SIDES
+        self.widths |= dict.fromkeys(alike, width)
+        for part in parts:
+            if isinstance(part, Fork):
+                for branch in [self._main(part)] if self.is_arcs(part) else part.branches:
+                    inner = [node for node in self._spine(branch) if node not in self.widths]
+                    self._note_widths(branch, inner)
+
+    def place(self, node: Item) -> tuple[int, ...]:
+        """Return the size that layers of a stage share: that of their maps; nothing for vectors."""
+        rest = maps(*shape_and_axes(node, self.flow))
+        return () if set(rest) <= {1} else rest
+
+    def words(self, node: Item) -> list[str]:
+        """Return the lines of a node's label."""
+        if isinstance(node, str):
+            return [f"{node} {size_text(self.flow.inputs[node].shape)}"]
+        words = lines(node, self.labels) or [" "]
+        if node.run:
+            words[0] += f" ×{node.run[2]}"
+        return words
+
+    def new(self) -> Scene:
+        """Return an empty scene with the figure's font."""
+        return Scene(self.empty.font, self.empty.paper, self.empty.title)
+
+    def box(self, node: Item) -> ColumnBlock:
+        """Return one box."""
+        words, scene = self.words(node), self.new()
+        height = PITCH * len(words) + self.padding
+        self.draw_box(scene, node, 0.0, 0.0, height, words)
+        half = self.widths[node] / 2
+        return ColumnBlock(scene, half, half, height, {node: (0.0, height)})
+
+    def draw_box(self, scene: Scene, node: Item, x: float, y: float, height: float, words: list[str]) -> None:
+        """Add a box whose upper side has its middle at a point."""
+        width = self.widths[node]
+        with scene.showing(shown_layer(node)):
+            scene.box(x - width / 2, y, width, height, self.fill(node), self.look.line)
+            for at, text in enumerate(words):
+                size = TEXT if at == 0 else SMALL
+                scene.text(x, y + self.padding / 2 + PITCH * (at + 0.5) + size * 0.36, text, size, self.look.ink)
+
+    def fill(self, node: Item) -> str:
+        """Return the color of a node's stage; white for what has no weights, if there are stages to tell apart."""
+        if isinstance(node, str):
+            return self.look.paper
+        if self.in_one_stage:
+            return self.look.fill(category(node))
+        if category(node) in ("pooling", "merge") or node.auxiliary:
+            return self.look.paper
+        return self.look.stages[self.stages[self.place(node)] % len(self.look.stages)]
+
+    def sequence(self, parts: Sequence[Part]) -> ColumnBlock:
+        """Return parts below each other, with arrows between them, and brackets around what is repeated."""
+        scene, y, left, right = self.new(), 0.0, 0.0, 0.0
+        spans: list[tuple[float, float]] = []
+        spine: dict[Item, tuple[float, float]] = {}
+        for at, part in enumerate(parts):
+            before = parts[at - 1] if at else None
+            block = self.part(part, before)
+            if at and block.height:
+                if isinstance(before, Fork) and not self.is_arcs(before):
+                    y += 2
+                else:
+                    scene.arrow(((0, y), (0, y + self.gap)), self.look.line)
+                    y += self.gap
+            scene.add(block.scene, 0.0, y)
+            spans.append((y, y + block.height))
+            spine |= {node: (y + top, y + bottom) for node, (top, bottom) in block.spine.items()}
+            y += block.height
+            left, right = max(left, block.left), max(right, block.right)
+        right = self._brackets(parts, spans, scene, right)
+        return ColumnBlock(scene, left, right, y, spine)
+
+    def part(self, part: Part, before: Part | None = None) -> ColumnBlock:
+        """Return one part."""
+        if isinstance(part, FlowStep):
+            if isinstance(before, Fork) and self.is_arcs(before) and _adds(part.node):
+                return ColumnBlock(self.new(), 0.0, 0.0, 0.0)
+            return self.box(part.node)
+        if isinstance(part, Tangle):
+            return self.tangle(part)
+        return self.arcs(part) if self.is_arcs(part) else self.branches(part)
+
+    def is_arcs(self, fork: Fork) -> bool:
+        """True if all paths but one are shortcuts: empty, or one projection."""
+        return len(self._long(fork)) <= 1
+
+    def _long(self, fork: Fork) -> list[tuple[Part, ...]]:
+        return [branch for branch in fork.branches if not (fork.adds and _is_shortcut(branch))]
+
+    def _main(self, fork: Fork) -> tuple[Part, ...]:
+        return (self._long(fork) or [max(fork.branches, key=len)])[0]
+
+    def arcs(self, fork: Fork) -> ColumnBlock:
+        """Return the one path with layers, and the others as arcs at its right, dashed where they project."""
+        main = self._main(fork)
+        block = self.sequence(main)
+        others = [branch for branch in fork.branches if branch is not main]
+        scene = block.scene
+        shortcuts = [any(map(_has_weights, nodes_in(branch))) for branch in others] + [False] * fork.direct
+        for dashed in shortcuts:
+            start, end, edge = -self.gap * 0.4, block.height + self.gap * 0.25, block.right + 2
+            far = edge + REACH + min(block.height / 12, 10)
+            # What is concatenated is a bundle of all outputs before it.
+            for aside in BUNDLE if fork.concatenates else (0.0,):
+                out, back, apart = start + aside, end + aside, far - 2 * aside
+                scene.line(((0, out), (edge - 4, out)), self.look.skip, dashed)
+                scene.curve(((edge - 4, out), (apart, out), (apart, back), (edge - 4, back)), self.look.skip, dashed)
+                if aside:
+                    scene.line(((edge - 4, back), (HEAD, back)), self.look.skip, dashed)
+            scene.arrow(((edge - 4, end), (0.5, end)), self.look.skip, dashed)
+            block.right = edge - 4 + (far + 2 * max(BUNDLE) - edge + 4) * 0.75
+        return block
+
+    def branches(self, fork: Fork) -> ColumnBlock:
+        """Return paths side by side; one that is empty is a line at the right."""
+        blocks = [self.sequence(branch) for branch in fork.branches]
+        height = max(block.height for block in blocks)
+        total = sum(block.left + block.right for block in blocks) + ASIDE * (len(blocks) - 1)
+        scene, x = self.new(), -total / 2
+        bottom = height + 2 * self.gap
+        for block in blocks:
+            x += block.left
+            # Like the papers: what is shorter ends where the longest ends.
+            top = self.gap + height - block.height
+            scene.arrow(((0, 0), (x, 0), (x, top)), self.look.line)
+            scene.add(block.scene, x, top)
+            scene.line(
+                ((x, top + block.height), (x, bottom - self.gap / 2), (0, bottom - self.gap / 2)), self.look.line
+            )
+            x += block.right + ASIDE
+        side = total / 2
+        if fork.direct:
+            side += ASIDE
+            path = ((0, 0), (side, 0), (side, bottom - self.gap / 2), (0, bottom - self.gap / 2))
+            scene.line(path, self.look.skip)
+        scene.arrow(((0, bottom - self.gap / 2), (0, bottom + 2)), self.look.line)
+        return ColumnBlock(scene, total / 2, side, bottom)
+
+    def tangle(self, part: Tangle) -> ColumnBlock:
+        """Return nodes in the order of execution, with an arc for each tensor that passes over others."""
+        scene, y, middle = self.new(), 0.0, []
+        inside = {node: at for at, node in enumerate(part.nodes)}
+        for at, node in enumerate(part.nodes):
+            block = self.box(node)
+            if at:
+                if part.nodes[at - 1] in part.sources[at]:
+                    scene.arrow(((0, y), (0, y + self.gap)), self.look.line)
+                y += self.gap
+            scene.add(block.scene, 0.0, y)
+            middle.append(y + block.height / 2)
+            y += block.height
+        spans = [
+            (inside.get(source, -1), at)
+            for at, taken in enumerate(part.sources)
+            for source in taken
+            if inside.get(source, -1) < at - 1 or (at == 0 and source not in inside)
+        ]
+        spans = [span for span in spans if span != (-1, 0)]
+        half = self.widths[part.nodes[0]] / 2
+        right = half
+        for (start, end), lane in zip(spans, lanes(spans), strict=True):
+            begin = middle[start] + 2.0 if start >= 0 else -self.gap * 0.4
+            reach = REACH + LANE * lane
+            if start < 0:
+                scene.line(((0, begin), (half, begin)), self.look.skip)
+            scene.arc((half, begin), (half, middle[end] - 2.0), reach, self.look.skip)
+            right = max(right, half + HEAD + reach)
+        return ColumnBlock(scene, half, right, y)
+
+    def _brackets(self, parts: Sequence[Part], spans: list[tuple[float, float]], scene: Scene, right: float) -> float:
+        """Add a bracket at the right of each run of equal blocks, with their number; return the right end."""
+        groups: dict[int, list[int]] = {}
+        drawn: dict[int, int] = {}
+        for at, part in enumerate(parts):
+            nodes = list(nodes_in((part,)))
+            inside = {id(self.counted[node]) if node in self.counted else 0 for node in nodes}
+            if len(inside) == 1 and 0 not in inside:
+                key = inside.pop()
+                groups.setdefault(key, []).append(at)
+                drawn[key] = drawn.get(key, 0) + len(nodes)
+        groups = {key: places for key, places in groups.items() if drawn[key] == self.sizes[key]}
+        far = right
+        for key, places in groups.items():
+            cluster = next(one for one in self.counted.values() if id(one) == key)
+            top, bottom = spans[places[0]][0], spans[places[-1]][1]
+            x = right + 5
+            scene.line(((x - 3, top), (x, top), (x, bottom), (x - 3, bottom)), self.look.ink, width=0.7)
+            text = f"×{cluster.count}"
+            scene.text(x + 3, (top + bottom) / 2 + TEXT * 0.35, text, TEXT, self.look.ink, bold=True, anchor="start")
+            far = max(far, x + 3 + scene.measure(text, TEXT, True))
+        return far
+
+    def draw(self, page: Page, scene: Scene, sign: float = 1.0) -> None:
+        """Add the whole flow, in as few columns of the page as hold it; ``sign`` -1 goes on to the left."""
+        units = self.units()
+        chunks = self._columns(units, page)
+        x, connect = 0.0, None
+        for begin, end in chunks:
+            block = self.column([part for unit in units[begin:end] for part in unit])
+            x += sign * (block.left if sign > 0 else block.right) if connect else 0.0
+            scene.add(block.scene, x, 0.0)
+            if connect:
+                (last, bottom), between = connect
+                points = (
+                    (last, bottom),
+                    (last, bottom + self.gap),
+                    (between, bottom + self.gap),
+                    (between, -2 * self.gap),
+                )
+                scene.arrow((*points, (x, -2 * self.gap), (x, 0)), self.look.line)
+            side = block.right if sign > 0 else block.left
+            connect = ((x, block.height), x + sign * (side + BETWEEN / 2))
+            x += sign * (side + BETWEEN)
+
+    def _columns(self, units: list[list[Part]], page: Page) -> list[tuple[int, int]]:
+        """Return the first and last unit of each column, as few columns as the page allows."""
+        for columns in range(1, MOST_COLUMNS + 1):
+            for self.gap, self.padding in GAPS:
+                heights = [self.sequence(unit).height + self.gap for unit in units]
+                limit = balanced(heights, columns)
+                if limit <= page.height - (3 * self.gap if columns > 1 else 0):
+                    return list(chunks(heights, limit))
+        return list(chunks(heights, limit))
+
+    def units(self) -> list[list[Part]]:
+        """Return the main path in pieces that a column keeps together: a fork and its join, or a repeated block."""
+        units: list[list[Part]] = []
+        last: object = None
+        for part in self.flow.parts:
+            clusters = {id(self.counted[node]) if node in self.counted else 0 for node in nodes_in((part,))}
+            cluster = clusters.pop() if len(clusters) == 1 else 0
+            joined = bool(units) and isinstance(units[-1][-1], Fork)
+            if joined or (units and cluster and cluster == last):
+                units[-1].append(part)
+            else:
+                units.append([part])
+            last = cluster
+        return units
+
+    def column(self, parts: Sequence[Part]) -> ColumnBlock:
+        """Return a column with the size of its maps at the left, and side heads at the right."""
+        block = self.sequence(parts)
+        stage, far = -1, 0.0
+        for node, (top, _) in block.spine.items():
+            place = self.place(node)
+            if place and self.stages[place] != stage:
+                text = size_text(place)
+                block.scene.text(-block.left - 6, top + TEXT * 1.2, text, SMALL, self.look.ink, anchor="end")
+                far = max(far, 6 + block.scene.measure(text, SMALL))
+            stage = self.stages[place]
+        block.left += far
+        right = block.right
+        for start, nodes in self.flow.heads:
+            if start not in block.spine:
+                continue
+            head = self.sequence([FlowStep(node) for node in nodes if category(node) != "shape"])
+            top, bottom = block.spine[start]
+            x = block.right + ASIDE + head.left
+            y = bottom + self.gap / 2
+            middle = (top + bottom) / 2
+            block.scene.arrow(((self.widths[start] / 2, middle), (x, middle), (x, y)), self.look.line, dashed=True)
+            block.scene.add(head.scene, x, y)
+            right = max(right, x + head.right)
+            block.height = max(block.height, y + head.height)
+        block.right = right
+        return block
+
+
+def draw_column(
+    picture: Picture, flow: MainPath, labels: tuple[str, ...] | None, right: bool, look: Look, page: Page, scene: Scene
+) -> None:
+    """Add a column of layers to a scene; with ``right``, a row that is read from the left."""
+    style = ColumnStyle(picture, flow, labels or ("op",), look, scene)
+    if right:
+        turned = style.new()
+        style.draw(Page(page.height, page.width), turned, -1.0)
+        scene.items += turned.turned().items
+    else:
+        style.draw(page, scene)
+
+
+def _counted(cluster: Cluster) -> Iterator[tuple[Item, Cluster]]:
+    """Yield every node of a repeated block with the outermost such block."""
+    for child in cluster.children:
+        if isinstance(child, Cluster):
+            if child.count > 1:
+                yield from ((node, child) for node in child.nodes())
+            else:
+                yield from _counted(child)
+
+
+def _has_weights(node: Item) -> bool:
+    return isinstance(node, DrawingNode) and any(row.params for row in node.layers)
+
+
+def _is_shortcut(branch: Sequence[Part]) -> bool:
+    """True for a path of one layer, such as a projection."""
+    nodes = list(nodes_in(branch))
+    return len(nodes) == 1 and isinstance(nodes[0], DrawingNode) and not nodes[0].group
+
+
+def _adds(node: Item) -> bool:
+    return isinstance(node, DrawingNode) and node.joins and node.main.layer.op.kind == "add" and len(node.layers) <= 2

@@ -1,0 +1,200 @@
+"""What a figure follows: the nodes of a picture as steps in a row, with forks where paths part and meet again.
+
+A network's graph is taken apart at the nodes that every path runs through. Between two of them the paths are either
+separate, which makes a `Fork`, or tangled, and then their nodes stay together in a `Tangle`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from archcalc.render.drawing.picture import DrawingNode, Entry, Picture
+from archcalc.structs import Struct
+
+Item = DrawingNode | str
+"""A node, or the name of an input."""
+Edges = dict[Item, list[Item]]
+"""Each node to the nodes that it takes, in order."""
+
+
+class FlowStep(Struct):
+    """One node, or one input."""
+
+    node: Item
+
+
+class Fork(Struct):
+    """Paths that part after the step before it and meet in the step after it."""
+
+    branches: tuple[tuple[Part, ...], ...]
+    direct: bool
+    """True if one more path has no step at all."""
+    join: Item | None = None
+    """The node that they meet in; None for paths to several outputs."""
+
+    @property
+    def adds(self) -> bool:
+        """True if they meet in a sum: there, a path of one layer is a shortcut that projects."""
+        return self._joins_by("add")
+
+    @property
+    def concatenates(self) -> bool:
+        """True if they meet in a concatenation."""
+        return self._joins_by("concat")
+
+    def _joins_by(self, kind: str) -> bool:
+        return isinstance(self.join, DrawingNode) and self.join.joins and self.join.main.layer.op.kind == kind
+
+
+class Tangle(Struct):
+    """Nodes whose paths cross, in the order of execution, with what each takes."""
+
+    nodes: tuple[Item, ...]
+    sources: tuple[tuple[Item, ...], ...]
+
+
+Part = FlowStep | Fork | Tangle
+MOST_NESTED = 60
+"""Forks inside forks beyond this depth are tangles, so that no network exhausts the stack."""
+
+
+@dataclass
+class MainPath:
+    """The main path of a network, and the heads beside it."""
+
+    parts: tuple[Part, ...]
+    inputs: dict[str, Entry]
+    """What it begins with: inputs of the network, or outputs of layers before it."""
+    heads: list[tuple[Item, list[DrawingNode]]] = field(default_factory=list)
+    """Nodes of side outputs, each group with the node that it starts from."""
+
+
+def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[DrawingNode] | None = None) -> MainPath:
+    """Return the flow of a picture.
+
+    Args:
+        picture: what is drawn.
+        hidden: categories of operators that are passed over where they have one input.
+        keep: the nodes to follow; None follows all.
+    """
+    kept = None if keep is None else set(keep)
+    hidden = set(hidden)
+    sources: Edges = {}
+    not_joined: set[Item] = set()
+    for edge in picture.edges:
+        sources.setdefault(edge.target, []).append(edge.source)
+        if not edge.target.joins:
+            not_joined.add(edge.source)
+    stands: dict[Item, Item] = {}
+    edges: Edges = {}
+    side: dict[Item, Item] = {}
+    heads: dict[Item, list[DrawingNode]] = {}
+    constants: set[Item] = set()
+    for node in picture.root.nodes():
+        given = sources.get(node, [])
+        taken = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
+        if node.auxiliary:
+            start = next((side.get(source, source) for source in taken), "")
+            side[node] = start
+            heads.setdefault(start, []).append(node)
+        elif kept is not None and node not in kept:
+            continue
+        elif not node.group and not given and (node.main.layer.op.category in hidden or node not in not_joined):
+            constants.add(node)
+        elif not node.group and node.main.layer.op.category in hidden and len(taken) == 1:
+            stands[node] = taken[0]
+        elif node.joins and len(taken) == 1 and len(given) > 1 and not constants.isdisjoint(given):
+            stands[node] = taken[0]  # scaled, or shifted, by weights
+        else:
+            edges[node] = taken
+    outside = list(dict.fromkeys(source for taken in edges.values() for source in taken if source not in edges))
+    names: dict[Item, str] = {source: _input_name(source, outside) for source in outside}
+    edges = {node: [names.get(source, source) for source in taken] for node, taken in edges.items()}
+    inputs = {name: _source(picture, source) for source, name in names.items()}
+    order: list[Item] = [*inputs, *edges]
+    used = {source for taken in edges.values() for source in taken}
+    leaving = {node for node in order if node not in used}
+    drawn = set(order)
+    shown_heads = [(start, nodes) for start, nodes in heads.items() if start in drawn]
+    return MainPath(_parts(order, edges, leaving, None, 0), inputs, shown_heads)
+
+
+def _input_name(source: Item, outside: list[Item]) -> str:
+    if isinstance(source, str):
+        return source
+    return source.name if len(outside) > 1 else "input"
+
+
+def _source(picture: Picture, source: Item) -> Entry:
+    if isinstance(source, str):
+        return picture.inputs[source]
+    return Entry(source.output_shape, source.layers[-1].output_axes)
+
+
+def shown_layer(node: Item) -> str:
+    """Return the name of the layer that a box for a node leads to; empty for an input."""
+    return "" if isinstance(node, str) else node.main.name
+
+
+def nodes_in(parts: Iterable[Part]) -> Iterator[Item]:
+    """Yield every node of parts."""
+    for part in parts:
+        if isinstance(part, FlowStep):
+            yield part.node
+        elif isinstance(part, Tangle):
+            yield from part.nodes
+        else:
+            for branch in part.branches:
+                yield from nodes_in(branch)
+
+
+def _parts(order: list[Item], edges: Edges, leaving: set[Item], end: Item | None, nested: int) -> tuple[Part, ...]:
+    """Return the parts of nodes in topological order.
+
+    Sources that are not among them are one node before all, and what takes a node of ``leaving`` one after all.
+    """
+    place = {node: at for at, node in enumerate(order)}
+    before, after = -1, len(order)
+    taken = [{place.get(source, before) for source in edges.get(node, [])} or {before} for node in order]
+    taken.append({place[node] for node in order if node in leaving})
+    farthest = dict.fromkeys(range(before, after), before)
+    for at, sources in enumerate(taken):
+        for source in sources:
+            farthest[source] = max(farthest[source], at)
+    parts: list[Part] = []
+    last, reach = before, farthest[before]
+    for at in range(after + 1):
+        if reach > at:
+            reach = max(reach, farthest[at])
+            continue
+        between = order[last + 1 : at]
+        if between:
+            ends = leaving if at == after else set(edges.get(order[at], ()))
+            parts.append(_between(between, edges, ends, last in taken[at], order[at] if at < after else end, nested))
+        if at < after:
+            parts.append(FlowStep(order[at]))
+            last, reach = at, max(reach, farthest[at])
+    return tuple(parts)
+
+
+def _between(nodes: list[Item], edges: Edges, leaving: set[Item], direct: bool, end: Item | None, nested: int) -> Part:
+    """Return the part for the nodes between two that every path runs through."""
+    parent = {node: node for node in nodes}
+
+    def root(node: Item) -> Item:
+        while parent[node] != node:
+            parent[node] = parent[parent[node]]
+            node = parent[node]
+        return node
+
+    for node in nodes:
+        for source in edges.get(node, []):
+            if source in parent:
+                parent[root(source)] = root(node)
+    groups: dict[Item, list[Item]] = {}
+    for node in nodes:
+        groups.setdefault(root(node), []).append(node)
+    if (len(groups) == 1 and not direct) or nested >= MOST_NESTED:
+        return Tangle(tuple(nodes), tuple(tuple(edges.get(node, ())) for node in nodes))
+    return Fork(tuple(_parts(group, edges, leaving, end, nested + 1) for group in groups.values()), direct, end)

@@ -1,0 +1,34 @@
+"""Texts of figures: sizes, legends and stacked lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archcalc.ops.vocabulary import shape_text
+from archcalc.render.figures.look import SMALL, TEXT, Look
+from archcalc.render.figures.scene import Scene
+
+
+def size_text(sizes: Sequence[int]) -> str:
+    """Return the size of a map: 28×28."""
+    return shape_text(tuple(sizes))
+
+
+def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: float, y: float, width: float) -> float:
+    """Add fills and their words in rows no wider than ``width``; return the lower end of the last."""
+    left = x
+    for fill, words in entries:
+        wide = 14 + scene.measure(words, SMALL)
+        if left > x and left + wide > x + width:
+            left, y = x, y + 12
+        scene.box(left, y, 8, 8, fill, look.line, "key")
+        scene.text(left + 11, y + 6.4, words, SMALL, look.ink, anchor="start")
+        left += wide + 10
+    return y + 8 if entries else y
+
+
+def stack(scene: Scene, x: float, y: float, texts: Sequence[str], look: Look, bold: int = 0) -> float:
+    """Add centered lines of text from ``y`` downwards, the first ``bold`` of them bold; return their lower end."""
+    for at, text in enumerate(texts):
+        scene.text(x, y + TEXT * (0.8 + 1.25 * at), text, TEXT if at < bold else SMALL, look.ink, bold=at < bold)
+    return y + TEXT * 1.25 * len(texts)
