@@ -127,8 +127,7 @@ class Command(Helped):
     """A command with a topic and an example for the help, whose networks and layers a shell completes."""
 
     def __init__(self, *args: Any, example: str = "", topic: str = OTHER, **kwargs: Any) -> None:
-        # Click makes the option for help once, with the words of the first context: it must not need the group's.
-        super().__init__(*args, **{"context_settings": {"help_option_names": HELP_OPTIONS}, **kwargs})
+        super().__init__(*args, **kwargs)
         self.example = example
         self.topic = topic
         for parameter in self.params:
@@ -136,6 +135,10 @@ class Command(Helped):
                 parameter.type = COMPLETED.get(parameter.name or "", parameter.type)
             elif type(parameter.type) is click.Choice:
                 parameter.type = Chosen(parameter.type.choices)
+
+    def get_help_option_names(self, context: click.Context) -> list[str]:
+        """Return the options for help: Click makes them once, so they must not depend on the first context."""
+        return HELP_OPTIONS
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command, with a line on a terminal if it takes long.

@@ -93,7 +93,8 @@ def command(
         return
     if not files:
         raise click.UsageError("missing argument FILE" + help_line("for example: archcalc lint my.yaml"))
-    chosen = set(codes_of(select, _rules()) if select else _rules()) - set(codes_of(ignore, _rules()) if ignore else ())
+    rules = _rules()
+    chosen = set(codes_of(select, rules) if select else rules) - set(codes_of(ignore, rules) if ignore else ())
     found: dict[str, list[Diagnostic]] = {}
     unread: list[UserError] = []
     corrections = 0

@@ -1,4 +1,4 @@
-"""Activations: functions of one element, and softmax over an axis.
+"""Activations: functions of one element.
 
 Primitive operations are those of the usual formula. A sigmoid ``1 / (1 + exp(−x))`` is one exponential, one addition,
 one division and one change of sign (a multiplication).
@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import AxisIndex, Bool, Choice, RealNumber, option, required
+from archcalc.ops.arguments import Bool, Choice, RealNumber, option, required
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
-    GLANCE,
-    SAME_POSITION,
-    Access,
     Autocast,
     SavedTensors,
     Torch,
@@ -367,45 +364,3 @@ class Scale(Elementwise):
 
     def torch(self) -> Torch:
         return Torch("archcalc.Scale", (float(self.factor),))
-
-
-class Softmax(Operator):
-    """Exponentials along an axis, divided by their sum."""
-
-    kind = "softmax"
-    aten = "softmax"
-    onnx = "Softmax"
-    synonyms = "soft_max"
-    category = "activation"
-    saved = SavedTensors(output=True)
-    axis: AxisIndex = option(-1, "the axis whose numbers sum to 1, the batch not counted")
-    examples = (example((10,)), example((4, 5, 6), axis=0))
-
-    def output_shape(self) -> Shape:
-        self.axis_index(self.axis)
-        return self.x
-
-    def work(self) -> Work:
-        """The largest number is subtracted first, as every implementation does."""
-        elements, rows = self.elements, self.elements // self.x[self.axis]
-        return {"compare": elements - rows, "exp": elements, "add": 2 * elements - rows, "div": elements}
-
-    def access(self) -> Access:
-        axis = self.axis_index(self.axis)
-        return tuple(GLANCE if number == axis else SAME_POSITION for number in range(len(self.x)))
-
-    def linearized(self) -> None:
-        return None
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"axis": call.axis()}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        """Before version 13 all axes from the given one on are taken together: the same if it is the last."""
-        axis = call.get("axis", -1)
-        return {"axis": call.x.axis(axis)}
-
-    def torch(self) -> Torch:
-        return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

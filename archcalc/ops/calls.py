@@ -89,10 +89,6 @@ class Call(Struct):
         value = self.arguments.get(name)
         return default if value is None else value
 
-    def with_operand(self, operand: Operand) -> Call:
-        """Return the call with that tensor as `self`."""
-        return replace(self, arguments={**self.arguments, "self": operand})
-
     def of_one_row(self) -> Call:
         """Return the call with one of the rows of each operand that are folded into the batch."""
         arguments = {

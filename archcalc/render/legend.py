@@ -8,7 +8,8 @@ from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.reference import summary
 from archcalc.render.spec_text import application
-from archcalc.symbolic.derivations import ITEMSIZE, SAMPLES, Explanation, Line, Meaning, meanings_of
+from archcalc.symbolic.derivations import Explanation, meanings_of
+from archcalc.symbolic.symbolic_layer import ITEMSIZE, SAMPLES, Line, Meaning
 from archcalc.symbolic.terms import names_in
 
 FIELD_LETTERS = {"A": "first position seen", "J": "effective stride", "R": "receptive field size"}

@@ -9,9 +9,10 @@ from itertools import pairwise
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import FORMULAS
 from archcalc.render.document import Document, Equations, Formula, Item, ItemList
-from archcalc.symbolic.derivations import Explanation, Line
+from archcalc.symbolic.derivations import Explanation
 from archcalc.symbolic.formulas import Formulas, python_source
 from archcalc.symbolic.polynomials import Exact
+from archcalc.symbolic.symbolic_layer import Line
 from archcalc.symbolic.terms import NumberTerm, Power, Product, Quotient, SymbolTerm, Term, TermBuilder, TermSum
 from archcalc.words import printable
 

@@ -5,51 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from math import lcm
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.analysis.conventions import Convention
 from archcalc.analysis.counting import DEFAULT, Counting
 from archcalc.arithmetic import ShapeError, product
 from archcalc.errors import RefusedCall, UserError
 from archcalc.network import Layer, Network, WeightRef
-from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
-from archcalc.ops.naming import AxisNames, letters_of, usual_names
+from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import Reads
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.receptive.parts import Field, Part, join, seen_at
 from archcalc.receptive.propagation import FieldState
 from archcalc.structs import Struct
-from archcalc.symbolic.polynomials import Symbol
-from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, TermBuilder, steps, with_numbers
-from archcalc.symbolic.traced import Guard, Trace, Traced, Undecided, polynomial_of
+from archcalc.symbolic.symbolic_layer import (
+    INPUT_PLACE,
+    ITEMSIZE,
+    OTHER_PLACE,
+    OUTPUT_PLACE,
+    SAMPLES,
+    CallAxes,
+    Line,
+    Meaning,
+    SymbolicLayer,
+    worked_out,
+)
+from archcalc.symbolic.terms import NumberTerm, Quotient, SymbolTerm, Term, steps
+from archcalc.symbolic.traced import Guard, Trace, Undecided, polynomial_of
 from archcalc.words import in_one_line, nearest_or_all, quote
 
 DERIVED = ("output", "memory", "params", "macs", "flops", "rf")
-LETTERS = {
-    "channels": "C'",
-    "features": "F",
-    "kernel": "K",
-    "stride": "S",
-    "padding": "P",
-    "dilation": "d",
-    "groups": "G",
-    "heads": "h",
-    "window": "M",
-}
-"""Letters for arguments; other arguments have their own name."""
 Ties = tuple[tuple[str, WeightRef], ...]
 """The tied weights of a layer, and the tensors that they are."""
-_OUTPUT, _INPUT, _ARGUMENT, _OTHER = 0, 10, 50, 90
-
-
-class Line(Struct):
-    """``symbol = term = term = … = value`` with its unit, or only a remark in words."""
-
-    symbol: str
-    terms: tuple[Term, ...] = ()
-    unit: str = ""
-    remark: str = ""
 
 
 class Explanation(Struct):
@@ -59,136 +47,6 @@ class Explanation(Struct):
     quantity: str
     heading: str
     lines: tuple[Line, ...]
-
-
-class Meaning(NamedTuple):
-    """What a letter means: the channels of the input, the kernel."""
-
-    what: str
-    """The name of an axis or of an argument; empty for an axis of which nothing is known."""
-    whose: str = ""
-    """`input`, `input 2` or `output`; empty for an argument."""
-
-
-SAMPLES = Meaning("samples of the batch")
-ITEMSIZE = Meaning("bytes of an element")
-
-
-class CallAxes(NamedTuple):
-    """What the axes of an operator's inputs and of its output are."""
-
-    inputs: tuple[AxisNames, ...]
-    output: AxisNames
-
-
-class SymbolicLayer:
-    """An operator over symbols: for the sizes of its inputs, and for its arguments."""
-
-    def __init__(
-        self,
-        kind: type[Operator],
-        inputs: Sequence[Sequence[int]],
-        given: Mapping[str, Any],
-        trace: Trace,
-        axes: CallAxes | None = None,
-        output: Sequence[int] = (),
-    ):
-        self.trace = trace
-        taken = axes.inputs if axes else [usual_names(len(shape)) for shape in inputs]
-        self.meaning: dict[str, Meaning] = {}
-        many = len(inputs) > 1
-        shapes: list[tuple[Any, ...]] = [
-            tuple(
-                self.symbol(f"{letter}{number if many else ''}", _INPUT + axis, size, Meaning(name, whose))
-                for axis, (letter, name, size) in enumerate(zip(letters_of(names), names, shape, strict=True))
-            )
-            for number, (names, shape) in enumerate(zip(taken, inputs, strict=True), 1)
-            for whose in [f"input {number}" if many else "input"]
-        ]
-        letters = LETTERS
-        if len(shapes[0]) == 1:
-            letters = {**LETTERS, "features": "C'"}
-        elif tuple(output[-1:]) == (given.get("features"),):  # those inside a layer may be others than the output's
-            letters = {**LETTERS, "features": f"{letters_of(taken[0])[-1]}'"}
-        arguments = {
-            name: self.argument(kind.arguments[name], value, position, letters)
-            for position, (name, value) in enumerate(given.items())
-            if name in kind.arguments
-        }
-        self.op = kind(shapes, **arguments)
-        self.derived = self.op.output
-        """Output sizes as functions of the input sizes."""
-        self.made = axes.output if axes else usual_names(len(self.derived))
-        self.output_names = [f"{letter}'" for letter in letters_of(self.made)]
-
-    def symbol(self, name: str, place: int, value: int, meaning: Meaning) -> Traced:
-        """Return a new symbol with its value."""
-        self.meaning[name] = meaning
-        return self.trace.symbol(Symbol(name, least=0, place=place), value)
-
-    def argument(self, argument: Argument, value: Any, position: int, letters: dict[str, str]) -> Any:
-        """Return an argument with symbols for its sizes; equal sizes in all dimensions are one symbol.
-
-        An argument at its default (stride 1, one group) stays a number.
-        """
-        if not is_size(argument.type) or value == argument.default:
-            return value
-        order = list(LETTERS)
-        place = _ARGUMENT + (order.index(argument.name) if argument.name in order else len(order) + position)
-        letter = letters.get(argument.name, argument.name)
-        if letter in self.meaning:  # an axis of the input has it
-            letter = argument.name
-
-        def traced(part: Any, suffix: str) -> Any:
-            if isinstance(part, (list, tuple)):
-                if len({str(item) for item in part}) == 1 and not isinstance(part[0], (list, tuple)):
-                    return [traced(part[0], suffix)] * len(part)
-                return [traced(item, f"{suffix}_{number + 1}") for number, item in enumerate(part)]
-            if isinstance(part, bool) or not isinstance(part, int):
-                return part
-            if letter.endswith("'"):
-                return self.symbol(letter, _OUTPUT, part, Meaning(argument.name, "output"))
-            return self.symbol(letter + suffix, place, part, Meaning(argument.name))
-
-        return traced(value, "")
-
-    def name_output(self) -> None:
-        """Make the output sizes symbols for the rules that follow: `C'·H'·W'`."""
-        output = tuple(
-            size
-            if not isinstance(size, Traced) or name == str(next(iter(size.polynomial.symbols)).name)
-            else self.symbol(self.free(name), _OUTPUT + axis, size.value, Meaning(self.made[axis], "output"))
-            for axis, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
-        )
-        self.op = self.op.with_shapes(self.op.inputs, output)
-
-    def free(self, name: str) -> str:
-        """Return the name, with more primes if it is in use."""
-        while name in self.meaning:
-            name += "'"
-        return name
-
-    def line(self, symbol: str, number: Any, unit: str = "") -> Line:
-        """Return the derivation of a number."""
-        return Line(symbol, worked_out(number, self.trace), unit)
-
-
-def is_size(type_: Any) -> bool:
-    """True if the values of an argument are sizes, not axes or words."""
-    if isinstance(type_, (PerDimension, Sides)):
-        return is_size(type_.item) or not isinstance(type_.item, Real)
-    if isinstance(type_, Or):
-        return is_size(type_.other)
-    return isinstance(type_, Integer) and type_.least is not None
-
-
-def worked_out(number: Any, trace: Trace) -> tuple[Term, ...]:
-    """Return the formula, the formula with numbers, and each step to the result."""
-    if not isinstance(number, Traced):
-        return (NumberTerm(number),)
-    formula = TermBuilder(trace.values).write(number.polynomial)
-    values = {symbol.name: value for symbol, value in trace.values.items()}
-    return (formula, *steps(with_numbers(formula, values)))
 
 
 def explain(
@@ -278,7 +136,7 @@ def _memory(op: Operator, subject: SymbolicLayer, samples: Any, counting: Counti
     heading = f"memory of the output ({rule.name}, {counting.dtype})"
     if op.category in rule.in_place:
         return heading, [Line("memory", (NumberTerm(0),), "B", f"{op.category} works in place")]
-    size = subject.symbol("B", _OTHER, counting.itemsize, ITEMSIZE)
+    size = subject.symbol("B", OTHER_PLACE, counting.itemsize, ITEMSIZE)
     total = samples * subject.op.elements * size
     line = subject.line("memory", total, "B")
     in_bytes = polynomial_of(total).evaluate(subject.trace.values)
@@ -355,9 +213,9 @@ def _symbolic(subject: SymbolicLayer, state: FieldState, access: Sequence[Any], 
     if len(before) > 1 or before[0].period > 1:
         return before
     [(first,)], [(last,)] = [part.first for part in before], [part.last for part in before]
-    jump = subject.symbol(f"J{suffix}", _INPUT + 8, before[0].jump, Meaning("effective stride", "input"))
-    size = subject.symbol(f"R{suffix}", _INPUT + 7, last - first + 1, Meaning("receptive field size", "input"))
-    start = subject.symbol(f"A{suffix}", _INPUT + 9, first, Meaning("first position seen", "input"))
+    jump = subject.symbol(f"J{suffix}", INPUT_PLACE + 8, before[0].jump, Meaning("effective stride", "input"))
+    size = subject.symbol(f"R{suffix}", INPUT_PLACE + 7, last - first + 1, Meaning("receptive field size", "input"))
+    start = subject.symbol(f"A{suffix}", INPUT_PLACE + 9, first, Meaning("first position seen", "input"))
     seen = Part(jump, (start,), (start + size - 1,))
     look = access[axis]
     return (seen.through(look),) if isinstance(look, Reads) else (seen,)
@@ -368,8 +226,8 @@ def _by_unit(subject: SymbolicLayer, field: Field, size: int) -> list[Line]:
     period = lcm(*(part.period for part in field))
     units = ((unit, seen) for unit in range(period) if (seen := seen_at(field, unit)) is not None)
     unit, (first, last) = next((one for one in units if one[1][1] - one[1][0] + 1 == size), (0, (0, size - 1)))
-    end = subject.symbol("B'", _OUTPUT + 8, last, Meaning("last position that the unit sees"))
-    start = subject.symbol("A'", _OUTPUT + 9, first, Meaning("first position that the unit sees"))
+    end = subject.symbol("B'", OUTPUT_PLACE + 8, last, Meaning("last position that the unit sees"))
+    start = subject.symbol("A'", OUTPUT_PLACE + 9, first, Meaning("first position that the unit sees"))
     [part, *others] = field
     lines = [
         subject.line("R'", end - start + 1),

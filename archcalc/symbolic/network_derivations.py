@@ -13,8 +13,9 @@ from archcalc.memory.generation import cache_bytes
 from archcalc.memory.summary import memory, training_parts
 from archcalc.memory.training import saved_by_layer
 from archcalc.quantities.table import QUANTITIES
-from archcalc.symbolic.derivations import Explanation, Line, worked_out
+from archcalc.symbolic.derivations import Explanation
 from archcalc.symbolic.polynomials import Symbol
+from archcalc.symbolic.symbolic_layer import Line, worked_out
 from archcalc.symbolic.terms import NumberTerm
 from archcalc.symbolic.traced import Trace
 from archcalc.words import help_line, nearest_or_all, quote

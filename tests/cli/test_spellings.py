@@ -203,3 +203,9 @@ def test_a_layer_is_suggested_by_the_end_of_its_name(cli):
     assert (
         "list the layers with: archcalc table 'resnet#resnet18' --all" in cli("explain", "resnet#resnet18", "zzz").err
     )
+
+
+@pytest.mark.parametrize("name", program.list_commands(click.Context(program)))
+def test_both_options_for_help_whatever_context_asks(name):
+    command = program.get_command(click.Context(program), name)
+    assert {*command.get_help_option_names(click.Context(command))} == {"-h", "--help"}

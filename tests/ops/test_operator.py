@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
 import sys
 from types import ModuleType
 
@@ -129,3 +130,9 @@ def test_a_subclass_of_an_operator_keeps_its_arguments():
 def test_filters_of_another_shape_are_refused(filters, padding):
     with pytest.raises(ShapeError, match="are not filters for 3×8×8"):
         registry()["dynamic_conv"]([(3, 8, 8), filters], padding=padding)
+
+
+def test_the_order_of_operators_does_not_follow_the_imports():
+    code = "import archcalc.ops.window_attention\nfrom archcalc.ops import registry\nprint(*registry())"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert said.split() == [*registry()]

@@ -232,3 +232,16 @@ def test_no_cuda_is_said_clearly(cli):
 def test_on_cuda(cli):
     result = cli("verify", "resnet18", "--device", "cuda", "--batch", "8", "--dtype", "bfloat16", "--channels-last")
     assert result.code == 0, result.out
+
+
+def test_a_normalization_that_fvcore_does_not_count_is_no_difference():
+    deep = """
+name: deep
+input: [2, 3, 4, 4]
+layers:
+  - {sliding_windows: 2}
+  - {layer_norm, dims: 1, name: norm}
+"""
+    check = checks.check_fvcore(subject(deep))
+    assert check.passed is None
+    assert check.note == "fvcore counts no normalization of so many axes as norm has"

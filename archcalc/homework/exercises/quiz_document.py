@@ -15,7 +15,7 @@ from archcalc.render.writers.latex import escape_latex
 
 if TYPE_CHECKING:
     from archcalc.homework.exercises.quiz import Ask, Exercise
-    from archcalc.symbolic.derivations import Line
+    from archcalc.symbolic.symbolic_layer import Line
 
 COUNTED = {"flops": ", K·K per output", "memory": ", in KiB"}
 """How a quantity is counted, for a question."""
@@ -54,7 +54,7 @@ def layer_lines(exercise: Exercise) -> list[str]:
 
 def _lines(ask: Ask) -> list[tuple[str, Line]]:
     """Return the lines of a derivation, each with the name of its layer if there are several."""
-    from archcalc.symbolic.derivations import Line
+    from archcalc.symbolic.symbolic_layer import Line
     from archcalc.symbolic.terms import NumberTerm, TermSum
 
     if ask.layer is None and isinstance(ask.answer, int):  # the last line of each layer, and their sum

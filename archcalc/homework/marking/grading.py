@@ -34,7 +34,8 @@ from archcalc.ops.naming import NamedSizes
 from archcalc.quantities.axes import AXES, along
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.mathematics import line_text
-from archcalc.symbolic.derivations import Explanation, Line, explain
+from archcalc.symbolic.derivations import Explanation, explain
+from archcalc.symbolic.symbolic_layer import Line
 from archcalc.words import in_one_line, quote
 
 FAULT = "archcalc failed on this file, which is a fault of archcalc; please report it"

@@ -14,7 +14,8 @@ from archcalc.homework.marking.rerun import SENSELESS, rebuilt
 from archcalc.homework.marking.rules import MISTAKES
 from archcalc.homework.questions import Question
 from archcalc.render.mathematics import term_text
-from archcalc.symbolic.derivations import Line, explain
+from archcalc.symbolic.derivations import explain
+from archcalc.symbolic.symbolic_layer import Line
 
 FeedbackWriter = Callable[[Line], str]
 """Write a line of a derivation."""

@@ -150,17 +150,13 @@ def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) 
             row.places[part.node] = len(row.volumes) - 1
             continue
         after = parts[at + 1] if at + 1 < len(parts) else None
-        if isinstance(part, Fork) and not row.volumes and isinstance(after, FlowStep) and not part.direct:
-            main = max(part.branches, key=lambda branch: sum(1 for _ in nodes_in(branch)))
-            beside = [list(nodes_in(branch)) for branch in part.branches if branch is not main]
-            if all(len(nodes) <= MOST_BESIDE for nodes in beside):
+        if isinstance(part, Fork) and not part.direct and (longest := _longest(part)):
+            main, beside = longest
+            if not row.volumes and isinstance(after, FlowStep):
                 _collect(picture, flow, main, row)
                 row.entries += [(after.node, nodes) for nodes in beside]
                 continue
-        if isinstance(part, Fork) and row.volumes and after is None and parts is flow.parts and not part.direct:
-            main = max(part.branches, key=lambda branch: sum(1 for _ in nodes_in(branch)))
-            beside = [list(nodes_in(branch)) for branch in part.branches if branch is not main]
-            if all(len(nodes) <= MOST_BESIDE for nodes in beside):
+            if row.volumes and after is None and parts is flow.parts:
                 row.exits += [(len(row.volumes) - 1, nodes) for nodes in beside]
                 _collect(picture, flow, main, row)
                 continue
@@ -191,8 +187,11 @@ def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) 
         row.places |= dict.fromkeys(nodes, len(row.volumes) - 1)
 
 
-def _joins(node: Item) -> bool:
-    return isinstance(node, DrawingNode) and node.joins
+def _longest(fork: Fork) -> tuple[Sequence[Part], list[list[Item]]] | None:
+    """Return the branch with the most layers, and the layers of each other one; None if one of these has many."""
+    main = max(fork.branches, key=lambda branch: sum(1 for _ in nodes_in(branch)))
+    beside = [list(nodes_in(branch)) for branch in fork.branches if branch is not main]
+    return (main, beside) if all(len(nodes) <= MOST_BESIDE for nodes in beside) else None
 
 
 def _projects(node: Item) -> bool:
