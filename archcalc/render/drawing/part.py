@@ -29,9 +29,10 @@ def part_of(
     taken: dict[DrawingNode, list[DrawingNode | str]] = {}
     for edge in picture.edges:
         taken.setdefault(edge.target, []).append(edge.source)
-    kept = set(_between(list(picture.root.nodes()), first, last))
+    nodes = picture.nodes()
+    kept = set(_between(nodes, first, last))
     stands: dict[DrawingNode | str, DrawingNode | str] = {}
-    for node in picture.root.nodes():
+    for node in nodes:
         sources = list(dict.fromkeys(stands.get(source, source) for source in taken.get(node, [])))
         if node in kept and not node.group and node.main.layer.op.category in hidden and len(sources) == 1:
             kept.remove(node)

@@ -146,6 +146,11 @@ class Picture(Struct):
         """The network that is drawn."""
         return self.analysis.network
 
+    def nodes(self) -> list[DrawingNode]:
+        """Return every node in the order of execution, which a group that is taken up again does not follow."""
+        place = {layer.name: at for at, layer in enumerate(self.network.layers)}
+        return sorted(self.root.nodes(), key=lambda node: place[node.layers[-1].name])
+
 
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
     """Return the picture of a network, with nothing left out.

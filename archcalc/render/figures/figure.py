@@ -146,17 +146,22 @@ def smallest(scene: Scene) -> float:
 
 
 def _volumes(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterator[Scene]:
-    """Yield figures with volumes for layers, then for groups."""
+    """Yield figures with volumes for layers, then for groups; those that hide paths that cross come last."""
+    hiding = []
     for depth in _depths(analysis, options):
         picture = compose(analysis, depth=depth, every_layer=options.every_layer)
         shown = _part_drawn(picture, options)
         row = row_of(shown, flow_of(shown, ("shape",)))
         if len(row.volumes) > MOST_VOLUMES:
             continue
+        draw = partial(draw_row, row, options.labels, FlatScale if options.flat else DrawingScale)
         if options.labels is None and is_u(row):
             yield canvas.draw(partial(draw_u, row))
+        elif row.hides:
+            hiding.append(draw)
         else:
-            yield canvas.draw(partial(draw_row, row, options.labels, FlatScale if options.flat else DrawingScale))
+            yield canvas.draw(draw)
+    yield from map(canvas.draw, hiding)
 
 
 def _paper(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterator[Scene]:

@@ -52,6 +52,8 @@ class Tangle(Struct):
 
     nodes: tuple[Item, ...]
     sources: tuple[tuple[Item, ...], ...]
+    leaving: tuple[Item, ...]
+    """The nodes whose output is taken by the step after it, or is the network's."""
 
 
 Part = FlowStep | Fork | Tangle
@@ -81,33 +83,31 @@ def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[Drawing
     kept = None if keep is None else set(keep)
     hidden = set(hidden)
     sources: Edges = {}
-    not_joined: set[Item] = set()
     for edge in picture.edges:
         sources.setdefault(edge.target, []).append(edge.source)
-        if not edge.target.joins:
-            not_joined.add(edge.source)
+    taken = {edge.source for edge in picture.edges}
     stands: dict[Item, Item] = {}
     edges: Edges = {}
     side: dict[Item, Item] = {}
     heads: dict[Item, list[DrawingNode]] = {}
     constants: set[Item] = set()
-    for node in picture.root.nodes():
+    for node in picture.nodes():
         given = sources.get(node, [])
-        taken = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
+        followed = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
         if node.auxiliary:
-            start = next((side.get(source, source) for source in taken), "")
+            start = next((side.get(source, source) for source in followed), "")
             side[node] = start
             heads.setdefault(start, []).append(node)
         elif kept is not None and node not in kept:
             continue
-        elif not node.group and not given and (node.main.layer.op.category in hidden or node not in not_joined):
-            constants.add(node)
-        elif not node.group and node.main.layer.op.category in hidden and len(taken) == 1:
-            stands[node] = taken[0]
-        elif node.joins and len(taken) == 1 and len(given) > 1 and not constants.isdisjoint(given):
-            stands[node] = taken[0]  # scaled, or shifted, by weights
+        elif not node.group and node in taken and constants.issuperset(given) and not (given and node.main.params):
+            constants.add(node)  # a free tensor, or what is computed from such alone
+        elif not node.group and node.main.layer.op.category in hidden and len(followed) == 1:
+            stands[node] = followed[0]
+        elif node.joins and len(followed) == 1 and len(given) > 1 and not constants.isdisjoint(given):
+            stands[node] = followed[0]  # scaled, or shifted, by weights
         else:
-            edges[node] = taken
+            edges[node] = followed
     outside = list(dict.fromkeys(source for taken in edges.values() for source in taken if source not in edges))
     names: dict[Item, str] = {source: _input_name(source, outside) for source in outside}
     edges = {node: [names.get(source, source) for source in taken] for node, taken in edges.items()}
@@ -180,6 +180,15 @@ def _parts(order: list[Item], edges: Edges, leaving: set[Item], end: Item | None
 
 def _between(nodes: list[Item], edges: Edges, leaving: set[Item], direct: bool, end: Item | None, nested: int) -> Part:
     """Return the part for the nodes between two that every path runs through."""
+    groups = linked(nodes, edges)
+    if (len(groups) == 1 and not direct) or nested >= MOST_NESTED:
+        sources = tuple(tuple(edges.get(node, ())) for node in nodes)
+        return Tangle(tuple(nodes), sources, tuple(node for node in nodes if node in leaving))
+    return Fork(tuple(_parts(group, edges, leaving, end, nested + 1) for group in groups), direct, end)
+
+
+def linked(nodes: list[Item], edges: Edges) -> list[list[Item]]:
+    """Return nodes in groups: those that edges between them link."""
     parent = {node: node for node in nodes}
 
     def root(node: Item) -> Item:
@@ -195,6 +204,4 @@ def _between(nodes: list[Item], edges: Edges, leaving: set[Item], direct: bool, 
     groups: dict[Item, list[Item]] = {}
     for node in nodes:
         groups.setdefault(root(node), []).append(node)
-    if (len(groups) == 1 and not direct) or nested >= MOST_NESTED:
-        return Tangle(tuple(nodes), tuple(tuple(edges.get(node, ())) for node in nodes))
-    return Fork(tuple(_parts(group, edges, leaving, end, nested + 1) for group in groups.values()), direct, end)
+    return [*groups.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from archcalc.analysis.rows import FOLDED
@@ -12,6 +12,7 @@ from archcalc.render.drawing.picture import DrawingNode, Picture
 from archcalc.render.figures.flow import FlowStep, Fork, Item, MainPath, Part, Tangle, nodes_in
 from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.solids import DrawnTensor, Solid, maps, shape_and_axes, tensor
+from archcalc.render.figures.unrolling import unrolled
 
 NOTHING = Solid(0, 0, 0)
 MOST_ALIKE = 8
@@ -55,9 +56,9 @@ class Volume:
 
 @dataclass
 class SideHead:
-    """A side output, or a side input: its volumes, and the place of the volume that it takes, or that takes it."""
+    """A side output, or a side input: its volumes, and the places of the volumes that it takes, or that take it."""
 
-    start: int
+    places: tuple[int, ...]
     words: str
     volumes: list[Volume]
     enters: bool = False
@@ -74,8 +75,12 @@ class Row:
     heads: list[SideHead] = field(default_factory=list)
     entries: list[tuple[Item, list[Item]]] = field(default_factory=list)
     """Side inputs: the node that takes each, and its nodes."""
-    exits: list[tuple[int, list[Item]]] = field(default_factory=list)
-    """Side outputs where the network ends in several: the place of the volume that each takes, and its nodes."""
+    exits: list[tuple[tuple[int, ...], list[Item]]] = field(default_factory=list)
+    """Side outputs where the network ends in several: the places of the volumes that each takes, and its nodes."""
+    hides: bool = False
+    """True if a volume hides paths that cross."""
+    passing: list[tuple[int, Item, bool]] = field(default_factory=list)
+    """Arrows as `skips`, to a node."""
     places: dict[Item, int] = field(default_factory=dict)
     """Each node to the volume that shows its output, or the last before it."""
 
@@ -84,25 +89,28 @@ def row_of(picture: Picture, flow: MainPath) -> Row:
     """Return the volumes of a flow: where paths part, the longest, or one volume for all if several have layers."""
     row = Row()
     _collect(picture, flow, flow.parts, row)
-    for volume in row.volumes:
-        volume.shape, axes = shape_and_axes(volume.node, flow)
-        volume.maps = maps(volume.shape, axes)
-    row.heads = [_side_head(row.places[start], nodes, flow) for start, nodes in flow.heads if start in row.places]
-    row.heads += [_side_head(start, nodes, flow) for start, nodes in row.exits]
+    row.skips += [(start, row.places[end], projects) for start, end, projects in row.passing if end in row.places]
+    row.heads = [_side_head((row.places[start],), nodes, flow) for start, nodes in flow.heads if start in row.places]
+    row.heads += [_side_head(starts, nodes, flow) for starts, nodes in row.exits]
     for taker, nodes in row.entries:
         if taker in row.places:
-            row.heads.append(_side_head(row.places[taker], nodes, flow))
+            row.heads.append(_side_head((row.places[taker],), nodes, flow))
             row.heads[-1].enters = True
     return _folded(row)
 
 
-def _side_head(start: int, nodes: Sequence[Item], flow: MainPath) -> SideHead:
+def _volume(node: Item, flow: MainPath) -> Volume:
+    shape, axes = shape_and_axes(node, flow)
+    return Volume(node, tensor(shape, axes), shape=shape, maps=maps(shape, axes))
+
+
+def _side_head(places: tuple[int, ...], nodes: Sequence[Item], flow: MainPath) -> SideHead:
     first, last = nodes[0], nodes[-1]
     layers = [node for node in nodes if isinstance(node, DrawingNode)]
-    name = first if isinstance(first, str) else _common(layers) if len(layers) > 1 else first.name
-    volumes = [Volume(node, tensor(*shape_and_axes(node, flow))) for node in nodes if node is last or _shows(node)]
+    name = first if isinstance(first, str) else (len(layers) > 1 and _common(layers)) or layers[-1].name
+    volumes = [_volume(node, flow) for node in nodes if node is last or _shows(node)]
     shape = shape_and_axes(first if isinstance(first, str) else last, flow)[0]
-    return SideHead(start, f"{cut(name, LONGEST_NAME) or 'side'}, {size_text(shape)}", volumes)
+    return SideHead(places, f"{cut(name, LONGEST_NAME)}, {size_text(shape)}", volumes)
 
 
 def _shows(node: Item) -> bool:
@@ -111,7 +119,7 @@ def _shows(node: Item) -> bool:
 
 def _folded(row: Row) -> Row:
     """Return the row with long runs of equal volumes drawn once, with their number."""
-    folded, new_place = Row(heads=row.heads), {}
+    folded, new_place = Row(heads=row.heads, hides=row.hides), {}
     inner = {start for start, _, _ in row.skips} | {end for _, end, _ in row.skips}
     place = 0
     for _, group in groupby(row.volumes, key=_likeness):
@@ -125,7 +133,7 @@ def _folded(row: Row) -> Row:
         folded.volumes += kept
         place += len(run)
     for head in folded.heads:
-        head.start = new_place[head.start]
+        head.places = tuple(new_place[place] for place in head.places)
     folded.skips = [(new_place[start], new_place[end], projects) for start, end, projects in row.skips]
     return folded
 
@@ -140,10 +148,8 @@ def _likeness(volume: Volume) -> tuple[object, ...]:
 def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) -> None:
     for at, part in enumerate(parts):
         if isinstance(part, FlowStep):
-            joined = (
-                at > 0 and isinstance(parts[at - 1], Fork) and isinstance(part.node, DrawingNode) and part.node.joins
-            )
-            volume = Volume(part.node, tensor(*shape_and_axes(part.node, flow)))
+            joined = isinstance(part.node, DrawingNode) and part.node.joins
+            volume = _volume(part.node, flow)
             same = bool(row.volumes) and row.volumes[-1].tensor == volume.tensor
             if not (same and (joined or volume.kind == "pooling")):
                 row.volumes.append(volume)
@@ -157,9 +163,12 @@ def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) 
                 row.entries += [(after.node, nodes) for nodes in beside]
                 continue
             if row.volumes and after is None and parts is flow.parts:
-                row.exits += [(len(row.volumes) - 1, nodes) for nodes in beside]
+                row.exits += [((len(row.volumes) - 1,), nodes) for nodes in beside]
                 _collect(picture, flow, main, row)
                 continue
+        join = after.node if isinstance(after, FlowStep) else None
+        if isinstance(part, Tangle) and _add_row(picture, flow, part, join, row):
+            continue
         long = [] if isinstance(part, Tangle) else [one for one in part.branches if _works(one, part.adds)]
         if isinstance(part, Fork) and len(long) <= 1 and row.volumes:
             start = len(row.volumes) - 1
@@ -178,13 +187,28 @@ def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) 
                 row.skips += [(start, end, any(map(_projects, nodes_in(other)))) for other in others]
                 row.skips += [(start, end, False)] * part.direct
             continue
+        row.hides |= isinstance(part, Tangle)
         nodes = [node for node in nodes_in((part,)) if isinstance(node, DrawingNode)]
         node = after.node if isinstance(after, FlowStep) and isinstance(after.node, DrawingNode) else nodes[-1]
         scope = _common(nodes)
         block = picture.network.groups.get(scope, "")
         name = block or scope.rpartition(".")[2] or "module"
-        row.volumes.append(Volume(node, tensor(*shape_and_axes(node, flow)), name, scope, tuple(nodes)))
+        row.volumes.append(replace(_volume(node, flow), words=name, inside=scope, module=tuple(nodes)))
         row.places |= dict.fromkeys(nodes, len(row.volumes) - 1)
+
+
+def _add_row(picture: Picture, flow: MainPath, tangle: Tangle, join: Item | None, row: Row) -> bool:
+    """Add a tangle as a row with arrows and side heads; return False if it is none."""
+    path = unrolled(tangle, join)
+    if path is None or any(len(side.nodes) > MOST_BESIDE for side in (*path.inputs, *path.outputs)):
+        return False
+    before = max(len(row.volumes) - 1, 0)
+    _collect(picture, flow, [FlowStep(node) for node in path.main], row)
+    row.passing += [(row.places.get(start, before), end, projects) for start, end, projects in path.arrows]
+    row.entries += [(side.links[0], [*side.nodes]) for side in path.inputs]
+    for side in path.outputs:
+        row.exits.append((tuple(sorted({row.places.get(start, before) for start in side.links})), [*side.nodes]))
+    return True
 
 
 def _longest(fork: Fork) -> tuple[Sequence[Part], list[list[Item]]] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +20,8 @@ POWER = 0.35
 """Heights follow this power of a size: the deepest maps keep room for their labels."""
 GAP, BELOW = 16.0, 24.0
 LEAST_LEVELS = 3
+LINE = 10.0
+"""Between two side outputs of a level."""
 KEY = 16.0
 """Length of an arrow in the legend."""
 
@@ -44,7 +46,9 @@ class _ArrowStyle(Struct):
 
 
 def is_u(row: Row) -> bool:
-    """True if maps get smaller at least twice, then larger again, with arrows across."""
+    """True if maps get smaller at least twice, then larger again, with arrows across, and no side input."""
+    if any(head.enters or len(head.places) > 1 for head in row.heads):
+        return False
     levels = _levels(row)
     deepest = max(levels)
     return deepest + 1 >= LEAST_LEVELS and levels[-1] <= deepest - 2 and len(_across(row, levels)) >= 2
@@ -85,7 +89,7 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
         if at + 1 in skips and levels[at] == levels[at + 1] and levels[at - 1] > levels[at]:
             continue
         box.width = across(box.volume.tensor.channels)
-        if at in skips:
+        if at in skips and _concatenates(box.volume):
             box.copied = box.width * row.volumes[skips[at]].tensor.channels / box.volume.tensor.channels
         if kept:
             last = kept[-1]
@@ -146,8 +150,9 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
         words = _does(row, box, last)
         if words not in said.setdefault(kind, []):
             said[kind].append(words)
+    _add_outputs(row, kept, tops, look, scene)
     if skips:
-        said["copy"] = ["copy"]
+        said["copy"] = list(dict.fromkeys("copy" if _concatenates(row.volumes[end]) else "added" for end in skips))
     x, y = scene.bounds()[0], y - BELOW + 18
     for kind, each in said.items():
         words = ", ".join(each)
@@ -157,6 +162,26 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
         styles[kind].draw(scene, ((x, y), (x + KEY, y)))
         scene.text(x + KEY + 4, y + 2.2, words, SMALL, look.ink, anchor="start")
         x += wide + 12
+
+
+def _concatenates(volume: Volume) -> bool:
+    return isinstance(volume.node, DrawingNode) and volume.node.main.layer.op.kind == "concat"
+
+
+def _add_outputs(row: Row, kept: Sequence[_Box], tops: Mapping[int, float], look: Look, scene: Scene) -> None:
+    """Add side outputs at the right, each with an arrow from the box that it takes."""
+    right = scene.bounds()[2]
+    taken: dict[int, int] = {}
+    for head in row.heads:
+        # A volume that is no box is the colored part of the next one.
+        box = next(box for box in kept if row.volumes.index(box.volume) >= head.places[0])
+        y = tops[box.level] - 6 - LINE * taken.get(box.level, 0)
+        taken[box.level] = taken.get(box.level, 0) + 1
+        last = head.volumes[-1]
+        with scene.showing(shown_layer(last.node)):
+            scene.arrow(((box.x + box.width + 1, y), (right + 12, y)), look.line, dashed=True)
+            words = f"{last.tensor.channels}, {_size(last.maps)}"
+            scene.text(right + 15, y + 2.2, words, SMALL, look.ink, anchor="start")
 
 
 def _free(kept: list[_Box], level: int) -> float:

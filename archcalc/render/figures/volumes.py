@@ -198,6 +198,7 @@ def _wrapped(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> l
 def _broken(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> list[list[VolumeCell]]:
     """Return cells in lines, each as long as the width allows."""
     place = {id(volume): at for at, volume in enumerate(row.volumes)}
+    spans = [skip[:2] for skip in row.skips] + [(head.places[0], head.places[-1]) for head in row.heads]
     rows: list[list[VolumeCell]] = []
     start = free = 0
     for at in range(1, len(cells) + 1):
@@ -206,7 +207,7 @@ def _broken(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> li
             start = free
         if at < len(cells):
             first = place[id(cells[at].volumes[0])]
-            if not any(begin < first <= end for begin, end, _ in row.skips):
+            if not any(begin < first <= end for begin, end in spans):
                 free = at
     rows.append(cells[start:])
     return rows
@@ -290,9 +291,9 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
     taken: list[tuple[float, float, float]] = []
     taken_by: dict[int, int] = {}
     # From the right: an arrow up then passes no head but those farther to the right. Side inputs from the left.
-    heads = sorted((head for head in row.heads if head.start in here), key=lambda head: -head.start)
+    heads = sorted((head for head in row.heads if here.keys() >= {*head.places}), key=lambda head: -head.places[-1])
     for head in [head for head in heads if not head.enters] + [head for head in heads[::-1] if head.enters]:
-        own = here[head.start]
+        own = here[head.places[-1]]
         x = own.x + own.solid.across / 2 + own.solid.right
         drawn = _head(head, look, Scene(scene.font))
         left, top, right, bottom = drawn.bounds()
@@ -307,13 +308,26 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
         foot = -own.solid.outline / 2
         if head.enters:
             scene.add(drawn, begin - left, y)
-            x -= taken_by.get(head.start, 0) * 5
-            taken_by[head.start] = taken_by.get(head.start, 0) + 1
-            scene.arrow(((begin + right - left + 1, y), (x, y), (x, foot - 0.5)), look.line)
+            x -= taken_by.get(head.places[-1], 0) * 5
+            taken_by[head.places[-1]] = taken_by.get(head.places[-1], 0) + 1
+            scene.arrow(((begin - left + _across(head) + 1, y), (x, y), (x, foot - 0.5)), look.line)
         else:
             scene.add(drawn, x + ASIDE - left, y)
             scene.arrow(((x, foot), (x, y), (x + ASIDE - 1, y)), look.line, dashed=True)
+            others = [here[place] for place in head.places[:-1]]
+            feet = [
+                (other.x + other.solid.across / 2 + other.solid.right, -other.solid.outline / 2) for other in others
+            ]
+            for at, low in feet:
+                scene.line(((at, low), (at, y)), look.line, dashed=True)
+            if feet:
+                scene.line(((feet[0][0], y), (x, y)), look.line, dashed=True)
         taken.append((begin, end, y + top - 6))
+
+
+def _across(head: SideHead) -> float:
+    """Return the width of its volumes."""
+    return sum(volume.solid.across + volume.solid.right + CLOSE for volume in head.volumes) - CLOSE
 
 
 def _head(head: SideHead, look: Look, scene: Scene) -> Scene:

@@ -19,6 +19,7 @@ from archcalc.render.drawing import engine
 from archcalc.render.drawing.drawing import DrawingOptions
 from archcalc.render.drawing.picture import compose
 from archcalc.render.figures.figure import FigureOptions, figure, write_figure
+from archcalc.render.figures.flow import flow_of
 from archcalc.render.figures.fonts import VERA, open_font
 from archcalc.render.figures.graph import draw_graph
 from archcalc.render.figures.lanes import lanes
@@ -563,3 +564,51 @@ def test_concatenations_are_bundles():
     for name, arcs, lines in (("densenet121", 4, 3), ("resnet34", 7, 1), ("mobilenet_v3_small", 7 + 4, 1)):
         scene = drawn(name, "paper", collapsed=True)
         assert len([item for item in boxes(scene, "arc") if item.curved]) == arcs * lines
+
+
+def passing(scene) -> list[Path]:
+    """The arrows above a row, from one volume past others."""
+    return [item for item in scene.items if isinstance(item, Path) and item.role == "arrow" and len(item.points) >= 4]
+
+
+def test_paths_that_cross_are_a_row_with_arrows_around_it():
+    """YOLOv3-tiny: the map of 26×26 is used again after the upsampling, and the coarse output leaves at the side."""
+    scene = drawn("yolov3_tiny", "volumes")
+    assert "module" not in words(scene)
+    assert "side, 255×13×13" not in words(scene)
+    assert any(text.endswith("255×13×13") for text in words(scene))
+    assert len(passing(scene)) == 1
+    fronts = {box.of: rectangle(box.points) for box in boxes(scene, "front") if box.of}
+    assert fronts["coarse"][3] < fronts["deepest.conv"][1]
+
+
+def test_every_map_of_ssd_leads_to_both_heads():
+    """Liu et al. 2016, figure 2: six maps lead to the detections."""
+    scene = drawn("ssd300_vgg16", "volumes")
+    dashed = [item for item in scene.items if isinstance(item, Path) and item.role in ("line", "arrow") and item.dashed]
+    feet = {round(item.points[0][0]) for item in dashed if item.points[0][0] == item.points[1][0]}
+    assert len(feet) >= 6
+    assert len(passing(scene)) >= 4
+
+
+def test_a_feature_pyramid_is_a_u_with_outputs_at_the_right():
+    """Lin et al. 2017, figure 3: sums with the maps across, and an output at each level."""
+    scene = drawn("fpn_resnet50", "volumes")
+    assert {"256, 100²", "256, 50²", "256, 13²", "added"} <= set(words(scene))
+    assert "copy" not in words(scene)
+
+
+def test_layers_of_groups_that_are_taken_up_again_are_in_their_order():
+    """Res2Net calls its layers convs.0, bns.0, convs.1, …: the first volume is the input nevertheless."""
+    flow = flow_of(compose(analyzed("res2net50")), ("shape",))
+    assert [part.node if isinstance(part.node, str) else part.node.name for part in flow.parts[:3]] == [
+        "input",
+        "conv1",
+        "maxpool",
+    ]
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_network_of_a_free_tensor_alone(style):
+    spec = "input: [3, 4, 4]\nlayers:\n  - {parameter: [3, 4, 4], name: p}\n  - {sigmoid, name: s}\n"
+    assert boxes(figure(loads(spec).analyze(), FigureOptions(style=style)), "box" if style != "volumes" else "front")
