@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor, fx, nn
 
+from archcalc.imports.moving import MOVING
+from archcalc.imports.nodes import bound_arguments, operation_of
+from archcalc.ops.calls import Stored
+
+ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
+ROUTER, EXPERTS = ("gate.weight",), ("experts.gate_up_proj", "experts.down_proj")
+"""Weights of a mixture of experts, as transformers names them."""
+MIXTURE = re.compile(
+    "linear softmax( sum div)? floor_divide histc cumsum "
+    "_?grouped_mm(_fallback)? chunk silu mul _?grouped_mm(_fallback)? mul sum"
+)
+"""What a mixture of experts calculates: the router's part, the order of the tokens, and the experts' part."""
+UNCOUNTED = MOVING - {"chunk"} | {"getitem", "empty_like", "arange"}
+
 
 @dataclass
 class Composite:
-    """The calls of one call of a module."""
+    """The calls of one call of a module, or of a mixture's router and experts."""
 
     path: str
+    is_mixture: bool
     nodes: list[fx.Node] = field(default_factory=list)
 
     @property
@@ -32,34 +48,61 @@ class Composite:
             if one not in inside and one.name not in stored and isinstance(one.meta.get("val"), Tensor)
         ]
 
+    def tensors(self, inner: nn.Module) -> dict[str, Stored]:
+        """Return the stored tensors of its module ``inner``, by their names there."""
+        prefix = f"{self.path}." if self.path else ""
+        return {
+            name: Stored(prefix + name, tuple(tensor.shape), isinstance(tensor, nn.Parameter))
+            for name, tensor in (*inner.named_parameters(), *inner.named_buffers())
+            if not self.is_mixture or name in ROUTER + EXPERTS
+        }
 
-ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
 
-
-def composites(graph: fx.Graph) -> list[Composite]:
-    """Return the calls of `nn.MultiheadAttention`, each with its nodes."""
+def composites(graph: fx.Graph, module: nn.Module) -> list[Composite]:
+    """Return the calls of `nn.MultiheadAttention` and of mixtures of experts, each with its nodes."""
+    mixtures = {path for path, inner in module.named_modules() if _is_mixture(inner)}
     found: dict[str, Composite] = {}
     for node in graph.nodes:
+        outer = ""
         for key, (path, kind) in (node.meta.get("nn_module_stack") or {}).items():
+            above, _, part = path.rpartition(".")
             if kind == ATTENTION:
-                found.setdefault(key, Composite(path)).nodes.append(node)
+                found.setdefault(key, Composite(path, is_mixture=False)).nodes.append(node)
+            elif above in mixtures and part in ("gate", "experts"):
+                found.setdefault(outer, Composite(above, is_mixture=True)).nodes.append(node)
+            outer = key
     return list(found.values())
 
 
-def attention_arguments(composite: Composite, module: nn.Module, stored: Mapping[str, str]) -> dict[str, Any] | None:
-    """Return the arguments of a call of `nn.MultiheadAttention`: query, key and value, and what the module says.
+def _is_mixture(module: nn.Module) -> bool:
+    parts = ("gate.", "experts.")
+    names = (name for name, _ in (*module.named_parameters(), *module.named_buffers()) if name.startswith(parts))
+    return set(names) == {*ROUTER, *EXPERTS}
+
+
+def operator_call(
+    composite: Composite, module: nn.Module, stored: Mapping[str, str]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the operation that a composite may be and its arguments; None if it is not one."""
+    inner, taken = module.get_submodule(composite.path), composite.taken(stored)
+    if composite.is_mixture:
+        operation, arguments = "mixture_of_experts", _of_mixture(composite, taken)
+    else:
+        operation, arguments = "MultiheadAttention", _of_attention(composite, inner, taken)
+    if arguments is None or len(composite.outputs) != 1:
+        return None
+    return operation, {**arguments, **composite.tensors(inner)}
+
+
+def _of_attention(composite: Composite, inner: Any, taken: Sequence[fx.Node]) -> dict[str, Any] | None:
+    """Return query, key and value, and what the module says.
 
     None if it takes a mask, gives its weights too, or adds keys of its own.
     """
-    inner = module.get_submodule(composite.path)
-    assert isinstance(inner, nn.MultiheadAttention)
-    taken = composite.taken(stored)
-    if len(composite.outputs) != 1 or inner.bias_k is not None or inner.add_zero_attn:
-        return None
     kinds = [kind for node in composite.nodes if (kind := _attention(node)) is not None]
-    if len(kinds) != 1:
+    if len(kinds) != 1 or inner.bias_k is not None or inner.add_zero_attn:
         return None
-    whole: Sequence[fx.Node] = {1: taken * 3, 2: [*taken, *taken[1:]], 3: taken}.get(len(taken), ())
+    whole: Sequence[fx.Node] = {1: [*taken] * 3, 2: [*taken, *taken[1:]], 3: taken}.get(len(taken), ())
     if not whole:
         return None
     return {
@@ -71,8 +114,16 @@ def attention_arguments(composite: Composite, module: nn.Module, stored: Mapping
 
 def _attention(node: fx.Node) -> bool | None:
     """Return whether a call of attention without a mask is causal; None for any other call."""
-    if not str(node.target).startswith("aten.scaled_dot_product_attention"):
+    if operation_of(node) != "scaled_dot_product_attention":
         return None
-    given = dict(zip(("query", "key", "value", "attn_mask", "dropout_p", "is_causal"), node.args, strict=False))
-    given.update(node.kwargs)
-    return None if given.get("attn_mask") is not None else bool(given.get("is_causal"))
+    given = bound_arguments(node)
+    return None if given["attn_mask"] is not None else bool(given["is_causal"])
+
+
+def _of_mixture(composite: Composite, taken: Sequence[fx.Node]) -> dict[str, Any] | None:
+    """Return the tokens, and how many experts each has; None if it is not calculated as the operator says."""
+    calls = [name for node in composite.nodes if (name := operation_of(node)) not in UNCOUNTED]
+    largest = [node for node in composite.nodes if operation_of(node) == "topk"]
+    if len({*taken}) != 1 or len(largest) != 1 or not MIXTURE.fullmatch(" ".join(calls)):
+        return None
+    return {"self": taken[0], "active": bound_arguments(largest[0])["k"], "normalized": "div" in calls}

@@ -24,6 +24,8 @@ BATCH = 7919
 """A prime that no size of a network is a multiple of."""
 
 LONGEST_REASON = 300
+ONE_IN_MEMORY = ("refers to a single memory location", "Cannot view a tensor")
+"""Parts of PyTorch's errors about samples that are one in memory."""
 
 FRESH = frozenset(
     ["zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"]
@@ -59,11 +61,14 @@ def _is_causal(mask: Tensor | None, is_causal: bool | None = None, size: int | N
 
 
 def _exported(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Export a module; one that writes to its inputs gets copies, for the example's samples are one in memory."""
+    """Export a module; one that writes to its inputs, or views samples as one axis with others, gets copies.
+
+    The example's samples are one in memory.
+    """
     try:
         return torch.export.export(module, args, kwargs, strict=False)
-    except RuntimeError as error:
-        if "refers to a single memory location" not in str(error):
+    except (RuntimeError, ValueError) as error:
+        if not any(reason in str(error) for reason in ONE_IN_MEMORY):
             raise
 
     def copied(_: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from archcalc.errors import UserError
 from archcalc.imports.builder import NetworkBuilder, TracedCall
-from archcalc.imports.composites import Composite, attention_arguments, composites
+from archcalc.imports.composites import Composite, composites, operator_call
 from archcalc.imports.constants import Constants
 from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
 from archcalc.imports.exporting import FRESH, batch_axis, export
@@ -152,13 +152,13 @@ class _Reader:
         self.builder.origin_of_stored = self.origins.of_stored
 
     def _composites(self) -> dict[fx.Node, Any]:
-        """Return the nodes of modules that become one layer: None, and for the output its path and arguments."""
+        """Return the nodes of modules that become one layer: None, and for the output what `_composite` takes."""
         found: dict[fx.Node, Any] = {}
-        for composite in composites(self.program.graph):
-            arguments = attention_arguments(composite, self.module, self.stored)
-            if arguments is not None:
+        for composite in composites(self.program.graph, self.module):
+            call = operator_call(composite, self.module, self.stored)
+            if call is not None:
                 found.update(dict.fromkeys(composite.nodes))
-                found[composite.outputs[0]] = composite, arguments
+                found[composite.outputs[0]] = composite, *call
         return found
 
     def network(self) -> Network:
@@ -331,18 +331,18 @@ class _Reader:
         )
         return self.builder.add(step)
 
-    def _composite(self, node: fx.Node, composite: Composite, arguments: dict[str, Any]) -> None:
-        """Add the layer of a module that is one operator, with its tensors as arguments by their names.
+    def _composite(self, node: fx.Node, composite: Composite, operation: str, arguments: dict[str, Any]) -> None:
+        """Add the layer of a module that is one operator.
 
         If it is not that operator for these inputs, its calls are layers.
         """
         path = composite.path
         output = operand_of(node.meta["val"])
-        given = {key: self._argument(value, output, path) for key, value in arguments.items()}
-        inner = self.module.get_submodule(path)
-        for name, tensor in (*inner.named_parameters(), *inner.named_buffers()):
-            given[name] = Stored(f"{path}.{name}", tuple(tensor.shape), isinstance(tensor, nn.Parameter))
-        call = Call(type(inner).__name__, given, output)
+        given = {
+            key: self._argument(value, output, path) if isinstance(value, fx.Node) else value
+            for key, value in arguments.items()
+        }
+        call = Call(operation, given, output)
         if operator_of(call) is not None:
             self.values[node] = self.builder.add(TracedCall(call, path, True))
             return

@@ -1,9 +1,11 @@
 """Mixture of experts (Shazeer et al., 2017), with the gated experts of Mixtral (Jiang et al., 2024)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, require
-from archcalc.ops.arguments import Count, required
+from archcalc.ops.arguments import Bool, Count, option, required
+from archcalc.ops.calls import Call
 from archcalc.ops.experts_steps import Experts, mixture
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
@@ -32,12 +34,17 @@ class MixtureOfExperts(Taped, Operator):
 
     kind = "mixture_of_experts"
     autocast = Autocast.WIDEST
+    aten = "mixture_of_experts"
     synonyms = "moe sparse_moe"
     category = "linear"
     experts: Count = required("number of experts")
     active: Count = required("experts that a token is given to")
     features: Count = required("width inside an expert")
-    examples = (example((7, 12), experts=4, active=2, features=20),)
+    normalized: Bool = option(True, "the weights of a token's experts are divided by their sum")
+    examples = (
+        example((7, 12), experts=4, active=2, features=20),
+        example((7, 12), experts=4, active=2, features=20, normalized=False),
+    )
 
     def output_shape(self) -> Shape:
         require(len(self.x) == 2, lambda: f"mixture_of_experts needs tokens [L, d], got {shape_text(self.x)}")
@@ -70,12 +77,13 @@ class MixtureOfExperts(Taped, Operator):
         inside = tokens * self.active * self.features
         routed = tokens * self.experts
         picked = tokens * self.active
+        summed, divided = (picked - tokens, picked) if self.normalized else (0, 0)
         return {
             "mac": routed * width + 3 * inside * width,
             "compare": routed - tokens + routed * self.active,  # softmax; the largest, one after another
             "exp": routed + inside,
-            "add": 2 * routed - tokens + picked - tokens + inside + (picked - tokens) * width,
-            "div": routed + picked + inside,
+            "add": 2 * routed - tokens + summed + inside + (picked - tokens) * width,
+            "div": routed + divided + inside,
             "mul": 3 * inside + picked * width,
         }
 
@@ -99,7 +107,7 @@ class MixtureOfExperts(Taped, Operator):
         return True
 
     def program(self, tensors: InputTensors) -> Program:
-        op = Experts(self.x[1], self.experts, self.active, self.features, tensors.trains_weights)
+        op = Experts(self.x[1], self.experts, self.active, self.features, self.normalized, tensors.trains_weights)
         return lambda tape, inputs: mixture(tape, inputs[0], op)
 
     def access(self) -> Access:
@@ -108,5 +116,13 @@ class MixtureOfExperts(Taped, Operator):
     def linearized(self) -> None:
         return None
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        experts, width, features = call.arguments["experts.down_proj"].shape
+        if call.x.sizes[-1] != width:
+            return None
+        return {"experts": experts, "features": features, **{name: call.get(name) for name in ("active", "normalized")}}
+
     def torch(self) -> Torch:
-        return Torch("archcalc.MixtureOfExperts", (self.x[1], self.experts, self.active, self.features))
+        sizes = (self.x[1], self.experts, self.active, self.features)
+        return Torch("archcalc.MixtureOfExperts", sizes, self.changed("normalized"))

@@ -18,6 +18,7 @@ class Experts(NamedTuple):
     experts: Dim
     active: int
     features: Dim
+    normalized: bool
     trained: bool
 
 
@@ -64,6 +65,8 @@ def _routed(tape: Tape, tokens: TapeTensor, router: TapeTensor, op: Experts) -> 
 
     tape.step([chances], [largest], of_largest, [picked])
     del chances
+    if not op.normalized:
+        return largest, picked
     total = tape.new(count)
     tape.step([largest], [total], lambda given, _: [_expanded(given, some)])
     made = tape.new(some)

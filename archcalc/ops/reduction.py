@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
-from archcalc.ops.arguments import Axes, Bool, option
+from archcalc.ops.arguments import Axes, Bool, Natural, option
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.operator import Operator
@@ -21,6 +21,7 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
+from archcalc.structs import replace
 
 
 class Reduction(Operator):
@@ -172,3 +173,52 @@ class Norm(Reduction):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return super().from_aten(call) if call.get("ord", call.get("p", 2)) == 2 else None
+
+
+class Variance(Reduction):
+    """The variance over axes: the mean of squared differences from the mean."""
+
+    kind = "variance"
+    aten = "var"
+    synonyms = "var reduce_variance"
+    torch_name = "torch.var"
+    correction: Natural = option(1, "what is subtracted from the number of elements; 0 divides by all of them")
+    examples = (example((8, 5, 6)), example((7, 12), over=0, correction=0), example((8, 5, 6), keep_dims=True))
+    saved = SavedTensors(inputs=True)
+
+    def work(self) -> Work:
+        elements, further = product(self.x), self.further_elements()
+        return {"add": elements + 2 * further, "mul": elements, "div": 2 * self.elements}
+
+    def workspaces(self) -> Workspaces:
+        """Backward: the differences and the gradient; the mean, and the output's gradient scaled."""
+        return Workspaces(backward=(Workspace(2 * product(self.x) + 2 * self.elements),))
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        over = super().from_aten(call)
+        return over and {**over, "correction": call.get("correction", int(call.get("unbiased", True)))}
+
+    def torch(self) -> Torch:
+        described = super().torch()
+        return replace(described, kwargs={**(described.kwargs or {}), **self.changed("correction")})
+
+
+class StandardDeviation(Variance):
+    """The standard deviation over axes: the root of the variance."""
+
+    kind = "std"
+    aten = "std"
+    synonyms = "stddev reduce_std standard_deviation"
+    torch_name = "torch.std"
+    saved = SavedTensors(inputs=True, output=True)
+
+    def work(self) -> Work:
+        return {**super().work(), "sqrt": self.elements}
+
+    def workspaces(self) -> Workspaces:
+        """Backward: as that of the variance, whose gradient is kept too."""
+        return Workspaces(backward=(Workspace(2 * product(self.x) + 3 * self.elements),))

@@ -170,16 +170,17 @@ class Experts(nn.Module):
 class MixtureOfExperts(nn.Module):
     """Each token through the experts that the router picks for it."""
 
-    def __init__(self, width: int, experts: int, active: int, features: int) -> None:
+    def __init__(self, width: int, experts: int, active: int, features: int, normalized: bool = True) -> None:
         super().__init__()
-        self.active = active
+        self.active, self.normalized = active, normalized
         self.gate = nn.Linear(width, experts, bias=False)
         self.experts = Experts(width, experts, features)
 
     def forward(self, input: Tensor) -> Tensor:
         tokens = input.flatten(0, 1)
         chances, picked = self.gate(tokens).softmax(-1).topk(self.active, -1)
-        chances = chances / chances.sum(-1, keepdim=True)
+        if self.normalized:
+            chances = chances / chances.sum(-1, keepdim=True)
         result = torch.zeros_like(tokens)
         for place in range(self.active):
             inside, down = (weight[picked[:, place]] for weight in (self.experts.gate_up_proj, self.experts.down_proj))

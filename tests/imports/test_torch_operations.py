@@ -1,0 +1,90 @@
+"""Calls of PyTorch that were generic, and are operators; or that are not, and why."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import transformers
+from torch import nn
+
+import archcalc
+from tests.imports.test_torch_cases import IMAGES, again, built, module
+from tests.imports.test_torch_export import equal, kinds
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (lambda self, x: x.var(dim=(1, 3), unbiased=False, keepdim=True), {"over": (0, 2), "correction": 0}),
+        (lambda self, x: torch.var(x, dim=-1), {"over": (2,), "correction": 1}),
+        (lambda self, x: x.std(dim=2, correction=2), {"over": (1,), "correction": 2}),
+    ],
+)
+def test_how_far_numbers_are_from_their_mean(function, expected):
+    """EvoNorm takes the variance of groups (Liu et al., 2020)."""
+    made = module(function)
+    network = archcalc.trace(made, IMAGES.float())
+    (layer,) = network
+    assert layer.op.kind in ("variance", "std")
+    assert {name: getattr(layer.op, name) for name in expected} == expected
+    built(again(network), made, IMAGES)
+
+
+def test_rows_of_the_input_may_be_viewed_as_one_axis():
+    """PyTorch refused to view samples that are one in memory, and the module was opaque."""
+    assert kinds(equal(module(lambda self, x: self.fc(x.view(-1, 8)).view(-1, 6, 5), fc=nn.Linear(8, 5)), 6, 8)) == [
+        "linear"
+    ]
+
+
+def mixture(family: str, **options) -> nn.Module:
+    """The mixture of experts of one layer of a model of transformers, with weights that are not small."""
+    config = getattr(transformers, f"{family}Config")(
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=1,
+        vocab_size=9,
+        **{"num_attention_heads": 2, "num_key_value_heads": 1, **options},
+    )
+    torch.manual_seed(0)
+    made = getattr(transformers, f"{family}Model")(config).eval().layers[0].mlp
+    for weight in made.parameters():
+        nn.init.normal_(weight, std=0.3)
+    return made
+
+
+EXPERTS = {"num_experts": 6, "num_experts_per_tok": 2, "moe_intermediate_size": 12}
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "normalized"),
+    [
+        ("Mixtral", {"num_local_experts": 6}, True),
+        ("Qwen3Moe", {**EXPERTS, "norm_topk_prob": True}, True),
+        ("Qwen3Moe", EXPERTS, False),
+        ("Qwen2Moe", {**EXPERTS, "shared_expert_intermediate_size": 20}, False),
+    ],
+)
+def test_a_mixture_of_experts_is_one_layer(family, options, normalized):
+    """Each was 13 generic layers: sorting, counting and looking up tokens."""
+    made, x = mixture(family, **options), torch.randn(3, 8, 16)
+    network = archcalc.trace(made, x)
+    assert kinds(network).count("mixture_of_experts") == 1
+    assert "generic" not in kinds(network)
+    layer = next(layer for layer in network if layer.op.kind == "mixture_of_experts")
+    assert layer.op.normalized is normalized
+    assert network.analyze().totals.params == sum(one.numel() for one in made.parameters())
+    again(network)
+    ours = archcalc.build(network)
+    ours.load_state_dict({name: made.state_dict()[network.reference_name(name)] for name in ours.state_dict()})
+    torch.testing.assert_close(ours(x), made(x))  # PyTorch multiplies groups in float32 only
+
+
+def test_another_mixture_is_not_that_layer():
+    """DeepSeek's router adds a bias to what it compares (Liu et al., 2024), and has a sigmoid."""
+    made = mixture(
+        "DeepseekV3", first_k_dense_replace=0, n_routed_experts=8, n_group=2, topk_group=1, n_shared_experts=1
+    )
+    network = archcalc.trace(made, torch.randn(3, 8, 16))
+    assert "mixture_of_experts" not in kinds(network)
+    assert "generic" in kinds(network)
