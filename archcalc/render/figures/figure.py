@@ -16,7 +16,7 @@ from archcalc.render.figures.arithmetic import draw_frames, frames, parse
 from archcalc.render.figures.blocks import draw_blocks, stages_of
 from archcalc.render.figures.channels import channel_frames
 from archcalc.render.figures.column import draw_column
-from archcalc.render.figures.flow import flow_of, nodes_in
+from archcalc.render.figures.flow import MainPath, flow_of, nodes_in
 from archcalc.render.figures.fonts import open_font
 from archcalc.render.figures.look import LOOKS, SMALL, Look, Page, open_page
 from archcalc.render.figures.moving import to_moving
@@ -151,7 +151,7 @@ def _volumes(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iter
     for depth in _depths(analysis, options):
         picture = compose(analysis, depth=depth, every_layer=options.every_layer)
         shown = _part_drawn(picture, options)
-        row = row_of(shown, flow_of(shown, ("shape",)))
+        row = row_of(shown, _flow(shown, options))
         if len(row.volumes) > MOST_VOLUMES:
             continue
         draw = partial(draw_row, row, options.labels, FlatScale if options.flat else DrawingScale)
@@ -170,7 +170,7 @@ def _paper(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterat
         for collapsed in (False, True) if options.collapsed is None else (options.collapsed,):
             picture = compose(analysis, depth=depth, every_layer=options.every_layer)
             shown = _part_drawn(collapse(picture) if collapsed else picture, options)
-            flow = flow_of(shown, ("shape",))
+            flow = _flow(shown, options)
             boxes = sum(1 for node in nodes_in(flow.parts) if isinstance(node, str) or not node.joins)
             if boxes <= (LONG if options.collapsed is None and not collapsed else MOST_BOXES):
                 yield canvas.draw(partial(draw_column, shown, flow, options.labels, options.orient == "right"))
@@ -198,9 +198,21 @@ def _depths(analysis: Analysis, options: FigureOptions) -> list[int | None]:
 def _part_drawn(picture: Picture, options: FigureOptions) -> Picture:
     """Return the part that is drawn. Raises `UserError` if it has nothing but layers that change a shape."""
     shown = part_of(picture, options.hide, options.first, options.last)
-    if all(category(node) == "shape" for node in shown.root.nodes()):
-        raise UserError(f"the style {options.style} draws no layers that only change a shape, and there are no others")
+    if all(category(node) == "shape" for node in shown.root.nodes() if not node.auxiliary):
+        raise _nothing(options)
     return shown
+
+
+def _flow(shown: Picture, options: FigureOptions) -> MainPath:
+    """Return the flow of what is drawn. Raises `UserError` if nothing is left of it."""
+    flow = flow_of(shown, ("shape",))
+    if not flow.parts:
+        raise _nothing(options)
+    return flow
+
+
+def _nothing(options: FigureOptions) -> UserError:
+    return UserError(f"the style {options.style} draws no layers that only change a shape, and there are no others")
 
 
 _STYLES: dict[str, Callable[[Analysis, FigureOptions, Canvas], Iterator[Scene]]] = {

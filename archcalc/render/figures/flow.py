@@ -104,7 +104,7 @@ def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[Drawing
             constants.add(node)  # a free tensor, or what is computed from such alone
         elif not node.group and node.main.layer.op.category in hidden and len(followed) == 1:
             stands[node] = followed[0]
-        elif node.joins and len(followed) == 1 and len(given) > 1 and not constants.isdisjoint(given):
+        elif node in taken and _scales(node) and len(followed) == 1 and not constants.isdisjoint(given):
             stands[node] = followed[0]  # scaled, or shifted, by weights
         else:
             edges[node] = followed
@@ -118,6 +118,10 @@ def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[Drawing
     drawn = set(order)
     shown_heads = [(start, nodes) for start, nodes in heads.items() if start in drawn]
     return MainPath(_parts(order, edges, leaving, None, 0), inputs, shown_heads)
+
+
+def _scales(node: DrawingNode) -> bool:
+    return node.joins and node.main.layer.op.category == "merge"
 
 
 def _input_name(source: Item, outside: list[Item]) -> str:

@@ -66,7 +66,7 @@ def tensor(shape: tuple[int, ...], axes: tuple[str, ...]) -> DrawnTensor:
     at = channel_axis(axes)
     rest = maps(shape, axes)
     if math.prod(rest) == 1:
-        return DrawnTensor(shape[at], 1, 1, True)
+        return DrawnTensor(shape[at] if shape else 1, 1, 1, True)
     return DrawnTensor(shape[at], rest[-2] if len(rest) > 1 else rest[-1], rest[-1] if len(rest) > 1 else 1, False)
 
 
