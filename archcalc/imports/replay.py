@@ -90,7 +90,7 @@ def _empty(node: fx.Node, batch: int, like: Tensor) -> Tensor:
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
     """Call what a node calls; sizes that are multiples of the traced batch become those of this one."""
 
-    takes_type_only = getattr(node.target, "__name__", "").partition(".")[0] in FRESH
+    takes_type_only = getattr(node.target, "__name__", "").partition(".")[0] in FRESH | SAME
 
     def given(argument: Any) -> Any:
         if isinstance(argument, fx.Node):

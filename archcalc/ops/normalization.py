@@ -130,21 +130,10 @@ class BatchNorm(Normalization):
         return Torch(f"nn.BatchNorm{max(self.rank, 1)}d", (self.channels_in,), kwargs)
 
 
-class LayerNorm(Normalization):
-    """Normalize over the last axes."""
+class _Scaling(Normalization):
+    """What normalizations share that may scale alone."""
 
-    kind = "layer_norm"
-    aten = "layer_norm"
-    onnx = "LayerNormalization"
-    synonyms = "ln layernorm layer_normalization layernormalization"
-    dims: Count = option(1, "how many of the last axes are normalized together")
     bias: Bool = option(True, "shift by trained numbers too; false leaves only the scale")
-    examples = (
-        example((7, 16)),
-        example((4, 5, 6), dims=3),
-        example((4, 5, 6), dims=2, affine=False),
-        example((7, 16), bias=False),
-    )
 
     def weights(self) -> dict[str, Shape]:
         return {name: shape for name, shape in super().weights().items() if self.bias or name == "weight"}
@@ -154,6 +143,30 @@ class LayerNorm(Normalization):
         if self.affine and not self.bias:
             work["add"] -= self.elements
         return work
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any]:
+        return {
+            "eps": call.get("eps"),
+            "affine": call.get("weight") is not None,
+            "bias": call.get("bias") is not None or call.get("weight") is None,
+        }
+
+
+class LayerNorm(_Scaling):
+    """Normalize over the last axes."""
+
+    kind = "layer_norm"
+    aten = "layer_norm"
+    onnx = "LayerNormalization"
+    synonyms = "ln layernorm layer_normalization layernormalization"
+    dims: Count = option(1, "how many of the last axes are normalized together")
+    examples = (
+        example((7, 16)),
+        example((4, 5, 6), dims=3),
+        example((4, 5, 6), dims=2, affine=False),
+        example((7, 16), bias=False),
+    )
 
     def output_shape(self) -> Shape:
         require(self.dims <= len(self.x), lambda: f"the input {shape_text(self.x)} has no {self.dims} axes")
@@ -179,13 +192,8 @@ class LayerNorm(Normalization):
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups_and_size()[0]),))
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {
-            "eps": call.get("eps"),
-            "affine": call.get("weight") is not None,
-            "dims": len(call.arguments["normalized_shape"]),
-            "bias": call.get("bias") is not None or call.get("weight") is None,
-        }
+    def from_aten(cls, call: Call) -> dict[str, Any]:
+        return {**super().from_aten(call), "dims": len(call.arguments["normalized_shape"])}
 
     onnx_names = {"weight": "Scale", "bias": "B"}
 
@@ -203,7 +211,7 @@ class LayerNorm(Normalization):
         return Torch("nn.LayerNorm", (shape[0] if len(shape) == 1 else shape,), kwargs)
 
 
-class GroupNorm(Normalization):
+class GroupNorm(_Scaling):
     """Normalize over groups of channels and all positions."""
 
     kind = "group_norm"
@@ -213,7 +221,11 @@ class GroupNorm(Normalization):
     takes_value = True
     synonyms = "gn groupnorm group_normalization"
     groups: Count = required("number of groups of channels")
-    examples = (example((12, 5, 7), groups=3), example((8, 9), groups=8, affine=False))
+    examples = (
+        example((12, 5, 7), groups=3),
+        example((8, 9), groups=8, affine=False),
+        example((8, 9), groups=2, bias=False),
+    )
 
     def output_shape(self) -> Shape:
         require(
@@ -240,13 +252,9 @@ class GroupNorm(Normalization):
         return Workspaces(inference=(Workspace(self.elements + 2 * self.groups),))
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+    def from_aten(cls, call: Call) -> dict[str, Any]:
         call.need_images()
-        return {
-            "groups": call.arguments["num_groups"],
-            "eps": call.get("eps"),
-            "affine": call.get("weight") is not None,
-        }
+        return {**super().from_aten(call), "groups": call.arguments["num_groups"]}
 
     onnx_names = {"weight": "scale", "bias": "bias"}
 
@@ -256,7 +264,7 @@ class GroupNorm(Normalization):
         return {"groups": call.arguments["num_groups"], "eps": call.get("epsilon", 1e-5)}
 
     def torch(self) -> Torch:
-        return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine"))
+        return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine", "bias"))
 
 
 class InstanceNorm(Normalization):

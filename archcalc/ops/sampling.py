@@ -37,7 +37,8 @@ INDEX_BYTES = 8
 class GridSample(Operator):
     """A map `[C, H, W]` read at the points of a grid `[H', W', 2]`, from −1 to 1 along each side.
 
-    A volume `[C, D, H, W]` is read at those of `[D', H', W', 3]`.
+    A volume `[C, D, H, W]` is read at those of `[D', H', W', 3]`. Several maps, `[N, C, H, W]`, are each read at the
+    points of its own grid: `[N, H', W', 2]`.
     """
 
     kind = "grid_sample"
@@ -56,25 +57,44 @@ class GridSample(Operator):
         example((4, 5, 6), (3, 2, 2)),
         example((4, 5, 6), (5, 6, 2), mode="nearest", align_corners=True),
         example((2, 3, 4, 5), (2, 2, 3, 3)),
+        example((6, 3, 4, 5), (6, 7, 3, 2)),
     )
 
     def output_shape(self) -> Shape:
         image, grid = self.inputs
+        maps, points = self._maps(grid), grid[self._several : -1]
         require(
-            len(image) == len(grid) in (3, 4) and grid[-1] == len(grid) - 1,
+            len(image) == len(grid) >= 3
+            and self.rank in (2, 3)
+            and len(points) == self.rank
+            and maps == self._maps(image),
             lambda: (
-                "grid_sample takes [C, H, W] and [H', W', 2], or [C, D, H, W] and [D', H', W', 3], "
+                "grid_sample takes [C, H, W] and [H', W', 2], or [C, D, H, W] and [D', H', W', 3], or several of them, "
                 f"got {shape_text(image)} and {shape_text(grid)}"
             ),
         )
-        return (image[0], *grid[:-1])
+        return (*maps, image[self._several], *points)
+
+    @property
+    def rank(self) -> int:
+        """The numbers that say a point."""
+        return self.inputs[1][-1] if self.inputs[1] else 0
+
+    @property
+    def _several(self) -> bool:
+        """True if there are several maps for each sample."""
+        return len(self.inputs[0]) == self.rank + 2
+
+    def _maps(self, shape: Shape) -> Shape:
+        """Return the axis of maps of an input, or nothing."""
+        return shape[: self._several]
 
     def work(self) -> Work:
         """Of each point the place in the map; with bilinear, a weighted sum of its neighbors for every channel.
 
         There are 2 neighbors along each dimension, and the weight of one is the product of one factor for each.
         """
-        points, rank = product(self.output[1:]), self.rank
+        points, rank = product(self.inputs[1][:-1]), self.rank
         work = {"mul": 2 * rank * points, "add": rank * points}
         if self.mode == "bilinear":
             neighbors = 2**rank
@@ -82,22 +102,44 @@ class GridSample(Operator):
             work["add"] += 2 * rank * points + (neighbors - 1) * self.elements
         return work
 
+    def _copied(self, tensors: InputTensors) -> tuple[bool, ...]:
+        """Return whether each input is copied, because its maps do not lie in memory as more samples."""
+        return tuple(self._several and _as_samples(layout) is None for layout in tensors.layouts)
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        copied = self._copied(tensors)
+        elements = sum(product(shape) for shape, is_copied in zip(self.inputs, copied, strict=True) if is_copied)
+        return SavedTensors(inputs=tuple(not one for one in copied), elements=elements)
+
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """Backward, PyTorch makes the gradient of the grid even if nothing needs it."""
         image, grid = map(product, self.inputs)
         of_image, of_grid = tensors.needs_gradient
-        return Workspaces(backward=() if of_grid else (Workspace((image if of_image else 0) + grid),))
+        copies = self.saved_tensors_for(tensors).elements
+        forward = (Workspace(self.elements + copies),) if copies else ()
+        return Workspaces(forward, forward, backward=() if of_grid else (Workspace((image if of_image else 0) + grid),))
+
+    def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
+        return self._several and _as_samples(gradient) is None
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        if not self._several:
+            return super().input_gradients(tensors, gradient)
+        return tuple(
+            InputGradient(GradientKind.NEW, Layout.in_order(layout.sizes), is_view=True) for layout in tensors.layouts
+        )
 
     def accesses(self) -> tuple[Access, ...]:
-        rank = self.rank
-        return (SAME_POSITION, *(WHOLE_AXIS,) * rank), (*(SAME_POSITION,) * rank, WHOLE_AXIS)
+        maps, rank = (SAME_POSITION,) * self._several, self.rank
+        return (*maps, SAME_POSITION, *(WHOLE_AXIS,) * rank), (*maps, *(SAME_POSITION,) * rank, WHOLE_AXIS)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Channels of the map; rows and columns of the grid have a place of their own."""
-        return ((0,), *((),) * self.rank)
+        return (*((0,),) * self._several, (int(self._several),), *((),) * self.rank)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        return map_names(inputs[0])
+        names = inputs[0]
+        return (*names[: self._several], *map_names(names[self._several :]))
 
     @property
     def overestimates(self) -> dict[str, str]:
@@ -109,8 +151,7 @@ class GridSample(Operator):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        if call.get("padding_mode", 0) != 0 or call.get("interpolation_mode", 0) > 1:
+        if not _are_images(call) or call.get("padding_mode", 0) != 0 or call.get("interpolation_mode", 0) > 1:
             return None
         return {
             "mode": ("bilinear", "nearest")[call.get("interpolation_mode", 0)],
@@ -119,15 +160,25 @@ class GridSample(Operator):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         mode = {"linear": "bilinear"}.get(call.get("mode", "linear"), call.get("mode", "bilinear"))
-        if call.get("padding_mode", "zeros") != "zeros" or mode not in ("bilinear", "nearest"):
+        if not _are_images(call) or call.get("padding_mode", "zeros") != "zeros" or mode not in ("bilinear", "nearest"):
             return None
         return {"mode": mode, "align_corners": bool(call.get("align_corners", 0))}
 
     def torch(self) -> Torch:
         kwargs = {"mode": self.mode, "align_corners": self.align_corners}
-        return Torch("nn.functional.grid_sample", (), kwargs)
+        return Torch("archcalc.grid_sample_of_each" if self._several else "nn.functional.grid_sample", (), kwargs)
+
+
+def _are_images(call: Call) -> bool:
+    """Return True if the first axis of all operands is the batch, with equally many maps of each sample."""
+    return all(one.batch == 0 and one.folded == call.output.folded for one in call.operands)
+
+
+def _as_samples(layout: Layout) -> Layout | None:
+    """Return the layout with several maps of a sample as samples; None if that needs a copy."""
+    batch, maps, *sizes = layout.sizes
+    return layout.viewed((batch * maps, *sizes))
 
 
 def _in_rows(layout: Layout) -> Layout | None:

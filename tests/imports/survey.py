@@ -262,7 +262,9 @@ def in_time(reference: str, outputs: bool, seconds: int) -> Row:
     try:
         return ours.recv()  # type: ignore[no-any-return]
     except EOFError:
-        return Row(reference, error=f"not done within {seconds} seconds")
+        process.join()
+        ended = process.exitcode is not None and process.exitcode < 0
+        return Row(reference, error=f"not done within {seconds} seconds" if ended else "a fault of archcalc")
     finally:
         process.join()
 

@@ -11,6 +11,8 @@ import archcalc
 from tests.imports.test_torch_cases import IMAGES, again, built, module
 from tests.imports.test_torch_export import equal, kinds
 
+F = nn.functional
+
 
 @pytest.mark.parametrize(
     ("function", "expected"),
@@ -28,6 +30,34 @@ def test_how_far_numbers_are_from_their_mean(function, expected):
     assert layer.op.kind in ("variance", "std")
     assert {name: getattr(layer.op, name) for name in expected} == expected
     built(again(network), made, IMAGES)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_maps_of_a_sample_are_each_read_at_points_of_its_own(mode):
+    """RAFT looks up correlations so, a map for each position (Teed and Deng, 2020)."""
+
+    def run(self, x):
+        maps, grid = x.reshape(-1, 1, 8, 8), x.tanh().reshape(-1, 4, 8, 2)
+        return F.grid_sample(maps, grid, mode=mode, align_corners=True).reshape(x.shape[0], 6, -1)
+
+    network = archcalc.trace(module(run), IMAGES.float())
+    assert "generic" not in kinds(network)
+    assert network["grid_sample1"].op.inputs == ((6, 1, 8, 8), (6, 4, 8, 2))
+    built(again(network), module(run), IMAGES)
+
+
+def test_a_scale_without_a_shift():
+    """PoolFormerV2 normalizes so."""
+    network = equal(nn.GroupNorm(2, 6, bias=False), 6, 8, 8)
+    assert kinds(network) == ["group_norm"]
+    again(network)
+
+
+def test_the_type_of_a_tensor_is_not_the_tensor():
+    """Differential attention takes trained numbers as of the queries' type (Ye et al., 2024): a traceback."""
+    made = module(lambda self, x: (self.factor.sum() + 0.2).type_as(x) * x, factor=nn.Parameter(torch.randn(3)))
+    network = equal(made, 4)
+    assert kinds(network) == ["computed", "mul"]
 
 
 def test_rows_of_the_input_may_be_viewed_as_one_axis():

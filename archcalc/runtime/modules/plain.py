@@ -95,6 +95,13 @@ def each(module: Any) -> Any:
     return Each
 
 
+def grid_sample_of_each(input: Tensor, grid: Tensor, mode: str, align_corners: bool) -> Tensor:
+    """Every map of a sample, read at the points of its own grid."""
+    maps, grids = input.flatten(0, 1), grid.flatten(0, 1)
+    found = nn.functional.grid_sample(maps, grids, mode, align_corners=align_corners)
+    return found.view(*input.shape[:2], *found.shape[1:])
+
+
 def all_states(given: tuple[Tensor, Any]) -> Tensor:
     """The sequence of a recurrent layer's states, without the last ones beside it."""
     return given[0]
