@@ -13,15 +13,7 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import (
-    Autocast,
-    SavedTensors,
-    Torch,
-    Work,
-    Workspace,
-    Workspaces,
-    example,
-)
+from archcalc.ops.vocabulary import Autocast, Example, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 SIGMOID: Work = {"mul": 1, "exp": 1, "add": 1, "div": 1}
 HARD_SIGMOID: Work = {"mul": 1, "add": 1, "compare": 2}
@@ -37,6 +29,7 @@ class Elementwise(Operator):
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
     saved: ClassVar[SavedTensors | None] = SavedTensors(inputs=True)
+    examples: ClassVar[tuple[Example, ...]] = (example((4, 5, 6)),)
 
     def output_shape(self) -> Shape:
         return self.x
@@ -76,7 +69,6 @@ class Relu6(Elementwise):
     fused_into = _CONV
     per_element = {"compare": 2}
     torch_name = "nn.ReLU6"
-    examples = (example((4, 5, 6)),)
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
@@ -160,7 +152,6 @@ class Elu(Elementwise):
     alpha: RealNumber = option(1.0, "height of the curve below 0")
     fused_into = _GEMM
     per_element = {"compare": 1, "exp": 1, "add": 1, "mul": 1}
-    examples = (example((4, 5, 6)),)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -195,9 +186,7 @@ class Gelu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"approximate": call.get("approximate", "none")}
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {"approximate": call.get("approximate", "none")}
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("nn.GELU", (), self.changed("approximate"))
@@ -213,7 +202,6 @@ class Silu(Elementwise):
     can_overwrite = True
     per_element = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.SiLU"
-    examples = (example((4, 5, 6)),)
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
@@ -231,7 +219,6 @@ class Sigmoid(Elementwise):
     fused_into = _CONV_GEMM
     per_element = SIGMOID
     torch_name = "nn.Sigmoid"
-    examples = (example((4, 5, 6)),)
 
 
 class Tanh(Elementwise):
@@ -244,7 +231,6 @@ class Tanh(Elementwise):
     fused_into = _CONV_GEMM
     per_element = {"tanh": 1}
     torch_name = "nn.Tanh"
-    examples = (example((4, 5, 6)),)
 
 
 class Hardsigmoid(Elementwise):
@@ -258,7 +244,6 @@ class Hardsigmoid(Elementwise):
     fused_into = _CONV_GEMM
     per_element = HARD_SIGMOID
     torch_name = "nn.Hardsigmoid"
-    examples = (example((4, 5, 6)),)
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
@@ -275,7 +260,6 @@ class Hardswish(Elementwise):
     can_overwrite = True
     per_element = {**HARD_SIGMOID, "mul": HARD_SIGMOID["mul"] + 1}
     torch_name = "nn.Hardswish"
-    examples = (example((4, 5, 6)),)
 
 
 class Hardtanh(Elementwise):
@@ -288,7 +272,6 @@ class Hardtanh(Elementwise):
     high: RealNumber = option(1.0, "upper end")
     fused_into = _CONV
     per_element = {"compare": 2}
-    examples = (example((4, 5, 6)),)
 
     def output_shape(self) -> Shape:
         require(self.low < self.high, lambda: f"the interval is empty: low {self.low} is not below high {self.high}")
@@ -310,15 +293,10 @@ class Softplus(Elementwise):
     onnx = "Softplus"
     per_element = {"exp": 1, "add": 1, "log": 1}
     torch_name = "nn.Softplus"
-    examples = (example((4, 5, 6)),)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if (call.get("beta", 1), call.get("threshold", 20)) == (1, 20) else None
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {}
 
 
 class Mish(Elementwise):
@@ -330,7 +308,6 @@ class Mish(Elementwise):
     can_overwrite = True
     per_element = {"exp": 1, "add": 1, "log": 1, "tanh": 1, "mul": 1}
     torch_name = "nn.Mish"
-    examples = (example((4, 5, 6)),)
 
 
 class Scale(Elementwise):

@@ -7,7 +7,7 @@ from archcalc.ops.arguments import TargetSize, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import Order
 from archcalc.ops.operator import Operator
-from archcalc.ops.pooling import ComputedIn2d, average_work, index_workspaces, largest_work
+from archcalc.ops.pooling import ComputedIn2d, KeepsPlaces, average_work, largest_work
 from archcalc.ops.reads import Reads, adaptive
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -17,7 +17,6 @@ from archcalc.ops.vocabulary import (
     SavedTensors,
     Torch,
     Work,
-    Workspaces,
     compact,
     example,
 )
@@ -52,6 +51,11 @@ class _AdaptivePool(ComputedIn2d):
         steps = tuple(n // m for n, m in sizes)
         return {"kernel": steps, "stride": steps, "padding": (0,) * self.rank}
 
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {"size": call.window("output_size")["output_size"]}
+
 
 def adaptive_window(n: Dim, m: Dim) -> Reads | AxisAccess:
     """Return what m outputs read of n inputs; a single one has no position."""
@@ -82,16 +86,11 @@ class AdaptiveAvgPool(_AdaptivePool):
     def saved_tensors(self) -> SavedTensors:
         return SavedTensors(inputs=any(m != 1 for m in self.output[1:]))
 
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"size": call.window("output_size")["output_size"]}
-
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (compact(self.output[1:]),))
 
 
-class AdaptiveMaxPool(_AdaptivePool):
+class AdaptiveMaxPool(_AdaptivePool, KeepsPlaces):
     """Max pooling to a given output size."""
 
     kind = "adaptive_max_pool"
@@ -105,17 +104,6 @@ class AdaptiveMaxPool(_AdaptivePool):
     def work(self) -> Work:
         return {"compare": self._taps() - self.elements}
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
-
-    def workspaces(self) -> Workspaces:
-        return index_workspaces(self.elements)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"size": call.window("output_size")["output_size"]}
-
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (compact(self.output[1:]),))
 
@@ -124,6 +112,7 @@ class _GlobalPool(ComputedIn2d):
     """One number for each channel: `[C, H, W]` becomes `[C, 1, 1]`."""
 
     category = "pooling"
+    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def output_shape(self) -> Shape:
         self.need_spatial()
@@ -135,6 +124,11 @@ class _GlobalPool(ComputedIn2d):
     def hyperparameters(self) -> dict[str, Any]:
         return {"kernel": self.x[1:], "stride": (1,) * self.rank, "padding": (0,) * self.rank}
 
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        call.need_images()
+        return {}
+
 
 class GlobalAvgPool(_GlobalPool):
     """The average of every channel."""
@@ -144,45 +138,27 @@ class GlobalAvgPool(_GlobalPool):
     onnx = "GlobalAveragePool"
     synonyms = "gap globalaveragepooling2d global_average_pooling2d globalaveragepool global_pool"
     saved = SavedTensors()
-    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def work(self) -> Work:
         return average_work(self.channels_in, product(self.x[1:]))
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {}
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveAvgPool{self.rank}d", (1,))
 
 
-class GlobalMaxPool(_GlobalPool):
+class GlobalMaxPool(_GlobalPool, KeepsPlaces):
     """The largest number of every channel."""
 
     kind = "global_max_pool"
     float32_ranks = (3,)
     onnx = "GlobalMaxPool"
     synonyms = "gmp globalmaxpooling2d global_max_pooling2d globalmaxpool"
-    examples = (example((8, 7, 7)), example((4, 17)), example((2, 4, 5, 6)))
 
     def linearized(self) -> Operator:
         return GlobalAvgPool(self.inputs)
 
     def work(self) -> Work:
         return largest_work(self.channels_in, product(self.x[1:]))
-
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
-
-    def workspaces(self) -> Workspaces:
-        return index_workspaces(self.elements)
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {}
 
     def torch(self) -> Torch:
         return Torch(f"nn.AdaptiveMaxPool{self.rank}d", (1,))

@@ -7,7 +7,7 @@ from archcalc.ops.activation import Elementwise
 from archcalc.ops.arguments import Or, Real, RealNumber, option, required
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.onnx_calls import only_operands
-from archcalc.ops.vocabulary import Example, GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
+from archcalc.ops.vocabulary import GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 Bound = Annotated[Any, Or(None, Real())]
 
@@ -16,7 +16,6 @@ class _Function(Elementwise):
     """Computed in a tensor of its own, also where activations work in place."""
 
     category = "merge"
-    examples: ClassVar[tuple[Example, ...]] = (example((4, 5, 6)),)
     backward_tensors: ClassVar[int] = 1
     """How many tensors of the input's size the backward pass holds at once, the input's gradient among them."""
 
@@ -24,6 +23,9 @@ class _Function(Elementwise):
         if self.backward_tensors == 1:
             return Workspaces()
         return Workspaces(backward=(Workspace(self.backward_tensors * self.elements),))
+
+    def torch(self) -> Torch:
+        return Torch(f"torch.{self.kind}")
 
 
 class Exp(_Function):
@@ -34,8 +36,7 @@ class Exp(_Function):
     onnx = "Exp"
     synonyms = "exponential"
     saved = SavedTensors(output=True)
-    per_element: ClassVar[Work] = {"exp": 1}
-    torch_name = "torch.exp"
+    per_element = {"exp": 1}
 
 
 class Log(_Function):
@@ -45,8 +46,7 @@ class Log(_Function):
     aten = "log"
     onnx = "Log"
     synonyms = "ln logarithm"
-    per_element: ClassVar[Work] = {"log": 1}
-    torch_name = "torch.log"
+    per_element = {"log": 1}
 
 
 class Sqrt(_Function):
@@ -58,8 +58,7 @@ class Sqrt(_Function):
     backward_tensors = 2
     synonyms = "square_root"
     saved = SavedTensors(output=True)
-    per_element: ClassVar[Work] = {"sqrt": 1}
-    torch_name = "torch.sqrt"
+    per_element = {"sqrt": 1}
 
 
 class Abs(_Function):
@@ -70,8 +69,7 @@ class Abs(_Function):
     onnx = "Abs"
     backward_tensors = 2
     synonyms = "absolute absval"
-    per_element: ClassVar[Work] = {"compare": 1}
-    torch_name = "torch.abs"
+    per_element = {"compare": 1}
 
 
 class Neg(_Function):
@@ -82,8 +80,7 @@ class Neg(_Function):
     onnx = "Neg"
     synonyms = "negative negate"
     saved = SavedTensors()
-    per_element: ClassVar[Work] = {"mul": 1}
-    torch_name = "torch.neg"
+    per_element = {"mul": 1}
 
 
 class Sin(_Function):
@@ -93,8 +90,7 @@ class Sin(_Function):
     aten = "sin"
     onnx = "Sin"
     backward_tensors = 2
-    per_element: ClassVar[Work] = {"exp": 1}
-    torch_name = "torch.sin"
+    per_element = {"exp": 1}
 
 
 class Cos(_Function):
@@ -104,8 +100,7 @@ class Cos(_Function):
     aten = "cos"
     onnx = "Cos"
     backward_tensors = 3
-    per_element: ClassVar[Work] = {"exp": 1}
-    torch_name = "torch.cos"
+    per_element = {"exp": 1}
 
 
 class Offset(_Function):
@@ -117,7 +112,7 @@ class Offset(_Function):
     synonyms = "add_constant shift"
     saved = SavedTensors()
     amount: RealNumber = required("the constant")
-    per_element: ClassVar[Work] = {"add": 1}
+    per_element = {"add": 1}
     examples = (example((4, 5, 6), amount=0.5),)
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
@@ -227,9 +222,7 @@ class Clamp(_Function):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"low": call.get("min"), "high": call.get("max")}
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {"low": call.get("min"), "high": call.get("max")}
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         ends = {"min": self.low, "max": self.high}

@@ -18,7 +18,6 @@ from archcalc.ops.vocabulary import (
     Workspace,
     Workspaces,
     example,
-    shape_text,
 )
 
 
@@ -30,9 +29,7 @@ class _Gated(Operator):
     torch_name: ClassVar[str]
 
     def output_shape(self) -> Shape:
-        axes = len(self.x)
-        require(-axes <= self.axis < axes, lambda: f"axis {self.axis} is not one of {shape_text(self.x)}")
-        axis = self.axis % axes
+        axis = self.axis_index(self.axis)
         require(self.x[axis] % 2 == 0, lambda: f"{self.kind} halves an axis, and {self.x[axis]} is odd")
         return (*self.x[:axis], self.x[axis] // 2, *self.x[axis + 1 :])
 

@@ -88,13 +88,11 @@ class Expand(Shaping):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {"shape": call.output.shape}
 
+    from_onnx = from_aten
+
     @classmethod
     def call_inputs(cls, call: Call) -> Sequence[Operand]:
         return call.operands[:1]
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return cls.from_aten(call)
 
     def torch(self) -> Torch:
         return Torch("archcalc.Expand", self.output)

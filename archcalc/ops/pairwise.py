@@ -92,6 +92,9 @@ class _Arithmetic(Operator):
     def torch(self) -> Torch:
         return Torch(self.torch_name)
 
+    def linearized(self) -> Operator:
+        return Add(self.inputs)
+
 
 class _Sum(_Arithmetic):
     primitive = "add"
@@ -99,10 +102,6 @@ class _Sum(_Arithmetic):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if call.get("alpha", 1) == 1 else None
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {}
 
 
 class Add(_Sum):
@@ -132,9 +131,6 @@ class Sub(_Sum):
     torch_name = "operator.sub"
     examples = (example((4, 5, 6), (4, 5, 6)),)
 
-    def linearized(self) -> Operator:
-        return Add(self.inputs)
-
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.SAME if self.x == self.output else GradientKind.NEW, GradientKind.NEW)
 
@@ -156,9 +152,6 @@ class Mul(_Arithmetic):
     primitive = "mul"
     torch_name = "operator.mul"
     examples = (example((4, 5, 6), (4, 1, 1)), example((4, 5), (4, 5), (1, 5)))
-
-    def linearized(self) -> Operator:
-        return Add(self.inputs)
 
     def saved_tensors(self) -> SavedTensors:
         """Both factors of every product; with more than two inputs, also the products between."""
@@ -204,9 +197,6 @@ class Div(_Arithmetic):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if len(call.operands) == 2 and call.get("rounding_mode") is None else None
 
-    def linearized(self) -> Operator:
-        return Add(self.inputs)
-
 
 class _Extreme(_Arithmetic):
     most_inputs = 2
@@ -218,9 +208,6 @@ class _Extreme(_Arithmetic):
         """Each gradient needs half of the output's where both inputs are equal, and two masks of bytes."""
         elements, wanted = self.elements, sum(tensors.needs_gradient)
         return Workspaces(backward=(Workspace((wanted + 2) * elements, bytes=2 * elements),) if wanted else ())
-
-    def linearized(self) -> Operator:
-        return Add(self.inputs)
 
 
 class Maximum(_Extreme):
@@ -286,13 +273,8 @@ class Where(_Arithmetic):
     def overestimates(self) -> dict[str, str]:
         return {"nan": "one of two numbers is taken"}
 
-    def linearized(self) -> Operator:
-        return Add(self.inputs)
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return {} if len(call.operands) == 3 else None
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {} if len(call.operands) == 3 else None
+    from_onnx = from_aten

@@ -53,11 +53,6 @@ def largest_work(windows: Dim, taps: Dim) -> Work:
     return {"compare": windows * (taps - 1)}
 
 
-def index_workspaces(windows: Dim) -> Workspaces:
-    """Return the workspaces of max pooling, which always computes the index of each largest element."""
-    return Workspaces(inference=(Workspace(elements=windows, bytes=8 * windows),))
-
-
 def average_work(windows: Dim, taps: Dim) -> Work:
     """Return the work of averaging ``taps`` numbers for each window."""
     return {"add": windows * (taps - 1), "div": windows}
@@ -69,6 +64,16 @@ class ComputedIn2d(Operator):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         found = super().input_gradients(tensors, gradient)
         return tuple(one and one._replace(is_view=self.rank == 1) for one in found)
+
+
+class KeepsPlaces(Operator):
+    """Max pooling, which always computes the place of each largest element, and saves it."""
+
+    def saved_tensors(self) -> SavedTensors:
+        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
+
+    def workspaces(self) -> Workspaces:
+        return Workspaces(inference=(Workspace(self.elements, bytes=8 * self.elements),))
 
 
 class _WindowPool(Operator):
@@ -141,7 +146,7 @@ class _WindowPool(Operator):
         return {"kernel": self.kernel, "stride": self.stride, "padding": padding}
 
 
-class MaxPool(_WindowPool):
+class MaxPool(_WindowPool, KeepsPlaces):
     """The largest number of each window; padding never wins."""
 
     kind = "max_pool"
@@ -184,7 +189,7 @@ class MaxPool(_WindowPool):
     def workspaces(self) -> Workspaces:
         """Margins need a copy of the input; backward, its gradient, then that of the input beside it."""
         if not self.margins:
-            return index_workspaces(self.elements)
+            return super().workspaces()
         elements, padded, places = self.elements, self._padded_elements(), 8 * self.elements
         return Workspaces(
             inference=(Workspace(elements + padded, bytes=places),),

@@ -19,7 +19,6 @@ from archcalc.ops.vocabulary import (
     Workspace,
     Workspaces,
     example,
-    shape_text,
 )
 from archcalc.structs import replace
 
@@ -34,10 +33,7 @@ class Reduction(Operator):
     torch_name: ClassVar[str]
 
     def resolved(self) -> dict[str, Any]:
-        axes = len(self.x)
-        for axis in self.over:
-            require(-axes <= axis < axes, lambda axis=axis: f"axis {axis} is not one of {shape_text(self.x)}")  # type: ignore[misc]
-        return {"over": tuple(sorted({axis % axes for axis in self.over}))}
+        return {"over": tuple(sorted(set(map(self.axis_index, self.over))))}
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -74,6 +70,9 @@ class Reduction(Operator):
         if self.keep_dims:
             kwargs["keepdim"] = True
         return Torch(self.torch_name, (), kwargs)
+
+    def linearized(self) -> Operator:
+        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
 
 
 class Mean(Reduction):
@@ -126,9 +125,6 @@ class _Extreme(Reduction):
         mask = product(self.x) + 8 * self.elements
         return Workspaces(backward=(Workspace(product(self.x) + self.elements, bytes=mask),))
 
-    def linearized(self) -> Operator:
-        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
-
 
 class Max(_Extreme):
     """The largest number over axes."""
@@ -167,9 +163,6 @@ class Norm(Reduction):
         """Backward: the input divided by its norm, a mask of norms of 0, and the gradient."""
         return Workspaces(backward=(Workspace(2 * product(self.x), bytes=self.elements),))
 
-    def linearized(self) -> Operator:
-        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         return super().from_aten(call) if call.get("ord", call.get("p", 2)) == 2 else None
@@ -193,9 +186,6 @@ class Variance(Reduction):
     def workspaces(self) -> Workspaces:
         """Backward: the differences and the gradient; the mean, and the output's gradient scaled."""
         return Workspaces(backward=(Workspace(2 * product(self.x) + 2 * self.elements),))
-
-    def linearized(self) -> Operator:
-        return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -44,6 +44,9 @@ class _View(Shaping):
     is_view = True
     keeps_order = True
 
+    def changes_nothing(self) -> bool:
+        return self.output == self.x
+
     def placement(self, tensors: InputTensors) -> Placement:
         sizes = tensors.sizes(self.output)
         layout = tensors.layouts[0].viewed(sizes)
@@ -74,9 +77,6 @@ class Flatten(_View):
         require(start <= end, lambda: f"start {self.start} is after end {self.end}")
         return start, end
 
-    def changes_nothing(self) -> bool:
-        return self.output == self.x
-
     def output_shape(self) -> Shape:
         start, end = self._range()
         return (*self.x[:start], product(self.x[start : end + 1]), *self.x[end + 1 :])
@@ -104,8 +104,7 @@ class Flatten(_View):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        start, end = call.axis("start_dim", 0), call.axis("end_dim", -1)
-        return {"start": start, "end": end}
+        return {"start": call.axis("start_dim", 0), "end": call.axis("end_dim", -1)}
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
@@ -131,9 +130,6 @@ class Reshape(_View):
         example((12,), shape=(3, 2, 2)),
         example((3, 8, 6), shape=(3, 4, 2, 6)),
     )
-
-    def changes_nothing(self) -> bool:
-        return self.output == self.x
 
     def output_shape(self) -> Shape:
         total = product(self.x)

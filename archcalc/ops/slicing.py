@@ -85,12 +85,8 @@ class Slice(_Part):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         axis = call.axis(default=0)
         size = call.x.shape[axis]
-        start, stop, _ = slice(call.get("start"), call.get("end")).indices(size)
-        return (
-            {"axis": axis, "start": start}
-            | ({"stop": stop} if stop != size else {})
-            | ({"step": call.get("step")} if call.get("step", 1) != 1 else {})
-        )
+        start, stop, step = slice(call.get("start"), call.get("end"), call.get("step", 1)).indices(size)
+        return _slice(axis, start, stop, step, size)
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
@@ -101,12 +97,14 @@ class Slice(_Part):
             first = places[0] % call.x.shape[axis]
             is_slice = places == list(range(places[0], places[0] + len(places)))
             return {"axis": axis, "start": first, "stop": first + len(places)} if is_slice else None
-        size, stop, step = call.x.shape[axis], call.arguments["stop"], call.arguments["step"]
-        return (
-            {"axis": axis, "start": call.arguments["start"]}
-            | ({"stop": stop} if stop != size else {})
-            | ({"step": step} if step != 1 else {})
-        )
+        start, stop, step = (call.arguments[name] for name in ("start", "stop", "step"))
+        return _slice(axis, start, stop, step, call.x.shape[axis])
+
+
+def _slice(axis: int, start: int, stop: int, step: int, size: int) -> dict[str, Any]:
+    """Return the arguments of a slice of an axis of that size, without an end or a step that are the defaults."""
+    end = {"stop": stop} if stop != size else {}
+    return {"axis": axis, "start": start, **end, **({"step": step} if step != 1 else {})}
 
 
 class Chunk(_Part):

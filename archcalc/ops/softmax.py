@@ -15,6 +15,7 @@ class Softmax(Operator):
     kind = "softmax"
     aten = "softmax"
     onnx = "Softmax"
+    torch_name = "nn.Softmax"
     synonyms = "soft_max"
     category = "activation"
     saved = SavedTensors(output=True)
@@ -44,11 +45,10 @@ class Softmax(Operator):
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         """Before version 13 all axes from the given one on are taken together: the same if it is the last."""
-        axis = call.get("axis", -1)
-        return {"axis": call.x.axis(axis)}
+        return {"axis": call.axis("axis", -1)}
 
     def torch(self) -> Torch:
-        return Torch("nn.Softmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})
+        return Torch(self.torch_name, (), {"dim": self.axis if self.axis < 0 else self.axis + 1})
 
 
 class LogSoftmax(Softmax):
@@ -57,12 +57,10 @@ class LogSoftmax(Softmax):
     kind = "log_softmax"
     aten = "log_softmax"
     onnx = "LogSoftmax"
+    torch_name = "nn.LogSoftmax"
     synonyms = "logsoftmax"
 
     def work(self) -> Work:
         """The largest number is subtracted first, as every implementation does."""
         elements, rows = self.elements, self.elements // self.x[self.axis]
         return {"compare": elements - rows, "exp": elements, "log": rows, "add": 3 * elements - rows}
-
-    def torch(self) -> Torch:
-        return Torch("nn.LogSoftmax", (), {"dim": self.axis if self.axis < 0 else self.axis + 1})

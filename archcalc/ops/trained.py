@@ -80,9 +80,7 @@ class LayerScale(Operator):
         long = [axis - len(shape) for axis, size in enumerate(shape) if size > 1]
         return {"axis": x.axis(long[0])} if len(long) == 1 else None
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return cls.from_aten(call)
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("operator.mul")
@@ -123,9 +121,7 @@ class PositionEmbedding(Operator):
         call.need_images()
         return {}
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return cls.from_aten(call)
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("operator.add")
@@ -213,12 +209,7 @@ def checked_sizes(sizes: Shape) -> Shape:
     return sizes
 
 
-class Parameter(StandingAlone):
-    """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
-
-    kind = "parameter"
-    synonyms = "trained_tensor learned query_embed"
-    category = "linear"
+class _Shaped(StandingAlone):
     shape: NamedShape = required("its shape, the batch not counted")
 
     def output_shape(self) -> Shape:
@@ -226,6 +217,14 @@ class Parameter(StandingAlone):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return names_of(self.shape) or super().axis_names(inputs)
+
+
+class Parameter(_Shaped):
+    """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
+
+    kind = "parameter"
+    synonyms = "trained_tensor learned query_embed"
+    category = "linear"
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.shape)}
@@ -234,19 +233,12 @@ class Parameter(StandingAlone):
         return Torch("archcalc.for_every_sample")
 
 
-class Constant(StandingAlone):
+class Constant(_Shaped):
     """A stored tensor that is not trained: a table, a mask, zeros. Every element has one value here."""
 
     kind = "constant"
     synonyms = "buffer zeros ones full"
-    shape: NamedShape = required("its shape, the batch not counted")
     value: RealNumber = option(0.0, "the number that it is filled with")
-
-    def output_shape(self) -> Shape:
-        return checked_sizes(self.shape)
-
-    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        return names_of(self.shape) or super().axis_names(inputs)
 
     def buffers(self) -> dict[str, Shape]:
         return {"value": (1, *self.shape)}
