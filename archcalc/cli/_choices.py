@@ -39,10 +39,10 @@ def with_meaning(attribute: str) -> Callable[[Any], str]:
 
 
 def quantities(words: Mapping[str, Any]) -> str:
-    """Return the list of quantities, with heading and definition."""
-    from archcalc.quantities.table import meanings
-
-    return meanings({word: getattr(value, "quantity", value) for word, value in words.items()})
+    """Return a line for each quantity: its key, its heading, and its definition."""
+    shown = [getattr(value, "quantity", value) for value in words.values()]
+    keys, headings = (max(map(len, texts)) for texts in (words, [quantity.headed() for quantity in shown]))
+    return "".join(f"{quantity.key:{keys}}  {quantity.headed():{headings}}  {quantity.means}\n" for quantity in shown)
 
 
 def list_if_asked(

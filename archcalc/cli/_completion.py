@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -76,31 +76,14 @@ class OneOfOrFile(OneOf):
 
 
 def _named(module: str, name: str) -> Callable[[], Iterable[str]]:
-    """Return the words, or keys, that a module of archcalc has under a name."""
+    """Return the words, or keys, that a module of archcalc has under a name, or that a function of it returns."""
 
     def words() -> Iterable[str]:
-        found: Iterable[str] = getattr(import_module(f"archcalc.{module}"), name)
-        return found
+        found: Any = getattr(import_module(f"archcalc.{module}"), name)
+        known: Iterable[str] = found() if callable(found) else found
+        return known
 
     return words
-
-
-def _operators() -> Iterable[str]:
-    from archcalc.ops import registry
-
-    return registry()
-
-
-def _topics() -> Iterable[str]:
-    from archcalc.homework.exercises.quiz import topic_names
-
-    return topic_names()
-
-
-def _profiles() -> Iterable[str]:
-    from archcalc.runtime.device_profile import profile_names
-
-    return profile_names()
 
 
 def _explained() -> Iterable[str]:
@@ -119,7 +102,7 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "networks": NetworkParam(),
     "words": NetworkParam(),
     "layer": LayerParam(),
-    "names": OneOf(_operators),
+    "names": OneOf(_named("ops", "registry")),
     "convention": OneOf(_named("analysis.conventions", "CONVENTIONS"), listed=with_meaning("says")),
     "dtype": OneOf(_named("dtypes", "BITS"), OTHER_NAMES),
     "mode": OneOf(_named("memory.summary", "MODES")),
@@ -133,7 +116,7 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "metric": Several(_named("quantities.table", "COSTS"), listed=quantities),
     "heat": OneOf(_named("quantities.table", "HEAT"), listed=quantities),
     "ask": Several(_named("homework.questions", "QUESTIONS"), listed=quantities),
-    "topic": Several(_topics),
+    "topic": Several(_named("homework.exercises.quiz", "topic_names")),
     "page": OneOf(_named("render.figures.look", "PAGES")),
     "labels": Several(_named("render.drawing.labels", "LABELS")),
     "hide": Several(_named("render.drawing.colors", "FILLS")),
@@ -152,7 +135,7 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "file": File(),
     "files": File(),
     "answers": File(),
-    "reference": OneOfOrFile(_profiles),
+    "reference": OneOfOrFile(_named("runtime.device_profile", "profile_names")),
     "autograder": File("dir"),
 }
 """The completion of each parameter, by its name."""

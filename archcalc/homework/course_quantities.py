@@ -84,14 +84,13 @@ def _neurons(rows: Sequence[LayerCosts]) -> Any:
 COURSE_QUANTITIES = (
     CourseAmount(
         "buffers",
-        "non-trainable",
         "Stored elements that are not trained: 2C of a batch normalization.",
+        heading="non-trainable",
         layers=_of_operators(_statistics),
         words="buffers, non trainable, non trainable params, non trainable parameters, untrainable params, "
         "untrainable parameters, running statistics, statistics",
     ),
     CourseAmount(
-        "neurons",
         "neurons",
         "Elements of the output.",
         layers=_neurons,
@@ -101,21 +100,19 @@ COURSE_QUANTITIES = (
     ),
     CourseAmount(
         "connections",
-        "connections",
         "Weights, and the bias, that each output position uses; those to padding too.",
         layers=lambda rows: sum(_products(costs.layer.op) + _bias_additions(costs.layer.op) for costs in rows),
         words="connection, links, synapses",
     ),
     CourseAmount(
         "connections_inside",
-        "connections without padding",
         "Connections without those to padding.",
+        heading="connections without padding",
         layers=_of_operators(_inside),
         words="connections inside, connections to the input",
         also="connections",
     ),
     CourseAmount(
-        "multiplications",
         "multiplications",
         "Multiplications of convolutions and linear layers.",
         layers=_of_operators(_products),
@@ -124,23 +121,22 @@ COURSE_QUANTITIES = (
     ),
     CourseAmount(
         "additions",
-        "additions",
         "Additions of convolutions and linear layers: n − 1 for n products, and 1 for the bias.",
         layers=_of_operators(_additions),
         words="addition, adds, sums",
     ),
     CourseAmount(
         "double_macs",
-        "2 × MACs",
         "Operations of convolutions and linear layers, 2 for each multiply-add.",
+        heading="2 × MACs",
         layers=lambda rows: sum(2 * _products(costs.layer.op) for costs in rows),
         words="2 macs, twice macs, double macs, 2 mac, flops by 2, operations by 2",
         also="flops",
     ),
     CourseAmount(
         "training_memory",
-        "memory in training",
         "Bytes of the outputs and of their gradients, for the batch.",
+        heading="memory in training",
         layers=lambda rows: sum(2 * costs.memory for costs in rows),
         units=BYTES,
         words="training memory, memory for training, memory training",

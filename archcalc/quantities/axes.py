@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from archcalc.analysis.rows import TableRow
 from archcalc.ops.naming import CHANNELS, LINES, SIDES, AxisNames, beside, places
 
 
@@ -20,16 +18,6 @@ def along(shape: tuple[int, ...], axes: AxisNames, names: tuple[str, ...]) -> An
     else:
         sizes = tuple([shape[axis] for axis in places(axes, names)])
     return sizes if len(sizes) > 1 else sizes[0] if sizes else None
-
-
-def input_size(names: tuple[str, ...]) -> Callable[[TableRow], Any]:
-    """Return a reader of the first input's sizes along some axes."""
-    return lambda row: along(row.input_shapes[0], row.input_axes[0], names)
-
-
-def output_size(names: tuple[str, ...]) -> Callable[[TableRow], Any]:
-    """Return a reader of the output's sizes along some axes."""
-    return lambda row: along(row.output_shape, row.output_axes, names)
 
 
 AXES: dict[str, tuple[str, ...]] = {

@@ -28,17 +28,18 @@ class Quantity(Struct):
 
     key: str
     """Its name in columns, data, assertions and options."""
-    heading: str
     means: str
     """Its definition, in one sentence."""
     row: Callable[[TableRow], Any] | None = None
     """Reads it from a row; None if only a whole network has it."""
     network: Callable[[Analysis], Any] | None = None
     """Reads it from a whole network; None if only a row has it."""
+    heading: str = ""
+    """Empty if it is the words of `key`."""
     short: str = ""
-    """A short heading; empty if `heading` is short enough."""
+    """A short heading; empty if the heading is short enough."""
     title: str = ""
-    """Its name in a sentence; empty if it is `heading`."""
+    """Its name in a sentence; empty if it is the heading."""
     words: str = ""
     """The headings that students use for it, separated by commas; empty if no homework asks for it."""
     derivation: str = ""
@@ -75,15 +76,19 @@ class Quantity(Struct):
 
     def headed(self, convention: str = "", unit: Unit | None = None) -> str:
         """Return its heading with convention and unit."""
-        return _named(self.heading, convention, unit)
+        return self._named(self.heading, convention, unit)
 
     def shortly_headed(self, convention: str = "", unit: Unit | None = None) -> str:
-        """Its heading where there is little room."""
-        return _named(self.short or self.heading, convention, unit)
+        """Return its heading where there is little room."""
+        return self._named(self.short or self.heading, convention, unit)
 
     def titled(self, convention: str = "", unit: Unit | None = None) -> str:
         """Return its title with convention and unit."""
-        return _named(self.title or self.heading, convention, unit)
+        return self._named(self.title or self.heading, convention, unit)
+
+    def _named(self, text: str, convention: str, unit: Unit | None) -> str:
+        text = " ".join((text or self.key.replace("_", " ")).format(convention=convention).split())
+        return f"{text} ({unit.symbol})" if unit is not None and unit.symbol else text
 
     def is_counted(self, analysis: Analysis) -> bool:
         """Return True if the convention counts it."""
@@ -358,11 +363,6 @@ class Share(Quantity):
         """Return the share as a number up to 1."""
         whole = getattr(analysis.totals, self.of)
         return [self.of_row(row) / whole if whole else None]
-
-
-def _named(text: str, convention: str, unit: Unit | None) -> str:
-    text = " ".join(text.format(convention=convention).split())
-    return f"{text} ({unit.symbol})" if unit is not None and unit.symbol else text
 
 
 def field_text(field: ReceptiveField) -> str:

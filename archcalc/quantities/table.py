@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from archcalc.analysis import Analysis
 from archcalc.analysis.depth import depth
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import product
 from archcalc.errors import UserError
 from archcalc.ops.naming import NamedSizes
-from archcalc.quantities.axes import AXES, input_size, output_size
+from archcalc.quantities.axes import AXES, along
 from archcalc.quantities.quantity import (
     AxisSizes,
     ComputedAmount,
@@ -26,90 +25,65 @@ from archcalc.quantities.quantity import (
     Share,
     Sizes,
 )
+from archcalc.quantities.readers import cache_memory, hyperparameter, peak_activation_memory, peak_memory, training_part
 from archcalc.units import BYTES
 from archcalc.words import did_you_mean, help_line, quote
 
 
-def _hyperparameter(name: str) -> Callable[[TableRow], Any]:
-    """Return a reader for a hyperparameter of a row's operator; a group has none."""
-    return lambda row: None if row.of_group else row.head.layer.op.hyperparameters().get(name)
+def _input(key: str, letters: str, means: str, kind: type[Quantity] = AxisSizes) -> Quantity:
+    """Return the size of the first input along some axes; ``letters`` name them in headings."""
+    names = AXES[key.replace("input", "output")]
+    return kind(
+        key,
+        means,
+        lambda row: along(row.input_shapes[0], row.input_axes[0], names),
+        heading=f"input {letters}",
+        short=f"in {letters.replace('/', '')}",
+        rank=3,
+    )
 
 
-# The simulation of memory is imported only here: no table needs it, and it would slow `archcalc table`.
-
-
-def _peak_memory(mode: str) -> Callable[[Analysis], int]:
-    def peak(analysis: Analysis) -> int:
-        from archcalc.memory.summary import memory
-
-        return memory(analysis, mode).peak
-
-    return peak
-
-
-def _training_part(name: str) -> Callable[[Analysis], int]:
-    def part(analysis: Analysis) -> int:
-        from archcalc.memory.summary import training_parts
-
-        found: int = getattr(training_parts(analysis), name)
-        return found
-
-    return part
-
-
-def _cache_memory(analysis: Analysis) -> int:
-    from archcalc.memory.generation import cache_bytes
-
-    found: int = cache_bytes(analysis)
-    return found
-
-
-def _peak_activation_memory(analysis: Analysis) -> int:
-    from archcalc.memory.inference import peak
-
-    return peak(analysis).live_bytes
+def _output(
+    key: str, letters: str, means: str, words: str = "", kind: type[Quantity] = AxisSizes, rank: int = 0
+) -> Quantity:
+    """Return the size of the output along some axes; ``letters`` name them in headings."""
+    return kind(
+        key,
+        means,
+        lambda row: along(row.output_shape, row.output_axes, AXES[key]),
+        heading=f"output {letters}",
+        short=f"out {letters.replace('/', '')}",
+        words=words,
+        derivation="output" if words else "",
+        rank=rank,
+    )
 
 
 _ALL: tuple[Quantity, ...] = (
-    Name("name", "layer", "The layer's full name, or its group's.", lambda row: row.name, right=False, rank=0),
+    Name("name", "The layer's full name, or its group's.", lambda row: row.name, heading="layer", right=False, rank=0),
     Quantity(
         "op",
-        "operator",
         "The kind of operator.",
         lambda row: "group" if row.of_group else row.head.layer.op.kind,
+        heading="operator",
         short="op",
         right=False,
     ),
     Shape(
         "input",
-        "input",
         "The shape of the first input: input.channels, input == [3, 32, 32].",
         lambda row: NamedSizes.of(row.input_shapes[0], row.input_axes[0]),
         lambda analysis: next(iter(analysis.network.inputs.values())),
     ),
-    AxisSizes(
-        "input_c",
-        "input C",
-        "Channels of the input, or the features of a vector.",
-        input_size(AXES["output_c"]),
-        short="in C",
-        rank=3,
-    ),
-    Extent(
-        "input_hw", "input H/W", "Height and width of the input.", input_size(AXES["output_hw"]), short="in HW", rank=3
-    ),
-    AxisSizes(
-        "input_l", "input L", "Tokens of the input, or its length.", input_size(AXES["output_l"]), short="in L", rank=3
-    ),
-    AxisSizes(
-        "input_d", "input d", "Features of a token of the input.", input_size(AXES["output_d"]), short="in d", rank=3
-    ),
-    Quantity("filters", "filters", "Output channels, or features.", _hyperparameter("filters"), short="filt"),
-    Sizes("kernel", "kernel", "The size of the window.", _hyperparameter("kernel"), short="K"),
-    Sizes("stride", "stride", "The step of the window.", _hyperparameter("stride"), short="S"),
-    Sizes("padding", "pad", "Padding on each side.", _hyperparameter("padding"), short="P"),
+    _input("input_c", "C", "Channels of the input, or the features of a vector."),
+    _input("input_hw", "H/W", "Height and width of the input.", Extent),
+    _input("input_l", "L", "Tokens of the input, or its length."),
+    _input("input_d", "d", "Features of a token of the input."),
+    Quantity("filters", "Output channels, or features.", hyperparameter("filters"), short="filt"),
+    Sizes("kernel", "The size of the window.", hyperparameter("kernel"), short="K"),
+    Sizes("stride", "The step of the window.", hyperparameter("stride"), short="S"),
+    Sizes("padding", "Padding on each side.", hyperparameter("padding"), heading="pad", short="P"),
     Shape(
-        "output",
         "output",
         "The shape of the first output: output.features, output == [10].",
         lambda row: NamedSizes.of(row.output_shape, row.output_axes),
@@ -123,72 +97,37 @@ _ALL: tuple[Quantity, ...] = (
         "c h w",
         rank=0,
     ),
-    AxisSizes(
+    _output(
         "output_c",
-        "output C",
+        "C",
         "Channels of the output, or the features of a vector.",
-        output_size(AXES["output_c"]),
-        short="out C",
-        words="out c, c out, output channels, out channels, channels out, output depth, channels, "
+        "out c, c out, output channels, out channels, channels out, output depth, channels, "
         "number of channels, c, feature maps, number of feature maps, depth",
-        derivation="output",
-        rank=0,
     ),
-    Extent(
+    _output(
         "output_hw",
-        "output H/W",
+        "H/W",
         "Height and width of the output.",
-        output_size(AXES["output_hw"]),
-        short="out HW",
-        words="output h/w, out hw, hw out, output h w, h/w, h w, h x w, hxw, hw, output spatial size, "
-        "output resolution",
-        derivation="output",
-        rank=0,
+        "output h/w, out hw, hw out, output h w, h/w, h w, h x w, hxw, hw, output spatial size, output resolution",
+        Extent,
     ),
-    Quantity(
-        "output_h",
-        "output H",
-        "Height of the output.",
-        output_size(AXES["output_h"]),
-        short="out H",
-        words="out h, h out, output height, height, h",
-        derivation="output",
-    ),
-    Quantity(
-        "output_w",
-        "output W",
-        "Width of the output.",
-        output_size(AXES["output_w"]),
-        short="out W",
-        words="out w, w out, output width, width, w",
-        derivation="output",
-    ),
-    AxisSizes(
-        "output_heads", "output h", "Heads of the output.", output_size(AXES["output_heads"]), short="out h", rank=0
-    ),
-    AxisSizes(
+    _output("output_h", "H", "Height of the output.", "out h, h out, output height, height, h", Quantity, rank=1),
+    _output("output_w", "W", "Width of the output.", "out w, w out, output width, width, w", Quantity, rank=1),
+    _output("output_heads", "h", "Heads of the output."),
+    _output(
         "output_l",
-        "output L",
+        "L",
         "Tokens of the output, or its length.",
-        output_size(AXES["output_l"]),
-        short="out L",
-        words="out l, l out, output length, tokens, output tokens, number of tokens, sequence length",
-        derivation="output",
-        rank=0,
+        "out l, l out, output length, tokens, output tokens, number of tokens, sequence length",
     ),
-    AxisSizes(
+    _output(
         "output_d",
-        "output d",
+        "d",
         "Features of a token of the output.",
-        output_size(AXES["output_d"]),
-        short="out d",
-        words="out d, d out, output features, features, token size, embedding size, width of a token",
-        derivation="output",
-        rank=0,
+        "out d, d out, output features, features, token size, embedding size, width of a token",
     ),
     Quantity(
         "output_elements",
-        "output elements",
         "Elements of the output, per sample.",
         lambda row: product(row.output_shape),
         lambda analysis: product(analysis.rows[-1].output_shape),
@@ -196,7 +135,6 @@ _ALL: tuple[Quantity, ...] = (
         has_formula=True,
     ),
     Cost(
-        "memory",
         "memory",
         "Bytes of the outputs that the convention counts, for the batch.",
         units=BYTES,
@@ -206,7 +144,6 @@ _ALL: tuple[Quantity, ...] = (
         words="mem, output memory, activation memory, memory of output, memory usage, memory size",
     ),
     Cost(
-        "params",
         "params",
         "Trainable elements: weights and biases.",
         title="parameters",
@@ -218,19 +155,16 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "active_params",
-        "active params",
         "Trainable elements that a token uses: all but those of experts that it is not given to.",
         words="activated params, activated parameters, active parameters",
     ),
     Cost(
         "trained_params",
-        "trained params",
         "Parameters that training changes: all but those of frozen layers.",
         short="trained",
         words="trained params, trained parameters, number of trained params",
     ),
     Cost(
-        "weights",
         "weights",
         "Trainable elements other than biases.",
         words="weight, number of weights, num weights, weight params, weight parameters",
@@ -238,13 +172,11 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "biases",
-        "biases",
         "Trainable elements of biases.",
         words="bias, number of biases, num biases, bias params, bias parameters",
         derivation="params",
     ),
     Cost(
-        "buffers",
         "buffers",
         "Stored elements that are not trainable.",
         short="buf",
@@ -252,8 +184,8 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "macs",
-        "MACs",
         "Multiply-adds, for the batch.",
+        heading="MACs",
         title="multiply-adds",
         words="mac, multiply adds, multiply add, mult adds, madds, multiply accumulates, multadds, mac operations, "
         "multiply accumulate operations, mult add, multiply additions",
@@ -262,8 +194,8 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "flops",
-        "{convention} FLOPs",
         "Operations as the convention counts them, for the batch.",
+        heading="{convention} FLOPs",
         by_convention=True,
         title="{convention} FLOPs",
         words="flop, operations, ops, flop count, number of flops, number of operations, floating point operations, "
@@ -274,16 +206,16 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "backward_macs",
-        "backward MACs",
         "Multiply-adds of the backward pass, for the batch.",
+        heading="backward MACs",
         short="bwd MACs",
         usual=2,
         is_work=True,
     ),
     Cost(
         "backward_flops",
-        "backward {convention} FLOPs",
         "Operations of the backward pass, for the batch.",
+        heading="backward {convention} FLOPs",
         short="bwd {convention} FLOPs",
         usual=2,
         is_work=True,
@@ -292,23 +224,29 @@ _ALL: tuple[Quantity, ...] = (
     ),
     Cost(
         "step_flops",
-        "step {convention} FLOPs",
         "Operations of a training step, forward and backward, for the batch.",
+        heading="step {convention} FLOPs",
         usual=2,
         is_work=True,
         by_convention=True,
         needs_backward=True,
     ),
-    Cost("bytes_read", "read", "Bytes of inputs and weights that a layer reads, for the batch.", units=BYTES),
-    Cost("bytes_written", "written", "Bytes of the outputs that a layer writes, for the batch.", units=BYTES),
-    Share("share", "share of {convention} FLOPs", "The share of all FLOPs.", short="share", of="flops"),
-    Share("share_params", "share of params", "The share of all parameters.", short="share", of="params"),
-    Share("share_memory", "share of memory", "The share of the memory of all outputs.", short="share", of="memory"),
+    Cost("bytes_read", "Bytes of inputs and weights that a layer reads, for the batch.", heading="read", units=BYTES),
+    Cost("bytes_written", "Bytes of the outputs that a layer writes, for the batch.", heading="written", units=BYTES),
+    Share("share", "The share of all FLOPs.", heading="share of {convention} FLOPs", short="share", of="flops"),
+    Share("share_params", "The share of all parameters.", heading="share of params", short="share", of="params"),
+    Share(
+        "share_memory",
+        "The share of the memory of all outputs.",
+        heading="share of memory",
+        short="share",
+        of="memory",
+    ),
     FieldSize(
         "rf",
-        "receptive field",
         "Size of the input region that a position depends on, of the unit that sees most; a network's is that of its "
         "last spatial layer.",
+        heading="receptive field",
         short="RF",
         title="receptive field",
         words="receptive field size, rf size",
@@ -317,90 +255,82 @@ _ALL: tuple[Quantity, ...] = (
     ),
     FieldBound(
         "rf_bound",
-        "RF bound",
         "The receptive field size by the recurrence that papers publish: as if every unit saw the most.",
+        heading="RF bound",
         short="bound",
         rank=2,
         has_formula=True,
     ),
     FieldPart(
         "rf_stride",
-        "RF stride",
         "Effective stride: input positions between neighboring output positions.",
+        heading="RF stride",
         short="RF S",
         rank=2,
         part="stride",
     ),
     FieldPart(
         "rf_padding",
-        "RF padding",
         "Effective padding: how far the field of position 0 extends beyond the input.",
+        heading="RF padding",
         short="RF P",
         rank=2,
         part="padding",
     ),
-    ComputedAmount("layers", "layers", "Number of layers.", has_formula=True),
+    ComputedAmount("layers", "Number of layers.", has_formula=True),
     ComputedAmount(
         "weight_layers",
-        "weight layers",
         "Convolution and linear layers with weights: what a network's name counts.",
         layers=lambda rows: sum(1 for row in rows if row.weights and row.macs),
     ),
-    ComputedAmount("depth", "depth", "The most convolutions and linear layers on one path.", layers=depth),
-    Cost("weight_memory", "weight memory", "Bytes of the parameters, as they are stored.", units=BYTES),
+    ComputedAmount("depth", "The most convolutions and linear layers on one path.", layers=depth),
+    Cost("weight_memory", "Bytes of the parameters, as they are stored.", units=BYTES),
     Quantity(
         "saved_memory",
-        "saved memory",
         "Bytes that autograd saves in a forward pass, for the batch.",
-        network=_training_part("saved"),
+        network=training_part("saved"),
         has_formula=True,
         is_simulated=True,
     ),
     Quantity(
         "training_memory",
-        "training memory",
         "Sum of the bytes of weights, buffers, gradients, Adam's state, master copy and saved tensors.",
-        network=_training_part("total"),
+        network=training_part("total"),
         has_formula=True,
         is_simulated=True,
     ),
     Quantity(
         "cache_memory",
-        "cache memory",
         "Bytes of the keys and values of all tokens of the input, which generation keeps, for the batch.",
-        network=_cache_memory,
+        network=cache_memory,
         has_formula=True,
     ),
     Quantity(
         "peak_memory",
-        "peak memory",
         "Peak bytes of inference, with the weights: the peak of archcalc memory.",
-        network=_peak_memory("inference"),
+        network=peak_memory("inference"),
         is_simulated=True,
     ),
     Quantity(
         "peak_activation_memory",
-        "peak activation memory",
         "Peak bytes of the live tensors at inference, without the weights.",
-        network=_peak_activation_memory,
+        network=peak_activation_memory,
         is_simulated=True,
     ),
     Quantity(
         "training_peak_memory",
-        "training peak memory",
         "Peak bytes of a training step with SGD: the peak of archcalc memory --mode training.",
-        network=_peak_memory("training"),
+        network=peak_memory("training"),
         has_formula=True,
         is_simulated=True,
     ),
     Quantity(
         "aligned",
-        "aligned",
         "True if all paths have the same effective strides and centers.",
         network=lambda analysis: not analysis.unaligned,
     ),
-    Quantity("outputs", "outputs", "Number of outputs.", network=lambda analysis: len(analysis.network.outputs)),
-    Quantity("batch", "batch", "Samples at once.", network=lambda analysis: analysis.batch),
+    Quantity("outputs", "Number of outputs.", network=lambda analysis: len(analysis.network.outputs)),
+    Quantity("batch", "Samples at once.", network=lambda analysis: analysis.batch),
 )
 
 
@@ -461,12 +391,3 @@ def choose(text: str | Iterable[str], known: Collection[str], lists: str = "") -
             hint = did_you_mean(key, known) or help_line(every)
             raise UserError(f"unknown quantity {quote(key)}{hint}")
     return keys
-
-
-def meanings(known: Mapping[str, Quantity]) -> str:
-    """Return a line for each quantity: its key, its heading, and its definition."""
-    shown = list(known.values())
-    widths = max(len(quantity.key) for quantity in shown), max(len(quantity.headed()) for quantity in shown)
-    return "".join(
-        f"{quantity.key:{widths[0]}}  {quantity.headed():{widths[1]}}  {quantity.means}\n" for quantity in shown
-    )

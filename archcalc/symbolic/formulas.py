@@ -132,7 +132,7 @@ def measured(network: Network, quantities: Sequence[str], counting: Counting) ->
     found = {name: FORMULAS[name].of_network(analysis) for name in chosen}
     for name, value in found.items():
         if value is None:
-            raise UserError(f"{network.name} has no {FORMULAS[name].heading}: no layer has spatial dimensions")
+            raise UserError(f"{network.name} has no {FORMULAS[name].headed()}: no layer has spatial dimensions")
     return found
 
 
