@@ -21,7 +21,7 @@ from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
 from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
 from archcalc.ops import registry
-from archcalc.ops.arguments import Argument
+from archcalc.ops.declaring import Argument
 from archcalc.ops.naming import LETTERS
 from archcalc.ops.operator import Operator
 

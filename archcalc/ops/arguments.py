@@ -12,11 +12,8 @@ Symbolic values, such as traced numbers, pass every check that cannot be decided
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
-from functools import cached_property
-from types import SimpleNamespace
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 from archcalc.arithmetic import ShapeError, decided
 from archcalc.ops.naming import LETTERS, NamedSizes
@@ -336,43 +333,9 @@ OperatorName = Annotated[Any, OperatorCall()]
 NamedShape = Annotated[tuple[int, ...], ShapeList(_ANY)]
 
 
-class Argument(Struct):
-    """One declared argument of an operator."""
+class Declared(Struct):
+    """The declaration of an argument: its default, and what it is."""
 
-    name: str
-    type: Any
-    default: Any
-    doc: str
-
-    @property
-    def required(self) -> bool:
-        return self.default is REQUIRED
-
-    @property
-    def takes_names(self) -> bool:
-        """True if a mapping of names to values may be its value."""
-        return isinstance(self.type, (ShapeList, TensorShapes, OperatorCall))
-
-    @property
-    def is_text(self) -> bool:
-        """True if its value, where it is no mapping, is a text and not an expression."""
-        return isinstance(self.type, (Text, OperatorCall))
-
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """The words that the argument allows (`same`, `bilinear`); they are not names of variables."""
-        return _words(self.type)
-
-
-def _words(type_: Any) -> tuple[str, ...]:
-    if isinstance(type_, Choice):
-        return type_.options
-    if isinstance(type_, Or):
-        return (*([type_.word] if type_.word else []), *_words(type_.other))
-    return _words(type_.item) if hasattr(type_, "item") else ()
-
-
-class _Declared(Struct):
     default: Any
     doc: str
 
@@ -382,38 +345,9 @@ REQUIRED: Any = object()
 
 def required(doc: str) -> Any:
     """Declare an argument that must be given."""
-    return _Declared(REQUIRED, doc)
+    return Declared(REQUIRED, doc)
 
 
 def option(default: Any, doc: str) -> Any:
     """Declare an argument with a default; a callable is called with the operator, after the others."""
-    return _Declared(default, doc)
-
-
-def declared(cls: type) -> list[Argument]:
-    """Return the arguments that ``cls`` itself declares. Raises `TypeError` for one without a type."""
-    annotations = cls.__annotations__
-    found = []
-    for name, declaration in cls.__dict__.items():
-        if not isinstance(declaration, _Declared):
-            continue
-        annotation = annotations.get(name)
-        if isinstance(annotation, str):  # its file begins with `from __future__ import annotations`
-            annotation = _resolved(cls, name, annotation)
-        metadata = getattr(annotation, "__metadata__", ())
-        if not metadata:
-            raise TypeError(
-                f"{cls.__module__}.{cls.__name__}.{name} is declared as an argument: annotate it with one of the types "
-                "of archcalc.ops.arguments, such as Extent"
-            )
-        found.append(Argument(name, metadata[0], declaration.default, declaration.doc))
-    return found
-
-
-def _resolved(cls: type, name: str, annotation: str) -> Any:
-    """Return the type that an annotation names in the module of its class."""
-    holder = SimpleNamespace(__annotations__={name: annotation})
-    try:
-        return get_type_hints(holder, vars(sys.modules[cls.__module__]), include_extras=True)[name]
-    except NameError as error:
-        raise TypeError(f"{cls.__module__}.{cls.__name__}.{name}: {error}; import it where the class is") from None
+    return Declared(default, doc)

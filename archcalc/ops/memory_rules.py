@@ -2,20 +2,17 @@
 
 from typing import Any, ClassVar
 
-from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
+from archcalc.ops.shapes import BoundShapes
 from archcalc.ops.vocabulary import GradientKind, InputGradient, SavedTensors, Workspaces
 
 
-class MemoryRules:
+class MemoryRules(BoundShapes):
     """The memory of an operator; without `saved` or `saved_tensors` it is not modelled."""
 
-    kind: ClassVar[str]
-    ignores_numbers: ClassVar[bool]
-    inputs: tuple[Shape, ...]
-    output: Shape
-
+    ignores_numbers: ClassVar[bool] = False
+    """True if it uses nothing of its input but the number of samples."""
     is_view: ClassVar[bool] = False
     """True if its output at inference is a view of its input."""
     memory_order: ClassVar[Order] = Order.OWN

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any, ClassVar, NoReturn
 
-from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
-from archcalc.ops.arguments import Argument, BadArgument, declared
+from archcalc.arithmetic import Dim, Shape, ShapeError
+from archcalc.ops.arguments import BadArgument
 from archcalc.ops.calls import Call, Stored
+from archcalc.ops.declaring import Argument, declared
 from archcalc.ops.importing import Importable
 from archcalc.ops.memory_rules import MemoryRules
 from archcalc.ops.naming import AxisNames, followed
@@ -27,15 +28,12 @@ from archcalc.ops.vocabulary import (
     Work,
     compact,
     same_axes,
-    shape_text,
 )
 
 
 class Operator(Importable, MemoryRules, ABC):
     """Base of all operators; a subclass declares `kind`, `category`, `examples`, arguments and rules."""
 
-    kind: ClassVar[str]
-    """The operator's name in a spec."""
     synonyms: ClassVar[str] = ""
     """Its names in PyTorch, Keras, TensorFlow, Caffe and ONNX, in lower case; an error suggests ours for them."""
     category: ClassVar[str]
@@ -46,8 +44,6 @@ class Operator(Importable, MemoryRules, ABC):
     """True if its input has integers that are indices."""
     gives_indices: ClassVar[bool] = False
     """True if its output has integers that may be indices."""
-    ignores_numbers: ClassVar[bool] = False
-    """True if it uses nothing of its input but the number of samples."""
     integer_buffers: ClassVar[tuple[str, ...]] = ()
     """Names of the buffers of 8-byte integers, which do not have the dtype of the others."""
     exactness: ClassVar[str] = "exact"
@@ -76,9 +72,6 @@ class Operator(Importable, MemoryRules, ABC):
     called: str | None = None
     """The module of PyTorch that an imported layer was called as (`nn.ReLU`), empty for a function; tools that count
     modules tell them apart. None if it is what `torch` says."""
-    inputs: tuple[Shape, ...]
-    """Shapes of the inputs, per sample."""
-    output: Shape
     given: Mapping[str, Any]
     """The arguments as the spec has them, not normalized, without defaults."""
     _defaults_by_rank: ClassVar[dict[int, dict[str, Any]]]
@@ -193,47 +186,6 @@ class Operator(Importable, MemoryRules, ABC):
             return {"": call.stored[0]} if call.stored else {}
         found = {name: call.arguments.get(name, call.arguments.get(self.onnx_names.get(name, ""))) for name in names}
         return {name: stored for name, stored in found.items() if isinstance(stored, Stored)}
-
-    # -- the input
-
-    @property
-    def x(self) -> Shape:
-        """The shape of the first input."""
-        return self.inputs[0]
-
-    @property
-    def channels_in(self) -> Dim:
-        """The size of the first input's first axis."""
-        self.need_axis()
-        return self.inputs[0][0]
-
-    @property
-    def rank(self) -> int:
-        """Number of spatial dimensions of the first input."""
-        return len(self.inputs[0]) - 1
-
-    def axis_index(self, axis: int) -> int:
-        """Return an axis as a number from 0; negative ones count from the end, as in PyTorch."""
-        axes = len(self.x)
-        require(-axes <= axis < axes, lambda: f"axis {axis} is not one of {shape_text(self.x)}")
-        return axis % axes
-
-    def need_axis(self) -> None:
-        """Raise `ShapeError` if the input is a single number."""
-        require(len(self.x) > 0, lambda: f"{self.kind} needs an input with an axis, got a single number")
-
-    def need_spatial(self) -> None:
-        """Raise `ShapeError` unless the input has one to three spatial dimensions."""
-        require(
-            1 <= self.rank <= 3,
-            lambda: f"{self.kind} needs an input [C, L], [C, H, W] or [C, D, H, W], got {shape_text(self.x)}",
-        )
-
-    @property
-    def elements(self) -> Dim:
-        """Number of elements of the output, per sample."""
-        elements: Dim = product(self.output)
-        return elements
 
     @property
     def work_is_known(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.ops.arguments import Argument, BadArgument
+from archcalc.ops.arguments import BadArgument
+from archcalc.ops.declaring import Argument
 from archcalc.ops.operator import Operator
 
 

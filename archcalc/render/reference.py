@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from archcalc.errors import SpecError
 from archcalc.ops import registry
-from archcalc.ops.arguments import Argument, show
+from archcalc.ops.arguments import show
+from archcalc.ops.declaring import Argument
 from archcalc.ops.operator import Operator
 from archcalc.render.document import Document, Item, ItemList, Records
 from archcalc.words import did_you_mean, quote

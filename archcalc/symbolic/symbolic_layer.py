@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from archcalc.ops.arguments import Argument, Integer, Or, PerDimension, Real, Sides
+from archcalc.ops.arguments import Integer, Or, PerDimension, Real, Sides
+from archcalc.ops.declaring import Argument
 from archcalc.ops.naming import AxisNames, letters_of, usual_names
 from archcalc.ops.operator import Operator
 from archcalc.structs import Struct
