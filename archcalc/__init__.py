@@ -39,30 +39,20 @@ if TYPE_CHECKING:
     from archcalc.runtime import build
 
 _HOMES = {
-    "Analysis": "archcalc.analysis",
-    "Drawing": "archcalc.functions",
-    "Network": "archcalc.network",
-    "Shown": "archcalc.functions",
-    "SpecError": "archcalc.errors",
-    "Summary": "archcalc.methods",
-    "add_adapters": "archcalc.changes.adapters",
-    "analyze": "archcalc.methods",
-    "build": "archcalc.runtime",
-    "check": "archcalc.functions",
-    "compare": "archcalc.functions",
-    "design_space": "archcalc.functions",
-    "draw": "archcalc.functions",
-    "explain": "archcalc.functions",
-    "fold_batch_norm": "archcalc.changes.folding",
-    "formula": "archcalc.functions",
-    "freeze": "archcalc.changes.freezing",
-    "load": "archcalc.imports.opening",
-    "loads": "archcalc.language.library",
-    "prune": "archcalc.changes.pruning",
-    "reparametrize": "archcalc.changes.folding",
-    "summary": "archcalc.methods",
-    "trace": "archcalc.imports.opening",
+    "analysis": "Analysis",
+    "changes.adapters": "add_adapters",
+    "changes.folding": "fold_batch_norm reparametrize",
+    "changes.freezing": "freeze",
+    "changes.pruning": "prune",
+    "errors": "SpecError",
+    "functions": "Drawing Shown check compare design_space draw explain formula",
+    "imports.opening": "load trace",
+    "language.library": "loads",
+    "methods": "Summary analyze summary",
+    "network": "Network",
+    "runtime": "build",
 }
+"""The modules of the public names."""
 __all__ = [
     "Analysis",
     "Drawing",
@@ -93,14 +83,15 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `archcalc --version` imports none."""
-    if name not in _HOMES:
+    home = next((module for module, names in _HOMES.items() if name in names.split()), None)
+    if home is None:
         raise AttributeError(f"module 'archcalc' has no attribute {name!r}")
     from importlib import import_module
 
     from archcalc.methods import attach
 
     attach()
-    found = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    found = globals()[name] = getattr(import_module(f"archcalc.{home}"), name)
     return found
 
 

@@ -53,6 +53,11 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+def is_digits(text: str, most: int = 9) -> bool:
+    """Return True if a text is one to ``most`` digits, which `int` reads at once."""
+    return text.isascii() and text.isdigit() and len(text) <= most
+
+
 _HELP = "\nhelp: "
 
 

@@ -13,7 +13,7 @@ from archcalc.arithmetic import Dim, Shape, ShapeError
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
 from archcalc.structs import replace
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, help_line, is_digits, quote
 
 MOST_CHARACTERS = 1_000_000
 """The limit on a file of pruned layers."""
@@ -73,7 +73,7 @@ def parse_kept(items: Sequence[str]) -> dict[str, int]:
     kept: dict[str, int] = {}
     for place, line in _lines(items):
         name, equals, count = (part.strip() for part in line.partition("="))
-        if not equals or not name or not (count.isascii() and count.isdigit() and len(count) < 10):
+        if not equals or not name or not is_digits(count):
             raise UserError(f"{place}expected LAYER=CHANNELS, got {quote(line)}")
         if name in kept:
             raise UserError(f"{place}{name} is pruned twice")

@@ -75,13 +75,12 @@ class OneOfOrFile(OneOf):
         return found or File().shell_complete(ctx, param, incomplete)
 
 
-def _named(module: str, name: str) -> Callable[[], Iterable[str]]:
+def named(module: str, name: str) -> Callable[[], Any]:
     """Return the words, or keys, that a module of archcalc has under a name, or that a function of it returns."""
 
-    def words() -> Iterable[str]:
-        found: Any = getattr(import_module(f"archcalc.{module}"), name)
-        known: Iterable[str] = found() if callable(found) else found
-        return known
+    def words() -> Any:
+        found = getattr(import_module(f"archcalc.{module}"), name)
+        return found() if callable(found) else found
 
     return words
 
@@ -94,7 +93,7 @@ def _explained() -> Iterable[str]:
     return {key: QUANTITIES[key] for key in (*DERIVED, *OF_NETWORK)}
 
 
-_FORMULAS = Several(_named("quantities.table", "FORMULAS"), listed=quantities)
+_FORMULAS = Several(named("quantities.table", "FORMULAS"), listed=quantities)
 RUNNABLE_DTYPE = OneOf(lambda: RUNNABLE, OTHER_NAMES)
 """A type in which a network can run, for the commands that run one."""
 COMPLETED: dict[str, click.types.StringParamType] = {
@@ -102,40 +101,30 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "networks": NetworkParam(),
     "words": NetworkParam(),
     "layer": LayerParam(),
-    "names": OneOf(_named("ops", "registry")),
-    "convention": OneOf(_named("analysis.conventions", "CONVENTIONS"), listed=with_meaning("says")),
-    "dtype": OneOf(_named("dtypes", "BITS"), OTHER_NAMES),
-    "mode": OneOf(_named("memory.summary", "MODES")),
-    "precision": OneOf(_named("analysis.precision", "RECIPES"), listed=with_meaning("says")),
-    "fused": OneOf(_named("memory.fusion", "FUSIONS"), listed=with_meaning("says")),
-    "optimizer": OneOf(_named("memory.optimizers", "OPTIMIZERS"), listed=with_meaning("stores")),
+    "names": OneOf(named("ops", "registry")),
+    "convention": OneOf(named("analysis.conventions", "CONVENTIONS"), listed=with_meaning("says")),
+    "dtype": OneOf(named("dtypes", "BITS"), OTHER_NAMES),
+    "mode": OneOf(named("memory.summary", "MODES")),
+    "precision": OneOf(named("analysis.precision", "RECIPES"), listed=with_meaning("says")),
+    "fused": OneOf(named("memory.fusion", "FUSIONS"), listed=with_meaning("says")),
+    "optimizer": OneOf(named("memory.optimizers", "OPTIMIZERS"), listed=with_meaning("stores")),
     "device": OneOf(lambda: ("cpu", "cuda", "mps")),
     "tolerance": OneOf(lambda: ("digits", "cut", "exact")),
-    "columns": Several(_named("quantities.table", "COLUMNS"), listed=quantities),
+    "columns": Several(named("quantities.table", "COLUMNS"), listed=quantities),
     "quantity": Several(_explained, listed=quantities),
-    "metric": Several(_named("quantities.table", "COSTS"), listed=quantities),
-    "heat": OneOf(_named("quantities.table", "HEAT"), listed=quantities),
-    "ask": Several(_named("homework.questions", "QUESTIONS"), listed=quantities),
-    "topic": Several(_named("homework.exercises.quiz", "topic_names")),
-    "page": OneOf(_named("render.figures.look", "PAGES")),
-    "labels": Several(_named("render.drawing.labels", "LABELS")),
-    "hide": Several(_named("render.drawing.colors", "FILLS")),
-    "of": _FORMULAS,
-    "pareto": _FORMULAS,
-    "best": _FORMULAS,
-    "sort": _FORMULAS,
-    "output": File(),
-    "chart": File(),
-    "draw": File(),
-    "summary": File(),
-    "report": File(),
-    "canvas": File(),
-    "moodle": File(),
-    "gradescope": File(),
-    "file": File(),
-    "files": File(),
-    "answers": File(),
-    "reference": OneOfOrFile(_named("runtime.device_profile", "profile_names")),
+    "metric": Several(named("quantities.table", "COSTS"), listed=quantities),
+    "heat": OneOf(named("quantities.table", "HEAT"), listed=quantities),
+    "ask": Several(named("homework.questions", "QUESTIONS"), listed=quantities),
+    "topic": Several(named("homework.exercises.quiz", "topic_names")),
+    "page": OneOf(named("render.figures.look", "PAGES")),
+    "labels": Several(named("render.drawing.labels", "LABELS")),
+    "hide": Several(named("render.drawing.colors", "FILLS")),
+    **dict.fromkeys(
+        ("of", "pareto", "best", "sort"), Several(named("quantities.table", "FORMULAS"), listed=quantities)
+    ),
+    **dict.fromkeys(("output", "file", "files", "answers", "chart", "draw"), File()),
+    **dict.fromkeys(("summary", "report", "canvas", "moodle", "gradescope"), File()),
+    "reference": OneOfOrFile(named("runtime.device_profile", "profile_names")),
     "autograder": File("dir"),
 }
 """The completion of each parameter, by its name."""

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archcalc.arithmetic import Shape
+from archcalc.cli._completion import RUNNABLE_DTYPE
 from archcalc.errors import Diagnostic, SpecError, UserError
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.structs import Struct, replace
-from archcalc.words import quote
+from archcalc.words import is_digits, quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis, Counting
@@ -185,9 +186,7 @@ class Overrides(Struct):
         for text in self.inputs:
             name, _, sizes = text.rpartition("=")
             parts = [part.strip() for part in sizes.replace("x", ",").replace("×", ",").split(",")]
-            if not 1 <= len(parts) <= 4 or not all(
-                part.isascii() and part.isdigit() and len(part) < 20 and int(part) > 0 for part in parts
-            ):
+            if not 1 <= len(parts) <= 4 or not all(is_digits(part, 19) and int(part) for part in parts):
                 raise SpecError(f"--input takes C,H,W with integers above 0, got {quote(text)}")
             given.append(GivenInput(name.strip(), tuple(map(int, parts))))
         return tuple(given)
@@ -213,6 +212,14 @@ _INPUT = click.option(
     metavar="C,H,W",
     help="Input shape without the batch; NAME=C,H,W for one of several, tokens=N for indices.",
 )
+
+
+_BATCH = click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")
+quantities_option = click.option(
+    "--of", default="params,macs", metavar="A,B,…", help="Quantities; `--of help` lists them. [params,macs]"
+)
+strict_option = click.option("--strict", is_flag=True, help="Exit with 1 if the work of a layer is not known.")
+device_option = click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]")
 
 
 def network_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -310,7 +317,7 @@ def size_options(function: Callable[..., None]) -> Callable[..., None]:
             help="Types by role: a recipe (autocast-bfloat16, mixed-bfloat16, w4a16, …) or weights=int8,state=float32.",
         ),
         click.option("--dtype", default="float32", metavar="TYPE", help="Type of every number. [float32]"),
-        batch_option,
+        _BATCH,
     )
 
 
@@ -319,18 +326,6 @@ def with_options(function: F, *options: Callable[[F], F]) -> F:
     for option in options:
         function = option(function)
     return function
-
-
-def batch_option(function: F) -> F:
-    """Add `--batch`."""
-    return click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once. [1]")(
-        function
-    )
-
-
-def strict_option(function: F) -> F:
-    """Add `--strict`."""
-    return click.option("--strict", is_flag=True, help="Exit with 1 if the work of a layer is not known.")(function)
 
 
 def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
@@ -345,16 +340,10 @@ def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
     ]
 
 
-def quantities_option(function: F) -> F:
-    """Add `--of`."""
-    return click.option(
-        "--of", "of", default="params,macs", metavar="A,B,…", help="Quantities; `--of help` lists them. [params,macs]"
-    )(function)
-
-
-def device_option(function: F) -> F:
-    """Add `--device`."""
-    return click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]")(function)
+def runnable_dtype_option(meaning: str) -> Callable[[F], F]:
+    """Add `--dtype` to a command that runs a network, with ``meaning`` as its help."""
+    help_ = f"{meaning} [float32]"
+    return click.option("--dtype", type=RUNNABLE_DTYPE, default="float32", metavar="TYPE", help=help_)
 
 
 def depth_option(meaning: str) -> Callable[[F], F]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 import click
 
 from archcalc.cli._characters import spelled
 from archcalc.cli._messages import colored
 from archcalc.cli._waiting import clear_waiting, without_waiting
+
+T = TypeVar("T")
 
 
 def prepare() -> None:
@@ -76,6 +78,35 @@ def progress(length: int, label: str, hidden: bool = False) -> Iterator[Any]:
         stream = sys.stderr if sys.stderr.isatty() and not hidden else nowhere
         with click.progressbar(length=length, label=label, file=stream) as bar:
             yield bar
+
+
+def until_interrupted(
+    length: int, label: str, compute: Callable[[Callable[[str], None]], Iterable[T]]
+) -> tuple[list[T], bool]:
+    """Collect results with a progress bar; an interrupt ends it, and the finished ones are kept.
+
+    Args:
+        length: number of results.
+        label: what is done, before anything is announced.
+        compute: yields the results; it is given a function that changes the label.
+
+    Returns:
+        The results, and True if the user interrupted.
+    """
+    results: list[T] = []
+    with progress(length, label) as bar:
+
+        def announce(name: str) -> None:
+            bar.label = name
+            bar.render_progress()
+
+        try:
+            for result in compute(announce):
+                results.append(result)
+                bar.update(1)
+        except KeyboardInterrupt:
+            return results, True
+    return results, False
 
 
 def drop_output() -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._completion import RUNNABLE_DTYPE
 from archcalc.cli._formats import Output, document_options, format_of
-from archcalc.cli._options import JOIN, Overrides, change_options, depth_option, device_option
-from archcalc.cli._streams import progress, remark
+from archcalc.cli._options import (
+    JOIN,
+    Overrides,
+    change_options,
+    depth_option,
+    device_option,
+    runnable_dtype_option,
+)
+from archcalc.cli._streams import remark, until_interrupted
 from archcalc.errors import UserError
-from archcalc.words import quote
+from archcalc.words import is_digits, quote
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -29,13 +35,7 @@ if TYPE_CHECKING:
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
 @change_options
 @device_option
-@click.option(
-    "--dtype",
-    type=RUNNABLE_DTYPE,
-    default="float32",
-    metavar="TYPE",
-    help="float64, float32, tf32, float16, bfloat16. [float32]",
-)
+@runnable_dtype_option("float64, float32, tf32, float16, bfloat16.")
 @click.option("--batch", default="1", metavar="N,N…", help="Batch sizes, each timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
@@ -120,7 +120,7 @@ def _calibration(device: str | None) -> str:
 
 def _batches(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
+    if not all(is_digits(part) and int(part) for part in parts):
         raise UserError(f"--batch takes integers above 0, such as 1,8,64, got {quote(text)}")
     return [int(part) for part in parts]
 
@@ -128,16 +128,12 @@ def _batches(text: str) -> list[int]:
 def _each(
     networks: list[Network], batches: list[int], run: Callable[[Network, int], Benchmark]
 ) -> tuple[list[Benchmark], bool]:
-    """Run every network at every batch; keep the finished results when the user interrupts."""
-    results: list[Benchmark] = []
+    """Run every network at every batch; the flag is True if the user interrupted."""
     turns = [(network, batch) for network in networks for batch in batches]
-    with progress(len(turns), "timing") as bar:
-        try:
-            for network, batch in turns:
-                bar.label = f"{network.name[:24]} batch {batch}"
-                bar.render_progress()
-                results.append(run(network, batch))
-                bar.update(1)
-        except KeyboardInterrupt:
-            return results, True
-    return results, False
+
+    def results(announce: Callable[[str], None]) -> Iterator[Benchmark]:
+        for network, batch in turns:
+            announce(f"{network.name[:24]} batch {batch}")
+            yield run(network, batch)
+
+    return until_interrupted(len(turns), "timing", results)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import click
 from archcalc.cli import Command
 from archcalc.cli._formats import FORMATS, Output, document_options, file_option, format_of
 from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
-from archcalc.cli._streams import progress, remark, write, write_file
+from archcalc.cli._streams import remark, until_interrupted, write, write_file
 from archcalc.errors import UserError
 from archcalc.structs import replace
 from archcalc.words import in_one_line, quote
@@ -149,11 +148,11 @@ def _whole(handed: Handed, grade: Callable[[Handed], GradedSheet], grader: Grade
 
 def _grade_class(found: list[Handed], grade: Callable[[Handed], GradedSheet], grader: Grader) -> list[GradedSheet]:
     """Grade with a progress bar; what is graded when the user interrupts is kept."""
-    sheets: list[GradedSheet] = []
-    with progress(len(found), "grading") as bar, suppress(KeyboardInterrupt):
-        for handed in found:
-            sheets.append(replace(_whole(handed, grade, grader), source=handed.label))
-            bar.update(1)
+    sheets, _ = until_interrupted(
+        len(found),
+        "grading",
+        lambda announce: (replace(_whole(handed, grade, grader), source=handed.label) for handed in found),
+    )
     if not found:
         raise UserError("there is no file to grade")
     if not sheets:

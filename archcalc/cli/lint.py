@@ -11,6 +11,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._choices import OneOf, Several, with_meaning
+from archcalc.cli._completion import named
 from archcalc.cli._formats import Output, result_options
 from archcalc.cli._messages import colored
 from archcalc.cli._options import Overrides, import_options
@@ -21,23 +22,10 @@ from archcalc.words import counted, help_line, quote
 
 if TYPE_CHECKING:
     from archcalc.errors import Diagnostic
-    from archcalc.language.rules import Rule
     from archcalc.language.source import SpecDocument
 
 
-def _rules() -> dict[str, Rule]:
-    from archcalc.language.rules import RULES
-
-    return RULES
-
-
-def _every_code() -> dict[str, Rule]:
-    from archcalc.cli._codes import EVERY
-
-    return EVERY
-
-
-CODES = Several(_rules, listed=with_meaning("title"))
+CODES = Several(named("language.rules", "RULES"), listed=with_meaning("title"))
 
 
 @click.command(
@@ -54,7 +42,7 @@ CODES = Several(_rules, listed=with_meaning("title"))
 @click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever is found.")
 @click.option(
     "--explain",
-    type=OneOf(_every_code, listed=with_meaning("title")),
+    type=OneOf(named("cli._codes", "EVERY"), listed=with_meaning("title")),
     metavar="CODE",
     help="Explain a code, as `archcalc help CODE` does; `all` lists them.",
 )
@@ -86,6 +74,7 @@ def command(
     from archcalc.cli._codes import codes_of, explained
     from archcalc.imports.references import parse_source
     from archcalc.language.lint import lint_document
+    from archcalc.language.rules import RULES
     from archcalc.render.diagnostics import write_diagnostics
 
     if explain is not None:
@@ -93,8 +82,7 @@ def command(
         return
     if not files:
         raise click.UsageError("missing argument FILE" + help_line("for example: archcalc lint my.yaml"))
-    rules = _rules()
-    chosen = set(codes_of(select, rules) if select else rules) - set(codes_of(ignore, rules) if ignore else ())
+    chosen = set(codes_of(select, RULES) if select else RULES) - set(codes_of(ignore, RULES) if ignore else ())
     found: dict[str, list[Diagnostic]] = {}
     unread: list[UserError] = []
     corrections = 0
@@ -103,7 +91,7 @@ def command(
             document, count = _corrected(document, chosen)
             corrections += count
         with waiting(f"lint {document.file}"):
-            found[document.file] = [one for one in lint_document(document) if one.code in chosen]
+            found[document.file] = [diagnostic for diagnostic in lint_document(document) if diagnostic.code in chosen]
     for error in unread:
         remark(error.report())
     if unread and not found:
@@ -114,15 +102,13 @@ def command(
     for file, diagnostics in found.items():
         if diagnostics and parse_source(file) is not None:
             remark(f"these lines are written by: {overrides.import_line(file)}")
-    every = [one for each in found.values() for one in each]
-    errors = sum(not one.is_warning for one in every)
-    warned = [counted(len(every) - errors, "warning")] if len(every) > errors else []
-    if corrections:
-        warned.append(counted(corrections, "correction"))
-    remark(
-        ", ".join([counted(errors, "error") if errors else f"{counted(len(found), 'spec')} without errors", *warned])
-    )
-    fixable = sum(bool(one.fixes) for one in every)
+    every = [diagnostic for diagnostics in found.values() for diagnostic in diagnostics]
+    errors = sum(not diagnostic.is_warning for diagnostic in every)
+    counts = [counted(errors, "error") if errors else f"{counted(len(found), 'spec')} without errors"]
+    counts += [counted(len(every) - errors, "warning")] if len(every) > errors else []
+    counts += [counted(corrections, "correction")] if corrections else []
+    remark(", ".join(counts))
+    fixable = sum(bool(diagnostic.fixes) for diagnostic in every)
     if fixable and not fix:
         remark(f"{fixable} can be corrected with --fix")
     if unread:

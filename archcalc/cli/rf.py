@@ -12,7 +12,7 @@ from archcalc.cli._options import Overrides, depth_option, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError
 from archcalc.structs import replace
-from archcalc.words import quote
+from archcalc.words import is_digits, quote
 
 if TYPE_CHECKING:
     from archcalc.network import Layer
@@ -109,6 +109,6 @@ def _figure(report: Report) -> Any:
 def _unit(text: str) -> tuple[int, ...]:
     """Read a position: INTEGER {"," INTEGER}, one for each spatial dimension."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+    if not all(is_digits(part) for part in parts):
         raise SpecError(f"--unit takes Y,X, integers from 0, got {quote(text)}")
     return tuple(map(int, parts))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._completion import RUNNABLE_DTYPE
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options, device_option
-from archcalc.cli._streams import progress, remark
+from archcalc.cli._options import Overrides, change_options, device_option, runnable_dtype_option
+from archcalc.cli._streams import remark, until_interrupted
 
 if TYPE_CHECKING:
     from archcalc.network import Network
@@ -27,13 +26,7 @@ if TYPE_CHECKING:
 @click.argument("networks", nargs=-1, metavar="[NETWORK]…")
 @change_options
 @device_option
-@click.option(
-    "--dtype",
-    type=RUNNABLE_DTYPE,
-    default="float32",
-    metavar="TYPE",
-    help="Type in which inference is timed. [float32]",
-)
+@runnable_dtype_option("Type in which inference is timed.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
 @click.option("--quick", is_flag=True, help="Verify the smallest network of each family only.")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
@@ -64,6 +57,7 @@ def command(
     from archcalc.render.verification import verification_document
     from archcalc.runtime.devices import choose_device, torch_dtype
     from archcalc.runtime.verify import Settings
+    from archcalc.runtime.verify import verify as run
 
     torch_dtype(dtype)
     if quick and networks:
@@ -72,7 +66,9 @@ def command(
     if not networks:
         remark(_announcement(len(chosen), quick))
     settings = Settings(choose_device(device), dtype, batch, channels_last)
-    results, interrupted = _run(chosen, settings)
+    results, interrupted = until_interrupted(
+        len(chosen), "verifying", lambda announce: run(chosen, settings, lambda name: announce(name[:24].ljust(24)))
+    )
     output.show(verification_document(results, lambda: _data(results, settings)))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(chosen)} networks")
@@ -107,26 +103,6 @@ def _networks(references: tuple[str, ...], overrides: Overrides, quick: bool) ->
         if path not in smallest or macs < smallest[path][0]:
             smallest[path] = (macs, network)
     return [network for _, network in smallest.values()]
-
-
-def _run(networks: list[Network], settings: Settings) -> tuple[list[Verification], bool]:
-    """Verify with a progress bar; what is done when the user interrupts is kept."""
-    from archcalc.runtime.verify import verify
-
-    results: list[Verification] = []
-    with progress(len(networks), "verifying") as bar:
-
-        def announce(name: str) -> None:
-            bar.label = name[:24].ljust(24)
-            bar.render_progress()
-
-        try:
-            for result in verify(networks, settings, announce):
-                results.append(result)
-                bar.update(1)
-        except KeyboardInterrupt:
-            return results, True
-    return results, False
 
 
 def _data(results: list[Verification], settings: Settings) -> dict[str, Any]:

@@ -47,7 +47,7 @@ from archcalc.language.values import (
     checked,
     number,
 )
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, help_line, is_digits, quote
 
 MAX_LENGTH = 1000
 MAX_DEPTH = 100
@@ -107,7 +107,7 @@ _WITH_UNIT = re.compile(r"\b(\d[\d.]{0,20}) {0,9}([kMGT]i?B?)\b")
 @lru_cache(maxsize=4096)
 def parse_expression(text: str) -> Expression:
     """Parse an expression; raise `ExpressionError` if it is invalid."""
-    if text.isascii() and text.isdigit() and len(text) <= 18 and (text[0] != "0" or len(text) == 1):
+    if is_digits(text, 18) and (text[0] != "0" or len(text) == 1):
         value = int(text)
         return Expression(text, lambda variables: value, 1, (), value)
     if len(text) > MAX_LENGTH:
@@ -155,7 +155,7 @@ class _Compiler:
             raise ExpressionError(f"expression nested too deep: at most {MAX_DEPTH} operations inside one another")
         method = getattr(self, "_" + type(node).__name__.lower(), None)
         if method is None:
-            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+            raise self.refused(node)
         code: Code = method(node)
         self.depth -= 1
         return code
@@ -166,6 +166,9 @@ class _Compiler:
     def error(self, node: Any, message: str) -> ExpressionError:
         offset = len(self.text.encode()[: node.col_offset].decode(errors="ignore"))
         return ExpressionError(message, offset, len(self.source(node)))
+
+    def refused(self, node: Any) -> ExpressionError:
+        return self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
     def guarded(self, node: ast.AST, compute: Callable[[Variables], Any]) -> Code:
         """Return a computation whose errors have the place of ``node``."""
@@ -189,7 +192,7 @@ class _Compiler:
         if isinstance(value, float):
             value = self._decimal(node, value)
         elif not isinstance(value, (bool, int, str, type(None))):
-            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+            raise self.refused(node)
         else:
             value = _located(self, node, lambda: checked(value))
         return lambda variables: value
@@ -323,7 +326,7 @@ class _Compiler:
     def _binop(self, node: ast.BinOp) -> Code:
         operator = BINARY.get(type(node.op))
         if operator is None:
-            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+            raise self.refused(node)
         self.weight += JOIN_WEIGHT if isinstance(node.op, ast.Add) else 0
         of_integers: Callable[[Any, Any], Any] = INTEGER.get(type(node.op), operator)
         left, right = self.compile(node.left), self.compile(node.right)
@@ -344,7 +347,7 @@ class _Compiler:
             return self.guarded(node, lambda variables: -number(operand(variables)))
         if isinstance(node.op, ast.UAdd):
             return self.guarded(node, lambda variables: number(operand(variables)))
-        raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+        raise self.refused(node)
 
     def _boolop(self, node: ast.BoolOp) -> Code:
         values = [(value, self.compile(value)) for value in node.values]
@@ -367,7 +370,7 @@ class _Compiler:
         operators = [COMPARE[type(op)] for op in node.ops if type(op) in COMPARE]
         self.weight += LIST_WEIGHT if any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops) else 0
         if len(operators) < len(node.ops):
-            raise self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
+            raise self.refused(node)
 
         def chain(variables: Variables) -> Any:
             values = [operand(variables) for operand in operands]

@@ -6,9 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from archcalc.analysis import Analysis, LayerCosts, Totals
+from archcalc.network import Network
 from archcalc.ops.naming import AxisNames
 from archcalc.quantities.table import COSTS
 from archcalc.receptive.fields import ReceptiveField
+
+
+def input_shapes(network: Network) -> Any:
+    """Return the shape of the input; of several, a shape for each name."""
+    return _alone({name: list(shape) for name, shape in network.inputs.items()})
+
+
+def _alone(by_name: dict[str, Any]) -> Any:
+    """Return the only value of a dictionary; the dictionary if it has several."""
+    return next(iter(by_name.values())) if len(by_name) == 1 else by_name
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:
@@ -18,18 +29,17 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     if the convention counts it.
     """
     network = analysis.network
-    shapes = {name: list(shape) for name, shape in network.inputs.items()}
     axes = {name: _axes(network.axes[name]) for name in network.inputs}
     result: dict[str, Any] = {
         "network": network.name,
-        "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "input": input_shapes(network),
         "batch": analysis.batch,
         "dtype": analysis.dtype,
         "convention": analysis.convention.name,
         "layers": _layers(analysis.rows, analysis),
         "totals": _costs(analysis.totals, analysis),
         "unaligned": list(analysis.unaligned),
-        "input_axes": next(iter(axes.values())) if len(axes) == 1 else axes,
+        "input_axes": _alone(axes),
     }
     if analysis.expected_training_macs is not None:
         result["expected_training_macs"] = analysis.expected_training_macs

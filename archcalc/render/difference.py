@@ -56,10 +56,10 @@ def _percent(row: ComparisonRow) -> str:
 
 def _layers(layers: Sequence[LayerChange]) -> Table:
     columns = (
-        word_column("", lambda one: MARKS[one.what]),
-        word_column("layer", lambda one: one.name, key="layer", is_name=True),
-        word_column("", lambda one: one.what, key="what"),
-        word_column("change", _says, key="change", is_prose=True),
+        word_column("", lambda layer: MARKS[layer.what]),
+        word_column("layer", lambda layer: layer.name, key="layer", is_name=True),
+        word_column("", lambda layer: layer.what, key="what"),
+        word_column("change", _in_words, key="change", is_prose=True),
         *(
             value_column(heading, partial(LayerChange.change, cost=cost), signed, cost)
             for cost, heading in COSTS.items()
@@ -68,10 +68,11 @@ def _layers(layers: Sequence[LayerChange]) -> Table:
     return Table("", columns, (Section(layers),))
 
 
-def _says(one: LayerChange) -> str:
-    if one.changes:
-        return "; ".join(one.changes)
-    row = one.after or one.before
+def _in_words(layer: LayerChange) -> str:
+    """Return what changed; of a layer that is new or gone, its operator and output."""
+    if layer.changes:
+        return "; ".join(layer.changes)
+    row = layer.after or layer.before
     assert row is not None
     return f"{row.layer.op.kind}, output {'×'.join(map(str, row.output_shape))}"
 
@@ -83,11 +84,11 @@ def _data(difference: Difference) -> dict[str, Any]:
         "totals": {row.quantity.key: {"before": row.values[0], "after": row.values[1]} for row in difference.totals},
         "layers": [
             {
-                "name": one.name,
-                "what": one.what,
-                "changes": list(one.changes),
-                **{key: one.change(key) for key in COSTS},
+                "name": layer.name,
+                "what": layer.what,
+                "changes": list(layer.changes),
+                **{key: layer.change(key) for key in COSTS},
             }
-            for one in difference.layers
+            for layer in difference.layers
         ],
     }

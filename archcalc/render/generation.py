@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from archcalc.memory.generation import Generation, Phase
 from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
+from archcalc.render.memory import Amount, amount_columns
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.units import BYTES, COUNTS, choose_unit
 
@@ -65,29 +66,18 @@ def _phase_dict(phase: Phase, bound: _Bound | None) -> dict[str, Any]:
     }
 
 
-class _Part(NamedTuple):
-    name: str
-    bytes: int
-    remark: str
-
-
 def _memory(found: Generation) -> Table:
     batch, roles = found.analysis.batch, found.analysis.counting.roles
     of_token = f"{found.cached:,} numbers in {roles.cache or roles.activations} for each of {found.context:,} tokens"
     parts = [
-        _Part("weights", found.weights, f"{found.analysis.totals.params:,} parameters"),
-        _Part("keys and values", found.cache, f"{of_token}, {batch:,} sequence{'s' if batch > 1 else ''}"),
+        Amount("weights", found.weights, f"{found.analysis.totals.params:,} parameters"),
+        Amount("keys and values", found.cache, f"{of_token}, {batch:,} sequence{'s' if batch > 1 else ''}"),
     ]
     unit = choose_unit([part.bytes for part in parts], BYTES, 3)
-    columns = (
-        word_column("memory", lambda part: part.name, is_name=True),
-        value_column(unit.symbol, lambda part: part.bytes, unit.text),
-        word_column("what it is", lambda part: part.remark, is_prose=True),
-    )
     about = found.analysis.network.about.title
     title = f"{found.analysis.network.name}{f' · {about}' if about else ''} · generation · batch {batch} · "
-    whole = _Part("sum", found.memory, "without activations")
-    return Table(f"{title}{found.analysis.dtype}", columns, (Section(parts, whole),))
+    whole = Amount("sum", found.memory, "without activations")
+    return Table(f"{title}{found.analysis.dtype}", amount_columns(unit), (Section(parts, whole),))
 
 
 def _costs(found: Generation, profile: DeviceProfile | None, rates: dict[Phase, _Bound]) -> Table:

@@ -16,10 +16,21 @@ from archcalc.memory.heap import USES, LiveTensor, TimelinePoint
 from archcalc.memory.optimizers import TrainingStep
 from archcalc.memory.summary import Fit, Memory
 from archcalc.network import Network
-from archcalc.render.document import Chart, Document, Records, Section, Table, data_column, value_column, word_column
+from archcalc.quantities.contract import input_shapes
+from archcalc.render.document import (
+    Chart,
+    Column,
+    Document,
+    Records,
+    Section,
+    Table,
+    data_column,
+    value_column,
+    word_column,
+)
 from archcalc.render.table import title_of
 from archcalc.render.text import pad
-from archcalc.units import BYTES, COUNTS, choose_unit
+from archcalc.units import BYTES, COUNTS, Unit, choose_unit
 
 MOST_ALIVE = 12
 """The number of tensors at the peak that are named."""
@@ -93,10 +104,9 @@ def _precision_dict(roles: Precision) -> dict[str, Any]:
 
 
 def _of(analysis: Analysis) -> dict[str, Any]:
-    shapes = {name: list(shape) for name, shape in analysis.network.inputs.items()}
     return {
         "network": analysis.network.name,
-        "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "input": input_shapes(analysis.network),
         "batch": analysis.batch,
         "dtype": analysis.dtype,
     }
@@ -120,7 +130,7 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{how}"
 
 
-class _Amount(NamedTuple):
+class Amount(NamedTuple):
     """Bytes, with their name and a remark."""
 
     name: str
@@ -128,35 +138,37 @@ class _Amount(NamedTuple):
     remark: str
 
 
-def _quantities(memory: Memory) -> Table:
-    """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
-    step, totals = memory.step, memory.analysis.totals
-    standing = [
-        _Amount("weights", memory.weights, _stored(memory) + _divided(step, 3)),
-        _Amount("buffers", memory.buffers, "running statistics and the like"),
-    ]
-    parts: list[_Amount] = []
-    if step is not None:
-        if memory.master:
-            remark = f"of the trained weights, in {memory.analysis.counting.roles.master}{_divided(step, 1)}"
-            standing.append(_Amount("master copy", memory.master, remark))
-        standing.append(_Amount("optimizer's state", memory.state, step.rule.stores + _divided(step, 1)))
-        parts = [
-            _Amount("saved activations", memory.saved, _SAVED),
-            _Amount("gradients", memory.gradients, _of_trained(totals) + _divided(step, 2)),
-        ]
-    standing.append(
-        _Amount("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point))
-    )
-    unit = choose_unit([*(amount.bytes for amount in (*standing, *parts)), memory.peak], BYTES, 2)
-    columns = (
+def amount_columns(unit: Unit) -> tuple[Column, ...]:
+    """Return the columns of amounts: name, size and remark."""
+    return (
         word_column("memory", lambda amount: amount.name, is_name=True),
         value_column(unit.symbol, lambda amount: amount.bytes, unit.text),
         word_column("what it is", lambda amount: amount.remark, is_prose=True),
     )
-    whole = Section(standing, _Amount("peak", memory.peak, "the sum"))
+
+
+def _quantities(memory: Memory) -> Table:
+    """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
+    step, totals = memory.step, memory.analysis.totals
+    standing = [
+        Amount("weights", memory.weights, _stored(memory) + _divided(step, 3)),
+        Amount("buffers", memory.buffers, "running statistics and the like"),
+    ]
+    parts: list[Amount] = []
+    if step is not None:
+        if memory.master:
+            remark = f"of the trained weights, in {memory.analysis.counting.roles.master}{_divided(step, 1)}"
+            standing.append(Amount("master copy", memory.master, remark))
+        standing.append(Amount("optimizer's state", memory.state, step.rule.stores + _divided(step, 1)))
+        parts = [
+            Amount("saved activations", memory.saved, _SAVED),
+            Amount("gradients", memory.gradients, _of_trained(totals) + _divided(step, 2)),
+        ]
+    standing.append(Amount("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point)))
+    unit = choose_unit([*(amount.bytes for amount in (*standing, *parts)), memory.peak], BYTES, 2)
+    whole = Section(standing, Amount("peak", memory.peak, "the sum"))
     notes = estimate_notes(memory.analysis.network)
-    return Table(_title(memory), columns, (whole, *([Section(parts)] if parts else [])), notes)
+    return Table(_title(memory), amount_columns(unit), (whole, *([Section(parts)] if parts else [])), notes)
 
 
 def estimate_notes(network: Network) -> tuple[str, ...]:

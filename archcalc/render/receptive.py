@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
-from archcalc.quantities.contract import number
+from archcalc.quantities.contract import input_shapes, number
 from archcalc.quantities.quantity import field_text
 from archcalc.receptive.alignment import Misalignment, misalignments
 from archcalc.receptive.fields import ReceptiveField
@@ -191,7 +191,7 @@ def _notes(report: Report) -> list[str]:
         notes.append(BY_TURNS)
     if not all(field.exact for field in fields):
         notes.append(BOUND)
-    notes += [_said(join) for join in report.joins()]
+    notes += [_misalignment(join) for join in report.joins()]
     if report.unit is None:
         return notes + _of_network(report)
     [layer] = report.layers
@@ -215,7 +215,7 @@ def _strength(field: EffectiveField, region: Region) -> str:
 
 
 def _takes_turns(field: ReceptiveField) -> bool:
-    return any(one is not None and (len(one) > 1 or one[0].period > 1) for one in field.fields)
+    return any(own is not None and (len(own) > 1 or own[0].period > 1) for own in field.fields)
 
 
 def _of_network(report: Report) -> list[str]:
@@ -278,7 +278,7 @@ def _overlap(field: Field | None) -> str | None:
     return f"{_number(common)} of {_number(size)} ({100 * common / size:.0f} %)"
 
 
-def _said(join: Misalignment) -> str:
+def _misalignment(join: Misalignment) -> str:
     """Return a sentence on a join at which a network stops being aligned, with both paths."""
     routes = " and ".join(
         f"by {' → '.join(route.layers) or 'no window'} (stride {_jumps(route.field)}, center {_centers(route.field)})"
@@ -323,17 +323,16 @@ def _words(box: Region, report: Report) -> list[str]:
         parts.append(f"{word}s {first} to {last}{holes} of 0 to {side.extent - 1}{out}")
     every = " It also sees the whole input, through a global operation." if box.is_global else ""
     share = f" It sees {box.count:,} of the {box.box:,} positions of this box ({100 * box.share:.3g} %)."
-    middles = [_number(one) for one in centers(box) if one is not None]
+    middles = [_number(center) for center in centers(box) if center is not None]
     middle = f" Its center is {', '.join(middles)}." if len(middles) == rank else ""
     return [f"{unit} sees{of} {'; '.join(parts)}.{share if box.share < 1 else ''}{middle}{every}"]
 
 
 def _data(report: Report) -> dict[str, Any]:
     network = report.network
-    shapes = {name: list(shape) for name, shape in network.inputs.items()}
     return {
         "network": network.name,
-        "input": next(iter(shapes.values())) if len(shapes) == 1 else shapes,
+        "input": input_shapes(network),
         "coordinates": "pixels count from 0; intervals hold both ends",
         "layers": [_layer_data(layer, report) for layer in report.layers],
         "unaligned": [
@@ -379,7 +378,7 @@ def _layer_data(layer: Layer, report: Report) -> dict[str, Any]:
                 "raw": [None if side.unclipped is None else list(side.unclipped) for side in box.intervals],
                 "clipped": [None if side.clipped is None else list(side.clipped) for side in box.intervals],
                 "positions": [len(side.seen) for side in box.intervals],
-                "center": [number(one) for one in centers(box)],
+                "center": [number(center) for center in centers(box)],
                 "count": box.count,
                 "share": box.share,
                 "rectangles": [[runs(side) for side in sides] for sides in box.rectangles],

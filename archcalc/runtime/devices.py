@@ -14,7 +14,7 @@ import torch
 
 from archcalc.dtypes import RUNNABLE
 from archcalc.errors import UserError
-from archcalc.words import help_line, nearest_or_all, quote
+from archcalc.words import help_line, is_digits, nearest_or_all, quote
 
 DTYPES = {name: torch.float32 if name == "tf32" else getattr(torch, name) for name in RUNNABLE}
 """Dtypes that a network can run in. With `tf32`, tensors are float32."""
@@ -33,7 +33,7 @@ def choose_device(name: str | None) -> torch.device:
     if name is None:
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind, colon, index = name.partition(":")
-    if kind not in ("cuda", "mps", "cpu") or (colon and not (index.isascii() and index.isdigit() and len(index) < 4)):
+    if kind not in ("cuda", "mps", "cpu") or (colon and not is_digits(index, 3)):
         raise UserError(f"unknown device {quote(name)}{help_line('use one of: cuda, cuda:N, mps, cpu')}")
     if kind == "cuda":
         _need_cuda(int(index or 0))

@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.homework.courses.notes import Notes
 from archcalc.requirements import need
-from archcalc.words import printable
+from archcalc.words import is_digits, printable
 
 GIVEN, ASKED, EXAMPLE = "E8E8E8", "FFF9DB", "DDEBF7"
 """Colors of cells: given, asked, and of the example."""
@@ -39,7 +39,7 @@ def worksheet_xlsx(
 
     def put(row: int, column: int, text: str, color: str = "", is_open: bool = False, bold: bool = False) -> Any:
         cell = page.cell(row=row, column=column)
-        if text.isascii() and text.isdigit() and len(text) <= 15:
+        if is_digits(text, 15):
             cell.value = int(text)
         elif text:
             cell.value = printable(text)
