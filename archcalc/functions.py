@@ -95,7 +95,7 @@ def dataframe(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     Raises:
         UserError: if neither is installed.
     """
-    columns = {heading: [row[at] for row in rows] for at, heading in enumerate(headings)}
+    columns = {heading: [row[index] for row in rows] for index, heading in enumerate(headings)}
     for name in ("pandas", "polars"):
         try:
             library = __import__(name)

@@ -71,7 +71,11 @@ def budgets_document(budgets: Sequence[Budget]) -> Document:
     if broken:
         summary += f"; {_count(broken, 'network')} not checked"
     notes = _estimate_notes(
-        [one.analysis for one in budgets if one.analysis and any(outcome.estimated for outcome in one.outcomes)]
+        [
+            budget.analysis
+            for budget in budgets
+            if budget.analysis and any(outcome.estimated for outcome in budget.outcomes)
+        ]
     )
     table = Table("", columns, tuple(map(_section, budgets)), (summary, *notes))
     return Document("budget", (table,), lambda: {"networks": [_data(budget) for budget in budgets]})

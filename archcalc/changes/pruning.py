@@ -92,6 +92,6 @@ def _lines(items: Sequence[str]) -> Iterator[tuple[str, str]]:
         if len(text) > MOST_CHARACTERS:
             raise UserError(f"{quote(item)} is longer than {MOST_CHARACTERS:,} characters")
         for number, line in enumerate(text.splitlines(), 1):
-            said = line.partition("#")[0].strip()
-            if said:
-                yield f"{item}:{number}: ", said
+            statement = line.partition("#")[0].strip()
+            if statement:
+                yield f"{item}:{number}: ", statement

@@ -68,7 +68,7 @@ def command(
     else:
         raise click.UsageError(f"expected two networks, got {len(networks)}")
     try:
-        found = difference(*(analyze(_open(one, overrides), counting) for one in (before, after)))
+        found = difference(*(analyze(_open(reference, overrides), counting) for reference in (before, after)))
     except UserError as error:
         if len(networks) != GIT_WORDS:
             raise
@@ -103,8 +103,8 @@ def _in_commit(revision: str, path: str) -> bytes:
     except OSError as error:
         raise SpecError(f"cannot run git: {error.strerror}") from None
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = said[0].removeprefix("fatal: ") if said else "git failed"
+        messages = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = messages[0].removeprefix("fatal: ") if messages else "git failed"
         fix = "name a file, or run this in a clone" if "not a git repository" in reason else "list commits: git log"
         raise SpecError(f"{quote(f'{revision}:{path}')} is not in git: {reason}{help_line(fix)}")
     return done.stdout

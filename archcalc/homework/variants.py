@@ -36,7 +36,7 @@ def variant(network: Network, student: str) -> Network:
     Raises `UserError` for a network with branches, and for one without a variant.
     """
     sources = [*network.inputs, *(layer.name for layer in network.layers)]
-    if len(network.inputs) != 1 or any(layer.inputs != (sources[at],) for at, layer in enumerate(network.layers)):
+    if len(network.inputs) != 1 or any(layer.inputs != (sources[index],) for index, layer in enumerate(network.layers)):
         raise UserError(f"--seed needs a network whose layers follow one another; {network.name} has branches")
     letters = "".join(sorted(letter for letter in student.casefold() if letter.isalnum()))
     digest = hashlib.sha256(f"{network.name}\0{letters}".encode()).digest()
@@ -62,12 +62,12 @@ def _drawn(network: Network, draw: random.Random) -> Network | None:
     sides = [draw.choice(SIDES)] * (len(shape) - 1)
     first: Shape = (shape[0], *(size + change for size, change in zip(shape[1:], sides, strict=True)))
     inputs = {source: first}
-    last = max((at for at, layer in enumerate(network.layers) if layer.op.weights()), default=0)
+    last = max((index for index, layer in enumerate(network.layers) if layer.op.weights()), default=0)
     layers: list[Layer] = []
     current = first
     try:
-        for at, layer in enumerate(network.layers):
-            op: Operator = type(layer.op)([current], **_arguments(layer.op, draw, is_last=at >= last))
+        for index, layer in enumerate(network.layers):
+            op: Operator = type(layer.op)([current], **_arguments(layer.op, draw, is_last=index >= last))
             layers.append(layer.rewired(op, layer.inputs))
             current = op.output
     except ValueError:  # sizes that an operator refuses

@@ -189,7 +189,7 @@ class Spec:
                 if key.text in reader.operators:
                     message = f"the block {key.text} has the name of an operator"
                     self.errors.append(key.error(f"{message}{help_line('use another name')}"))
-        reader.operators = {kind: one for kind, one in reader.operators.items() if kind not in block_nodes}
+        reader.operators = {kind: operator for kind, operator in reader.operators.items() if kind not in block_nodes}
         for name, node in block_nodes.items():
             params = node.get("params") if isinstance(node, MappingNode) else None
             reader.blocks[name] = [key.text for key, _ in params] if isinstance(params, MappingNode) else []

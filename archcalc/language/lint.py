@@ -80,7 +80,7 @@ def fixed(document: SpecDocument, chosen: Iterable[str] | None = None) -> tuple[
     count, codes = 0, None if chosen is None else frozenset(chosen)
     for _ in range(PASSES):
         found = lint_document(document)
-        fixes = {fix for one in found for fix in one.fixes if codes is None or one.code in codes}
+        fixes = {fix for diagnostic in found for fix in diagnostic.fixes if codes is None or diagnostic.code in codes}
         if not fixes:
             break
         after = SpecDocument(_edited(document.lines, fixes), document.file, document.path)
@@ -98,7 +98,7 @@ def _errors(found: Iterable[Diagnostic]) -> int:
 def _edited(lines: Iterable[str], fixes: Iterable[Fix]) -> str:
     """Return the lines with the changes, which do not overlap."""
     written = list(lines)
-    for fix in sorted(fixes, key=lambda one: (one.line, one.column), reverse=True):
+    for fix in sorted(fixes, key=lambda fix: (fix.line, fix.column), reverse=True):
         line = written[fix.line]
         written[fix.line] = line[: fix.column] + fix.text + line[fix.column + fix.length :]
     return "\n".join(written)

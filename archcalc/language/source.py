@@ -152,8 +152,8 @@ def spec_text(spec: Dictionary[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     """Return tuples as lists and mappings as dicts."""
     if isinstance(value, Dictionary):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def decode(raw: bytes, file: str) -> str:

@@ -97,9 +97,9 @@ class Each(Operator):
         return {name: self.x[0] * count for name, count in work.items()}
 
     def backward(self) -> Backward:
-        one = self.inner.backward()
-        weights, inputs, inner = (self.x[0] * count for count in one[:3])
-        return Backward(weights, inputs, inner, one.groups)
+        single = self.inner.backward()
+        weights, inputs, inner = (self.x[0] * count for count in single[:3])
+        return Backward(weights, inputs, inner, single.groups)
 
     def work_per_batch(self) -> Work:
         return self.inner.work_per_batch()
@@ -139,14 +139,16 @@ class Each(Operator):
                 shared_precise=saved.shared_precise,
             )
             inference, training = (
-                tuple(one._replace(elements=one.elements + product(self.x)) for one in points or (made,))
+                tuple(point._replace(elements=point.elements + product(self.x)) for point in points or (made,))
                 for points in (inference, training)
             )
         return Workspaces(inference, training, backward, found.frees)
 
-    def _scaled_workspace(self, one: Workspace) -> Workspace:
+    def _scaled_workspace(self, workspace: Workspace) -> Workspace:
         slices = self.x[0]
-        return one._replace(elements=slices * one.elements, bytes=slices * one.bytes, precise=slices * one.precise)
+        return workspace._replace(
+            elements=slices * workspace.elements, bytes=slices * workspace.bytes, precise=slices * workspace.precise
+        )
 
     def _copies(self, tensors: InputTensors) -> bool:
         """Return True if the slices must be copied to be a batch."""
@@ -206,5 +208,5 @@ class Each(Operator):
         return self.inner.hyperparameters()
 
     def torch(self) -> Torch:
-        one = self.inner.torch()
-        return Torch(f"archcalc.each({one.target})", one.args, one.kwargs, then=one.then)
+        described = self.inner.torch()
+        return Torch(f"archcalc.each({described.target})", described.args, described.kwargs, then=described.then)

@@ -69,23 +69,23 @@ class Einsum(Operator):
         return sizes
 
     def output_shape(self) -> Shape:
-        one, other, output = self.letters
+        first, second, output = self.letters
         sizes = self._sizes()
-        summed = {*one, *other} - {*output}
-        fits = len({*output}) == len(output) and {*output} <= sizes.keys() and summed and summed <= {*one} & {*other}
+        summed = {*first, *second} - {*output}
+        fits = len({*output}) == len(output) and {*output} <= sizes.keys() and summed and summed <= {*first} & {*second}
         require(fits, lambda: "an axis is the output's, or both inputs have it and it is summed over; one is")
         return tuple(sizes[letter] for letter in output)
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        one, other, output = self.letters
-        names = dict(zip(other + one, (*inputs[1], *inputs[0]), strict=True))
+        first, second, output = self.letters
+        names = dict(zip(second + first, (*inputs[1], *inputs[0]), strict=True))
         return tuple(names[letter] for letter in output)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """Only an axis that both inputs have at its place is followed."""
-        one, other, output = self.letters
+        first, second, output = self.letters
         return tuple(
-            (place,) if one[place : place + 1] == other[place : place + 1] == letter else ()
+            (place,) if first[place : place + 1] == second[place : place + 1] == letter else ()
             for place, letter in enumerate(output)
         )
 
@@ -100,13 +100,13 @@ class Einsum(Operator):
 
         The first list has the axes in front, counted from 1 behind the batch; the second the order of the others.
         """
-        one, other, output = self.letters
-        beside = [letter for letter in output if letter in one and letter in other]
-        summed = [letter for letter in one if letter not in output]
-        rows, columns = ([letter for letter in output if letter not in word] for word in (other, one))
+        first, second, output = self.letters
+        beside = [letter for letter in output if letter in first and letter in second]
+        summed = [letter for letter in first if letter not in output]
+        rows, columns = ([letter for letter in output if letter not in word] for word in (second, first))
         places = [
             [word.index(letter) + 1 for letter in part]
-            for word, parts in ((one, (beside, rows, summed)), (other, (beside, summed, columns)))
+            for word, parts in ((first, (beside, rows, summed)), (second, (beside, summed, columns)))
             for part in parts
         ]
         return (places[0], places[1] + places[2]), (places[3], places[4] + places[5])
@@ -152,11 +152,11 @@ class Einsum(Operator):
 
         It does if the output's axes are not in the order of that product, or if nothing is summed but axes of size 1.
         """
-        one, other, output = self.letters
+        first, second, output = self.letters
         if self._multiplies():
             return True
         beside, rows, columns = (
-            [letter for letter in output if (letter in one, letter in other) == where]
+            [letter for letter in output if (letter in first, letter in second) == where]
             for where in ((True, True), (True, False), (False, True))
         )
         return [*output] not in ([*beside, *rows, *columns], [*beside, *columns, *rows])
@@ -192,9 +192,9 @@ class Einsum(Operator):
         operands = [*call.operands, call.output]
         if Matmul.from_aten(call) is not None or len(operands) != 3 or len(words) != 3:
             return None
-        batched = [(word, one) for word, one in zip(words, operands, strict=True) if one.batch is not None]
-        letters = {word[one.batch] for word, one in batched if one.batch is not None}
-        folded = {one.folded for _, one in batched}
+        batched = [(word, operand) for word, operand in zip(words, operands, strict=True) if operand.batch is not None]
+        letters = {word[operand.batch] for word, operand in batched if operand.batch is not None}
+        folded = {operand.folded for _, operand in batched}
         if len(letters) != 1 or len(folded) != 1 or sum(not letters.isdisjoint(word) for word in words) != len(batched):
             raise ShapeError("samples are not taken one by one")
         if folded == {1}:

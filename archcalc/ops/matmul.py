@@ -60,16 +60,18 @@ class Matmul(Operator):
     )
 
     def output_shape(self) -> Shape:
-        one, other = self.inputs
+        left, right = self.inputs
         inner, outer = (-1, -2) if self.transposed else (-2, -1)
-        pairs = list(zip(one[:-2], other[:-2], strict=False))
-        fits = 2 <= len(one) == len(other) and one[-1] == other[inner] and all(n == m or 1 in (n, m) for n, m in pairs)
-        require(fits, lambda: f"matmul cannot multiply {shape_text(one)} and {shape_text(other)}")
-        return (*(m if n == 1 else n for n, m in pairs), one[-2], other[outer])
+        pairs = list(zip(left[:-2], right[:-2], strict=False))
+        fits = (
+            2 <= len(left) == len(right) and left[-1] == right[inner] and all(n == m or 1 in (n, m) for n, m in pairs)
+        )
+        require(fits, lambda: f"matmul cannot multiply {shape_text(left)} and {shape_text(right)}")
+        return (*(m if n == 1 else n for n, m in pairs), left[-2], right[outer])
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        one, other = inputs
-        return (*one[:-1], other[-2 if self.transposed else -1])
+        left, right = inputs
+        return (*left[:-1], right[-2 if self.transposed else -1])
 
     def work(self) -> Work:
         return {"matmul": self.elements * self.x[-1]}
@@ -102,8 +104,8 @@ class Matmul(Operator):
     def _full_sizes(self) -> tuple[Dim, Dim]:
         """Return the elements of both inputs, repeated along axes of size 1."""
         beside: Dim = product(self.output[:-2])
-        one, other = (beside * product(shape[-2:]) for shape in self.inputs)
-        return one, other
+        left, right = (beside * product(shape[-2:]) for shape in self.inputs)
+        return left, right
 
     def _copied(self, tensors: InputTensors) -> list[bool]:
         """Return whether each input is copied, because it is repeated or its axes in front cannot be merged."""

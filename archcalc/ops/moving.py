@@ -42,9 +42,9 @@ class Transpose(Reordering):
             len(self.dims) == 2,
             lambda: f"transpose exchanges two axes, got {len(self.dims)}; permute takes all of them",
         )
-        one, other = map(self.axis_index, self.dims)
+        first, second = map(self.axis_index, self.dims)
         order = list(range(len(self.x)))
-        order[one], order[other] = order[other], order[one]
+        order[first], order[second] = order[second], order[first]
         return tuple(order)
 
     def torch(self) -> Torch:

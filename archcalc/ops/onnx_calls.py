@@ -54,7 +54,7 @@ def pooling_window(call: Call) -> dict[str, Any]:
     """Return kernel, stride, padding and `ceil_mode` of a pooling, as the operators take them."""
     kernel = tuple(call.arguments["kernel_shape"])
     window = onnx_window(call, kernel)
-    if any(one != 1 for one in window["dilation"]) and call.operation != "MaxPool":
+    if any(step != 1 for step in window["dilation"]) and call.operation != "MaxPool":
         raise ShapeError("an average over a dilated window")
     found: dict[str, Any] = {"kernel": kernel, "stride": window["stride"]}
     if call.operation == "MaxPool":

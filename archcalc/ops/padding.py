@@ -112,7 +112,7 @@ class Pad(Shaping):
         if not 1 <= len(call.x.shape) - 1 <= 3:
             return None
         amounts = call.arguments["pad"]
-        pairs = [(amounts[at], amounts[at + 1]) for at in range(0, len(amounts), 2)][::-1]
+        pairs = [(amounts[index], amounts[index + 1]) for index in range(0, len(amounts), 2)][::-1]
         rank = len(call.x.shape) - 1
         if len(pairs) > rank:
             return None
@@ -197,7 +197,7 @@ class PadAxes(Shaping):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         given = call.arguments["pad"]
-        amounts = tuple((given[at], given[at + 1]) for at in range(0, len(given), 2))[::-1]
+        amounts = tuple((given[index], given[index + 1]) for index in range(0, len(given), 2))[::-1]
         if call.get("mode", "constant") != "constant" or len(amounts) > len(call.x.shape):
             return None
         for dim in range(-len(amounts), 0):

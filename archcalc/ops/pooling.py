@@ -63,7 +63,7 @@ class ComputedIn2d(Operator):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         found = super().input_gradients(tensors, gradient)
-        return tuple(one and one._replace(is_view=self.rank == 1) for one in found)
+        return tuple(own and own._replace(is_view=self.rank == 1) for own in found)
 
 
 class KeepsPlaces(Operator):
@@ -259,7 +259,7 @@ class AvgPool(_WindowPool, ComputedIn2d):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """That of an input with margins is cut out of theirs."""
         found = super().input_gradients(tensors, gradient)
-        return tuple(one and one._replace(is_view=one.is_view and not self.margins) for one in found)
+        return tuple(own and own._replace(is_view=own.is_view and not self.margins) for own in found)
 
     @property
     def dilation(self) -> Shape:  # type: ignore[override]

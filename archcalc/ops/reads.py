@@ -147,7 +147,7 @@ def adaptive(n: Dim, m: Dim) -> Reads:
     advance, period = _lowest(n, m)
     if period > MOST_RESIDUES:
         return bound(ratio(n, m), -1, ratio(n, m))
-    taps = (Taps(at * advance // period, -(-(at + 1) * advance // period) - 1) for at in range(period))
+    taps = (Taps(residue * advance // period, -(-(residue + 1) * advance // period) - 1) for residue in range(period))
     return Reads(advance, tuple(taps))
 
 
@@ -205,7 +205,7 @@ def nearest(n: Dim, m: Dim, scale: float | None = None, shifts: tuple[float, flo
     before, inside, after = shifts
     rounded = (_single(_single((o + before) * step + inside) + after) for o in range(m))
     taken = [min(math.floor(place), n - 1) for place in rounded]
-    places = ((2 * at + half) * advance // (2 * period) for at in range(min(period, m)))
+    places = ((2 * residue + half) * advance // (2 * period) for residue in range(min(period, m)))
     reads = Reads(advance, tuple(Taps(place, place) for place in places))
     if period <= m and all(reads.at(o)[0] == place for o, place in enumerate(taken)):
         return reads
@@ -227,7 +227,7 @@ def interpolated(n: Dim, m: Dim, scale: float | None = None, reach: Dim = 1) -> 
     if scale is not None and period > m:
         places = [((2 * o + 1) * advance - period, 2 * period) for o in range(m)]
         return Reads(n, _around(places, reach), PaddingMode.REPEATED)
-    places = [((2 * at + 1) * advance - period, 2 * period) for at in range(period)]
+    places = [((2 * residue + 1) * advance - period, 2 * period) for residue in range(period)]
     return Reads(advance, _around(places, reach), PaddingMode.REPEATED)
 
 
@@ -238,7 +238,9 @@ def between_corners(n: Dim, m: Dim, reach: Dim = 1) -> Reads:
     advance, period = _lowest(n - 1, m - 1)
     if period > MOST_RESIDUES:
         return bound(ratio(advance, period), -reach, reach, PaddingMode.REPEATED)
-    return Reads(advance, _around(((at * advance, period) for at in range(period)), reach), PaddingMode.REPEATED)
+    return Reads(
+        advance, _around(((residue * advance, period) for residue in range(period)), reach), PaddingMode.REPEATED
+    )
 
 
 def _around(places: Iterable[tuple[Any, Any]], reach: Dim) -> tuple[Taps, ...]:

@@ -298,9 +298,9 @@ class Lstm(_Recurrent):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        said = super().from_aten(call)
+        given = super().from_aten(call)
         state = call.arguments["params"][1].shape[1]
-        return said and (said if state == said["features"] else {**said, "projection": state})
+        return given and (given if state == given["features"] else {**given, "projection": state})
 
     def state_size(self) -> Dim:
         return self.features if self.projection is None else self.projection

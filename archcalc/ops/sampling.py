@@ -109,7 +109,7 @@ class GridSample(Operator):
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         copied = self._copied(tensors)
         elements = sum(product(shape) for shape, is_copied in zip(self.inputs, copied, strict=True) if is_copied)
-        return SavedTensors(inputs=tuple(not one for one in copied), elements=elements)
+        return SavedTensors(inputs=tuple(not is_copy for is_copy in copied), elements=elements)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """Backward, PyTorch makes the gradient of the grid even if nothing needs it."""
@@ -172,7 +172,7 @@ class GridSample(Operator):
 
 def _are_images(call: Call) -> bool:
     """Return True if the first axis of all operands is the batch, with equally many maps of each sample."""
-    return all(one.batch == 0 and one.folded == call.output.folded for one in call.operands)
+    return all(operand.batch == 0 and operand.folded == call.output.folded for operand in call.operands)
 
 
 def _as_samples(layout: Layout) -> Layout | None:

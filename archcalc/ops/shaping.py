@@ -183,9 +183,9 @@ class Reshape(_View):
             return None
         if before.batch is None:
             return {"shape": after.shape}
-        fronts = [(product(one.sizes[: one.batch]), one.folded) for one in (before, after)]
-        (one, folded), (other, refolded) = fronts
-        fits = one == other or one * folded == other or one == other * refolded
+        fronts = [(product(operand.sizes[: operand.batch]), operand.folded) for operand in (before, after)]
+        (rows, folded), (new_rows, refolded) = fronts
+        fits = rows == new_rows or rows * folded == new_rows or rows == new_rows * refolded
         return {"shape": after.shape} if fits else None
 
     def torch(self) -> Torch:
@@ -255,8 +255,8 @@ class Permute(Reordering):
             )
             axes.insert(target % len(axes), axes.pop(source))
         else:
-            one, other = call.get("dim0", call.get("axis0", 0)), call.get("dim1", call.get("axis1", 1))
-            axes[one], axes[other] = axes[other], axes[one]
+            first, second = call.get("dim0", call.get("axis0", 0)), call.get("dim1", call.get("axis1", 1))
+            axes[first], axes[second] = axes[second], axes[first]
         return {"order": call.order(axes)}
 
     @classmethod

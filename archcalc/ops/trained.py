@@ -179,8 +179,8 @@ class StandingAlone(Operator):
 
     def placement(self, tensors: InputTensors) -> Placement:
         """All samples have one tensor: a new one, or the stored one itself."""
-        one = Layout.in_order(self.output)
-        repeated = Layout(tensors.sizes(self.output), (0, *one.strides))
+        layout = Layout.in_order(self.output)
+        repeated = Layout(tensors.sizes(self.output), (0, *layout.strides))
         return Placement(repeated, elements=product(self.output) if self.made else 0)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:

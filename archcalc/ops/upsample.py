@@ -164,7 +164,10 @@ class Upsample(Operator):
         sizes, scales = call.output.shape[1:], call.get("scales")
         found = {"mode": mode} | ({"align_corners": True} if corners else {})
         if scales and len(scales) == len(call.x.sizes) and tuple(map(scaled, call.x.shape[1:], scales[2:])) == sizes:
-            return {"scale": compact(tuple(int(one) if one == int(one) else one for one in scales[2:])), **found}
+            return {
+                "scale": compact(tuple(int(scale) if scale == int(scale) else scale for scale in scales[2:])),
+                **found,
+            }
         return {"size": sizes, **found}
 
     def torch(self) -> Torch:

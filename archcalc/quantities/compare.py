@@ -105,7 +105,7 @@ def steps_by_convention(network: Network, counting: Counting) -> CountsByOperato
     """Return the same for the forward pass, backward pass and both, under the conventions that count them."""
     conventions = [name for name, convention in CONVENTIONS.items() if convention.backward is not None]
     analyses = [analyze(network, replace(counting, convention=name)) for name in conventions]
-    columns = [(one, quantity) for one in analyses for quantity in ("flops", "backward_flops", "step_flops")]
+    columns = [(analysis, quantity) for analysis in analyses for quantity in ("flops", "backward_flops", "step_flops")]
     names = tuple(f"{name} {part}" for name in conventions for part in ("forward", "backward", "step"))
     return names, _by_operator(columns)
 

@@ -95,7 +95,7 @@ def _of_layer(old: LayerCosts, new: LayerCosts) -> Iterator[str]:
 def _text(value: object) -> str:
     """Return a value of an argument; sizes of equal sides as one number."""
     if isinstance(value, tuple):
-        if value and all(isinstance(one, tuple) and one == value[0] and len(set(one)) == 1 for one in value):
+        if value and all(isinstance(sizes, tuple) and sizes == value[0] and len(set(sizes)) == 1 for sizes in value):
             return str(value[0][0])
         return "×".join(map(_text, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

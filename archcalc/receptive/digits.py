@@ -149,8 +149,8 @@ def _counts_on(slow: Digit, fast: Digit) -> bool:
     """Return True if two digits beside each other are one."""
     if slow.dimension != fast.dimension or slow.weight is MIXED or fast.weight is MIXED:
         return False
-    one: bool = fast.dimension == FREE or slow.weight == fast.weight * fast.size
-    return one
+    continues: bool = fast.dimension == FREE or slow.weight == fast.weight * fast.size
+    return continues
 
 
 def sizes_of(words: Sequence[Word]) -> dict[int, Any]:
@@ -175,16 +175,16 @@ def stretched(words: list[Word]) -> Iterator[tuple[int, Reads]]:
     Yields each dimension that grows, with what its new positions read of the old ones.
     """
     for axis in range(len(words)):
-        while (at := _free_in_positions(words, axis)) is not None:
+        while (index := _free_in_positions(words, axis)) is not None:
             word = words[axis]
-            factor, before = word[at].size, word[at - 1]
+            factor, before = word[index].size, word[index - 1]
             inner, dimension = before.weight, before.dimension
             yield dimension, _inserted(inner, factor)
-            words[axis] = (*word[:at], Digit(dimension, inner, factor), *word[at + 1 :])
+            words[axis] = (*word[:index], Digit(dimension, inner, factor), *word[index + 1 :])
             for other, digits in enumerate(words):
                 grown = [
                     digit._replace(weight=digit.weight * factor)
-                    if digit.dimension == dimension and digit.weight >= inner and (other, place) != (axis, at)
+                    if digit.dimension == dimension and digit.weight >= inner and (other, place) != (axis, index)
                     else digit
                     for place, digit in enumerate(digits)
                 ]
@@ -206,7 +206,7 @@ def _free_in_positions(words: Sequence[Word], axis: int) -> int | None:
         return None
     if {digit.dimension for digit in word} != {FREE, word[0].dimension} or not is_outermost(word[0], sizes_of(words)):
         return None
-    return next(at for at, digit in enumerate(word) if digit.dimension == FREE)
+    return next(index for index, digit in enumerate(word) if digit.dimension == FREE)
 
 
 def plain(words: Sequence[Word]) -> tuple[tuple[Word, ...], frozenset[int]]:

@@ -111,7 +111,7 @@ def _published(state: FieldState, counts: Mapping[int, Any], extents: Shape, is_
             found.append(_terms(field, counts.get(dimension, 1)))
     if len(state.terms) > 1:
         ranges = _sizes_of_terms(state, [counts.get(dimension, 1) for dimension in range(len(extents))])
-        found = [one._replace(smallest=least, size=most) for one, (least, most) in zip(found, ranges, strict=True)]
+        found = [field._replace(smallest=least, size=most) for field, (least, most) in zip(found, ranges, strict=True)]
     if not found:
         return ReceptiveField((), (), (), (), (), is_global, state.aligned)
     sizes, smallest, stride, padding, center, fields = zip(*found, strict=True)
@@ -148,7 +148,7 @@ def _sizes_of_terms(state: FieldState, counts: Sequence[Any]) -> list[tuple[Any,
     if prod(spans) > MOST_UNITS:
         hulls = [state.field(dimension) for dimension in range(len(counts))]
         found = [_terms(hull, count) if hull else _Published(0, 0) for hull, count in zip(hulls, counts, strict=True)]
-        return [(one.size, one.size) for one in found]
+        return [(field.size, field.size) for field in found]
     regions = [region_of(state.terms, dict(enumerate(unit))) for unit in product(*map(range, spans))]
     lengths = [[_length(region.get(dimension)) for region in regions] for dimension in range(len(counts))]
     return [(min(own), max(own)) for own in lengths]

@@ -142,23 +142,27 @@ class Part(NamedTuple):
             return False
         period = lcm(len(self.first), len(other.first))
         pairs = ((self.at(position), other.at(position)) for position in range(min(period, MOST_RESIDUES)))
-        return all(one is None or two is None or sum(one) == sum(two) for one, two in pairs)
+        return all(first is None or second is None or sum(first) == sum(second) for first, second in pairs)
 
 
 def _part(advance: Any, seen: Sequence[Interval | None]) -> Part:
-    return Part(advance, tuple([one and one[0] for one in seen]), tuple([one and one[1] for one in seen]))
+    return Part(
+        advance,
+        tuple([interval and interval[0] for interval in seen]),
+        tuple([interval and interval[1] for interval in seen]),
+    )
 
 
-def _both(one: Interval | None, other: Interval | None) -> Interval | None:
+def _both(left: Interval | None, right: Interval | None) -> Interval | None:
     """Return the hull of two intervals; None is empty."""
-    if one is None or other is None:
-        return one or other
-    return min(one[0], other[0]), max(one[1], other[1])
+    if left is None or right is None:
+        return left or right
+    return min(left[0], right[0]), max(left[1], right[1])
 
 
-def has_equal_jump(one: Part, other: Part) -> bool:
+def has_equal_jump(left: Part, right: Part) -> bool:
     """Return True if neighbors are equally far from each other in both."""
-    equal: bool = one.advance * len(other.first) == other.advance * len(one.first)
+    equal: bool = left.advance * len(right.first) == right.advance * len(left.first)
     return equal
 
 
@@ -174,17 +178,17 @@ def through(field: Field, reads: Reads) -> Field:
     return tuple([part.through(reads) for part in field])
 
 
-def join(one: Field, other: Field) -> Field:
+def join(left: Field, right: Field) -> Field:
     """Return the field where two paths meet."""
-    if one is other or one == other:
-        return one
-    parts = list(one)
-    for part in other:
-        for at, known in enumerate(parts):
+    if left is right or left == right:
+        return left
+    parts = list(left)
+    for part in right:
+        for index, known in enumerate(parts):
             if known == part:
                 break
             if has_equal_jump(known, part):
-                parts[at] = known.joined(part)
+                parts[index] = known.joined(part)
                 break
         else:
             parts.append(part)
@@ -199,9 +203,9 @@ def seen_at(field: Field, position: Any) -> Interval | None:
     return seen
 
 
-def are_centered(one: Field, other: Field) -> bool:
+def are_centered(left: Field, right: Field) -> bool:
     """Return True if two paths have the same stride, and the same center at every position."""
-    return len(one) == len(other) == 1 and one[0].is_centered_as(other[0])
+    return len(left) == len(right) == 1 and left[0].is_centered_as(right[0])
 
 
 def as_bound(field: Field) -> Field:

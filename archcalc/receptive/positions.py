@@ -27,17 +27,17 @@ def rectangle(masks: Sequence[Mask]) -> Positions:
     return found
 
 
-def union(one: Positions, other: Positions) -> Positions:
+def union(first: Positions, second: Positions) -> Positions:
     """Return the positions in either of two sets."""
-    if one == other or not other:
-        return one
-    if not one:
-        return other
-    if isinstance(one, int):
-        return one | other
+    if first == second or not second:
+        return first
+    if not first:
+        return second
+    if isinstance(first, int):
+        return first | second
     found: dict[Positions, Mask] = {}
-    pending = list(other)
-    for rows, columns in one:
+    pending = list(second)
+    for rows, columns in first:
         rest, left = rows, []
         for others, theirs in pending:
             common = rows & others

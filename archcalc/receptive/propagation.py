@@ -227,10 +227,10 @@ def _along_digits(state: FieldState, op: Operator, number: int, axis: int, look:
         if size != digit.size and is_inner:
             scaled = [
                 tuple(
-                    one._replace(weight=one.weight // digit.size * size)
-                    if one.dimension == digit.dimension and one.weight > digit.weight
-                    else one
-                    for one in other
+                    each._replace(weight=each.weight // digit.size * size)
+                    if each.dimension == digit.dimension and each.weight > digit.weight
+                    else each
+                    for each in other
                 )
                 for other in words
             ]
@@ -279,9 +279,9 @@ def _joined(left: FieldState, right: FieldState) -> FieldState:
         and right.aligned
         and all(
             mine is theirs or are_centered(mine, theirs)
-            for one in left.terms
+            for term in left.terms
             for other in right.terms
-            for dimension, mine in one.items()
+            for dimension, mine in term.items()
             if (theirs := other.get(dimension)) is not None
         )
     )
@@ -292,7 +292,7 @@ def _joined(left: FieldState, right: FieldState) -> FieldState:
     if left.axes == right.axes:
         return FieldState(left.axes, tuple(terms), whole, split, aligned)
     here, there = _places(left.axes), _places(right.axes)
-    axes = tuple(one or other for one, other in zip_longest(left.axes, right.axes, fillvalue=()))
+    axes = tuple(mine or theirs for mine, theirs in zip_longest(left.axes, right.axes, fillvalue=()))
     joined = FieldState(axes, tuple(terms), whole, split, aligned)
     for dimension in here.keys() & there.keys():
         if here[dimension] != there[dimension]:  # the paths count its positions differently
@@ -313,7 +313,7 @@ def _places(words: Sequence[Word]) -> dict[int, list[tuple[int, Any]]]:
 def _add(terms: list[Term], term: Term) -> None:
     """Add a term to those that see something at the same positions, dimension by dimension; else put it beside them."""
     support = _support(term)
-    for at, known in enumerate(terms):
+    for index, known in enumerate(terms):
         if known == term:
             return
         if not term or not known or _support(known) == support:
@@ -321,7 +321,7 @@ def _add(terms: list[Term], term: Term) -> None:
                 dimension: join(field, theirs) if (theirs := term.get(dimension)) is not None else field
                 for dimension, field in known.items()
             }
-            terms[at] = {**term, **joined}
+            terms[index] = {**term, **joined}
             return
     terms.append(term)
 
@@ -340,7 +340,7 @@ def with_all_channels(state: FieldState, words: list[Word]) -> tuple[FieldState,
     """Return the state of units that have all channels, and so all positions that lie along channels."""
     placed = {digit.dimension for word in positions_in(words).values() for digit in word} if state.split else ()
     for word in words:
-        for digit in reversed(word) if any(one.dimension == FREE for one in word) else ():
+        for digit in reversed(word) if any(part.dimension == FREE for part in word) else ():
             if digit.dimension in placed:
                 state = _mapped(state, digit.dimension, all_of_digit(digit, keeps_position=False))
                 words = without(words, digit)

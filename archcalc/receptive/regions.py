@@ -139,7 +139,7 @@ class RegionTracer:
         layer = self.network[name]
         self._check_sizes()
         placed = self._checked(layer, unit)
-        dimensions = {(source, at) for source, shape in self.network.inputs.items() for at in range(len(shape) - 1)}
+        dimensions = {(source, axis) for source, shape in self.network.inputs.items() for axis in range(len(shape) - 1)}
         alive = any(self._alive(source, name) for source in self.network.inputs)
         start = sets.rectangle(
             [1 << placed[axis] if axis in placed else sets.full(n) for axis, n in enumerate(layer.output_shape)]
@@ -212,7 +212,7 @@ class RegionTracer:
     def _region(self, source: str, layer: Layer, placed: dict[int, int], traces: Traces, whole: Lost) -> Region:
         extents, free = extents_of(self.network, source), free_axis(self.network, source)
         state, words = self.propagation.units(layer.name, source)
-        numbers = number_of(words, {axis: at for axis, at in placed.items() if axis in positions_in(words)})
+        numbers = number_of(words, {axis: place for axis, place in placed.items() if axis in positions_in(words)})
         unclipped = region_of(state.terms, numbers)
         masks: list[Mask | None] = [None] * len(extents)
         for lost, positions in traces.items():
@@ -346,14 +346,17 @@ def _split_axis(positions: Positions, axes: int, axis: int, sizes: Sequence[int]
 def _gathered(positions: Positions, digits: Sequence[Any], shape: Shape) -> Positions:
     """Return the set in the input's axes from one in its digits; an axis without any is whole."""
     own = [
-        sorted((at for at, digit in enumerate(digits) if digit.dimension == axis), key=lambda at: -digits[at].weight)
+        sorted(
+            (index for index, digit in enumerate(digits) if digit.dimension == axis),
+            key=lambda index: -digits[index].weight,
+        )
         for axis in range(len(shape))
     ]
     rectangles = []
     for masks in sets.products(positions, len(digits)):
         rectangles.append(
             [
-                sets.of_digits([(masks[at], digits[at].size) for at in places]) if places else sets.full(n)
+                sets.of_digits([(masks[place], digits[place].size) for place in places]) if places else sets.full(n)
                 for places, n in zip(own, shape, strict=True)
             ]
         )

@@ -35,47 +35,48 @@ def _indented(text: str) -> str:
 
 
 def _text(found: Found) -> str:
-    return "".join(f"{one}\n" for each in found.values() for one in each)
+    return "".join(f"{diagnostic}\n" for diagnostics in found.values() for diagnostic in diagnostics)
 
 
 def _json(found: Found) -> str:
-    return json.dumps([_record(file, one) for file, each in found.items() for one in each], indent=2) + "\n"
+    records = [_record(file, diagnostic) for file, diagnostics in found.items() for diagnostic in diagnostics]
+    return json.dumps(records, indent=2) + "\n"
 
 
-def _record(file: str, one: Diagnostic) -> dict[str, Any]:
-    statement, fix = split_help(one.message)
-    place = one.place
+def _record(file: str, diagnostic: Diagnostic) -> dict[str, Any]:
+    statement, fix = split_help(diagnostic.message)
+    place = diagnostic.place
     return {
         "filename": place.file if place else file,
         "location": {"row": place.line + 1, "column": place.column + 1} if place else None,
         "end_location": {"row": place.line + 1, "column": place.column + 1 + place.length} if place else None,
-        "severity": _severity(one),
-        "code": one.code,
+        "severity": _severity(diagnostic),
+        "code": diagnostic.code,
         "message": statement,
         "help": fix or None,
         "fix": [
             {"row": edit.line + 1, "column": edit.column + 1, "length": edit.length, "content": edit.text}
-            for edit in one.fixes
+            for edit in diagnostic.fixes
         ]
         or None,
     }
 
 
-def _severity(one: Diagnostic) -> str:
-    return "warning" if one.is_warning else "error"
+def _severity(diagnostic: Diagnostic) -> str:
+    return "warning" if diagnostic.is_warning else "error"
 
 
 def _github(found: Found) -> str:
     """Return workflow commands, which GitHub shows beside the lines of a pull request."""
     lines = []
-    for file, each in found.items():
-        for one in each:
-            record = _record(file, one)
-            where = {"title": f"archcalc ({one.code})", "file": record["filename"]}
-            if one.place:
-                where |= {"line": one.place.line + 1, "col": one.place.column + 1}
+    for file, diagnostics in found.items():
+        for diagnostic in diagnostics:
+            record = _record(file, diagnostic)
+            where = {"title": f"archcalc ({diagnostic.code})", "file": record["filename"]}
+            if diagnostic.place:
+                where |= {"line": diagnostic.place.line + 1, "col": diagnostic.place.column + 1}
             properties = ",".join(f"{name}={_escaped(str(value), ':,')}" for name, value in where.items())
-            lines.append(f"::{record['severity']} {properties}::{_escaped(in_one_line(one.message))}\n")
+            lines.append(f"::{record['severity']} {properties}::{_escaped(in_one_line(diagnostic.message))}\n")
     return "".join(lines)
 
 
@@ -89,11 +90,11 @@ def _escaped(text: str, more: str = "") -> str:
 def _sarif(found: Found) -> str:
     """Return SARIF 2.1.0, the format of code scanning (OASIS, 2020)."""
     results = []
-    for file, each in found.items():
-        for one in each:
-            record = _record(file, one)
+    for file, diagnostics in found.items():
+        for diagnostic in diagnostics:
+            record = _record(file, diagnostic)
             location: dict[str, Any] = {"artifactLocation": {"uri": record["filename"].replace("\\", "/")}}
-            if one.place:
+            if diagnostic.place:
                 location["region"] = {
                     "startLine": record["location"]["row"],
                     "startColumn": record["location"]["column"],
@@ -101,9 +102,9 @@ def _sarif(found: Found) -> str:
                 }
             results.append(
                 {
-                    "ruleId": one.code,
+                    "ruleId": diagnostic.code,
                     "level": record["severity"],
-                    "message": {"text": in_one_line(one.message)},
+                    "message": {"text": in_one_line(diagnostic.message)},
                     "locations": [{"physicalLocation": location}],
                 }
             )
@@ -120,16 +121,18 @@ def _junit(found: Found) -> str:
     """Return a test report: a suite for each file, a failed test for each problem."""
     count = sum(map(len, found.values()))
     parts = [f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="archcalc lint" failures="{count}">']
-    for file, each in found.items():
-        parts.append(f'  <testsuite name={quoteattr(file)} tests="{len(each) or 1}" failures="{len(each)}" errors="0">')
-        for one in each:
-            where = f"{one.place.line + 1}:{one.place.column + 1}" if one.place else ""
-            message = quoteattr(printable(in_one_line(one.message)))
+    for file, diagnostics in found.items():
+        count = len(diagnostics)
+        parts.append(f'  <testsuite name={quoteattr(file)} tests="{count or 1}" failures="{count}" errors="0">')
+        for diagnostic in diagnostics:
+            where = f"{diagnostic.place.line + 1}:{diagnostic.place.column + 1}" if diagnostic.place else ""
+            message = quoteattr(printable(in_one_line(diagnostic.message)))
             parts.append(
-                f"    <testcase classname={quoteattr(file)} name={quoteattr(f'{one.code} {where}'.strip())}>"
-                f"<failure type={quoteattr(_severity(one))} message={message}>{escape(str(one))}</failure></testcase>"
+                f"    <testcase classname={quoteattr(file)} name={quoteattr(f'{diagnostic.code} {where}'.strip())}>"
+                f"<failure type={quoteattr(_severity(diagnostic))} message={message}>{escape(str(diagnostic))}"
+                "</failure></testcase>"
             )
-        if not each:
+        if not diagnostics:
             parts.append(f'    <testcase classname={quoteattr(file)} name="no problems"/>')
         parts.append("  </testsuite>")
     return "\n".join([*parts, "</testsuites>\n"])

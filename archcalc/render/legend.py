@@ -22,11 +22,11 @@ def with_legend(network: Network, name: str, found: Sequence[Explanation]) -> li
     call = ", ".join(application(op, {}))
     shapes = f"{' and '.join(map(shape_text, op.inputs))} → {shape_text(network[name].output_shape)}"
     heading = f"{f'{{{call}}}' if ':' in call else call} · {shapes}"
-    said: dict[str, list[str]] = {}
+    remarks: dict[str, list[str]] = {}
     for letter, meaning in sorted(_letters(network, name, found), key=lambda item: item[1].whose[:1] or "z"):
         if letter != meaning.what:  # an argument without a letter has its own name
-            said.setdefault(meaning.whose or "where", []).append(f"{letter} {meaning.what or 'size'}")
-    lines = [Line(whose, remark=", ".join(words)) for whose, words in said.items()]
+            remarks.setdefault(meaning.whose or "where", []).append(f"{letter} {meaning.what or 'size'}")
+    lines = [Line(whose, remark=", ".join(words)) for whose, words in remarks.items()]
     what = Line("", remark=summary(type(op)).replace("`", ""))
     return [Explanation(name, "layer", heading, (what, *lines)), *found]
 
@@ -35,8 +35,8 @@ def _letters(network: Network, name: str, found: Sequence[Explanation]) -> Itera
     """Yield each letter that the derivations use, and its meaning."""
     layer = network[name]
     known = meanings_of(layer.op, tuple(network.axes[source] for source in layer.inputs), network.axes[name])
-    in_fields = {letter for one in found if one.quantity == "rf" for letter in _used(one)}
-    others = {letter for one in found if one.quantity != "rf" for letter in _used(one)}
+    in_fields = {letter for explanation in found if explanation.quantity == "rf" for letter in _used(explanation)}
+    others = {letter for explanation in found if explanation.quantity != "rf" for letter in _used(explanation)}
     yield from ((letter, meaning) for letter, meaning in known.items() if letter in others)
     yield from ((letter, meaning) for letter, meaning in {"N": SAMPLES, "B": ITEMSIZE}.items() if letter in others)
     yield from ((letter, meaning) for letter, meaning in known.items() if letter in in_fields - others - {"B'"})

@@ -68,8 +68,8 @@ def _notes(result: Verification) -> Iterator[str]:
     if result.problem:
         yield f"{result.network}: {result.problem}"
     for check in result.checks:
-        if said := check.note if check.passed is not False else check.detail:
-            yield f"{result.network}: {check.name}: {said}"
+        if remark := check.note if check.passed is not False else check.detail:
+            yield f"{result.network}: {check.name}: {remark}"
     for quantity, figures in result.memory.items():
         if figures["within"] is False:
             predicted, measured = figures["predicted_bytes"], figures["measured_bytes"]

@@ -181,7 +181,9 @@ def check_fvcore(subject: VerificationTarget) -> Check:
             return Check("fvcore", None, note=f"fvcore cannot follow what no operator says, such as {replayed[0]}")
         except AssertionError:  # fvcore asserts that a normalization has at most 5 axes with the batch
             deep = [
-                one.name for one in subject.network.layers if one.op.category == "normalization" and len(one.op.x) > 4
+                layer.name
+                for layer in subject.network.layers
+                if layer.op.category == "normalization" and len(layer.op.x) > 4
             ]
             if not deep:
                 raise

@@ -206,7 +206,9 @@ def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[L
 
 def _symbolic(subject: SymbolicLayer, state: FieldState, access: Sequence[Any], dimension: int, suffix: str) -> Field:
     """Return the field after an operator, in symbols for that before it; empty if the dimension is lost."""
-    axis = next((axis for axis, word in enumerate(state.axes) if any(one.dimension == dimension for one in word)), None)
+    axis = next(
+        (axis for axis, word in enumerate(state.axes) if any(digit.dimension == dimension for digit in word)), None
+    )
     before = state.field(dimension)
     if before is None or axis is None:
         return ()
@@ -225,7 +227,7 @@ def _by_unit(subject: SymbolicLayer, field: Field, size: int) -> list[Line]:
     """Return the size of the unit that sees most, from the ends of what it sees."""
     period = lcm(*(part.period for part in field))
     units = ((unit, seen) for unit in range(period) if (seen := seen_at(field, unit)) is not None)
-    unit, (first, last) = next((one for one in units if one[1][1] - one[1][0] + 1 == size), (0, (0, size - 1)))
+    unit, (first, last) = next((seen for seen in units if seen[1][1] - seen[1][0] + 1 == size), (0, (0, size - 1)))
     end = subject.symbol("B'", OUTPUT_PLACE + 8, last, Meaning("last position that the unit sees"))
     start = subject.symbol("A'", OUTPUT_PLACE + 9, first, Meaning("first position that the unit sees"))
     [part, *others] = field

@@ -65,11 +65,11 @@ def explain_sum(analysis: Analysis, name: str, quantities: Sequence[str]) -> lis
         if quantity not in SUMMED:
             raise UserError(f"{quantity} is not a sum over layers{help_line('use one of: ' + ', '.join(SUMMED))}")
         values = {row.name: int(getattr(row, quantity)) for row in rows}
-        largest = sorted((one for one in values if values[one]), key=lambda one: -values[one])[:MOST_NAMED]
-        parts = [(one, values[one]) for one in largest]
-        others = [one for one in values if values[one] and one not in largest]
+        largest = sorted((part for part in values if values[part]), key=lambda part: -values[part])[:MOST_NAMED]
+        parts = [(part, values[part]) for part in largest]
+        others = [part for part in values if values[part] and part not in largest]
         if others:
-            parts.append((f"{len(others)} others", sum(values[one] for one in others)))
+            parts.append((f"{len(others)} others", sum(values[part] for part in others)))
         unit = "B" if quantity == "memory" else ""
         lines = [Line(of, (NumberTerm(value),), unit) for of, value in parts]
         symbol, called = SUMMED[quantity]

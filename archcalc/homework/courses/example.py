@@ -24,8 +24,8 @@ def example_row(sheet: list[list[str]], key: AnswerKey, columns: list[str] | Non
     given = dict(zip(headings, rows[-1], strict=True))
     asked = asked_columns(sheet[0], key)
     cells = []
-    for at, heading in enumerate(sheet[0]):
-        answer = other.answer(other.rows[0], asked[at]) if at in asked else None
-        text = answer_text(answer, asked[at], key, layout) if answer is not None else ""
-        cells.append(text if at in asked else given.get(heading, ""))
+    for index, heading in enumerate(sheet[0]):
+        answer = other.answer(other.rows[0], asked[index]) if index in asked else None
+        text = answer_text(answer, asked[index], key, layout) if answer is not None else ""
+        cells.append(text if index in asked else given.get(heading, ""))
     return cells

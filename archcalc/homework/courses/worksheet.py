@@ -64,9 +64,9 @@ def worksheet(
     sheet += [[_cell(name, row, asked, key, layout, filled) for name in order] for row in key.rows]
     index = len([name for name in order if name not in asked])
     for heading, say in ((FOLLOWED, _followed), (BESIDES, _besides)):
-        said = [say(row) for row in key.rows]
-        if any(said) and columns is None:
-            texts = [heading, *[""] * (len(sheet) - 1 - len(said)), *said]
+        cells = [say(row) for row in key.rows]
+        if any(cells) and columns is None:
+            texts = [heading, *[""] * (len(sheet) - 1 - len(cells)), *cells]
             sheet = [[*row[:index], text, *row[index:]] for row, text in zip(sheet, texts, strict=True)]
     return sheet
 
@@ -145,12 +145,12 @@ def _besides(row: TableRow) -> str:
     if row.of_group:
         return ""
     op = row.head.layer.op
-    said = [
+    words = [
         f"{name} {_text(value).lower()}"
         for name, value in op.given.items()
         if name not in SHOWN and value != op.arguments[name].default
     ]
-    return ", ".join(said)
+    return ", ".join(words)
 
 
 def _followed(row: TableRow) -> str:
@@ -170,7 +170,7 @@ def asked_columns(headings: Sequence[str], key: AnswerKey) -> dict[int, Question
     """Return the questions of a worksheet by the indices of their columns."""
     asked = {question.key: question for question in key.questions}
     wanted = {_heading(name, asked, key): question for name, question in asked.items()}
-    return {at: wanted[heading] for at, heading in enumerate(headings) if heading in wanted}
+    return {index: wanted[heading] for index, heading in enumerate(headings) if heading in wanted}
 
 
 def worksheet_document(sheet: WorksheetFile, name: str = "worksheet", notes: Notes | None = None) -> Document:

@@ -59,11 +59,11 @@ def worksheet_xlsx(
         page.add_data_validation(validation)
 
     put(1, 1, notes.title, bold=True).font = styles.Font(bold=True, size=14)
-    for at, label in enumerate(("Name", "Number"), 2):
-        put(at, 1, label, bold=True)
-        put(at, 2, "", ASKED, is_open=True)
-    for at, rule in enumerate(notes.rules, 4):
-        put(at, 1, rule)
+    for line, label in enumerate(("Name", "Number"), 2):
+        put(line, 1, label, bold=True)
+        put(line, 2, "", ASKED, is_open=True)
+    for line, rule in enumerate(notes.rules, 4):
+        put(line, 1, rule)
     top = 5 + len(notes.rules)
     headings, *rows = sheet
     for column, heading in enumerate(headings, 1):
@@ -77,10 +77,10 @@ def worksheet_xlsx(
             unit = _unit(headings[column - 1]) if column - 1 in asked and text else ""
             put(top + 1, column, f"{text} {unit}".strip(), EXAMPLE).font = styles.Font(italic=True)
     first = top + 1 + (example is not None)
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         for column, text in enumerate(row, 1):
             is_open = column - 1 in asked and not text
-            put(first + at, column, text, ASKED if is_open else GIVEN, is_open)
+            put(first + index, column, text, ASKED if is_open else GIVEN, is_open)
     for index in sorted(asked):
         letter = openpyxl.utils.get_column_letter(index + 1)
         cells = f"{letter}{first}:{letter}{first + max(len(rows), 1) - 1}"

@@ -119,7 +119,7 @@ class Draw:
         self._random = random.Random(seed).random
         self.level = level
 
-    def one(self, values: Sequence[T]) -> T:
+    def pick(self, values: Sequence[T]) -> T:
         """Return one of the values."""
         return values[int(self._random() * len(values))]
 
@@ -127,19 +127,19 @@ class Draw:
         """Return that many of the values, or all if there are fewer, in their order."""
         chosen: list[int] = []
         while len(chosen) < min(count, len(values)):
-            index = self.one(range(len(values)))
+            index = self.pick(range(len(values)))
             if index not in chosen:
                 chosen.append(index)
         return [values[index] for index in sorted(chosen)]
 
     def image(self) -> Shape:
         """Return the shape of an image or of a feature map."""
-        side = self.one(SIDES)
-        return (self.one(DEPTHS), side, side)
+        side = self.pick(SIDES)
+        return (self.pick(DEPTHS), side, side)
 
     def vector(self) -> Shape:
         """Return the shape of a vector of features."""
-        return (self.one(WIDTHS),)
+        return (self.pick(WIDTHS),)
 
 
 INPUTS: Mapping[str, Callable[[Draw], Shape]] = {"linear": Draw.vector}
@@ -237,7 +237,7 @@ def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:
 def _draw_layer(draw: Draw, kind: type[Operator], shape: Shape) -> dict[str, Any] | None:
     """Return random arguments for an input of that shape; None if they are not sensible."""
     known = {**ARGUMENTS[""], **LEVELS[draw.level], **ARGUMENTS.get(kind.category, {})}
-    given = {name: draw.one(known[name]) for name in kind.arguments if name in known}
+    given = {name: draw.pick(known[name]) for name in kind.arguments if name in known}
     try:
         op = kind([shape], **given)
     except (ShapeError, BadArgument):
@@ -264,7 +264,7 @@ def _is_sensible(op: Operator) -> bool:
 
 
 def _one_layer(draw: Draw, kinds: Sequence[type[Operator]]) -> Drawn:
-    kind = draw.one(kinds)
+    kind = draw.pick(kinds)
     shape, given = _fitting(draw, kind, INPUTS.get(kind.category, Draw.image))
 
     def asked(analysis: Analysis) -> Wanted:
@@ -300,13 +300,13 @@ def _stack(
 ) -> tuple[Shape, list[Any]]:
     """Return an image and layers on it, categories in turn; ``largest`` limits the elements of the last output."""
     for _ in range(TRIES):
-        side = draw.one(SIDES[8:])
+        side = draw.pick(SIDES[8:])
         start: Shape = (3, side, side)
         shape = start
         layers: list[Any] = []
-        count = draw.one(range(least, most + 1))
+        count = draw.pick(range(least, most + 1))
         for index in range(count):
-            kind = draw.one(_shrinking(categories[index % len(categories)]))
+            kind = draw.pick(_shrinking(categories[index % len(categories)]))
             drawn = (_draw_layer(draw, kind, shape) for _ in range(30))
             given = next((given for given in drawn if given is not None), None)
             if given is None:
@@ -345,7 +345,7 @@ def _chain(draw: Draw) -> Drawn:
     """Return a stack with a classifier, whose last feature map and totals are asked."""
     shape, layers = _stack(draw, ("convolution", "pooling"), 2, 4, largest=10_000)
     known = registry()
-    head = [(known["flatten"], {}), (known["linear"], {"features": draw.one((10, 100, 1000)), "bias": True})]
+    head = [(known["flatten"], {}), (known["linear"], {"features": draw.pick((10, 100, 1000)), "bias": True})]
 
     def asked(analysis: Analysis) -> Wanted:
         return [("output", analysis.rows[-3].name), ("params", None), ("macs", None)]
@@ -360,10 +360,10 @@ def _spec(shape: Shape, layers: Sequence[tuple[type[Operator], Mapping[str, Any]
     """Return a spec of layers one after another."""
     lines = [f"input: [{', '.join(map(str, shape))}]", "layers:"]
     for kind, given in layers:
-        said = {
+        shown = {
             name: value for name, value in given.items() if name not in UNSAID or value != kind.arguments[name].default
         }
-        arguments = "".join(f", {name}: {_yaml(value)}" for name, value in said.items())
+        arguments = "".join(f", {name}: {_yaml(value)}" for name, value in shown.items())
         lines.append(f"  - {{{kind.kind}{arguments}}}")
     return "\n".join(["name: exercise", *lines]) + "\n"
 

@@ -46,9 +46,9 @@ def layer_lines(exercise: Exercise) -> list[str]:
     shape = next(iter(exercise.network.inputs.values()))
     lines = [f"input: {shape_text(shape)}"]
     for layer, written in zip(exercise.network.layers, exercise.spec.splitlines()[3:], strict=True):
-        said = written.strip(" -{}").replace(": ", " ")
-        said = re.sub(r"\b(\w+) true\b", r"with \1", re.sub(r"\b(\w+) false\b", r"no \1", said))
-        lines.append(f"{layer.name}: {said}")
+        words = written.strip(" -{}").replace(": ", " ")
+        words = re.sub(r"\b(\w+) true\b", r"with \1", re.sub(r"\b(\w+) false\b", r"no \1", words))
+        lines.append(f"{layer.name}: {words}")
     return lines
 
 

@@ -67,7 +67,7 @@ def find_causes(columns: Sequence[Sequence[ColumnCell]]) -> list[Cause]:
     counts = Counter(name for group in groups for name in group.names)
     causes: dict[tuple[str, str], Cause] = {}
     for group in groups:
-        name = max(group.names, key=lambda one: counts[one])  # of equals the likeliest, which is the first
+        name = max(group.names, key=lambda mistake: counts[mistake])  # of equals the likeliest, which is the first
         diagnoses = {id(cell): _named(cell, name) for cell in group.cells}
         is_unit = any(diagnosis.mistake == "unit" for diagnosis in diagnoses.values())
         cause = causes.setdefault((name, group.cells[0].column if is_unit else ""), Cause(name))
@@ -90,7 +90,7 @@ class _Group:
 
 
 def _named(cell: ColumnCell, name: str) -> Diagnosis:
-    return next(one for one in cell.found if name_of(one) == name)
+    return next(diagnosis for diagnosis in cell.found if name_of(diagnosis) == name)
 
 
 def _of_column(column: Sequence[ColumnCell]) -> list[_Group]:
@@ -101,7 +101,9 @@ def _of_column(column: Sequence[ColumnCell]) -> list[_Group]:
         explained: dict[str, list[ColumnCell]] = {}
         rank: dict[str, int] = {}
         for cell in left:
-            for place, name in enumerate({name_of(one): None for one in cell.found if one.mistake not in SLIPS}):
+            for place, name in enumerate(
+                {name_of(diagnosis): None for diagnosis in cell.found if diagnosis.mistake not in SLIPS}
+            ):
                 if name not in refused:
                     explained.setdefault(name, []).append(cell)
                     rank[name] = rank.get(name, 0) + place

@@ -166,9 +166,9 @@ def _of_shape(case: Case) -> Found:
         strides = case.base.head.layer.op.hyperparameters().get("stride") or (2,)
         for channels in (shape[0] // strides[0], shape[0] // prod(strides), 1, 2 * shape[0]):
             yield Diagnosis("channels changed", says), (channels, *shape[1:])
-    if len(given) > 1 and len(shape) == 3 and all(len(one) == 3 for one in given):
+    if len(given) > 1 and len(shape) == 3 and all(len(each) == 3 for each in given):
         says = "The wrong sizes are added where inputs are joined."
-        yield Diagnosis("joined sizes", says), (given[0][0], *(sum(one[axis] for one in given) for axis in (1, 2)))
+        yield Diagnosis("joined sizes", says), (given[0][0], *(sum(each[axis] for each in given) for axis in (1, 2)))
     says = "This is the shape of the layer's input."
     yield Diagnosis("input instead of output", says), tuple(case.base.input_shapes[0])
 

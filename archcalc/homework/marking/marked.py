@@ -67,7 +67,11 @@ class Marked:
         if self.cause is not None and len(self.cause.cells) > 1:
             other = f" Or: {self.cause.other.says}" if self.cause.other is not None else ""
             return f"{says}{other} The same mistake explains {len(self.cause.cells)} cells, and costs points once."
-        others = [one.says for one in self.found[1:] if one.mistake not in GENERIC and self.diagnosis.mistake != "zero"]
+        others = [
+            diagnosis.says
+            for diagnosis in self.found[1:]
+            if diagnosis.mistake not in GENERIC and self.diagnosis.mistake != "zero"
+        ]
         if "+" in self.diagnosis.mistake:
             says = f"Two mistakes together give this number, perhaps by chance. {says}"
         return f"{says} Or: {others[0]}" if others else says

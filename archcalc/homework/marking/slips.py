@@ -37,8 +37,8 @@ def slip_of_digits(written: Fraction, truth: int | Fraction) -> Diagnosis | None
 
 def _without_one(longer: str, shorter: str) -> bool:
     """True if one string is the other without one character."""
-    at = next((index for index, sign in enumerate(shorter) if longer[index] != sign), len(shorter))
-    return longer[at + 1 :] == shorter[at:]
+    place = next((index for index, sign in enumerate(shorter) if longer[index] != sign), len(shorter))
+    return longer[place + 1 :] == shorter[place:]
 
 
 def factors_of(row: TableRow) -> Iterator[tuple[str, Any]]:

@@ -152,7 +152,7 @@ def match_rows(
     keep = [index for index in range(len(rows)) if plain[index] not in passed]
     named = name_index is not None
     items = list(_items([row for row in wanted if row.name != TOTAL]))
-    matching = _Matching([plain[at] for at in keep], [shown[at] if named else "" for at in keep], items)
+    matching = _Matching([plain[index] for index in keep], [shown[index] if named else "" for index in keep], items)
     totals = [place for place, name in enumerate(matching.names) if name == TOTAL and TOTAL in layers]
     if printed:
         matching.match_kinds()
@@ -246,7 +246,7 @@ def _by_name(names: Sequence[str], items: Sequence[_Item]) -> dict[int, int]:
     heads = [index for index, item in enumerate(items) if item.is_head]
     pools: list[Mapping[str, int]] = [
         _single(plain),
-        {name: heads[at] for name, at in _single([last[index] for index in heads]).items()},
+        {name: heads[place] for name, place in _single([last[index] for index in heads]).items()},
         _single(last),
     ]
     once = {name: place for name, place in _single(names).items() if name}

@@ -154,8 +154,8 @@ class _Columns:
             if heading.key in ("", "given"):
                 columns.remarks.append(f"ignored the unknown column {quote(text)}")
                 continue
-            said = "the layers' names" if heading.key == "name" else QUESTIONS[heading.key].heading
-            columns.remarks.append(f"read the heading {quote(text)} as {said}")
+            meaning = "the layers' names" if heading.key == "name" else QUESTIONS[heading.key].heading
+            columns.remarks.append(f"read the heading {quote(text)} as {meaning}")
             columns.add(heading, index, text)
         return columns
 

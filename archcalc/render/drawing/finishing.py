@@ -22,9 +22,9 @@ START = re.compile(r'text-anchor="start" x="[-.\d]+"')
 def finish(svg: str) -> str:
     """Return a drawing by Graphviz as archcalc shows it."""
     first = FIRST.search(svg)
-    at = first.start() if first else len(svg)
-    title = svg.find("</text>", 0, at) + 1  # in the page's own polygon, and at its left
-    return clear_titles(svg[:title] + CELL.sub(_centered, svg[title:at]) + NODE.sub(_centered, svg[at:]))
+    start = first.start() if first else len(svg)
+    title = svg.find("</text>", 0, start) + 1  # in the page's own polygon, and at its left
+    return clear_titles(svg[:title] + CELL.sub(_centered, svg[title:start]) + NODE.sub(_centered, svg[start:]))
 
 
 def _centered(found: re.Match[str]) -> str:

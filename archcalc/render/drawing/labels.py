@@ -57,5 +57,5 @@ def _line(node: DrawingNode, name: str, inside: str) -> str:
     if value is None:
         return f"{EVERYTHING} {LATER.get(name, name)}"
     units = quantity.units if isinstance(quantity, Cost) else ()
-    said = in_words(value, units) if units else str(value)
-    return f"{said}{' px' if name == 'rf' else ''} {LATER.get(name, name)}" if value else ""
+    text = in_words(value, units) if units else str(value)
+    return f"{text}{' px' if name == 'rf' else ''} {LATER.get(name, name)}" if value else ""

@@ -82,8 +82,8 @@ def _between(nodes: list[DrawingNode], first: str | None, last: str | None) -> l
 
 def _places(nodes: list[DrawingNode], name: str, option: str) -> list[int]:
     places = [
-        at
-        for at, node in enumerate(nodes)
+        index
+        for index, node in enumerate(nodes)
         if any(row.name == name or row.name.startswith(name + ".") for row in node.layers)
     ]
     if not places:

@@ -148,7 +148,7 @@ class Picture(Struct):
 
     def nodes(self) -> list[DrawingNode]:
         """Return every node in the order of execution, which a group that is taken up again does not follow."""
-        place = {layer.name: at for at, layer in enumerate(self.network.layers)}
+        place = {layer.name: index for index, layer in enumerate(self.network.layers)}
         return sorted(self.root.nodes(), key=lambda node: place[node.layers[-1].name])
 
 

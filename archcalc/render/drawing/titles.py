@@ -75,8 +75,8 @@ def _pieces(svg: str, tops: list[float]) -> Iterator[Piece]:
         numbers = [float(number) for number in NUMBER.findall(found[1])]
         points = list(zip(numbers[::2], numbers[1::2], strict=True))
         last = points[0]
-        for at in range(0, len(points) - 3, 3):
-            ends = points[at : at + 4]
+        for start in range(0, len(points) - 3, 3):
+            ends = points[start : start + 4]
             heights = [y for _, y in ends]
             if bisect_left(tops, min(heights) - TALL) == bisect_right(tops, max(heights)):
                 last = ends[-1]

@@ -292,8 +292,8 @@ def _walk(steps: Sequence[WrittenStep]) -> Iterator[tuple[WrittenStep, Sequence[
 
 
 def _same(step: WrittenStep, other: WrittenStep) -> bool:
-    one, two = (replace(own, name="", when=None, naming=Naming.GIVEN, sources=()) for own in (step, other))
-    return keys_of([one]) == keys_of([two]) and (bool(step.body) or step.branches is not None)
+    first, second = (replace(own, name="", when=None, naming=Naming.GIVEN, sources=()) for own in (step, other))
+    return keys_of([first]) == keys_of([second]) and (bool(step.body) or step.branches is not None)
 
 
 def nesting(steps: Sequence[WrittenStep], blocks: Sequence[FoldedBlock]) -> int:

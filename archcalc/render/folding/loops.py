@@ -52,20 +52,20 @@ def _inside(step: WrittenStep) -> WrittenStep:
 def _folded(steps: list[WrittenStep], keys: Sequence[Any], period: int) -> list[WrittenStep]:
     """Return steps with loops for those that repeat after ``period`` steps."""
     found: list[WrittenStep] = []
-    at = failures = 0
-    while at < len(steps):
-        end = at
+    start = failures = 0
+    while start < len(steps):
+        end = start
         while end + period < len(steps) and keys[end] == keys[end + period]:
             end += 1
-        turns = min((end - at) // period + 1, MAX_TURNS)
+        turns = min((end - start) // period + 1, MAX_TURNS)
         loops: list[WrittenStep] = []
         if turns > 1 and failures < MAX_FAILURES:
-            run = steps[at : at + turns * period]
+            run = steps[start : start + turns * period]
             loop = _loop(run, period)
             failures += loop is None
             loops = _stages(run, loop) if loop is not None and period == 1 else [loop] if loop is not None else []
-        found += loops or steps[at : at + 1]
-        at += turns * period if loops else 1
+        found += loops or steps[start : start + 1]
+        start += turns * period if loops else 1
     return found
 
 
@@ -98,8 +98,8 @@ def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
     unifier = Unifier()
     try:
         body = []
-        for at in range(period):
-            row = [steps[turn * period + at] for turn in range(turns)]
+        for position in range(period):
+            row = [steps[turn * period + position] for turn in range(turns)]
             named = row[0].naming is Naming.GIVEN or row[0].head == GROUP
             name = template([step.name for step in row], row[0].loops) if named else row[0].name
             sources = tuple(template(list(texts), False) for texts in zip(*(step.sources for step in row), strict=True))
@@ -142,11 +142,11 @@ def template(texts: Sequence[str], looped: bool) -> str:
     if len(set(map(len, pieces))) > 1:
         raise Unlike
     found = []
-    for at, parts in enumerate(zip(*pieces, strict=True)):
+    for index, parts in enumerate(zip(*pieces, strict=True)):
         if len(set(parts)) == 1:
             found.append(parts[0])
             continue
-        if at % 2 == 0 or any(str(int(part)) != part for part in parts):
+        if index % 2 == 0 or any(str(int(part)) != part for part in parts):
             raise Unlike
         numbers = [int(part) for part in parts]
         text = evenly(numbers)
@@ -202,7 +202,7 @@ def _by_turn(values: Sequence[Any], argument: str) -> Any:
     """Return values that follow from the number of the turn; None if they do not."""
     if argument == "repeat" or any(isinstance(value, (list, tuple)) for value in values):
         return None
-    if argument == "shift" and values[0] == 0 and all(value == values[at % 2] for at, value in enumerate(values)):
+    if argument == "shift" and values[0] == 0 and all(value == values[index % 2] for index, value in enumerate(values)):
         return SpecText(f"{values[1]} * (i % 2)")
     if all(agree([value], [values[1]]) for value in values[1:]):
         return First(values[0], values[1])
@@ -210,6 +210,6 @@ def _by_turn(values: Sequence[Any], argument: str) -> Any:
         text = evenly(values)
         if text is not None:
             return SpecText(text)
-        if all(value == values[at % 2] for at, value in enumerate(values)):
+        if all(value == values[index % 2] for index, value in enumerate(values)):
             return SpecText(f"{values[0]} if i % 2 == 0 else {values[1]}")
     return None

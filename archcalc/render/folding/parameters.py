@@ -225,9 +225,9 @@ class Parameters:
                 return different
             if agree(there, [not value for value in values]):
                 return same
-        for at, (different, same, values) in enumerate(atoms):
-            for other, alike, others in atoms[at + 1 :]:
-                either = tuple(one or two for one, two in zip(values, others, strict=True))
+        for index, (different, same, values) in enumerate(atoms):
+            for other, alike, others in atoms[index + 1 :]:
+                either = tuple(mine or theirs for mine, theirs in zip(values, others, strict=True))
                 if agree(there, either):
                     return f"{different} or {other}"
                 if agree(there, [not value for value in either]):

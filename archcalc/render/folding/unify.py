@@ -89,8 +89,8 @@ class Unifier:
             raise Unlike
         if all(isinstance(value, (list, tuple)) for value in known) and len(set(map(len, known))) == 1:
             return [
-                self.value([None if value is None else value[at] for value in values], row, argument, path, inner)
-                for at in range(len(known[0]))
+                self.value([None if value is None else value[index] for value in values], row, argument, path, inner)
+                for index in range(len(known[0]))
             ]
         if any(isinstance(value, (list, tuple)) for value in known) and argument == "repeat":
             raise Unlike
@@ -107,7 +107,7 @@ def aligned(lists: Sequence[Sequence[WrittenStep] | None]) -> list[Row]:
     whole = [steps for steps in lists if steps is not None]
     keys = [[key_of(step) for step in steps] for steps in whole]
     if all(own == keys[0] for own in keys):
-        return [[None if steps is None else steps[at] for steps in lists] for at in range(len(whole[0]))]
+        return [[None if steps is None else steps[index] for steps in lists] for index in range(len(whole[0]))]
     rows: list[Row] = []
     shapes: list[tuple[Any, ...]] = []
     for number, steps in enumerate(lists):
@@ -129,8 +129,8 @@ def _with(
         return [[*row, None] for row in rows], shapes
     if own == shapes:
         return [[*row, step] for row, step in zip(rows, steps, strict=True)], shapes
-    ones = [next(step for step in row if step is not None) for row in rows]
-    pairs = _common(shapes, own, [[_likeness(one, step) for step in steps] for one in ones])
+    present = [next(step for step in row if step is not None) for row in rows]
+    pairs = _common(shapes, own, [[_likeness(known, step) for step in steps] for known in present])
     if len(pairs) < min(len(rows), len(steps)):  # each has steps that the other lacks
         raise Unlike
     found: list[Row] = []
@@ -154,15 +154,15 @@ def _shape(step: WrittenStep) -> tuple[Any, ...]:
     return (*fixed, bool(step.body), inside)
 
 
-def _likeness(one: WrittenStep, other: WrittenStep) -> int:
+def _likeness(step: WrittenStep, other: WrittenStep) -> int:
     """Return how many arguments of two steps are the same, also in the steps in them."""
     same: int = sum(
-        frozen(one.args.get(name, one.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
-        for name in {**one.args, **other.args}
+        frozen(step.args.get(name, step.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
+        for name in {**step.args, **other.args}
     )
     return same + sum(
         _likeness(left, right)
-        for mine, yours in zip(one.inner(), other.inner(), strict=False)
+        for mine, yours in zip(step.inner(), other.inner(), strict=False)
         for left, right in zip(mine, yours, strict=False)
     )
 

@@ -24,7 +24,7 @@ def growth(analyses: Sequence[Analysis], depth: int | None = None) -> Any:
     figure = new_figure(4.6, 3.0)
     axes = figure.add_subplot()
     sides: set[int] = set()
-    for at, analysis in enumerate(analyses):
+    for index, analysis in enumerate(analyses):
         rows = choose_rows(analysis.rows, fold=True, depth=depth)
         sizes = [HEAT["rf"].extent(row) for row in rows]
         ends = sizes.index(None) if None in sizes else len(sizes)
@@ -33,7 +33,7 @@ def growth(analyses: Sequence[Analysis], depth: int | None = None) -> Any:
             raise UserError(f"{analysis.network.name} has no receptive fields: its input has no positions")
         largest = list(accumulate(known, max))
         name = label(analysis.network.name)
-        color, outline = COLORS[at % len(COLORS)], OUTLINES[at // len(COLORS) % len(OUTLINES)]
+        color, outline = COLORS[index % len(COLORS)], OUTLINES[index // len(COLORS) % len(OUTLINES)]
         axes.step(range(1, ends + 1), largest, outline, where="post", color=color, linewidth=1.2, label=name)
         sides.add(max(next(iter(analysis.network.inputs.values()))[1:], default=0))
     for side in sides:

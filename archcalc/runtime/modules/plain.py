@@ -262,10 +262,10 @@ class GivenAsStored(Given):
     """A stand-in for a stored tensor under another shape, or for its first numbers."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        one = next(iter((*self.parameters(), *self.buffers())))
-        if one.numel() != math.prod(self.shape):
-            one = one.flatten()[: math.prod(self.shape)]
-        return for_every_sample(inputs[0], one.view(1, *self.shape))
+        stored = next(iter((*self.parameters(), *self.buffers())))
+        if stored.numel() != math.prod(self.shape):
+            stored = stored.flatten()[: math.prod(self.shape)]
+        return for_every_sample(inputs[0], stored.view(1, *self.shape))
 
 
 class _Once(torch.autograd.Function):
