@@ -88,7 +88,8 @@ class StepParser:
         if isinstance(node, Sequence):
             raise node.error("expected an operator, a block or a group, got a list")
         if isinstance(node, Scalar):
-            self._known_head(node)
+            if node.text not in self.operators and node.text not in self.block_names:
+                raise self._unknown_head(node)
             return Apply(node, node.text)
         heads = self._heads(node)
         if len(heads) != 1:
@@ -164,9 +165,6 @@ class StepParser:
         names = [key.text for key, _ in given] if isinstance(given, Mapping) else []
         return [name for name in names if operator is not None and name not in operator.arguments]
 
-    def _possible_heads(self) -> list[str]:
-        return [*self.operators, *self.block_names, *SPECIAL_HEADS]
-
     def _wrong_heads(self, node: Mapping, heads: list[str]) -> SpecError:
         if len(heads) > 1:
             key = node.pairs[heads[1]][0]
@@ -191,12 +189,8 @@ class StepParser:
     def _unknown_head(self, key: Scalar) -> SpecError:
         if key.text in MODIFIERS:
             return key.error(f"a step needs an operator, a block or a group beside {key.text}")
-        hint = operator_hint(key.text, self._possible_heads())
+        hint = operator_hint(key.text, [*self.operators, *self.block_names, *SPECIAL_HEADS])
         return key.error(f"unknown operator or block {quote(key.text)}{hint}")
-
-    def _known_head(self, node: Scalar) -> None:
-        if node.text not in self.operators and node.text not in self.block_names:
-            raise self._unknown_head(node)
 
     # -- parts
 

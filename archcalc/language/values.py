@@ -216,25 +216,12 @@ def _values(arguments: tuple[Any, ...]) -> list[Any]:
     return [number(value) for value in values]
 
 
-def _least(*arguments: Any) -> Any:
-    return reduce(minimum, _values(arguments))
-
-
-def _largest(*arguments: Any) -> Any:
-    return reduce(maximum, _values(arguments))
-
-
 def _floor(value: Any) -> Any:
     return math.floor(value) if isinstance(value, float) else number(value) // 1
 
 
 def _ceil(value: Any) -> Any:
     return math.ceil(value) if isinstance(value, float) else ceil_div(number(value), 1)
-
-
-def _round(value: Any) -> Any:
-    """Round to the nearest integer, a half to the even one, as Python does."""
-    return round(number(value))
 
 
 def _log2(value: Any) -> Any:
@@ -274,9 +261,9 @@ def round_to(value: Any, divisor: Any) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "min": _least,
-    "max": _largest,
-    "round": _round,
+    "min": lambda *arguments: reduce(minimum, _values(arguments)),
+    "max": lambda *arguments: reduce(maximum, _values(arguments)),
+    "round": lambda value: round(number(value)),  # a half to the even integer
     "ceil": _ceil,
     "floor": _floor,
     "log2": _log2,

@@ -54,8 +54,7 @@ def canvas_package(exercises: Sequence[Exercise], title: str, choices: bool = Fa
 
 def _item(exercise: Exercise, ask: Ask, ident: str, choices: bool) -> Element:
     wrong = distractors(exercise, ask) if choices else []
-    is_shape = isinstance(ask.answer, tuple) and len(ask.answer) > 1
-    kind = "multiple_choice_question" if wrong else "short_answer_question" if is_shape else "numerical_question"
+    kind = "multiple_choice_question" if wrong else "short_answer_question" if ask.is_shape else "numerical_question"
     item = Element("item", ident=ident, title=printable(f"{exercise.number}. {question(ask)}")[:250])
     fields = SubElement(SubElement(item, "itemmetadata"), "qtimetadata")
     for label, value in (("question_type", kind), ("points_possible", "1.0")):
@@ -72,17 +71,18 @@ def _item(exercise: Exercise, ask: Ask, ident: str, choices: bool) -> Element:
     else:
         feedback = []
         response = SubElement(presentation, "response_str", ident="response1", rcardinality="Single")
-        field = SubElement(response, "render_fib", {} if is_shape else {"fibtype": "Decimal"})
+        field = SubElement(response, "render_fib", {} if ask.is_shape else {"fibtype": "Decimal"})
         SubElement(field, "response_label", ident="answer1")
-        _exact(processing, ask.answer, is_shape)
+        _exact(processing, ask)
     item.append(processing)
     item.extend(feedback)
     return item
 
 
-def _exact(processing: Element, answer: Any, is_shape: bool) -> None:
-    condition = _scored(processing)
-    if is_shape:
+def _exact(processing: Element, ask: Ask) -> None:
+    """Write the condition of an answer that is right to the unit."""
+    condition, answer = _scored(processing), ask.answer
+    if isinstance(answer, tuple) and ask.is_shape:
         for text in spellings(answer):
             SubElement(condition, "varequal", respident="response1").text = text
         return

@@ -38,7 +38,7 @@ def prompt(exercise: Exercise, ask: Ask) -> str:
     """Return the text of a question as HTML."""
     lines = "".join(f"<li>{escape(printable(line))}</li>" for line in layer_lines(exercise))
     unit = " Answer in bytes." if ask.quantity == "memory" else ""
-    unit = " Write it as channels x height x width." if isinstance(ask.answer, tuple) and len(ask.answer) > 1 else unit
+    unit = " Write it as channels x height x width." if ask.is_shape else unit
     return f"<p>{escape(NOTE)}</p><ul>{lines}</ul><p>Compute {escape(question(ask))}.{unit}</p>"
 
 
@@ -49,22 +49,21 @@ def spellings(shape: Sequence[int]) -> list[str]:
 
 
 def _question(exercise: Exercise, ask: Ask, name: str) -> Element:
-    is_shape = isinstance(ask.answer, tuple) and len(ask.answer) > 1
-    node = Element("question", type="shortanswer" if is_shape else "numerical")
+    node = Element("question", type="shortanswer" if ask.is_shape else "numerical")
     _text(SubElement(node, "name"), printable(name)[:250])
     _text(SubElement(node, "questiontext", format="html"), prompt(exercise, ask))
     explained = "<br>".join(escape(line_text(line)) for found in ask.derivation for line in found.lines)
     _text(SubElement(node, "generalfeedback", format="html"), explained)
     SubElement(node, "defaultgrade").text = "1"
     SubElement(node, "penalty").text = "0.3333333"
-    if is_shape:
+    if ask.is_shape:
         SubElement(node, "usecase").text = "0"
     for text in _written(ask.answer):
-        _answer(node, text, 100, "", is_shape)
+        _answer(node, text, 100, "", ask.is_shape)
     for diagnosis, value in distractors(exercise, ask):
         for text in _written(value):
-            _answer(node, text, 0, diagnosis.says, is_shape)
-    _answer(node, "*", 0, WRONG, is_shape)
+            _answer(node, text, 0, diagnosis.says, ask.is_shape)
+    _answer(node, "*", 0, WRONG, ask.is_shape)
     return node
 
 

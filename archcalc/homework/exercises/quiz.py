@@ -92,6 +92,11 @@ class Ask(Struct):
     """A shape per sample, or a number for one sample; memory in bytes."""
     derivation: tuple[Explanation, ...]
 
+    @property
+    def is_shape(self) -> bool:
+        """True if the answer has several sizes."""
+        return isinstance(self.answer, tuple) and len(self.answer) > 1
+
 
 class Exercise(Struct):
     """A small network, and the quantities to compute."""

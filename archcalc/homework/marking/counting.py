@@ -54,7 +54,7 @@ def _of_operations(case: Case) -> Found:
     if groups > 1:
         yield Diagnosis("groups twice", "The groups divide the channels twice."), Fraction(case.amount, groups)
     sides = case.base.output_shape[1:]
-    if len(sides) > 1 and not case.key.symbols and isinstance(case.amount, int) and sides[-1]:
+    if len(sides) > 1 and isinstance(case.amount, int) and sides[-1]:
         says = "Only one side of the output is counted."
         yield Diagnosis("one side", says), Fraction(case.amount, sides[-1])
 
@@ -65,10 +65,9 @@ def _of_params(case: Case) -> Found:
     says = "The running statistics are counted, but they are not trained."
     yield Diagnosis("statistics counted", says), case.amount + statistics
     yield from _of_amount(case)
-    op = case.base.head.layer.op
-    costs = case.base.costs
     if case.key.symbols:
         return
+    op, costs = case.base.head.layer.op, case.base.costs
     positions = product(case.base.output_shape[1:])
     channels, inputs = case.base.output_shape[0], op.x[0]
     if costs.weights and getattr(op, "bias", False):
@@ -190,32 +189,33 @@ def _of_field(case: Case) -> Found:
     if not windows:
         return
     kernels = [kernel for kernel, _, _ in windows]
-    says = {
-        "sum of kernels": "The kernels are added. Each adds K − 1 of the strides before it.",
-        "strides ignored": "The strides before a layer are left out.",
-        "own stride": "The layer's own stride is counted. Only those before it widen its field.",
-        "kernel for its steps": "K is taken for K − 1.",
-        "pools ignored": "Pooling is left out.",
-        "last kernel": "This is the kernel of the layer.",
-        "product of kernels": "The kernels are multiplied.",
-        "area": "This is the area of the field, not its side.",
-        "kernel added": "K is added. A layer adds K − 1 of the strides before it.",
-        "kernels of convolutions": "The kernels of the convolutions are multiplied.",
-    }
-    values = {
-        "sum of kernels": sum(kernels),
-        "strides ignored": 1 + sum(kernel - 1 for kernel in kernels),
-        "own stride": _field(windows, own=True),
-        "kernel for its steps": _field(windows, steps=0),
-        "pools ignored": _field([window for window in windows if not window[2]]),
-        "last kernel": kernels[-1],
-        "product of kernels": prod(kernels),
-        "area": _field(windows) ** 2,
-        "kernel added": _field(windows[:-1]) + kernels[-1],
-        "kernels of convolutions": prod(kernel for kernel, _, is_pool in windows if not is_pool),
-    }
-    for name, value in values.items():
-        yield Diagnosis(name, says[name]), (value,) * 2
+    without_pools = [window for window in windows if not window[2]]
+    mistakes = (
+        ("sum of kernels", "The kernels are added. Each adds K − 1 of the strides before it.", sum(kernels)),
+        ("strides ignored", "The strides before a layer are left out.", 1 + sum(kernel - 1 for kernel in kernels)),
+        (
+            "own stride",
+            "The layer's own stride is counted. Only those before it widen its field.",
+            _field(windows, own=True),
+        ),
+        ("kernel for its steps", "K is taken for K − 1.", _field(windows, steps=0)),
+        ("pools ignored", "Pooling is left out.", _field(without_pools)),
+        ("last kernel", "This is the kernel of the layer.", kernels[-1]),
+        ("product of kernels", "The kernels are multiplied.", prod(kernels)),
+        ("area", "This is the area of the field, not its side.", _field(windows) ** 2),
+        (
+            "kernel added",
+            "K is added. A layer adds K − 1 of the strides before it.",
+            _field(windows[:-1]) + kernels[-1],
+        ),
+        (
+            "kernels of convolutions",
+            "The kernels of the convolutions are multiplied.",
+            prod(kernel for kernel, _, _ in without_pools),
+        ),
+    )
+    for name, says, value in mistakes:
+        yield Diagnosis(name, says), (value,) * 2
 
 
 def _windows(case: Case) -> list[tuple[int, int, bool]]:
@@ -275,14 +275,10 @@ def of_columns(case: Case) -> Found:
     """Yield the answers of other columns of the row."""
     for name in ("params", "macs", "flops", "memory"):
         other = QUESTIONS[name]
-        if other is not case.question and (other.kind is case.question.kind or _is_asked(case, name)):
+        if other is not case.question and (other.kind is case.question.kind or other in case.key.questions):
             yield Diagnosis("other column", f"This is the number of {other.heading}."), other.value(case.base)
     elements = product(case.base.output_shape)
     yield Diagnosis("elements of the output", "This is the number of elements of the output."), elements
-
-
-def _is_asked(case: Case, name: str) -> bool:
-    return any(question.key == name for question in case.key.questions)
 
 
 def of_total(case: Case) -> Found:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import add, mul
 from typing import Any, NamedTuple
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, product
 from archcalc.homework.marking.rerun import Change
 from archcalc.ops.operator import Operator
 
@@ -28,6 +29,12 @@ class RoundedUp(int):
 
 def _again(op: Operator, **arguments: Any) -> Operator:
     return type(op)(op.inputs, **{**op.given, **arguments})
+
+
+def _with_channels(op: Operator, channels: int) -> Operator:
+    """Give the first input another number of channels."""
+    first: Shape = (channels, *op.x[1:])
+    return type(op)((first, *op.inputs[1:]), **op.given)
 
 
 def instead(name: str, value: Any) -> Change:
@@ -61,12 +68,17 @@ def _rounded_the_other_way(op: Operator) -> Operator | None:
     return None if other.output == op.output else other
 
 
+def _pads(op: Operator) -> Sequence[tuple[int, int]]:
+    """Return the padding before and after each side; empty if there is none."""
+    padding = getattr(op, "padding", None) if "padding" in op.arguments else None
+    pairs = [side for side in padding or () if isinstance(side, tuple)]
+    return pairs if any(map(any, pairs)) else []
+
+
 def _padding_once(op: Operator) -> Operator | None:
     """Pad before the first element only."""
-    padding = getattr(op, "padding", None)
-    if "padding" not in op.arguments or not padding or not all(isinstance(side, tuple) for side in padding):
-        return None
-    return _again(op, padding=[[before, 0] for before, _ in padding]) if any(map(any, padding)) else None
+    pads = _pads(op)
+    return _again(op, padding=[[before, 0] for before, _ in pads]) if pads else None
 
 
 def _without_the_one(op: Operator) -> Operator | None:
@@ -89,8 +101,7 @@ def _output_channels(op: Operator) -> Operator | None:
     name = _width_name(op)
     if not name or getattr(op, name) == op.x[0]:
         return None
-    first: Shape = (getattr(op, name), *op.x[1:])
-    return type(op)((first, *op.inputs[1:]), **op.given)
+    return _with_channels(op, getattr(op, name))
 
 
 def _input_size(op: Operator) -> Operator | None:
@@ -110,46 +121,33 @@ def _kernel_once(op: Operator) -> Operator | None:
 def _one_input_channel(op: Operator) -> Operator | None:
     if "groups" not in op.arguments or op.x[0] == op.groups:  # type: ignore[attr-defined]
         return None
-    first: Shape = (op.groups, *op.x[1:])  # type: ignore[attr-defined]
-    return type(op)((first, *op.inputs[1:]), **op.given)
+    return _with_channels(op, op.groups)  # type: ignore[attr-defined]
 
 
-def _kernel_of_dilation(op: Operator, kernel: Any) -> Operator | None:
+def _kernel_of_dilation(larger: Callable[[int, int], int]) -> Change:
     """Replace the dilation by a larger kernel, and keep the counts of the true kernel."""
-    dilation = getattr(op, "dilation", None)
-    if not dilation or "kernel" not in op.arguments or all(step == 1 for step in dilation):
-        return None
-    other = _again(op, kernel=kernel, dilation=1)
-    return op.with_shapes(op.inputs, other.output)
 
+    def change(op: Operator) -> Operator | None:
+        dilation = getattr(op, "dilation", None)
+        if not dilation or "kernel" not in op.arguments or all(step == 1 for step in dilation):
+            return None
+        other = _again(op, kernel=[*map(larger, op.kernel, dilation)], dilation=1)  # type: ignore[attr-defined]
+        return op.with_shapes(op.inputs, other.output)
 
-def _kernel_times_dilation(op: Operator) -> Operator | None:
-    pairs = zip(getattr(op, "kernel", ()), getattr(op, "dilation", ()), strict=False)
-    return _kernel_of_dilation(op, [kernel * step for kernel, step in pairs])
-
-
-def _kernel_plus_dilation(op: Operator) -> Operator | None:
-    pairs = zip(getattr(op, "kernel", ()), getattr(op, "dilation", ()), strict=False)
-    return _kernel_of_dilation(op, [kernel + step for kernel, step in pairs])
+    return change
 
 
 def _padding_twice(op: Operator) -> Operator | None:
-    padding = getattr(op, "padding", None)
-    if "padding" not in op.arguments or not padding or not all(isinstance(side, tuple) for side in padding):
-        return None
-    return (
-        _again(op, padding=[[2 * before, 2 * after] for before, after in padding]) if any(map(any, padding)) else None
-    )
+    pads = _pads(op)
+    return _again(op, padding=[[2 * before, 2 * after] for before, after in pads]) if pads else None
 
 
 def _padding_subtracted(op: Operator) -> Operator | None:
     """Take the padding from the size once instead of adding it twice."""
-    padding = getattr(op, "padding", None)
-    if not {"padding", "kernel", "stride"} <= set(op.arguments) or not padding or "output_padding" in op.arguments:
+    pads = _pads(op)
+    if not pads or not {"kernel", "stride"} <= set(op.arguments) or "output_padding" in op.arguments:
         return None
-    if not all(isinstance(side, tuple) for side in padding) or not any(map(any, padding)):
-        return None
-    sizes = _of_windows(op, [-before for before, _ in padding])
+    sizes = _of_windows(op, [-before for before, _ in pads])
     return op.with_shapes(op.inputs, (op.output[0], *sizes)) if all(size > 0 for size in sizes) else None
 
 
@@ -194,8 +192,7 @@ def _groups_twice(op: Operator) -> Operator | None:
     groups = getattr(op, "groups", 1)
     if "groups" not in op.arguments or groups == 1 or op.x[0] % (groups * groups):
         return None
-    first: Shape = (op.x[0] // groups, *op.x[1:])
-    return type(op)((first, *op.inputs[1:]), **op.given)
+    return _with_channels(op, op.x[0] // groups)
 
 
 def _only_channels(op: Operator) -> Operator | None:
@@ -208,10 +205,7 @@ def _only_channels(op: Operator) -> Operator | None:
 def _only_positions(op: Operator) -> Operator | None:
     if len(op.output) != 1 or len(op.x) < 2:
         return None
-    size = 1
-    for side in op.x[1:]:
-        size *= side
-    return op.with_shapes(op.inputs, (size,))
+    return op.with_shapes(op.inputs, (product(op.x[1:]),))
 
 
 def _sides_swapped(op: Operator) -> Operator | None:
@@ -286,9 +280,9 @@ MISTAKES = (
     Mistake("same size", "The padding is taken as half of the kernel.", _same_size),
     Mistake("done twice", "The layer is applied twice.", _done_twice),
     Mistake(
-        "kernel by dilation", "The kernel is multiplied by the dilation. Only its gaps grow.", _kernel_times_dilation
+        "kernel by dilation", "The kernel is multiplied by the dilation. Only its gaps grow.", _kernel_of_dilation(mul)
     ),
-    Mistake("kernel plus dilation", "The dilation is added to the kernel once.", _kernel_plus_dilation),
+    Mistake("kernel plus dilation", "The dilation is added to the kernel once.", _kernel_of_dilation(add)),
     Mistake("channels multiplied", "The channels of input and output are multiplied.", _channels_multiplied),
     Mistake("groups twice", "The groups divide the channels twice.", _groups_twice),
     Mistake(
