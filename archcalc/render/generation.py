@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from archcalc.memory.generation import Generation, Phase
 from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
-from archcalc.render.memory import Amount, amount_columns
+from archcalc.render.memory import AmountRow, amount_columns
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.units import BYTES, COUNTS, choose_unit
 
@@ -70,13 +70,13 @@ def _memory(found: Generation) -> Table:
     batch, roles = found.analysis.batch, found.analysis.counting.roles
     of_token = f"{found.cached:,} numbers in {roles.cache or roles.activations} for each of {found.context:,} tokens"
     parts = [
-        Amount("weights", found.weights, f"{found.analysis.totals.params:,} parameters"),
-        Amount("keys and values", found.cache, f"{of_token}, {batch:,} sequence{'s' if batch > 1 else ''}"),
+        AmountRow("weights", found.weights, f"{found.analysis.totals.params:,} parameters"),
+        AmountRow("keys and values", found.cache, f"{of_token}, {batch:,} sequence{'s' if batch > 1 else ''}"),
     ]
     unit = choose_unit([part.bytes for part in parts], BYTES, 3)
     about = found.analysis.network.about.title
     title = f"{found.analysis.network.name}{f' · {about}' if about else ''} · generation · batch {batch} · "
-    whole = Amount("sum", found.memory, "without activations")
+    whole = AmountRow("sum", found.memory, "without activations")
     return Table(f"{title}{found.analysis.dtype}", amount_columns(unit), (Section(parts, whole),))
 
 

@@ -130,7 +130,7 @@ def _title(memory: Memory) -> str:
     return f"{title_of(memory.analysis)} · {memory.mode}{how}"
 
 
-class Amount(NamedTuple):
+class AmountRow(NamedTuple):
     """Bytes, with their name and a remark."""
 
     name: str
@@ -151,22 +151,24 @@ def _quantities(memory: Memory) -> Table:
     """Return what is there all the time and the tensors at the peak, with their sum; then what is part of it."""
     step, totals = memory.step, memory.analysis.totals
     standing = [
-        Amount("weights", memory.weights, _stored(memory) + _divided(step, 3)),
-        Amount("buffers", memory.buffers, "running statistics and the like"),
+        AmountRow("weights", memory.weights, _stored(memory) + _divided(step, 3)),
+        AmountRow("buffers", memory.buffers, "running statistics and the like"),
     ]
-    parts: list[Amount] = []
+    parts: list[AmountRow] = []
     if step is not None:
         if memory.master:
             remark = f"of the trained weights, in {memory.analysis.counting.roles.master}{_divided(step, 1)}"
-            standing.append(Amount("master copy", memory.master, remark))
-        standing.append(Amount("optimizer's state", memory.state, step.rule.stores + _divided(step, 1)))
+            standing.append(AmountRow("master copy", memory.master, remark))
+        standing.append(AmountRow("optimizer's state", memory.state, step.rule.stores + _divided(step, 1)))
         parts = [
-            Amount("saved activations", memory.saved, _SAVED),
-            Amount("gradients", memory.gradients, _of_trained(totals) + _divided(step, 2)),
+            AmountRow("saved activations", memory.saved, _SAVED),
+            AmountRow("gradients", memory.gradients, _of_trained(totals) + _divided(step, 2)),
         ]
-    standing.append(Amount("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point)))
+    standing.append(
+        AmountRow("tensors at the peak", memory.live_peak.live_bytes, moment_in_words(memory.live_peak.point))
+    )
     unit = choose_unit([*(amount.bytes for amount in (*standing, *parts)), memory.peak], BYTES, 2)
-    whole = Section(standing, Amount("peak", memory.peak, "the sum"))
+    whole = Section(standing, AmountRow("peak", memory.peak, "the sum"))
     notes = estimate_notes(memory.analysis.network)
     return Table(_title(memory), amount_columns(unit), (whole, *([Section(parts)] if parts else [])), notes)
 
