@@ -44,7 +44,7 @@ class Overrides(Struct):
     def open(self, reference: str) -> Network:
         """Return the network of a bundled name, a file, FILE#VARIANT, or one that is imported."""
         network = self._open(reference)
-        return self.made().apply(network) if self.changes else network
+        return self.parsed_changes().apply(network) if self.changes else network
 
     def written(self, reference: str) -> SpecDocument | None:
         """Return the spec that `archcalc import` writes of an imported network; None for a reference to a spec."""
@@ -82,7 +82,7 @@ class Overrides(Struct):
                 found += [option, str(item)]
         return found
 
-    def made(self) -> Changes:
+    def parsed_changes(self) -> Changes:
         """Return the changes of `--freeze` and the like."""
         from archcalc.changes.changes import Changes
 
@@ -139,7 +139,7 @@ class Overrides(Struct):
             return family
         from archcalc.changes.changes import ChangedFamily
 
-        return ChangedFamily(family, self.made())
+        return ChangedFamily(family, self.parsed_changes())
 
     def _open_family(self, reference: str, lets: tuple[str, ...]) -> Family:
         from archcalc.imports.references import parse_source

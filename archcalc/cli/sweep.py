@@ -95,7 +95,7 @@ def command(
         counting,
         sample,
         seed,
-        changes=overrides.made(),
+        changes=overrides.parsed_changes(),
         no_cache=overrides.no_cache,
     )
     known = [*(axis.name for axis in axes), *plan.quantities]

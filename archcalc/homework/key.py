@@ -16,7 +16,7 @@ from archcalc.homework.questions import QUESTIONS, Question
 from archcalc.homework.without_bias import without_bias
 from archcalc.network import Network
 from archcalc.structs import Struct
-from archcalc.symbolic.polynomials import Polynomial, Symbol
+from archcalc.symbolic.polynomials import Symbol
 from archcalc.symbolic.traced import Guard, Trace
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def key_of(
     analysis = analyze(network, counting)
     for guard in trace.guards:
         for name, symbol in symbols.items():
-            if guard.relation == "==" and guard.left == Polynomial.of(symbol) and guard.right.constant is not None:
+            if guard.pins(symbol):
                 raise SpecError(
                     f"{name} changes the network's layers, so it cannot be left open; set it with --set {name}=NUMBER"
                 )

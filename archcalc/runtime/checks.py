@@ -21,6 +21,7 @@ from archcalc.network import Layer, Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
+from archcalc.runtime.memory import forward_and_backward
 from archcalc.runtime.reference import reference_module
 from archcalc.runtime.tolerances import OUTPUT
 from archcalc.structs import Struct, replace
@@ -221,10 +222,7 @@ def check_torch_backward(subject: VerificationTarget) -> Check:
     if not any(parameter.requires_grad for parameter in subject.module.parameters()):
         return Check("backward", None, "the network has no trained parameters")
     with torch_counter() as counter:
-        outputs = subject.module(*subject.inputs())
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        trained = [output for output in outputs if output.requires_grad]
-        torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
+        forward_and_backward(subject.module, subject.inputs())
     subject.module.zero_grad(set_to_none=True)
     mine, theirs = subject.analyze("torch").totals.step_flops, counter.get_total_flops()
     if mine != theirs and misses_attention(subject.module, subject.inputs()):

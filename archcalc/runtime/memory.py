@@ -89,25 +89,25 @@ def inference_peak(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         return _peak(module, inputs, lambda: module(*inputs))
 
 
+def forward_and_backward(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Compute the gradients of a module's outputs; one that depends on no parameter has none."""
+    outputs = module(*inputs)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    trained = [output for output in outputs if output.requires_grad]
+    if trained:
+        torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
+
+
 def training_peak(module: nn.Module, inputs: tuple[Tensor, ...], gradients: Sequence[Tensor] = ()) -> int:
     """Measure the peak bytes of a forward and backward pass, including inputs and gradients, without parameters.
 
     ``gradients`` are those that the parameters have from passes before; their bytes are not included.
     """
 
-    def step() -> None:
-        outputs = module(*inputs)
-        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        trained = [
-            output for output in outputs if output.requires_grad
-        ]  # an output that depends on no parameter has no gradient
-        if trained:
-            torch.autograd.backward(trained, [torch.ones_like(output) for output in trained])
-
     was_training = module.training
     module.train()
     try:
-        return _peak(module, inputs, step, gradients)
+        return _peak(module, inputs, lambda: forward_and_backward(module, inputs), gradients)
     finally:
         module.train(was_training)
         module.zero_grad(set_to_none=True)

@@ -76,14 +76,6 @@ def _has_nearly(measured: Measured) -> bool:
     )
 
 
-def _has_needless(measured: Measured) -> bool:
-    return bool(measured.network.needless)
-
-
-def _has_loose(measured: Measured) -> bool:
-    return any(layer.op.may_use_more_memory for layer in measured.network.layers)
-
-
 def _computes_in_float32(measured: Measured) -> bool:
     run = measured.run()
     return measured.dtype in HALVES and any(
@@ -111,7 +103,7 @@ EXEMPT = (
     ),
     Exempt(
         MEMORY,
-        _has_loose,
+        lambda measured: any(layer.op.may_use_more_memory for layer in measured.network.layers),
         Tolerance(
             0.25,
             2.0,
@@ -120,7 +112,7 @@ EXEMPT = (
     ),
     Exempt(
         ("saved", "training"),
-        _has_needless,
+        lambda measured: bool(measured.network.needless),
         Tolerance(0.25, 10.0, why="a layer that no output needs, whose saved tensors are freed when its output is"),
     ),
     Exempt(

@@ -15,7 +15,7 @@ import numpy
 
 from archcalc.errors import UserError
 from archcalc.symbolic.polynomials import Atom, Function, Monomial, Polynomial, Symbol
-from archcalc.symbolic.traced import Guard
+from archcalc.symbolic.traced import RELATIONS, Guard
 
 Array = Any  # an int64 array, or one of Python's ints
 SAFE = 2**62
@@ -46,12 +46,7 @@ class SymbolValues:
     def holds(self, guard: Guard) -> Array:
         """Return the points at which a condition holds."""
         difference = self.evaluate(guard.difference.times(guard.difference.scale))
-        return {
-            "==": difference == 0,
-            "!=": difference != 0,
-            ">=": difference >= 0,
-            "<": difference < 0,
-        }[guard.relation]
+        return RELATIONS[guard.relation](difference, 0)
 
     # -- bounds
 

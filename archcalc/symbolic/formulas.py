@@ -23,7 +23,7 @@ from archcalc.quantities.table import FORMULAS, choose
 from archcalc.requirements import need
 from archcalc.structs import Struct, replace
 from archcalc.symbolic.polynomials import Exact, Function, Polynomial, Symbol
-from archcalc.symbolic.traced import Guard, Trace, polynomial_of
+from archcalc.symbolic.traced import RELATIONS, Guard, Trace, polynomial_of
 from archcalc.words import help_line
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ class Formulas(Struct):
 
 def holds(guard: Guard, values: Mapping[Symbol, Any]) -> bool:
     """True if a guard holds for values of its symbols."""
-    difference = guard.difference.evaluate(values)
-    return bool(
-        {"==": difference == 0, "!=": difference != 0, ">=": difference >= 0, "<": difference < 0}[guard.relation]
-    )
+    return bool(RELATIONS[guard.relation](guard.difference.evaluate(values), 0))
 
 
 def formulas(
@@ -108,7 +105,7 @@ def formulas(
         return forms, [guard for guard in trace.guards if not guard.always]
 
     forms, guards = run(samples)
-    counts = [symbol for symbol in symbols.values() if any(_pins(guard, symbol) for guard in guards)]
+    counts = [symbol for symbol in symbols.values() if any(guard.pins(symbol) for guard in guards)]
     for symbol in counts:
         if len(counts) > 1:
             names = ", ".join(each.name for each in counts)
@@ -134,10 +131,6 @@ def measured(network: Network, quantities: Sequence[str], counting: Counting) ->
         if value is None:
             raise UserError(f"{network.name} has no {FORMULAS[name].headed()}: no layer has spatial dimensions")
     return found
-
-
-def _pins(guard: Guard, symbol: Symbol) -> bool:
-    return guard.relation == "==" and guard.left == Polynomial.of(symbol) and guard.right.constant is not None
 
 
 def _summed(run: Any, samples: Mapping[str, int], symbol: Symbol) -> tuple[dict[str, Polynomial], list[Guard]]:

@@ -6,7 +6,9 @@ A rule that runs over them gives the number in the table and its closed form. Th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from operator import eq, ge, lt, ne
 from typing import Any, NamedTuple
 
 from archcalc.errors import UserError
@@ -14,6 +16,7 @@ from archcalc.symbolic.polynomials import Exact, Polynomial, Symbol, apply, at_l
 
 MOST_POWER = 50
 """Largest exponent of a symbol."""
+RELATIONS: dict[str, Callable[[Any, Any], Any]] = {"==": eq, "!=": ne, ">=": ge, "<": lt}
 SWAPPED = {">": "<", "<=": ">="}
 NEGATED = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
@@ -29,6 +32,10 @@ class Guard(NamedTuple):
     def difference(self) -> Polynomial:
         """``left − right``, to be compared with 0."""
         return self.left - self.right
+
+    def pins(self, symbol: Symbol) -> bool:
+        """Return True if it gives a symbol one value."""
+        return self.relation == "==" and self.left == Polynomial.of(symbol) and self.right.constant is not None
 
     @property
     def always(self) -> bool:

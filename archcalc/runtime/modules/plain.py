@@ -219,22 +219,6 @@ def where_positive(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return torch.where(condition > 0, input, other)
 
 
-class Opaque(nn.Module):
-    """A stand-in: trained numbers that nothing uses, and zeros of the given shape."""
-
-    def __init__(self, shape: tuple[int, ...], params: int = 0) -> None:
-        super().__init__()
-        self.shape = shape
-        if params:
-            self.weight = nn.Parameter(torch.zeros(params))
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        made = inputs[0].new_zeros(inputs[0].shape[0], *self.shape)
-        for other in inputs[1:]:  # so that a traced graph has what comes before it
-            made = made + other.new_zeros(())
-        return made
-
-
 class Given(nn.Module):
     """A stand-in with tensors of given names, and zeros of the given shape."""
 
@@ -256,6 +240,13 @@ class Given(nn.Module):
         for other in inputs[1:]:  # so that a traced graph has what comes before it
             made = made + other.new_zeros(())
         return made
+
+
+class Opaque(Given):
+    """A stand-in: trained numbers that nothing uses, and zeros of the given shape."""
+
+    def __init__(self, shape: tuple[int, ...], params: int = 0) -> None:
+        super().__init__(shape, {"weight": (params,)} if params else {})
 
 
 class GivenAsStored(Given):
