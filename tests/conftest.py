@@ -55,6 +55,17 @@ def _own_cache(tmp_path_factory):
 
 
 @pytest.fixture
+def one_thread():
+    """Let PyTorch compute with one thread: for small networks, more threads only wait for each other."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def data() -> Path:
     """The folder of gold data; its README says where each number is from."""
     return ROOT / "tests" / "data"

@@ -11,49 +11,17 @@ import warnings
 def main() -> int:
     """Run the fuzzers that are asked for; 1 if one found something."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument(
-        "--examples", type=int, default=0, metavar="N", help="random valid specs, against the real tools"
-    )
-    parser.add_argument(
-        "--hostile", type=int, default=0, metavar="N", help="broken specs and bytes, against the limits"
-    )
-    parser.add_argument(
-        "--memory",
-        type=int,
-        default=0,
-        metavar="N",
-        help="random valid specs, their memory alone; finds all that differ",
-    )
-    parser.add_argument(
-        "--refusals", type=int, default=0, metavar="N", help="random operators: what is refused, PyTorch refuses"
-    )
-    parser.add_argument(
-        "--commands", type=int, default=0, metavar="N", help="random command lines: a user's mistake is told in words"
-    )
-    parser.add_argument("--onnx", type=int, default=0, metavar="N", help="broken ONNX files, against the limits")
-    parser.add_argument("--modules", type=int, default=0, metavar="N", help="random PyTorch modules, traced")
+    for kind, (_, says) in KINDS.items():
+        parser.add_argument(f"--{kind}", type=int, default=0, metavar="N", help=says)
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="another seed gives other specs")
     options = parser.parse_args()
-    kinds = ("examples", "memory", "refusals", "hostile", "commands", "onnx", "modules")
-    if not any(getattr(options, kind) for kind in kinds):
-        parser.error(f"say how many: {' N, '.join(f'--{kind}' for kind in kinds[:-1])} N or --{kinds[-1]} N")
+    asked = {kind: count for kind in KINDS if (count := getattr(options, kind))}
+    if not asked:
+        *kinds, last = KINDS
+        parser.error(f"say how many: {' N, '.join(f'--{kind}' for kind in kinds)} N or --{last} N")
     warnings.simplefilter("ignore")
     start = time.monotonic()
-    found = 0
-    if options.examples:
-        found += differential(options.examples, options.seed)
-    if options.memory:
-        found += memory(options.memory, options.seed)
-    if options.refusals:
-        found += refusals(options.refusals, options.seed)
-    if options.hostile:
-        found += hostile(options.hostile, options.seed)
-    if options.commands:
-        found += commands(options.commands, options.seed)
-    if options.onnx:
-        found += onnx_files(options.onnx, options.seed)
-    if options.modules:
-        found += torch_modules(options.modules, options.seed)
+    found = sum(KINDS[kind][0](count, options.seed) for kind, count in asked.items())
     print(f"{time.monotonic() - start:.0f} s")
     return 1 if found else 0
 
@@ -237,6 +205,17 @@ def torch_modules(count: int, seed: int) -> int:
     print(f"{count:,} modules, {found} that are traced as others")
     return found
 
+
+KINDS = {
+    "examples": (differential, "random valid specs, against the real tools"),
+    "memory": (memory, "random valid specs, their memory alone; finds all that differ"),
+    "refusals": (refusals, "random operators: what is refused, PyTorch refuses"),
+    "hostile": (hostile, "broken specs and bytes, against the limits"),
+    "commands": (commands, "random command lines: a user's mistake is told in words"),
+    "onnx": (onnx_files, "broken ONNX files, against the limits"),
+    "modules": (torch_modules, "random PyTorch modules, traced"),
+}
+"""The fuzzers, in the order in which they run, each with what it does."""
 
 if __name__ == "__main__":
     sys.exit(main())

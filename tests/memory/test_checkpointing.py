@@ -46,13 +46,7 @@ layers:
 """
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """One thread: for small networks, more threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def of_network(name: str, size: int, batch: int):

@@ -49,13 +49,7 @@ SIDES = (32, 64, 75, 96, 128, 139, 160)
 """Input sizes of the long test: the first at which the network can be built, else its own."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """One thread: for small networks, more threads only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def at_small_size(path, variant):

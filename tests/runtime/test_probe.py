@@ -45,13 +45,7 @@ def predicted(box: Region) -> torch.Tensor:
     return mask
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tests run in parallel: more threads would only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # -- operators
