@@ -15,23 +15,18 @@ from archcalc.analysis.rows import FOLDED
 from archcalc.arithmetic import product
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
-from archcalc.quantities.quantity import ComputedAmount
-from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit
+from archcalc.quantities.quantity import AmountWithUnits
+from archcalc.units import BYTES, Unit, choose_unit
 
 KILO = 1
 """The lectures' unit of memory among `BYTES`."""
 
 
-class CourseAmount(ComputedAmount):
+class CourseAmount(AmountWithUnits):
     """A number that a course defines in its own way."""
 
-    units: tuple[Unit, ...] = COUNTS
     also: str = ""
     """The question whose column answers it, if that is not asked: `flops` for operations by two."""
-
-    def units_for(self, analysis: Analysis) -> tuple[Unit, ...]:
-        """Return its units; the lectures write KB for KiB."""
-        return LECTURE_BYTES if self.units is BYTES and analysis.convention.name == "lecture" else self.units
 
     def unit_for(self, values: Sequence[Any], analysis: Analysis, exact: bool = False) -> Unit | None:
         """Return the unit for a column of these values; None for counts, which are written in full."""

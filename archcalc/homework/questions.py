@@ -12,7 +12,7 @@ from archcalc.homework.answers.answer import Answer
 from archcalc.homework.answers.kinds import COUNT, EXTENT, FIELD, MEMORY, SHAPE, SIZES, AnswerKind
 from archcalc.homework.answers.numbers import AnswerTolerance
 from archcalc.homework.course_quantities import COURSE_QUANTITIES, CourseAmount
-from archcalc.quantities.quantity import Cost, Extent, FieldSize, Quantity, Shape
+from archcalc.quantities.quantity import AmountWithUnits, Cost, Extent, FieldSize, Quantity, Shape
 from archcalc.quantities.table import ASKED
 from archcalc.structs import Struct
 from archcalc.symbolic.derivations import DERIVED
@@ -38,7 +38,7 @@ class Question(Struct):
     @property
     def kind(self) -> AnswerKind:
         """The class that reads, compares and shows its answers."""
-        if isinstance(self.quantity, (Cost, CourseAmount)):
+        if isinstance(self.quantity, AmountWithUnits):
             return MEMORY if self.quantity.units is BYTES else COUNT
         return SIZES.get(self.key) or next(kind for cls, kind in KINDS.items() if isinstance(self.quantity, cls))
 

@@ -142,11 +142,11 @@ def operator_schema(operator: type[Operator]) -> Schema:
         value = NOTHING
     else:
         value = {"anyOf": [NOTHING, *_options(_literal(arguments[principal]))]}
-    head = {"description": _summary(operator), **value}
+    head = {"description": operator.summary(), **value}
     properties = {name: argument_schema(argument) for name, argument in arguments.items() if name != operator.kind}
     properties |= dict.fromkeys(tensor_names(operator), TIE)
     principal = None if operator.joins else principal
-    return _step(operator.kind, head, properties, required, principal) | {"description": _summary(operator)}
+    return _step(operator.kind, head, properties, required, principal) | {"description": operator.summary()}
 
 
 def argument_schema(argument: Argument) -> Schema:
@@ -276,10 +276,6 @@ def _with_expressions(form: Schema) -> Schema:
         return {"anyOf": _options(form)}
     inside = {"array": "items", "object": "additionalProperties"}.get(form.get("type", ""))
     return {**form, inside: {"anyOf": _options(form[inside])}} if inside else form
-
-
-def _summary(operator: type[Operator]) -> str:
-    return " ".join((operator.__doc__ or "").split("\n\n")[0].replace("``", "`").split())
 
 
 # -- the document

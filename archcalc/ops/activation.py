@@ -25,6 +25,7 @@ class Elementwise(Operator):
     """Base of functions of every element on its own."""
 
     category = "activation"
+    has_linear = False
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
     torch_name: ClassVar[str]
@@ -40,9 +41,6 @@ class Elementwise(Operator):
 
     def torch(self) -> Torch:
         return Torch(self.torch_name)
-
-    def linearized(self) -> None:
-        return None
 
 
 class Relu(Elementwise):

@@ -26,6 +26,7 @@ class BlurPool(Operator):
     """
 
     kind = "blur_pool"
+    tools_agree = False
     synonyms = "blurpool blurpool2d antialias aa_pool"
     category = "pooling"
     kernel: Count = option(3, "size of the filter")
@@ -66,9 +67,6 @@ class BlurPool(Operator):
 
     def work(self) -> Work:
         return {"mac": self.elements * self.kernel * self.kernel}
-
-    def tools_agree(self) -> bool:
-        return False
 
     def access(self) -> Access:
         windows = window_access((self.kernel,) * 2, (self.stride,) * 2, (self._padding(),) * 2, (1, 1))

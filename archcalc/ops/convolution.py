@@ -279,6 +279,7 @@ class Conv(WindowConvolution, TrainedConvolution):
             "add": elements if self.bias else 0,
         }
 
+    @property
     def tools_agree(self) -> bool:
         return not self.standardized and self.padding_mode == "zeros"
 

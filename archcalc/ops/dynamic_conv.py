@@ -36,6 +36,8 @@ class DynamicConv(WindowConvolution):
     """
 
     kind = "dynamic_conv"
+    has_linear = False
+    tools_agree = False
     aten = "conv1d conv2d conv3d"
     synonyms = "condconv"
     joins = True
@@ -127,14 +129,8 @@ class DynamicConv(WindowConvolution):
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         return not _joins_samples(gradient)
 
-    def tools_agree(self) -> bool:
-        return False
-
     def accesses(self) -> tuple[Access, ...]:
         return (WHOLE_AXIS, *self.windows()), (SAME_POSITION, *(WHOLE_AXIS,) * (len(self.x)))
-
-    def linearized(self) -> None:
-        return None
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

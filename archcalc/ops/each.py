@@ -41,6 +41,7 @@ class Each(Operator):
     """Another operator, applied to each slice along the first axis; all slices share its weights."""
 
     kind = "each"
+    tools_agree = False
     category = "shape"
     operator: OperatorName = required("the operator: its name, or {name: its first argument, other arguments}")
     inner: Operator
@@ -180,9 +181,6 @@ class Each(Operator):
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return self.inner.computes_in_float32(self._of_slices(tensors))
-
-    def tools_agree(self) -> bool:
-        return False
 
     def access(self) -> Access:
         return (SAME_POSITION, *self.inner.access())

@@ -34,6 +34,7 @@ class Einsum(Operator):
     """
 
     kind = "einsum"
+    tools_agree = False
     aten = "einsum"
     category = "linear"
     joins = True
@@ -169,9 +170,6 @@ class Einsum(Operator):
             own = Layout.in_order(layout.permuted(order).sizes).restored(order)
             found.append(InputGradient(GradientKind.NEW, own, is_view=True))
         return tuple(found)
-
-    def tools_agree(self) -> bool:
-        return False
 
     def accesses(self) -> tuple[Access, ...]:
         """An axis that is not followed is taken to be seen whole."""

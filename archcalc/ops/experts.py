@@ -33,6 +33,8 @@ class MixtureOfExperts(Taped, Operator):
     """
 
     kind = "mixture_of_experts"
+    has_linear = False
+    tools_agree = False
     autocast = Autocast.WIDEST
     aten = "mixture_of_experts"
     synonyms = "moe sparse_moe"
@@ -93,9 +95,6 @@ class MixtureOfExperts(Taped, Operator):
         mac = self.work()["mac"]
         return Backward(weights=mac, inputs=mac - inside, inner=inside)
 
-    def tools_agree(self) -> bool:
-        return False
-
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         batch, rows, width = gradient.sizes
         return gradient.viewed((batch * rows, width)) is None
@@ -112,9 +111,6 @@ class MixtureOfExperts(Taped, Operator):
 
     def access(self) -> Access:
         return (SAME_POSITION, WHOLE_AXIS)
-
-    def linearized(self) -> None:
-        return None
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ from archcalc.ops.vocabulary import (
 
 class _Gated(Operator):
     category = "activation"
+    has_linear = False
     axis: AxisIndex = option(-1, "the axis that is halved, the batch not counted")
     examples = (example((7, 12)), example((4, 5, 6), axis=0))
     per_element: ClassVar[Work]
@@ -49,9 +50,6 @@ class _Gated(Operator):
         halved = self.axis % len(self.x)
         half = tensors.layouts[0].part(halved + 1, self.output[halved])
         return Placement(elementwise([half, half]))
-
-    def linearized(self) -> None:
-        return None
 
     def torch(self) -> Torch:
         return Torch(self.torch_name, (self.axis if self.axis < 0 else self.axis + 1,))

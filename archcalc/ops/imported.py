@@ -52,6 +52,7 @@ class Computed(StandingAlone):
     """A tensor that is computed from stored ones alone, once for a batch: a table of positions, a mask."""
 
     kind = "computed"
+    tools_agree = False
     numbers_are_given = True
     category = "shape"
     shape: NamedShape = required("its shape, the batch not counted")
@@ -108,9 +109,6 @@ class Computed(StandingAlone):
 
     def backward_per_batch(self) -> Backward:
         return Backward(weights=self.macs, inputs=0, inner=self.macs)
-
-    def tools_agree(self) -> bool:
-        return False
 
     def torch(self) -> Torch:
         maker = "archcalc.GivenAsStored" if self._is_stored() else "archcalc.GivenOnce"

@@ -44,6 +44,7 @@ class Matmul(Operator):
     """
 
     kind = "matmul"
+    tools_agree = False
     aten = "matmul bmm einsum linear"
     onnx = "MatMul"
     synonyms = "bmm batch_matmul dot einsum"
@@ -131,9 +132,6 @@ class Matmul(Operator):
                 own = Layout.in_order(layout.permuted(order).sizes).permuted(order)
             found.append(InputGradient(GradientKind.NEW, own, is_view=True))
         return tuple(found)
-
-    def tools_agree(self) -> bool:
-        return False
 
     def accesses(self) -> tuple[Access, ...]:
         column = WHOLE_AXIS if self.transposed else SAME_POSITION

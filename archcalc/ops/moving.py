@@ -1,6 +1,6 @@
 """Operators that cut, repeat or move elements between axes: nothing is computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
@@ -145,6 +145,7 @@ class PixelShuffle(Shaping):
     """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
 
     kind = "pixel_shuffle"
+    overestimates = {"channels": "an output sees one channel"}
     memory_order = Order.IMAGE
     aten = "pixel_shuffle"
     onnx = "DepthToSpace"
@@ -170,10 +171,6 @@ class PixelShuffle(Shaping):
         moved = Permute((split.output,), order=(0, 3, 1, 4, 2))
         return split, moved, Reshape((moved.output,), shape=(channels, rows, columns))
 
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return {"channels": "an output sees one channel"}
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
@@ -192,6 +189,7 @@ class PixelUnshuffle(Shaping):
     """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
 
     kind = "pixel_unshuffle"
+    overestimates = dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
     memory_order = Order.IMAGE
     aten = "pixel_unshuffle"
     synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
@@ -214,10 +212,6 @@ class PixelUnshuffle(Shaping):
         split = Reshape(self.inputs, shape=(channels, rows, self.factor, columns, self.factor))
         moved = Permute((split.output,), order=(0, 2, 4, 1, 3))
         return split, moved, Reshape((moved.output,), shape=self.output)
-
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
@@ -260,6 +254,7 @@ class Unfold(_Windows):
     """The windows of a map beside each other (im2col): `[C, H, W]` becomes `[C·K·K, windows]`."""
 
     kind = "unfold"
+    overestimates = dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
     aten = "im2col"
     synonyms = "im2col extract_patches"
     examples = (example((4, 6, 7), kernel=3, padding=1), example((4, 8, 8), kernel=(2, 4), stride=(2, 4)))
@@ -285,10 +280,6 @@ class Unfold(_Windows):
     def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS, WHOLE_AXIS)
 
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         call.need_images()
@@ -302,6 +293,7 @@ class Fold(_Windows):
     """Windows laid on a map, their overlaps added (col2im): `[C·K·K, windows]` becomes `[C, H, W]`."""
 
     kind = "fold"
+    overestimates = dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
     aten = "col2im"
     synonyms = "col2im"
     takes_value = False
@@ -344,10 +336,6 @@ class Fold(_Windows):
 
     def access(self) -> Access:
         return (WHOLE_AXIS, WHOLE_AXIS)
-
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

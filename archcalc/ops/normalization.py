@@ -44,6 +44,7 @@ class Normalization(Operator):
     """What normalizations share that scale and shift by trained numbers."""
 
     category = "normalization"
+    has_linear = False
     takes_value = False
     eps: Positive = option(1e-5, "added to the variance")
     affine: Bool = option(True, "scale and shift each channel by trained numbers")
@@ -70,9 +71,6 @@ class Normalization(Operator):
             work["mul"] += self.elements
             work["add"] += self.elements
         return work
-
-    def linearized(self) -> None:
-        return None
 
 
 class BatchNorm(Normalization):

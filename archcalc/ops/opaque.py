@@ -13,6 +13,8 @@ class StandIn(Operator):
     """Base of operators whose shape and work are given; all of their input is taken to be seen."""
 
     category = "opaque"
+    has_linear = False
+    tools_agree = False
     numbers_are_given = True
     least_inputs = 1
     most_inputs = None
@@ -26,14 +28,8 @@ class StandIn(Operator):
         given = names_of(self.shape)
         return given or (inputs[0] if len(inputs[0]) == len(self.shape) else usual_names(len(self.shape)))
 
-    def tools_agree(self) -> bool:
-        return False
-
     def accesses(self) -> tuple[Access, ...]:
         return tuple((WHOLE_AXIS,) * len(shape) for shape in self.inputs)
-
-    def linearized(self) -> None:
-        return None
 
 
 class Opaque(StandIn):

@@ -56,6 +56,8 @@ class Operator(Importable, MemoryRules, ABC):
     """True if at inference it scales and shifts each channel by constants."""
     adds: ClassVar[bool] = False
     """True if its output is the sum of its inputs."""
+    has_linear: ClassVar[bool] = True
+    """False if `linearized` gives none."""
     takes_value: ClassVar[bool] = True
     """True if a spec may write its first argument as the operator's own value: `dropout: 0.5`."""
     least_inputs: ClassVar[int] = 1
@@ -205,6 +207,11 @@ class Operator(Importable, MemoryRules, ABC):
     # -- the rules
 
     @classmethod
+    def summary(cls) -> str:
+        """Return the first paragraph of its documentation."""
+        return " ".join((cls.__doc__ or "").split("\n\n")[0].replace("``", "`").split())
+
+    @classmethod
     def principal(cls) -> str | None:
         """Return the argument that a spec may write as the operator's own value."""
         return next(iter(cls.arguments), None) if cls.takes_value else None
@@ -261,8 +268,9 @@ class Operator(Importable, MemoryRules, ABC):
         """Return the multiply-adds of the backward pass of `work_per_batch`, per batch."""
         return Backward(weights=0, inputs=0)
 
+    @property
     def tools_agree(self) -> bool:
-        """Return False if the counts of torchinfo, thop and ptflops for it are not known."""
+        """False if the counts of torchinfo, thop and ptflops for it are not known."""
         return True
 
     def extra_work(self) -> Work:
@@ -324,7 +332,7 @@ class Operator(Importable, MemoryRules, ABC):
 
         None if the identity has it. Dependence on a whole axis (`GLANCE`) is ignored.
         """
-        return self
+        return self if self.has_linear else None
 
     def cached_elements(self) -> Dim:
         """Return the elements of keys and values that generation keeps for each token; 0 without causal attention."""

@@ -233,6 +233,7 @@ class Where(_Arithmetic):
     """The second where the first is above 0, else the third, element by element."""
 
     kind = "where"
+    overestimates = {"nan": "one of two numbers is taken"}
     aten = "where"
     onnx = "Where"
     synonyms = "select cond"
@@ -268,10 +269,6 @@ class Where(_Arithmetic):
 
     def pairs(self) -> Sequence[Operator]:
         return ()
-
-    @property
-    def overestimates(self) -> dict[str, str]:
-        return {"nan": "one of two numbers is taken"}
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

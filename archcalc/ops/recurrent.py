@@ -52,6 +52,7 @@ def _step_by_step(sizes: Shape) -> Layout:
 
 class _Recurrent(Taped, Operator):
     category = "recurrent"
+    has_linear = False
     features: Count = required("size of the state")
     layers: Count = option(1, "layers on top of each other; each takes the sequence of the one below")
     bidirectional: Bool = option(False, "a second state that runs backwards; both are given beside each other")
@@ -233,9 +234,6 @@ class _Recurrent(Taped, Operator):
 
     def expected_axes(self) -> AxisNames:
         return SEQUENCE
-
-    def linearized(self) -> None:
-        return None
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

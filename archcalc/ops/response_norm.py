@@ -27,6 +27,7 @@ class LocalResponseNorm(Operator):
     """Divide by a power of the sum of the neighboring channels' squares (Krizhevsky et al., 2012)."""
 
     kind = "local_response_norm"
+    has_linear = False
     onnx = "LRN"
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
@@ -58,9 +59,6 @@ class LocalResponseNorm(Operator):
     def access(self) -> Access:
         neighbors = window(self.size, before=self.size // 2)
         return (neighbors, *(SAME_POSITION,) * self.rank)
-
-    def linearized(self) -> None:
-        return None
 
     def saved_tensors(self) -> SavedTensors:
         """The input, its padded squares, the sums and their powers."""

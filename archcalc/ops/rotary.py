@@ -33,6 +33,8 @@ class Rotary(Operator):
     """
 
     kind = "rotary"
+    has_linear = False
+    overestimates = dict.fromkeys(("channels", "positions"), "an output sees one pair of its row")
     synonyms = "rope rotary_embedding rotary_position_embedding apply_rotary_pos_emb"
     category = "attention"
     takes_value = False
@@ -116,14 +118,6 @@ class Rotary(Operator):
 
     def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - 1), WHOLE_AXIS)
-
-    @property
-    def overestimates(self) -> dict[str, str]:
-        """Two numbers of a row are seen."""
-        return dict.fromkeys(("channels", "positions"), "an output sees one pair of its row")
-
-    def linearized(self) -> None:
-        return None
 
     def torch(self) -> Torch:
         kwargs = {"interleaved": True} if self.interleaved else {}

@@ -42,6 +42,8 @@ class GridSample(Operator):
     """
 
     kind = "grid_sample"
+    has_linear = False
+    overestimates = {"nan": "which positions are read depends on the numbers of the grid"}
     autocast = Autocast.FLOAT32
     aten = "grid_sampler"
     onnx = "GridSample"
@@ -141,14 +143,6 @@ class GridSample(Operator):
         names = inputs[0]
         return (*names[: self._several], *map_names(names[self._several :]))
 
-    @property
-    def overestimates(self) -> dict[str, str]:
-        """The grid says what is read."""
-        return {"nan": "which positions are read depends on the numbers of the grid"}
-
-    def linearized(self) -> None:
-        return None
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if not _are_images(call) or call.get("padding_mode", 0) != 0 or call.get("interpolation_mode", 0) > 1:
@@ -193,6 +187,9 @@ class MaxUnpool(Taped, Operator):
     """
 
     kind = "max_unpool"
+    has_linear = False
+    tools_agree = False
+    overestimates = {"nan": "where a number goes depends on the numbers"}
     synonyms = "maxunpool2d unpool unpooling"
     category = "pooling"
     joins = True
@@ -227,8 +224,6 @@ class MaxUnpool(Taped, Operator):
     def work(self) -> Work:
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
-
-    def tools_agree(self) -> bool:
         return False
 
     def placement(self, tensors: InputTensors) -> Placement:
@@ -265,14 +260,6 @@ class MaxUnpool(Taped, Operator):
         windows = map(spread, self.kernel, self.stride, self.padding)
         around = (window(2 * k - 1, before=k - 1) for k in self.kernel)
         return (SAME_POSITION, *windows), (SAME_POSITION, *around)
-
-    @property
-    def overestimates(self) -> dict[str, str]:
-        """Only the places of the largest numbers are written."""
-        return {"nan": "where a number goes depends on the numbers"}
-
-    def linearized(self) -> None:
-        return None
 
     def torch(self) -> Torch:
         kwargs = {"kernel_size": compact(self.kernel), "stride": compact(self.stride)}

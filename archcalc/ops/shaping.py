@@ -1,7 +1,7 @@
 """Operators that rearrange all elements: flatten, reshape, permute, channel shuffle."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
@@ -277,6 +277,7 @@ class ChannelShuffle(Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
+    overestimates = {"channels": "each channel is one of the input's, at another place"}
     aten = "channel_shuffle"
     synonyms = "shuffle channelshuffle"
     memory_order = Order.IMAGE
@@ -293,10 +294,6 @@ class ChannelShuffle(Shaping):
 
     def access(self) -> Access:
         return (WHOLE_AXIS, *(SAME_POSITION,) * self.rank)
-
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return {"channels": "each channel is one of the input's, at another place"}
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)

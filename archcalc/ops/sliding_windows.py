@@ -1,6 +1,5 @@
 """Overlapping windows of an axis, as a view: `Tensor.unfold`."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape
@@ -17,6 +16,7 @@ class SlidingWindows(Shaping):
     """Windows of an axis, whose positions become the last axis (`Tensor.unfold`): `[C, 8, 8]` to `[C, 4, 8, 2]`."""
 
     kind = "sliding_windows"
+    overestimates = dict.fromkeys(("channels", "positions"), "an output sees one position of its window")
     is_view = True
     aten = "unfold"
     synonyms = "sliding_window_view"
@@ -46,10 +46,6 @@ class SlidingWindows(Shaping):
     def access(self) -> Access:
         windows = window(self.size, self.step)
         return tuple(windows if axis == self._axis else SAME_POSITION for axis in range(len(self.x)))
-
-    @property
-    def overestimates(self) -> Mapping[str, str]:
-        return dict.fromkeys(("channels", "positions"), "an output sees one position of its window")
 
     def placement(self, tensors: InputTensors) -> Placement:
         layout = tensors.layouts[0]

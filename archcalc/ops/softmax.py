@@ -13,6 +13,7 @@ class Softmax(Operator):
     """Exponentials along an axis, divided by their sum."""
 
     kind = "softmax"
+    has_linear = False
     aten = "softmax"
     onnx = "Softmax"
     torch_name = "nn.Softmax"
@@ -34,9 +35,6 @@ class Softmax(Operator):
     def access(self) -> Access:
         axis = self.axis_index(self.axis)
         return tuple(GLANCE if number == axis else SAME_POSITION for number in range(len(self.x)))
-
-    def linearized(self) -> None:
-        return None
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -170,6 +170,7 @@ class StandingAlone(Operator):
 
     autocast = Autocast.FLOAT32
     category = "shape"
+    has_linear = False
     ignores_numbers = True
     examples: ClassVar[tuple[Example, ...]] = (example((7, 12), shape=(3, 5)), example((4, 5, 6), shape=(4,)))
 
@@ -198,9 +199,6 @@ class StandingAlone(Operator):
 
     def access(self) -> Access:
         return (UNREAD,) * len(self.x)
-
-    def linearized(self) -> None:
-        return None
 
 
 def checked_sizes(sizes: Shape) -> Shape:

@@ -111,6 +111,7 @@ class Upsample(Operator):
             extra["scaled"] = scaled(product(self.x), factor if len(set(self.scale)) == 1 else factor // 1)
         return extra
 
+    @property
     def tools_agree(self) -> bool:
         return self.mode in ("nearest", "bilinear")
 

@@ -140,6 +140,7 @@ class WindowAttention(Taped, Operator):
         """``projection_add``: the additions of the projections' biases."""
         return {"projection_add": 4 * self._padded() if self.bias else 0}
 
+    @property
     def tools_agree(self) -> bool:
         return not self.cosine
 

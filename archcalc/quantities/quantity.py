@@ -280,10 +280,19 @@ class ComputedAmount(Quantity):
         return self.layers(analysis.rows)
 
 
-class Cost(ComputedAmount):
-    """A count or a number of bytes: an integer with a unit, which sums over rows."""
+class AmountWithUnits(ComputedAmount):
+    """A count or a number of bytes."""
 
     units: tuple[Unit, ...] = COUNTS
+
+    def units_for(self, analysis: Analysis) -> tuple[Unit, ...]:
+        """Return its units; the lectures write KB for KiB."""
+        return LECTURE_BYTES if self.units is BYTES and analysis.convention.name == "lecture" else self.units
+
+
+class Cost(AmountWithUnits):
+    """An integer with a unit, which sums over rows."""
+
     usual: int = 1
     """Number of the unit that the lectures use."""
     by_convention: bool = False
@@ -309,10 +318,6 @@ class Cost(ComputedAmount):
     def is_counted(self, analysis: Analysis) -> bool:
         """Return True if the convention counts it."""
         return not self.needs_backward or analysis.convention.backward is not None
-
-    def units_for(self, analysis: Analysis) -> tuple[Unit, ...]:
-        """Return its units; the lectures write KB for KiB."""
-        return LECTURE_BYTES if self.units is BYTES and analysis.convention.name == "lecture" else self.units
 
     def unit_for(self, values: Sequence[Any], analysis: Analysis, exact: bool = False) -> Unit:
         """Return the unit for a column of these values; with ``exact``, the smallest."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from archcalc.network import Network
 from archcalc.ops.vocabulary import shape_text
-from archcalc.render.reference import summary
 from archcalc.render.spec_text import application
 from archcalc.symbolic.derivations import Explanation, meanings_of
 from archcalc.symbolic.symbolic_layer import ITEMSIZE, SAMPLES, Line, Meaning
@@ -27,7 +26,7 @@ def with_legend(network: Network, name: str, found: Sequence[Explanation]) -> li
         if letter != meaning.what:  # an argument without a letter has its own name
             remarks.setdefault(meaning.whose or "where", []).append(f"{letter} {meaning.what or 'size'}")
     lines = [Line(whose, remark=", ".join(words)) for whose, words in remarks.items()]
-    what = Line("", remark=summary(type(op)).replace("`", ""))
+    what = Line("", remark=op.summary().replace("`", ""))
     return [Explanation(name, "layer", heading, (what, *lines)), *found]
 
 

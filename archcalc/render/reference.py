@@ -29,11 +29,6 @@ def default_text(argument: Argument) -> str:
     return "see text" if callable(argument.default) else show(argument.default)
 
 
-def summary(operator: type[Operator]) -> str:
-    """Return the first paragraph of its documentation."""
-    return " ".join((operator.__doc__ or "").strip().split("\n\n")[0].replace("``", "`").split())
-
-
 def reference_document(names: Sequence[str] = ()) -> Document:
     """Return a list of operators, each with its arguments; the records have a row for each argument."""
     operators = chosen(names)
@@ -44,7 +39,7 @@ def _item(operator: type[Operator]) -> Item:
     named_only = bool(operator.arguments) and operator.principal() is None
     return Item(
         f"{operator.kind} ({operator.category}{', arguments by name only' if named_only else ''})",
-        summary(operator),
+        operator.summary(),
         tuple(
             f"{argument.name} [{default_text(argument)}]: {argument.doc}; {argument.type.phrase}"
             for argument in operator.arguments.values()
@@ -55,7 +50,7 @@ def _item(operator: type[Operator]) -> Item:
 def _records(operators: Sequence[type[Operator]]) -> Records:
     heading = ["operator", "category", "summary", "argument", "default", "meaning", "type"]
     rows = [
-        [operator.kind, operator.category, summary(operator), *argument]
+        [operator.kind, operator.category, operator.summary(), *argument]
         for operator in operators
         for argument in [
             [argument.name, default_text(argument), argument.doc, argument.type.phrase]

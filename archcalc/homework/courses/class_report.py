@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
-from html import escape
 
-from archcalc.homework.courses.grades_document import points_text
 from archcalc.homework.grade import GradedSheet, Verdict
 from archcalc.homework.questions import QUESTIONS
-from archcalc.words import counted, printable
+from archcalc.render.writers.html import escape_html
+from archcalc.words import counted
 
 _STYLE = """body{font:16px/1.4 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse}th,td{padding:.2rem .6rem;text-align:right}th:first-child,td:first-child{text-align:left}
@@ -27,7 +26,7 @@ def class_report(sheets: Sequence[GradedSheet], title: str) -> str:
     read = [sheet for sheet in sheets if sheet.problem is None]
     lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f"<title>{_text(title)}</title><style>{_STYLE}</style></head><body><h1>{_text(title)}</h1>",
+        f"<title>{escape_html(title)}</title><style>{_STYLE}</style></head><body><h1>{escape_html(title)}</h1>",
         f"<p>{counted(len(sheets), 'submission')}, {len(sheets) - len(read)} not read.</p>",
     ]
     if read:
@@ -40,7 +39,10 @@ def _points(sheets: Sequence[GradedSheet]) -> list[str]:
     most = max(sheet.max_points for sheet in sheets) or Fraction(1)
     bins = Counter(min(int(BINS * sheet.points / most), BINS - 1) for sheet in sheets)
     mean = sum((sheet.points for sheet in sheets), Fraction(0)) / len(sheets)
-    lines = [f"<h2>Points</h2><p>{float(mean):.1f} of {points_text(most)} on average.</p>", '<table class="points">']
+    lines = [
+        f"<h2>Points</h2><p>{float(mean):.1f} of {points_text(most)} on average.</p>",
+        '<table class="points">',
+    ]
     for index in range(BINS):
         start, end = (f"{float(most * step / BINS):g}" for step in (index, index + 1))
         lines.append(f"<tr><th>{start} to {end}</th><td class=text>{_bar(bins[index], len(sheets))}</td></tr>")
@@ -57,11 +59,11 @@ def _cells(sheets: Sequence[GradedSheet]) -> list[str]:
                 counts[row.name, cell.column][good] += 1
     rows = list(dict.fromkeys(row for row, _ in counts))
     columns = list(dict.fromkeys(column for _, column in counts))
-    headings = "".join(f"<th>{_text(QUESTIONS[column].heading)}</th>" for column in columns)
+    headings = "".join(f"<th>{escape_html(QUESTIONS[column].heading)}</th>" for column in columns)
     lines = ['<h2>Right cells</h2><table class="heat">', f"<tr><th></th>{headings}</tr>"]
     for name in rows:
         cells = "".join(_heat(counts.get((name, column))) for column in columns)
-        lines.append(f"<tr><td>{_text(name)}</td>{cells}</tr>")
+        lines.append(f"<tr><td>{escape_html(name)}</td>{cells}</tr>")
     return [*lines, "</table>"]
 
 
@@ -84,16 +86,12 @@ def _mistakes(sheets: Sequence[GradedSheet]) -> list[str]:
         return ["<h2>Misconceptions</h2><p>None.</p>"]
     lines = ["<h2>Misconceptions</h2><table>", "<tr><th>mistake</th><th>in</th><th>submissions</th><th></th></tr>"]
     for (mistake, column), count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
-        text = f"<td class=text>{_bar(count, len(sheets))} {_text(says[mistake, column])}</td>"
+        text = f"<td class=text>{_bar(count, len(sheets))} {escape_html(says[mistake, column])}</td>"
         lines.append(
-            f"<tr><td>{_text(mistake)}</td><td>{_text(QUESTIONS[column].heading)}</td><td>{count}</td>{text}</tr>"
+            f"<tr><td>{escape_html(mistake)}</td><td>{escape_html(QUESTIONS[column].heading)}</td><td>{count}</td>{text}</tr>"
         )
     return [*lines, "</table>"]
 
 
 def _bar(count: int, of: int) -> str:
     return f'<span class="bar" style="width:{12 * count / of:.2f}rem"></span> {count}'
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))

@@ -8,12 +8,11 @@ from typing import Any
 
 from archcalc.analysis.rows import TableRow
 from archcalc.errors import SpecError
-from archcalc.homework.course_quantities import CourseAmount
 from archcalc.homework.courses.notes import NAME_LINE, Notes
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
 from archcalc.quantities.axes import AXES, along
-from archcalc.quantities.quantity import Cost, Quantity, Shape
+from archcalc.quantities.quantity import AmountWithUnits, Quantity, Shape
 from archcalc.quantities.table import COLUMNS
 from archcalc.render.document import Document, Paragraph, Records, Section, Table, value_column
 from archcalc.symbolic.traced import Traced
@@ -160,7 +159,7 @@ def _followed(row: TableRow) -> str:
 
 def other_headings(key: AnswerKey, question: Question) -> list[str]:
     """Return the headings of a question's column, one for each unit; none if it has no units."""
-    if key.symbols or not isinstance(question.quantity, (Cost, CourseAmount)):
+    if key.symbols or not isinstance(question.quantity, AmountWithUnits):
         return []
     units = question.quantity.units_for(key.analysis)[:MOST_UNITS]
     return [question.quantity.headed(key.analysis.convention.name, unit) for unit in units]

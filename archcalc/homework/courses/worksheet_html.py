@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from html import escape
 
 from archcalc.homework.courses.notes import Notes
+from archcalc.render.writers.html import escape_html
 from archcalc.words import printable
 
 _STYLE = """body{font:16px/1.4 system-ui,sans-serif;max-width:75rem;margin:2rem auto;padding:0 1rem}
@@ -36,23 +36,23 @@ def worksheet_html(
     headings, *rows = sheet
     lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width"><title>' + _text(notes.title) + "</title>",
-        f"<style>{_STYLE}</style></head><body><h1>{_text(notes.title)}</h1><form>",
+        '<meta name="viewport" content="width=device-width"><title>' + escape_html(notes.title) + "</title>",
+        f"<style>{_STYLE}</style></head><body><h1>{escape_html(notes.title)}</h1><form>",
         '<p><label>Name <input name="name" autocomplete="name"></label> ',
         '<label>Number <input name="number"></label></p><ul>',
-        *(f"<li>{_text(rule)}</li>" for rule in notes.rules),
+        *(f"<li>{escape_html(rule)}</li>" for rule in notes.rules),
         "</ul><table><thead><tr>",
-        *(f"<th>{_text(heading)}</th>" for heading in headings),
+        *(f"<th>{escape_html(heading)}</th>" for heading in headings),
         "</tr></thead><tbody>",
     ]
     if example is not None:
-        lines.append('<tr class="example">' + "".join(f"<td>{_text(text)}</td>" for text in example) + "</tr>")
+        lines.append('<tr class="example">' + "".join(f"<td>{escape_html(text)}</td>" for text in example) + "</tr>")
     for number, row in enumerate(rows):
         cells = []
         for column, text in enumerate(row):
-            label = _text(f"{row[0]}, {headings[column]}")
+            label = escape_html(f"{row[0]}, {headings[column]}")
             field = f'<input name="r{number}c{column}" aria-label="{label}">'
-            cells.append(f"<td>{field if column in asked and not text else _text(text)}</td>")
+            cells.append(f"<td>{field if column in asked and not text else escape_html(text)}</td>")
         lines.append(f"<tr>{''.join(cells)}</tr>")
     data = json.dumps([printable(heading) for heading in headings]).replace("<", "\\u003c")
     lines += [
@@ -60,7 +60,3 @@ def worksheet_html(
         f"<script>const headings={data};\n{_SCRIPT}</script></body></html>",
     ]
     return "\n".join(lines) + "\n"
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))

@@ -47,11 +47,6 @@ class DrawingNode:
         return self.group or self.main.name
 
     @property
-    def input_shape(self) -> Shape:
-        """Its first input."""
-        return self.layers[0].input_shapes[0]
-
-    @property
     def form(self) -> tuple[tuple[str, int | None], ...]:
         """The axes of its output with their sizes, without those of channels and features, which may grow."""
         named = zip(self.layers[-1].output_axes, self.output_shape, strict=True)

@@ -45,8 +45,7 @@ def folded(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
 
 
 def _inside(step: WrittenStep) -> WrittenStep:
-    branches = None if step.branches is None else [folded(branch) for branch in step.branches]
-    return replace(step, body=folded(step.body), branches=branches) if step.body or branches else step
+    return step.with_inner(folded) if step.body or step.branches else step
 
 
 def _folded(steps: list[WrittenStep], keys: Sequence[Any], period: int) -> list[WrittenStep]:

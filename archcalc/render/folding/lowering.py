@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from archcalc.network import Layer, Network
@@ -196,28 +195,12 @@ def _only_in_training(steps: Sequence[WrittenStep]) -> bool:
 
 def without_marks(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps that are not marked as existing only in training, because what is around them is."""
-    return [
-        replace(
-            step,
-            train=False,
-            body=without_marks(step.body),
-            branches=None if step.branches is None else list(map(without_marks, step.branches)),
-        )
-        for step in steps
-    ]
+    return [step.with_inner(without_marks, train=False) for step in steps]
 
 
 def with_names(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps in which groups have names: only operators and blocks can do without."""
-    return [
-        replace(
-            step,
-            naming=Naming.GIVEN if step.head == GROUP else step.naming,
-            body=with_names(step.body),
-            branches=None if step.branches is None else list(map(with_names, step.branches)),
-        )
-        for step in steps
-    ]
+    return [step.with_inner(with_names, naming=Naming.GIVEN if step.head == GROUP else step.naming) for step in steps]
 
 
 def _defaults(op: Operator) -> dict[str, Any]:

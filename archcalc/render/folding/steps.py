@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fractions import Fraction
 from typing import Any
@@ -82,6 +82,11 @@ class WrittenStep:
         """True if it is a loop."""
         return self.count is not None or bool(self.walked)
 
+    def with_inner(self, change: Callable[[list[WrittenStep]], list[WrittenStep]], **values: Any) -> WrittenStep:
+        """Return a copy with each list of steps in it changed, and with other values of its fields."""
+        branches = None if self.branches is None else list(map(change, self.branches))
+        return replace(self, body=change(self.body), branches=branches, **values)
+
     def inner(self) -> Iterator[list[WrittenStep]]:
         """Yield the lists of steps in it."""
         if self.body:
@@ -114,7 +119,9 @@ def key_of(step: WrittenStep) -> tuple[Any, ...]:
         for name, value in sorted(step.args.items())
         if not is_number(value) or name not in step.defaults
     )
-    return (*head_key(step), _name_key(step), step.sources, fixed, keys_of(step.body), _branch_keys(step))
+    name = step.naming.name, step.name if step.naming is Naming.GIVEN else ""
+    branches = None if step.branches is None else tuple(map(keys_of, step.branches))
+    return (*head_key(step), name, step.sources, fixed, keys_of(step.body), branches)
 
 
 def _without_numbers(value: Any) -> Any:
@@ -134,14 +141,6 @@ def head_key(step: WrittenStep) -> tuple[Any, ...]:
 def keys_of(steps: Sequence[WrittenStep]) -> tuple[Any, ...]:
     """Return the keys of steps."""
     return tuple(map(key_of, steps))
-
-
-def _branch_keys(step: WrittenStep) -> tuple[Any, ...] | None:
-    return None if step.branches is None else tuple(map(keys_of, step.branches))
-
-
-def _name_key(step: WrittenStep) -> tuple[str, str]:
-    return step.naming.name, step.name if step.naming is Naming.GIVEN else ""
 
 
 def lines_in(steps: Sequence[WrittenStep]) -> int:

@@ -204,12 +204,10 @@ def filled(value: Any) -> Any:
 
 def filled_step(step: WrittenStep) -> WrittenStep:
     """Return a step with what is written in the slots in it."""
-    return replace(
-        step,
-        args={name: filled(value) for name, value in step.args.items()},
+    return step.with_inner(
+        lambda steps: list(map(filled_step, steps)),
+        args=filled(step.args),
         count=filled(step.count),
-        walked={name: filled(value) for name, value in step.walked.items()},
+        walked=filled(step.walked),
         when=filled(step.when),
-        body=[filled_step(inner) for inner in step.body],
-        branches=None if step.branches is None else [list(map(filled_step, branch)) for branch in step.branches],
     )
