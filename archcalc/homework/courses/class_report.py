@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 
+from archcalc.homework.courses.grades_document import points_text
 from archcalc.homework.grade import GradedSheet, Verdict
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.writers.html import escape_html
