@@ -26,10 +26,10 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any
 
 from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
@@ -41,6 +41,7 @@ from archcalc.language.values import (
     INTEGER,
     OVER_LISTS,
     PARTS,
+    EarlierSteps,
     ExpressionError,
     Record,
     ShapeValue,
@@ -62,16 +63,6 @@ STEPS = "."
 
 Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
-
-
-class EarlierSteps(Protocol):
-    """The steps that an expression can name."""
-
-    def shape(self, path: str) -> ShapeValue | None:
-        """Return the shape that a step gives; None if there is no such step."""
-
-    def unknown(self, path: str, variables: Iterable[str]) -> str:
-        """Return the message for a name that is neither a step nor a variable."""
 
 
 class Expression:
@@ -167,6 +158,13 @@ class _Compiler:
         offset = len(self.text.encode()[: node.col_offset].decode(errors="ignore"))
         return ExpressionError(message, offset, len(self.source(node)))
 
+    def located(self, node: ast.AST, compute: Callable[[], Any]) -> Any:
+        """Compute a value; give an error the place of ``node``."""
+        try:
+            return compute()
+        except ExpressionError as error:
+            raise self.error(node, str(error)) from None
+
     def refused(self, node: Any) -> ExpressionError:
         return self.error(node, f"{quote(self.source(node))} is not allowed in an expression")
 
@@ -194,7 +192,7 @@ class _Compiler:
         elif not isinstance(value, (bool, int, str, type(None))):
             raise self.refused(node)
         else:
-            value = _located(self, node, lambda: checked(value))
+            value = self.located(node, lambda: checked(value))
         return lambda variables: value
 
     def _decimal(self, node: ast.Constant, value: float) -> Any:
@@ -231,7 +229,7 @@ class _Compiler:
         def code(variables: Variables) -> Any:
             value = owner(variables)
             if isinstance(value, Record):
-                return _located(self, node, lambda: value.get(name))
+                return self.located(node, lambda: value.get(name))
             if not isinstance(value, ShapeValue):
                 raise self.error(node, f"{quote(self.source(node.value))} is not a shape and has no {name}")
             try:
@@ -291,7 +289,7 @@ class _Compiler:
         def code(variables: Variables) -> Any:
             value, key = owner(variables), index(variables)
             if isinstance(value, Record) and isinstance(key, str):
-                return _located(self, node, lambda: value.get(key))
+                return self.located(node, lambda: value.get(key))
             position = as_index(key)
             if isinstance(value, ShapeValue):
                 value = value.known()
@@ -398,10 +396,3 @@ class _Compiler:
             return bool(value)
         except (TypeError, ValueError):
             raise self.error(node, f"{quote(self.source(node))} cannot be decided: it depends on symbols") from None
-
-
-def _located(compiler: _Compiler, node: ast.AST, compute: Callable[[], Any]) -> Any:
-    try:
-        return compute()
-    except ExpressionError as error:
-        raise compiler.error(node, str(error)) from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, Protocol
 
 from archcalc.arithmetic import Shape, as_index, ceil_div, maximum, minimum, ratio
 from archcalc.errors import UserError
@@ -58,6 +58,16 @@ class ShapeValue:
 
     def __hash__(self) -> int:
         return hash(self.shape)
+
+
+class EarlierSteps(Protocol):
+    """The steps that an expression can name."""
+
+    def shape(self, path: str) -> ShapeValue | None:
+        """Return the shape that a step gives; None if there is no such step."""
+
+    def unknown(self, path: str, variables: Iterable[str]) -> str:
+        """Return the message for a name that is neither a step nor a variable."""
 
 
 class Record:
