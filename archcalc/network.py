@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -214,13 +214,31 @@ class Network(Struct):
     def reference_name(self, path: str) -> str:
         """Return the name of a layer or tensor in the reference implementation; the longest of `renames` that fits."""
         parts = path.split(".")
-        for given, meant in sorted(self.renames.items(), key=lambda item: -item[0].count(".")):
-            own = given.split(".")
-            if len(own) <= len(parts) and all(part in ("*", name) for part, name in zip(own, parts, strict=False)):
-                any_names = iter([name for part, name in zip(own, parts, strict=False) if part == "*"])
-                new = [next(any_names) if part == "*" else part for part in meant.split(".")]
-                return ".".join([*new, *parts[len(own) :]])
+        for length in range(len(parts), 0, -1):
+            given = self._rename_of(parts[:length])
+            if given is not None:
+                any_names = iter([name for part, name in zip(given.split("."), parts, strict=False) if part == "*"])
+                new = [next(any_names) if part == "*" else part for part in self.renames[given].split(".")]
+                return ".".join([*new, *parts[length:]])
         return path
+
+    def _rename_of(self, parts: Sequence[str]) -> str | None:
+        """Return which of `renames` all these parts of a path fit: the path itself, else the first with `*`."""
+        path = ".".join(parts)
+        if path in self.renames:
+            return path
+        patterns = self._patterns.get(len(parts), ())
+        fits = (own for own in patterns if all(part in ("*", name) for part, name in zip(own, parts, strict=True)))
+        return next(map(".".join, fits), None)
+
+    @cached_property
+    def _patterns(self) -> dict[int, list[list[str]]]:
+        """The parts of `renames` with `*`, by their number."""
+        found: dict[int, list[list[str]]] = {}
+        for given in self.renames:
+            if "*" in (parts := given.split(".")):
+                found.setdefault(len(parts), []).append(parts)
+        return found
 
     @cached_property
     def unused(self) -> tuple[Layer, ...]:

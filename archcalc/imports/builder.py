@@ -107,7 +107,7 @@ class NetworkBuilder:
     ) -> str:
         """Add a tensor that is computed from stored ones, and return the name of its layer.
 
-        It comes at a place among the layers, or at their end if it has the weights of another.
+        It comes at a place among the layers, behind those whose weights it has; at their end without one.
         """
         holder, _, word = name.rpartition(".")
         if word in ("weight", "bias") and holder:

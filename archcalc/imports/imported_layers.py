@@ -57,12 +57,15 @@ class ImportedLayers:
                         self.renames[str(own)] = stored.name
             if ties:
                 layer.ties = ties
-        if place is None or layer.shares or layer.ties:
-            place = len(self.every)
-        self.every.insert(place, layer)
+        self.every.insert(len(self.every) if place is None else max(place, self._after_owners(layer)), layer)
         self.shapes[name] = layer.output_shape
         self.by_name[name] = layer
         self.taken.add(name)
+
+    def _after_owners(self, layer: Layer) -> int:
+        """Return the first place behind all layers whose weights a layer has."""
+        owners = {layer.shares, *(ref.layer for ref in layer.ties.values())} - {None}
+        return max((at + 1 for at, one in enumerate(self.every) if one.name in owners), default=0) if owners else 0
 
     def name(self, path: str, is_leaf: bool, operation: str, mapped: Mapped) -> str:
         """Return a layer's name: the path of the module whose weights it has, or that does nothing else.

@@ -54,6 +54,12 @@ def macs_per_sample(node: fx.Node) -> int:
     return macs
 
 
+def pairs_samples(node: fx.Node) -> bool:
+    """Return True if the multiply-adds of a call grow with the square of the batch's size."""
+    macs = multiply_adds(node)
+    return macs > 0 and macs % BATCH**2 == 0
+
+
 def computes_otherwise(node: fx.Node) -> bool:
     """Return True for arithmetic that no operator says: with the size of the batch, of integers, or rounded."""
     return _has_batch(node) or _is_of_indices(node) or node.kwargs.get("rounding_mode") is not None

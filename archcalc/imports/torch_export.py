@@ -33,6 +33,7 @@ from archcalc.imports.nodes import (
     module_path,
     operand_of,
     operation_of,
+    pairs_samples,
     stored_names,
 )
 from archcalc.imports.origins import Origins
@@ -131,6 +132,8 @@ class _Reader:
         """Order in which the nodes are read."""
         self.counted: set[fx.Node] = set()
         """Calls of several outputs whose work is counted."""
+        self.pairing: list[str] = []
+        """Layers that multiply samples of a batch with each other."""
         self.sequences: dict[fx.Node, Operand] = {}
         """Call of a recurrent layer to its sequence of states."""
         self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
@@ -170,7 +173,17 @@ class _Reader:
         found = self.builder.network(sources)
         layers = self.builder.layers
         used = {alias for name in (*layers.owners, *self.left_out) for alias in layers.aliases.get(name, [name])}
-        return replace(found, groups=classes_of(self.module, found.groups), uncalled=uncalled(self.module, used))
+        groups, left = classes_of(self.module, found.groups), uncalled(self.module, used)
+        return replace(found, groups=groups, uncalled=left, about=About(notes=self._notes()))
+
+    def _notes(self) -> str:
+        if not self.pairing:
+            return ""
+        return (
+            f"Samples of a batch are multiplied with each other in {', '.join(self.pairing[:3])}"
+            f"{f' and {len(self.pairing) - 3} more' if len(self.pairing) > 3 else ''}: "
+            "the multiply-adds are those of a batch of 1, and for each sample they grow with the batch."
+        )
 
     def _read(self, graph_module: fx.GraphModule) -> None:
         for node in graph_module.graph.nodes:
@@ -226,6 +239,8 @@ class _Reader:
             self.values[node] = operand_of(result)
         elif isinstance(result, Tensor):
             self.values[node] = self._call(node, result, 0, macs_per_sample(node))
+            if pairs_samples(node):
+                self.pairing.append(self.values[node].source)
             if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
                 self.values[taken[0]] = self.values[node]  # written in place
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 from archcalc.language.source import AnyNode, Mapping, Scalar, is_empty
 from archcalc.words import did_you_mean, quote
 
-MAX_RENAMES = 100
+MAX_PATTERNS = 100
+"""Names with `*`, each of which is compared with every path."""
 
 
 def renames_in(node: AnyNode | None, paths: Collection[str]) -> dict[str, str]:
@@ -23,8 +24,9 @@ def renames_in(node: AnyNode | None, paths: Collection[str]) -> dict[str, str]:
         return {}
     if not isinstance(node, Mapping):
         raise node.error("expected names and the reference's names after rename")
-    if len(node.pairs) > MAX_RENAMES:
-        raise node.error(f"rename has at most {MAX_RENAMES} names, got {len(node.pairs)}: write * for any one name")
+    patterns = sum("*" in key.text for key, _ in node)
+    if patterns > MAX_PATTERNS:
+        raise node.error(f"rename has at most {MAX_PATTERNS} names with *, got {patterns}")
     known = {prefix for path in paths for prefix in _prefixes(path)}
     lengths: dict[int, list[tuple[str, ...]]] = {}
     for path in known:

@@ -16,7 +16,6 @@ from typing import Any
 from archcalc.dtypes import BITS
 from archcalc.language.edits import EDITS
 from archcalc.language.language import VARIANT_KEYS, Spec
-from archcalc.language.renames import MAX_RENAMES
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS, Block
 from archcalc.language.ties import tensor_names
 from archcalc.language.variant import ABOUT
@@ -330,7 +329,6 @@ def _root(spec: Spec | None) -> Schema:
             "description": "Names of steps, groups or tensors, with the names that the reference has; * is any name.",
             "type": ["object", "null"],
             "additionalProperties": NAME,
-            "maxProperties": MAX_RENAMES,
         },
         "append": {**STEPS, "description": "Steps after those of the spec that this one extends."},
         "remove": {

@@ -107,13 +107,14 @@ def marks_notes(analysis: Analysis) -> list[str]:
     notes = []
     if analysis.unknown_work:
         notes.append(f"≥: a lower bound, because the work of opaque layers is not known: {few(analysis.unknown_work)}.")
-        notes += [analysis.network.about.notes] if analysis.network.about.notes else []
     generic = [row.name for row in analysis.rows if row.layer.op.exactness == "generic"]
     if generic:
         notes.append(
             "Generic layers have no operator of their own; their shapes and their work are those of the source: "
             f"{few(generic)}."
         )
+    if notes and analysis.network.about.notes:
+        notes.append(analysis.network.about.notes)
     uncalled = [f"{path} ({count:,} parameters)" for path, count in analysis.network.uncalled.items()]
     if uncalled:
         notes.append(f"Not called, and not counted: {few(uncalled)}.")

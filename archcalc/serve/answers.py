@@ -37,32 +37,40 @@ def answers(message: Message, path: Path | None = None) -> Iterator[Answer]:
 def _show(message: Message, path: Path | None) -> Iterator[Answer]:
     opened = Opened(message.text, message.view, path)
     try:
-        table = str(write_document(table_of(opened), "html"))
-        marks = [_mark(diagnostic) for diagnostic in (*warnings(opened.network), *_refused(opened, message.shared))]
-        sliders, variants = opened.sliders(), list(opened.spec.variants)
+        _ = opened.analysis
+        # A drawing is laid out by another process, so it begins before the table is written.
+        first, second = (_panel, _table) if message.view.panel == "drawing" else (_table, _panel)
+        yield first(opened, message, path)
+        yield second(opened, message, path)
     except SpecError as error:
         yield {"kind": "mistakes", "marks": [_mark(each) for each in error.diagnostics], "html": _why(error)}
         return
     except UserError as error:
         yield {"kind": "mistakes", "marks": [_mark(Diagnostic(str(error)))], "html": ""}
         return
-    yield {
+    if message.view.layer:
+        yield from _layer(opened)
+
+
+def _table(opened: Opened, message: Message, path: Path | None) -> Answer:
+    return {
         "kind": "table",
-        "html": table,
-        "marks": marks,
-        "sliders": sliders,
-        "variants": variants,
+        "html": str(write_document(table_of(opened), "html")),
+        "marks": [_mark(diagnostic) for diagnostic in (*warnings(opened.network), *_refused(opened, message.shared))],
+        "sliders": opened.sliders(),
+        "variants": list(opened.spec.variants),
         "lines": opened.lines(),
         "name": printable(opened.network.name),
     }
+
+
+def _panel(opened: Opened, message: Message, path: Path | None) -> Answer:
     kept = None if message.kept is None else Opened(*message.kept, path)
     try:
         shown = panel(opened, kept)
     except UserError as error:
         shown = {"problem": error.report()}
-    yield {"kind": "panel", "panel": message.view.panel, **shown}
-    if message.view.layer:
-        yield from _layer(opened)
+    return {"kind": "panel", "panel": message.view.panel, **shown}
 
 
 def _refused(opened: Opened, shared: bool) -> Iterator[Diagnostic]:

@@ -5,7 +5,7 @@ that no operator says, and the written spec, read again, against the network. Wi
 module that is built again too. A table of all of them is docs/reference/imported.md.
 
 Each model has a process of its own, which is ended after `--seconds`. `--rows FILE` keeps what was found, a line of
-JSON for each model, and takes from there what it has.
+JSON for each model, and takes from there what it has. `--known PAGE` takes those of a page that was written before.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Row(NamedTuple):
 
     def cells(self) -> list[str]:
         if self.error:
-            return [self.reference, "", "", "", "", "", self.error]
+            return [self.reference, "", "", "", "", "", "", self.error]
         marks = ", ".join(f"{count} {name}" for name, count in Counter(self.generic).most_common())
         return [
             self.reference,
@@ -95,6 +95,7 @@ class Row(NamedTuple):
             f"{self.params:,}",
             f"{self.macs:,}",
             f"{self.layers:,}",
+            f"{self.spec_lines:,}" if self.spec_lines else "–",
             marks,
             self.verdict(),
         ]
@@ -275,6 +276,7 @@ def main() -> int:
     parser.add_argument("models", nargs="+", help="references, or torchvision, timm (hours), timm-files, or sample")
     parser.add_argument("-o", "--output", type=Path, help="a Markdown file")
     parser.add_argument("--rows", type=Path, help="a file that keeps what was found, and is continued")
+    parser.add_argument("--known", type=Path, help="a page whose models are not imported again")
     parser.add_argument("--seconds", type=int, default=300, help="of the processor, for a model at most [300]")
     parser.add_argument("--outputs", action="store_true", help="build each model again too, and compare its output")
     options = parser.parse_args()
@@ -285,13 +287,13 @@ def main() -> int:
     for asked in options.models:
         known = lists.get(asked) or (lambda asked=asked: names(asked) if ":" not in asked else [asked])
         wanted += known()
-    found = _kept(options.rows)
+    found = {**(_on_page(options.known) if options.known else {}), **_kept(options.rows)}
     rows = []
     for reference in dict.fromkeys(wanted):
         row = found.get(reference)
         if row is None:
             row = in_time(reference, options.outputs, options.seconds)
-            print(*row.cells(), f"{row.spec_lines} lines", row.output, f"{row.seconds} s", sep=" | ", flush=True)
+            print(*row.cells(), row.output, f"{row.seconds} s", sep=" | ", flush=True)
             if options.rows:
                 with options.rows.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row._asdict()) + "\n")
@@ -309,9 +311,40 @@ def _kept(path: Path | None) -> dict[str, Row]:
     return {one["reference"]: Row(**{**one, "generic": tuple(one["generic"])}) for one in kept}
 
 
+def _on_page(path: Path) -> dict[str, Row]:
+    """Return the rows of a page whose models are equal."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = (row_of(line) for line in lines if line.startswith("| ") and ":" in line.split()[1])
+    return {row.reference: row for row in rows if row is not None}
+
+
+def row_of(line: str) -> Row | None:
+    """Return the row that a line of the page was made of; None if it says that something differs."""
+    reference, inputs, params, macs, layers, spec_lines, marks, verdict = (
+        cell.strip() for cell in line.split("|")[1:-1]
+    )
+    uncalled = verdict.removesuffix(" parameters not called") if verdict != "equal" else "0"
+    if not uncalled.replace(",", "").isdigit():
+        return None
+    own, left, products = (int(text.replace(",", "")) for text in (params, uncalled, macs))
+    generic = [words.split(" ") for words in marks.split(", ") if words]
+    return Row(
+        reference,
+        inputs,
+        own,
+        left,
+        own + left,
+        products,
+        products,
+        int(layers.replace(",", "")),
+        tuple(name for count, name in generic for _ in range(int(count))),
+        spec_lines=int(spec_lines.replace(",", "")) if spec_lines != "–" else 0,
+    )
+
+
 def page(rows: list[Row]) -> str:
     """Return the table as Markdown, with its sums."""
-    heads = ["model", "input", "parameters", "multiply-adds", "layers"]
+    heads = ["model", "input", "parameters", "multiply-adds", "layers", "lines of its spec"]
     heads += ["layers without an operator", "against PyTorch"]
     lines = [
         "# Imported models",
@@ -323,7 +356,7 @@ def page(rows: list[Row]) -> str:
         *_sums(rows),
         "",
         "| " + " | ".join(heads) + " |",
-        "|---|---|---:|---:|---:|---|---|",
+        "|---|---|---:|---:|---:|---:|---|---|",
         *("| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows),
     ]
     return "\n".join([*lines, "", "Terms: [glossary](glossary.md)."]) + "\n"

@@ -121,6 +121,7 @@ def test_products_of_samples_are_those_of_a_batch_of_one():
     network = archcalc.trace(module(lambda self, x: x @ x.t()), torch.zeros(1, 8))
     assert network.analyze().totals.macs == 8
     assert network["matmul1"].output_shape == (1,)
+    assert network.about.notes.startswith("Samples of a batch are multiplied with each other in matmul1: ")
     built(network, module(lambda self, x: x @ x.t()), torch.randn(3, 8, dtype=torch.float64))
 
 

@@ -118,3 +118,23 @@ def test_another_mixture_is_not_that_layer():
     network = archcalc.trace(made, torch.randn(3, 8, 16))
     assert "mixture_of_experts" not in kinds(network)
     assert "generic" in kinds(network)
+
+
+def test_tables_of_shared_numbers_stand_where_they_are_computed():
+    """They came between the layers that take them, so that blocks were in parts and no loop was found."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.angles = nn.Parameter(torch.randn(3, 8))
+            self.blocks = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+        def forward(self, x):
+            tables = self.angles.sin().unbind(0)
+            for block, table in zip(self.blocks, tables, strict=True):
+                x = block(x) * table
+            return x
+
+    network = equal(Net(), 5, 8)
+    assert kinds(network) == ["computed"] * 3 + ["linear", "mul"] * 3
+    again(network)

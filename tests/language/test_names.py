@@ -233,12 +233,20 @@ def test_names_of_the_reference(given, name):
         ("{head: a.*}", "'a.*' has more * than 'head'"),
         ("{head: [a]}", "expected a name"),
         ("[head]", "expected names and the reference's names after rename"),
-        (f"{{{', '.join(f'a{number}: b' for number in range(101))}}}", "at most 100 names, got 101"),
+        (f"{{{', '.join(f'a{number}.*: b' for number in range(101))}}}", "at most 100 names with *, got 101"),
     ],
 )
 def test_what_cannot_be_renamed(rename, message):
     text = RENAMED.replace("{body.*.lin: stages.*.0, head: classifier}", rename)
     assert message in mistakes(text)[0].message
+
+
+def test_names_without_any_are_as_many_as_one_likes():
+    names = [f"layer{number}" for number in range(300)]
+    layers = ", ".join(f"{{relu, name: {name}}}" for name in names)
+    renames = ", ".join(f"{name}: act{name[5:]}" for name in names)
+    network = archcalc.loads(f"input: [3]\nrename: {{{renames}}}\nlayers: [{layers}]")
+    assert network.reference_name("layer299.weight") == "act299.weight"
 
 
 def test_an_opaque_step_is_read_with_any_spelling_of_a_number():

@@ -25,14 +25,14 @@ def get(server, path, **headers):
 
 
 def answers_of(connection, message):
-    """Send a message; return the answers to it by kind, up to the last."""
+    """Send a message; return the answers to it by kind: a table with its panel, or one that is alone."""
     connection.send(json.dumps(message))
     found = {}
     while True:
         answer = json.loads(connection.recv(timeout=60))
         if answer.get("number") == message["number"]:
             found[answer["kind"]] = answer
-            if answer["kind"] not in ("table",):
+            if answer["kind"] not in ("table", "panel") or found.keys() >= {"table", "panel"}:
                 return found
 
 

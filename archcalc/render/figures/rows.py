@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from archcalc.analysis.rows import FOLDED
 from archcalc.render.drawing.labels import category, cut, operation
@@ -73,30 +73,125 @@ class Row:
     skips: list[tuple[int, int, bool]] = field(default_factory=list)
     """From one volume to another, and whether layers on the way change the tensor."""
     heads: list[SideHead] = field(default_factory=list)
-    entries: list[tuple[Item, list[Item]]] = field(default_factory=list)
-    """Side inputs: the node that takes each, and its nodes."""
-    exits: list[tuple[tuple[int, ...], list[Item]]] = field(default_factory=list)
-    """Side outputs where the network ends in several: the places of the volumes that each takes, and its nodes."""
     hides: bool = False
     """True if a volume hides paths that cross."""
-    passing: list[tuple[int, Item, bool]] = field(default_factory=list)
-    """Arrows as `skips`, to a node."""
-    places: dict[Item, int] = field(default_factory=dict)
-    """Each node to the volume that shows its output, or the last before it."""
 
 
 def row_of(picture: Picture, flow: MainPath) -> Row:
     """Return the volumes of a flow: where paths part, the longest, or one volume for all if several have layers."""
-    row = Row()
-    _collect(picture, flow, flow.parts, row)
-    row.skips += [(start, row.places[end], projects) for start, end, projects in row.passing if end in row.places]
-    row.heads = [_side_head((row.places[start],), nodes, flow) for start, nodes in flow.heads if start in row.places]
-    row.heads += [_side_head(starts, nodes, flow) for starts, nodes in row.exits]
-    for taker, nodes in row.entries:
-        if taker in row.places:
-            row.heads.append(_side_head((row.places[taker],), nodes, flow))
-            row.heads[-1].enters = True
-    return _folded(row)
+    builder = _RowBuilder(picture, flow)
+    builder.add(flow.parts, None)
+    return _folded(builder.finished())
+
+
+class _RowBuilder:
+    """Puts the parts of a flow into a row."""
+
+    def __init__(self, picture: Picture, flow: MainPath) -> None:
+        self.picture = picture
+        self.flow = flow
+        self.row = Row()
+        self.places: dict[Item, int] = {}
+        """Each node to the volume that shows its output, or the last before it."""
+        self.arrows: list[tuple[int, Item, bool]] = []
+        """As `Row.skips`, to nodes that may have no place yet."""
+        self.inputs: list[tuple[Item, Sequence[Item]]] = []
+        """Side inputs: the node that takes each, and its nodes."""
+        self.outputs: list[tuple[tuple[int, ...], Sequence[Item]]] = []
+        """Side outputs: the places of the volumes that each takes, and its nodes."""
+
+    @property
+    def last(self) -> int:
+        """The place of the last volume."""
+        return max(len(self.row.volumes) - 1, 0)
+
+    def finished(self) -> Row:
+        """Return the row with its arrows and side heads."""
+        places, flow = self.places, self.flow
+        arrows = [(start, places[end], projects) for start, end, projects in self.arrows if end in places]
+        # A projection beside a single volume is not drawn.
+        self.row.skips = [(start, end, projects) for start, end, projects in arrows if end > start + projects]
+        outputs = [((places[start],), nodes) for start, nodes in flow.heads if start in places] + self.outputs
+        self.row.heads = [_side_head(starts, nodes, flow) for starts, nodes in outputs]
+        inputs = [((places[taker],), nodes) for taker, nodes in self.inputs if taker in places]
+        self.row.heads += [replace(_side_head(takers, nodes, flow), enters=True) for takers, nodes in inputs]
+        return self.row
+
+    def add(self, parts: Sequence[Part], join: Item | None) -> None:
+        """Add parts; ``join`` is the node that they lead to, None at the end of the network."""
+        for part, after in zip_longest(parts, parts[1:]):
+            following = after.node if isinstance(after, FlowStep) else join
+            if isinstance(part, FlowStep):
+                self.add_node(part.node)
+            elif isinstance(part, Tangle):
+                if not self.add_tangle(part, following):
+                    self.row.hides = True
+                    self.add_module(part, following)
+            elif not self.add_fork(part, following):
+                self.add_module(part, following)
+
+    def add_node(self, node: Item) -> None:
+        """Add a node: a volume, but for a pooling or a join that changes no shape."""
+        volume = _volume(node, self.flow)
+        is_join = isinstance(node, DrawingNode) and node.joins
+        is_shown = not self.row.volumes or self.row.volumes[-1].tensor != volume.tensor
+        if is_shown or not (is_join or volume.kind == "pooling"):
+            self.row.volumes.append(volume)
+        self.places[node] = self.last
+
+    def add_tangle(self, tangle: Tangle, join: Item | None) -> bool:
+        """Add a tangle as a row with arrows and side heads; return False if it is none."""
+        path = unrolled(tangle, join)
+        if path is None or any(len(side.nodes) > MOST_BESIDE for side in (*path.inputs, *path.outputs)):
+            return False
+        before = self.last
+        for node in path.main:
+            self.add_node(node)
+        self.arrows += [(self.places.get(start, before), end, projects) for start, end, projects in path.arrows]
+        self.inputs += [(side.links[0], side.nodes) for side in path.inputs]
+        for side in path.outputs:
+            self.outputs.append((tuple(sorted({self.places.get(node, before) for node in side.links})), side.nodes))
+        return True
+
+    def add_fork(self, fork: Fork, join: Item | None) -> bool:
+        """Add the branch that has layers of its own; return False if several have, and are no side heads."""
+        main, others = _longest(fork.branches)
+        is_short = all(len(nodes) <= MOST_BESIDE for nodes in others) and not fork.direct
+        if is_short and join is not None and not self.row.volumes:
+            self.add(main, join)
+            self.inputs += [(join, nodes) for nodes in others]
+            return True
+        if is_short and join is None and self.row.volumes:
+            self.outputs += [((self.last,), nodes) for nodes in others]
+            self.add(main, join)
+            return True
+        long = [branch for branch in fork.branches if _works(branch, fork.adds)]
+        if len(long) > 1 or not self.row.volumes:
+            return False
+        start = self.last
+        main = long[0] if long else max(fork.branches, key=len)
+        self.add(main, join)
+        if join is not None:
+            beside = [nodes_in(branch) for branch in fork.branches if branch is not main]
+            self.arrows += [(start, join, any(map(_projects, nodes))) for nodes in beside]
+            self.arrows += [(start, join, False)] * fork.direct
+        return True
+
+    def add_module(self, part: Fork | Tangle, join: Item | None) -> None:
+        """Add one volume for all nodes of a part."""
+        nodes = [node for node in nodes_in((part,)) if isinstance(node, DrawingNode)]
+        scope = _common(nodes)
+        name = self.picture.network.groups.get(scope, "") or scope.rpartition(".")[2] or "module"
+        shown = join if isinstance(join, DrawingNode) else nodes[-1]
+        volume = _volume(shown, self.flow)
+        self.row.volumes.append(replace(volume, words=name, inside=scope, module=tuple(nodes)))
+        self.places |= dict.fromkeys(nodes, self.last)
+
+
+def _longest(branches: Sequence[tuple[Part, ...]]) -> tuple[tuple[Part, ...], list[list[Item]]]:
+    """Return the branch with the most nodes, and the nodes of each other one."""
+    main = max(branches, key=lambda branch: sum(1 for _ in nodes_in(branch)))
+    return main, [list(nodes_in(branch)) for branch in branches if branch is not main]
 
 
 def _volume(node: Item, flow: MainPath) -> Volume:
@@ -143,79 +238,6 @@ def _likeness(volume: Volume) -> tuple[object, ...]:
     node = volume.node
     is_layer = isinstance(node, DrawingNode) and not node.group and not volume.module
     return volume.tensor, volume.kind, operation(node) if is_layer and isinstance(node, DrawingNode) else ""
-
-
-def _collect(picture: Picture, flow: MainPath, parts: Sequence[Part], row: Row) -> None:
-    for at, part in enumerate(parts):
-        if isinstance(part, FlowStep):
-            joined = isinstance(part.node, DrawingNode) and part.node.joins
-            volume = _volume(part.node, flow)
-            same = bool(row.volumes) and row.volumes[-1].tensor == volume.tensor
-            if not (same and (joined or volume.kind == "pooling")):
-                row.volumes.append(volume)
-            row.places[part.node] = len(row.volumes) - 1
-            continue
-        after = parts[at + 1] if at + 1 < len(parts) else None
-        if isinstance(part, Fork) and not part.direct and (longest := _longest(part)):
-            main, beside = longest
-            if not row.volumes and isinstance(after, FlowStep):
-                _collect(picture, flow, main, row)
-                row.entries += [(after.node, nodes) for nodes in beside]
-                continue
-            if row.volumes and after is None and parts is flow.parts:
-                row.exits += [((len(row.volumes) - 1,), nodes) for nodes in beside]
-                _collect(picture, flow, main, row)
-                continue
-        join = after.node if isinstance(after, FlowStep) else None
-        if isinstance(part, Tangle) and _add_row(picture, flow, part, join, row):
-            continue
-        long = [] if isinstance(part, Tangle) else [one for one in part.branches if _works(one, part.adds)]
-        if isinstance(part, Fork) and len(long) <= 1 and row.volumes:
-            start = len(row.volumes) - 1
-            main = long[0] if long else max(part.branches, key=len)
-            others = [one for one in part.branches if one is not main]
-            _collect(picture, flow, main, row)
-            joined = isinstance(after, FlowStep) and isinstance(after.node, DrawingNode)
-            end = len(row.volumes) - 1
-            if (
-                joined
-                and isinstance(after, FlowStep)
-                and tensor(*shape_and_axes(after.node, flow)) != row.volumes[-1].tensor
-            ):
-                end += 1
-            if end > start + 1 or (end > start and part.direct):
-                row.skips += [(start, end, any(map(_projects, nodes_in(other)))) for other in others]
-                row.skips += [(start, end, False)] * part.direct
-            continue
-        row.hides |= isinstance(part, Tangle)
-        nodes = [node for node in nodes_in((part,)) if isinstance(node, DrawingNode)]
-        node = after.node if isinstance(after, FlowStep) and isinstance(after.node, DrawingNode) else nodes[-1]
-        scope = _common(nodes)
-        block = picture.network.groups.get(scope, "")
-        name = block or scope.rpartition(".")[2] or "module"
-        row.volumes.append(replace(_volume(node, flow), words=name, inside=scope, module=tuple(nodes)))
-        row.places |= dict.fromkeys(nodes, len(row.volumes) - 1)
-
-
-def _add_row(picture: Picture, flow: MainPath, tangle: Tangle, join: Item | None, row: Row) -> bool:
-    """Add a tangle as a row with arrows and side heads; return False if it is none."""
-    path = unrolled(tangle, join)
-    if path is None or any(len(side.nodes) > MOST_BESIDE for side in (*path.inputs, *path.outputs)):
-        return False
-    before = max(len(row.volumes) - 1, 0)
-    _collect(picture, flow, [FlowStep(node) for node in path.main], row)
-    row.passing += [(row.places.get(start, before), end, projects) for start, end, projects in path.arrows]
-    row.entries += [(side.links[0], [*side.nodes]) for side in path.inputs]
-    for side in path.outputs:
-        row.exits.append((tuple(sorted({row.places.get(start, before) for start in side.links})), [*side.nodes]))
-    return True
-
-
-def _longest(fork: Fork) -> tuple[Sequence[Part], list[list[Item]]] | None:
-    """Return the branch with the most layers, and the layers of each other one; None if one of these has many."""
-    main = max(fork.branches, key=lambda branch: sum(1 for _ in nodes_in(branch)))
-    beside = [list(nodes_in(branch)) for branch in fork.branches if branch is not main]
-    return (main, beside) if all(len(nodes) <= MOST_BESIDE for nodes in beside) else None
 
 
 def _projects(node: Item) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from archcalc.ops import registry
 from archcalc.render.folding.blocks import FoldedBlock
 from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, WrittenStep
+from archcalc.render.folding.turns import in_a_row
 from archcalc.render.spec import TAKEN
 from archcalc.render.spec_text import WIDTH, SpecText, argument_text, name_text, reference_text, value_text
 
@@ -120,8 +121,8 @@ class StepLayout:
         pairs = [*head, *pairs]
         pairs += [(tensor, _name(name)) for tensor, name in step.ties]
         if step.sources:
-            names = [_name(source) for source in step.sources]
-            pairs.append(("from", names[0] if len(names) == 1 else f"[{', '.join(names)}]"))
+            names = ", ".join(map(_name, in_a_row(step.sources)))
+            pairs.append(("from", names if len(step.sources) == 1 else f"[{names}]"))
         if step.name and (step.naming is Naming.GIVEN or step.head in (GROUP, SIDE)):
             pairs.append(("name", _step_name(step.name)))
         if step.count is not None and not self._has_lines(step):

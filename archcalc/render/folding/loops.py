@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -23,11 +22,11 @@ from archcalc.render.folding.steps import (
     key_of,
     lines_in,
 )
+from archcalc.render.folding.turns import evenly, pattern, template, with_common_sources, without_turns
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
 from archcalc.render.spec_text import SpecText
 
 MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64, 6, 50, 12, 500, 6
-_DIGITS = re.compile(r"(\d+)")
 
 
 def folded(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
@@ -86,9 +85,8 @@ def turn_key(step: WrittenStep) -> Any:
     """Return what the turns of a loop must have in common: all but numbers, also those in names."""
     if step.head in (SIDE, SHARE) or step.apart or step.ties:
         return id(step)
-    name = _DIGITS.sub("#", step.name) if step.naming is Naming.GIVEN or step.head == GROUP else ""
-    sources = tuple(_DIGITS.sub("#", source) for source in step.sources)
-    return key_of(replace(step, name=name, sources=sources))
+    name = pattern(step.name) if step.naming is Naming.GIVEN or step.head == GROUP else ""
+    return key_of(replace(without_turns(step), name=name))
 
 
 def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
@@ -98,13 +96,12 @@ def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
     try:
         body = []
         for position in range(period):
-            row = [steps[turn * period + position] for turn in range(turns)]
+            row = with_common_sources([steps[turn * period + position] for turn in range(turns)], False)
             named = row[0].naming is Naming.GIVEN or row[0].head == GROUP
             name = template([step.name for step in row], row[0].loops) if named else row[0].name
-            sources = tuple(template(list(texts), False) for texts in zip(*(step.sources for step in row), strict=True))
             step = unifier.step([*row], [True] * turns, "", False)
             naming = Naming.GIVEN if named else row[0].naming
-            body.append(replace(step, name=name, naming=naming, sources=sources))
+            body.append(replace(step, name=name, naming=naming))
         walked, kinds = _solved(unifier.slots, turns, set(variables_in(steps)))
     except Unlike:
         return None
@@ -129,45 +126,6 @@ def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
 def _is_fixed(step: WrittenStep) -> bool:
     """True if every turn of a loop would have the same name."""
     return step.naming is Naming.GIVEN and bool(step.name) and not isinstance(step.name, SpecText)
-
-
-def template(texts: Sequence[str], looped: bool) -> str:
-    """Return names of turns as one name with `i` in it; raise `Unlike` if their numbers do not grow evenly."""
-    if len(set(texts)) == 1:
-        return texts[0]
-    if looped or any("{" in text for text in texts):  # of a loop, or a name with braces
-        raise Unlike
-    pieces = [_DIGITS.split(text) for text in texts]
-    if len(set(map(len, pieces))) > 1:
-        raise Unlike
-    found = []
-    for index, parts in enumerate(zip(*pieces, strict=True)):
-        if len(set(parts)) == 1:
-            found.append(parts[0])
-            continue
-        if index % 2 == 0 or any(str(int(part)) != part for part in parts):
-            raise Unlike
-        numbers = [int(part) for part in parts]
-        text = evenly(numbers)
-        if text is None:
-            raise Unlike
-        found.append(f"{{{text}}}")
-    return SpecText("".join(found))
-
-
-def evenly(numbers: Sequence[int]) -> str | None:
-    """Return numbers that grow evenly as an expression in `i`; None if they do not."""
-    start, step = numbers[0], numbers[1] - numbers[0]
-    if (
-        step == 0
-        or (len(numbers) == 2 and abs(step) > 2)
-        or any(number != start + step * turn for turn, number in enumerate(numbers))
-    ):
-        return None
-    term = "i" if abs(step) == 1 else f"{abs(step)} * i"
-    if step < 0:
-        return f"{start} - {term}"
-    return term if start == 0 else f"{term} + {start}" if start > 0 else f"{term} - {-start}"
 
 
 def _solved(slots: Sequence[Slot], turns: int, taken: set[str]) -> tuple[dict[str, Any], dict[str, str]]:
