@@ -182,12 +182,8 @@ def _memory_text(self: Memory) -> str:
     return text.write(memory_document(self))
 
 
-def _html_of_network(self: Network) -> str:
-    return _render(analyze(self), "html")
-
-
 _ATTACHED: dict[type, dict[str, Any]] = {
-    Network: {"analyze": analyze, "_repr_html_": _html_of_network},
+    Network: {"analyze": analyze, "_repr_html_": lambda network: _render(analyze(network), "html")},
     Analysis: {
         "memory": memory,
         "fit": fit,

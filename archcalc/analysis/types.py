@@ -21,7 +21,8 @@ def tensor_types(network: Network, counting: Counting) -> Mapping[str, str]:
         return {}
     types = dict.fromkeys(network.inputs, roles.activations)
     for layer in network.layers:
-        types[layer.name] = layer.dtype or _output_type(layer, roles.autocast, roles.activations, types)
+        computed = computed_in(layer, roles.autocast, types) if roles.autocast else roles.activations
+        types[layer.name] = layer.dtype or computed
     return types
 
 
@@ -33,7 +34,3 @@ def computed_in(layer: Layer, autocast: str, types: Mapping[str, str]) -> str:
     if policy in (Autocast.FLOAT32, Autocast.INSIDE):
         return "float32"
     return max((types[source] for source in layer.inputs), key=lambda dtype: BITS[dtype])
-
-
-def _output_type(layer: Layer, autocast: str, activations: str, types: Mapping[str, str]) -> str:
-    return computed_in(layer, autocast, types) if autocast else activations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,7 +88,7 @@ class Output(Struct):
             return
         on_terminal = self.file is None and sys.stdout.isatty()
         is_bold = on_terminal and not os.environ.get("NO_COLOR")
-        self.write(text.write(document, _width(on_terminal), _bold if is_bold else str))
+        self.write(text.write(document, _width(on_terminal), partial(click.style, bold=True) if is_bold else str))
 
     def write(self, content: str | bytes, name: str = "") -> None:
         """Write a result in its format; ``name`` is that of the default file, without its suffix."""
@@ -102,10 +102,6 @@ def _width(on_terminal: bool) -> int | None:
 
         return get_terminal_size().columns
     return None
-
-
-def _bold(text: str) -> str:
-    return click.style(text, bold=True)
 
 
 def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callable[[F], F]:

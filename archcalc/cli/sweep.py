@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
@@ -21,6 +22,7 @@ from archcalc.words import did_you_mean, quote
 
 if TYPE_CHECKING:
     from archcalc.analysis import Counting
+    from archcalc.sweep.space import SweepPlan
 
 TEXT_ROWS = 100
 
@@ -76,7 +78,6 @@ def command(
 
     need("numpy", "sweep")
     from archcalc.imports.references import parse_source
-    from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
     from archcalc.sweep.selection import Best, FirstPoints, Front
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
@@ -113,34 +114,37 @@ def command(
     if sort and most:
         selections.append(FirstPoints(sort, most))
     counts = {"points": 0, "refused": 0, "kept": 0, "interrupted": 0}
-    to_file = output.file not in (None, "-")
-    with progress(plan.points, "computing", hidden=output.format == "csv" and not to_file) as bar, _at_an_end(counts):
+    hidden = output.format == "csv" and output.file in (None, "-")
+    with progress(plan.points, "computing", hidden=hidden) as bar, _at_an_end(counts):
         parts = _selected(_columns(results(plan, jobs, dask), counts, bar), selections)
         if sort and not most:
             parts = sorted_parts(parts, sort)
         elif most:
             parts = iter([_first(parts, most)])
-        if output.format in DRAWINGS:
-            from archcalc.render.plot.points import plot_points
-
-            result = plot_points(parts, axes, plan.quantities, output.format)
-        elif output.format not in ("csv", "parquet"):
-            document = points_document(network, parts, axes)
-        elif output.file is not None and to_file:
-            (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, axes)
-        else:
-            for lines in csv_lines(parts, axes):
-                write(lines, None)
-    if output.format in DRAWINGS:
-        output.write(result)
-    elif output.format not in ("csv", "parquet"):
-        output.show(document)
-    elif to_file:
-        remark(f"wrote {output.file}")
+        show = _computed(parts, plan, output)
+    show()
     if counts["interrupted"]:
-        remark(f"interrupted after {_said(counts)}, of {plan.points:,}")
+        remark(f"interrupted after {_summary(counts)}, of {plan.points:,}")
         context.exit(130)
-    remark(_said(counts))
+    remark(_summary(counts))
+
+
+def _computed(parts: Iterator[Any], plan: SweepPlan, output: Output) -> Callable[[], None]:
+    """Compute all points; return what shows them once the progress bar is gone."""
+    from archcalc.render.points import csv_lines, points_document, write_csv, write_parquet
+
+    if output.format in DRAWINGS:
+        from archcalc.render.plot.points import plot_points
+
+        return partial(output.write, plot_points(parts, plan.axes, plan.quantities, output.format))
+    if output.format not in ("csv", "parquet"):
+        return partial(output.show, points_document(plan.network, parts, plan.axes))
+    if output.file is not None and output.file != "-":
+        (write_parquet if output.format == "parquet" else write_csv)(Path(output.file), parts, plan.axes)
+        return partial(remark, f"wrote {output.file}")
+    for lines in csv_lines(parts, plan.axes):
+        write(lines, None)
+    return lambda: None
 
 
 def _names(text: str | None) -> list[str]:
@@ -210,6 +214,6 @@ def _first(parts: Iterator[Any], count: int) -> Any:
     return rows
 
 
-def _said(counts: dict[str, int]) -> str:
+def _summary(counts: dict[str, int]) -> str:
     text = f"{counts['points']:,} points, {counts['kept']:,} kept"
     return text + (f", {counts['refused']:,} where the network cannot be built" if counts["refused"] else "")

@@ -104,12 +104,9 @@ class GridSample(Operator):
             work["add"] += 2 * rank * points + (neighbors - 1) * self.elements
         return work
 
-    def _copied(self, tensors: InputTensors) -> tuple[bool, ...]:
-        """Return whether each input is copied, because its maps do not lie in memory as more samples."""
-        return tuple(self._several and _as_samples(layout) is None for layout in tensors.layouts)
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        copied = self._copied(tensors)
+        # An input is copied if its maps do not lie in memory as more samples.
+        copied = tuple(self._several and _as_samples(layout) is None for layout in tensors.layouts)
         elements = sum(product(shape) for shape, is_copied in zip(self.inputs, copied, strict=True) if is_copied)
         return SavedTensors(inputs=tuple(not is_copy for is_copy in copied), elements=elements)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape
+from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import AxisIndex, Count, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement
@@ -30,14 +30,12 @@ class SlidingWindows(Shaping):
     )
 
     def output_shape(self) -> Shape:
-        return (*self.x[: self._axis], self._count(), *self.x[self._axis + 1 :], self.size)
+        count = window_count(self.x[self._axis], self.size, self.step, (0, 0), 1)
+        return (*self.x[: self._axis], count, *self.x[self._axis + 1 :], self.size)
 
     @property
     def _axis(self) -> int:
         return self.axis_index(self.axis)
-
-    def _count(self) -> Dim:
-        return window_count(self.x[self._axis], self.size, self.step, (0, 0), 1)
 
     def axes(self) -> tuple[tuple[int, ...], ...]:
         """The last axis lies within a window."""

@@ -12,7 +12,7 @@ from archcalc.analysis.precision import ROLES, Precision
 from archcalc.dtypes import BITS, bytes_of
 from archcalc.memory.checkpointing import CheckpointPlan
 from archcalc.memory.estimating import estimate_note, estimated
-from archcalc.memory.heap import USES, LiveTensor, TimelinePoint
+from archcalc.memory.heap import USES, TimelinePoint
 from archcalc.memory.optimizers import TrainingStep
 from archcalc.memory.summary import Fit, Memory
 from archcalc.network import Network
@@ -82,7 +82,10 @@ def memory_dict(memory: Memory) -> dict[str, Any]:
         "peak": {
             "phase": moment.phase,
             "layer": moment.layer or None,
-            "alive": [_alive_dict(point) for point in memory.live_peak.alive],
+            "alive": [
+                {"layer": live.storage.layer, "what": live.storage.use, "bytes": live.bytes}
+                for live in memory.live_peak.alive
+            ],
         },
         "timeline": [
             {
@@ -110,10 +113,6 @@ def _of(analysis: Analysis) -> dict[str, Any]:
         "batch": analysis.batch,
         "dtype": analysis.dtype,
     }
-
-
-def _alive_dict(live: LiveTensor) -> dict[str, Any]:
-    return {"layer": live.storage.layer, "what": live.storage.use, "bytes": live.bytes}
 
 
 def moment_in_words(moment: TimelinePoint) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.devices import DTYPES, computing_in, device_name, torch_dtype
-from archcalc.runtime.timing import Timing, measure
+from archcalc.runtime.timing import measure
 
 SIZES = (512, 1024, 2048, 4096, 8192)
 """Rows of the square matrices in the product."""
@@ -41,15 +42,11 @@ def measured_peak(device: torch.device, dtype: str) -> float:
     with computing_in(dtype), torch.inference_mode():
         for size in SIZES:
             left, right = (torch.randn(size, size, device=device).to(torch_dtype(dtype)) for _ in range(2))
-            timing = _time_product(left, right, device)
+            timing = measure(partial(torch.matmul, left, right), device, seconds=SECONDS)
             best = max(best, 2 * size**3 / timing.median)
             if timing.median > LONG_ENOUGH:
                 break
     return best
-
-
-def _time_product(left: torch.Tensor, right: torch.Tensor, device: torch.device) -> Timing:
-    return measure(lambda: left @ right, device, seconds=SECONDS)
 
 
 def measured_bandwidth(device: torch.device) -> float:

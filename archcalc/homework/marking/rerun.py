@@ -65,7 +65,8 @@ def rebuilt(
             for source in layer.inputs:
                 if source not in made:
                     given[source] = shapes.get(source) or network.shape_of(source)
-            op: Operator = _applied(layer.op, tuple(made.get(source) or given[source] for source in layer.inputs))
+            inputs = tuple(made.get(source) or given[source] for source in layer.inputs)
+            op = layer.op if inputs == layer.op.inputs else type(layer.op)(inputs, **layer.op.given)
             mistaken = change(op) if change is not None else None
             changed = changed or mistaken is not None
             op = mistaken or op
@@ -79,8 +80,3 @@ def rebuilt(
         return Network(network.name, given, tuple(layers), (layers[-1].name,), input_axes=axes)
     except SENSELESS:
         return None
-
-
-def _applied(op: Operator, inputs: tuple[Shape, ...]) -> Operator:
-    """Return the operator on other inputs."""
-    return op if inputs == op.inputs else type(op)(inputs, **op.given)

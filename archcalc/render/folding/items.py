@@ -76,7 +76,7 @@ class GroupPart:
     @property
     def end(self) -> str:
         """The layer whose output it gives; empty if it has none, and for a side output."""
-        return "" if self.side or not self.items else self.items[-1].end or _end(self.items[:-1])
+        return "" if self.side or not self.items else next((item.end for item in reversed(self.items) if item.end), "")
 
     def layers(self) -> Iterator[Layer]:
         """Yield its layers."""
@@ -105,10 +105,6 @@ def part_of(group: SpecGroup, sides: frozenset[str], parts: dict[str, int]) -> G
     path = group.path[:-1]
     size = sum(item.size if isinstance(item, GroupPart) else 1 for item in plain)
     return GroupPart(path, plain, _joined(plain), _sources(plain), parts.get(path, 1) == 1, path in sides, size)
-
-
-def _end(items: Sequence[Item]) -> str:
-    return next((item.end for item in reversed(items) if item.end), "")
 
 
 def _sources(items: Sequence[Item]) -> tuple[str, ...]:

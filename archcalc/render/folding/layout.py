@@ -48,7 +48,7 @@ class StepLayout:
                 and not (step.apart or step.train or isinstance(step.name, SpecText) or "{" in step.name)
                 and step.when is None
             ):
-                step = _renamed(inner, step.name)
+                step = replace(inner, name=step.name, naming=Naming.GIVEN)
         pairs = self._pairs(step)
         if not self._has_lines(step):
             yield from _line(pairs, indent)
@@ -155,11 +155,6 @@ class StepLayout:
 
 
 _ABSENT = object()
-
-
-def _renamed(step: WrittenStep, name: str) -> WrittenStep:
-    """Return a loop over one step with a name for all its turns."""
-    return replace(step, name=name, naming=Naming.GIVEN)
 
 
 def _is_numbered(steps: Sequence[WrittenStep]) -> bool:

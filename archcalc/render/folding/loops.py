@@ -31,7 +31,7 @@ MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64,
 
 def folded(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
     """Return steps with loops for those that repeat, also inside them; shorter loops first."""
-    found = [_inside(step) for step in steps]
+    found = [step.with_inner(folded) if step.body or step.branches else step for step in steps]
     keys = [turn_key(step) for step in found]
     period, passes = 1, 0
     while period <= min(MAX_PERIOD, len(found) // 2):
@@ -41,10 +41,6 @@ def folded(steps: Sequence[WrittenStep]) -> list[WrittenStep]:
             found, period, passes = shorter, 1, passes + 1
             keys = [turn_key(step) for step in found]
     return found
-
-
-def _inside(step: WrittenStep) -> WrittenStep:
-    return step.with_inner(folded) if step.body or step.branches else step
 
 
 def _folded(steps: list[WrittenStep], keys: Sequence[Any], period: int) -> list[WrittenStep]:

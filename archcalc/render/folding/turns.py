@@ -47,8 +47,8 @@ def with_common_sources(row: Sequence[WrittenStep], looped: bool) -> list[Writte
     inside = [step.branches or [] for step in row]
     branches = list(zip(*(_common(list(each), looped) for each in zip(*inside, strict=True)), strict=True))
     return [
-        replace(step, sources=sources, body=body, branches=step.branches and list(branches[at]))
-        for at, (step, body) in enumerate(zip(row, bodies, strict=True))
+        replace(step, sources=sources, body=body, branches=step.branches and list(branches[turn]))
+        for turn, (step, body) in enumerate(zip(row, bodies, strict=True))
     ]
 
 
@@ -76,7 +76,7 @@ def _of_part(turns: Sequence[Sequence[str]]) -> str:
     if all(len(names) == 1 for names in turns):
         return template([names[0] for names in turns], False)
     before, numbers, after = _numbered(turns)
-    first, end = (_even([own[at] + (at < 0) for own in numbers]) for at in (0, -1))
+    first, end = _even([own[0] for own in numbers]), _even([own[-1] + 1 for own in numbers])
     return SpecText(f"{before}{{range({first}, {end})}}{after}")
 
 
@@ -101,12 +101,12 @@ def _numbered(turns: Sequence[Sequence[str]]) -> tuple[str, list[list[int]], str
     Raises `Unlike` if more differs, or the numbers of a turn are not in a row.
     """
     pieces = [[DIGITS.split(name) for name in names] for names in turns]
-    every = [one for names in pieces for one in names]
-    places = [at for at in range(len(every[0])) if len({one[at] for one in every}) > 1]
+    every = [parts for names in pieces for parts in names]
+    places = [place for place, texts in enumerate(zip(*every, strict=True)) if len(set(texts)) > 1]
     if len(places) != 1 or any("{" in name for names in turns for name in names):
         raise Unlike
-    texts = [[one[places[0]] for one in names] for names in pieces]
-    if any(own != [str(int(own[0]) + at) for at in range(len(own))] for own in texts):
+    texts = [[parts[places[0]] for parts in names] for names in pieces]
+    if any(own != [str(int(own[0]) + turn) for turn in range(len(own))] for own in texts):
         raise Unlike
     before, after = "".join(every[0][: places[0]]), "".join(every[0][places[0] + 1 :])
     return before, [list(map(int, own)) for own in texts], after
@@ -129,11 +129,11 @@ def template(texts: Sequence[str], looped: bool) -> str:
     if len(set(map(len, pieces))) > 1:
         raise Unlike
     found = []
-    for at, parts in enumerate(zip(*pieces, strict=True)):
+    for index, parts in enumerate(zip(*pieces, strict=True)):
         if len(set(parts)) == 1:
             found.append(parts[0])
             continue
-        if at % 2 == 0 or any(str(int(part)) != part for part in parts):
+        if index % 2 == 0 or any(str(int(part)) != part for part in parts):
             raise Unlike
         numbers = [int(part) for part in parts]
         text = evenly(numbers)

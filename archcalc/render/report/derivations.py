@@ -9,7 +9,7 @@ from archcalc.analysis import Analysis
 from archcalc.network import Layer
 from archcalc.render.mathematics import line_text
 from archcalc.structs import replace
-from archcalc.symbolic.derivations import DERIVED, Explanation, explain
+from archcalc.symbolic.derivations import DERIVED, explain
 
 COUNTED = ("memory", "flops")
 """Quantities that a convention decides."""
@@ -52,11 +52,5 @@ class Derivations:
             replace(analysis.counting, convention=convention),
             propagation=self.propagation,
         )
-        return [self._place((explanation.heading, _text(explanation), marked)) for explanation in explanations]
-
-    def _place(self, entry: DerivationEntry) -> int:
-        return self.pool.setdefault(entry, len(self.pool))
-
-
-def _text(explanation: Explanation) -> str:
-    return "\n".join(map(line_text, explanation.lines))
+        entries = ((each.heading, "\n".join(map(line_text, each.lines)), marked) for each in explanations)
+        return [self.pool.setdefault(entry, len(self.pool)) for entry in entries]
