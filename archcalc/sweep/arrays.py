@@ -7,7 +7,8 @@ numbers are used instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from math import gcd
 from typing import Any
 
@@ -28,7 +29,13 @@ class SymbolValues:
         self.values = values
         self.shape = shape
         self.largest = {symbol: int(numpy.abs(array).max(initial=0)) for symbol, array in values.items()}
-        self._atoms: dict[tuple[Atom, bool], Array] = {}
+        self.machine = _Sums(values, len(shape), numpy.int64, numpy.gcd)
+
+    @cached_property
+    def exact(self) -> _Sums:
+        """Sums in Python's whole numbers."""
+        values = {symbol: array.astype(object) for symbol, array in self.values.items()}
+        return _Sums(values, len(self.shape), object, numpy.frompyfunc(gcd, 2, 1))
 
     def evaluate(self, polynomial: Polynomial, where: Array = True) -> Array:
         """Return the polynomial's exact values as an array that broadcasts to the block.
@@ -36,7 +43,8 @@ class SymbolValues:
         What stands outside of ``where`` means nothing. Raises `UserError` where a value is not whole.
         """
         scale = polynomial.scale
-        total = self._value(polynomial.times(scale), exact=self._bound(polynomial) >= SAFE)
+        sums = self.machine if self._bound(polynomial) < SAFE else self.exact
+        total = sums.value(polynomial.times(scale))
         if scale == 1:
             return total
         if numpy.any((total % scale != 0) & where):
@@ -47,8 +55,6 @@ class SymbolValues:
         """Return the points at which a condition holds."""
         difference = self.evaluate(guard.difference.times(guard.difference.scale))
         return RELATIONS[guard.relation](difference, 0)
-
-    # -- bounds
 
     def _bound(self, polynomial: Polynomial) -> int:
         """Return an upper bound of every magnitude in the computation."""
@@ -68,22 +74,31 @@ class SymbolValues:
             return self.largest[atom]
         return max(map(self._bound, atom.arguments)) + 1
 
-    # -- values
 
-    def _value(self, polynomial: Polynomial, exact: bool) -> Array:
+class _Sums:
+    """Sums over arrays of one type: that of the machine, or Python's whole numbers."""
+
+    def __init__(self, values: Mapping[Symbol, Array], axes: int, dtype: type, gcd: Callable[..., Array]) -> None:
+        self.values = values
+        self.axes = axes
+        self.dtype = dtype
+        self.functions: dict[str, Callable[..., Array]] = {"min": numpy.minimum, "max": numpy.maximum, "gcd": gcd}
+        self._atoms: dict[Atom, Array] = {}
+
+    def value(self, polynomial: Polynomial) -> Array:
         """Return the values of a polynomial whose coefficients are integers, as they are inside functions."""
-        return self._sum([(monomial, int(factor)) for monomial, factor in polynomial.terms.items()], exact)
+        return self._sum([(monomial, int(factor)) for monomial, factor in polynomial.terms.items()])
 
-    def _sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
+    def _sum(self, terms: list[tuple[Monomial, int]]) -> Array:
         """Return the sum, grouped by the axis with the fewest different factors, which are multiplied last."""
         groups = self._grouped(terms)
         if groups is None:
-            return self._plain_sum(terms, exact)
+            return self._plain_sum(terms)
         total: Array = None
         for outer, inner in groups.items():
-            part = self._sum(inner, exact)
+            part = self._sum(inner)
             if outer:
-                part = part * self._monomial(outer, exact)
+                part = part * self._monomial(outer)
             total = part if total is None else _added(total, part)
         return total
 
@@ -108,44 +123,37 @@ class SymbolValues:
             axis for symbol in atom.symbols for axis, size in enumerate(self.values[symbol].shape) if size > 1
         )
 
-    def _plain_sum(self, terms: list[tuple[Monomial, int]], exact: bool) -> Array:
-        dtype = object if exact else numpy.int64
-        total: Array = numpy.zeros((1,) * len(self.shape), dtype)
+    def _plain_sum(self, terms: list[tuple[Monomial, int]]) -> Array:
+        total: Array = numpy.zeros((1,) * self.axes, self.dtype)
         for monomial, factor in terms:
-            total = _added(total, self._monomial(monomial, exact) * factor if monomial else factor)
+            total = _added(total, self._monomial(monomial) * factor if monomial else factor)
         return total
 
-    def _monomial(self, monomial: Monomial, exact: bool) -> Array:
+    def _monomial(self, monomial: Monomial) -> Array:
         result: Array = None
         for atom, power in monomial:
             if power < 0:
                 raise UserError("a quantity is a quotient that may not be an integer")
-            value = self._atom(atom, exact)
+            value = self._atom(atom)
             for _ in range(power):
                 result = value if result is None else result * value
         return result
 
-    def _atom(self, atom: Atom, exact: bool) -> Array:
-        key = (atom, exact)
-        if key not in self._atoms:
-            self._atoms[key] = self._atom_value(atom, exact)
-        return self._atoms[key]
+    def _atom(self, atom: Atom) -> Array:
+        if atom not in self._atoms:
+            self._atoms[atom] = self._atom_value(atom)
+        return self._atoms[atom]
 
-    def _atom_value(self, atom: Symbol | Function, exact: bool) -> Array:
+    def _atom_value(self, atom: Symbol | Function) -> Array:
         if isinstance(atom, Symbol):
-            return self.values[atom].astype(object) if exact else self.values[atom]
-        arguments = [self._value(argument, exact) for argument in atom.arguments]
+            return self.values[atom]
+        arguments = [self.value(argument) for argument in atom.arguments]
         if atom.name == "floor":
             # A network whose divisor is 0 cannot be built: the point is left out, so its value does not matter.
             return arguments[0] // numpy.where(arguments[1] == 0, 1, arguments[1])
-        functions = {
-            "min": numpy.minimum,
-            "max": numpy.maximum,
-            "gcd": numpy.frompyfunc(gcd, 2, 1) if exact else numpy.gcd,
-        }
-        if atom.name not in functions:
+        if atom.name not in self.functions:
             raise UserError("a quantity is a quotient that may not be an integer")
-        return functions[atom.name](*arguments)
+        return self.functions[atom.name](*arguments)
 
 
 def _added(total: Array, part: Array) -> Array:
