@@ -81,15 +81,13 @@ def find(reference: str) -> tuple[Spec, str | None]:
     if plain(base) in bundled():  # none of these names looks like a path
         return _bundled(plain(base), variant)
     if base == STANDARD_INPUT:
-        spec = open_document(standard_input())
-        return spec, _variant(spec, variant) if variant else None
+        return _with_variant(open_document(standard_input()), variant, None)
     path = Path(base)
     if bare(base) in _bare_names() and not _exists(path):
         return _bundled(_bare_names()[bare(base)], variant)
     looks_like_path = path.suffix in SUFFIXES or len(path.parts) > 1
     if _exists(path) or (looks_like_path and plain(path.stem) not in bundled()):
-        spec = open_spec(path)
-        return spec, _variant(spec, variant) if variant else None
+        return _with_variant(open_spec(path), variant, None)
     if looks_like_path:
         return _bundled(plain(path.stem), variant)
     hint = did_you_mean(base, bundled())
@@ -122,13 +120,7 @@ def _exists(path: Path) -> bool:
 
 def _bundled(name: str, variant: str) -> tuple[Spec, str | None]:
     path, own = bundled()[name]
-    spec = _bundled_spec(path)
-    return spec, _variant(spec, variant) if variant else own
-
-
-@cache
-def _bundled_spec(path: Path) -> Spec:
-    return open_spec(path)
+    return _with_variant(_bundled_spec(path), variant, own)
 
 
 def open_spec(path: Path, depth: int = 0) -> Spec:
@@ -136,15 +128,21 @@ def open_spec(path: Path, depth: int = 0) -> Spec:
     return open_document(read_document(path), depth)
 
 
+_bundled_spec = cache(open_spec)
+
+
 def open_document(document: SpecDocument, depth: int = 0) -> Spec:
     """Parse the spec of a document."""
     return Spec(document, lambda name, document: _extended(name, document, depth + 1), depth)
 
 
-def _variant(spec: Spec, name: str) -> str:
+def _with_variant(spec: Spec, name: str, default: str | None) -> tuple[Spec, str | None]:
+    """Return a spec with the variant of a name, or the default one if it is empty."""
+    if not name:
+        return spec, default
     for variant in spec.variants:
         if bare(variant) == bare(name):
-            return variant
+            return spec, variant
     raise SpecError(f"{spec.name} has no variant {quote(name)}{did_you_mean(name, spec.variants)}")
 
 
@@ -157,8 +155,7 @@ def _extended(name: str, document: SpecDocument, depth: int) -> tuple[Spec, str 
     path = (folder / base).resolve()
     if not path.is_relative_to(folder):
         raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
-    spec = open_spec(path, depth)
-    return spec, _variant(spec, variant) if variant else None
+    return _with_variant(open_spec(path, depth), variant, None)
 
 
 def _extended_bundled(name: str, depth: int) -> tuple[Spec, str | None]:
@@ -166,8 +163,7 @@ def _extended_bundled(name: str, depth: int) -> tuple[Spec, str | None]:
     if plain(base) not in bundled():
         raise SpecError(f"there is no network {quote(base)}{did_you_mean(base, bundled())}")
     path, own = bundled()[plain(base)]
-    spec = open_spec(path, depth)
-    return spec, _variant(spec, variant) if variant else own
+    return _with_variant(open_spec(path, depth), variant, own)
 
 
 def spec_of_text(text: str, path: Path | None, name: str = "spec.yaml") -> Spec:
