@@ -31,7 +31,7 @@ LOWEST = "-inf"
 Filler = Annotated[Any, Or(LOWEST, Real())]
 
 
-def _filler(value: Any) -> Any:
+def filler(value: Any) -> Any:
     """Return the constant of a call as a spec writes it."""
     return LOWEST if value == -math.inf else value
 
@@ -119,7 +119,7 @@ class Pad(Shaping):
         pairs = [(0, 0)] * (rank - len(pairs)) + pairs
         mode = call.get("mode", "constant")
         return {"padding": pairs, "mode": mode} | (
-            {"value": _filler(call.get("value", 0))} if mode == "constant" else {}
+            {"value": filler(call.get("value", 0))} if mode == "constant" else {}
         )
 
     @classmethod
@@ -135,7 +135,7 @@ class Pad(Shaping):
             return None
         mode = {"edge": "replicate", "wrap": "circular"}.get(call.get("mode", ""), call.get("mode", "constant"))
         value = call.get("constant_value", call.get("value", 0))
-        return {"padding": tuple(pairs[2:]), "mode": mode} | ({"value": _filler(value)} if mode == "constant" else {})
+        return {"padding": tuple(pairs[2:]), "mode": mode} | ({"value": filler(value)} if mode == "constant" else {})
 
     def torch(self) -> Torch:
         names = {"constant": "Constant", "reflect": "Reflection", "replicate": "Replication", "circular": "Circular"}
@@ -202,7 +202,7 @@ class PadAxes(Shaping):
             return None
         for dim in range(-len(amounts), 0):
             call.x.axis(dim)  # none of them is the batch
-        return {"amounts": amounts, "value": _filler(call.get("value", 0))}
+        return {"amounts": amounts, "value": filler(call.get("value", 0))}
 
     def torch(self) -> Torch:
         given = tuple(amount for pair in reversed(self.amounts) for amount in pair)

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order, elementwise
+from archcalc.ops.arguments import option
+from archcalc.ops.calls import Call, Operand, is_number
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.naming import AxisNames, common_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.padding import LOWEST, Filler, filler
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -275,3 +277,59 @@ class Where(_Arithmetic):
         return {} if len(call.operands) == 3 else None
 
     from_onnx = from_aten
+
+
+class Masked(_Arithmetic):
+    """The first, with a number in the places where the second is above 0: scores that attention hides."""
+
+    kind = "masked"
+    overestimates = {"nan": "what is hidden is not read"}
+    aten = "masked_fill"
+    onnx = "Where"
+    synonyms = "masked_fill mask"
+    most_inputs = 2
+    torch_name = "archcalc.masked"
+    value: Filler = option(LOWEST, "the number there")
+    examples = (example((4, 5, 5), (4, 5, 5)), example((4, 5, 5), (1, 5, 5), value=-1000), example((1, 5), (4, 5)))
+
+    def saved_tensors(self) -> SavedTensors:
+        """A mask of bytes."""
+        return SavedTensors(index_bytes=product(self.inputs[1]))
+
+    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+        return self.saved_tensors() if tensors.needs_gradient[0] else SavedTensors()
+
+    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        """The mask; backward, the gradient at the output's size, then its sum for an input that is repeated."""
+        forward = Workspace(self.elements, bytes=product(self.inputs[1]))
+        backward = Workspace(self.elements + (product(self.x) if self.x != self.output else 0))
+        return Workspaces(inference=(forward,), backward=(backward,) if tensors.needs_gradient[0] else ())
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(Layout.in_order(tensors.sizes(self.output)))
+
+    def differentiates(self, position: int) -> bool:
+        return position == 0
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes)), None)
+
+    def work(self) -> Work:
+        return {"compare": product(self.inputs[1])}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {"value": filler(call.arguments["value"])} if len(call.operands) == 2 else None
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        value = call.get("X")
+        return {"value": filler(value)} if is_number(value) and len(call.operands) == 2 else None
+
+    @classmethod
+    def call_inputs(cls, call: Call) -> Sequence[Operand]:
+        """ONNX has the condition first."""
+        return call.operands[::-1] if call.operation == "Where" else call.operands
+
+    def torch(self) -> Torch:
+        return Torch(self.torch_name, (float(self.value),))

@@ -99,3 +99,13 @@ def test_what_is_no_attention_stays():
     every = layers()
     every.append(Layer("more", registry()["relu"]([(4, 10, 10)]), ("softmax",)))
     assert len(with_attention(every, ["out", "more"])[0]) == 8
+
+
+@pytest.mark.parametrize("dynamo", [True, False])
+def test_scores_that_are_hidden(dynamo, tmp_path):
+    """`masked_fill` is written as `Where` with a number, which was generic."""
+    module = Attention(lambda q, k, v: (q @ k.transpose(-1, -2)).masked_fill(MASK < 0, -torch.inf).softmax(-1) @ v)
+    network = imported(module, tmp_path / "a.onnx", dynamo, torch.zeros(1, 10, 32))
+    (layer,) = (layer for layer in network if layer.op.kind == "masked")
+    assert layer.op.value == "-inf"
+    assert {one.op.exactness for one in network} == {"exact"}

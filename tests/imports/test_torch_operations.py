@@ -138,3 +138,34 @@ def test_tables_of_shared_numbers_stand_where_they_are_computed():
     network = equal(Net(), 5, 8)
     assert kinds(network) == ["computed"] * 3 + ["linear", "mul"] * 3
     again(network)
+
+
+class Causal(nn.Module):
+    """Attention as it is often written by hand: a mask that is stored, and `masked_fill`."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.qkv, self.value = nn.Linear(8, 24), value
+        self.register_buffer("seen", torch.ones(6, 6).tril()[None])
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        scores = (q @ k.transpose(-2, -1)).masked_fill(self.seen == 0, self.value)
+        return scores.softmax(-1) @ v
+
+
+@pytest.mark.parametrize("value", [-torch.inf, -1e9])
+def test_scores_that_are_hidden(value):
+    """It was generic, whatever the mask."""
+    network = equal(Causal(value), 6, 8)
+    assert "masked" in kinds(network)
+    assert "generic" not in kinds(network)
+    again(network)
+
+
+def test_a_mask_that_is_computed():
+    made = module(lambda self, x: x.masked_fill(x.sigmoid() > 0.6, 2))
+    network = archcalc.trace(made, IMAGES.float())
+    assert kinds(network)[-1] == "masked"
+    again(network)
+    built(network, made, IMAGES)

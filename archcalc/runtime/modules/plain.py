@@ -219,6 +219,11 @@ def where_positive(condition: Tensor, input: Tensor, other: Tensor) -> Tensor:
     return torch.where(condition > 0, input, other)
 
 
+def masked(input: Tensor, mask: Tensor, value: float) -> Tensor:
+    """The input, with a number where the mask is above 0."""
+    return input.masked_fill(mask > 0, value)
+
+
 class Given(nn.Module):
     """A stand-in with tensors of given names, and zeros of the given shape."""
 
