@@ -42,7 +42,6 @@ class Commands(Helped, click.Group):
         return {file.rstrip("_"): file for file in module_names(__path__) if not file.startswith("_")}
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Return the command of that name."""
         file = self._files().get(name)
         if file is None:
             return None

@@ -25,7 +25,6 @@ class File(click.types.StringParamType):
         self.kind = kind
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the completions of an incomplete word."""
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(incomplete, type=self.kind)]

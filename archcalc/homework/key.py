@@ -47,7 +47,6 @@ class AnswerKey(Struct):
 
     @property
     def network(self) -> Network:
-        """The network of the homework."""
         return self.analysis.network
 
     @cached_property

@@ -332,7 +332,6 @@ class Expansion:
     def block(
         self, block: Block, step: Apply, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]
     ) -> Flow:
-        """Expand a block."""
         if block.name in self.inside:
             circle = " → ".join([*self.inside[self.inside.index(block.name) :], block.name])
             raise step.node.error(f"the block {block.name} contains itself: {circle}")

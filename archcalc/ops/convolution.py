@@ -98,7 +98,6 @@ class WindowConvolution(Convolution):
         return (self.channels, *sizes)
 
     def padded_elements(self) -> Dim:
-        """Return the elements of the padded input."""
         sizes = (n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True))
         padded: Dim = self.channels_in * product(sizes)
         return padded

@@ -119,11 +119,9 @@ class Name(Quantity):
         return row.label
 
     def of_rows(self, row: TableRow) -> str:
-        """Return the name."""
         return row.name
 
     def data(self, row: TableRow, analysis: Analysis) -> list[Any]:
-        """Return the name."""
         return [row.name]
 
 

@@ -196,7 +196,6 @@ class Document(Struct):
 
     @property
     def tables(self) -> list[Table]:
-        """The tables, in order."""
         return [block for block in self.blocks if isinstance(block, Table)]
 
     def records(self) -> Records:

@@ -50,7 +50,6 @@ class Report(Struct):
     """How strongly the unit depends on each position; None if it was not measured."""
 
     def field(self, layer: Layer) -> ReceptiveField:
-        """Return the layer's receptive field."""
         return self.tracer.propagation[layer.name]
 
     def boxes(self, layer: Layer) -> list[Region]:

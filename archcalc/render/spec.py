@@ -96,7 +96,6 @@ class _SpecWriter:
         yield from self.steps(spec_tree(self.network), 2)
 
     def steps(self, group: SpecGroup, indent: int) -> Iterator[str]:
-        """Yield the steps of a group."""
         for item in group.items:
             if isinstance(item, Layer):
                 yield f"{' ' * indent}- {self.layer(item, group.path)}"

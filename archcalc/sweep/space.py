@@ -93,7 +93,6 @@ class SweepPlan(Struct):
 
     @property
     def points(self) -> int:
-        """The number of points."""
         return self.sample if self.sample is not None else prod(len(axis.values) for axis in self.axes)
 
     def chunks(self) -> Iterator[GridChunk]:

@@ -35,7 +35,6 @@ class Symbol(Struct):
 
     @property
     def symbols(self) -> frozenset[Symbol]:
-        """The symbols in it."""
         return frozenset([self])
 
 
@@ -59,7 +58,6 @@ class Function(Struct):
 
     @cached_property
     def symbols(self) -> frozenset[Symbol]:
-        """The symbols in it."""
         return frozenset().union(*(argument.symbols for argument in self.arguments))
 
     @cached_property
@@ -112,7 +110,6 @@ class Polynomial:
 
     @cached_property
     def symbols(self) -> frozenset[Symbol]:
-        """The symbols in it."""
         return frozenset().union(*(atom.symbols for monomial in self.terms for atom, _ in monomial))
 
     @cached_property
@@ -152,7 +149,6 @@ class Polynomial:
         return self + -other
 
     def times(self, number: Exact) -> Polynomial:
-        """Return the polynomial times a number."""
         return Polynomial({monomial: factor * number for monomial, factor in self.terms.items()})
 
     def __mul__(self, other: Polynomial) -> Polynomial:

@@ -99,7 +99,6 @@ class SymbolicLayer:
         self.output_names = [f"{letter}'" for letter in letters_of(self.made)]
 
     def symbol(self, name: str, place: int, value: int, meaning: Meaning) -> Traced:
-        """Return a new symbol with its value."""
         self.meaning[name] = meaning
         return self.trace.symbol(Symbol(name, least=0, place=place), value)
 

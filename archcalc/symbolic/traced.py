@@ -60,7 +60,6 @@ class Trace:
         self.guards: dict[Guard, None] = {}
 
     def symbol(self, symbol: Symbol, value: Exact) -> Traced:
-        """Return a new symbol with a value."""
         self.values[symbol] = value
         return Traced(self, value, Polynomial.of(symbol))
 

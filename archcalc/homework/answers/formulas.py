@@ -44,7 +44,6 @@ class StudentFormula(Struct):
     """The integers in its text."""
 
     def times(self, number: Exact) -> StudentFormula:
-        """Return the formula times a number."""
         return replace(self, polynomial=self.polynomial.times(number))
 
     def equals(self, other: Polynomial) -> bool | None:

@@ -125,7 +125,6 @@ class Draw:
         self.level = level
 
     def pick(self, values: Sequence[T]) -> T:
-        """Return one of the values."""
         return values[int(self._random() * len(values))]
 
     def some(self, values: Sequence[T], count: int) -> list[T]:

@@ -64,7 +64,6 @@ class Case(Struct):
 
     @property
     def key(self) -> AnswerKey:
-        """The homework."""
         return self.reruns.key
 
     @property

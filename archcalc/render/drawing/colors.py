@@ -110,7 +110,6 @@ class Theme(Struct):
     """What is mixed with the fill of a kind of convolution, and how much of it."""
 
     def fill(self, category: str) -> str:
-        """Return the fill of a category."""
         return self.fills.get(category, OTHER)
 
 

@@ -59,7 +59,6 @@ class DrawingNode:
 
     @property
     def auxiliary(self) -> bool:
-        """True if it is auxiliary."""
         return self.main.layer.auxiliary
 
     def everything(self) -> Iterator[DrawingNode]:
@@ -138,7 +137,6 @@ class Picture(Struct):
 
     @property
     def network(self) -> Network:
-        """The network that is drawn."""
         return self.analysis.network
 
     def nodes(self) -> list[DrawingNode]:
@@ -263,5 +261,4 @@ def _is_constant(op: Operator) -> bool:
 
 
 def _inside(path: str, group: str) -> bool:
-    """True if a path is a group or is inside it."""
     return not group or path == group or path.startswith(group + ".")

@@ -27,7 +27,6 @@ class Leaf:
         return self.layer.name
 
     def layers(self) -> Iterator[Layer]:
-        """Yield its layers."""
         yield self.layer
 
 
@@ -79,7 +78,6 @@ class GroupPart:
         return "" if self.side or not self.items else next((item.end for item in reversed(self.items) if item.end), "")
 
     def layers(self) -> Iterator[Layer]:
-        """Yield its layers."""
         for item in self.plain:
             yield from item.layers()
 

@@ -81,7 +81,6 @@ class Frame:
         self.flow = self.meanings[item.layer.name] = item.layer.name
 
     def layer(self, layer: Layer, inputs: Sequence[str], scope: str, direct: list[WrittenStep]) -> WrittenStep:
-        """Return the step of a layer."""
         op = layer.op
         sources = self.sources(inputs, scope)
         if layer.shares is not None:

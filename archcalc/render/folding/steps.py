@@ -79,7 +79,6 @@ class WrittenStep:
 
     @property
     def loops(self) -> bool:
-        """True if it is a loop."""
         return self.count is not None or bool(self.walked)
 
     def with_inner(self, change: Callable[[list[WrittenStep]], list[WrittenStep]], **values: Any) -> WrittenStep:
@@ -88,7 +87,6 @@ class WrittenStep:
         return replace(self, body=change(self.body), branches=branches, **values)
 
     def inner(self) -> Iterator[list[WrittenStep]]:
-        """Yield the lists of steps in it."""
         if self.body:
             yield self.body
         yield from self.branches or ()

@@ -97,7 +97,6 @@ class Unifier:
         return self.slot(values, argument, path, inner)
 
     def slot(self, values: list[Any], argument: str, path: str, inner: bool) -> Slot:
-        """Return a new slot."""
         self.slots.append(Slot(values, argument, path, inner=inner))
         return self.slots[-1]
 
