@@ -78,9 +78,16 @@ class Linear(Operator):
         )
 
     def _copies(self, tensors: InputTensors) -> bool:
-        """Return True if the rows cannot be viewed as one matrix, so that the matrix product copies them."""
+        """Return True if the matrix product copies the rows.
+
+        Of trained weights, it makes them one matrix (`should_fold` in `aten/src/ATen/native/LinearAlgebra.cpp`); of
+        frozen ones, it also takes a matrix for each sample.
+        """
         layout = tensors.layouts[0]
-        return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
+        *outer, rows, width = layout.sizes
+        if len(self.x) == 1 or layout.viewed((product(outer) * rows, width)) is not None:
+            return False
+        return tensors.trains_weights or layout.viewed((product(outer), rows, width)) is None
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes

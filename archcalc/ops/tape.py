@@ -65,6 +65,11 @@ class TapeTensor:
         """How many nodes wait with this as their gradient."""
 
     @property
+    def is_laid_out(self) -> bool:
+        """True if the program knows its sizes and strides."""
+        return self._layout is not None
+
+    @property
     def layout(self) -> Layout:
         """Its sizes and strides, if the program knows them."""
         assert self._layout is not None
@@ -119,6 +124,8 @@ class Tape:
         self._grows = False
         self.given_on: dict[int, tuple[int, Point]] = {}
         """For each input, the number of the first point after its gradient, and what is live before that."""
+        self.complete: dict[int, TapeTensor] = {}
+        """For each input, its gradient at the end of the backward pass."""
         self._nodes: list[_Node] = []
 
     # -- storages
@@ -233,6 +240,12 @@ class Tape:
             self.step([x], [made], lambda given, _: [_view(given[0])])
         else:
             self.step([x], [made], lambda given, _: [self.new(size)])
+        return made
+
+    def alias(self, x: TapeTensor) -> TapeTensor:
+        """Return the tensor again (`x[...]`), whose gradient is passed on when all of it is there."""
+        made = TapeTensor(x.storage, x.elements, is_view=True, layout=x._layout)
+        self.step([x], [made], lambda given, _: [given[0]])
         return made
 
     def copy(self, x: TapeTensor) -> TapeTensor:
@@ -374,6 +387,8 @@ class Tape:
             target.awaited -= 1
             if not target.awaited:
                 ready.append(target)
+                if target.key is not None and target.key >= 0:
+                    self.complete[target.key] = target.gradients[number]
         return ready
 
     def _returned(self, node: _Node) -> list[TapeTensor | None]:
