@@ -306,6 +306,7 @@ class TrainingSimulation:
             yield self.run.point("backward", number)
             self._drop([gradient.storage])
             gradient = _PendingGradient(copy, Layout.in_order(gradient.layout.sizes))
+        tensors = tensors._replace(gradient=gradient.layout)
         wanted = [
             (position, source, returned)
             for position, (source, returned) in enumerate(

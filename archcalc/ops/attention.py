@@ -119,14 +119,6 @@ class ScaledDotProductAttention(Operator):
         """Return True if keys and values have fewer heads than queries."""
         return self.x[:-2] != self.inputs[1][:-2]
 
-    def models_memory(self) -> bool:
-        """Without heads, PyTorch may take the samples of a mask for heads."""
-        return self._heads_alone() or self._is_fused()
-
-    def _heads_alone(self) -> bool:
-        """Return True unless a mask is added to scores without heads."""
-        return len(self.inputs) == 3 or len(self.x) > 2
-
     def work(self) -> Work:
         q, k, v, *masks = self.inputs
         work = attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])

@@ -150,6 +150,8 @@ class InputTensors(NamedTuple):
     """The type in which the layer computes."""
     autocast: bool = False
     """True under autocast: weights are float32, and so is what is computed of them without a product."""
+    gradient: Layout | None = None
+    """The layout of the output's gradient, in the backward pass; None for that of the output."""
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return a shape per sample with the batch before it."""

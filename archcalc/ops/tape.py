@@ -346,8 +346,13 @@ class Tape:
 
     # -- backward
 
-    def backward(self, output: TapeTensor) -> None:
-        """Run the backward pass, from the gradient of the output, which is not counted."""
+    def backward(self, output: TapeTensor, layout: Layout | None = None) -> None:
+        """Run the backward pass, from the gradient of the output, which is not counted; its points replace the others.
+
+        ``layout``: that of the gradient; None for that of the output.
+        """
+        self.points.clear()
+        self._grows = False
         if output.edge is None:
             return
         root, number = output.edge
@@ -360,8 +365,10 @@ class Tape:
                         found.add(id(edge[0]))
                         reached.append(edge[0])
         del reached, node
-        root.gradients[number] = self.given(output.elements, GRADIENT, needs_gradient=False, layout=output._layout)
-        root.gradients[number].held += 1
+        gradient = self.given(output.elements, GRADIENT, needs_gradient=False, layout=layout or output._layout)
+        gradient.held += 1
+        root.gradients[number] = gradient
+        del gradient
         ready = [root]
         while ready:
             node = max(ready, key=lambda one: one.order)

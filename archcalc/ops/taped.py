@@ -64,8 +64,7 @@ def record(program: Program, tensors: InputTensors, training: bool) -> TapedMemo
         shared_bytes=tape.bytes,
         shared_precise=tape.precise,
     )
-    tape.points.clear()
-    tape.backward(output)
+    tape.backward(output, tensors.gradient)
     backward = tuple(_beside(point, saved.shared, saved.shared_bytes, saved.shared_precise) for point in tape.points)
     gives = tuple(
         (key, number, _beside(point, saved.shared, saved.shared_bytes, saved.shared_precise))
