@@ -80,7 +80,7 @@ class DynamicConv(Taped, WindowConvolution):
             bias=self.bias,
             trained=tensors.trains_weights,
         )
-        return lambda tape, inputs: dynamic_convolution(tape, *inputs, op)
+        return lambda tape, inputs: dynamic_convolution(tape, inputs, op)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         samples, channels, *sizes = gradient.sizes

@@ -19,14 +19,13 @@ class Filtering(NamedTuple):
     trained: bool
 
 
-def dynamic_convolution(tape: Tape, x: TapeTensor, filters: TapeTensor, op: Filtering) -> TapeTensor:
+def dynamic_convolution(tape: Tape, inputs: Sequence[TapeTensor], op: Filtering) -> TapeTensor:
     """Run the module: the samples' channels are those of one sample, in groups."""
     samples, channels, *sizes = op.output
+    x, filters = inputs
     every = _of_one_sample(tape, _padded(tape, x, op.padding))
-    del x
     biases = [_repeated(tape, tape.weight(channels, op.trained), samples)] if op.bias else []
     own = _of_one_sample(tape, filters)
-    del filters
     made = tape.tensor(Layout.in_order((samples * channels, *sizes)))
     shapes = (every.layout.sizes, own.layout.sizes)
 

@@ -38,9 +38,10 @@ def rotary(tape: Tape, x: TapeTensor, op: Turns) -> TapeTensor:
         turning = tape.view(x, x.elements // op.size * op.width)
         rest = tape.view(x, x.elements - turning.elements)
     turned = _at_right_angles(tape, turning, op)
-    products = [tape.multiply(one, _table(tape, op)) for one in (turning, turned)]
-    result = tape.add(*products)
-    products.clear()
+    of_cosines = tape.multiply(turning, _table(tape, op))
+    of_sines = tape.multiply(turned, _table(tape, op))
+    result = tape.add(of_cosines, of_sines)
+    del of_cosines, of_sines
     found = result if rest is None else tape.join([result, rest])
     del speeds, angles, turned
     return found
