@@ -50,6 +50,9 @@ class RmsNorm(Taped, Normalization):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return self.recorded(tensors, training=True).gradients
 
+    def computes_in_float32(self, tensors: InputTensors) -> bool:
+        return True
+
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         """Its weight's gradient comes before that of its input."""
         return self.affine
