@@ -202,11 +202,6 @@ class ScaledDotProductAttention(Operator):
         sizes = gradient.sizes
         return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
-    @property
-    def may_use_more_memory(self) -> bool:
-        """True for rows of one number, whose stride is arbitrary though PyTorch reads it."""
-        return self.x[-1] == 1
-
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The fused kernel returns rows outside of heads; without heads, PyTorch sees the batch as heads."""
         if not self._runs_fused(tensors):
