@@ -104,8 +104,6 @@ class MemorySimulation:
         """The weights that several layers have."""
         self.trained = {row.name: network.trained_weights(row.layer) for row in analysis.rows}
         """For each layer of the analysis, the names of its trained weights."""
-        self.needless = network.needless
-        """Layers that no output needs: autograd frees at once what it saves for them."""
         self.storage: dict[str, Storage] = {}
         """The storage of each layer's or input's tensor."""
         self.differentiable = self._differentiable() if training else set()
@@ -130,8 +128,6 @@ class MemorySimulation:
     def _differentiable(self) -> set[str]:
         found: set[str] = set()
         for layer in self.layers:
-            if layer_of(layer.name) in self.needless:
-                continue
             positions = (number for number, source in enumerate(layer.inputs) if source in found)
             if any(map(layer.op.differentiates, positions)) or self.trained.get(layer.name):
                 found.add(layer.name)

@@ -306,6 +306,7 @@ class TrainingSimulation:
             yield self.run.point("backward", number)
             self._drop([gradient.storage])
             gradient = _PendingGradient(copy, Layout.in_order(gradient.layout.sizes))
+        tensors = tensors._replace(gradient=gradient.layout)
         wanted = [
             (position, source, returned)
             for position, (source, returned) in enumerate(
@@ -314,27 +315,28 @@ class TrainingSimulation:
             if source in self.differentiable and returned is not None
         ]
         workspaces = op.workspaces_for(tensors)
-        early = {position: (since, beside) for position, since, beside in workspaces.gives}
+        early = {one.position: one for one in workspaces.gives if one.before < len(workspaces.backward)}
         given = 0
         """Bytes of the gradients that have come early, which the points count too."""
+
+        def beside(workspace: Workspace, released: Iterable[int]) -> Any:
+            held = {self._storage_of(layer, position, gradient) for position in released} & {*saved, gradient.storage}
+            freed = sum(heap.size(storage) for storage in held if heap.is_held_once(storage))
+            return self.run.bytes_of(workspace, number) - given - freed
+
         for since, workspace in enumerate(workspaces.backward):
             for position, source, returned in wanted:
-                if early.get(position, (None,))[0] == since and returned.kind is GradientKind.NEW:
-                    beside = self.run.bytes_of(early[position][1], number) - given
+                one = early.get(position)
+                if one is not None and one.before == since and returned.kind is GradientKind.NEW:
                     pending = self._gradient_of(source, returned, gradient, layer)
                     given += heap.size(pending.storage)
-                    yield from self._accumulate(source, pending, number, beside)
-            released = {
-                self._storage_of(layer, position, gradient) for position, first in workspaces.frees if since >= first
-            }
-            held = released & {*saved, gradient.storage}
-            freed_bytes = sum(heap.size(storage) for storage in held if heap.is_held_once(storage))
-            yield self.run.point("backward", number, self.run.bytes_of(workspace, number) - given - freed_bytes)
-        come = {position for position, (since, _) in early.items() if since < len(workspaces.backward)}
+                    yield from self._accumulate(source, pending, number, beside(one.workspace, one.released))
+            released = [position for position, first in workspaces.frees if since >= first]
+            yield self.run.point("backward", number, beside(workspace, released))
         made = [
             (source, returned, self._gradient_of(source, returned, gradient, layer))
             for position, source, returned in wanted
-            if position not in come or returned.kind is not GradientKind.NEW
+            if position not in early or returned.kind is not GradientKind.NEW
         ]
         gradients = self._weight_gradients(layer)
         added = [storage for storage in gradients if heap.has(storage)]

@@ -5,7 +5,7 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, common_divisor, product
 from archcalc.ops.arguments import TargetSize, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import Order
+from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.operator import Operator
 from archcalc.ops.pooling import ComputedIn2d, KeepsPlaces, average_work, largest_work
 from archcalc.ops.reads import Reads, adaptive
@@ -14,6 +14,7 @@ from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     Access,
     AxisAccess,
+    InputGradient,
     SavedTensors,
     Torch,
     Work,
@@ -26,7 +27,6 @@ class _AdaptivePool(ComputedIn2d):
     """Windows chosen so that the output has a given size: window i is ``floor(i·n/m) … ceil((i+1)·n/m)``."""
 
     category = "pooling"
-    memory_order = Order.IMAGE
     size: TargetSize = required("the output's size; null keeps a dimension's size")
 
     def output_shape(self) -> Shape:
@@ -62,7 +62,17 @@ def adaptive_window(n: Dim, m: Dim) -> Reads | AxisAccess:
     return WHOLE_AXIS if m == 1 else adaptive(n, m)
 
 
-class AdaptiveAvgPool(_AdaptivePool):
+class _Averaging(ComputedIn2d):
+    """Averages of channels; where each has a single one, it is a mean, whose gradient lies in order."""
+
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        found = super().input_gradients(tensors, gradient)
+        if any(m != 1 for m in self.output[1:]):
+            return found
+        return tuple(one and one._replace(layout=Layout.in_order(one.layout.sizes)) for one in found)
+
+
+class AdaptiveAvgPool(_AdaptivePool, _Averaging):
     """Average pooling to a given output size."""
 
     kind = "adaptive_avg_pool"
@@ -130,7 +140,7 @@ class _GlobalPool(ComputedIn2d):
         return {}
 
 
-class GlobalAvgPool(_GlobalPool):
+class GlobalAvgPool(_GlobalPool, _Averaging):
     """The average of every channel."""
 
     kind = "global_avg_pool"

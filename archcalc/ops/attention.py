@@ -5,13 +5,14 @@ from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
+from archcalc.ops.attention_steps import Attending, unfused_attention
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
+from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     GLANCE,
-    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
@@ -40,12 +41,6 @@ def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width:
         "add": 2 * scores - rows,
         "div": scores,
     }
-
-
-def _transposed(layout: Layout) -> Layout:
-    """Return the layout with its last two axes exchanged."""
-    axes = len(layout.sizes)
-    return layout.permuted((*range(axes - 2), axes - 1, axes - 2))
 
 
 def rows_outside(sizes: tuple[int, ...]) -> Layout:
@@ -124,14 +119,6 @@ class ScaledDotProductAttention(Operator):
         """Return True if keys and values have fewer heads than queries."""
         return self.x[:-2] != self.inputs[1][:-2]
 
-    def models_memory(self) -> bool:
-        """Where no fused kernel runs, PyTorch makes a causal mask and repeats grouped keys and values."""
-        return (not self.causal and not self._is_grouped() and self._heads_alone()) or self._is_fused()
-
-    def _heads_alone(self) -> bool:
-        """Return True unless a mask is added to scores without heads."""
-        return len(self.inputs) == 3 or len(self.x) > 2
-
     def work(self) -> Work:
         q, k, v, *masks = self.inputs
         work = attention_work(product(q[:-2]), q[-2], k[-2], q[-1], v[-1])
@@ -176,11 +163,7 @@ class ScaledDotProductAttention(Operator):
         return scores
 
     def saved_tensors(self) -> SavedTensors:
-        """The fused kernel saves its inputs, its output and a number per row; without it, the scores are saved."""
-        q, k, _, *masks = map(product, self.inputs)
-        if self._is_fused() and not masks:  # a mask that is trained needs the scores
-            return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
-        return SavedTensors(inputs=(False, False, True, False), elements=q + k + self._scores())
+        return self.saved_tensors_for(one_sample(self.inputs))
 
     def _runs_fused(self, tensors: InputTensors) -> bool:
         """Return True if the fused kernel runs: it needs contiguous rows, and a mask without a gradient."""
@@ -196,102 +179,36 @@ class ScaledDotProductAttention(Operator):
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return not self._runs_fused(tensors)
 
-    def _copied(self, tensors: InputTensors) -> list[Dim]:
-        """Return the elements of scaled queries, scaled keys and values, each if it is copied to be matrices."""
-        q, k, v = tensors.layouts[:3]
-        scaled = (elementwise([q]), elementwise([_transposed(k)]), v)
-        heads = product(q.sizes[:-2])
-        views = [layout.viewed((heads, *layout.sizes[-2:])) for layout in scaled]
-        return [product(shape) if view is None else 0 for shape, view in zip(self.inputs, views, strict=False)]
+    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        op = Attending(self.causal, repeats=self.x[-3] // self.inputs[1][-3] if self._is_grouped() else 1)
+        return record(lambda tape, inputs: unfused_attention(tape, inputs, op), tensors, training)
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """Without the fused kernel, a factor of a product is saved if the other needs a gradient."""
+        """The fused kernel saves its inputs, its output and a number per row."""
         if self._runs_fused(tensors):
             return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
-        q, k, _ = map(product, self.inputs[:3])
-        for_q, for_k, _ = tensors.needs_gradient[:3]
-        copied = self._copied(tensors)[2]
-        scores = self._scores() if any(tensors.needs_gradient) else 0
-        values = for_q or for_k
-        own = for_k * q + for_q * k + scores + values * copied
-        return SavedTensors(inputs=(False, False, values and not copied, False), elements=own)
+        return saved_on_tape(self._recorded, tensors)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """The number per row of the fused kernel.
-
-        Without it: scaled queries and keys with the scores; the scores before and after softmax; scores and output.
-        """
-        if self._runs_fused(tensors):
-            return Workspaces(
-                inference=(Workspace(self.elements, precise=product(self.x[:-1])),),
-                backward=(Workspace(sum(map(product, self.inputs[:3]))),),  # all three gradients, whichever are needed
-            )
-        q, k, _ = map(product, self.inputs[:3])
-        scores, out = self._scores(), self.elements
-        copied_q, copied_k, copied_v = self._copied(tensors)
-        begun = Workspace(q + k + copied_q + copied_k + scores)
-        for_q, for_k, _ = tensors.needs_gradient[:3]
-        kept = q + for_k * copied_q + for_q * k  # the scaled queries live to the end
+        """The number per row of the fused kernel, and all three gradients, whichever are needed."""
+        if not self._runs_fused(tensors):
+            return workspaces_on_tape(self._recorded, tensors)
         return Workspaces(
-            inference=(begun, Workspace(q + 2 * scores), Workspace(q + scores + copied_v + out)),
-            training=(begun, Workspace(kept + 2 * scores), Workspace(kept + scores + copied_v + out)),
-            backward=self._backward(tensors, copied_v),
-            frees=((GRADIENT, 1), (2, 1)) if for_q or for_k else (),
+            inference=(Workspace(self.elements, precise=product(self.x[:-1])),),
+            backward=(Workspace(sum(map(product, self.inputs[:3]))),),
         )
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
         return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
-    def is_approximate(self, tensors: InputTensors) -> bool:
-        """True where the fused kernel could run but does not, or where only a mask needs a gradient."""
-        is_made = (self.causal or self._is_grouped()) and not self._runs_fused(tensors)
-        return is_made or (any(tensors.needs_gradient[3:]) and not any(tensors.needs_gradient[:2]))
-
-    @property
-    def may_use_more_memory(self) -> bool:
-        """True for rows of one number, whose stride is arbitrary though PyTorch reads it."""
-        return self.x[-1] == 1
-
-    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
-        """Without the fused kernel, the gradient of values is complete before that of scores."""
-        return () if self._runs_fused(tensors) else (2,)
-
-    def _backward(self, tensors: InputTensors, copied: Dim) -> tuple[Workspace, ...]:
-        """Gradients of values and attention weights; of scores; of scaled queries and keys; of keys, of queries.
-
-        That of a mask is the gradient of scores, or a sum of it.
-        """
-        q, k, v, *masks = map(product, self.inputs)
-        for_q, for_k, for_v = tensors.needs_gradient[:3]
-        scores, values = self._scores(), for_v * v
-        if not (for_q or for_k):
-            return (Workspace(values),)
-        kept = for_k * q + for_q * k + scores + copied
-        mask = sum(masks) * any(tensors.needs_gradient[3:])
-        both = values + for_q * q + for_k * k
-        return (
-            Workspace(values + scores),
-            Workspace(values + 2 * scores - copied),
-            Workspace(both - copied + (mask if mask != scores else 0)),
-            Workspace(both + mask + for_k * k - kept),
-            Workspace(both + mask + for_q * q - kept),
-        )
-
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        """The fused kernel returns rows outside of heads; without it, the gradient of keys is transposed."""
+        """The fused kernel returns rows outside of heads; without heads, PyTorch sees the batch as heads."""
+        if not self._runs_fused(tensors):
+            return self._recorded(tensors, training=True).gradients
         q, k, v, *masks = (layout.sizes for layout in tensors.layouts)
-        alone = len(q) == 3  # without heads, PyTorch sees the batch as heads
-        if self._runs_fused(tensors):
-            found = tuple(InputGradient(GradientKind.NEW, rows_outside(sizes), alone) for sizes in (q, k, v))
-            return (*found, *(None for _ in masks))
-        keys = _transposed(Layout.in_order((*k[:-2], k[-1], k[-2])))
-        return (
-            InputGradient(GradientKind.NEW, Layout.in_order(q), alone),
-            InputGradient(GradientKind.NEW, keys, is_view=True),
-            InputGradient(GradientKind.NEW, Layout.in_order(v), is_view=True),
-            *(InputGradient(GradientKind.NEW, Layout.in_order(sizes)) for sizes in masks),
-        )
+        found = (InputGradient(GradientKind.NEW, rows_outside(sizes), len(q) == 3) for sizes in (q, k, v))
+        return (*found, *(None for _ in masks))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import BadArgument, Bool, Choice, Count, Extent, Padding, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution_steps import circular, convolution, standardized
+from archcalc.ops.convolution_steps import circular, convolution, in_own_order, standardized
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.onnx_calls import onnx_window
@@ -16,7 +16,6 @@ from archcalc.ops.reads import PaddingMode, Reads
 from archcalc.ops.tape import Tape, TapeTensor
 from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
-    GRADIENT,
     WHOLE_AXIS,
     Access,
     Backward,
@@ -25,7 +24,6 @@ from archcalc.ops.vocabulary import (
     SavedTensors,
     Torch,
     Work,
-    Workspace,
     Workspaces,
     compact,
     example,
@@ -209,13 +207,17 @@ class Conv(WindowConvolution, TrainedConvolution):
         return shape
 
     def _takes_steps(self) -> bool:
-        """Return True if its memory is that of several steps on a tape."""
-        return self.standardized or self.padding_mode == "circular"
+        """Return True if its memory is that of several steps on a tape: filters or a padded input are made first.
+
+        PyTorch makes the padded input of a `padding_mode` even if the padding is 0.
+        """
+        return self.standardized or self._repeats() or not self._is_symmetric()
 
     def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
         """Return the memory of its steps: the filters, the padding, the convolution."""
         batch, trained = tensors.layouts[0].sizes[0], tensors.trains_weights
         sizes = {name: product(shape) for name, shape in self.weights().items()}
+        is_reordered = not self.standardized and self._reorders(tensors)
 
         def padded(tape: Tape, x: TapeTensor) -> TapeTensor:
             if self.padding_mode == "circular":
@@ -233,6 +235,8 @@ class Conv(WindowConvolution, TrainedConvolution):
                 weight, kept = standardized(tape, weight, self.channels)
             if self._is_symmetric() and self._repeats():
                 x = padded(tape, x)
+            if is_reordered:
+                weight = in_own_order(tape, weight)
             made = convolution(tape, x, weight, bias, batch * self.elements)
             del kept
             return made
@@ -251,17 +255,16 @@ class Conv(WindowConvolution, TrainedConvolution):
         return super().input_gradients(tensors, gradient)
 
     def copied_weight_gradients(self, tensors: InputTensors) -> Any:
-        return 0 if self.padding_mode == "circular" else super().copied_weight_gradients(tensors)
+        """Where steps come before the convolution, the copy is made before their backward pass."""
+        is_early = self._takes_steps() and not self.standardized
+        return 0 if is_early or not self._reorders(tensors) else super().copied_weight_gradients(tensors)
 
-    def _pads_first(self) -> bool:
-        """Return True if the input is padded before the convolution, in a tensor of its own."""
-        return not self._is_symmetric() or self._repeats()
+    def _reorders(self, tensors: InputTensors) -> bool:
+        """Return True if the gradient of the filters is copied; circular padding puts the input in order."""
+        return self.padding_mode != "circular" and bool(super().copied_weight_gradients(tensors))
 
     def _repeats(self) -> bool:
-        """Return True if numbers of the input are put around it; PyTorch saves it for their gradients.
-
-        PyTorch makes the padded input even if the padding is 0.
-        """
+        """Return True if numbers of the input are put around it; PyTorch saves it for their gradients."""
         return self.padding_mode != "zeros"
 
     def weight_channels(self) -> tuple[Dim, Dim]:
@@ -293,37 +296,13 @@ class Conv(WindowConvolution, TrainedConvolution):
         return all(before == after for before, after in self.padding)
 
     def saved_tensors(self) -> SavedTensors:
-        if self._takes_steps():
-            return self.saved_tensors_for(one_sample(self.inputs))
-        if not self._pads_first():
-            return SavedTensors(inputs=True)
-        return SavedTensors(inputs=self._repeats(), elements=self.padded_elements())
+        return self.saved_tensors_for(one_sample(self.inputs))
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """An input without a gradient is not saved by its padding."""
-        if self._takes_steps():
-            return saved_on_tape(self._recorded, tensors)
-        saved = self.saved_tensors()
-        return saved._replace(inputs=any(tensors.needs_gradient)) if self._repeats() else saved
-
-    def workspaces(self) -> Workspaces:
-        """The padded input; backward, its gradient, then that of the input beside it."""
-        if not self._pads_first():
-            return Workspaces()
-        weights = sum(product(shape) for shape in self.weights().values())
-        return Workspaces(
-            inference=(Workspace(self.padded_elements() + self.elements),),
-            backward=(Workspace(self.padded_elements(), shared=weights), Workspace(product(self.x), shared=weights)),
-            frees=((GRADIENT, 1),),
-        )
+        return saved_on_tape(self._recorded, tensors) if self._takes_steps() else SavedTensors(inputs=True)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        if self._takes_steps():
-            return workspaces_on_tape(self._recorded, tensors)
-        workspaces = super().workspaces_for(tensors)
-        if tensors.trains_weights:
-            return workspaces
-        return workspaces._replace(backward=tuple(each._replace(shared=0) for each in workspaces.backward))
+        return workspaces_on_tape(self._recorded, tensors) if self._takes_steps() else super().workspaces_for(tensors)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -90,6 +90,13 @@ def standardized(tape: Tape, weight: TapeTensor, filters: Dim) -> tuple[TapeTens
     return tape.view(scaled), [own, spread, middle]
 
 
+def in_own_order(tape: Tape, weight: TapeTensor) -> TapeTensor:
+    """Return the filters, whose gradient is channels last and is copied into their order."""
+    made, elements = TapeTensor(weight.storage, weight.elements), weight.elements
+    tape.step([weight], [made], lambda given, _: [tape.new(elements)])
+    return made
+
+
 def convolution(tape: Tape, x: TapeTensor, weight: TapeTensor, bias: TapeTensor | None, elements: Dim) -> TapeTensor:
     """Return a convolution; autograd saves its input and its filters."""
     made = tape.new(elements)

@@ -7,29 +7,22 @@ from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import WindowConvolution
-from archcalc.ops.layout import InputTensors, Layout, elementwise
+from archcalc.ops.dynamic_conv_steps import Filtering, dynamic_convolution
+from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
-    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
     Backward,
-    SavedTensors,
     Torch,
     Work,
-    Workspace,
-    Workspaces,
     example,
     shape_text,
 )
 
 
-def _joins_samples(layout: Layout) -> bool:
-    """Return True if the first axes of all samples are one axis without a copy."""
-    return layout.viewed((layout.sizes[0] * layout.sizes[1], *layout.sizes[2:])) is not None
-
-
-class DynamicConv(WindowConvolution):
+class DynamicConv(Taped, WindowConvolution):
     """Convolution of the first input with filters that are the second, `[channels, C / groups, …]`.
 
     The filters are normalized weights, or depend on the input (Yang et al., *CondConv*, 2019).
@@ -82,52 +75,18 @@ class DynamicConv(WindowConvolution):
     def backward_for(self, needed: Sequence[bool]) -> Backward:
         return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
-    def saved_tensors(self) -> SavedTensors:
-        """The padded input, which is always a copy, and the filters."""
-        return SavedTensors(inputs=(False, True), elements=self.padded_elements())
-
-    def _copied(self, tensors: InputTensors) -> Dim:
-        """Return the elements of the filters if those of all samples are not one tensor of filters without a copy."""
-        return 0 if _joins_samples(tensors.layouts[1]) else product(self.inputs[1])
-
-    def _is_padded_twice(self, tensors: InputTensors) -> bool:
-        """Return True if the padded input is copied again, because it has the input's order of axes."""
-        x = tensors.layouts[0]
-        if any(map(sum, self.padding)):
-            return x.is_channels_last and not _joins_samples(x)
-        return not _joins_samples(elementwise([x]))
-
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """The padded input and the filters, or their copy."""
-        copied, saved = self._copied(tensors), self.saved_tensors()
-        return saved._replace(inputs=(False, not copied), elements=saved.elements + copied)
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """The padded input, a copy of the filters, and a bias for every sample.
-
-        Backward, the gradients of the filters and the biases beside that of the padded input, then of the input.
-        """
-        padded, biases = self.padded_elements(), self.channels * self.bias
-        forward = [Workspace(padded + self._copied(tensors) + biases + self.elements)]
-        forward += [Workspace(2 * padded)] * self._is_padded_twice(tensors)
-        wants_input, wants_filters = tensors.needs_gradient
-        made = product(self.inputs[1]) * (wants_filters or self.bias) + biases  # a bias's comes with the filters'
-        backward: tuple[Workspace, ...] = (Workspace(made),)
-        if wants_input:
-            backward = (
-                Workspace(padded + made),
-                Workspace(product(self.x) + made),
-                Workspace(product(self.x) + made - padded, shared=biases),
-            )
-        return Workspaces(
-            inference=tuple(forward),
-            training=tuple(forward),
-            backward=backward if wants_input or wants_filters or self.bias else (),
-            frees=((GRADIENT, 1), (1, 1)) if wants_input else (),
+    def program(self, tensors: InputTensors) -> Program:
+        op = Filtering(
+            padding=self.padding,
+            output=(tensors.layouts[0].sizes[0], *self.output),
+            bias=self.bias,
+            trained=tensors.trains_weights,
         )
+        return lambda tape, inputs: dynamic_convolution(tape, inputs, op)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        return not _joins_samples(gradient)
+        samples, channels, *sizes = gradient.sizes
+        return gradient.viewed((samples * channels, *sizes)) is None
 
     def accesses(self) -> tuple[Access, ...]:
         return (WHOLE_AXIS, *self.windows()), (SAME_POSITION, *(WHOLE_AXIS,) * (len(self.x)))

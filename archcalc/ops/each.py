@@ -157,7 +157,8 @@ class Each(Operator):
 
     def _of_slices(self, tensors: InputTensors) -> InputTensors:
         """Return the input as the inner operator takes it, with all slices as its batch."""
-        return tensors._replace(layouts=(_joined(tensors.layouts[0]),))
+        gradient = None if tensors.gradient is None else _joined(tensors.gradient)
+        return tensors._replace(layouts=(_joined(tensors.layouts[0]),), gradient=gradient)
 
     def placement(self, tensors: InputTensors) -> Placement:
         inner = self.inner.placement(self._of_slices(tensors))

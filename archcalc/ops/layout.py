@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
+from operator import mul
 from typing import NamedTuple
 
 
@@ -82,32 +83,31 @@ class Layout:
     def viewed(self, sizes: tuple[int, ...]) -> Layout | None:
         """Return the layout of the same storage with other sizes; None if they need a copy.
 
-        The rule of PyTorch's `computeStride`. Adjacent axes that can be merged form a run, and every new axis must lie
-        within one run.
+        The rule of PyTorch's `computeStride` (`aten/src/ATen/TensorUtils.cpp`). Adjacent axes that can be merged form a
+        run, and every new axis must lie within one run.
         """
         if self.strides == Layout.in_order(self.sizes).strides:
             return Layout.in_order(sizes)
-        runs: list[tuple[int, int]] = []  # elements and stride
-        for size, stride in zip(self.sizes, self.strides, strict=True):
-            if size == 1:
-                continue
-            if runs and runs[-1][1] == size * stride:
-                runs[-1] = (runs[-1][0] * size, stride)
-            else:
-                runs.append((size, stride))
         strides: list[int] = []
-        left, last = (runs or [(1, 1)])[-1]
-        for size in reversed(sizes):
-            if size != 1 and left == 1:
-                if len(runs) <= 1:
-                    return None
-                runs.pop()
-                left, last = runs[-1]
-            if left % size:
+        left = list(sizes)
+        run, innermost = 1, self.strides[-1]
+        for axis in reversed(range(len(self.sizes))):
+            run *= self.sizes[axis]
+            if axis and (self.sizes[axis - 1] == 1 or self.strides[axis - 1] == run * innermost):
+                continue
+            taken = 1
+            while left and (taken < run or left[-1] == 1):
+                strides.append(taken * innermost)
+                taken *= left.pop()
+            if taken != run:
                 return None
-            strides.append(last)
-            left, last = left // size, last * size
-        return Layout(sizes, tuple(reversed(strides)))
+            run, innermost = 1, self.strides[axis - 1]
+        return None if left else Layout(sizes, tuple(reversed(strides)))
+
+    def for_samples(self, count: int) -> Layout:
+        """Return the layout of one tensor that every sample has (`expand`): a batch of 1 keeps its stride."""
+        stride = 0 if count > 1 else max(map(mul, self.sizes, self.strides), default=1)
+        return Layout((count, *self.sizes), (stride, *self.strides))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layout) and (self.sizes, self.strides) == (other.sizes, other.strides)
@@ -150,6 +150,8 @@ class InputTensors(NamedTuple):
     """The type in which the layer computes."""
     autocast: bool = False
     """True under autocast: weights are float32, and so is what is computed of them without a product."""
+    gradient: Layout | None = None
+    """The layout of the output's gradient, in the backward pass; None for that of the output."""
 
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return a shape per sample with the batch before it."""

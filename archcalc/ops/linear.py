@@ -9,6 +9,9 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
+from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape_layouts import linear
+from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -19,7 +22,6 @@ from archcalc.ops.vocabulary import (
     SavedTensors,
     Torch,
     Work,
-    Workspace,
     Workspaces,
     example,
     shape_text,
@@ -77,37 +79,43 @@ class Linear(Operator):
             "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
 
-    def _copies(self, tensors: InputTensors) -> bool:
-        """Return True if the rows cannot be viewed as one matrix, so that the matrix product copies them."""
-        layout = tensors.layouts[0]
-        return len(self.x) > 1 and layout.viewed((product(layout.sizes[:-1]), layout.sizes[-1])) is None
+    def _takes_steps(self, tensors: InputTensors) -> bool:
+        """Return True if its memory is that of several steps on a tape: the input does not lie in order."""
+        return len(self.x) > 1 and not tensors.layouts[0].is_in_order
+
+    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+        trained = tensors.trains_weights
+        sizes = {name: product(shape) for name, shape in self.weights().items()}
+
+        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+            weight = tape.weight(sizes["weight"], trained)
+            bias = tape.weight(sizes["bias"], trained) if self.bias else None
+            return linear(tape, inputs[0], weight, bias, self.features, trained)
+
+        return record(program, tensors, training)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
-        return len(self.x) > 1 and gradient.viewed((product(sizes[:-1]), sizes[-1])) is None
+        is_matrix = len(self.x) == 1 or gradient.viewed((product(sizes[:-1]), sizes[-1])) is not None
+        return not is_matrix and not self._takes_steps(tensors)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        if self._takes_steps(tensors):
+            return self._recorded(tensors, training=True).gradients
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=len(self.x) > 1),)
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
-        """If the input is not contiguous, the bias is added by an operation of its own."""
-        return len(self.x) > 1 and not tensors.layouts[0].is_in_order
+        """The bias is added by an operation of its own."""
+        return self._takes_steps(tensors)
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """The input, for the gradient of the weight."""
-        if not tensors.trains_weights:
-            return SavedTensors()
-        return SavedTensors(elements=product(self.x)) if self._copies(tensors) else self.saved_tensors()
+        if self._takes_steps(tensors):
+            return saved_on_tape(self._recorded, tensors)
+        return SavedTensors(inputs=tensors.trains_weights)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """The input's copy and the product; then the product, and its sum with the bias in a new tensor."""
-        if len(self.x) == 1 or tensors.layouts[0].is_in_order:
-            return self.workspaces()
-        copy = product(self.x) if self._copies(tensors) else 0
-        added = 2 * self.elements if self.bias else self.elements
-        return Workspaces(
-            inference=(Workspace(copy + self.elements), Workspace(added)), training=(Workspace(copy + added),)
-        )
+        return workspaces_on_tape(self._recorded, tensors) if self._takes_steps(tensors) else self.workspaces()
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.padding import Pad
 from archcalc.ops.reads import PaddingMode, repeated, shifted, window
 from archcalc.ops.shaping import Flatten, Permute, Reordering, Reshape, Shaping
+from archcalc.ops.trained import checked_sizes
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -313,7 +314,7 @@ class Fold(_Windows):
         taps, count = product(self.kernel), product(self._count(self.size))
         require(rows % taps == 0, lambda: f"windows of {taps} do not divide the {rows} rows")
         require(windows == count, lambda: f"a map of {shape_text(self.size)} has {count} windows, not {windows}")
-        return (rows // taps, *self.size)
+        return (rows // taps, *checked_sizes(self.size))
 
     def work(self) -> Work:
         """A sum for every number of every window."""

@@ -137,18 +137,11 @@ class MultiHeadAttention(Taped, Operator):
         batch, rows, width = gradient.sizes
         return gradient.permuted((1, 0, 2)).viewed((batch * rows, width)) is None
 
-    def _projected(self, tensors: InputTensors) -> int:
-        """Return the number of projections: 1 of one tensor, 2 if keys and values are one tensor, else 3."""
-        names = tensors.names
-        if len(set(names)) == 1:
-            return 1
-        return 2 if names[1] == names[2] else 3
-
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        """One for each projection's input."""
-        count = self._projected(tensors)
-        made = [InputGradient(GradientKind.NEW, rows_outside(x.sizes), is_view=True) for x in tensors.layouts[:count]]
-        return (*made, *(None,) * (len(self.inputs) - count))
+        """One for each tensor."""
+        names = tensors.names
+        made = [InputGradient(GradientKind.NEW, rows_outside(x.sizes), is_view=True) for x in tensors.layouts]
+        return tuple(None if name in names[:number] else made[number] for number, name in enumerate(names))
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True

@@ -29,13 +29,8 @@ class Heads(NamedTuple):
 def multi_head(tape: Tape, inputs: Sequence[TapeTensor], op: Heads) -> TapeTensor:
     """Run the module."""
     masks = [tape.new(op.mask) for _ in range(2)] if op.mask else []
-    turned: dict[int, TapeTensor] = {}
-    for value in inputs:
-        if id(value) not in turned:
-            turned[id(value)] = permuted(tape, value, TURNED)
-    q, k, v = (turned[id(value)] for value in ([*inputs] * 3 if len(inputs) == 1 else inputs))
+    q, k, v = _turned(tape, [*inputs] * 3 if len(inputs) == 1 else inputs)
     rows, batch, _ = q.layout.sizes
-    turned.clear()
     q, k, v = _projected(tape, q, k, v, op)
     shape = (batch * op.heads, op.width // op.heads)
     q, k, v = (permuted(tape, reshaped(tape, one, (one.layout.sizes[0], *shape)), TURNED) for one in (q, k, v))
@@ -49,6 +44,16 @@ def multi_head(tape: Tape, inputs: Sequence[TapeTensor], op: Heads) -> TapeTenso
     found = permuted(tape, reshaped(tape, found, (rows, batch, op.width)), TURNED)
     masks.clear()
     return found
+
+
+def _turned(tape: Tape, inputs: Sequence[TapeTensor]) -> Sequence[TapeTensor]:
+    """Return queries, keys and values with the batch second: one view of keys and values that are one tensor."""
+    q, k, v = inputs
+    if k is not v:
+        return [permuted(tape, value, TURNED) for value in inputs]
+    queries = permuted(tape, q, TURNED)
+    keys = queries if q is k else permuted(tape, k, TURNED)
+    return [queries, keys, keys]
 
 
 def _projected(

@@ -7,7 +7,7 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, decided, minimum, product,
 from archcalc.ops.arguments import Bool, Extent, SameOffsets, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.convolution import Conv
-from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.tape import Tape, TapeTensor
@@ -16,6 +16,7 @@ from archcalc.ops.vocabulary import (
     GRADIENT,
     SAME_POSITION,
     Access,
+    GradientKind,
     InputGradient,
     SavedTensors,
     Torch,
@@ -61,9 +62,27 @@ def average_work(windows: Dim, taps: Dim) -> Work:
 class ComputedIn2d(Operator):
     """A pool that PyTorch computes with two spatial dimensions if there is only one."""
 
+    memory_order = Order.IMAGE
+    margins: tuple[tuple[Dim, Dim], ...] = ()
+    """What padding `same` puts before and after each side of the input; else empty."""
+
+    def placement(self, tensors: InputTensors) -> Placement:
+        return Placement(self._ordered(tensors, tensors.sizes(self.output)))
+
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        found = super().input_gradients(tensors, gradient)
-        return tuple(own and own._replace(is_view=self.rank == 1) for own in found)
+        layout = self._ordered(tensors, tensors.layouts[0].sizes)
+        return (InputGradient(GradientKind.NEW, layout, is_view=self.rank == 1),)
+
+    def _ordered(self, tensors: InputTensors, sizes: Shape) -> Layout:
+        """Return the layout of what is computed of the input; a sequence is an image of one row."""
+        given = tensors.layouts[0]
+        if self.rank != 1:
+            return self.memory_order.of([given], sizes)
+        (*_, length), (*outer, step) = given.sizes, given.strides
+        row = Layout((*given.sizes[:-1], 1, length), (*outer, length * step, step))
+        if self.margins or not row.is_channels_last:
+            return Layout.in_order(sizes)
+        return Layout.in_order((sizes[0], sizes[2], sizes[1])).permuted((0, 2, 1))
 
 
 class KeepsPlaces(Operator):
@@ -76,11 +95,10 @@ class KeepsPlaces(Operator):
         return Workspaces(inference=(Workspace(self.elements, bytes=8 * self.elements),))
 
 
-class _WindowPool(Operator):
+class _WindowPool(ComputedIn2d):
     """A window that slides over every channel."""
 
     category = "pooling"
-    memory_order = Order.IMAGE
     kernel: Extent = required("size of the window")
     stride: Extent = option(lambda op: op.kernel, "step between windows; the kernel's size if not given")
     padding: SameOffsets = option(
@@ -88,9 +106,6 @@ class _WindowPool(Operator):
     )
     dilation: Extent
     ceil_mode: Bool = option(False, "keep a last window that is only partly inside")
-
-    margins: tuple[tuple[Dim, Dim], ...]
-    """What padding `same` puts before and after each side of the input; else empty."""
 
     def resolved(self) -> dict[str, Any]:
         """`same` and `valid` as the amounts that they mean here."""
@@ -186,6 +201,12 @@ class MaxPool(_WindowPool, KeepsPlaces):
         padded = self._padded_elements() if self.margins else 0
         return SavedTensors(inputs=not self.margins, elements=padded, index_bytes=8 * self.elements)
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        """A sequence is an image of one row only where a gradient is needed."""
+        if self.rank == 1 and not any(tensors.needs_gradient):
+            return Placement(Layout.in_order(tensors.sizes(self.output)))
+        return super().placement(tensors)
+
     def workspaces(self) -> Workspaces:
         """Margins need a copy of the input; backward, its gradient, then that of the input beside it."""
         if not self.margins:
@@ -213,7 +234,7 @@ class MaxPool(_WindowPool, KeepsPlaces):
         return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
 
-class AvgPool(_WindowPool, ComputedIn2d):
+class AvgPool(_WindowPool):
     """The average of each window."""
 
     kind = "avg_pool"

@@ -126,7 +126,7 @@ def step_by_step(tape: Tape, x: TapeTensor, sizes: RecurrentSizes, cell: Cell) -
         del sequences, computed, given, step, outputs, state
     tape.label = "states"
     states = [tape.join([final[number] for final in finals]) for number in range(len(first))]
-    del finals
+    del finals, first
     return _output(tape, sequence, states[0], sizes)
 
 
@@ -174,7 +174,7 @@ def fused_lstm(tape: Tape, x: TapeTensor, sizes: RecurrentSizes) -> TapeTensor:
         del joined
     tape.label = "states"
     hidden, _ = [tape.join(some) for some in finals]
-    del held, outputs, finals, states, some, state
+    del held, first, outputs, finals, states, some, state
     return _output(tape, sequence, hidden, sizes)
 
 

@@ -3,26 +3,26 @@
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape
+from archcalc.dtypes import BITS
 from archcalc.ops.arguments import Positive, option
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames
 from archcalc.ops.normalization import Normalization
+from archcalc.ops.rms_norm_steps import Rows, rms_norm
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
-    GRADIENT,
     SAME_POSITION,
     Access,
-    SavedTensors,
+    InputGradient,
     Torch,
     Work,
-    Workspace,
-    Workspaces,
     example,
 )
 
 
-class RmsNorm(Normalization):
+class RmsNorm(Taped, Normalization):
     """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
 
     kind = "rms_norm"
@@ -39,40 +39,23 @@ class RmsNorm(Normalization):
     def expected_axes(self) -> AxisNames:
         return SEQUENCE if len(self.x) == 2 else ()
 
-    def saved_tensors(self) -> SavedTensors:
-        """The input, the reciprocal root of each row, and the normalized input if it is scaled."""
-        return SavedTensors(inputs=True, elements=self._rows() + self.elements * self.affine)
+    def program(self, tensors: InputTensors) -> Program:
+        op = Rows(self.affine, tensors.trains_weights, is_raised=BITS[tensors.dtype] < BITS["float32"])
+        return lambda tape, inputs: rms_norm(tape, inputs[0], op)
 
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """Only the gradient of the weight needs the normalized input, and only that of the input the others."""
-        normalized = self.elements if self.affine and tensors.trains_weights else 0
-        leads_on = any(tensors.needs_gradient)
-        return SavedTensors(inputs=leads_on, elements=(self._rows() if leads_on else 0) + normalized)
+    def placement(self, tensors: InputTensors) -> Placement:
+        """In order, or channels last if the input is."""
+        return Placement(Order.IMAGE.of(tensors.layouts, tensors.layouts[0].sizes))
 
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        """The squares, their means and roots; then the normalized input, and its product with the weight.
-
-        The backward pass begins with the gradients of the last product. In the end it holds the parts of the input's
-        gradient, and the squares' gradient with what leads to it.
-        """
-        elements, rows = self.elements, self._rows()
-        squared, normalized = Workspace(elements + 2 * rows), Workspace(rows + (2 if self.affine else 1) * elements)
-        scaled = self.affine and tensors.trains_weights
-        weight = self.x[-1] if scaled else 0
-        backward: tuple[Workspace, ...] = (Workspace(elements, weight),) if scaled else ()
-        if any(tensors.needs_gradient):
-            first = Workspace(2 * elements, weight) if self.affine else Workspace(2 * elements + rows)
-            parts = 4 if scaled else 5
-            # The second is larger where a row has one element.
-            backward = (first, Workspace(parts * rows, weight), Workspace(parts * elements - rows, weight))
-        return Workspaces((squared, normalized), (squared, normalized), backward, ((GRADIENT, 1),))
-
-    def early_gradients(self, tensors: InputTensors) -> tuple[int, ...]:
-        """The gradient comes in two parts."""
-        return (0,)
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        return self.recorded(tensors, training=True).gradients
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return True
+
+    def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
+        """Its weight's gradient comes before that of its input."""
+        return self.affine
 
     def _rows(self) -> Dim:
         rows: Dim = self.elements // self.x[-1]

@@ -2,23 +2,21 @@
 
 from typing import Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, require
+from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, OptionalCount, Real, option
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
+from archcalc.ops.rotary_steps import Turns, rotary
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
-    GRADIENT,
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
     GradientKind,
     InputGradient,
-    SavedTensors,
     Torch,
     Work,
-    Workspace,
-    Workspaces,
     example,
     shape_text,
 )
@@ -26,7 +24,7 @@ from archcalc.ops.vocabulary import (
 Base = Annotated[float, Real(1)]
 
 
-class Rotary(Operator):
+class Rotary(Taped, Operator):
     """`[…, L, d]`: pairs of numbers of each row are turned by angles that grow with the row's position.
 
     The sines and cosines are made once for a batch, and not counted.
@@ -69,39 +67,9 @@ class Rotary(Operator):
         turned = self.elements // self.x[-1] * self._width()
         return {"mul": 2 * turned + turned // 2, "add": turned}
 
-    def _table(self) -> Dim:
-        """Return the elements of the table of angles."""
-        table: Dim = self.x[-2] * self._width()
-        return table
-
-    def saved_tensors(self) -> SavedTensors:
-        """The cosines and sines."""
-        return SavedTensors(shared=2 * self._table())
-
-    def workspaces(self) -> Workspaces:
-        """The numbers, turned by a right angle; the products with cosines and sines, and their sum.
-
-        Angles and speeds live until the end. If not all numbers are turned, the rest is then joined to the sum.
-        """
-        elements, turned, table = self.elements, self.elements // self.x[-1] * self._width(), self._table()
-        is_whole = self._width() == self.x[-1]
-        kept = turned // 2 if self.interleaved else 0
-        backward = [Workspace(2 * turned, -table), Workspace(3 * turned + kept, -2 * table)]
-        if not is_whole:
-            backward += [Workspace(elements + turned, -2 * table), Workspace(2 * elements + turned, -2 * table)]
-        frees = ((GRADIENT, len(backward) - 1),)
-        return Workspaces(self._forward(table), self._forward(3 * table), tuple(backward), frees)
-
-    def computes_in_float32(self, tensors: InputTensors) -> bool:
-        """The tables."""
-        return True
-
-    def _forward(self, tables: Dim) -> tuple[Workspace, ...]:
-        turned, shared = self.elements // self.x[-1] * self._width(), tables + self._width() // 2
-        summed = Workspace(4 * turned, shared)
-        if self._width() == self.x[-1]:
-            return (summed,)
-        return (summed, Workspace(2 * turned + self.elements, shared))
+    def program(self, tensors: InputTensors) -> Program:
+        op = Turns(self.x[-2], self.x[-1], self._width(), self.interleaved, is_cast=tensors.dtype != "float32")
+        return lambda tape, inputs: rotary(tape, inputs[0], op)
 
     def placement(self, tensors: InputTensors) -> Placement:
         """In the input's order; contiguous if the rest is joined."""

@@ -65,6 +65,11 @@ class TapeTensor:
         """How many nodes wait with this as their gradient."""
 
     @property
+    def is_laid_out(self) -> bool:
+        """True if the program knows its sizes and strides."""
+        return self._layout is not None
+
+    @property
     def layout(self) -> Layout:
         """Its sizes and strides, if the program knows them."""
         assert self._layout is not None
@@ -119,6 +124,8 @@ class Tape:
         self._grows = False
         self.given_on: dict[int, tuple[int, Point]] = {}
         """For each input, the number of the first point after its gradient, and what is live before that."""
+        self.complete: dict[int, TapeTensor] = {}
+        """For each input, its gradient at the end of the backward pass."""
         self._nodes: list[_Node] = []
 
     # -- storages
@@ -235,6 +242,12 @@ class Tape:
             self.step([x], [made], lambda given, _: [self.new(size)])
         return made
 
+    def alias(self, x: TapeTensor) -> TapeTensor:
+        """Return the tensor again (`x[...]`), whose gradient is passed on when all of it is there."""
+        made = TapeTensor(x.storage, x.elements, is_view=True, layout=x._layout)
+        self.step([x], [made], lambda given, _: [given[0]])
+        return made
+
     def copy(self, x: TapeTensor) -> TapeTensor:
         """Return a copy in order; its gradient is passed on."""
         made = self.new(x.elements)
@@ -333,8 +346,13 @@ class Tape:
 
     # -- backward
 
-    def backward(self, output: TapeTensor) -> None:
-        """Run the backward pass, from the gradient of the output, which is not counted."""
+    def backward(self, output: TapeTensor, layout: Layout | None = None) -> None:
+        """Run the backward pass, from the gradient of the output, which is not counted; its points replace the others.
+
+        ``layout``: that of the gradient; None for that of the output.
+        """
+        self.points.clear()
+        self._grows = False
         if output.edge is None:
             return
         root, number = output.edge
@@ -347,8 +365,10 @@ class Tape:
                         found.add(id(edge[0]))
                         reached.append(edge[0])
         del reached, node
-        root.gradients[number] = self.given(output.elements, GRADIENT, needs_gradient=False, layout=output._layout)
-        root.gradients[number].held += 1
+        gradient = self.given(output.elements, GRADIENT, needs_gradient=False, layout=layout or output._layout)
+        gradient.held += 1
+        root.gradients[number] = gradient
+        del gradient
         ready = [root]
         while ready:
             node = max(ready, key=lambda one: one.order)
@@ -374,6 +394,8 @@ class Tape:
             target.awaited -= 1
             if not target.awaited:
                 ready.append(target)
+                if target.key is not None and target.key >= 0:
+                    self.complete[target.key] = target.gradients[number]
         return ready
 
     def _returned(self, node: _Node) -> list[TapeTensor | None]:

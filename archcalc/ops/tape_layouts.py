@@ -64,7 +64,8 @@ def linear(
 ) -> TapeTensor:
     """Return `torch.nn.functional.linear` of a tensor with several axes besides the features.
 
-    ``trained``: the weight needs a gradient, in training. PyTorch then makes one matrix of what is no matrix.
+    ``trained``: the weight is trained. PyTorch then makes one matrix of what is none; else it takes a matrix for each
+    position of the axes before the last two (`should_fold` in `aten/src/ATen/native/LinearAlgebra.cpp`).
     """
     *outer, width = x.layout.sizes
     rows, sizes = product(outer), (*outer, features)
@@ -75,9 +76,12 @@ def linear(
         result = tape.matrix_product(matrix, weight, rows * features, bias if joined else None)
         del matrix
     else:
-        result, before = tape.tensor(Layout.in_order(sizes)), x.layout.sizes
-        tape.step([x], [result], lambda given, _: [_own_view(tape.tensor(Layout.in_order(before)))])
+        *front, count = outer
+        matrices = reshaped(tape, x, (product(front), count, width))
         del x
+        result, before = tape.tensor(Layout.in_order((product(front), count, features))), matrices.layout.sizes
+        tape.step([matrices], [result], lambda given, _: [tape.tensor(Layout.in_order(before))])
+        del matrices
     found = reshaped(tape, result, sizes)
     del result
     if joined or bias is None:
@@ -92,14 +96,9 @@ def linear(
 
 
 def _is_matrix(layout: Layout) -> bool:
-    """Return True if PyTorch takes all but the last axis for one, by their strides alone (`should_fold`)."""
+    """Return True if PyTorch takes all but the last axis for one, by their strides alone."""
     sizes, strides = layout.sizes, layout.strides
     return all(strides[axis] == strides[axis + 1] * sizes[axis + 1] for axis in range(len(sizes) - 2))
-
-
-def _own_view(value: TapeTensor) -> TapeTensor:
-    value.is_view = True
-    return value
 
 
 def fused_attention(tape: Tape, q: TapeTensor, k: TapeTensor, v: TapeTensor) -> TapeTensor:
@@ -119,8 +118,16 @@ def _rows_outside(sizes: Shape) -> Layout:
 
 
 def scaled(tape: Tape, x: TapeTensor) -> TapeTensor:
-    """Return the tensor times a number; its gradient is a new tensor."""
-    return computed(tape, x)
+    """Return the tensor times a number; its gradient is a new tensor, which lies as the gradient of the product."""
+    precise = x.is_precise
+    made = tape.tensor(elementwise([x.layout]), precise)
+
+    def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
+        (gradient,) = given
+        return [None if gradient is None else tape.tensor(elementwise([gradient.layout]), precise)]
+
+    tape.step([x], [made], rule)
+    return made
 
 
 def computed(tape: Tape, x: TapeTensor, saves: Sequence[TapeTensor] = (), saves_output: bool = False) -> TapeTensor:

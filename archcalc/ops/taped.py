@@ -10,7 +10,7 @@ from archcalc.arithmetic import Shape, product
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.memory_rules import MemoryRules
 from archcalc.ops.tape import AFTERWARDS, Point, Tape, TapeTensor
-from archcalc.ops.vocabulary import SavedTensors, Workspace, Workspaces
+from archcalc.ops.vocabulary import EarlyGradient, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
 
 
 class TapedMemory(NamedTuple):
@@ -25,6 +25,8 @@ class TapedMemory(NamedTuple):
     gives: tuple[tuple[int, int, Point], ...]
     """The numbers of inputs, each with the first point of `backward` after its gradient, and what is live before that
     point."""
+    gradients: tuple[InputGradient | None, ...] = ()
+    """Where the gradient of each input is; None without one, or if it is a part of another's."""
 
 
 Program = Callable[[Tape, Sequence[TapeTensor]], TapeTensor]
@@ -62,14 +64,17 @@ def record(program: Program, tensors: InputTensors, training: bool) -> TapedMemo
         shared_bytes=tape.bytes,
         shared_precise=tape.precise,
     )
-    tape.points.clear()
-    tape.backward(output)
+    tape.backward(output, tensors.gradient)
     backward = tuple(_beside(point, saved.shared, saved.shared_bytes, saved.shared_precise) for point in tape.points)
     gives = tuple(
         (key, number, _beside(point, saved.shared, saved.shared_bytes, saved.shared_precise))
         for key, (number, point) in tape.given_on.items()
     )
-    return TapedMemory(saved, forward, afterwards, backward, gives)
+    gradients = tuple(
+        InputGradient(GradientKind.NEW, leaf.layout, leaf.is_view) if leaf is not None and leaf.is_laid_out else None
+        for leaf in map(tape.complete.get, range(len(tensors.layouts)))
+    )
+    return TapedMemory(saved, forward, afterwards, backward, gives, gradients)
 
 
 def _beside(point: Point, elements: Any, size: Any, precise: Any) -> Point:
@@ -126,7 +131,7 @@ def workspaces_on_tape(recorded: Recorded, tensors: InputTensors) -> Workspaces:
         _workspaces(found.backward),
         tuple(frees.items()),
         _workspaces(found.afterwards),
-        tuple((key, number, _workspaces([point])[0]) for key, number, point in found.gives),
+        tuple(EarlyGradient(key, number, _workspace(point), point.released) for key, number, point in found.gives),
     )
 
 
@@ -162,6 +167,8 @@ class Taped(MemoryRules):
 
 
 def _workspaces(points: Sequence[Point]) -> tuple[Workspace, ...]:
-    return tuple(
-        Workspace(shared=point.elements, shared_bytes=point.bytes, shared_precise=point.precise) for point in points
-    )
+    return tuple(map(_workspace, points))
+
+
+def _workspace(point: Point) -> Workspace:
+    return Workspace(shared=point.elements, shared_bytes=point.bytes, shared_precise=point.precise)

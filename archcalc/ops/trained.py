@@ -180,8 +180,7 @@ class StandingAlone(Operator):
 
     def placement(self, tensors: InputTensors) -> Placement:
         """All samples have one tensor: a new one, or the stored one itself."""
-        layout = Layout.in_order(self.output)
-        repeated = Layout(tensors.sizes(self.output), (0, *layout.strides))
+        repeated = Layout.in_order(self.output).for_samples(tensors.layouts[0].sizes[0])
         return Placement(repeated, elements=product(self.output) if self.made else 0)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:

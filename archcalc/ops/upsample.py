@@ -8,7 +8,7 @@ from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.adaptive_pooling import AdaptiveAvgPool, adaptive_window
 from archcalc.ops.arguments import Bool, Choice, OptionalExtent, ScaleFactors, option
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import CORNER, FUSED_MIDDLE, MIDDLE, Reads, between_corners, interpolated, nearest
 from archcalc.ops.shaping import like_gradient
@@ -93,6 +93,9 @@ class Upsample(Operator):
     def _averaged(self) -> AdaptiveAvgPool:
         return AdaptiveAvgPool(self.inputs, size=self.output[1:])
 
+    def placement(self, tensors: InputTensors) -> Placement:
+        return self._averaged().placement(tensors) if self.mode == "area" else super().placement(tensors)
+
     def saved_tensors(self) -> SavedTensors:
         return self._averaged().saved_tensors() if self.mode == "area" else SavedTensors()
 
@@ -137,6 +140,8 @@ class Upsample(Operator):
         return between_corners(n, m, reach) if self.align_corners else interpolated(n, m, scale, reach)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        if self.mode == "area":
+            return self._averaged().input_gradients(tensors, gradient)
         return like_gradient(self, tensors, gradient)
 
     @classmethod

@@ -86,6 +86,19 @@ GRADIENT = -1
 """Number of the output's gradient, beside the numbers of inputs."""
 
 
+class EarlyGradient(NamedTuple):
+    """The gradient of an input that is there before the backward pass of its operator ends."""
+
+    position: int
+    """Number of the input."""
+    before: int
+    """The first point of `Workspaces.backward` after it."""
+    workspace: Workspace
+    """What is live when it is there, with itself."""
+    released: frozenset[int]
+    """Numbers of saved inputs, or `GRADIENT`, that are freed by then."""
+
+
 class Workspaces(NamedTuple):
     """Temporary tensors that are alive while the operator runs, one entry per point in time.
 
@@ -103,9 +116,8 @@ class Workspaces(NamedTuple):
     else holds it."""
     afterwards: tuple[Workspace, ...] = ()
     """Forward, when the output is there and the inputs are freed, if nothing else holds them."""
-    gives: tuple[tuple[int, int, Workspace], ...] = ()
-    """Numbers of inputs whose gradients come early, each with the first point of `backward` after that, and what is
-    live before that point. The gradients are part of the points, and are added to others that wait."""
+    gives: tuple[EarlyGradient, ...] = ()
+    """The gradients of inputs that come early. They are part of the points, and are added to others that wait."""
 
 
 class GradientKind(Enum):

@@ -216,7 +216,7 @@ class RelativePositionBias(StandingAlone):
     def placement(self, tensors: InputTensors) -> Placement:
         """The biases as they are looked up: heads innermost."""
         heads, tokens, _ = self.output
-        layout = Layout(tensors.sizes(self.output), (0, 1, tokens * heads, heads))
+        layout = Layout(self.output, (1, tokens * heads, heads)).for_samples(tensors.layouts[0].sizes[0])
         return Placement(layout, elements=product(self.output))
 
     def saved_tensors(self) -> SavedTensors:

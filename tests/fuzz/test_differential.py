@@ -158,6 +158,7 @@ REFUSED = {
     "- {pad: [[-1, 1]], mode: circular}": "circular cannot cut",
     "- {max_pool: 2, dilation: 3, padding: 2}": "padding 2 is more than half the kernel 2",
     "- {reshape: [-2, -12]}": "sizes must be above 0, or -1 once",
+    "- {fold, size: [0, 1], kernel: 1, padding: 1}": "sizes must be above 0: 0×1",
     "- {mean: []}": "mean is over one axis or more",
     "- flatten\n- {local_response_norm: 3}": "local_response_norm needs [C, L] or more",
     "- {reshape: [2, 1, 2, 2, 3]}\n- batch_norm": "batch_norm needs at most [C, D, H, W]",

@@ -42,6 +42,14 @@ def test_frozen_layers(layer):
     compare(f"input: [6, 8]\nlayers: [{{linear: 8}}, {{{layer}, trainable: false}}, {{linear: 3}}]", 2)
 
 
+@pytest.mark.parametrize("layer", ["rnn: 2, layers: 3", "gru: 3", "lstm: 3, layers: 2", "lstm: 3, projection: 2"])
+def test_frozen_layers_of_one_step_free_their_first_states(layer):
+    """Before the last states of each direction are joined, the module has returned."""
+    layer = f"{{{layer}, last: true, bidirectional: true, trainable: false}}"
+    for before in ("", "{linear: 2}, "):
+        compare(f"input: [1, 2]\nlayers: [{before}{layer}, {{linear: 3}}]", 2)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float16"])
 @pytest.mark.parametrize("layer", ["lstm: 6, layers: 2", "gru: 5"])
 def test_types_that_the_kernel_does_not_have(layer, dtype):
