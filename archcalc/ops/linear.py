@@ -9,8 +9,9 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape import Tape
 from archcalc.ops.tape_layouts import linear
+from archcalc.ops.tape_tensors import TapeTensor
 from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     SAME_POSITION,

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from archcalc.arithmetic import Shape, product
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.memory_rules import MemoryRules
-from archcalc.ops.tape import AFTERWARDS, Point, Tape, TapeTensor
+from archcalc.ops.tape import AFTERWARDS, Tape
+from archcalc.ops.tape_tensors import Point, TapeTensor
 from archcalc.ops.vocabulary import EarlyGradient, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
 
 
