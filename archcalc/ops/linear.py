@@ -12,7 +12,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.tape import Tape
 from archcalc.ops.tape_layouts import linear
 from archcalc.ops.tape_tensors import TapeTensor
-from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import TapedMemory, gradients_on_tape, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -102,7 +102,7 @@ class Linear(Operator):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         if self._takes_steps(tensors):
-            return self._recorded(tensors, training=True).gradients
+            return gradients_on_tape(self._recorded, tensors)
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=len(self.x) > 1),)
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
