@@ -10,7 +10,7 @@ from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import TapedMemory, gradients_on_tape, one_sample, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -205,7 +205,7 @@ class ScaledDotProductAttention(Operator):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The fused kernel returns rows outside of heads; without heads, PyTorch sees the batch as heads."""
         if not self._runs_fused(tensors):
-            return self._recorded(tensors, training=True).gradients
+            return gradients_on_tape(self._recorded, tensors)
         q, k, v, *masks = (layout.sizes for layout in tensors.layouts)
         found = (InputGradient(GradientKind.NEW, rows_outside(sizes), len(q) == 3) for sizes in (q, k, v))
         return (*found, *(None for _ in masks))

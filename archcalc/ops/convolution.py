@@ -13,7 +13,8 @@ from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
-from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape import Tape
+from archcalc.ops.tape_tensors import TapeTensor
 from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,

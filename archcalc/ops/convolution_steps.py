@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from archcalc.arithmetic import Dim, Shape, product
-from archcalc.ops.tape import Gradients, Tape, TapeTensor
+from archcalc.ops.tape import Tape
+from archcalc.ops.tape_tensors import Gradients, TapeTensor
 
 
 def circular(tape: Tape, x: TapeTensor, shape: Shape, amounts: Sequence[tuple[Dim, Dim]]) -> TapeTensor:

@@ -9,9 +9,10 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape import Tape
 from archcalc.ops.tape_layouts import linear
-from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.tape_tensors import TapeTensor
+from archcalc.ops.taped import TapedMemory, gradients_on_tape, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -101,7 +102,7 @@ class Linear(Operator):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         if self._takes_steps(tensors):
-            return self._recorded(tensors, training=True).gradients
+            return gradients_on_tape(self._recorded, tensors)
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=len(self.x) > 1),)
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:

@@ -10,7 +10,8 @@ from archcalc.ops.convolution import Conv
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
-from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape import Tape
+from archcalc.ops.tape_tensors import TapeTensor
 from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
 from archcalc.ops.vocabulary import (
     GRADIENT,

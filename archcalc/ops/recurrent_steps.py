@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from archcalc.arithmetic import Dim, ceil_div, maximum
 from archcalc.dtypes import BITS
 from archcalc.ops.layout import Layout
-from archcalc.ops.tape import AFTERWARDS, Gradients, Tape, TapeTensor
+from archcalc.ops.tape import AFTERWARDS, Tape
+from archcalc.ops.tape_tensors import Gradients, TapeTensor
 
 FLOAT_BYTES, LINE_BYTES, PAGE_BYTES = 4, 64, 4096
 FUSED = ("float32", "bfloat16")

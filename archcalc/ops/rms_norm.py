@@ -10,7 +10,7 @@ from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames
 from archcalc.ops.normalization import Normalization
 from archcalc.ops.rms_norm_steps import Rows, rms_norm
-from archcalc.ops.taped import Program, Taped
+from archcalc.ops.taped import Program, Taped, gradients_on_tape
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -48,7 +48,7 @@ class RmsNorm(Taped, Normalization):
         return Placement(Order.IMAGE.of(tensors.layouts, tensors.layouts[0].sizes))
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        return self.recorded(tensors, training=True).gradients
+        return gradients_on_tape(self.recorded, tensors)
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return True

@@ -10,7 +10,8 @@ from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import spread, window
-from archcalc.ops.tape import Tape, TapeTensor
+from archcalc.ops.tape import Tape
+from archcalc.ops.tape_tensors import TapeTensor
 from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,

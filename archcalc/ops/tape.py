@@ -10,10 +10,11 @@ a program holds what the local variables of PyTorch's function hold, and ``del``
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from archcalc.arithmetic import product
 from archcalc.ops.layout import Layout, elementwise
+from archcalc.ops.tape_tensors import Gradients, Node, Point, Rule, Storage, TapeTensor, view_of
 from archcalc.ops.vocabulary import GRADIENT
 
 OUTPUT, WEIGHT = -2, -3
@@ -22,88 +23,6 @@ OUTPUT, WEIGHT = -2, -3
 
 AFTERWARDS = "afterwards"
 """Label of steps after the operator's module has returned: its inputs may be free by then."""
-
-
-class Point(NamedTuple):
-    """The live memory of a tape, before something is freed."""
-
-    label: Hashable
-    elements: Any
-    bytes: Any
-    precise: Any
-    released: frozenset[int]
-    """The tensors of others that the tape needs no more: `GRADIENT`, or numbers of inputs."""
-
-
-class _Storage:
-    """Memory that is live as long as something refers to this object."""
-
-    def __init__(self, tape: Tape, elements: Any, size: Any, precise: Any, key: int | None) -> None:
-        self.tape, self.elements, self.bytes, self.precise = tape, elements, size, precise
-        self.key = key
-        """The number of an input, or `GRADIENT`, for memory of others."""
-
-    def __del__(self) -> None:
-        self.tape.free(self)
-
-
-class TapeTensor:
-    """A tensor: a storage or a view of one, and where autograd has it from."""
-
-    __slots__ = ("_layout", "edge", "elements", "held", "is_precise", "is_view", "storage")
-
-    def __init__(self, storage: _Storage, elements: Any, is_view: bool = False, layout: Layout | None = None) -> None:
-        self.storage = storage
-        self.elements = elements
-        self.is_view = is_view
-        self._layout = layout
-        self.is_precise = False
-        """True if its elements take at least 4 bytes, whatever the type."""
-        self.edge: tuple[_Node, int] | None = None
-        """The node that gets this tensor's gradient, and its number among the node's outputs; None without one."""
-        self.held = 0
-        """How many nodes wait with this as their gradient."""
-
-    @property
-    def is_laid_out(self) -> bool:
-        """True if the program knows its sizes and strides."""
-        return self._layout is not None
-
-    @property
-    def layout(self) -> Layout:
-        """Its sizes and strides, if the program knows them."""
-        assert self._layout is not None
-        return self._layout
-
-
-Gradients = Sequence["TapeTensor | None"]
-Rule = Callable[[Gradients, Sequence[bool]], Gradients]
-"""From the gradients of a step's outputs, and whether each input needs one, to the gradients of the inputs.
-
-It may not refer to tensors, which would then live as long as the node.
-"""
-
-
-class _Node:
-    """A step in autograd's graph; it holds what is saved for its backward pass."""
-
-    def __init__(self, order: int, label: Hashable, edges: Sequence[tuple[_Node, int] | None], outputs: int) -> None:
-        self.order, self.label, self.edges, self.outputs = order, label, edges, outputs
-        self.rule: Rule | None = None
-        """None for a tensor of others, whose gradient is the end of the backward pass."""
-        self.key: int | None = None
-        """For a tensor of others, which one it is."""
-        self.saved: Sequence[_Storage] = ()
-        self.gradients: dict[int, TapeTensor] = {}
-        self.awaited = 0
-        """How many nodes have yet to give it gradients."""
-
-
-def _view(gradient: TapeTensor | None, elements: Any = None) -> TapeTensor | None:
-    """Return a gradient viewed in another shape, or a part of it."""
-    if gradient is None:
-        return None
-    return TapeTensor(gradient.storage, gradient.elements if elements is None else elements, is_view=True)
 
 
 class Tape:
@@ -126,7 +45,7 @@ class Tape:
         """For each input, the number of the first point after its gradient, and what is live before that."""
         self.complete: dict[int, TapeTensor] = {}
         """For each input, its gradient at the end of the backward pass."""
-        self._nodes: list[_Node] = []
+        self._nodes: list[Node] = []
 
     # -- storages
 
@@ -141,12 +60,12 @@ class Tape:
         else:
             self.points.append(point)
         self._grows = True
-        return TapeTensor(_Storage(self, elements, size, precise, None), elements, is_view)
+        return TapeTensor(Storage(self.free, elements, size, precise, None), elements, is_view)
 
     def _point(self) -> Point:
         return Point(self.label, self.elements, self.bytes, self.precise, self._released)
 
-    def free(self, storage: _Storage) -> None:
+    def free(self, storage: Storage) -> None:
         """Take away a storage that nothing refers to."""
         self._grows = False
         if storage.key is None:
@@ -160,21 +79,21 @@ class Tape:
         """Return a new tensor with a layout; ``precise`` in at least 4 bytes, whatever the type."""
         elements = product(layout.sizes)
         value = self.new(0, precise=elements) if precise else self.new(elements)
-        value.elements, value.is_precise, value._layout = elements, precise, layout
+        value.elements, value.is_precise, value.known_layout = elements, precise, layout
         return value
 
     def like(self, value: TapeTensor) -> Callable[[], TapeTensor]:
         """Return a function that makes tensors of a tensor's size, in order."""
-        elements, layout = value.elements, value._layout
+        elements, layout = value.elements, value.known_layout
         if layout is None:
             return lambda: self.new(elements)
         return lambda: self.tensor(Layout.in_order(layout.sizes))
 
     def given(self, elements: Any, key: int, needs_gradient: bool, layout: Layout | None = None) -> TapeTensor:
         """Return a tensor of others: an input by its number, the output's gradient, or a weight."""
-        value = TapeTensor(_Storage(self, elements, 0, 0, key), elements, is_view=True, layout=layout)
+        value = TapeTensor(Storage(self.free, elements, 0, 0, key), elements, is_view=True, layout=layout)
         if needs_gradient and self.training:
-            leaf = _Node(len(self._nodes), "", (), 1)
+            leaf = Node(len(self._nodes), "", (), 1)
             leaf.key = key
             value.edge = (leaf, 0)
         return value
@@ -212,7 +131,7 @@ class Tape:
         edges = [value.edge for value in inputs]
         if not any(edges):
             return
-        node = _Node(len(self._nodes), self.label, edges, len(outputs))
+        node = Node(len(self._nodes), self.label, edges, len(outputs))
         node.rule = rule
         node.saved = tuple(value.storage for value in saved if value is not None)
         self._nodes.append(node)
@@ -237,22 +156,22 @@ class Tape:
         """Return a view in another shape; of fewer elements, its gradient gives a new tensor with zeros."""
         made, size = TapeTensor(x.storage, x.elements if elements is None else elements, is_view=True), x.elements
         if elements is None:
-            self.step([x], [made], lambda given, _: [_view(given[0])])
+            self.step([x], [made], lambda given, _: [view_of(given[0])])
         else:
             self.step([x], [made], lambda given, _: [self.new(size)])
         return made
 
     def alias(self, x: TapeTensor) -> TapeTensor:
         """Return the tensor again (`x[...]`), whose gradient is passed on when all of it is there."""
-        made = TapeTensor(x.storage, x.elements, is_view=True, layout=x._layout)
+        made = TapeTensor(x.storage, x.elements, is_view=True, layout=x.known_layout)
         self.step([x], [made], lambda given, _: [given[0]])
         return made
 
     def copy(self, x: TapeTensor) -> TapeTensor:
         """Return a copy in order; its gradient is passed on."""
         made = self.new(x.elements)
-        if x._layout is not None:
-            made._layout = Layout.in_order(x._layout.sizes)
+        if x.known_layout is not None:
+            made.known_layout = Layout.in_order(x.known_layout.sizes)
         self.step([x], [made], lambda given, _: [given[0]])
         return made
 
@@ -267,7 +186,7 @@ class Tape:
         """Return tensors joined (`cat`, `stack`); their gradients are views."""
         sizes = [part.elements for part in parts]
         made = self.new(sum(sizes))
-        self.step(parts, [made], lambda given, _: [_view(given[0], size) for size in sizes])
+        self.step(parts, [made], lambda given, _: [view_of(given[0], size) for size in sizes])
         return made
 
     def add(self, x: TapeTensor, y: TapeTensor, in_place: bool = False) -> TapeTensor:
@@ -308,9 +227,9 @@ class Tape:
         """Return the product of rows with a transposed weight (`addmm`, or `mm` without a bias)."""
         transposed = self.view(weight)
         made = self.new(elements)
-        layout = x._layout
+        layout = x.known_layout
         if layout is not None:
-            made._layout = Layout.in_order((layout.sizes[0], elements // layout.sizes[0]))
+            made.known_layout = Layout.in_order((layout.sizes[0], elements // layout.sizes[0]))
         saved = [x if transposed.edge else None]
         of_rows, of_matrix = x.elements, weight.elements
 
@@ -365,7 +284,7 @@ class Tape:
                         found.add(id(edge[0]))
                         reached.append(edge[0])
         del reached, node
-        gradient = self.given(output.elements, GRADIENT, needs_gradient=False, layout=layout or output._layout)
+        gradient = self.given(output.elements, GRADIENT, needs_gradient=False, layout=layout or output.known_layout)
         gradient.held += 1
         root.gradients[number] = gradient
         del gradient
@@ -377,7 +296,7 @@ class Tape:
                 self.label = node.label
                 ready += self._run(node)
 
-    def _run(self, node: _Node) -> list[_Node]:
+    def _run(self, node: Node) -> list[Node]:
         """Run the backward pass of a node; return the nodes that have then all their gradients."""
         returned, ready = self._returned(node), []
         node.saved = ()
@@ -398,7 +317,7 @@ class Tape:
                     self.complete[target.key] = target.gradients[number]
         return ready
 
-    def _returned(self, node: _Node) -> list[TapeTensor | None]:
+    def _returned(self, node: Node) -> list[TapeTensor | None]:
         assert node.rule is not None
         given = [node.gradients.pop(number, None) for number in range(node.outputs)]
         for value in given:
@@ -407,18 +326,18 @@ class Tape:
         wanted = [edge is not None for edge in node.edges]
         return [new if one else None for new, one in zip(node.rule(given, wanted), wanted, strict=True)]
 
-    def _accumulate(self, node: _Node, number: int, new: TapeTensor) -> None:
+    def _accumulate(self, node: Node, number: int, new: TapeTensor) -> None:
         """Add a gradient to the one that waits, in place if nothing else holds that."""
         old = node.gradients.get(number)
         if node.key is not None and node.key >= 0 and old is None:
             self.given_on[node.key] = (len(self.points), self._point())
             self._grows = False
         if old is not None:
-            dense = old._layout is None or old._layout.is_dense
+            dense = old.known_layout is None or old.known_layout.is_dense
             if dense and not old.is_view and old.held == 1 and old is not new:
                 return
             old.held -= 1
-            both = (old._layout, new._layout)
+            both = (old.known_layout, new.known_layout)
             known = [layout for layout in both if layout is not None]
             new = self.tensor(elementwise(known)) if len(known) == len(both) else self.new(old.elements)
         new.held += 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import Shape, product
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.memory_rules import MemoryRules
-from archcalc.ops.tape import AFTERWARDS, Point, Tape, TapeTensor
+from archcalc.ops.tape import AFTERWARDS, Tape
+from archcalc.ops.tape_tensors import Point, TapeTensor
 from archcalc.ops.vocabulary import EarlyGradient, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
 
 
@@ -111,22 +113,39 @@ def extended(few: TapedMemory, more: TapedMemory, further: Any) -> TapedMemory:
 
 def saved_on_tape(recorded: Recorded, tensors: InputTensors) -> SavedTensors:
     """Return what autograd saves for these inputs."""
-    return recorded(tensors, True).saved
+    return _once(recorded, tensors, True).saved
+
+
+def gradients_on_tape(recorded: Recorded, tensors: InputTensors) -> tuple[InputGradient | None, ...]:
+    """Return the gradient of each input, None without one or if it is a part of another's."""
+    return _once(recorded, tensors, True).gradients
+
+
+def _once(recorded: Recorded, tensors: InputTensors, training: bool) -> TapedMemory:
+    """Return the memory of a run; that of the same operator with tensors alike is known."""
+    return _known(
+        recorded, tensors._replace(names=tuple(str(tensors.names.index(name)) for name in tensors.names)), training
+    )
+
+
+@lru_cache(maxsize=256)
+def _known(recorded: Recorded, tensors: InputTensors, training: bool) -> TapedMemory:
+    return recorded(tensors, training)
 
 
 def workspaces_on_tape(recorded: Recorded, tensors: InputTensors) -> Workspaces:
     """Return the memory that is used at every step."""
     if not any(tensors.needs_gradient) and not (tensors.training and tensors.trains_weights):
-        found = recorded(tensors, tensors.training)  # some kernels ask only whether gradients are enabled
+        found = _once(recorded, tensors, tensors.training)  # some kernels ask only whether gradients are enabled
         forward = _workspaces(found.forward)
         return Workspaces(forward, forward, afterwards=_workspaces(found.afterwards))
-    found = recorded(tensors, True)
+    found = _once(recorded, tensors, True)
     frees: dict[int, int] = {}
     for number, point in enumerate(found.backward):
         for key in point.released:
             frees.setdefault(key, number)
     return Workspaces(
-        _workspaces(recorded(tensors, False).forward),
+        _workspaces(_once(recorded, tensors, False).forward),
         _workspaces(found.forward),
         _workspaces(found.backward),
         tuple(frees.items()),

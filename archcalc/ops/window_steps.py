@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.layout import Layout, Order
-from archcalc.ops.tape import WEIGHT, Gradients, Tape, TapeTensor
+from archcalc.ops.tape import WEIGHT, Tape
 from archcalc.ops.tape_layouts import (
     apart,
     computed,
@@ -18,6 +18,7 @@ from archcalc.ops.tape_layouts import (
     scaled,
     shortened,
 )
+from archcalc.ops.tape_tensors import Gradients, TapeTensor
 
 WINDOWS = (0, 1, 3, 2, 4, 5)
 """The order of axes that puts windows outside of their tokens, and back."""
