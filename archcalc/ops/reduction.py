@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axes, Bool, Natural, option
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.layout import InputTensors, Layout, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
@@ -74,6 +74,16 @@ class Reduction(Operator):
     def linearized(self) -> Operator:
         return Sum(self.inputs, over=self.over, keep_dims=self.keep_dims)
 
+    def repeated(self, tensors: InputTensors, gradient: Layout) -> Layout:
+        """Return the output's gradient, repeated along the axes that are gone."""
+        strides = list(gradient.strides)
+        for axis in self.over:
+            if self.keep_dims:
+                strides[axis + 1] = 0
+            else:
+                strides.insert(axis + 1, 0)
+        return Layout(tensors.layouts[0].sizes, tuple(strides))
+
 
 class Mean(Reduction):
     """The average over axes."""
@@ -88,6 +98,10 @@ class Mean(Reduction):
     def work(self) -> Work:
         return {"add": self.further_elements(), "div": self.elements}
 
+    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
+        """A share of the output's gradient, in its order."""
+        return (InputGradient(GradientKind.NEW, elementwise([self.repeated(tensors, gradient)])),)
+
 
 class Sum(Reduction):
     """The sum over axes."""
@@ -101,14 +115,7 @@ class Sum(Reduction):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The output's gradient, repeated without a copy."""
-        strides = list(gradient.strides)
-        for axis in self.over:
-            if self.keep_dims:
-                strides[axis + 1] = 0
-            else:
-                strides.insert(axis + 1, 0)
-        repeated = Layout(tensors.layouts[0].sizes, tuple(strides))
-        return (InputGradient(GradientKind.SAME, repeated, is_view=True),)
+        return (InputGradient(GradientKind.SAME, self.repeated(tensors, gradient), is_view=True),)
 
     def work(self) -> Work:
         return {"add": self.further_elements()}

@@ -153,6 +153,16 @@ def test_attention_between_tensors_with_other_uses(names, after):
     )
 
 
+@pytest.mark.parametrize("keep", ["", ", keep_dims: true"])
+@pytest.mark.parametrize("axes", ["-1", "0", "[0, 2]", "1"])
+def test_the_gradient_of_a_mean_lies_as_that_of_its_output(axes, keep):
+    """In another order, the linear layer before it copies its gradient."""
+    after = "{reshape: [-1, 2]}, {permute: [1, 0]}, {linear: 8}, {permute: [1, 0]}, {linear: 3}"
+    compare(f"input: [4, 6, 2, 5]\nlayers: [{{linear: 8}}, {{mean: {axes}{keep}}}, {after}]", 2)
+    attention = "{scaled_dot_product_attention: null, from: [mean1, mean1, mean1]}"
+    compare(f"input: [3, 8, 8, 2]\nlayers: [{{linear: 8}}, {{mean: -1{keep}}}, {attention}, elu]", 2)
+
+
 def test_layers_that_no_output_needs():
     """Autograd saves for them what it saves for others, until their outputs are freed."""
     layers = "[{conv: 4, kernel: 1, name: a}, {lstm: 3, from: input, name: b}, {linear: 2, from: b}, {relu, from: a}]"
