@@ -189,6 +189,14 @@ def test_a_grid_says_where_a_map_is_read():
     assert symbols(network, "relu1", "rf") == ["R': every position sees the whole input"]
 
 
+def test_a_dimension_that_is_left_beside_one_that_is_gone_says_so():
+    """The rows of a map are left, and each takes all of its columns: the table says "all"."""
+    network = archcalc.loads("input: [8, 16, 16]\nlayers: [{variance: -1}]")
+    every = "R': along one dimension; along another every position sees the whole input"
+    assert symbols(network, "variance1", "rf")[-1] == every
+    assert network.analyze()["variance1"].receptive_field.is_global
+
+
 # -- what shows them
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.core import augment_usage_errors
 
 from archcalc import __version__
 from archcalc.cli._characters import spelled
@@ -26,6 +27,11 @@ class Helped(click.Command):
     def get_help(self, context: click.Context) -> str:
         """Return the help in characters that the terminal can print."""
         return spelled(super().get_help(context), sys.stdout.encoding)
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the words of a command line; click's parser does not say of a mistake which command it is in."""
+        with augment_usage_errors(context):
+            return super().parse_args(context, args)
 
 
 class Commands(Helped, click.Group):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import TextIO
 
 import click
 
-from archcalc.words import did_you_mean, help_line, printable
+from archcalc.words import help_line, nearest, printable, quote
 
 _PARTS = re.compile(
     r"^(?:(?P<place>\S+:\d+:\d+): )?"
@@ -38,7 +39,7 @@ def refusal(error: click.ClickException) -> str:
     hint = help_line(f"see {page}")
     if isinstance(error, click.NoSuchOption):
         known = [word for each in context.command.get_params(context) for word in each.opts] if context else []
-        statement, hint = f"unknown option '{error.option_name}'", did_you_mean(error.option_name, known) or hint
+        statement, hint = f"unknown option '{error.option_name}'", _meant(error.option_name, known) or hint
     elif isinstance(error, click.MissingParameter) and error.param is not None:
         name = error.param.get_error_hint(context) if context is not None else error.param.name
         statement = f"missing {error.param.param_type_name} {name}"
@@ -48,7 +49,7 @@ def refusal(error: click.ClickException) -> str:
         option = (
             " or ".join(error.param.opts) if isinstance(error.param, click.Option) else error.param.human_readable_name
         )
-        statement = f"{option}: {_lowered(error.message)}"
+        statement = f"{option}: {_lowered(error.message).replace('valid integer range', 'valid integer')}"
         hint = "" if "\nhelp: " in statement else hint
     else:
         statement = _lowered(error.format_message())
@@ -57,6 +58,13 @@ def refusal(error: click.ClickException) -> str:
         hint = "" if "\nhelp: " in statement else hint
     code = "A002" if re.match(r"(--?[\w-]+: )?unknown ", statement) else "A201"
     return f"error[{code}]: {printable(statement, keep=chr(10))}{printable(hint, keep=chr(10))}"
+
+
+def _meant(option: str, known: Iterable[str]) -> str:
+    """Return a help line with the nearest option; its dashes make nothing alike."""
+    names = {word.lstrip("-"): word for word in known}
+    guess = nearest(option.lstrip("-"), names)
+    return help_line(f"did you mean {quote(names[guess])}?") if guess else ""
 
 
 def _lowered(message: str) -> str:

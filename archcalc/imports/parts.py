@@ -11,7 +11,7 @@ def parts_of(call: Call) -> Call | Operand | None:
     """Return what a call is, as calls that have calls among their arguments; None for a call that is one operator.
 
     A bias is added to a product with computed weights, or if it is computed. `addcmul` adds a product, and `1 - x` is
-    `-x + 1`. A `clamp` with tensors for its bounds is a `maximum` and a `minimum`. Copies of a sample get an axis.
+    `-x + 1`. A `clamp` with tensors for its bounds is a `maximum` and a `minimum`. Copies get an axis.
     """
     rows = by_rows(call)
     if rows is not None:
@@ -25,9 +25,8 @@ def parts_of(call: Call) -> Call | Operand | None:
     if call.operation == "clamp" and all(isinstance(call.get(end), (Operand, Stored)) for end in ("min", "max")):
         above = Call("maximum", {"self": call.arguments["self"], "other": call.arguments["min"]}, call.output)
         return Call("minimum", {"self": above, "other": call.arguments["max"]}, call.output)
-    if call.operation == "repeat_interleave" and call.x.folded == 1 < call.output.folded:
-        batch, *sizes = call.x.sizes
-        return Call("expand", {"self": _viewed(call.x, Operand("", (batch, 1, *sizes)))}, call.output)
+    if call.operation == "repeat_interleave":
+        return _with_copies(call)
     if call.operation == "rsub" and call.get("alpha", 1) == 1:
         return _subtracted(call, "neg", "add")
     if call.operation == "Sub" and is_number(call.get("A")) and isinstance(call.get("B"), Operand):
@@ -41,6 +40,24 @@ def parts_of(call: Call) -> Call | Operand | None:
 
 def _viewed(one: Operand | Call, output: Operand) -> Call:
     return Call("view", {"self": one}, output)
+
+
+def _with_copies(call: Call) -> Call | None:
+    """Return copies beside each other, of samples or along one of their axes, as those along an axis of their own."""
+    x, dim = call.x, call.get("dim")
+    if x.folded == 1 < call.output.folded:
+        batch, *sizes = x.sizes
+        return Call("expand", {"self": _viewed(x, Operand("", (batch, 1, *sizes)))}, call.output)
+    if not isinstance(dim, int) or len(call.operands) > 1:
+        return None
+    dim %= len(x.sizes)
+    if dim == x.batch or x.sizes[dim] == 1:
+        return None
+    before, after = x.sizes[: dim + 1], x.sizes[dim + 1 :]
+    moved = x.batch if x.batch is None or x.batch < dim else x.batch + 1
+    one = x._replace(source="", sizes=(*before, 1, *after), batch=moved)
+    many = one._replace(sizes=(*before, call.output.sizes[dim] // x.sizes[dim], *after))
+    return _viewed(Call("expand", {"self": _viewed(x, one)}, many), call.output)
 
 
 def _subtracted(call: Call, negation: str, sum_of: str) -> Call | None:

@@ -285,7 +285,7 @@ class Expansion:
         except ShapeError as error:
             culprit = dict(zip(names, values, strict=True)).get(getattr(error, "argument", ""))
             prefix = f"{path}: " if scope.path else ""
-            message = str(error) if culprit else explained(str(error), self.draft, flows)
+            message = str(error) if culprit else explained(str(error), kind, self.draft, flows)
             refused = (culprit.node if culprit else step.node).error(prefix + message)
             arguments = dict(zip(names, given, strict=True))
             raise refused.with_call(RefusedCall(path, kind, shapes, arguments)) from None

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 
 from archcalc.language.draft import Flow, GraphBuilder
 from archcalc.network import Layer
+from archcalc.ops.operator import Operator
 from archcalc.words import help_line, split_help
 
 
-def explained(message: str, draft: GraphBuilder, flows: Sequence[Flow]) -> str:
+def explained(message: str, kind: type[Operator], draft: GraphBuilder, flows: Sequence[Flow]) -> str:
     """Return an operator's message with the layers that its inputs come from, their lines, and a fix."""
     if len(flows) < 2:
         return message
     statement, fix = split_help(message)
     layers = {layer.name: layer for layer in draft.layers}
     sources = " and ".join(_producer(flow, layers) for flow in flows)
-    return f"{statement}, from {sources}{help_line(_fix(flows, layers) or fix)}"
+    # Maps that are merged have to be alike; those of other operators do not.
+    is_merge = kind.category == "merge" and len(flows) <= (kind.most_inputs or len(flows))
+    own = _fix(flows, layers) if is_merge else ""
+    return f"{statement}, from {sources}{help_line(own or fix)}"
 
 
 def _producer(flow: Flow, layers: dict[str, Layer]) -> str:

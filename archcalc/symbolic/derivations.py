@@ -201,6 +201,8 @@ def _receptive(propagation: FieldPropagation, layer: Layer) -> tuple[str, list[L
         lines = [subject.line("R'", part.last[0] - part.first[0] + 1), subject.line("J'", part.advance)]
     if dimension in view[layer.name].whole:
         lines.append(Line("R'", remark="along the spatial path; a gate or attention sees the whole input"))
+    elif None in field:
+        lines.append(Line("R'", remark="along one dimension; along another every position sees the whole input"))
     return heading, lines
 
 

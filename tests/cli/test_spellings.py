@@ -82,7 +82,12 @@ def test_an_option_is_blamed_before_the_spec(cli, tmp_path):
             "error[A002]: unknown option '--colums'\nhelp: did you mean '--columns'?",
         ),
         (["table"], "error[A201]: missing argument 'NETWORK'\nhelp: for example: archcalc table"),
-        (["table", "alexnet", "--batch", "x"], "error[A201]: --batch: 'x' is not"),
+        (["table", "alexnet", "--foo"], "error[A002]: unknown option '--foo'\nhelp: see archcalc table --help"),
+        (["table", "alexnet", "--batch", "x"], "error[A201]: --batch: 'x' is not a valid integer\n"),
+        (
+            ["table", "alexnet", "--depth"],
+            "error[A201]: option '--depth' requires an argument\nhelp: see archcalc table --help",
+        ),
         (["help", "tabel"], "error[A002]: unknown command 'tabel'\nhelp: did you mean 'table'?"),
     ],
 )

@@ -351,7 +351,8 @@ def page(rows: list[Row]) -> str:
         "",
         "Models of torchvision and timm, imported and counted, against the parameters of the module and the "
         "multiply-adds that PyTorch's `FlopCounterMode` counts for one sample. Made by "
-        f"`python -m tests.imports.survey`, with torch {torch.__version__}.",
+        f"`python -m tests.imports.survey`, with torch {torch.__version__}. A spec is what `archcalc import` writes; "
+        "– is for those that were not written.",
         "",
         *_sums(rows),
         "",

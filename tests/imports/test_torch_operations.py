@@ -140,6 +140,20 @@ def test_tables_of_shared_numbers_stand_where_they_are_computed():
     again(network)
 
 
+@pytest.mark.parametrize("dim", [1, 2, -1])
+def test_copies_along_an_axis(dim):
+    """Grouped queries share keys so (Ainslie et al., 2023)."""
+    made = module(lambda self, x: x.repeat_interleave(3, dim=dim) * 2)
+    network = archcalc.trace(made, IMAGES.float())
+    assert kinds(network) == ["reshape", "expand", "reshape", "scale"]
+    built(again(network), made, IMAGES)
+
+
+def test_copies_of_one_are_no_copies_of_parts():
+    made = module(lambda self, x: x.mean(1, keepdim=True).repeat_interleave(3, dim=1))
+    assert kinds(archcalc.trace(made, IMAGES.float())) == ["mean", "expand"]
+
+
 class Causal(nn.Module):
     """Attention as it is often written by hand: a mask that is stored, and `masked_fill`."""
 

@@ -125,6 +125,16 @@ def test_a_join_after_odd_sizes_names_who_gives_what_and_a_way_out():
     )
 
 
+@pytest.mark.parametrize(
+    "step", ["{sub, from: [a, a, input]}", "{grid_sample, from: [a, input]}", "{matmul, from: [input, a, input]}"]
+)
+def test_only_maps_that_are_merged_are_told_how_to_be_alike(step):
+    """A kernel of 1 mends neither a third input nor a grid that is none."""
+    [mistake] = mistakes(HEAD + f"  - {{conv: 4, kernel: 1, name: a}}\n  - {step}\n")
+    assert "a (line 4)" in mistake.message
+    assert "help:" not in mistake.message
+
+
 def test_the_line_follows_the_message_with_a_caret_and_then_the_fix():
     text = str(SpecError(mistakes(HEAD + "  - {conv: 64, kernal: 3}\n")))
     assert text == (

@@ -110,7 +110,8 @@ class _RowBuilder:
         places, flow = self.places, self.flow
         arrows = [(start, places[end], projects) for start, end, projects in self.arrows if end in places]
         # A projection beside a single volume is not drawn.
-        self.row.skips = [(start, end, projects) for start, end, projects in arrows if end > start + projects]
+        shown = [(start, end, projects) for start, end, projects in arrows if end > start + projects]
+        self.row.skips = [*dict.fromkeys(shown)]  # a sum in place of its volume has the same place
         outputs = [((places[start],), nodes) for start, nodes in flow.heads if start in places] + self.outputs
         self.row.heads = [_side_head(starts, nodes, flow) for starts, nodes in outputs]
         inputs = [((places[taker],), nodes) for taker, nodes in self.inputs if taker in places]

@@ -46,12 +46,18 @@ class _ArrowStyle(Struct):
 
 
 def is_u(row: Row) -> bool:
-    """True if maps get smaller at least twice, then larger again, with arrows across, and no side input."""
+    """True if maps get smaller at least twice, then larger again, with arrows across, and nothing that a U hides.
+
+    That is a side input, an arrow between levels, and a second arrow to a volume that has one.
+    """
     if any(head.enters or len(head.places) > 1 for head in row.heads):
         return False
     levels = _levels(row)
     deepest = max(levels)
-    return deepest + 1 >= LEAST_LEVELS and levels[-1] <= deepest - 2 and len(_across(row, levels)) >= 2
+    across = _across(row, levels)
+    between = [(start, end) for start, end, _ in row.skips if levels[start] != levels[end] or (start, end) in across]
+    is_shown = between == across and len({end for _, end in across}) == len(across)
+    return deepest + 1 >= LEAST_LEVELS and levels[-1] <= deepest - 2 and len(across) >= 2 and is_shown
 
 
 def _levels(row: Row) -> list[int]:

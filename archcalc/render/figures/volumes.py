@@ -290,6 +290,7 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
     here = {place[id(volume)]: volume for volume in volumes}
     taken: list[tuple[float, float, float]] = []
     taken_by: dict[int, int] = {}
+    over_arrows = scene.bounds()[1]
     # From the right: an arrow up then passes no head but those farther to the right. Side inputs from the left.
     heads = sorted((head for head in row.heads if here.keys() >= {*head.places}), key=lambda head: -head.places[-1])
     for head in [head for head in heads if not head.enters] + [head for head in heads[::-1] if head.enters]:
@@ -303,7 +304,7 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
             for volume in volumes
             if volume.x < end and volume.x + volume.solid.across + volume.solid.right >= begin - ASIDE
         ]
-        free = scene.bounds()[1] if row.skips else -max(volume.solid.outline for volume in under) / 2
+        free = over_arrows if row.skips else -max(volume.solid.outline for volume in under) / 2
         y = min((high for low, far, high in taken if low < end + 6 and begin < far + 6), default=free - 6) - bottom
         foot = -own.solid.outline / 2
         if head.enters:

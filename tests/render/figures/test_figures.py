@@ -598,6 +598,69 @@ def test_a_feature_pyramid_is_a_u_with_outputs_at_the_right():
     assert "copy" not in words(scene)
 
 
+SMALL_U = """
+input: [3, 64, 64]
+layers:
+  - {conv: 16, kernel: 3, padding: 1, name: e0}
+  - {conv: 16, kernel: 3, padding: 1, name: f0}
+  - {conv: 32, kernel: 3, stride: 2, padding: 1, name: e1}
+  - {conv: 64, kernel: 3, stride: 2, padding: 1, name: e2}
+  - {upsample: 2, from: e1, name: larger}
+  - {conv_transpose: 32, kernel: 2, stride: 2, from: e2, name: u1}
+  - {concat, from: [e1, u1], name: k1}
+  - {conv: 32, kernel: 3, padding: 1, name: d1}
+  - {conv_transpose: 16, kernel: 2, stride: 2, name: u0}
+  - {concat, from: [f0, u0, OTHER], name: k0}
+  - {conv: 2, kernel: 1, name: out}
+"""
+
+
+@pytest.mark.parametrize("other", ["e0", "larger"])
+def test_no_u_hides_an_arrow(other):
+    """Two copies to one map, or a path between levels, have no place in a U: the network is a row."""
+    scene = figure(loads(SMALL_U.replace("OTHER", other)).analyze(), FigureOptions())
+    assert "copy" not in words(scene)
+    assert len(passing(scene)) == 3
+
+
+def test_one_arrow_leads_to_a_volume_that_also_shows_a_sum():
+    """`f` has the shape of `d` and no volume of its own: what `a` leads to through `c` and through `e` is one place."""
+    spec = """
+input: [3, 64, 64]
+layers:
+  - {conv: 16, kernel: 3, padding: 1, name: a}
+  - {conv: 32, kernel: 3, stride: 2, padding: 1, name: b}
+  - {conv: 16, kernel: 3, stride: 2, padding: 1, from: a, name: c}
+  - {concat, from: [b, c], name: d}
+  - {conv: 48, kernel: 1, from: c, name: e}
+  - {add, from: [d, e], name: f}
+  - {conv: 10, kernel: 1, name: g}
+"""
+    assert len(passing(figure(loads(spec).analyze(), FigureOptions()))) == 1
+
+
+def test_outputs_that_are_apart_have_one_height():
+    """An output stands over the arrows, not over an output far from it."""
+    spec = """
+input: [3, 64, 64]
+layers:
+  - {conv: 16, kernel: 3, padding: 1, name: a}
+  - {conv: 32, kernel: 3, stride: 2, padding: 1, name: b}
+  - {conv: 64, kernel: 3, stride: 2, padding: 1, name: c}
+  - {conv: 8, kernel: 1, from: b, name: lb}
+  - {conv: 8, kernel: 1, from: c, name: lc}
+  - {upsample: 2, name: uc}
+  - {add, from: [lb, uc], name: m}
+  - {conv: 8, kernel: 3, padding: 1, name: pb}
+  - {conv: 4, kernel: 1, from: lc, name: oc}
+  - {conv: 4, kernel: 1, from: a, name: oa}
+outputs: [pb, oc, oa]
+"""
+    scene = figure(loads(spec).analyze(), FigureOptions())
+    fronts = {box.of: rectangle(box.points) for box in boxes(scene, "front")}
+    assert fronts["oa"][3] == pytest.approx(fronts["oc"][3])
+
+
 def test_layers_of_groups_that_are_taken_up_again_are_in_their_order():
     """Res2Net calls its layers convs.0, bns.0, convs.1, …: the first volume is the input nevertheless."""
     flow = flow_of(compose(analyzed("res2net50")), ("shape",))
