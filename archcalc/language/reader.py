@@ -204,7 +204,7 @@ class StepParser:
             step.use.check()
         elif operator is not None and operator.joins:
             if not is_empty(value):
-                step.branches = self._branches(value)
+                step.branches = self._branches(step, key, value)
         elif not is_empty(value):
             if operator is not None and operator.principal() is None:
                 raise key.error(_takes_no_value(operator))
@@ -263,12 +263,21 @@ class StepParser:
         except SpecError as error:
             self.errors.append(error)
 
-    def _branches(self, node: AnyNode) -> list[Step]:
+    def _branches(self, step: Apply, key: Scalar, node: AnyNode) -> list[Step]:
         if not isinstance(node, Sequence):
             raise node.error(
                 "expected a list of branches" + help_line("write each as a list of steps, or as []: the input itself")
             )
-        return self._each(node, self._branch)
+        words = [item.text for item in node.items if isinstance(item, Scalar)]
+        earlier = {"input", *self.names} - {*self.operators, *self.block_names}
+        if words and len(words) == len(node.items) and earlier.issuperset(words):
+            fix = f"write {{{key.text}, from: [{', '.join(words)}]}}"
+            self.errors.append(key.error(f"{key.text} takes branches here, got names of steps{help_line(fix)}"))
+            branches = []
+        else:
+            branches = self._each(node, self._branch)
+        step.broken = len(branches) < len(node.items)
+        return branches
 
     def _branch(self, node: AnyNode) -> Step:
         return Group(node, self.steps(node, node)) if isinstance(node, Sequence) else self.step(node)

@@ -46,7 +46,7 @@ def unfused_attention(tape: Tape, inputs: Sequence[TapeTensor], op: Attending) -
 
 
 def _causal_mask(tape: Tape, queries: Dim, keys: Dim) -> TapeTensor:
-    """Return 0 or −∞ for each pair, from a triangle of booleans."""
+    """Return 0 or minus infinity for each pair, from a triangle of booleans."""
     ones = tape.new(0, queries * keys)
     triangle = tape.new(0, queries * keys)
     del ones

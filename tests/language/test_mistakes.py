@@ -135,6 +135,18 @@ def test_only_maps_that_are_merged_are_told_how_to_be_alike(step):
     assert "help:" not in mistake.message
 
 
+def test_names_of_steps_in_place_of_branches_are_one_mistake():
+    text = HEAD + "  - {conv: 3, kernel: 1, name: a}\n  - {add: [a, input], name: b}\n  - {relu, from: b}\n"
+    [mistake] = mistakes(text)
+    assert str(mistake.place) == "spec.yaml:5:6"
+    assert mistake.message == "add takes branches here, got names of steps\nhelp: write {add, from: [a, input]}"
+
+
+def test_a_branch_that_cannot_be_read_is_one_mistake():
+    [mistake] = mistakes(HEAD + "  - {concat: [rleu]}\n")
+    assert mistake.message.startswith("unknown operator or block 'rleu'")
+
+
 def test_the_line_follows_the_message_with_a_caret_and_then_the_fix():
     text = str(SpecError(mistakes(HEAD + "  - {conv: 64, kernal: 3}\n")))
     assert text == (

@@ -42,6 +42,11 @@ class DrawingNode:
         return self.layers[self.head]
 
     @property
+    def has_weights(self) -> bool:
+        """True if any of its layers has weights."""
+        return any(row.params for row in self.layers)
+
+    @property
     def name(self) -> str:
         """Its full name."""
         return self.group or self.main.name

@@ -242,7 +242,7 @@ def _likeness(volume: Volume) -> tuple[object, ...]:
 
 
 def _projects(node: Item) -> bool:
-    return isinstance(node, DrawingNode) and bool(node.main.params)
+    return isinstance(node, DrawingNode) and node.has_weights
 
 
 def _works(branch: Sequence[Part], adds: bool) -> bool:

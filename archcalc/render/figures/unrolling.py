@@ -53,7 +53,7 @@ def unrolled(tangle: Tangle, join: Item | None) -> Unrolled | None:
             for start, projects in reached.get(source, {source: False}).items():
                 starts[start] = starts.get(start, False) or projects
         if node not in row:
-            works = isinstance(node, DrawingNode) and bool(node.main.params)
+            works = isinstance(node, DrawingNode) and node.has_weights
             reached[node] = {start: projects or works for start, projects in starts.items()}
         else:
             arrows |= {(start, node): projects for start, projects in starts.items() if (start, node) not in on_path}

@@ -639,6 +639,25 @@ layers:
     assert len(passing(figure(loads(spec).analyze(), FigureOptions()))) == 1
 
 
+def test_a_group_with_weights_is_no_plain_shortcut():
+    """The group begins with an activation; its convolution makes the arrow past `b` a dashed one."""
+    spec = """
+input: [16, 32, 32]
+layers:
+  - {conv: 16, kernel: 3, padding: 1, name: a}
+  - {conv: 16, kernel: 3, padding: 1, name: b}
+  - {name: gate, from: a, layers: [tanh, {conv: 16, kernel: 1}, sigmoid]}
+  - {mul, from: [b, gate], name: m}
+  - {conv: 16, kernel: 1, from: gate, name: q}
+  - {conv: 16, kernel: 1, from: m, name: r}
+  - {add, from: [q, r], name: t}
+  - {conv: 4, kernel: 1, name: z}
+"""
+    around = passing(figure(loads(spec).analyze(), FigureOptions(depth=1)))
+    assert around
+    assert all(arrow.dashed for arrow in around)
+
+
 def test_outputs_that_are_apart_have_one_height():
     """An output stands over the arrows, not over an output far from it."""
     spec = """
