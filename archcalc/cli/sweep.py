@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -113,7 +114,7 @@ def command(
     most = limit or (TEXT_ROWS if output.format == "text" else None)
     if sort and most:
         selections.append(FirstPoints(sort, most))
-    counts = {"points": 0, "refused": 0, "kept": 0, "interrupted": 0}
+    counts = _Counts()
     hidden = output.format == "csv" and output.file in (None, "-")
     with progress(plan.points, "computing", hidden=hidden) as bar, _at_an_end(counts):
         parts = _selected(_columns(results(plan, jobs, dask), counts, bar), selections)
@@ -123,10 +124,22 @@ def command(
             parts = iter([_first(parts, most)])
         show = _computed(parts, plan, output)
     show()
-    if counts["interrupted"]:
+    if counts.interrupted:
         remark(f"interrupted after {_summary(counts)}, of {plan.points:,}")
         context.exit(130)
     remark(_summary(counts))
+
+
+@dataclass
+class _Counts:
+    """The points of a sweep so far."""
+
+    points: int = 0
+    kept: int = 0
+    refused: int = 0
+    refusal: str = ""
+    """Why the first of them is refused."""
+    interrupted: int = 0
 
 
 def _computed(parts: Iterator[Any], plan: SweepPlan, output: Output) -> Callable[[], None]:
@@ -151,20 +164,21 @@ def _names(text: str | None) -> list[str]:
     return text.split(",") if text else []
 
 
-def _columns(found: Iterator[Any], counts: dict[str, int], bar: Any) -> Iterator[Any]:
+def _columns(found: Iterator[Any], counts: _Counts, bar: Any) -> Iterator[Any]:
     """Yield the columns of each result, and count points; after an interrupt, no more are computed."""
     for result in found:
-        counts["points"] += result.points
-        counts["refused"] += result.refused
-        counts["kept"] += result.kept
+        counts.points += result.points
+        counts.refused += result.refused
+        counts.refusal = counts.refusal or result.message
+        counts.kept += result.kept
         bar.update(result.points)
         yield result.columns
-        if counts["interrupted"]:
+        if counts.interrupted:
             return
 
 
 @contextmanager
-def _at_an_end(counts: dict[str, int]) -> Iterator[None]:
+def _at_an_end(counts: _Counts) -> Iterator[None]:
     """Let the first interrupt end the sweep where results are whole; one before any result, or a second, ends at once.
 
     Workers are deaf to a terminal's interrupt, so with them it is the same.
@@ -172,8 +186,8 @@ def _at_an_end(counts: dict[str, int]) -> Iterator[None]:
     before = signal.getsignal(signal.SIGINT)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if counts["points"] and not counts["interrupted"]:
-            counts["interrupted"] = 1
+        if counts.points and not counts.interrupted:
+            counts.interrupted = 1
         elif callable(before):
             before(number, frame)
 
@@ -214,6 +228,8 @@ def _first(parts: Iterator[Any], count: int) -> Any:
     return rows
 
 
-def _summary(counts: dict[str, int]) -> str:
-    text = f"{counts['points']:,} points, {counts['kept']:,} kept"
-    return text + (f", {counts['refused']:,} where the network cannot be built" if counts["refused"] else "")
+def _summary(counts: _Counts) -> str:
+    text = f"{counts.points:,} points, {counts.kept:,} kept"
+    if counts.refused:
+        text += f", {counts.refused:,} where the network cannot be built; at the first, {counts.refusal}"
+    return text

@@ -133,7 +133,7 @@ def free_names(text: str) -> list[str]:
     try:
         return list(parse_expression(text).names)
     except ExpressionError as error:
-        raise SpecError(f"{quote(text)}: {error}") from None
+        raise SpecError(str(error)) from None
 
 
 def evaluate(text: str, numbers: Mapping[str, Any]) -> Any:

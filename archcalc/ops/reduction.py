@@ -33,7 +33,9 @@ class Reduction(Operator):
     torch_name: ClassVar[str]
 
     def resolved(self) -> dict[str, Any]:
-        return {"over": tuple(sorted(set(map(self.axis_index, self.over))))}
+        over = tuple(sorted(map(self.axis_index, self.over)))
+        require(len(set(over)) == len(over), lambda: f"{self.kind} names an axis twice")
+        return {"over": over}
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from archcalc.arithmetic import product
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.tape_tensors import Gradients, Node, Point, Rule, Storage, TapeTensor, view_of
+from archcalc.ops.tape_tensors import Gradients, Node, Point, Rule, TapeStorage, TapeTensor, view_of
 from archcalc.ops.vocabulary import GRADIENT
 
 OUTPUT, WEIGHT = -2, -3
@@ -60,12 +60,12 @@ class Tape:
         else:
             self.points.append(point)
         self._grows = True
-        return TapeTensor(Storage(self.free, elements, size, precise, None), elements, is_view)
+        return TapeTensor(TapeStorage(self.free, elements, size, precise, None), elements, is_view)
 
     def _point(self) -> Point:
         return Point(self.label, self.elements, self.bytes, self.precise, self._released)
 
-    def free(self, storage: Storage) -> None:
+    def free(self, storage: TapeStorage) -> None:
         """Take away a storage that nothing refers to."""
         self._grows = False
         if storage.key is None:
@@ -91,7 +91,7 @@ class Tape:
 
     def given(self, elements: Any, key: int, needs_gradient: bool, layout: Layout | None = None) -> TapeTensor:
         """Return a tensor of others: an input by its number, the output's gradient, or a weight."""
-        value = TapeTensor(Storage(self.free, elements, 0, 0, key), elements, is_view=True, layout=layout)
+        value = TapeTensor(TapeStorage(self.free, elements, 0, 0, key), elements, is_view=True, layout=layout)
         if needs_gradient and self.training:
             leaf = Node(len(self._nodes), "", (), 1)
             leaf.key = key

@@ -19,11 +19,11 @@ class Point(NamedTuple):
     """The tensors of others that the tape needs no more: `GRADIENT`, or numbers of inputs."""
 
 
-class Storage:
+class TapeStorage:
     """Memory that is live as long as something refers to this object."""
 
     def __init__(
-        self, free: Callable[[Storage], None], elements: Any, size: Any, precise: Any, key: int | None
+        self, free: Callable[[TapeStorage], None], elements: Any, size: Any, precise: Any, key: int | None
     ) -> None:
         self.free, self.elements, self.bytes, self.precise = free, elements, size, precise
         self.key = key
@@ -38,7 +38,9 @@ class TapeTensor:
 
     __slots__ = ("edge", "elements", "held", "is_precise", "is_view", "known_layout", "storage")
 
-    def __init__(self, storage: Storage, elements: Any, is_view: bool = False, layout: Layout | None = None) -> None:
+    def __init__(
+        self, storage: TapeStorage, elements: Any, is_view: bool = False, layout: Layout | None = None
+    ) -> None:
         self.storage = storage
         self.elements = elements
         self.is_view = is_view
@@ -80,7 +82,7 @@ class Node:
         """None for a tensor of others, whose gradient is the end of the backward pass."""
         self.key: int | None = None
         """For a tensor of others, which one it is."""
-        self.saved: Sequence[Storage] = ()
+        self.saved: Sequence[TapeStorage] = ()
         self.gradients: dict[int, TapeTensor] = {}
         self.awaited = 0
         """How many nodes have yet to give it gradients."""

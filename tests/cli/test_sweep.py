@@ -57,3 +57,9 @@ def test_a_chart(cli, tmp_path):
     text = path.read_text()
     assert "block basic" in text
     assert text.count("<use ") >= 2 * 33  # a mark for each point
+
+
+def test_why_the_first_point_is_left_out_is_said(cli):
+    said = cli("sweep", "alexnet", "--over", "H=1,2").err
+    assert "0 kept, 2 where the network cannot be built; at the first, " in said
+    assert "kernel" in said

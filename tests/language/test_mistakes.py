@@ -93,6 +93,7 @@ STEPS = {
     "- {batch_norm: 3}": ("4:4", "batch_norm takes no value: its sizes are those of its input"),
     "- {layer_norm: 32}": ("4:4", "layer_norm takes no value"),
     "- {instance_norm: 3}": ("4:4", "instance_norm takes no value"),
+    "- {variance: [-1, 2]}": ("4:3", "variance names an axis twice"),
     "- {group_norm: 2}": ("4:3", "groups 2 do not divide the 3 channels"),
     "- {conv: (-8) ** (1/3), kernel: 3}": ("4:10", "not a finite real number"),
     "- {conv: sqrt(2) * 10**99 * 10**99 * 10**99 * 10**99, kernel: 3}": ("4:10", "not a finite real number"),
