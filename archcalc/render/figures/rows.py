@@ -95,8 +95,8 @@ class _RowBuilder:
         """Each node to the volume that shows its output, or the last before it."""
         self.arrows: list[tuple[int, Item, bool]] = []
         """As `Row.skips`, to nodes that may have no place yet."""
-        self.inputs: list[tuple[Item, Sequence[Item]]] = []
-        """Side inputs: the node that takes each, and its nodes."""
+        self.inputs: list[tuple[Sequence[Item], Sequence[Item]]] = []
+        """Side inputs: the nodes that take each, and its nodes."""
         self.outputs: list[tuple[tuple[int, ...], Sequence[Item]]] = []
         """Side outputs: the places of the volumes that each takes, and its nodes."""
 
@@ -114,7 +114,8 @@ class _RowBuilder:
         self.row.skips = [*dict.fromkeys(shown)]  # a sum in place of its volume has the same place
         outputs = [((places[start],), nodes) for start, nodes in flow.heads if start in places] + self.outputs
         self.row.heads = [_side_head(starts, nodes, flow) for starts, nodes in outputs]
-        inputs = [((places[taker],), nodes) for taker, nodes in self.inputs if taker in places]
+        taken = [(takers, nodes) for takers, nodes in self.inputs if places.keys() >= {*takers}]
+        inputs = [(tuple(sorted({places[node] for node in takers})), nodes) for takers, nodes in taken]
         self.row.heads += [replace(_side_head(takers, nodes, flow), enters=True) for takers, nodes in inputs]
         return self.row
 
@@ -149,7 +150,7 @@ class _RowBuilder:
         for node in path.main:
             self.add_node(node)
         self.arrows += [(self.places.get(start, before), end, projects) for start, end, projects in path.arrows]
-        self.inputs += [(side.links[0], side.nodes) for side in path.inputs]
+        self.inputs += [(side.links, side.nodes) for side in path.inputs]
         for side in path.outputs:
             self.outputs.append((tuple(sorted({self.places.get(node, before) for node in side.links})), side.nodes))
         return True
@@ -160,7 +161,7 @@ class _RowBuilder:
         is_short = all(len(nodes) <= MOST_BESIDE for nodes in others) and not fork.direct
         if is_short and join is not None and not self.row.volumes:
             self.add(main, join)
-            self.inputs += [(join, nodes) for nodes in others]
+            self.inputs += [((join,), nodes) for nodes in others]
             return True
         if is_short and join is None and self.row.volumes:
             self.outputs += [((self.last,), nodes) for nodes in others]
@@ -179,8 +180,12 @@ class _RowBuilder:
         return True
 
     def add_module(self, part: Fork | Tangle, join: Item | None) -> None:
-        """Add one volume for all nodes of a part."""
+        """Add one volume for all nodes of a part, after the inputs among them."""
         nodes = [node for node in nodes_in((part,)) if isinstance(node, DrawingNode)]
+        inputs = [node for node in nodes_in((part,)) if isinstance(node, str)]
+        if inputs and not self.row.volumes:
+            self.add_node(inputs.pop(0))
+        self.inputs += [(nodes[:1], [node]) for node in inputs]
         scope = _common(nodes)
         name = self.picture.network.groups.get(scope, "") or scope.rpartition(".")[2] or "module"
         shown = join if isinstance(join, DrawingNode) else nodes[-1]

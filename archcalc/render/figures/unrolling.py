@@ -31,7 +31,7 @@ class Unrolled(Struct):
 
 
 def unrolled(tangle: Tangle, join: Item | None) -> Unrolled | None:
-    """Return a tangle as a row; None if that takes too many arrows, or if a side input goes to several nodes.
+    """Return a tangle as a row; None if that takes too many arrows, or if several nodes of a side input lead to it.
 
     Args:
         tangle: nodes whose paths cross.
@@ -66,10 +66,11 @@ def unrolled(tangle: Tangle, join: Item | None) -> Unrolled | None:
             led.update(source for source in taken if source in reached)
     inputs, outputs = [], []
     for nodes in linked([node for node, starts in reached.items() if node in led and not starts], edges):
-        inside = set(nodes)
-        takers = [node for node, taken in edges.items() if node not in inside and not inside.isdisjoint(taken)]
-        if len(takers) > 1:
+        flows = [(source, node) for node, taken in edges.items() for source in taken if source in nodes]
+        leaving = [(source, node) for source, node in flows if node not in nodes]
+        if len({source for source, _ in leaving}) > 1:
             return None
+        takers = [node for _, node in leaving]
         inputs.append(Side(tuple(nodes), tuple(takers)))
     for nodes in linked([node for node in reached if node not in led], edges):
         outputs.append(Side(tuple(nodes), tuple(dict.fromkeys(start for node in nodes for start in reached[node]))))

@@ -15,7 +15,7 @@ from archcalc.render.figures.labels import legend, size_text, stack
 from archcalc.render.figures.lanes import lanes
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.rows import Row, SideHead, Volume
-from archcalc.render.figures.scene import Scene
+from archcalc.render.figures.scene import Point, Scene
 from archcalc.render.figures.sheets import Sheets
 from archcalc.render.figures.solids import SLAB, DrawingScale, Solid
 from archcalc.structs import replace
@@ -279,8 +279,8 @@ def _arrows_around(row: Row, volumes: list[Volume], look: Look, scene: Scene) ->
         first, last = here[start], here[end]
         high = max(here[at].solid.outline for at in range(start, end + 1)) / 2
         y = -high - 7 - LANE * lane
-        x, to = (volume.x + volume.solid.across / 2 + volume.solid.right for volume in (first, last))
-        points = ((x + 2, -first.solid.outline / 2), (x + 2, y), (to - 2, y), (to - 2, -last.solid.outline / 2 - 0.5))
+        (x, low), (to, top) = _top(first), _top(last)
+        points = ((x + 2, low), (x + 2, y), (to - 2, y), (to - 2, top - 0.5))
         scene.arrow(points, look.skip, dashed=projects)
 
 
@@ -294,8 +294,7 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
     # From the right: an arrow up then passes no head but those farther to the right. Side inputs from the left.
     heads = sorted((head for head in row.heads if here.keys() >= {*head.places}), key=lambda head: -head.places[-1])
     for head in [head for head in heads if not head.enters] + [head for head in heads[::-1] if head.enters]:
-        own = here[head.places[-1]]
-        x = own.x + own.solid.across / 2 + own.solid.right
+        x, foot = _top(here[head.places[0 if head.enters else -1]])
         drawn = _head(head, look, Scene(scene.font))
         left, top, right, bottom = drawn.bounds()
         begin, end = (x - ASIDE - (right - left), x) if head.enters else (x, x + ASIDE + right - left)
@@ -306,24 +305,27 @@ def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> Non
         ]
         free = over_arrows if row.skips else -max(volume.solid.outline for volume in under) / 2
         y = min((high for low, far, high in taken if low < end + 6 and begin < far + 6), default=free - 6) - bottom
-        foot = -own.solid.outline / 2
         if head.enters:
             scene.add(drawn, begin - left, y)
-            x -= taken_by.get(head.places[-1], 0) * 5
-            taken_by[head.places[-1]] = taken_by.get(head.places[-1], 0) + 1
-            scene.arrow(((begin - left + _across(head) + 1, y), (x, y), (x, foot - 0.5)), look.line)
+            for at in head.places:
+                to, top_of = _top(here[at])
+                to -= taken_by.get(at, 0) * 5
+                taken_by[at] = taken_by.get(at, 0) + 1
+                scene.arrow(((begin - left + _across(head) + 1, y), (to, y), (to, top_of - 0.5)), look.line)
         else:
             scene.add(drawn, x + ASIDE - left, y)
             scene.arrow(((x, foot), (x, y), (x + ASIDE - 1, y)), look.line, dashed=True)
-            others = [here[place] for place in head.places[:-1]]
-            feet = [
-                (other.x + other.solid.across / 2 + other.solid.right, -other.solid.outline / 2) for other in others
-            ]
-            for at, low in feet:
-                scene.line(((at, low), (at, y)), look.line, dashed=True)
+            feet = [_top(here[at]) for at in head.places[:-1]]
+            for across, low in feet:
+                scene.line(((across, low), (across, y)), look.line, dashed=True)
             if feet:
                 scene.line(((feet[0][0], y), (x, y)), look.line, dashed=True)
         taken.append((begin, end, y + top - 6))
+
+
+def _top(volume: Volume) -> Point:
+    """Return where an arrow begins or ends above a volume."""
+    return volume.x + volume.solid.across / 2 + volume.solid.right, -volume.solid.outline / 2
 
 
 def _across(head: SideHead) -> float:

@@ -694,3 +694,34 @@ def test_layers_of_groups_that_are_taken_up_again_are_in_their_order():
 def test_a_network_of_a_free_tensor_alone(style):
     spec = "input: [3, 4, 4]\nlayers:\n  - {parameter: [3, 4, 4], name: p}\n  - {sigmoid, name: s}\n"
     assert boxes(figure(loads(spec).analyze(), FigureOptions(style=style)), "box" if style != "volumes" else "front")
+
+
+def test_a_side_input_that_is_taken_twice_has_two_arrows():
+    spec = """
+inputs: {map: [3, 64, 64], guide: [3, 64, 64]}
+layers:
+  - {conv: 3, kernel: 3, padding: 1, from: map, name: a1}
+  - {add, from: [a1, guide], name: f1}
+  - {conv: 3, kernel: 3, padding: 1, name: a2}
+  - {add, from: [a2, guide], name: f2}
+  - {conv: 3, kernel: 3, padding: 1, name: a3}
+"""
+    scene = figure(loads(spec).analyze(), FigureOptions())
+    arrows = [item for item in scene.items if isinstance(item, Path) and item.role == "arrow" and len(item.points) == 3]
+    assert len({arrow.points[0] for arrow in arrows}) == 1
+    assert len({arrow.points[-1] for arrow in arrows}) == 2
+
+
+def test_a_module_of_inputs_that_cross_shows_them():
+    """Each of two paths takes from the other: no row says that, but the inputs are there."""
+    spec = """
+inputs: {rgb: [3, 64, 64], depth: [1, 64, 64]}
+layers:
+  - {conv: 16, kernel: 3, padding: 1, from: rgb, name: a1}
+  - {conv: 16, kernel: 3, padding: 1, from: depth, name: b1}
+  - {add, from: [a1, b1], name: f1}
+  - {conv: 32, kernel: 3, padding: 1, stride: 2, from: f1, name: a2}
+  - {conv: 32, kernel: 3, padding: 1, stride: 2, from: b1, name: b2}
+  - {add, from: [a2, b2], name: f2}
+"""
+    assert {"rgb", "depth, 1×64×64", "module"} <= set(words(figure(loads(spec).analyze(), FigureOptions())))
