@@ -75,7 +75,7 @@ class GroupPart:
     @property
     def end(self) -> str:
         """The layer whose output it gives; empty if it has none, and for a side output."""
-        return "" if self.side or not self.items else next((item.end for item in reversed(self.items) if item.end), "")
+        return "" if self.side else next(filter(None, (item.end for item in reversed(self.items))), "")
 
     def layers(self) -> Iterator[Layer]:
         for item in self.plain:
