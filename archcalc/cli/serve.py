@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -41,11 +42,10 @@ def command(network: str, port: int, browser: bool) -> None:
             webbrowser.open(link)
 
     edited = _edited(network)
-    try:
-        with without_waiting():
-            serve(edited, port, opened)
-    except KeyboardInterrupt:
-        remark("ended")
+    # The server turns an interrupt into an exception of its own, or ends as if it had nothing more to do.
+    with suppress(KeyboardInterrupt), without_waiting():
+        serve(edited, port, opened)
+    remark("ended")
 
 
 def _edited(reference: str) -> Edited:
