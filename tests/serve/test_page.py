@@ -108,10 +108,8 @@ def page(chromium, server):
 def small(page):
     """A small network in the editor, which is shown."""
     page.write(SMALL)
-    page.until("document.querySelector('#rows').textContent.includes('conv1') && !document.querySelector('.mistake')")
-    page.until(
-        "document.querySelectorAll('#shown .node').length > 1 && document.querySelectorAll('#shown .node').length < 6"
-    )
+    # The drawing and the table come in either order.
+    page.until("document.body.dataset.table == numbers.show && document.body.dataset.panel == numbers.show")
     return page
 
 
