@@ -30,7 +30,7 @@ def registry() -> dict[str, type[Operator]]:
     for name in module_names(__path__):
         module = import_module(f"{__name__}.{name}")
         for cls in vars(module).values():
-            kind = cls.__dict__.get("kind") if isinstance(cls, type) and issubclass(cls, Operator) else None
+            kind = cls.__dict__.get("kind") if isinstance(cls, type) and Operator in cls.__mro__ else None
             if kind is None:
                 continue
             if found.get(kind, cls) is not cls:
