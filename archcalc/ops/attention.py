@@ -1,16 +1,15 @@
 """Scaled dot-product attention (Vaswani et al., *Attention Is All You Need*, 2017)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
-from archcalc.ops.attention_steps import Attending, unfused_attention
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import TapedMemory, gradients_on_tape, one_sample, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -27,6 +26,9 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
 
 
 def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width: Dim) -> Work:
@@ -50,7 +52,7 @@ def rows_outside(sizes: tuple[int, ...]) -> Layout:
     return Layout.in_order((*front, rows, heads, width)).permuted(order)
 
 
-class ScaledDotProductAttention(Operator):
+class ScaledDotProductAttention(Taped, Operator):
     """Queries, keys and values `[…, L, d]`, `[…, S, d]`, `[…, S, v]` give `[…, L, v]`.
 
     Keys and values may have fewer heads than queries, `[heads, L, d]` and `[kv_heads, S, d]`: several heads of queries
@@ -162,37 +164,32 @@ class ScaledDotProductAttention(Operator):
         scores: Dim = product(self.x[:-1]) * self.inputs[1][-2]
         return scores
 
-    def saved_tensors(self) -> SavedTensors:
-        return self.saved_tensors_for(one_sample(self.inputs))
-
-    def _runs_fused(self, tensors: InputTensors) -> bool:
-        """Return True if the fused kernel runs: it needs contiguous rows, and a mask without a gradient."""
+    def takes_steps(self, tensors: InputTensors) -> bool:
+        """The fused kernel needs contiguous rows, and a mask without a gradient."""
         rows = all(layout.strides[-1] == 1 for layout in tensors.layouts[:3])
-        return self._is_fused() and rows and not any(tensors.needs_gradient[3:])
+        return not (self._is_fused() and rows) or any(tensors.needs_gradient[3:])
 
     def placement(self, tensors: InputTensors) -> Placement:
         """The fused kernel orders its output like the queries."""
-        if self._runs_fused(tensors):
-            return Placement(elementwise(tensors.layouts[:1]))
-        return super().placement(tensors)
+        return super().placement(tensors) if self.takes_steps(tensors) else Placement(elementwise(tensors.layouts[:1]))
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
-        return not self._runs_fused(tensors)
+        return self.takes_steps(tensors)
 
-    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.attention import Attending, unfused_attention
+
         op = Attending(self.causal, repeats=self.x[-3] // self.inputs[1][-3] if self._is_grouped() else 1)
-        return record(lambda tape, inputs: unfused_attention(tape, inputs, op), tensors, training)
+        return lambda tape, inputs: unfused_attention(tape, inputs, op)
 
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """The fused kernel saves its inputs, its output and a number per row."""
-        if self._runs_fused(tensors):
-            return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
-        return saved_on_tape(self._recorded, tensors)
+    def saved_by_kernel(self, tensors: InputTensors) -> SavedTensors:
+        """Its inputs, its output and a number per row."""
+        return SavedTensors(inputs=True, output=True, precise=product(self.x[:-1]))
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The number per row of the fused kernel, and all three gradients, whichever are needed."""
-        if not self._runs_fused(tensors):
-            return workspaces_on_tape(self._recorded, tensors)
+        if self.takes_steps(tensors):
+            return super().workspaces_for(tensors)
         return Workspaces(
             inference=(Workspace(self.elements, precise=product(self.x[:-1])),),
             backward=(Workspace(sum(map(product, self.inputs[:3]))),),
@@ -200,12 +197,12 @@ class ScaledDotProductAttention(Operator):
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
-        return not self._runs_fused(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
+        return self.takes_steps(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The fused kernel returns rows outside of heads; without heads, PyTorch sees the batch as heads."""
-        if not self._runs_fused(tensors):
-            return gradients_on_tape(self._recorded, tensors)
+        if self.takes_steps(tensors):
+            return self.gradients_on_tape(tensors)
         q, k, v, *masks = (layout.sizes for layout in tensors.layouts)
         found = (InputGradient(GradientKind.NEW, rows_outside(sizes), len(q) == 3) for sizes in (q, k, v))
         return (*found, *(None for _ in masks))

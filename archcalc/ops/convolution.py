@@ -2,20 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import BadArgument, Bool, Choice, Count, Extent, Padding, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution_steps import circular, convolution, in_own_order, standardized
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import TapeTensor
-from archcalc.ops.taped import TapedMemory, one_sample, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     Access,
@@ -25,11 +22,15 @@ from archcalc.ops.vocabulary import (
     SavedTensors,
     Torch,
     Work,
-    Workspaces,
     compact,
     example,
 )
 from archcalc.ops.windows import EDGES, check_edge, same_padding, sides, window_access, window_count
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
+    from archcalc.ops.tape.tape import Tape
+    from archcalc.ops.tape.tensors import TapeTensor
 
 
 def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
@@ -161,10 +162,11 @@ class TrainedConvolution(Convolution):
         return product(weight) if copied else 0
 
 
-class Conv(WindowConvolution, TrainedConvolution):
+class Conv(Taped, WindowConvolution, TrainedConvolution):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
+    saved = SavedTensors(inputs=True)
     aten = "conv1d conv2d conv3d"
     onnx = "Conv"
     synonyms = "convolution conv1d conv2d conv3d"
@@ -207,25 +209,27 @@ class Conv(WindowConvolution, TrainedConvolution):
             check_edge(self.padding_mode, n, pair)
         return shape
 
-    def _takes_steps(self) -> bool:
-        """Return True if its memory is that of several steps on a tape: filters or a padded input are made first.
+    def takes_steps(self, tensors: InputTensors) -> bool:
+        """Filters or a padded input are made before the convolution.
 
         PyTorch makes the padded input of a `padding_mode` even if the padding is 0.
         """
         return self.standardized or self._repeats() or not self._is_symmetric()
 
-    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
-        """Return the memory of its steps: the filters, the padding, the convolution."""
+    def program(self, tensors: InputTensors) -> "Program":
+        """The filters, the padding, the convolution."""
+        from archcalc.ops.tape.convolution import circular, convolution, in_own_order, standardized
+
         batch, trained = tensors.layouts[0].sizes[0], tensors.trains_weights
         sizes = {name: product(shape) for name, shape in self.weights().items()}
         is_reordered = not self.standardized and self._reorders(tensors)
 
-        def padded(tape: Tape, x: TapeTensor) -> TapeTensor:
+        def padded(tape: "Tape", x: "TapeTensor") -> "TapeTensor":
             if self.padding_mode == "circular":
                 return circular(tape, x, (batch, *self.x), self.padding)
             return tape.compute(x, batch * self.padded_elements(), saves=[x] if self._repeats() else [])
 
-        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+        def program(tape: "Tape", inputs: Sequence["TapeTensor"]) -> "TapeTensor":
             (x,) = inputs
             weight = tape.weight(sizes["weight"], trained)
             bias = tape.weight(sizes["bias"], trained) if self.bias else None
@@ -242,7 +246,7 @@ class Conv(WindowConvolution, TrainedConvolution):
             del kept
             return made
 
-        return record(program, tensors, training)
+        return program
 
     def placement(self, tensors: InputTensors) -> Placement:
         """Circular padding puts its input in order."""
@@ -257,7 +261,7 @@ class Conv(WindowConvolution, TrainedConvolution):
 
     def copied_weight_gradients(self, tensors: InputTensors) -> Any:
         """Where steps come before the convolution, the copy is made before their backward pass."""
-        is_early = self._takes_steps() and not self.standardized
+        is_early = self.takes_steps(tensors) and not self.standardized
         return 0 if is_early or not self._reorders(tensors) else super().copied_weight_gradients(tensors)
 
     def _reorders(self, tensors: InputTensors) -> bool:
@@ -295,15 +299,6 @@ class Conv(WindowConvolution, TrainedConvolution):
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
-
-    def saved_tensors(self) -> SavedTensors:
-        return self.saved_tensors_for(one_sample(self.inputs))
-
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        return saved_on_tape(self._recorded, tensors) if self._takes_steps() else SavedTensors(inputs=True)
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        return workspaces_on_tape(self._recorded, tensors) if self._takes_steps() else super().workspaces_for(tensors)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

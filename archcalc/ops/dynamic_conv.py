@@ -1,15 +1,14 @@
 """Convolution whose filters are computed."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import WindowConvolution
-from archcalc.ops.dynamic_conv_steps import Filtering, dynamic_convolution
 from archcalc.ops.layout import InputTensors, Layout
-from archcalc.ops.taped import Program, Taped
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -20,6 +19,9 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
 
 
 class DynamicConv(Taped, WindowConvolution):
@@ -75,7 +77,9 @@ class DynamicConv(Taped, WindowConvolution):
     def backward_for(self, needed: Sequence[bool]) -> Backward:
         return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
-    def program(self, tensors: InputTensors) -> Program:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.dynamic_conv import Filtering, dynamic_convolution
+
         op = Filtering(
             padding=self.padding,
             output=(tensors.layouts[0].sizes[0], *self.output),

@@ -1,16 +1,15 @@
 """Mixture of experts (Shazeer et al., 2017), with the gated experts of Mixtral (Jiang et al., 2024)."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Bool, Count, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.experts_steps import Experts, mixture
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Program, Taped
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -24,6 +23,9 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
 
 
 class MixtureOfExperts(Taped, Operator):
@@ -105,7 +107,9 @@ class MixtureOfExperts(Taped, Operator):
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def program(self, tensors: InputTensors) -> Program:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.experts import Experts, mixture
+
         op = Experts(self.x[1], self.experts, self.active, self.features, self.normalized, tensors.trains_weights)
         return lambda tape, inputs: mixture(tape, inputs[0], op)
 

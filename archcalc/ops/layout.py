@@ -153,6 +153,13 @@ class InputTensors(NamedTuple):
     gradient: Layout | None = None
     """The layout of the output's gradient, in the backward pass; None for that of the output."""
 
+    @classmethod
+    def one_sample(cls, shapes: Sequence[tuple[int, ...]]) -> InputTensors:
+        """Return inputs of one sample, in order, which all need gradients."""
+        layouts = tuple(Layout.in_order((1, *shape)) for shape in shapes)
+        names = tuple(str(number) for number in range(len(layouts)))
+        return cls(layouts, names, (True,) * len(layouts), training=True)
+
     def sizes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Return a shape per sample with the batch before it."""
         return (self.layouts[0].sizes[0], *shape)

@@ -1,7 +1,7 @@
 """Fully connected layers and lookup tables."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
@@ -9,10 +9,7 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import linear
-from archcalc.ops.tape_tensors import TapeTensor
-from archcalc.ops.taped import TapedMemory, gradients_on_tape, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -23,13 +20,17 @@ from archcalc.ops.vocabulary import (
     SavedTensors,
     Torch,
     Work,
-    Workspaces,
     example,
     shape_text,
 )
 
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
+    from archcalc.ops.tape.tape import Tape
+    from archcalc.ops.tape.tensors import TapeTensor
 
-class Linear(Operator):
+
+class Linear(Taped, Operator):
     """Every output is a weighted sum over the last axis: `[…, in]` becomes `[…, features]`."""
 
     kind = "linear"
@@ -80,43 +81,40 @@ class Linear(Operator):
             "and keeps the other axes: flatten is missing before it, unless that is meant"
         )
 
-    def _takes_steps(self, tensors: InputTensors) -> bool:
-        """Return True if its memory is that of several steps on a tape: the input does not lie in order."""
+    def takes_steps(self, tensors: InputTensors) -> bool:
+        """An input that does not lie in order is copied first."""
         return len(self.x) > 1 and not tensors.layouts[0].is_in_order
 
-    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.layouts import linear
+
         trained = tensors.trains_weights
         sizes = {name: product(shape) for name, shape in self.weights().items()}
 
-        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+        def program(tape: "Tape", inputs: Sequence["TapeTensor"]) -> "TapeTensor":
             weight = tape.weight(sizes["weight"], trained)
             bias = tape.weight(sizes["bias"], trained) if self.bias else None
             return linear(tape, inputs[0], weight, bias, self.features, trained)
 
-        return record(program, tensors, training)
+        return program
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         sizes = gradient.sizes
         is_matrix = len(self.x) == 1 or gradient.viewed((product(sizes[:-1]), sizes[-1])) is not None
-        return not is_matrix and not self._takes_steps(tensors)
+        return not is_matrix and not self.takes_steps(tensors)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        if self._takes_steps(tensors):
-            return gradients_on_tape(self._recorded, tensors)
+        if self.takes_steps(tensors):
+            return self.gradients_on_tape(tensors)
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=len(self.x) > 1),)
 
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         """The bias is added by an operation of its own."""
-        return self._takes_steps(tensors)
+        return self.takes_steps(tensors)
 
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
+    def saved_by_kernel(self, tensors: InputTensors) -> SavedTensors:
         """The input, for the gradient of the weight."""
-        if self._takes_steps(tensors):
-            return saved_on_tape(self._recorded, tensors)
         return SavedTensors(inputs=tensors.trains_weights)
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        return workspaces_on_tape(self._recorded, tensors) if self._takes_steps(tensors) else self.workspaces()
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

@@ -1,17 +1,16 @@
 """Operators that extend axes."""
 
 import math
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Choice, Margins, Or, Pairs, Real, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution_steps import circular
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, shifted
 from archcalc.ops.shaping import Shaping
-from archcalc.ops.taped import TapedMemory, record, workspaces_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
@@ -20,11 +19,13 @@ from archcalc.ops.vocabulary import (
     InputGradient,
     SavedTensors,
     Torch,
-    Workspaces,
     example,
     shape_text,
 )
 from archcalc.ops.windows import EDGES, check_edge
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
 
 LOWEST = "-inf"
 """What a maximum never takes, as a spec writes it."""
@@ -36,7 +37,7 @@ def filler(value: Any) -> Any:
     return LOWEST if value == -math.inf else value
 
 
-class Pad(Shaping):
+class Pad(Taped, Shaping):
     """Rows and columns around the input; negative amounts cut."""
 
     kind = "pad"
@@ -83,16 +84,18 @@ class Pad(Shaping):
         beyond = EDGES.get(self.mode, PaddingMode.NOTHING)
         return (SAME_POSITION, *(shifted(-before, edge=beyond) for before, _ in self.padding))
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
-
-    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
-        sizes = tensors.layouts[0].sizes
-        return record(lambda tape, inputs: circular(tape, inputs[0], sizes, self.padding), tensors, training)
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+    def takes_steps(self, tensors: InputTensors) -> bool:
         """The sides of circular padding are copied one by one."""
-        return workspaces_on_tape(self._recorded, tensors) if self.mode == "circular" else self.workspaces()
+        return bool(self.mode == "circular")
+
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.convolution import circular
+
+        sizes = tensors.layouts[0].sizes
+        return lambda tape, inputs: circular(tape, inputs[0], sizes, self.padding)
+
+    def saved_by_kernel(self, tensors: InputTensors) -> SavedTensors:
+        return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
 
     def placement(self, tensors: InputTensors) -> Placement:
         if self.mode == "constant":

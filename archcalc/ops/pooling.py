@@ -1,7 +1,7 @@
 """Pooling with windows."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, decided, minimum, product, require
 from archcalc.ops.arguments import Bool, Extent, SameOffsets, option, required
@@ -10,9 +10,7 @@ from archcalc.ops.convolution import Conv
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import TapeTensor
-from archcalc.ops.taped import TapedMemory, record, saved_on_tape, workspaces_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     GRADIENT,
     SAME_POSITION,
@@ -28,6 +26,11 @@ from archcalc.ops.vocabulary import (
     example,
 )
 from archcalc.ops.windows import same_padding, sides, window_access, window_count
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
+    from archcalc.ops.tape.tape import Tape
+    from archcalc.ops.tape.tensors import TapeTensor
 
 
 def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mode: bool) -> Dim:
@@ -235,7 +238,7 @@ class MaxPool(_WindowPool, KeepsPlaces):
         return self.backend("MaxPool", self._torch_arguments() | self.changed("dilation"))
 
 
-class AvgPool(_WindowPool):
+class AvgPool(Taped, _WindowPool):
     """The average of each window."""
 
     kind = "avg_pool"
@@ -254,13 +257,16 @@ class AvgPool(_WindowPool):
         example((4, 9, 8), kernel=(3, 2), stride=2, padding="same"),
     )
 
-    def _recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
-        """Return the memory of pooling a map of ones and the input, both with margins, and of their quotient."""
+    def takes_steps(self, tensors: InputTensors) -> bool:
+        return bool(self.margins)
+
+    def program(self, tensors: InputTensors) -> "Program":
+        """A map of ones and the input are pooled, both with margins, and divided."""
         batch = tensors.layouts[0].sizes[0]
         sides, padded, windows = product(self.x[1:]), product(self._padded()), product(self.output[1:])
         maps = batch * self.channels_in
 
-        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+        def program(tape: "Tape", inputs: Sequence["TapeTensor"]) -> "TapeTensor":
             ones = tape.new(sides)
             around = tape.new(padded)
             inside = tape.new(windows)
@@ -270,13 +276,7 @@ class AvgPool(_WindowPool):
             del x
             return tape.compute(pooled, saves=[inside])
 
-        return record(program, tensors, training)
-
-    def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        return saved_on_tape(self._recorded, tensors) if self.margins else self.saved_tensors()
-
-    def workspaces_for(self, tensors: InputTensors) -> Workspaces:
-        return workspaces_on_tape(self._recorded, tensors) if self.margins else super().workspaces_for(tensors)
+        return program
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """That of an input with margins is cut out of theirs."""

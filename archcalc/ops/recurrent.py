@@ -6,7 +6,7 @@ two biases.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, Count, OptionalCount, option, required
@@ -14,18 +14,7 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.recurrent_steps import (
-    FEW_STEPS,
-    FUSED,
-    Cell,
-    RecurrentSizes,
-    fused_lstm,
-    gru_cell,
-    lstm_cell,
-    rnn_cell,
-    step_by_step,
-)
-from archcalc.ops.taped import Program, Taped, TapedMemory, extended, record
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     WHOLE_AXIS,
@@ -41,6 +30,13 @@ from archcalc.ops.vocabulary import (
     shape_text,
 )
 from archcalc.structs import replace
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program, TapedMemory
+    from archcalc.ops.tape.recurrent import Cell
+
+FUSED = ("float32", "bfloat16")
+"""The types that oneDNN's kernel computes in; bfloat16 on a CPU with AVX-512."""
 
 
 def _step_by_step(sizes: Shape) -> Layout:
@@ -73,7 +69,7 @@ class _Recurrent(Taped, Operator):
     """Size of a projection of every state."""
 
     @abstractmethod
-    def cell(self) -> Cell:
+    def cell(self) -> "Cell":
         """Return a step on a tape."""
 
     @property
@@ -177,14 +173,15 @@ class _Recurrent(Taped, Operator):
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
+    def recorded(self, tensors: InputTensors, training: bool) -> "TapedMemory":
         """Of a long sequence, what each step adds is found by runs of few steps: all between are alike."""
+        from archcalc.ops.tape.recording import extended
+        from archcalc.ops.tape.recurrent import FEW_STEPS
+
         steps = self.x[0]
-        if self.runs_fused(tensors) or steps < FEW_STEPS:
+        if self.runs_fused(tensors) or steps <= FEW_STEPS + 1:
             return super().recorded(tensors, training)
-        few, more = (
-            record(self.of_steps(count).program(tensors), tensors, training) for count in (FEW_STEPS, FEW_STEPS + 1)
-        )
+        few, more = (self.of_steps(count).recorded(tensors, training) for count in (FEW_STEPS, FEW_STEPS + 1))
         return extended(few, more, steps - FEW_STEPS)
 
     def of_steps(self, count: int) -> "_Recurrent":
@@ -193,7 +190,9 @@ class _Recurrent(Taped, Operator):
         assert isinstance(other, _Recurrent)
         return other
 
-    def program(self, tensors: InputTensors) -> Program:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.recurrent import RecurrentSizes, fused_lstm, step_by_step
+
         sizes = RecurrentSizes(
             steps=self.x[0],
             batch=tensors.layouts[0].sizes[0],
@@ -288,7 +287,9 @@ class Lstm(_Recurrent):
     def is_unfused(self) -> bool:
         return self.projection is not None
 
-    def cell(self) -> Cell:
+    def cell(self) -> "Cell":
+        from archcalc.ops.tape.recurrent import lstm_cell
+
         return lstm_cell
 
     def runs_fused(self, tensors: InputTensors) -> bool:
@@ -339,7 +340,9 @@ class Gru(_Recurrent):
     per_state: ClassVar[Work] = {"mul": 3 + 2, "exp": 2, "add": 2 + 2, "div": 2, "tanh": 1}
     beside = (7, 7)
 
-    def cell(self) -> Cell:
+    def cell(self) -> "Cell":
+        from archcalc.ops.tape.recurrent import gru_cell
+
         return gru_cell
 
 
@@ -353,5 +356,7 @@ class Rnn(_Recurrent):
     per_state: ClassVar[Work] = {"tanh": 1}
     beside = (1, 1)
 
-    def cell(self) -> Cell:
+    def cell(self) -> "Cell":
+        from archcalc.ops.tape.recurrent import rnn_cell
+
         return rnn_cell

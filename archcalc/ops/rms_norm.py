@@ -1,6 +1,6 @@
 """Normalization to a root mean square of 1."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcalc.arithmetic import Dim, Shape
 from archcalc.dtypes import BITS
@@ -9,8 +9,7 @@ from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames
 from archcalc.ops.normalization import Normalization
-from archcalc.ops.rms_norm_steps import Rows, rms_norm
-from archcalc.ops.taped import Program, Taped, gradients_on_tape
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -20,6 +19,9 @@ from archcalc.ops.vocabulary import (
     Work,
     example,
 )
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
 
 
 class RmsNorm(Taped, Normalization):
@@ -39,7 +41,9 @@ class RmsNorm(Taped, Normalization):
     def expected_axes(self) -> AxisNames:
         return SEQUENCE if len(self.x) == 2 else ()
 
-    def program(self, tensors: InputTensors) -> Program:
+    def program(self, tensors: InputTensors) -> "Program":
+        from archcalc.ops.tape.rms_norm import Rows, rms_norm
+
         op = Rows(self.affine, tensors.trains_weights, is_raised=BITS[tensors.dtype] < BITS["float32"])
         return lambda tape, inputs: rms_norm(tape, inputs[0], op)
 
@@ -48,7 +52,7 @@ class RmsNorm(Taped, Normalization):
         return Placement(Order.IMAGE.of(tensors.layouts, tensors.layouts[0].sizes))
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        return gradients_on_tape(self.recorded, tensors)
+        return self.gradients_on_tape(tensors)
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return True

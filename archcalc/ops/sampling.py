@@ -1,7 +1,7 @@
 """Maps that are read, or written, at places that another tensor says."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
@@ -10,9 +10,7 @@ from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import spread, window
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import TapeTensor
-from archcalc.ops.taped import Program, Taped
+from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -30,6 +28,11 @@ from archcalc.ops.vocabulary import (
     shape_text,
 )
 from archcalc.ops.windows import window_count
+
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program
+    from archcalc.ops.tape.tape import Tape
+    from archcalc.ops.tape.tensors import TapeTensor
 
 INDEX_BYTES = 8
 """Bytes of the number of a place."""
@@ -233,13 +236,13 @@ class MaxUnpool(Taped, Operator):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=True), None)
 
-    def program(self, tensors: InputTensors) -> Program:
+    def program(self, tensors: InputTensors) -> "Program":
         """The map is pooled again for the places; then the numbers are put there, all with rows as one axis."""
         small, large = tensors.layouts
         numbers, elements = product(small.sizes), product(large.sizes)
         places_in_order = not (large.is_channels_last and _in_rows(Layout.channels_last(small.sizes)) is None)
 
-        def program(tape: Tape, inputs: Sequence[TapeTensor]) -> TapeTensor:
+        def program(tape: "Tape", inputs: Sequence["TapeTensor"]) -> "TapeTensor":
             largest, found = tape.new(numbers), tape.new(0, INDEX_BYTES * numbers)
             zeros = tape.new(elements)
             if _in_rows(elementwise([large])) is None:

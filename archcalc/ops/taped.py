@@ -1,193 +1,62 @@
-"""The memory of operators that are programs on a tape: what autograd saves, and what is live at every step."""
+"""Operators that PyTorch computes in several steps, whose memory a program on a tape tells."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from archcalc.arithmetic import Shape, product
-from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.layout import InputTensors
 from archcalc.ops.memory_rules import MemoryRules
-from archcalc.ops.tape import AFTERWARDS, Tape
-from archcalc.ops.tape_tensors import Point, TapeTensor
-from archcalc.ops.vocabulary import EarlyGradient, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
+from archcalc.ops.vocabulary import InputGradient, SavedTensors, Workspaces
 
-
-class TapedMemory(NamedTuple):
-    """The memory of an operator that ran on a tape."""
-
-    saved: SavedTensors
-    forward: tuple[Point, ...]
-    afterwards: tuple[Point, ...]
-    """Forward, after the module has returned, beside what is saved and the output."""
-    backward: tuple[Point, ...]
-    """Beside what is saved and the gradient of the output."""
-    gives: tuple[tuple[int, int, Point], ...]
-    """The numbers of inputs, each with the first point of `backward` after its gradient, and what is live before that
-    point."""
-    gradients: tuple[InputGradient | None, ...] = ()
-    """Where the gradient of each input is; None without one, or if it is a part of another's."""
-
-
-Program = Callable[[Tape, Sequence[TapeTensor]], TapeTensor]
-"""From a tape and the inputs on it to the output."""
-
-
-Recorded = Callable[[InputTensors, bool], TapedMemory]
-"""From inputs, and whether it is training, to the memory of a run."""
-
-
-def record(program: Program, tensors: InputTensors, training: bool) -> TapedMemory:
-    """Run a program on a tape, forward and, in training, backward."""
-    tape = Tape(training)
-    known: dict[str, TapeTensor] = {}
-    for number, (name, layout, needs) in enumerate(
-        zip(tensors.names, tensors.layouts, tensors.needs_gradient, strict=True)
-    ):
-        if name not in known:
-            known[name] = tape.given(product(layout.sizes), number, needs, layout)
-    inputs = [
-        known.pop(name) if name not in tensors.names[number + 1 :] else known[name]
-        for number, name in enumerate(tensors.names)
-    ]
-    output = program(tape, inputs)
-    del inputs
-    forward = tuple(point for point in tape.points if point.label != AFTERWARDS)
-    left = (tape.elements, tape.bytes, tape.precise)
-    afterwards = tuple(_beside(point, *left) for point in tape.points if point.label == AFTERWARDS)
-    saved_inputs = tape.saved_inputs()
-    tape.hand_over(output)
-    saved = SavedTensors(
-        inputs=tuple(number in saved_inputs for number in range(len(tensors.layouts))),
-        output=tape.saves(output),
-        shared=tape.elements,
-        shared_bytes=tape.bytes,
-        shared_precise=tape.precise,
-    )
-    tape.backward(output, tensors.gradient)
-    backward = tuple(_beside(point, saved.shared, saved.shared_bytes, saved.shared_precise) for point in tape.points)
-    gives = tuple(
-        (key, number, _beside(point, saved.shared, saved.shared_bytes, saved.shared_precise))
-        for key, (number, point) in tape.given_on.items()
-    )
-    gradients = tuple(
-        InputGradient(GradientKind.NEW, leaf.layout, leaf.is_view) if leaf is not None and leaf.is_laid_out else None
-        for leaf in map(tape.complete.get, range(len(tensors.layouts)))
-    )
-    return TapedMemory(saved, forward, afterwards, backward, gives, gradients)
-
-
-def _beside(point: Point, elements: Any, size: Any, precise: Any) -> Point:
-    return point._replace(elements=point.elements - elements, bytes=point.bytes - size, precise=point.precise - precise)
-
-
-def extended(few: TapedMemory, more: TapedMemory, further: Any) -> TapedMemory:
-    """Return the memory of a run with more repetitions, from one with some and one with one more.
-
-    Everything grows by as much with each. Points are the same by their labels; others are those of a repetition in the
-    middle, between its neighbors'.
-    """
-
-    def grown(left: Any, right: Any) -> Any:
-        return left + further * (right - left)
-
-    def points(left: Sequence[Point], right: Sequence[Point]) -> tuple[Point, ...]:
-        labels = {point.label for point in left}
-        pairs = zip(left, (point for point in right if point.label in labels), strict=True)
-        return tuple(
-            one._replace(elements=grown(one.elements, other.elements), bytes=grown(one.bytes, other.bytes))
-            for one, other in pairs
-        )
-
-    saved = few.saved._replace(shared=grown(few.saved.shared, more.saved.shared))
-    return TapedMemory(
-        saved,
-        points(few.forward, more.forward),
-        points(few.afterwards, more.afterwards),
-        points(few.backward, more.backward),
-        (),
-    )
-
-
-def saved_on_tape(recorded: Recorded, tensors: InputTensors) -> SavedTensors:
-    """Return what autograd saves for these inputs."""
-    return _once(recorded, tensors, True).saved
-
-
-def gradients_on_tape(recorded: Recorded, tensors: InputTensors) -> tuple[InputGradient | None, ...]:
-    """Return the gradient of each input, None without one or if it is a part of another's."""
-    return _once(recorded, tensors, True).gradients
-
-
-def _once(recorded: Recorded, tensors: InputTensors, training: bool) -> TapedMemory:
-    """Return the memory of a run; that of the same operator with tensors alike is known."""
-    return _known(
-        recorded, tensors._replace(names=tuple(str(tensors.names.index(name)) for name in tensors.names)), training
-    )
-
-
-@lru_cache(maxsize=256)
-def _known(recorded: Recorded, tensors: InputTensors, training: bool) -> TapedMemory:
-    return recorded(tensors, training)
-
-
-def workspaces_on_tape(recorded: Recorded, tensors: InputTensors) -> Workspaces:
-    """Return the memory that is used at every step."""
-    if not any(tensors.needs_gradient) and not (tensors.training and tensors.trains_weights):
-        found = _once(recorded, tensors, tensors.training)  # some kernels ask only whether gradients are enabled
-        forward = _workspaces(found.forward)
-        return Workspaces(forward, forward, afterwards=_workspaces(found.afterwards))
-    found = _once(recorded, tensors, True)
-    frees: dict[int, int] = {}
-    for number, point in enumerate(found.backward):
-        for key in point.released:
-            frees.setdefault(key, number)
-    return Workspaces(
-        _workspaces(_once(recorded, tensors, False).forward),
-        _workspaces(found.forward),
-        _workspaces(found.backward),
-        tuple(frees.items()),
-        _workspaces(found.afterwards),
-        tuple(EarlyGradient(key, number, _workspace(point), point.released) for key, number, point in found.gives),
-    )
-
-
-def one_sample(shapes: Sequence[Shape]) -> InputTensors:
-    """Return inputs of one sample, in order, which all need gradients."""
-    layouts = tuple(Layout.in_order((1, *shape)) for shape in shapes)
-    names = tuple(str(number) for number in range(len(layouts)))
-    return InputTensors(layouts, names, (True,) * len(layouts), training=True)
+if TYPE_CHECKING:
+    from archcalc.ops.tape.recording import Program, TapedMemory
 
 
 class Taped(MemoryRules):
-    """The memory of an operator that is a program on a tape."""
+    """The memory of an operator that PyTorch computes in several steps, for all inputs or for some."""
 
     @abstractmethod
     def program(self, tensors: InputTensors) -> Program:
         """Return the steps that PyTorch takes for inputs with these layouts; the batch is their first axis."""
 
+    def takes_steps(self, tensors: InputTensors) -> bool:
+        """Return True if PyTorch takes these steps for such inputs; False if one kernel computes all."""
+        return True
+
     def recorded(self, tensors: InputTensors, training: bool) -> TapedMemory:
         """Return the memory of the program's run."""
+        from archcalc.ops.tape.recording import record
+
         return record(self.program(tensors), tensors, training)
 
     def models_memory(self) -> bool:
         return True
 
     def saved_tensors(self) -> SavedTensors:
-        return self.saved_tensors_for(one_sample(self.inputs))
+        return self.saved_tensors_for(InputTensors.one_sample(self.inputs))
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        return saved_on_tape(self.recorded, tensors)
+        if not self.takes_steps(tensors):
+            return self.saved_by_kernel(tensors)
+        from archcalc.ops.tape.recording import run_once
+
+        return run_once(self.recorded, tensors, True).saved
+
+    def saved_by_kernel(self, tensors: InputTensors) -> SavedTensors:
+        """Return what autograd saves if one kernel computes all."""
+        assert self.saved is not None
+        return self.saved
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
+        if not self.takes_steps(tensors):
+            return super().workspaces_for(tensors)
+        from archcalc.ops.tape.recording import workspaces_on_tape
+
         return workspaces_on_tape(self.recorded, tensors)
 
+    def gradients_on_tape(self, tensors: InputTensors) -> tuple[InputGradient | None, ...]:
+        """Return the gradient of each input as the program leaves it; None if there is none, or a part of another's."""
+        from archcalc.ops.tape.recording import run_once
 
-def _workspaces(points: Sequence[Point]) -> tuple[Workspace, ...]:
-    return tuple(map(_workspace, points))
-
-
-def _workspace(point: Point) -> Workspace:
-    return Workspace(shared=point.elements, shared_bytes=point.bytes, shared_precise=point.precise)
+        return run_once(self.recorded, tensors, True).gradients

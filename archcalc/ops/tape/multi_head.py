@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archcalc.arithmetic import Dim
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import fused_attention, in_order, linear, permuted, reshaped, selected
-from archcalc.ops.tape_tensors import TapeTensor
+from archcalc.ops.tape.layouts import fused_attention, in_order, linear, permuted, reshaped, selected
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import TapeTensor
 
 TURNED = (1, 0, 2)
 """The order of axes that puts the batch second."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 
 def _viewed(x: TapeTensor, layout: Layout) -> TapeTensor:

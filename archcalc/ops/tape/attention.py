@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, product
 from archcalc.ops.layout import Layout
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import computed, matrix_products, permuted, reshaped, scaled
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.layouts import computed, matrix_products, permuted, reshaped, scaled
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 
 class Attending(NamedTuple):

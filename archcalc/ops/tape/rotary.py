@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from archcalc.arithmetic import Dim
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import TapeTensor
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import TapeTensor
 
 FLOAT_BYTES = 4
 

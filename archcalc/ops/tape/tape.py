@@ -14,7 +14,7 @@ from typing import Any
 
 from archcalc.arithmetic import product
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.tape_tensors import Gradients, Node, Point, Rule, TapeStorage, TapeTensor, view_of
+from archcalc.ops.tape.tensors import Gradients, Node, Point, Rule, TapeStorage, TapeTensor, view_of
 from archcalc.ops.vocabulary import GRADIENT
 
 OUTPUT, WEIGHT = -2, -3

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, Shape
 from archcalc.ops.layout import Layout, Order, elementwise
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import reshaped
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.layouts import reshaped
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 
 class Filtering(NamedTuple):

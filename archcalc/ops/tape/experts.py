@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archcalc.arithmetic import Dim
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import reshaped
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.layouts import reshaped
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 INDEX_BYTES = 8
 """Bytes of the number of an expert."""

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.layout import Layout, Order
-from archcalc.ops.tape import WEIGHT, Tape
-from archcalc.ops.tape_layouts import (
+from archcalc.ops.tape.layouts import (
     apart,
     computed,
     in_order,
@@ -18,7 +17,8 @@ from archcalc.ops.tape_layouts import (
     scaled,
     shortened,
 )
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tape import WEIGHT, Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 WINDOWS = (0, 1, 3, 2, 4, 5)
 """The order of axes that puts windows outside of their tokens, and back."""

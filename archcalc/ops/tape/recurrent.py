@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 from archcalc.arithmetic import Dim, ceil_div, maximum
 from archcalc.dtypes import BITS
 from archcalc.ops.layout import Layout
-from archcalc.ops.tape import AFTERWARDS, Tape
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tape import AFTERWARDS, Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 FLOAT_BYTES, LINE_BYTES, PAGE_BYTES = 4, 64, 4096
-FUSED = ("float32", "bfloat16")
-"""The types that oneDNN's kernel computes in; bfloat16 on a CPU with AVX-512."""
 FEW_STEPS = 4
 """The fewest steps of which those in the middle are alike: the first two and the last two are not."""
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_layouts import lowered
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.layouts import lowered
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 
 class Rows(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from archcalc.arithmetic import Dim, Shape, product
-from archcalc.ops.tape import Tape
-from archcalc.ops.tape_tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tape import Tape
+from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
 
 def circular(tape: Tape, x: TapeTensor, shape: Shape, amounts: Sequence[tuple[Dim, Dim]]) -> TapeTensor:
