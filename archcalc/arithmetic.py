@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archcalc.errors import UserError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 # Rules are annotated for integers; anything that behaves like one works too.
 Dim = int
@@ -80,6 +83,11 @@ def _method(left: Any, right: Any, name: str, plain: Callable[[Any, Any], Any]) 
     if hasattr(left, name):
         return getattr(left, name)(right)
     return getattr(right, name)(left) if hasattr(right, name) else plain(left, right)
+
+
+def is_fraction(value: Any) -> TypeGuard[Fraction]:
+    """Return True for a `Fraction`; by its name, because most networks have none and need not import the module."""
+    return type(value).__name__ == "Fraction"
 
 
 def ratio(numerator: Any, denominator: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.precision import Precision
+from archcalc.arithmetic import ratio
 from archcalc.dtypes import BITS, dtype_name
 from archcalc.errors import UserError
 from archcalc.structs import Struct
@@ -54,8 +54,7 @@ class Counting(Struct):
     @property
     def itemsize(self) -> Any:
         """Bytes of an element of an activation."""
-        size = Fraction(BITS[self.roles.activations], 8)
-        return size.numerator if size.denominator == 1 else size
+        return ratio(BITS[self.roles.activations], 8)
 
 
 DEFAULT = Counting()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 from archcalc.analysis.sparsity import Sparsity
@@ -22,17 +21,17 @@ class Quantized(NamedTuple):
     dtype: str
     group: int
     """Elements of a row that share a scale; 0 for all elements of a row, which is an output feature or channel."""
-    overhead: int | Fraction
+    overhead: float
     """Bits of a group: its scale and zero point."""
 
     def scale_bytes(self, shape: Shape) -> Any:
         """Return the bytes of the scales and zero points of a matrix, whose first axis is the rows."""
         groups = shape[0] * (ceil_div(product(shape[1:]), self.group) if self.group else 1)
-        bits = Fraction(self.overhead)
-        return ceil_div(groups * bits.numerator, 8 * bits.denominator)
+        numerator, denominator = self.overhead.as_integer_ratio()
+        return ceil_div(groups * numerator, 8 * denominator)
 
 
-_NF4 = Quantized("nf4", 64, 8 + Fraction(32, 256))
+_NF4 = Quantized("nf4", 64, 8 + 32 / 256)
 """Double quantization: an 8-bit scale for 64 elements, and a float32 scale for 256 of these."""
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.arithmetic import ceil_div
 from archcalc.dtypes import bytes_of
 from archcalc.errors import UserError
 from archcalc.words import help_line, quote
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Sparsity(NamedTuple):
@@ -42,6 +44,8 @@ def parse_sparsity(text: str) -> Sparsity:
     Raises:
         UserError: for anything else.
     """
+    from fractions import Fraction
+
     pattern = re.fullmatch(r"([0-9]{1,3}):([0-9]{1,3})", text)
     if pattern is not None:
         kept, among = map(int, pattern.groups())

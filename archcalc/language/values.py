@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any, Protocol
 
-from archcalc.arithmetic import Shape, as_index, ceil_div, maximum, minimum, ratio
+from archcalc.arithmetic import Shape, as_index, ceil_div, is_fraction, maximum, minimum, ratio
 from archcalc.errors import UserError
 from archcalc.language.limits import exceeded, limit
 from archcalc.words import did_you_mean, quote
@@ -116,7 +116,7 @@ def checked(value: Any) -> Any:
     if kind is int:
         if value.bit_length() > 64 and value.bit_length() > limit("digits") * 3.33:
             raise ExpressionError(exceeded("digits", "this number is too large"), 0, 0)
-    elif kind.__name__ == "Fraction":
+    elif is_fraction(value):
         if value.denominator == 1:
             return checked(value.numerator)
         if max(value.numerator.bit_length(), value.denominator.bit_length()) > limit("digits") * 3.33:
@@ -152,7 +152,7 @@ def is_plain(value: Any) -> bool:
     """True for a number, a string, a shape, or a list of these; False for a traced number."""
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
-    return isinstance(value, (int, str, float, type(None))) or type(value).__name__ == "Fraction"
+    return isinstance(value, (int, str, float, type(None))) or is_fraction(value)
 
 
 def number(value: Any) -> Any:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from enum import Enum
-from fractions import Fraction
 from operator import index
 from struct import pack, unpack
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.arithmetic import Dim, common_divisor, ratio
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 MOST_RESIDUES = 4096
 """The longest pattern that is followed; a longer one is replaced by bounds."""
@@ -161,6 +163,8 @@ def _lowest(n: Dim, m: Dim) -> tuple[Any, Any]:
 
 def exact_scale(scale: float) -> Fraction:
     """Return the fraction that a scale such as 1.7 or 1/3 stands for."""
+    from fractions import Fraction
+
     simple = Fraction(scale).limit_denominator(4096)
     return simple if float(simple) == float(scale) else Fraction(scale)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archcalc.analysis import Analysis, LayerCosts, Totals
 from archcalc.analysis.conventions import CONVENTIONS
 from archcalc.analysis.rows import TableRow
+from archcalc.arithmetic import is_fraction
 from archcalc.errors import UserError
 from archcalc.ops.naming import names_of
 from archcalc.ops.vocabulary import shape_text
 from archcalc.receptive.fields import ReceptiveField
 from archcalc.structs import Struct
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, Unit, choose_unit
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 NOT_APPLICABLE = "–"
 """The cell of a value that does not apply, such as the effective stride of a global receptive field."""
@@ -379,7 +382,7 @@ def field_text(field: ReceptiveField) -> str:
 
 def plain_sizes(sizes: Sequence[Any]) -> Any:
     """Return one number if the dimensions are equal, else a string such as `3x5`."""
-    numbers = [plain_number(size) if isinstance(size, Fraction) else size for size in sizes]
+    numbers = [plain_number(size) if is_fraction(size) else size for size in sizes]
     return numbers[0] if len(set(numbers)) == 1 else "x".join(map(str, numbers))
 
 

@@ -10,11 +10,10 @@ Table 1 of Milletari, Navab and Ahmadi, *V-Net*, 2016.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from archcalc.arithmetic import ratio
+from archcalc.arithmetic import is_fraction, ratio
 from archcalc.network import Network
 from archcalc.ops.reads import Reads
 from archcalc.receptive.parts import Part
@@ -50,4 +49,4 @@ class Recurrence:
         state = propagation.views[source][name]
         fields = [state.field(dimension) for dimension in range(len(self.network.inputs[source]) - 1)]
         sizes = (None if field is None else max(part.last[0] for part in field) + 1 for field in fields)
-        return tuple(int(size) if isinstance(size, Fraction) and size.denominator == 1 else size for size in sizes)
+        return tuple(int(size) if is_fraction(size) and size.denominator == 1 else size for size in sizes)

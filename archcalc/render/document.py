@@ -7,10 +7,10 @@ one file per format.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from functools import cached_property
 from typing import Any, TypeAlias
 
+from archcalc.arithmetic import is_fraction
 from archcalc.structs import Struct
 
 Records = Sequence[Sequence[Any]]
@@ -203,7 +203,7 @@ class Document(Struct):
         from archcalc.quantities.quantity import plain_number
 
         records = self.sheet() if self.sheet is not None else self.tables[0].records()
-        return [[plain_number(value) if isinstance(value, Fraction) else value for value in row] for row in records]
+        return [[plain_number(value) if is_fraction(value) else value for value in row] for row in records]
 
     def plain_data(self) -> Any:
         """Return the document as plain data, for JSON."""
