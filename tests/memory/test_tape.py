@@ -3,7 +3,7 @@
 import pytest
 
 from archcalc.ops.layout import InputTensors, Layout
-from archcalc.ops.taped import record
+from archcalc.ops.tape.recording import record
 from tests.memory.comparing import compare
 
 MAPS = [
