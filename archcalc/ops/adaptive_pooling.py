@@ -69,7 +69,9 @@ class _Averaging(ComputedIn2d):
         found = super().input_gradients(tensors, gradient)
         if any(m != 1 for m in self.output[1:]):
             return found
-        return tuple(one and one._replace(layout=Layout.in_order(one.layout.sizes)) for one in found)
+        return tuple(
+            gradient and gradient._replace(layout=Layout.in_order(gradient.layout.sizes)) for gradient in found
+        )
 
 
 class AdaptiveAvgPool(_AdaptivePool, _Averaging):

@@ -35,7 +35,7 @@ def dynamic_convolution(tape: Tape, inputs: Sequence[TapeTensor], op: Filtering)
         found = [tape.tensor(Layout.in_order(shapes[0])) if of_x else None]
         # The kernel computes the gradients of filters and biases together.
         found.append(tape.tensor(Layout.in_order(shapes[1])) if any(others) else None)
-        return [*found, *(tape.new(samples * channels) if one else None for one in others[1:])]
+        return [*found, *(tape.new(samples * channels) if is_wanted else None for is_wanted in others[1:])]
 
     tape.step([every, own, *biases], [made], rule, [every, own])
     del every, own, biases

@@ -32,7 +32,7 @@ def mixture(tape: Tape, given: TapeTensor, op: Experts) -> TapeTensor:
     router, gate_up, down = (tape.weight(size * width, op.trained) for size in sizes)
     chances, picked = _routed(tape, tokens, router, op)
     result = tape.new(count * width)
-    inside = outside = halves = one = None
+    inside = outside = halves = made = None
     for _ in range(op.active):
         chosen = (
             _looked_up(tape, gate_up, picked, 2 * count * op.features * width),
@@ -44,10 +44,10 @@ def mixture(tape: Tape, given: TapeTensor, op: Experts) -> TapeTensor:
         halves = tape.parts(_product(tape, inside, column, 2 * count * op.features), (1, 1))
         del column
         gated = tape.multiply(tape.compute(halves[0], saves=[halves[0]]), halves[1])
-        one = tape.view(_product(tape, outside, gated, count * width), count * width)
+        made = tape.view(_product(tape, outside, gated, count * width), count * width)
         del gated
-        result = tape.add(result, _weighted(tape, chances, one, count))
-    del inside, outside, halves, one
+        result = tape.add(result, _weighted(tape, chances, made, count))
+    del inside, outside, halves, made
     return tape.view(result)
 
 

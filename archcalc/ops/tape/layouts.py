@@ -107,9 +107,7 @@ def fused_attention(tape: Tape, q: TapeTensor, k: TapeTensor, v: TapeTensor) -> 
     made = tape.tensor(elementwise([q.layout]))
     sums = tape.new(0, precise=product(q.layout.sizes[:3]))
     sizes = [value.layout.sizes for value in (q, k, v)]
-    tape.step(
-        [q, k, v], [made], lambda given, _: [tape.tensor(_rows_outside(one)) for one in sizes], [q, k, v, made, sums]
-    )
+    tape.step([q, k, v], [made], lambda given, _: [tape.tensor(_rows_outside(x)) for x in sizes], [q, k, v, made, sums])
     return made
 
 

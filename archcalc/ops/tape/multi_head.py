@@ -34,8 +34,8 @@ def multi_head(tape: Tape, inputs: Sequence[TapeTensor], op: Heads) -> TapeTenso
     rows, batch, _ = q.layout.sizes
     q, k, v = _projected(tape, q, k, v, op)
     shape = (batch * op.heads, op.width // op.heads)
-    q, k, v = (permuted(tape, reshaped(tape, one, (one.layout.sizes[0], *shape)), TURNED) for one in (q, k, v))
-    q, k, v = (reshaped(tape, one, (batch, op.heads, one.layout.sizes[1], one.layout.sizes[2])) for one in (q, k, v))
+    q, k, v = (permuted(tape, reshaped(tape, x, (x.layout.sizes[0], *shape)), TURNED) for x in (q, k, v))
+    q, k, v = (reshaped(tape, x, (batch, op.heads, x.layout.sizes[1], x.layout.sizes[2])) for x in (q, k, v))
     found = fused_attention(tape, q, k, v)
     del q, k, v
     found = in_order(tape, permuted(tape, found, (2, 0, 1, 3)))

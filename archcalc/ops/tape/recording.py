@@ -95,8 +95,8 @@ def extended(few: TapedMemory, more: TapedMemory, further: Any) -> TapedMemory:
         labels = {point.label for point in left}
         pairs = zip(left, (point for point in right if point.label in labels), strict=True)
         return tuple(
-            one._replace(elements=grown(one.elements, other.elements), bytes=grown(one.bytes, other.bytes))
-            for one, other in pairs
+            less._replace(elements=grown(less.elements, greater.elements), bytes=grown(less.bytes, greater.bytes))
+            for less, greater in pairs
         )
 
     saved = few.saved._replace(shared=grown(few.saved.shared, more.saved.shared))

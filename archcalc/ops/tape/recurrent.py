@@ -109,7 +109,7 @@ def step_by_step(tape: Tape, x: TapeTensor, sizes: RecurrentSizes, cell: Cell) -
             projection = None
             if sizes.projection is not None:
                 projection = tape.weight(sizes.features * sizes.state, sizes.trained)
-            state = tuple(_part(one, sizes.layers * sizes.directions) for one in first)
+            state = tuple(_part(zeros, sizes.layers * sizes.directions) for zeros in first)
             outputs.append([])
             for number, step in enumerate(given):
                 tape.label = (layer, direction, number if number < FEW_STEPS / 2 else number - sizes.steps)

@@ -112,11 +112,16 @@ class Tape:
 
     def saves(self, value: TapeTensor) -> bool:
         """Return True if autograd has saved a tensor."""
-        return any(value.storage is one for node in self._nodes for one in node.saved)
+        return any(value.storage is storage for node in self._nodes for storage in node.saved)
 
     def saved_inputs(self) -> set[int]:
         """Return the numbers of the inputs that autograd has saved."""
-        return {one.key for node in self._nodes for one in node.saved if one.key is not None and one.key >= 0}
+        return {
+            storage.key
+            for node in self._nodes
+            for storage in node.saved
+            if storage.key is not None and storage.key >= 0
+        }
 
     # -- steps
 
@@ -216,7 +221,7 @@ class Tape:
         self.step(
             [x, y],
             [made],
-            lambda given, wanted: [self.new(size) if one else None for one in wanted],
+            lambda given, wanted: [self.new(size) if is_wanted else None for is_wanted in wanted],
             [saved, y if x.edge else None],
         )
         return made
@@ -261,7 +266,7 @@ class Tape:
 
     def each_new(self, sizes: Sequence[Any], wanted: Sequence[bool]) -> list[TapeTensor | None]:
         """Return a new gradient of each size that is wanted."""
-        return [self.new(size) if one else None for size, one in zip(sizes, wanted, strict=True)]
+        return [self.new(size) if is_wanted else None for size, is_wanted in zip(sizes, wanted, strict=True)]
 
     # -- backward
 
@@ -290,7 +295,7 @@ class Tape:
         del gradient
         ready = [root]
         while ready:
-            node = max(ready, key=lambda one: one.order)
+            node = max(ready, key=lambda node: node.order)
             ready.remove(node)
             if node.rule is not None:
                 self.label = node.label
@@ -324,7 +329,7 @@ class Tape:
             if value is not None:
                 value.held -= 1
         wanted = [edge is not None for edge in node.edges]
-        return [new if one else None for new, one in zip(node.rule(given, wanted), wanted, strict=True)]
+        return [new if is_wanted else None for new, is_wanted in zip(node.rule(given, wanted), wanted, strict=True)]
 
     def _accumulate(self, node: Node, number: int, new: TapeTensor) -> None:
         """Add a gradient to the one that waits, in place if nothing else holds that."""

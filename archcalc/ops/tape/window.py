@@ -147,7 +147,7 @@ def _projected(tape: Tape, x: TapeTensor, op: Windows) -> TapeTensor:
 
 def _cosines(tape: Tape, q: TapeTensor, k: TapeTensor, op: Windows) -> TapeTensor:
     """Return the cosines of queries and keys, times a factor for each head."""
-    normal = [_normalized(tape, one) for one in (q, k)]
+    normal = [_normalized(tape, x) for x in (q, k)]
     cosines = matrix_products(tape, normal[0], permuted(tape, normal[1], (0, 1, 2, 4, 3)))
     normal.clear()
     heads, layout, precise = Layout.in_order((op.heads,)), cosines.layout, op.autocast
