@@ -34,12 +34,10 @@ def mixture(tape: Tape, given: TapeTensor, op: Experts) -> TapeTensor:
     result = tape.new(count * width)
     inside = outside = halves = made = None
     for _ in range(op.active):
-        chosen = (
+        inside, outside = (
             _looked_up(tape, gate_up, picked, 2 * count * op.features * width),
             _looked_up(tape, down, picked, count * width * op.features),
         )
-        inside, outside = chosen
-        del chosen
         column = reshaped(tape, tokens, (count, width, 1))
         halves = tape.parts(_product(tape, inside, column, 2 * count * op.features), (1, 1))
         del column
