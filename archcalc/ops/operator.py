@@ -56,6 +56,8 @@ class Operator(Importable, MemoryRules, ABC):
     """True if at inference it scales and shifts each channel by constants."""
     adds: ClassVar[bool] = False
     """True if its output is the sum of its inputs."""
+    sign: ClassVar[str] = ""
+    """The sign of arithmetic that drawings show in place of its name."""
     has_linear: ClassVar[bool] = True
     """False if `linearized` gives none."""
     takes_value: ClassVar[bool] = True

@@ -111,6 +111,7 @@ class Add(_Sum):
 
     kind = "add"
     adds = True
+    sign = "+"
     aten = "add"
     onnx = "Add Sum"
     fused_into = frozenset({"Conv"})
@@ -126,6 +127,7 @@ class Sub(_Sum):
     """The first minus the second."""
 
     kind = "sub"
+    sign = "−"
     aten = "sub"
     onnx = "Sub"
     synonyms = "subtract minus"
@@ -148,6 +150,7 @@ class Mul(_Arithmetic):
     """The elementwise product: a gate if one input is `[C, 1, 1]`."""
 
     kind = "mul"
+    sign = "×"
     aten = "mul"
     onnx = "Mul"
     synonyms = "multiply product times"

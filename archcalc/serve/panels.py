@@ -46,7 +46,7 @@ def _drawing(opened: Opened, kept: Opened | None) -> Panel:
     light = THEMES["light"]
     paint = by_category(picture, light) if style.heat is None else by_cost(picture, style.heat, light)
     dot = transparent_dot(picture, to_dot(picture, paint, light.surroundings, style.direction))
-    nodes = {name: node.main.name for node, name in node_ids(picture).items() if not isinstance(node, str)}
+    nodes = {name: node.main.name for node, name in node_ids(picture).items()}
     return {"dot": dot, "nodes": nodes}
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 
-from archcalc.render.drawing.picture import DrawingEdge, DrawingNode, Picture
+from archcalc.render.drawing.picture import DrawingEdge, DrawingNode, Item, Picture
 
 LEAST_CHANGE = 16
 """A U's largest maps have at least this many times as many positions as its smallest, on both sides."""
 LEAST_COPIES = 2
 
 
-def rows_of(picture: Picture) -> dict[DrawingNode | str, int]:
+def rows_of(picture: Picture) -> dict[Item, int]:
     """Return the row of every node that an edge reaches: one below the lowest that it takes. Inputs have row 0."""
-    sources: defaultdict[DrawingNode, list[DrawingNode | str]] = defaultdict(list)
+    sources: defaultdict[DrawingNode, list[Item]] = defaultdict(list)
     for edge in picture.edges:
         sources[edge.target].append(edge.source)
-    rows: dict[DrawingNode | str, int] = {}
+    rows: dict[Item, int] = {}
     for node in picture.root.nodes():
         rows[node] = max((rows.get(source, 0) for source in sources[node]), default=0) + 1
     return rows
@@ -34,7 +34,7 @@ def beside(picture: Picture) -> set[DrawingEdge]:
     rows = rows_of(picture)
     spans = {edge: rows[edge.target] - rows.get(edge.source, 0) for edge in picture.edges}
     fans = Counter(edge.source for edge in picture.edges)
-    nearest: dict[DrawingNode | str, int] = {}
+    nearest: dict[Item, int] = {}
     for edge, span in spans.items():
         nearest[edge.source] = min(span, nearest.get(edge.source, span))
     return {
@@ -61,7 +61,7 @@ def climbing(picture: Picture) -> set[DrawingNode]:
     return after if copies >= LEAST_COPIES else set()
 
 
-def is_smaller(node: DrawingNode | str, other: DrawingNode) -> bool:
+def is_smaller(node: Item, other: DrawingNode) -> bool:
     """Return whether the maps of a node have at most as many positions: at the right side of a U it is below."""
     return isinstance(node, DrawingNode) and _positions(node) <= _positions(other)
 

@@ -13,7 +13,7 @@ from archcalc.render.drawing.colors import ON_FILL, Surroundings, text_on
 from archcalc.render.drawing.courses import beside, climbing, crossings, is_smaller
 from archcalc.render.drawing.labels import LABELS, lines
 from archcalc.render.drawing.paint import Paint
-from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.words import printable
 
 FONT = "Helvetica"
@@ -36,13 +36,10 @@ def to_dot(
     return _DotWriter(picture, paint, surroundings, labels).write(direction)
 
 
-def node_ids(picture: Picture) -> dict[DrawingNode | str, str]:
-    """Name each node and input in DOT, and so in an SVG."""
-    ids: dict[DrawingNode | str, str] = {name: f"input_{index}" for index, name in enumerate(picture.inputs)}
+def node_ids(picture: Picture) -> dict[DrawingNode, str]:
+    """Return the name of each node in DOT, and so in an SVG."""
     position = {layer.name: index for index, layer in enumerate(picture.network.layers)}
-    for node in picture.root.nodes():
-        ids[node] = f"layer_{position[node.main.name]}"
-    return ids
+    return {node: f"layer_{position[node.main.name]}" for node in picture.root.nodes()}
 
 
 def _text(text: str, size: int = 0, color: str = "", bold: bool = False) -> str:
@@ -63,7 +60,8 @@ class _DotWriter:
         self.labels = labels
         self.paint = paint
         self.look = surroundings
-        self.ids = node_ids(picture)
+        self.ids: dict[Item, str] = {item: f"input_{index}" for index, item in enumerate(picture.inputs.values())}
+        self.ids.update(node_ids(picture).items())
         self.outputs = set(picture.network.outputs)
 
     def write(self, direction: str) -> str:
@@ -102,9 +100,9 @@ class _DotWriter:
                 "arrowsize": "0.6",
             },
         )
-        for name, entry in self.picture.inputs.items():
-            label = f"<{_text(name, bold=True)}<br/>{_text(shape_text(entry.shape))}>"
-            graph.node(self.ids[name], label, shape="oval", fillcolor="#ffffff", id=self.ids[name])
+        for item in self.picture.inputs.values():
+            label = f"<{_text(item.name, bold=True)}<br/>{_text(shape_text(item.output_shape))}>"
+            graph.node(self.ids[item], label, shape="oval", fillcolor="#ffffff", id=self.ids[item])
         self._fill(graph, self.picture.root, "")
         climbs = climbing(self.picture) if direction == "TB" else set()
         shortcuts = beside(self.picture)
@@ -173,8 +171,8 @@ class _DotWriter:
         if node.joins:
             rest = [row.layer.op.kind for row in node.layers[1:]]
             label = " · ".join([words.sign(node), *rest])
-            wide = label if words.sign(node) in words.SIGNS.values() else f"{label} → {words.output(node)}"
-            small = wide in words.SIGNS.values() and not cost
+            wide = label if node.main.layer.op.sign else f"{label} → {words.output(node)}"
+            small = wide == node.main.layer.op.sign and not cost
             settings |= {"shape": "circle", "margin": "0.02"} if small else {"margin": "0.15,0.03"}
             body = _text(wide, 16 if small else 0)
         elif self.labels is not None:

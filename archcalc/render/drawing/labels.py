@@ -20,13 +20,6 @@ LONGEST = 34
 """Characters of a name; a longer one is cut in its middle."""
 
 
-def category(*nodes: DrawingNode) -> str:
-    """Return the category of a node; of a group or of several, that of the costliest layer."""
-    if len(nodes) == 1 and not nodes[0].group:
-        return nodes[0].main.layer.op.category
-    return max((row for node in nodes for row in node.layers), key=lambda row: (row.macs, row.params)).layer.op.category
-
-
 def lines(node: DrawingNode, wanted: Iterable[str], inside: str = "") -> list[str]:
     """Return the lines of a node's label that are wanted."""
     return [text for name in LABELS if name in wanted for text in [_line(node, name, inside)] if text]

@@ -7,17 +7,17 @@ from archcalc.render.drawing import words
 from archcalc.render.drawing.colors import text_on
 from archcalc.render.drawing.labels import lines as lines_of
 from archcalc.render.drawing.paint import Paint
-from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.words import printable
 
 
 def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB", labels: tuple[str, ...] | None = None) -> str:
     """Return the picture as a Mermaid flowchart."""
-    ids: dict[DrawingNode | str, str] = {}
+    ids: dict[Item, str] = {}
     lines = [f"flowchart {direction}"]
-    for index, (name, entry) in enumerate(picture.inputs.items()):
-        ids[name] = f"i{index}"
-        lines.append(f'  i{index}(["{_text(name)}<br/>{shape_text(entry.shape)}"])')
+    for index, item in enumerate(picture.inputs.values()):
+        ids[item] = f"i{index}"
+        lines.append(f'  i{index}(["{_text(item.name)}<br/>{shape_text(item.output_shape)}"])')
     blocks = dict(picture.network.groups)
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:

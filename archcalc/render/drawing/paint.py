@@ -38,7 +38,7 @@ def by_category(picture: Picture, theme: Theme) -> Paint:
     def kind(node: DrawingNode) -> tuple[str, str]:
         if node.group:
             return "group", ""
-        category = node.main.layer.op.category
+        category = node.category
         return category, next(iter(variants(node.main.layer.op)), "") if category == "convolution" else ""
 
     def fill(category: str, variant: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from archcalc.errors import UserError
-from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Entry, Picture
+from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Item, Picture, inputs_for
 from archcalc.words import did_you_mean, quote
 
 
@@ -26,15 +26,15 @@ def part_of(
     """
     if not hidden and first is None and last is None:
         return picture
-    taken: dict[DrawingNode, list[DrawingNode | str]] = {}
+    taken: dict[DrawingNode, list[Item]] = {}
     for edge in picture.edges:
         taken.setdefault(edge.target, []).append(edge.source)
     nodes = picture.nodes()
     kept = set(_between(nodes, first, last))
-    stands: dict[DrawingNode | str, DrawingNode | str] = {}
+    stands: dict[Item, Item] = {}
     for node in nodes:
         sources = list(dict.fromkeys(stands.get(source, source) for source in taken.get(node, [])))
-        if node in kept and not node.group and node.main.layer.op.category in hidden and len(sources) == 1:
+        if node in kept and not node.group and node.category in hidden and len(sources) == 1:
             kept.remove(node)
             stands[node] = sources[0]
     if not kept:
@@ -42,22 +42,10 @@ def part_of(
     edges = [DrawingEdge(stands.get(edge.source, edge.source), edge.target) for edge in picture.edges]
     edges = [edge for edge in edges if edge.target in kept]
     outside = list(dict.fromkeys(edge.source for edge in edges if edge.source not in kept))
-    names = {source: _input_name(source, outside) for source in outside}
-    inputs = {name: _entry(picture, source) for source, name in names.items()}
-    shown = [DrawingEdge(names.get(edge.source, edge.source), edge.target) for edge in edges]
-    return replace(picture, root=_only(picture.root, kept), edges=shown, inputs=inputs)
-
-
-def _input_name(source: DrawingNode | str, outside: list[DrawingNode | str]) -> str:
-    if isinstance(source, str):
-        return source
-    return source.name if len(outside) > 1 else "input"
-
-
-def _entry(picture: Picture, source: DrawingNode | str) -> Entry:
-    if isinstance(source, str):
-        return picture.inputs[source]
-    return Entry(source.output_shape, source.layers[-1].output_axes)
+    inputs = inputs_for(outside)
+    shown = [DrawingEdge(inputs.get(edge.source, edge.source), edge.target) for edge in edges]
+    named = {item.name: item for item in inputs.values()}
+    return replace(picture, root=_only(picture.root, kept), edges=shown, inputs=named)
 
 
 def _only(cluster: Cluster, kept: Collection[DrawingNode]) -> Cluster:

@@ -6,8 +6,9 @@ the drawing goes no deeper.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from archcalc.analysis import Analysis, LayerCosts
 from archcalc.analysis.rows import FOLDED
@@ -54,13 +55,33 @@ class DrawingNode:
     @property
     def form(self) -> tuple[tuple[str, int | None], ...]:
         """The axes of its output with their sizes, without those of channels and features, which may grow."""
-        named = zip(self.layers[-1].output_axes, self.output_shape, strict=True)
+        named = zip(self.output_axes, self.output_shape, strict=True)
         return tuple((name, None if name in ("channels", "features") else size) for name, size in named)
 
     @property
     def output_shape(self) -> Shape:
         """The output of its last layer."""
         return self.layers[-1].output_shape
+
+    @property
+    def output_axes(self) -> tuple[str, ...]:
+        """The names of its axes."""
+        return self.layers[-1].output_axes
+
+    @property
+    def latest(self) -> DrawingNode:
+        """The last of the equal nodes that it represents; itself, if there are none."""
+        return self.repeats[-1] if self.repeats else self
+
+    @property
+    def category(self) -> str:
+        """The category of the operator that it is named after; of a group, that of its costliest layer."""
+        return category_of([self])
+
+    @property
+    def shown_layer(self) -> str:
+        """The layer that its box leads to."""
+        return self.main.name
 
     @property
     def auxiliary(self) -> bool:
@@ -76,6 +97,58 @@ class DrawingNode:
     def joins(self) -> bool:
         """True if it is a single join of branches."""
         return not self.group and self.main.layer.op.joins
+
+    @property
+    def adds(self) -> bool:
+        """True if it is named after a sum of its inputs."""
+        return self.main.layer.op.adds
+
+    @property
+    def concatenates(self) -> bool:
+        """True if it is named after a concatenation."""
+        return self.main.layer.op.laid_along() is not None
+
+
+def category_of(nodes: Sequence[DrawingNode]) -> str:
+    """Return the category of a layer's node; of a group's node or of several, that of the costliest layer."""
+    if len(nodes) == 1 and not nodes[0].group:
+        return nodes[0].main.layer.op.category
+    return max((row for node in nodes for row in node.layers), key=lambda row: (row.macs, row.params)).layer.op.category
+
+
+@dataclass(eq=False)
+class InputNode:
+    """What a picture begins with: an input of the network, or the output of something left out."""
+
+    name: str
+    output_shape: Shape
+    output_axes: tuple[str, ...]
+    category: ClassVar[str] = "input"
+    group: ClassVar[str] = ""
+    shown_layer: ClassVar[str] = ""
+    has_weights: ClassVar[bool] = False
+    joins: ClassVar[bool] = False
+    adds: ClassVar[bool] = False
+    concatenates: ClassVar[bool] = False
+
+    @property
+    def latest(self) -> InputNode:
+        """Itself: it represents no other."""
+        return self
+
+
+Item = DrawingNode | InputNode
+"""What a tensor comes from, and what a figure has a box for."""
+
+
+def inputs_for(outside: Sequence[Item]) -> dict[Item, InputNode]:
+    """Return what a part of a picture begins with in place of each item outside of it."""
+    return {
+        item: item
+        if isinstance(item, InputNode)
+        else InputNode(item.name if len(outside) > 1 else "input", item.output_shape, item.output_axes)
+        for item in outside
+    }
 
 
 @dataclass(eq=False)
@@ -118,17 +191,10 @@ class Cluster:
 
 
 class DrawingEdge(Struct):
-    """A tensor from a node, or from an input of the network, to a node."""
+    """A tensor from a node, or from an input, to a node."""
 
-    source: DrawingNode | str
+    source: Item
     target: DrawingNode
-
-
-class Entry(Struct):
-    """What a picture begins with: its shape, and the names of its axes."""
-
-    shape: Shape
-    axes: tuple[str, ...]
 
 
 class Picture(Struct):
@@ -137,7 +203,7 @@ class Picture(Struct):
     analysis: Analysis
     root: Cluster
     edges: list[DrawingEdge]
-    inputs: dict[str, Entry]
+    inputs: dict[str, InputNode]
     """Inputs of the network, or outputs of what is left out."""
 
     @property
@@ -161,16 +227,15 @@ def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool =
         maker.add(maker.costs[layer.name])
     root = maker.clusters()
     edges = [DrawingEdge(source, node) for node in maker.nodes for source in maker.sources(node)]
-    network = analysis.network
-    inputs = {name: Entry(shape, network.axes[name]) for name, shape in network.inputs.items()}
-    return Picture(analysis, root, edges, inputs)
+    return Picture(analysis, root, edges, maker.inputs)
 
 
 class _Maker:
     """Puts layers into nodes, in the order of execution."""
 
     def __init__(self, analysis: Analysis, depth: int | None, every_layer: bool) -> None:
-        self.network = analysis.network
+        self.network = network = analysis.network
+        self.inputs = {name: InputNode(name, shape, network.axes[name]) for name, shape in network.inputs.items()}
         self.depth = depth
         self.every_layer = every_layer
         self.costs = {row.name: row for row in (*analysis.rows, *analysis.auxiliary)}
@@ -201,9 +266,9 @@ class _Maker:
                 node.scope = self._scope(row.name)
         self.node_of[row.name] = node
 
-    def sources(self, node: DrawingNode) -> list[DrawingNode | str]:
-        """Yield the inputs of a node; for a group, each once."""
-        nodes = [self.node_of.get(source, source) for source in node.sources]
+    def sources(self, node: DrawingNode) -> list[Item]:
+        """Return the inputs of a node; for a group, each once."""
+        nodes = [self.node_of.get(source) or self.inputs[source] for source in node.sources]
         return list(dict.fromkeys(nodes)) if node.group else nodes
 
     def _new(self, node: DrawingNode) -> DrawingNode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Picture
+from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Item, Picture
 from archcalc.structs import replace
 
 
@@ -21,8 +21,8 @@ def collapse(picture: Picture) -> Picture:
 class _Collapser:
     def __init__(self, picture: Picture) -> None:
         self.picture = picture
-        self.sources: dict[DrawingNode, list[DrawingNode | str]] = {}
-        self.stands_for: dict[DrawingNode, DrawingNode] = {}
+        self.sources: dict[DrawingNode, list[Item]] = {}
+        self.stands_for: dict[Item, DrawingNode] = {}
         for edge in picture.edges:
             self.sources.setdefault(edge.target, []).append(edge.source)
 
@@ -33,7 +33,7 @@ class _Collapser:
             if edge.target in self.stands_for:
                 continue
             source = edge.source
-            while isinstance(source, DrawingNode) and source in self.stands_for:
+            while source in self.stands_for:
                 source = self.stands_for[source]
             edges.append(DrawingEdge(source, edge.target))
         return replace(self.picture, root=root, edges=edges)
@@ -73,24 +73,21 @@ class _Collapser:
         outside = self._outside(child)
         return outside <= allowed and not before.isdisjoint(outside)
 
-    def _outside(self, child: Cluster | DrawingNode) -> set[DrawingNode | str]:
+    def _outside(self, child: Cluster | DrawingNode) -> set[Item]:
         inside = set(_nodes(child))
         return {source for node in inside for source in self.sources.get(node, []) if source not in inside}
 
     def _form(self, child: Cluster | DrawingNode) -> Any:
         """Return what equal blocks have in common."""
         nodes = _nodes(child)
-        place = {node: index for index, node in enumerate(nodes)}
+        place: dict[Item, int] = {node: index for index, node in enumerate(nodes)}
         return [
             (
                 node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",
                 node.auxiliary,
                 [_layer_form(row.layer.op) for row in node.layers],
                 node.form,
-                [
-                    place.get(source) if isinstance(source, DrawingNode) else None
-                    for source in self.sources.get(node, [])
-                ],
+                list(map(place.get, self.sources.get(node, []))),
             )
             for node in nodes
         ]

@@ -8,11 +8,9 @@ from typing import Any
 from archcalc.analysis import LayerCosts
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
-from archcalc.render.drawing.picture import Cluster, DrawingNode
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Item
 from archcalc.units import COUNTS, in_words
 
-SIGNS = {"add": "+", "mul": "×", "sub": "−"}
-"""Joins that figures draw as a sign."""
 LONG_RUN = 24
 """Letters of both names of a range."""
 
@@ -63,8 +61,7 @@ def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
 
 def sign(node: DrawingNode) -> str:
     """Return the text that a join has instead of its name: `+`, or `concat`."""
-    kind = node.main.layer.op.kind
-    return SIGNS.get(kind, kind)
+    return node.main.layer.op.sign or node.main.layer.op.kind
 
 
 def _kinds(rows: list[LayerCosts]) -> str:
@@ -125,8 +122,8 @@ def _compact(values: tuple[Any, ...]) -> str:
     return str(values[0]) if len(set(values)) == 1 else shape_text(values)
 
 
-def output(node: DrawingNode) -> str:
+def output(node: Item) -> str:
     """Return a node's output shape; from the first to the last if it represents several with growing channels."""
-    first, last = node.output_shape, node.repeats[-1].output_shape if node.repeats else node.output_shape
+    first, last = node.output_shape, node.latest.output_shape
     grown = [size for size, other in zip(first, last, strict=True) if size != other]
     return f"{shape_text(tuple(grown))} … {shape_text(last)}" if grown else shape_text(first)

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from archcalc.render.drawing.colors import mix
-from archcalc.render.drawing.labels import LABELS, category, cut, lines, operation
-from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
+from archcalc.render.drawing.labels import LABELS, cut, lines, operation
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.render.drawing.words import within
 from archcalc.render.figures.column import ColumnStyle
-from archcalc.render.figures.flow import flow_of, nodes_in, shown_layer
+from archcalc.render.figures.flow import flow_of, nodes_in
 from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.scene import Scene
-from archcalc.render.figures.solids import maps
+from archcalc.render.figures.solids import stage_size
 
 PITCH, PADDING, GAP = TEXT * 1.35, 5.0, 11.0
 PANEL = 9.0
@@ -55,8 +55,7 @@ class Stage:
     @property
     def place(self) -> tuple[int, ...]:
         """The size of its output's maps; nothing for a vector."""
-        rest = maps(self.last.output_shape, self.last.layers[-1].output_axes)
-        return () if set(rest) <= {1} else rest
+        return stage_size(self.last)
 
 
 def stages_of(picture: Picture) -> list[Stage]:
@@ -65,7 +64,7 @@ def stages_of(picture: Picture) -> list[Stage]:
     taken = _taken(picture)
     for path, block, nodes in _units(picture.root):
         nodes = [node for node in nodes if not node.auxiliary]
-        if not nodes or (not block and len(nodes) == 1 and category(nodes[0]) == "shape"):
+        if not nodes or (not block and len(nodes) == 1 and nodes[0].category == "shape"):
             continue
         parent = path.rpartition(".")[0]
         pairs = [(source, node) for source in stages[-1].blocks[-1] for node in nodes] if stages else []
@@ -78,12 +77,12 @@ def stages_of(picture: Picture) -> list[Stage]:
     return stages
 
 
-def _taken(picture: Picture) -> set[tuple[DrawingNode | str, DrawingNode]]:
+def _taken(picture: Picture) -> set[tuple[Item, DrawingNode]]:
     """Return which node takes which; what only changes a shape is passed over."""
-    passes = {edge.target: edge.source for edge in picture.edges if category(edge.target) == "shape"}
+    passes: dict[Item, Item] = {edge.target: edge.source for edge in picture.edges if edge.target.category == "shape"}
 
-    def origin(node: DrawingNode | str) -> DrawingNode | str:
-        while isinstance(node, DrawingNode) and node in passes:
+    def origin(node: Item) -> Item:
+        while node in passes:
             node = passes[node]
         return node
 
@@ -95,8 +94,7 @@ def _goes_on(stage: Stage, after: DrawingNode) -> bool:
     before = stage.last
     if not stage.block and operation(before) != operation(after):
         return False
-    grows = after.main.layer.op.kind == "concat"
-    return before.form == after.form if grows else before.output_shape == after.output_shape
+    return before.form == after.form if after.concatenates else before.output_shape == after.output_shape
 
 
 def _units(cluster: Cluster) -> Iterator[tuple[str, str, list[DrawingNode]]]:
@@ -120,7 +118,7 @@ def draw_blocks(
     words = [_words(stage, labels) for stage in stages]
     width = max(scene.measure(text, TEXT, at == 0) for each in words for at, text in enumerate(each)) + 3 * PADDING
     places = list(dict.fromkeys(stage.place for stage in stages))
-    inputs = ", ".join(f"{name} {size_text(entry.shape)}" for name, entry in picture.inputs.items())
+    inputs = ", ".join(f"{name} {size_text(entry.output_shape)}" for name, entry in picture.inputs.items())
     input_words = cut(inputs, LONGEST_INPUTS)
     width = max(width, scene.measure(input_words, TEXT) + 3 * PADDING)
     y = _box(scene, 0.0, [input_words], width, look.paper, look)
@@ -128,9 +126,9 @@ def draw_blocks(
     for stage, said in zip(stages, words, strict=True):
         if stage.follows:
             scene.arrow(((0, y), (0, y + GAP)), look.line)
-        plain = not stage.block and category(stage.last) in ("pooling", "merge", "normalization")
+        plain = not stage.block and stage.last.category in ("pooling", "merge", "normalization")
         fill = look.paper if plain else look.stages[places.index(stage.place) % len(look.stages)]
-        with scene.showing(shown_layer(stage.last)):
+        with scene.showing(stage.last.shown_layer):
             bottom = _box(scene, y + GAP, said, width, fill, look)
         if len(stage.blocks) > 1:
             for step in (2.0, 4.0):

@@ -1,4 +1,4 @@
-"""The style `paper`: a column of slim boxes, one for a layer, as the papers of ResNet and GoogLeNet draw them."""
+"""The parts of a flow as slim boxes below each other, one for a layer, as the papers of ResNet and GoogLeNet do it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from archcalc.render.drawing.labels import category, lines
-from archcalc.render.drawing.picture import Cluster, DrawingNode, Picture
-from archcalc.render.figures.columns import balanced, chunks
-from archcalc.render.figures.flow import FlowStep, Fork, Item, MainPath, Part, Tangle, nodes_in, shown_layer
+from archcalc.render.drawing.labels import lines
+from archcalc.render.drawing.picture import Cluster, DrawingNode, InputNode, Item, Picture
+from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
 from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.lanes import lanes
-from archcalc.render.figures.look import SMALL, TEXT, Look, Page
+from archcalc.render.figures.look import SMALL, TEXT, Look
 from archcalc.render.figures.scene import HEAD, Scene
-from archcalc.render.figures.solids import maps, shape_and_axes
+from archcalc.render.figures.solids import stage_size
 
 PITCH = TEXT * 1.3
 """From one line of a label to the next."""
@@ -27,9 +26,6 @@ ASIDE = 8.0
 REACH, LANE = 10.0, 7.0
 BUNDLE = (-1.3, 0.0, 1.3)
 """Where the lines of a bundle are, beside its middle."""
-BETWEEN = 26.0
-"""Between columns."""
-MOST_COLUMNS = 8
 MOST_ALIKE = 0.7
 """If a larger part of the layers is of one stage, boxes are colored by operator."""
 ALIKE = 1.5
@@ -64,10 +60,7 @@ class ColumnStyle:
             times = sum(1 for _ in node.everything()) if isinstance(node, DrawingNode) else 1
             counts[self.stages[self.place(node)]] += times
         self.in_one_stage = max(counts.values(), default=0) > MOST_ALIKE * sum(counts.values())
-        self.sizes = {id(cluster): 0 for cluster in self.counted.values()}
-        for node in nodes:
-            if node in self.counted:
-                self.sizes[id(self.counted[node])] += 1
+        self.sizes = Counter(self.counted[node] for node in nodes if node in self.counted)
         self.widths: dict[Item, float] = {}
         heads = [node for _, group in flow.heads for node in group]
         self._note_widths(flow.parts, [*self._spine(flow.parts), *heads])
@@ -103,14 +96,13 @@ class ColumnStyle:
                     self._note_widths(branch, inner)
 
     def place(self, node: Item) -> tuple[int, ...]:
-        """Return the size that layers of a stage share: that of their maps; nothing for vectors."""
-        rest = maps(*shape_and_axes(node, self.flow))
-        return () if set(rest) <= {1} else rest
+        """Return the size that layers of a node's stage share; of equal blocks drawn once, that of the last."""
+        return stage_size(node.latest)
 
     def words(self, node: Item) -> list[str]:
         """Return the lines of a node's label."""
-        if isinstance(node, str):
-            return [f"{node} {size_text(self.flow.inputs[node].shape)}"]
+        if isinstance(node, InputNode):
+            return [f"{node.name} {size_text(node.output_shape)}"]
         words = lines(node, self.labels) or [" "]
         if node.run:
             words[0] += f" ×{node.run[2]}"
@@ -131,7 +123,7 @@ class ColumnStyle:
     def draw_box(self, scene: Scene, node: Item, x: float, y: float, height: float, words: list[str]) -> None:
         """Add a box whose upper side has its middle at a point."""
         width = self.widths[node]
-        with scene.showing(shown_layer(node)):
+        with scene.showing(node.shown_layer):
             scene.box(x - width / 2, y, width, height, self.fill(node), self.look.line)
             for at, text in enumerate(words):
                 size = TEXT if at == 0 else SMALL
@@ -139,11 +131,11 @@ class ColumnStyle:
 
     def fill(self, node: Item) -> str:
         """Return the color of a node's stage; white for what has no weights, if there are stages to tell apart."""
-        if isinstance(node, str):
+        if isinstance(node, InputNode):
             return self.look.paper
         if self.in_one_stage:
-            return self.look.fill(category(node))
-        if category(node) in ("pooling", "merge") or node.auxiliary:
+            return self.look.fill(node.category)
+        if node.category in ("pooling", "merge") or node.auxiliary:
             return self.look.paper
         return self.look.stages[self.stages[self.place(node)] % len(self.look.stages)]
 
@@ -172,7 +164,7 @@ class ColumnStyle:
     def part(self, part: Part, before: Part | None = None) -> ColumnBlock:
         """Return one part."""
         if isinstance(part, FlowStep):
-            if isinstance(before, Fork) and self.is_arcs(before) and _adds(part.node):
+            if isinstance(before, Fork) and self.is_arcs(before) and _is_plain_sum(part.node):
                 return ColumnBlock(self.new(), 0.0, 0.0, 0.0)
             return self.box(part.node)
         if isinstance(part, Tangle):
@@ -195,7 +187,7 @@ class ColumnStyle:
         block = self.sequence(main)
         others = [branch for branch in fork.branches if branch is not main]
         scene = block.scene
-        shortcuts = [any(map(_has_weights, nodes_in(branch))) for branch in others] + [False] * fork.direct
+        shortcuts = [any(node.has_weights for node in nodes_in(branch)) for branch in others] + [False] * fork.direct
         for dashed in shortcuts:
             start, end, edge = -self.gap * 0.4, block.height + self.gap * 0.25, block.right + 2
             far = edge + REACH + min(block.height / 12, 10)
@@ -268,114 +260,29 @@ class ColumnStyle:
 
     def _brackets(self, parts: Sequence[Part], spans: list[tuple[float, float]], scene: Scene, right: float) -> float:
         """Add a bracket at the right of each run of equal blocks, with their number; return the right end."""
-        groups: dict[int, list[int]] = {}
-        drawn: dict[int, int] = {}
+        places: dict[Cluster, list[int]] = {}
+        drawn: Counter[Cluster] = Counter()
         for at, part in enumerate(parts):
-            nodes = list(nodes_in((part,)))
-            inside = {id(self.counted[node]) if node in self.counted else 0 for node in nodes}
-            if len(inside) == 1 and 0 not in inside:
-                key = inside.pop()
-                groups.setdefault(key, []).append(at)
-                drawn[key] = drawn.get(key, 0) + len(nodes)
-        groups = {key: places for key, places in groups.items() if drawn[key] == self.sizes[key]}
+            block = self.block_of(part)
+            if block is not None:
+                places.setdefault(block, []).append(at)
+                drawn[block] += len(list(nodes_in((part,))))
         far = right
-        for key, places in groups.items():
-            cluster = next(one for one in self.counted.values() if id(one) == key)
-            top, bottom = spans[places[0]][0], spans[places[-1]][1]
+        for block, run in places.items():
+            if drawn[block] < self.sizes[block]:
+                continue
+            top, bottom = spans[run[0]][0], spans[run[-1]][1]
             x = right + 5
             scene.line(((x - 3, top), (x, top), (x, bottom), (x - 3, bottom)), self.look.ink, width=0.7)
-            text = f"×{cluster.count}"
+            text = f"×{block.count}"
             scene.text(x + 3, (top + bottom) / 2 + TEXT * 0.35, text, TEXT, self.look.ink, bold=True, anchor="start")
             far = max(far, x + 3 + scene.measure(text, TEXT, True))
         return far
 
-    def draw(self, page: Page, scene: Scene, sign: float = 1.0) -> None:
-        """Add the whole flow, in as few columns of the page as hold it; ``sign`` -1 goes on to the left."""
-        units = self.units()
-        chunks = self._columns(units, page)
-        x, connect = 0.0, None
-        for begin, end in chunks:
-            block = self.column([part for unit in units[begin:end] for part in unit])
-            x += sign * (block.left if sign > 0 else block.right) if connect else 0.0
-            scene.add(block.scene, x, 0.0)
-            if connect:
-                (last, bottom), between = connect
-                points = (
-                    (last, bottom),
-                    (last, bottom + self.gap),
-                    (between, bottom + self.gap),
-                    (between, -2 * self.gap),
-                )
-                scene.arrow((*points, (x, -2 * self.gap), (x, 0)), self.look.line)
-            side = block.right if sign > 0 else block.left
-            connect = ((x, block.height), x + sign * (side + BETWEEN / 2))
-            x += sign * (side + BETWEEN)
-
-    def _columns(self, units: list[list[Part]], page: Page) -> list[tuple[int, int]]:
-        """Return the first and last unit of each column, as few columns as the page allows."""
-        for columns in range(1, MOST_COLUMNS + 1):
-            for self.gap, self.padding in GAPS:
-                heights = [self.sequence(unit).height + self.gap for unit in units]
-                limit = balanced(heights, columns)
-                if limit <= page.height - (3 * self.gap if columns > 1 else 0):
-                    return list(chunks(heights, limit))
-        return list(chunks(heights, limit))
-
-    def units(self) -> list[list[Part]]:
-        """Return the main path in pieces that a column keeps together: a fork and its join, or a repeated block."""
-        units: list[list[Part]] = []
-        last: object = None
-        for part in self.flow.parts:
-            clusters = {id(self.counted[node]) if node in self.counted else 0 for node in nodes_in((part,))}
-            cluster = clusters.pop() if len(clusters) == 1 else 0
-            joined = bool(units) and isinstance(units[-1][-1], Fork)
-            if joined or (units and cluster and cluster == last):
-                units[-1].append(part)
-            else:
-                units.append([part])
-            last = cluster
-        return units
-
-    def column(self, parts: Sequence[Part]) -> ColumnBlock:
-        """Return a column with the size of its maps at the left, and side heads at the right."""
-        block = self.sequence(parts)
-        stage, far = -1, 0.0
-        for node, (top, _) in block.spine.items():
-            place = self.place(node)
-            if place and self.stages[place] != stage:
-                text = size_text(place)
-                block.scene.text(-block.left - 6, top + TEXT * 1.2, text, SMALL, self.look.ink, anchor="end")
-                far = max(far, 6 + block.scene.measure(text, SMALL))
-            stage = self.stages[place]
-        block.left += far
-        right = block.right
-        for start, nodes in self.flow.heads:
-            if start not in block.spine:
-                continue
-            head = self.sequence([FlowStep(node) for node in nodes if category(node) != "shape"])
-            top, bottom = block.spine[start]
-            x = block.right + ASIDE + head.left
-            y = bottom + self.gap / 2
-            middle = (top + bottom) / 2
-            block.scene.arrow(((self.widths[start] / 2, middle), (x, middle), (x, y)), self.look.line, dashed=True)
-            block.scene.add(head.scene, x, y)
-            right = max(right, x + head.right)
-            block.height = max(block.height, y + head.height)
-        block.right = right
-        return block
-
-
-def draw_column(
-    picture: Picture, flow: MainPath, labels: tuple[str, ...] | None, right: bool, look: Look, page: Page, scene: Scene
-) -> None:
-    """Add a column of layers to a scene; with ``right``, a row that is read from the left."""
-    style = ColumnStyle(picture, flow, labels or ("op",), look, scene)
-    if right:
-        turned = style.new()
-        style.draw(Page(page.height, page.width), turned, -1.0)
-        scene.items += turned.turned().items
-    else:
-        style.draw(page, scene)
+    def block_of(self, part: Part) -> Cluster | None:
+        """Return the repeated block that all nodes of a part are in."""
+        blocks = {self.counted.get(node) for node in nodes_in((part,))}
+        return blocks.pop() if len(blocks) == 1 else None
 
 
 def _counted(cluster: Cluster) -> Iterator[tuple[Item, Cluster]]:
@@ -388,15 +295,12 @@ def _counted(cluster: Cluster) -> Iterator[tuple[Item, Cluster]]:
                 yield from _counted(child)
 
 
-def _has_weights(node: Item) -> bool:
-    return isinstance(node, DrawingNode) and any(row.params for row in node.layers)
-
-
 def _is_shortcut(branch: Sequence[Part]) -> bool:
     """True for a path of one layer, such as a projection."""
     nodes = list(nodes_in(branch))
     return len(nodes) == 1 and isinstance(nodes[0], DrawingNode) and not nodes[0].group
 
 
-def _adds(node: Item) -> bool:
-    return isinstance(node, DrawingNode) and node.joins and node.main.layer.op.kind == "add" and len(node.layers) <= 2
+def _is_plain_sum(node: Item) -> bool:
+    """True for a sum with at most one layer after it, which arrows into the next box show."""
+    return isinstance(node, DrawingNode) and node.joins and node.adds and len(node.layers) <= 2

@@ -8,14 +8,13 @@ from functools import partial
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
 from archcalc.render.drawing.drawing import LONG, TooLarge
-from archcalc.render.drawing.labels import category
 from archcalc.render.drawing.part import part_of
 from archcalc.render.drawing.picture import Picture, compose
 from archcalc.render.drawing.repetition import collapse
 from archcalc.render.figures.arithmetic import draw_frames, frames, parse
 from archcalc.render.figures.blocks import draw_blocks, stages_of
 from archcalc.render.figures.channels import channel_frames
-from archcalc.render.figures.column import draw_column
+from archcalc.render.figures.columns import draw_column
 from archcalc.render.figures.flow import MainPath, flow_of, nodes_in
 from archcalc.render.figures.fonts import open_font
 from archcalc.render.figures.look import LOOKS, SMALL, Look, Page, open_page
@@ -171,7 +170,7 @@ def _paper(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterat
             picture = compose(analysis, depth=depth, every_layer=options.every_layer)
             shown = _part_drawn(collapse(picture) if collapsed else picture, options)
             flow = _flow(shown, options)
-            boxes = sum(1 for node in nodes_in(flow.parts) if isinstance(node, str) or not node.joins)
+            boxes = sum(1 for node in nodes_in(flow.parts) if not node.joins)
             if boxes <= (LONG if options.collapsed is None and not collapsed else MOST_BOXES):
                 yield canvas.draw(partial(draw_column, shown, flow, options.labels, options.orient == "right"))
 
@@ -198,7 +197,7 @@ def _depths(analysis: Analysis, options: FigureOptions) -> list[int | None]:
 def _part_drawn(picture: Picture, options: FigureOptions) -> Picture:
     """Return the part that is drawn. Raises `UserError` if it has nothing but layers that change a shape."""
     shown = part_of(picture, options.hide, options.first, options.last)
-    if all(category(node) == "shape" for node in shown.root.nodes() if not node.auxiliary):
+    if all(node.category == "shape" for node in shown.root.nodes() if not node.auxiliary):
         raise _nothing(options)
     return shown
 

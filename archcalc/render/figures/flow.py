@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from archcalc.render.drawing.picture import DrawingNode, Entry, Picture
+from archcalc.render.drawing.picture import DrawingNode, Item, Picture, inputs_for
 from archcalc.structs import Struct
 
-Item = DrawingNode | str
-"""A node, or the name of an input."""
 Edges = dict[Item, list[Item]]
 """Each node to the nodes that it takes, in order."""
 
@@ -36,15 +34,12 @@ class Fork(Struct):
     @property
     def adds(self) -> bool:
         """True if they meet in a sum: there, a path of one layer is a shortcut that projects."""
-        return self._joins_by("add")
+        return self.join is not None and self.join.joins and self.join.adds
 
     @property
     def concatenates(self) -> bool:
         """True if they meet in a concatenation."""
-        return self._joins_by("concat")
-
-    def _joins_by(self, kind: str) -> bool:
-        return isinstance(self.join, DrawingNode) and self.join.joins and self.join.main.layer.op.kind == kind
+        return self.join is not None and self.join.joins and self.join.concatenates
 
 
 class Tangle(Struct):
@@ -66,8 +61,6 @@ class MainPath:
     """The main path of a network, and the heads beside it."""
 
     parts: tuple[Part, ...]
-    inputs: dict[str, Entry]
-    """What it begins with: inputs of the network, or outputs of layers before it."""
     heads: list[tuple[Item, list[DrawingNode]]] = field(default_factory=list)
     """Nodes of side outputs, each group with the node that it starts from."""
 
@@ -88,57 +81,39 @@ def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[Drawing
     taken = {edge.source for edge in picture.edges}
     stands: dict[Item, Item] = {}
     edges: Edges = {}
-    side: dict[Item, Item] = {}
-    heads: dict[Item, list[DrawingNode]] = {}
+    side: dict[Item, Item | None] = {}
+    heads: dict[Item | None, list[DrawingNode]] = {}
     constants: set[Item] = set()
     for node in picture.nodes():
         given = sources.get(node, [])
         followed = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
         if node.auxiliary:
-            start = next((side.get(source, source) for source in followed), "")
+            start = next((side.get(source, source) for source in followed), None)
             side[node] = start
             heads.setdefault(start, []).append(node)
         elif kept is not None and node not in kept:
             continue
         elif not node.group and node in taken and constants.issuperset(given) and not (given and node.main.params):
             constants.add(node)  # a free tensor, or what is computed from such alone
-        elif not node.group and node.main.layer.op.category in hidden and len(followed) == 1:
+        elif not node.group and node.category in hidden and len(followed) == 1:
             stands[node] = followed[0]
         elif node in taken and _scales(node) and len(followed) == 1 and not constants.isdisjoint(given):
             stands[node] = followed[0]  # scaled, or shifted, by weights
         else:
             edges[node] = followed
     outside = list(dict.fromkeys(source for taken in edges.values() for source in taken if source not in edges))
-    names: dict[Item, str] = {source: _input_name(source, outside) for source in outside}
-    edges = {node: [names.get(source, source) for source in taken] for node, taken in edges.items()}
-    inputs = {name: _source(picture, source) for source, name in names.items()}
-    order: list[Item] = [*inputs, *edges]
+    inputs = inputs_for(outside)
+    edges = {node: [inputs.get(source, source) for source in taken] for node, taken in edges.items()}
+    order: list[Item] = [*inputs.values(), *edges]
     used = {source for taken in edges.values() for source in taken}
     leaving = {node for node in order if node not in used}
     drawn = set(order)
-    shown_heads = [(start, nodes) for start, nodes in heads.items() if start in drawn]
-    return MainPath(_parts(order, edges, leaving, None, 0), inputs, shown_heads)
+    shown_heads = [(start, nodes) for start, nodes in heads.items() if start is not None and start in drawn]
+    return MainPath(_parts(order, edges, leaving, None, 0), shown_heads)
 
 
 def _scales(node: DrawingNode) -> bool:
-    return node.joins and node.main.layer.op.category == "merge"
-
-
-def _input_name(source: Item, outside: list[Item]) -> str:
-    if isinstance(source, str):
-        return source
-    return source.name if len(outside) > 1 else "input"
-
-
-def _source(picture: Picture, source: Item) -> Entry:
-    if isinstance(source, str):
-        return picture.inputs[source]
-    return Entry(source.output_shape, source.layers[-1].output_axes)
-
-
-def shown_layer(node: Item) -> str:
-    """Return the name of the layer that a box for a node leads to; empty for an input."""
-    return "" if isinstance(node, str) else node.main.name
+    return node.joins and node.category == "merge"
 
 
 def nodes_in(parts: Iterable[Part]) -> Iterator[Item]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
 from archcalc.analysis.rows import FOLDED
-from archcalc.render.drawing.labels import category, cut, operation
-from archcalc.render.drawing.picture import DrawingNode, Picture
-from archcalc.render.figures.flow import FlowStep, Fork, Item, MainPath, Part, Tangle, nodes_in
+from archcalc.render.drawing.labels import cut, operation
+from archcalc.render.drawing.picture import DrawingNode, InputNode, Item, Picture, category_of
+from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
 from archcalc.render.figures.labels import size_text
-from archcalc.render.figures.solids import DrawnTensor, Solid, maps, shape_and_axes, tensor
+from archcalc.render.figures.solids import DrawnTensor, Solid, maps, tensor
 from archcalc.render.figures.unrolling import unrolled
 
 NOTHING = Solid(0, 0, 0)
@@ -38,15 +38,13 @@ class Volume:
     """The number of equal volumes that it represents."""
     maps: tuple[int, ...] = ()
     """The sizes of its maps, all of them."""
-    shape: tuple[int, ...] = ()
-    """The shape of its tensor, as the network has it."""
     x: float = 0.0
     solid: Solid = NOTHING
 
     @property
     def kind(self) -> str:
         """The category that colors it."""
-        return category(*self.module or (self.node,)) if isinstance(self.node, DrawingNode) else "input"
+        return category_of(self.module) if self.module else self.node.category
 
     @property
     def thin(self) -> bool:
@@ -113,10 +111,10 @@ class _RowBuilder:
         shown = [(start, end, projects) for start, end, projects in arrows if end > start + projects]
         self.row.skips = [*dict.fromkeys(shown)]  # a sum in place of its volume has the same place
         outputs = [((places[start],), nodes) for start, nodes in flow.heads if start in places] + self.outputs
-        self.row.heads = [_side_head(starts, nodes, flow) for starts, nodes in outputs]
+        self.row.heads = [_side_head(starts, nodes) for starts, nodes in outputs]
         taken = [(takers, nodes) for takers, nodes in self.inputs if places.keys() >= {*takers}]
         inputs = [(tuple(sorted({places[node] for node in takers})), nodes) for takers, nodes in taken]
-        self.row.heads += [replace(_side_head(takers, nodes, flow), enters=True) for takers, nodes in inputs]
+        self.row.heads += [replace(_side_head(takers, nodes), enters=True) for takers, nodes in inputs]
         return self.row
 
     def add(self, parts: Sequence[Part], join: Item | None) -> None:
@@ -134,10 +132,9 @@ class _RowBuilder:
 
     def add_node(self, node: Item) -> None:
         """Add a node: a volume, but for a pooling or a join that changes no shape."""
-        volume = _volume(node, self.flow)
-        is_join = isinstance(node, DrawingNode) and node.joins
+        volume = _volume(node)
         is_shown = not self.row.volumes or self.row.volumes[-1].tensor != volume.tensor
-        if is_shown or not (is_join or volume.kind == "pooling"):
+        if is_shown or not (node.joins or volume.kind == "pooling"):
             self.row.volumes.append(volume)
         self.places[node] = self.last
 
@@ -175,22 +172,21 @@ class _RowBuilder:
         self.add(main, join)
         if join is not None:
             beside = [nodes_in(branch) for branch in fork.branches if branch is not main]
-            self.arrows += [(start, join, any(map(_projects, nodes))) for nodes in beside]
+            self.arrows += [(start, join, any(node.has_weights for node in nodes)) for nodes in beside]
             self.arrows += [(start, join, False)] * fork.direct
         return True
 
     def add_module(self, part: Fork | Tangle, join: Item | None) -> None:
         """Add one volume for all nodes of a part, after the inputs among them."""
         nodes = [node for node in nodes_in((part,)) if isinstance(node, DrawingNode)]
-        inputs = [node for node in nodes_in((part,)) if isinstance(node, str)]
+        inputs = [node for node in nodes_in((part,)) if isinstance(node, InputNode)]
         if inputs and not self.row.volumes:
             self.add_node(inputs.pop(0))
         self.inputs += [(nodes[:1], [node]) for node in inputs]
         scope = _common(nodes)
         name = self.picture.network.groups.get(scope, "") or scope.rpartition(".")[2] or "module"
         shown = join if isinstance(join, DrawingNode) else nodes[-1]
-        volume = _volume(shown, self.flow)
-        self.row.volumes.append(replace(volume, words=name, inside=scope, module=tuple(nodes)))
+        self.row.volumes.append(replace(_volume(shown), words=name, inside=scope, module=tuple(nodes)))
         self.places |= dict.fromkeys(nodes, self.last)
 
 
@@ -200,22 +196,18 @@ def _longest(branches: Sequence[tuple[Part, ...]]) -> tuple[tuple[Part, ...], li
     return main, [list(nodes_in(branch)) for branch in branches if branch is not main]
 
 
-def _volume(node: Item, flow: MainPath) -> Volume:
-    shape, axes = shape_and_axes(node, flow)
-    return Volume(node, tensor(shape, axes), shape=shape, maps=maps(shape, axes))
+def _volume(node: Item) -> Volume:
+    """Return the volume of a node; of equal blocks drawn once, that of the last."""
+    return Volume(node, tensor(node.latest), maps=maps(node.latest))
 
 
-def _side_head(places: tuple[int, ...], nodes: Sequence[Item], flow: MainPath) -> SideHead:
+def _side_head(places: tuple[int, ...], nodes: Sequence[Item]) -> SideHead:
     first, last = nodes[0], nodes[-1]
     layers = [node for node in nodes if isinstance(node, DrawingNode)]
-    name = first if isinstance(first, str) else (len(layers) > 1 and _common(layers)) or layers[-1].name
-    volumes = [_volume(node, flow) for node in nodes if node is last or _shows(node)]
-    shape = shape_and_axes(first if isinstance(first, str) else last, flow)[0]
+    name = first.name if isinstance(first, InputNode) else (len(layers) > 1 and _common(layers)) or layers[-1].name
+    volumes = [_volume(node) for node in nodes if node is last or node.group or node.category != "shape"]
+    shape = (first if isinstance(first, InputNode) else last.latest).output_shape
     return SideHead(places, f"{cut(name, LONGEST_NAME)}, {size_text(shape)}", volumes)
-
-
-def _shows(node: Item) -> bool:
-    return isinstance(node, str) or bool(node.group) or category(node) != "shape"
 
 
 def _folded(row: Row) -> Row:
@@ -246,13 +238,9 @@ def _likeness(volume: Volume) -> tuple[object, ...]:
     return volume.tensor, volume.kind, operation(node) if is_layer and isinstance(node, DrawingNode) else ""
 
 
-def _projects(node: Item) -> bool:
-    return isinstance(node, DrawingNode) and node.has_weights
-
-
 def _works(branch: Sequence[Part], adds: bool) -> bool:
     """True for a path with layers; where paths are added, beyond one projection. It is not drawn as an arrow."""
-    return sum(1 for node in nodes_in(branch) if isinstance(node, DrawingNode) and category(node) != "shape") > adds
+    return sum(1 for node in nodes_in(branch) if node.category not in ("shape", "input")) > adds
 
 
 def _common(nodes: Sequence[DrawingNode]) -> str:

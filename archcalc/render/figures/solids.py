@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 
 from archcalc.render.drawing.colors import mix
-from archcalc.render.drawing.picture import DrawingNode
-from archcalc.render.figures.flow import Item, MainPath
+from archcalc.render.drawing.picture import Item
 from archcalc.render.figures.look import Look
 from archcalc.render.figures.scene import Point, Scene
 from archcalc.structs import Struct
@@ -47,24 +46,22 @@ def channel_axis(axes: tuple[str, ...]) -> int:
     return axes.index("channels") if "channels" in axes else 0 if len(axes) >= 3 else len(axes) - 1
 
 
-def shape_and_axes(node: Item, flow: MainPath) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the output of a node, or an input; of equal blocks drawn once, the output of the last."""
-    if isinstance(node, DrawingNode):
-        row = (node.repeats[-1] if node.repeats else node).layers[-1]
-        return row.output_shape, row.output_axes
-    return flow.inputs[node].shape, flow.inputs[node].axes
-
-
-def maps(shape: tuple[int, ...], axes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return a shape without its channels."""
-    at = channel_axis(axes)
+def maps(item: Item) -> tuple[int, ...]:
+    """Return the shape of an output without its channels."""
+    shape, at = item.output_shape, channel_axis(item.output_axes)
     return (*shape[:at], *shape[at + 1 :])
 
 
-def tensor(shape: tuple[int, ...], axes: tuple[str, ...]) -> DrawnTensor:
-    """Return a tensor's channels and the two sizes of its maps; tokens stand for a height."""
-    at = channel_axis(axes)
-    rest = maps(shape, axes)
+def stage_size(item: Item) -> tuple[int, ...]:
+    """Return the size that layers of a stage share: that of their maps; nothing for vectors."""
+    rest = maps(item)
+    return () if set(rest) <= {1} else rest
+
+
+def tensor(item: Item) -> DrawnTensor:
+    """Return the channels of an output and the two sizes of its maps; tokens stand for a height."""
+    shape, at = item.output_shape, channel_axis(item.output_axes)
+    rest = maps(item)
     if math.prod(rest) == 1:
         return DrawnTensor(shape[at] if shape else 1, 1, 1, True)
     return DrawnTensor(shape[at], rest[-2] if len(rest) > 1 else rest[-1], rest[-1] if len(rest) > 1 else 1, False)

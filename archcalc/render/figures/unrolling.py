@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from archcalc.render.drawing.picture import DrawingNode
-from archcalc.render.figures.flow import Edges, Item, Tangle, linked
+from archcalc.render.drawing.picture import Item
+from archcalc.render.figures.flow import Edges, Tangle, linked
 from archcalc.structs import Struct
 
 MOST_ARROWS = 24
@@ -53,8 +53,7 @@ def unrolled(tangle: Tangle, join: Item | None) -> Unrolled | None:
             for start, projects in reached.get(source, {source: False}).items():
                 starts[start] = starts.get(start, False) or projects
         if node not in row:
-            works = isinstance(node, DrawingNode) and node.has_weights
-            reached[node] = {start: projects or works for start, projects in starts.items()}
+            reached[node] = {start: projects or node.has_weights for start, projects in starts.items()}
         else:
             arrows |= {(start, node): projects for start, projects in starts.items() if (start, node) not in on_path}
         if len(arrows) > MOST_ARROWS:

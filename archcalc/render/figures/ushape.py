@@ -9,7 +9,6 @@ from itertools import pairwise
 
 from archcalc.render.drawing.picture import DrawingNode
 from archcalc.render.drawing.words import describe
-from archcalc.render.figures.flow import shown_layer
 from archcalc.render.figures.look import SMALL, Look, Page
 from archcalc.render.figures.rows import Row, Volume
 from archcalc.render.figures.scene import Point, Scene
@@ -95,7 +94,7 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
         if at + 1 in skips and levels[at] == levels[at + 1] and levels[at - 1] > levels[at]:
             continue
         box.width = across(box.volume.tensor.channels)
-        if at in skips and _concatenates(box.volume):
+        if at in skips and box.volume.node.concatenates:
             box.copied = box.width * row.volumes[skips[at]].tensor.channels / box.volume.tensor.channels
         if kept:
             last = kept[-1]
@@ -131,7 +130,7 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
     for at, box in enumerate(kept):
         bottom, height = tops[box.level], up(box.volume)
         fill = look.paper if box.volume.kind == "input" else colored
-        with scene.showing(shown_layer(box.volume.node)):
+        with scene.showing(box.volume.node.shown_layer):
             if box.copied:
                 scene.box(box.x, bottom - height, box.copied, height, look.paper, look.line)
             scene.box(box.x + box.copied, bottom - height, box.width - box.copied, height, fill, look.line)
@@ -158,7 +157,7 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
             said[kind].append(words)
     _add_outputs(row, kept, tops, look, scene)
     if skips:
-        said["copy"] = list(dict.fromkeys("copy" if _concatenates(row.volumes[end]) else "added" for end in skips))
+        said["copy"] = list(dict.fromkeys("copy" if row.volumes[end].node.concatenates else "added" for end in skips))
     x, y = scene.bounds()[0], y - BELOW + 18
     for kind, each in said.items():
         words = ", ".join(each)
@@ -168,10 +167,6 @@ def draw_u(row: Row, look: Look, page: Page, scene: Scene) -> None:
         styles[kind].draw(scene, ((x, y), (x + KEY, y)))
         scene.text(x + KEY + 4, y + 2.2, words, SMALL, look.ink, anchor="start")
         x += wide + 12
-
-
-def _concatenates(volume: Volume) -> bool:
-    return isinstance(volume.node, DrawingNode) and volume.node.main.layer.op.kind == "concat"
 
 
 def _add_outputs(row: Row, kept: Sequence[_Box], tops: Mapping[int, float], look: Look, scene: Scene) -> None:
@@ -184,7 +179,7 @@ def _add_outputs(row: Row, kept: Sequence[_Box], tops: Mapping[int, float], look
         y = tops[box.level] - 6 - LINE * taken.get(box.level, 0)
         taken[box.level] = taken.get(box.level, 0) + 1
         last = head.volumes[-1]
-        with scene.showing(shown_layer(last.node)):
+        with scene.showing(last.node.shown_layer):
             scene.arrow(((box.x + box.width + 1, y), (right + 12, y)), look.line, dashed=True)
             words = f"{last.tensor.channels}, {_size(last.maps)}"
             scene.text(right + 15, y + 2.2, words, SMALL, look.ink, anchor="start")
@@ -203,7 +198,7 @@ def _does(row: Row, box: _Box, last: _Box) -> str:
     at = row.volumes.index(box.volume)
     node = row.volumes[at - 1].node if box.copied and row.volumes[at - 1] is not last.volume else box.volume.node
     if not isinstance(node, DrawingNode):
-        return node
+        return node.name
     words = describe(node.main).partition(",")[0]
     kinds = dict.fromkeys(row.layer.op.kind for row in node.layers if row.layer.op.category == "activation")
     return " + ".join([words, *kinds])

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from archcalc.render.drawing.labels import cut, lines, operation
-from archcalc.render.drawing.picture import DrawingNode
+from archcalc.render.drawing.picture import DrawingNode, InputNode
 from archcalc.render.drawing.words import output
-from archcalc.render.figures.flow import shown_layer
 from archcalc.render.figures.labels import legend, size_text, stack
 from archcalc.render.figures.lanes import lanes
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
@@ -110,8 +109,8 @@ def _each(row: Row, labels: tuple[str, ...]) -> list[VolumeCell]:
 
 def _words(volume: Volume, labels: tuple[str, ...]) -> list[str]:
     node = volume.node
-    if isinstance(node, str):
-        return [node, _shape(volume)]
+    if isinstance(node, InputNode):
+        return [node.name, output(node)]
     # The name of a group says what it is.
     words = lines(node, [label for label in labels if label != "op" or not node.group or "name" not in labels])
     if volume.words and "op" in labels:
@@ -126,19 +125,15 @@ def _with_slabs(row: Row) -> list[VolumeCell]:
         if volume.thin and cells and volume.tensor.flat == cells[-1].volumes[-1].tensor.flat:
             cells[-1].volumes.append(volume)
         else:
-            cells.append(VolumeCell([volume], [_short(volume), _shape(volume)], 0))
+            cells.append(VolumeCell([volume], [_short(volume), output(volume.node)], 0))
     return cells
 
 
 def _short(volume: Volume) -> str:
-    if isinstance(volume.node, str):
-        return volume.node
+    if isinstance(volume.node, InputNode):
+        return volume.node.name
     said = volume.kind if volume.thin else (volume.words or operation(volume.node)).partition(",")[0]
     return cut(said, SHORT) + _times(volume)
-
-
-def _shape(volume: Volume) -> str:
-    return output(volume.node) if isinstance(volume.node, DrawingNode) else size_text(volume.shape)
 
 
 def _times(volume: Volume) -> str:
@@ -232,7 +227,7 @@ def _draw_line(row: Row, cells: list[VolumeCell], look: Look, scene: Scene, goes
     ends = {id(cell.volumes[-1]) for cell in cells}
     for volume, after in zip(volumes, [*volumes[1:], None], strict=True):
         fill = look.paper if volume.kind == "input" else look.fill(volume.kind)
-        with scene.showing(shown_layer(volume.node)):
+        with scene.showing(volume.node.shown_layer):
             volume.solid.draw(scene, volume.x, fill, look)
         if after is not None and id(volume) in ends:
             _join(scene, volume, after, look)
@@ -245,7 +240,7 @@ def _draw_line(row: Row, cells: list[VolumeCell], look: Look, scene: Scene, goes
         middle, below = (cell.left + cell.right) / 2, low + 6
         if len(cell.volumes) > 1:
             scene.line(((cell.left, below - 1), (cell.right, below - 1)), look.faint, width=0.5)
-        with scene.showing(shown_layer(cell.volumes[0].node) if len(cell.volumes) == 1 else ""):
+        with scene.showing(cell.volumes[0].node.shown_layer if len(cell.volumes) == 1 else ""):
             stack(scene, middle, below, cell.words, look, cell.bold)
 
 
@@ -337,7 +332,7 @@ def _head(head: SideHead, look: Look, scene: Scene) -> Scene:
     """Return the volumes of a side head or input in a row around y = 0, its name above."""
     x = 0.0
     for volume in head.volumes:
-        with scene.showing(shown_layer(volume.node)):
+        with scene.showing(volume.node.shown_layer):
             volume.solid.draw(scene, x, look.paper if volume.kind == "input" else look.fill(volume.kind), look)
         x += volume.solid.across + volume.solid.right + CLOSE
     top = scene.bounds()[1]

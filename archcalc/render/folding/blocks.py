@@ -259,7 +259,7 @@ def _by_content(part: GroupPart) -> str:
     if all(isinstance(item, Leaf) for item in part.items) and len(part.items) <= MAX_NAMED:
         return "_".join(_SHORT.get(layer.op.kind, layer.op.kind) for layer in part.layers())
     [item, *others] = part.items
-    return "gate" if isinstance(item, Join) and item.layer.op.kind == "mul" and not others else ""
+    return "gate" if isinstance(item, Join) and item.layer.op.sign == "×" and not others else ""
 
 
 def _singular(word: str) -> str:

@@ -85,7 +85,6 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
         return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
     position = {layer.name: number for number, layer in enumerate(analysis.network.layers)}
     for node, name in node_ids(picture).items():
-        if not isinstance(node, str):
-            drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]
-            drawn[name].insert(0, drawn[name].pop(node.head))
+        drawn[name] = [position[row.name] for same in node.everything() for row in same.layers]
+        drawn[name].insert(0, drawn[name].pop(node.head))
     return svg[svg.index("<svg") :], drawn

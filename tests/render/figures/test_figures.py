@@ -514,7 +514,7 @@ def test_weights_that_scale_are_no_branch():
     assert words(scene)[1:5] == ["conv 1×1, 8", "conv 3×3, 8", "global_avg_pool 8×8", "linear, 2"]
     assert len([item for item in scene.items if isinstance(item, Path) and item.role == "arc"]) == 1
     edges = compose(loads(LAYER_SCALE).analyze()).edges
-    assert {edge.target.name for edge in edges if edge.source == "input"} == {"first"}
+    assert {edge.target.name for edge in edges if edge.source.name == "input"} == {"first"}
 
 
 def test_nothing_to_draw_is_refused():
@@ -683,7 +683,7 @@ outputs: [pb, oc, oa]
 def test_layers_of_groups_that_are_taken_up_again_are_in_their_order():
     """Res2Net calls its layers convs.0, bns.0, convs.1, …: the first volume is the input nevertheless."""
     flow = flow_of(compose(analyzed("res2net50")), ("shape",))
-    assert [part.node if isinstance(part.node, str) else part.node.name for part in flow.parts[:3]] == [
+    assert [part.node.name for part in flow.parts[:3]] == [
         "input",
         "conv1",
         "maxpool",
