@@ -11,7 +11,7 @@ from archcalc.render.drawing.engine import lay_out
 from archcalc.render.drawing.mermaid import to_mermaid
 from archcalc.render.drawing.paint import by_category, by_cost
 from archcalc.render.drawing.part import part_of
-from archcalc.render.drawing.picture import Picture, compose
+from archcalc.render.drawing.picture import Picture, compose, group_depths
 from archcalc.render.drawing.repetition import collapse
 from archcalc.structs import Struct, replace
 
@@ -108,8 +108,7 @@ def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
     if collapsed:
         picture = collapse(picture)
         if style.collapsed is None and style.depth is None and size(picture) > LONGEST:
-            deepest = max(layer.name.count(".") for layer in analysis.network.layers)
-            for depth in range(deepest, 0, -1):
+            for depth in group_depths(analysis):
                 picture = collapse(compose(analysis, depth=depth, every_layer=style.every_layer))
                 if size(picture) <= LONGEST:
                     break

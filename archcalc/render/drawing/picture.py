@@ -216,6 +216,11 @@ class Picture(Struct):
         return sorted(self.root.nodes(), key=lambda node: place[node.layers[-1].name])
 
 
+def group_depths(analysis: Analysis) -> range:
+    """Return the depths at which some groups are boxes, each less deep than the one before."""
+    return range(max(layer.name.count(".") for layer in analysis.network.layers), 0, -1)
+
+
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
     """Return the picture of a network, with nothing left out.
 

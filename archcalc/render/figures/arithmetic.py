@@ -33,8 +33,6 @@ MOST_CELLS = 16
 """Cells along a side of the padded input or of the output."""
 MOST_FRAMES = 64
 MOST_MAPS = 8
-FRAME_TIME = 700
-"""Milliseconds of a frame in an animation."""
 Cell = tuple[int, int]
 Number = int | Fraction
 

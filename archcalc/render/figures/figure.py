@@ -9,7 +9,7 @@ from archcalc.analysis import Analysis
 from archcalc.errors import UserError
 from archcalc.render.drawing.drawing import LONG, TooLarge
 from archcalc.render.drawing.part import part_of
-from archcalc.render.drawing.picture import Picture, compose
+from archcalc.render.drawing.picture import Picture, compose, group_depths
 from archcalc.render.drawing.repetition import collapse
 from archcalc.render.figures.arithmetic import draw_frames, frames, parse
 from archcalc.render.figures.blocks import draw_blocks, stages_of
@@ -94,10 +94,9 @@ def fit(scenes: Iterable[Scene], page: Page, name: str) -> Scene:
 
     Raises `TooLarge` if none does.
     """
-    for scene in scenes:
-        part = _part(scene, page)
-        if part * page.scale * smallest(scene) >= LEAST_TEXT - 0.005:
-            return scene.cut(margin=5 * page.scale, scale=part * page.scale)
+    fitted = next(filter(None, (_fitted(scene, page) for scene in scenes)), None)
+    if fitted is not None:
+        return fitted
     raise TooLarge(
         f"the figure of {name} does not fit its page with text of {LEAST_TEXT:g} pt: try --depth 1, "
         f"a larger --page, or a part of the network with --from and --to"
@@ -118,10 +117,10 @@ def arithmetic(
         return to_moving(scenes, format)
     scene = Scene(font, look.paper, text)
     draw_frames(scenes, page, scene)
-    part = _part(scene, page)
-    if part * page.scale * smallest(scene) < LEAST_TEXT - 0.005:
+    fitted = _fitted(scene, page)
+    if fitted is None:
         raise TooLarge(f"the frames of {quote(text)} do not fit the page: write a gif, or choose a larger --page")
-    return write_figure(scene.cut(margin=5 * page.scale, scale=part * page.scale), format)
+    return write_figure(fitted, format)
 
 
 def write_figure(scene: Scene, format: str) -> bytes:
@@ -133,10 +132,13 @@ def write_figure(scene: Scene, format: str) -> bytes:
     return (to_tikz(scene) if format == "tikz" else to_svg(scene)).encode()
 
 
-def _part(scene: Scene, page: Page) -> float:
-    """Return the part of its size at which a figure fits the page, at most 1."""
+def _fitted(scene: Scene, page: Page) -> Scene | None:
+    """Return a figure at the size at which it fits the page, at most its own; None if its text would be too small."""
     left, top, right, bottom = scene.bounds()
-    return min(1.0, page.width / max(right - left, 1), page.height / max(bottom - top, 1))
+    part = min(1.0, page.width / max(right - left, 1), page.height / max(bottom - top, 1))
+    if part * page.scale * smallest(scene) < LEAST_TEXT - 0.005:
+        return None
+    return scene.cut(margin=5 * page.scale, scale=part * page.scale)
 
 
 def smallest(scene: Scene) -> float:
@@ -147,8 +149,7 @@ def smallest(scene: Scene) -> float:
 def _volumes(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterator[Scene]:
     """Yield figures with volumes for layers, then for groups; those that hide paths that cross come last."""
     hiding = []
-    for depth in _depths(analysis, options):
-        picture = compose(analysis, depth=depth, every_layer=options.every_layer)
+    for picture in _pictures(analysis, options):
         shown = _part_drawn(picture, options)
         row = row_of(shown, _flow(shown, options))
         if len(row.volumes) > MOST_VOLUMES:
@@ -165,9 +166,8 @@ def _volumes(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iter
 
 def _paper(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterator[Scene]:
     """Yield figures with a box for each layer, then with equal blocks drawn once, then with boxes for groups."""
-    for depth in _depths(analysis, options):
+    for picture in _pictures(analysis, options):
         for collapsed in (False, True) if options.collapsed is None else (options.collapsed,):
-            picture = compose(analysis, depth=depth, every_layer=options.every_layer)
             shown = _part_drawn(collapse(picture) if collapsed else picture, options)
             flow = _flow(shown, options)
             boxes = sum(1 for node in nodes_in(flow.parts) if not node.joins)
@@ -177,21 +177,22 @@ def _paper(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterat
 
 def _blocks(analysis: Analysis, options: FigureOptions, canvas: Canvas) -> Iterator[Scene]:
     """Yield figures with a box for each stage, then with boxes for groups."""
-    for depth in _depths(analysis, options):
-        picture = compose(analysis, depth=depth, every_layer=options.every_layer)
+    for picture in _pictures(analysis, options):
         shown = _part_drawn(picture, options)
         stages = stages_of(shown)
         if len(stages) <= MOST_BOXES:
             yield canvas.draw(partial(draw_blocks, shown, stages, options.labels))
 
 
-def _depths(analysis: Analysis, options: FigureOptions) -> list[int | None]:
-    """Return the depths to try: every layer, then groups, each less deep than the last."""
+def _pictures(analysis: Analysis, options: FigureOptions) -> Iterator[Picture]:
+    """Yield what to try to draw: every layer, then groups, each less deep than the last; or the depth asked for."""
+    depths: list[int | None] = [*group_depths(analysis)]
     if options.depth is not None:
-        return [options.depth]
-    deepest = max(layer.name.count(".") for layer in analysis.network.layers)
-    groups = list(range(deepest, 0, -1))
-    return [*groups] if groups and len(analysis.network.layers) > MOST_LAYERS else [None, *groups]
+        depths = [options.depth]
+    elif not depths or len(analysis.network.layers) <= MOST_LAYERS:
+        depths.insert(0, None)
+    for depth in depths:
+        yield compose(analysis, depth=depth, every_layer=options.every_layer)
 
 
 def _part_drawn(picture: Picture, options: FigureOptions) -> Picture:

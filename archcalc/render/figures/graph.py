@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 from archcalc.analysis import Analysis
 from archcalc.render.drawing.colors import THEMES
 from archcalc.render.drawing.drawing import DrawingOptions, draw
+from archcalc.render.drawing.picture import group_depths
 from archcalc.render.figures.figure import LEAST_TEXT, fit, smallest, write_figure
 from archcalc.render.figures.fonts import Font, open_font
 from archcalc.render.figures.look import Page, open_page
@@ -70,9 +71,7 @@ def _ever_shorter(analysis: Analysis, options: DrawingOptions) -> Iterator[Drawi
         options = replace(options, collapsed=True)
         yield options
     if options.depth is None:
-        deepest = max(layer.name.count(".") for layer in analysis.network.layers)
-        for depth in range(deepest, 0, -1):
-            yield replace(options, depth=depth)
+        yield from (replace(options, depth=depth) for depth in group_depths(analysis))
 
 
 def _scenes(analysis: Analysis, options: DrawingOptions, font: str | None) -> tuple[Scene, Scene]:

@@ -14,8 +14,8 @@ def size_text(sizes: Sequence[int]) -> str:
     return shape_text(tuple(sizes))
 
 
-def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: float, y: float, width: float) -> float:
-    """Add fills and their words in rows no wider than ``width``; return the lower end of the last."""
+def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: float, y: float, width: float) -> None:
+    """Add fills and their words in rows no wider than ``width``."""
     left = x
     for fill, words in entries:
         wide = 14 + scene.measure(words, SMALL)
@@ -24,11 +24,9 @@ def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: floa
         scene.box(left, y, 8, 8, fill, look.line, "key")
         scene.text(left + 11, y + 6.4, words, SMALL, look.ink, anchor="start")
         left += wide + 10
-    return y + 8 if entries else y
 
 
-def stack(scene: Scene, x: float, y: float, texts: Sequence[str], look: Look, bold: int = 0) -> float:
-    """Add centered lines of text from ``y`` downwards, the first ``bold`` of them bold; return their lower end."""
+def stack(scene: Scene, x: float, y: float, texts: Sequence[str], look: Look, bold: int = 0) -> None:
+    """Add centered lines of text from ``y`` downwards, the first ``bold`` of them bold."""
     for at, text in enumerate(texts):
         scene.text(x, y + TEXT * (0.8 + 1.25 * at), text, TEXT if at < bold else SMALL, look.ink, bold=at < bold)
-    return y + TEXT * 1.25 * len(texts)

@@ -29,7 +29,6 @@ class Path(Struct):
     closed: bool = False
     curved: bool = False
     dashed: bool = False
-    opacity: float = 1.0
     role: str = ""
     """What it shows, for tests and for editing: `box`, `arrow`, …"""
     of: str = ""
@@ -116,18 +115,16 @@ class Scene:
         self.items.append(Path((*points[:-1], base), "", stroke, width, dashed=dashed, role="arrow"))
         self._head((tip_x, tip_y), (dx, dy), head, stroke)
 
-    def arc(self, start: Point, end: Point, reach: float, stroke: str, dashed: bool = False) -> None:
-        """Add a curve beside a column, from one point to another below it, that ends in an arrowhead to the left.
+    def arc(self, start: Point, end: Point, reach: float, stroke: str) -> None:
+        """Add a curve at the right of a column, from one point to another below it, that ends in an arrowhead.
 
-        ``reach`` is how far to the right it goes; negative, to the left.
+        ``reach`` is how far to the right it goes.
         """
-        head = math.copysign(HEAD, reach)
         (x, y), (tip_x, tip_y) = start, end
-        far = max(x, tip_x + head, key=lambda value: value * math.copysign(1, reach)) + reach
-        control = (far * 4 - x / 2 - (tip_x + head) / 2) / 3
-        points = (start, (control, y), (control, tip_y), (tip_x + head, tip_y))
-        self.items.append(Path(points, "", stroke, 0.8, curved=True, dashed=dashed, role="arc"))
-        self._head(end, (-math.copysign(1, reach), 0.0), HEAD, stroke)
+        base = tip_x + HEAD
+        control = (4 * (max(x, base) + reach) - x / 2 - base / 2) / 3
+        self.curve((start, (control, y), (control, tip_y), (base, tip_y)), stroke)
+        self._head(end, (-1.0, 0.0), HEAD, stroke)
 
     def curve(self, points: Sequence[Point], stroke: str, dashed: bool = False) -> None:
         """Add a cubic curve: a start, two control points and an end."""

@@ -56,6 +56,4 @@ def _item(item: Path | TextLine) -> str:
         look += f' stroke="{item.stroke}" stroke-width="{number(item.width)}" stroke-linejoin="round"'
     if item.dashed:
         look += ' stroke-dasharray="2 1.6"'
-    if item.opacity != 1:
-        look += f' opacity="{number(item.opacity)}"'
     return f'<path d="{data}" {look}/>'

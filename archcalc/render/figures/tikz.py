@@ -79,8 +79,6 @@ def _item(item: Path | TextLine, names: dict[str, str]) -> str:
         look += [f"draw={names[item.stroke]}", f"line width={number(item.width)}bp"]
     if item.dashed:
         look.append("dash pattern=on 2bp off 1.6bp")
-    if item.opacity != 1:
-        look.append(f"opacity={number(item.opacity)}")
     points = [f"({number(x)},{number(y)})" for x, y in item.points]
     if item.curved:
         path = points[0] + "".join(

@@ -38,7 +38,6 @@ class VolumeCell:
     volumes: list[Volume]
     words: list[str]
     bold: int
-    start: float = 0.0
 
     @property
     def left(self) -> float:
