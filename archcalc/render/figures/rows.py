@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 20
 """Letters of a side head's name."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Volume:
     """One solid of the row."""
 
@@ -73,6 +73,16 @@ class Row:
     heads: list[SideHead] = field(default_factory=list)
     hides: bool = False
     """True if a volume hides paths that cross."""
+
+    @property
+    def all_volumes(self) -> list[Volume]:
+        """Its volumes, and those of side heads."""
+        return [*self.volumes, *(volume for head in self.heads for volume in head.volumes)]
+
+    def places_of(self, volumes: Iterable[Volume]) -> dict[int, Volume]:
+        """Return some of its volumes by their places."""
+        place = {volume: at for at, volume in enumerate(self.volumes)}
+        return {place[volume]: volume for volume in volumes}
 
 
 def row_of(picture: Picture, flow: MainPath) -> Row:

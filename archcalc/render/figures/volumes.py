@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -16,7 +17,7 @@ from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.rows import Row, SideHead, Volume
 from archcalc.render.figures.scene import Point, Scene
 from archcalc.render.figures.sheets import Sheets
-from archcalc.render.figures.solids import SLAB, DrawingScale, Solid
+from archcalc.render.figures.solids import SLAB, DrawingScale
 from archcalc.structs import replace
 
 PARTS = (1.0, 0.88, 0.76, 0.66, 0.56, 0.48, 0.4)
@@ -91,15 +92,10 @@ def draw_row(
 
 def _size(row: Row, scales: type[DrawingScale], part: float) -> None:
     """Give every volume its solid, at a part of full size."""
-    volumes = [*row.volumes, *(volume for head in row.heads for volume in head.volumes)]
-    scale = scales.of([volume.tensor for volume in volumes], part)
-    for volume in volumes:
-        is_slab = volume.thin and scales is DrawingScale
-        volume.solid = _slab(scale, volume) if is_slab else scale.solid(volume.tensor)
-
-
-def _slab(scale: DrawingScale, volume: Volume) -> Solid:
-    return replace(scale.solid(volume.tensor), across=SLAB)
+    scale = scales.of([volume.tensor for volume in row.all_volumes], part)
+    for volume in row.all_volumes:
+        solid = scale.solid(volume.tensor)
+        volume.solid = replace(solid, across=SLAB) if volume.thin and scales is DrawingScale else solid
 
 
 def _each(row: Row, labels: tuple[str, ...]) -> list[VolumeCell]:
@@ -132,11 +128,7 @@ def _short(volume: Volume) -> str:
     if isinstance(volume.node, InputNode):
         return volume.node.name
     said = volume.kind if volume.thin else (volume.words or operation(volume.node)).partition(",")[0]
-    return cut(said, SHORT) + _times(volume)
-
-
-def _times(volume: Volume) -> str:
-    return f" ×{volume.count}" if volume.count > 1 else ""
+    return cut(said, SHORT) + (f" ×{volume.count}" if volume.count > 1 else "")
 
 
 def _stages(row: Row) -> list[VolumeCell]:
@@ -150,7 +142,7 @@ def _stages(row: Row) -> list[VolumeCell]:
             count = sum(volume.count for volume in same)
             runs.append(str(channels) + (f" ×{count}" if count > 1 else ""))
         size = "" if volumes[0].tensor.flat else size_text(volumes[0].maps)
-        cells.append(VolumeCell(volumes, [", ".join(runs) or "", size], 0))
+        cells.append(VolumeCell(volumes, [", ".join(runs), size], 0))
     return cells
 
 
@@ -191,7 +183,7 @@ def _wrapped(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> l
 
 def _broken(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> list[list[VolumeCell]]:
     """Return cells in lines, each as long as the width allows."""
-    place = {id(volume): at for at, volume in enumerate(row.volumes)}
+    place = {volume: at for at, volume in enumerate(row.volumes)}
     spans = [skip[:2] for skip in row.skips] + [(head.places[0], head.places[-1]) for head in row.heads]
     rows: list[list[VolumeCell]] = []
     start = free = 0
@@ -200,7 +192,7 @@ def _broken(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> li
             rows.append(cells[start:free])
             start = free
         if at < len(cells):
-            first = place[id(cells[at].volumes[0])]
+            first = place[cells[at].volumes[0]]
             if not any(begin < first <= end for begin, end in spans):
                 free = at
     rows.append(cells[start:])
@@ -215,32 +207,35 @@ def _draw(row: Row, rows: list[list[VolumeCell]], look: Look, scene: Scene) -> N
         top -= part.bounds()[1]
         scene.add(part, 0.0, top)
         top += part.bounds()[3] + 16
-    shown = (*row.volumes, *(volume for head in row.heads for volume in head.volumes))
-    seen = {volume.kind: look.fill(volume.kind) for volume in shown if volume.kind != "input"}
-    legend(scene, [(fill, kind) for kind, fill in seen.items()], look, scene.bounds()[0], top - 2, 400)
+    kinds = dict.fromkeys(volume.kind for volume in row.all_volumes if volume.kind != "input")
+    legend(scene, [(look.fill(kind), kind) for kind in kinds], look, scene.bounds()[0], top - 2, 400)
 
 
 def _draw_line(row: Row, cells: list[VolumeCell], look: Look, scene: Scene, goes_on: bool) -> None:
     volumes = [volume for cell in cells for volume in cell.volumes]
     low = max(volume.solid.outline for volume in volumes) / 2
-    ends = {id(cell.volumes[-1]) for cell in cells}
+    ends = {cell.volumes[-1] for cell in cells}
     for volume, after in zip(volumes, [*volumes[1:], None], strict=True):
-        fill = look.paper if volume.kind == "input" else look.fill(volume.kind)
-        with scene.showing(volume.node.shown_layer):
-            volume.solid.draw(scene, volume.x, fill, look)
-        if after is not None and id(volume) in ends:
+        _add_solid(scene, volume, volume.x, look)
+        if after is not None and volume in ends:
             _join(scene, volume, after, look)
     if goes_on:
         end = cells[-1].end
         scene.arrow(((end + 2, 0), (end + 16, 0)), look.line)
-    _arrows_around(row, volumes, look, scene)
-    _heads(row, volumes, look, scene)
+    here = row.places_of(volumes)
+    _arrows_around(row, here, look, scene)
+    _heads(row, here, look, scene)
     for cell in cells:
         middle, below = (cell.left + cell.right) / 2, low + 6
         if len(cell.volumes) > 1:
             scene.line(((cell.left, below - 1), (cell.right, below - 1)), look.faint, width=0.5)
         with scene.showing(cell.volumes[0].node.shown_layer if len(cell.volumes) == 1 else ""):
             stack(scene, middle, below, cell.words, look, cell.bold)
+
+
+def _add_solid(scene: Scene, volume: Volume, x: float, look: Look) -> None:
+    with scene.showing(volume.node.shown_layer):
+        volume.solid.draw(scene, x, look.paper if volume.kind == "input" else look.fill(volume.kind), look)
 
 
 def _join(scene: Scene, volume: Volume, after: Volume, look: Look) -> None:
@@ -265,9 +260,8 @@ def _window(volume: Volume) -> tuple[int, int] | None:
     return (kernel[-2] if len(kernel) > 1 else kernel[-1], kernel[-1] if len(kernel) > 1 else 1)
 
 
-def _arrows_around(row: Row, volumes: list[Volume], look: Look, scene: Scene) -> None:
-    place = {id(volume): at for at, volume in enumerate(row.volumes)}
-    here = {place[id(volume)]: volume for volume in volumes}
+def _arrows_around(row: Row, here: Mapping[int, Volume], look: Look, scene: Scene) -> None:
+    """Add the arrows between the volumes that are here, by their places."""
     skips = [skip for skip in row.skips if skip[0] in here and skip[1] in here]
     for (start, end, projects), lane in zip(skips, lanes([skip[:2] for skip in skips]), strict=True):
         first, last = here[start], here[end]
@@ -278,43 +272,48 @@ def _arrows_around(row: Row, volumes: list[Volume], look: Look, scene: Scene) ->
         scene.arrow(points, look.skip, dashed=projects)
 
 
-def _heads(row: Row, volumes: Sequence[Volume], look: Look, scene: Scene) -> None:
-    """Add side heads above a line, each on a dashed arrow from the volume that it takes."""
-    place = {id(volume): at for at, volume in enumerate(row.volumes)}
-    here = {place[id(volume)]: volume for volume in volumes}
+def _heads(row: Row, here: Mapping[int, Volume], look: Look, scene: Scene) -> None:
+    """Add the side heads of the volumes that are here, each above a line and where no other one is."""
     taken: list[tuple[float, float, float]] = []
-    taken_by: dict[int, int] = {}
+    """Where heads are: left and right end, and upper end."""
+    arrows_into: Counter[int] = Counter()
     over_arrows = scene.bounds()[1]
     # From the right: an arrow up then passes no head but those farther to the right. Side inputs from the left.
     heads = sorted((head for head in row.heads if here.keys() >= {*head.places}), key=lambda head: -head.places[-1])
     for head in [head for head in heads if not head.enters] + [head for head in heads[::-1] if head.enters]:
-        x, foot = _top(here[head.places[0 if head.enters else -1]])
+        x, _ = _top(here[head.places[0 if head.enters else -1]])
         drawn = _head(head, look, Scene(scene.font))
         left, top, right, bottom = drawn.bounds()
-        begin, end = (x - ASIDE - (right - left), x) if head.enters else (x, x + ASIDE + right - left)
+        begin = x - ASIDE - (right - left) if head.enters else x
+        end = x if head.enters else x + ASIDE + right - left
         under = [
-            volume
-            for volume in volumes
+            volume.solid.outline
+            for volume in here.values()
             if volume.x < end and volume.x + volume.solid.across + volume.solid.right >= begin - ASIDE
         ]
-        free = over_arrows if row.skips else -max(volume.solid.outline for volume in under) / 2
+        free = over_arrows if row.skips else -max(under) / 2
         y = min((high for low, far, high in taken if low < end + 6 and begin < far + 6), default=free - 6) - bottom
-        if head.enters:
-            scene.add(drawn, begin - left, y)
-            for at in head.places:
-                to, top_of = _top(here[at])
-                to -= taken_by.get(at, 0) * 5
-                taken_by[at] = taken_by.get(at, 0) + 1
-                scene.arrow(((begin - left + _across(head) + 1, y), (to, y), (to, top_of - 0.5)), look.line)
-        else:
-            scene.add(drawn, x + ASIDE - left, y)
-            scene.arrow(((x, foot), (x, y), (x + ASIDE - 1, y)), look.line, dashed=True)
-            feet = [_top(here[at]) for at in head.places[:-1]]
-            for across, low in feet:
-                scene.line(((across, low), (across, y)), look.line, dashed=True)
-            if feet:
-                scene.line(((feet[0][0], y), (x, y)), look.line, dashed=True)
         taken.append((begin, end, y + top - 6))
+        if not head.enters:
+            scene.add(drawn, x + ASIDE - left, y)
+            _lead_out(scene, [_top(here[at]) for at in head.places], y, look)
+            continue
+        scene.add(drawn, begin - left, y)
+        for at in head.places:
+            to, high = _top(here[at])
+            to -= arrows_into[at] * 5
+            arrows_into[at] += 1
+            scene.arrow(((begin - left + _across(head) + 1, y), (to, y), (to, high - 0.5)), look.line)
+
+
+def _lead_out(scene: Scene, feet: Sequence[Point], y: float, look: Look) -> None:
+    """Add a dashed arrow from the last of these points up to the height of a side output, and lines from the others."""
+    *others, (x, foot) = feet
+    scene.arrow(((x, foot), (x, y), (x + ASIDE - 1, y)), look.line, dashed=True)
+    for across, low in others:
+        scene.line(((across, low), (across, y)), look.line, dashed=True)
+    if others:
+        scene.line(((others[0][0], y), (x, y)), look.line, dashed=True)
 
 
 def _top(volume: Volume) -> Point:
@@ -331,8 +330,7 @@ def _head(head: SideHead, look: Look, scene: Scene) -> Scene:
     """Return the volumes of a side head or input in a row around y = 0, its name above."""
     x = 0.0
     for volume in head.volumes:
-        with scene.showing(volume.node.shown_layer):
-            volume.solid.draw(scene, x, look.paper if volume.kind == "input" else look.fill(volume.kind), look)
+        _add_solid(scene, volume, x, look)
         x += volume.solid.across + volume.solid.right + CLOSE
     top = scene.bounds()[1]
     scene.text(0, top - 3, head.words, SMALL, look.ink, anchor="start")
