@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
+
+from archcalc.render.drawing.curves import on_curves
 
 CLUSTER = re.compile(
     r'class="cluster">\n<title>[^<]*</title>\n(?:<g[^>]*><a[^>]*>\n)?<path [^>]* d="(?P<outline>[^"]*)"/>\n'
@@ -27,12 +30,12 @@ Piece = tuple[float, float, float, float]
 THIN = " .,:;·'|!()[]{}ijlItfr/"
 """Letters less than 0.34 of the size wide."""
 STEPS = 8
+"""Straight pieces that stand for one cubic curve."""
 BACKGROUND = re.compile(
     r'class="graph"[^>]*>\n<title>[^<]*</title>\n<polygon fill="(#[0-9a-f]{6})" stroke="(?:none|transparent)"'
 )
 PAPER = "#ffffff"
 """What is behind a title of a transparent drawing; the style of `colors` makes it dark where the drawing is."""
-"""Straight pieces that stand for one cubic curve."""
 
 
 def clear_titles(svg: str) -> str:
@@ -74,21 +77,14 @@ def _pieces(svg: str, tops: list[float]) -> Iterator[Piece]:
     for found in EDGE.finditer(svg):
         numbers = [float(number) for number in NUMBER.findall(found[1])]
         points = list(zip(numbers[::2], numbers[1::2], strict=True))
-        last = points[0]
         for start in range(0, len(points) - 3, 3):
-            ends = points[start : start + 4]
-            heights = [y for _, y in ends]
+            curve = points[start : start + 4]
+            heights = [y for _, y in curve]
             if bisect_left(tops, min(heights) - TALL) == bisect_right(tops, max(heights)):
-                last = ends[-1]
                 continue
-            for step in range(1, STEPS + 1):
-                t = step / STEPS
-                parts = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-                x = sum(part * end[0] for part, end in zip(parts, ends, strict=True))
-                y = sum(part * end[1] for part, end in zip(parts, ends, strict=True))
-                (high, from_x), (low, to_x) = sorted(((last[1], last[0]), (y, x)))
+            for ends in pairwise(on_curves(curve, STEPS)):
+                (high, from_x), (low, to_x) = sorted((y, x) for x, y in ends)
                 yield high, low, from_x, to_x
-                last = (x, y)
     for found in HEAD.finditer(svg):
         numbers = [float(number) for number in NUMBER.findall(found[1])]
         xs, ys = numbers[::2], numbers[1::2]

@@ -21,9 +21,10 @@ from archcalc.arithmetic import ceil_div
 from archcalc.errors import UserError
 from archcalc.language.library import loads
 from archcalc.render.drawing.colors import mix
+from archcalc.render.drawing.curves import Point
 from archcalc.render.figures.fonts import Font
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
-from archcalc.render.figures.scene import Point, Scene
+from archcalc.render.figures.scene import Scene
 from archcalc.structs import Struct
 from archcalc.words import quote
 

@@ -188,7 +188,7 @@ def _panels(
         nodes = next((stage.typical for stage in _with_joins_first(stages) if stage.block == block), [])
         if len(nodes) > MOST_INSIDE:
             continue
-        flow = flow_of(picture, ("shape",), nodes)
+        flow = flow_of(picture, nodes)
         column = ColumnStyle(picture, flow, ("op",), look, scene)
         column.in_one_stage = True  # So that all panels have the colors of operators.
         inside = column.sequence(flow.parts)

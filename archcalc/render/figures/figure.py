@@ -205,7 +205,7 @@ def _part_drawn(picture: Picture, options: FigureOptions) -> Picture:
 
 def _flow(shown: Picture, options: FigureOptions) -> MainPath:
     """Return the flow of what is drawn. Raises `UserError` if nothing is left of it."""
-    flow = flow_of(shown, ("shape",))
+    flow = flow_of(shown)
     if not flow.parts:
         raise _nothing(options)
     return flow

@@ -7,7 +7,6 @@ separate, which makes a `Fork`, or tangled, and then their nodes stay together i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 from archcalc.render.drawing.picture import DrawingNode, Item, Picture, inputs_for
 from archcalc.structs import Struct
@@ -56,51 +55,17 @@ MOST_NESTED = 60
 """Forks inside forks beyond this depth are tangles, so that no network exhausts the stack."""
 
 
-@dataclass
-class MainPath:
+class MainPath(Struct):
     """The main path of a network, and the heads beside it."""
 
     parts: tuple[Part, ...]
-    heads: list[tuple[Item, list[DrawingNode]]] = field(default_factory=list)
+    heads: list[tuple[Item, list[DrawingNode]]]
     """Nodes of side outputs, each group with the node that it starts from."""
 
 
-def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[DrawingNode] | None = None) -> MainPath:
-    """Return the flow of a picture.
-
-    Args:
-        picture: what is drawn.
-        hidden: categories of operators that are passed over where they have one input.
-        keep: the nodes to follow; None follows all.
-    """
-    kept = None if keep is None else set(keep)
-    hidden = set(hidden)
-    sources: Edges = {}
-    for edge in picture.edges:
-        sources.setdefault(edge.target, []).append(edge.source)
-    taken = {edge.source for edge in picture.edges}
-    stands: dict[Item, Item] = {}
-    edges: Edges = {}
-    side: dict[Item, Item | None] = {}
-    heads: dict[Item | None, list[DrawingNode]] = {}
-    constants: set[Item] = set()
-    for node in picture.nodes():
-        given = sources.get(node, [])
-        followed = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
-        if node.auxiliary:
-            start = next((side.get(source, source) for source in followed), None)
-            side[node] = start
-            heads.setdefault(start, []).append(node)
-        elif kept is not None and node not in kept:
-            continue
-        elif not node.group and node in taken and constants.issuperset(given) and not (given and node.main.params):
-            constants.add(node)  # a free tensor, or what is computed from such alone
-        elif not node.group and node.category in hidden and len(followed) == 1:
-            stands[node] = followed[0]
-        elif node in taken and _scales(node) and len(followed) == 1 and not constants.isdisjoint(given):
-            stands[node] = followed[0]  # scaled, or shifted, by weights
-        else:
-            edges[node] = followed
+def flow_of(picture: Picture, keep: Iterable[DrawingNode] | None = None) -> MainPath:
+    """Return the flow of a picture, or of some of its nodes; operators that only change a shape are passed over."""
+    edges, heads = _followed(picture, set(picture.nodes() if keep is None else keep))
     outside = list(dict.fromkeys(source for taken in edges.values() for source in taken if source not in edges))
     inputs = inputs_for(outside)
     edges = {node: [inputs.get(source, source) for source in taken] for node, taken in edges.items()}
@@ -112,7 +77,38 @@ def flow_of(picture: Picture, hidden: Iterable[str] = (), keep: Iterable[Drawing
     return MainPath(_parts(order, edges, leaving, None, 0), shown_heads)
 
 
-def _scales(node: DrawingNode) -> bool:
+def _followed(picture: Picture, kept: set[DrawingNode]) -> tuple[Edges, dict[Item | None, list[DrawingNode]]]:
+    """Return the edges of the main path, and the nodes of side outputs by the item that they start from."""
+    sources: Edges = {}
+    for edge in picture.edges:
+        sources.setdefault(edge.target, []).append(edge.source)
+    taken = {edge.source for edge in picture.edges}
+    stands: dict[Item, Item] = {}
+    """Nodes that are passed over to what they take."""
+    edges: Edges = {}
+    starts: dict[Item, Item | None] = {}
+    heads: dict[Item | None, list[DrawingNode]] = {}
+    constants: set[Item] = set()
+    for node in picture.nodes():
+        given = sources.get(node, [])
+        followed = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
+        if node.auxiliary:
+            starts[node] = next((starts.get(source, source) for source in followed), None)
+            heads.setdefault(starts[node], []).append(node)
+        elif node not in kept:
+            continue
+        elif not node.group and node in taken and constants.issuperset(given) and not (given and node.main.params):
+            constants.add(node)  # a free tensor, or what is computed from such alone
+        elif len(followed) == 1 and not node.group and node.category == "shape":
+            stands[node] = followed[0]
+        elif len(followed) == 1 and node in taken and _merges(node) and not constants.isdisjoint(given):
+            stands[node] = followed[0]  # scaled, or shifted, by weights
+        else:
+            edges[node] = followed
+    return edges, heads
+
+
+def _merges(node: DrawingNode) -> bool:
     return node.joins and node.category == "merge"
 
 

@@ -10,12 +10,13 @@ from xml.etree import ElementTree
 
 from archcalc.analysis import Analysis
 from archcalc.render.drawing.colors import THEMES
+from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.drawing import DrawingOptions, draw
 from archcalc.render.drawing.picture import group_depths
 from archcalc.render.figures.figure import LEAST_TEXT, fit, smallest, write_figure
 from archcalc.render.figures.fonts import Font, open_font
 from archcalc.render.figures.look import Page, open_page
-from archcalc.render.figures.scene import Path, Point, Scene, TextLine
+from archcalc.render.figures.scene import Path, Scene, TextLine
 from archcalc.render.figures.strips import Strip
 
 ROUND = 0.5523

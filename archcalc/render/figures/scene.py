@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from archcalc.render.drawing.curves import Point, on_curves
 from archcalc.render.figures.fonts import ASCENT, DESCENT, VERA, Font
 from archcalc.structs import Struct, replace
 
-Point = tuple[float, float]
 HEAD = 5.0
 """Length of an arrowhead."""
 
@@ -181,20 +181,6 @@ def extent(item: Path | TextLine, font: Font) -> tuple[Point, ...]:
     half = item.width / 2 if item.stroke else 0.0
     points = on_curves(item.points) if item.curved else item.points
     return tuple((x + side, y + side) for x, y in points for side in (-half, half))
-
-
-def on_curves(points: Sequence[Point], steps: int = 16) -> tuple[Point, ...]:
-    """Return points on cubic curves, each of a start, two control points, and an end that the next starts from."""
-    result = [points[0]]
-    for at in range(0, len(points) - 3, 3):
-        ends = points[at : at + 4]
-        for step in range(1, steps + 1):
-            t = step / steps
-            parts = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)
-            x = sum(part * end[0] for part, end in zip(parts, ends, strict=True))
-            y = sum(part * end[1] for part, end in zip(parts, ends, strict=True))
-            result.append((x, y))
-    return tuple(result)
 
 
 def _without_repeats(points: Sequence[Point]) -> list[Point]:

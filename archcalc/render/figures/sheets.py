@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from archcalc.render.drawing.colors import mix
+from archcalc.render.drawing.curves import Point
 from archcalc.render.figures.look import Look
-from archcalc.render.figures.scene import Point, Scene
+from archcalc.render.figures.scene import Scene
 from archcalc.render.figures.solids import DrawingScale, DrawnTensor, Solid
 
 STEP = 3.2

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 from archcalc.render.drawing.colors import mix
+from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.picture import Item
 from archcalc.render.figures.look import Look
-from archcalc.render.figures.scene import Point, Scene
+from archcalc.render.figures.scene import Scene
 from archcalc.structs import Struct
 
 HEIGHT, BACK, WIDTH = 104.0, 38.0, 46.0

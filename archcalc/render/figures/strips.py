@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from string import ascii_uppercase
 
-from archcalc.render.figures.scene import Path, Point, Scene, TextLine, extent, on_curves
+from archcalc.render.drawing.curves import Point, on_curves
+from archcalc.render.figures.scene import Path, Scene, TextLine, extent
 from archcalc.structs import Struct, replace
 
 MOST_PIECES = 12

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.picture import DrawingNode
 from archcalc.render.drawing.words import describe
 from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.look import SMALL, Look, Page
 from archcalc.render.figures.rows import Row, Volume
-from archcalc.render.figures.scene import Point, Scene
+from archcalc.render.figures.scene import Scene
 from archcalc.structs import Struct
 
 HEIGHT, WIDTH, LOWEST, THINNEST = 100.0, 20.0, 34.0, 3.0

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.labels import cut, lines, operation
 from archcalc.render.drawing.picture import DrawingNode, InputNode
 from archcalc.render.drawing.words import output
@@ -15,7 +16,7 @@ from archcalc.render.figures.labels import legend, size_text, stack
 from archcalc.render.figures.lanes import lanes
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.rows import Row, SideHead, Volume
-from archcalc.render.figures.scene import Point, Scene
+from archcalc.render.figures.scene import Scene
 from archcalc.render.figures.sheets import Sheets
 from archcalc.render.figures.solids import SLAB, DrawingScale
 from archcalc.structs import replace

@@ -14,12 +14,12 @@ from archcalc.language.library import loads
 from archcalc.render.drawing import engine
 from archcalc.render.drawing.colors import DARK_STYLE, HEAT, THEMES, contrast, luminance, text_on
 from archcalc.render.drawing.courses import beside, climbing, crossings
+from archcalc.render.drawing.curves import on_curves
 from archcalc.render.drawing.drawing import MOST_NODES, DrawingOptions, draw, picture_of, size
 from archcalc.render.drawing.paint import by_category, by_cost
 from archcalc.render.drawing.picture import compose
 from archcalc.render.drawing.repetition import collapse
 from archcalc.render.drawing.words import run
-from archcalc.render.figures.scene import on_curves
 
 SVG = "{http://www.w3.org/2000/svg}"
 NETWORKS = ["alexnet", "googlenet", "resnet50", "densenet121", "inception_v4", "nasnet_a_large", "swin_t", "vit_b_16"]
