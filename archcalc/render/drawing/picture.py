@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import ClassVar
 
 from archcalc.analysis import Analysis, LayerCosts
@@ -114,6 +115,13 @@ def category_of(nodes: Sequence[DrawingNode]) -> str:
     if len(nodes) == 1 and not nodes[0].group:
         return nodes[0].main.layer.op.category
     return max((row for node in nodes for row in node.layers), key=lambda row: (row.macs, row.params)).layer.op.category
+
+
+def scope_of(nodes: Sequence[DrawingNode]) -> str:
+    """Return the path of the innermost group around nodes; empty if there is none."""
+    paths = [node.name.split(".")[:-1] for node in nodes]
+    same = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    return ".".join(parts[0] for parts in same)
 
 
 @dataclass(eq=False)

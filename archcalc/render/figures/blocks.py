@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from archcalc.render.drawing.colors import mix
 from archcalc.render.drawing.labels import LABELS, cut, lines, operation
-from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
-from archcalc.render.drawing.words import within
+from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture, scope_of
 from archcalc.render.figures.column import ColumnStyle
 from archcalc.render.figures.flow import flow_of, nodes_in
-from archcalc.render.figures.labels import size_text
+from archcalc.render.figures.labels import size_text, text_box
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.scene import Scene
 from archcalc.render.figures.solids import stage_size
@@ -44,8 +44,7 @@ class Stage:
     @property
     def typical(self) -> list[DrawingNode]:
         """The block to enlarge: the last that adds its input, as most do."""
-        joining = [nodes for nodes in self.blocks if any(node.joins for node in nodes)]
-        return (joining or self.blocks)[-1]
+        return _with_join(self.blocks[::-1])
 
     @property
     def last(self) -> DrawingNode:
@@ -132,14 +131,9 @@ def draw_blocks(
             bottom = _box(scene, y + GAP, said, width, fill, look)
         if len(stage.blocks) > 1:
             for step in (2.0, 4.0):
-                edge = (
-                    (width / 2, y + GAP + step),
-                    (width / 2 + step, y + GAP + step),
-                    (width / 2 + step, bottom + step),
-                )
-                scene.line(
-                    (*edge, (-width / 2 + step, bottom + step), (-width / 2 + step, bottom)), look.line, width=0.6
-                )
+                left, right, top, low = step - width / 2, step + width / 2, y + GAP + step, bottom + step
+                points = ((width / 2, top), (right, top), (right, low), (left, low), (left, bottom))
+                scene.line(points, look.line, width=0.6)
         sides.setdefault(stage.block, (y + GAP, bottom))
         y = bottom + (4.0 if len(stage.blocks) > 1 else 0.0)
     _panels(picture, stages, sides, width / 2 + 4, look, page, scene)
@@ -157,14 +151,9 @@ def _words(stage: Stage, labels: tuple[str, ...] | None) -> list[str]:
     return [text for text in texts if text] or [" "]
 
 
-def _box(scene: Scene, y: float, lines: Sequence[str], width: float, fill: str, look: Look) -> float:
-    height = PITCH * len(lines) + PADDING
-    scene.box(-width / 2, y, width, height, fill, look.line)
-    for at, text in enumerate(lines):
-        bold = at == 0 and len(lines) > 1
-        size = TEXT if at == 0 else SMALL
-        scene.text(0, y + PADDING / 2 + PITCH * (at + 0.5) + size * 0.36, text, size, look.ink, bold=bold)
-    return y + height
+def _box(scene: Scene, y: float, texts: Sequence[str], width: float, fill: str, look: Look) -> float:
+    """Add a box below a height; return its lower end."""
+    return y + text_box(scene, (0.0, y), width, texts, PITCH, PADDING, fill, look, bold=len(texts) > 1)
 
 
 def _panels(
@@ -177,50 +166,50 @@ def _panels(
     scene: Scene,
 ) -> None:
     """Add a panel for each kind of block that fits the page, those that occur most first."""
-    counts: dict[str, int] = {}
-    for stage in stages:
-        counts[stage.block] = counts.get(stage.block, 0) + len(stage.blocks)
+    counts = Counter(stage.block for stage in stages if stage.block for _ in stage.blocks)
+    often = {block for block, _ in counts.most_common(MOST_PANELS)}
     left, _, _, bottom = scene.bounds()
     x, y = edge + ASIDE, 0.0
     widest = 0.0
-    often = sorted((name for name in counts if name), key=lambda name: -counts[name])[:MOST_PANELS]
     for block in (name for name in counts if name in often):
-        nodes = next((stage.typical for stage in _with_joins_first(stages) if stage.block == block), [])
-        if len(nodes) > MOST_INSIDE:
+        panel = _panel(
+            picture, block, _with_join([stage.typical for stage in stages if stage.block == block]), look, scene
+        )
+        if panel is None:
             continue
-        flow = flow_of(picture, nodes)
-        column = ColumnStyle(picture, flow, ("op",), look, scene)
-        column.in_one_stage = True  # So that all panels have the colors of operators.
-        inside = column.sequence(flow.parts)
-        if not any(isinstance(node, DrawingNode) for node in nodes_in(flow.parts)):
-            continue
-        wide, tall = inside.left + inside.right + 2 * PANEL, inside.height + 2 * PANEL + 2 * PITCH + GAP
-        title = [block, cut(within(_path(nodes), ""))]
-        wide = max(wide, max(scene.measure(text, TEXT, True) for text in title) + 2 * PANEL)
-        if y and y + tall > max(bottom, page.height * 0.6):
+        if y and y + panel.height > max(bottom, page.height * 0.6):
             x, y, widest = x + widest + ASIDE / 2, 0.0, 0.0
-        if x + wide - left > page.width:
+        if x + panel.width - left > page.width:
             continue
-        scene.box(x, y, wide, tall, mix(look.faint, look.paper, 0.88), look.faint, "panel")
-        scene.text(x + PANEL, y + PANEL + TEXT * 0.7, title[0], TEXT, look.ink, bold=True, anchor="start")
-        scene.text(x + PANEL, y + PANEL + TEXT * 0.7 + PITCH, title[1], SMALL, look.ink, anchor="start")
-        middle = x + (wide + inside.left - inside.right) / 2
-        top = y + PANEL + 2 * PITCH
-        scene.add(inside.scene, middle, top)
-        scene.arrow(((middle, top + inside.height), (middle, top + inside.height + GAP)), look.line)
+        scene.add(panel, x, y)
         if x == edge + ASIDE:
             begin, end = sides[block]
             scene.line(((edge, begin), (x, y)), look.faint, dashed=True, width=0.6)
-            scene.line(((edge, end), (x, y + tall)), look.faint, dashed=True, width=0.6)
-        y += tall + GAP
-        widest = max(widest, wide)
+            scene.line(((edge, end), (x, y + panel.height)), look.faint, dashed=True, width=0.6)
+        y += panel.height + GAP
+        widest = max(widest, panel.width)
 
 
-def _with_joins_first(stages: Sequence[Stage]) -> list[Stage]:
-    return sorted(stages, key=lambda stage: not any(node.joins for node in stage.typical))
+def _panel(picture: Picture, block: str, nodes: Sequence[DrawingNode], look: Look, empty: Scene) -> Scene | None:
+    """Return a panel with the layers of a block; None if they are too many, or none is drawn."""
+    flow = flow_of(picture, nodes)
+    if len(nodes) > MOST_INSIDE or not any(isinstance(node, DrawingNode) for node in nodes_in(flow.parts)):
+        return None
+    column = ColumnStyle(picture, flow, ("op",), look, empty)
+    column.in_one_stage = True  # So that all panels have the colors of operators.
+    inside, panel, path = column.sequence(flow.parts), column.new(), cut(scope_of(nodes))
+    titles = max(panel.measure(text, TEXT, True) for text in (block, path))
+    panel.width = max(inside.left + inside.right, titles) + 2 * PANEL
+    panel.height = inside.height + 2 * PANEL + 2 * PITCH + GAP
+    panel.box(0, 0, panel.width, panel.height, mix(look.faint, look.paper, 0.88), look.faint, "panel")
+    panel.text(PANEL, PANEL + TEXT * 0.7, block, TEXT, look.ink, bold=True, anchor="start")
+    panel.text(PANEL, PANEL + TEXT * 0.7 + PITCH, path, SMALL, look.ink, anchor="start")
+    middle, top = (panel.width + inside.left - inside.right) / 2, PANEL + 2 * PITCH
+    panel.add(inside.scene, middle, top)
+    panel.arrow(((middle, top + inside.height), (middle, top + inside.height + GAP)), look.line)
+    return panel
 
 
-def _path(nodes: Sequence[DrawingNode]) -> str:
-    paths = [node.name.split(".") for node in nodes]
-    common = [parts[0] for parts in zip(*paths, strict=False) if len(set(parts)) == 1]
-    return ".".join(common)
+def _with_join(blocks: Sequence[list[DrawingNode]]) -> list[DrawingNode]:
+    """Return the first block with a join; without one, the first."""
+    return next((nodes for nodes in blocks if any(node.joins for node in nodes)), blocks[0])

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from archcalc.render.drawing.labels import lines
 from archcalc.render.drawing.picture import Cluster, DrawingNode, InputNode, Item, Picture
 from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
-from archcalc.render.figures.labels import size_text
+from archcalc.render.figures.labels import size_text, text_box
 from archcalc.render.figures.lanes import lanes
-from archcalc.render.figures.look import SMALL, TEXT, Look
+from archcalc.render.figures.look import TEXT, Look
 from archcalc.render.figures.scene import HEAD, Scene
 from archcalc.render.figures.solids import stage_size
 
@@ -114,20 +114,12 @@ class ColumnStyle:
 
     def box(self, node: Item) -> ColumnBlock:
         """Return one box."""
-        words, scene = self.words(node), self.new()
-        height = PITCH * len(words) + self.padding
-        self.draw_box(scene, node, 0.0, 0.0, height, words)
-        half = self.widths[node] / 2
-        return ColumnBlock(scene, half, half, height, {node: (0.0, height)})
-
-    def draw_box(self, scene: Scene, node: Item, x: float, y: float, height: float, words: list[str]) -> None:
-        """Add a box whose upper side has its middle at a point."""
-        width = self.widths[node]
+        scene, width = self.new(), self.widths[node]
         with scene.showing(node.shown_layer):
-            scene.box(x - width / 2, y, width, height, self.fill(node), self.look.line)
-            for at, text in enumerate(words):
-                size = TEXT if at == 0 else SMALL
-                scene.text(x, y + self.padding / 2 + PITCH * (at + 0.5) + size * 0.36, text, size, self.look.ink)
+            height = text_box(
+                scene, (0.0, 0.0), width, self.words(node), PITCH, self.padding, self.fill(node), self.look
+            )
+        return ColumnBlock(scene, width / 2, width / 2, height, {node: (0.0, height)})
 
     def fill(self, node: Item) -> str:
         """Return the color of a node's stage; white for what has no weights, if there are stages to tell apart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archcalc.ops.vocabulary import shape_text
+from archcalc.render.drawing.curves import Point
 from archcalc.render.figures.look import SMALL, TEXT, Look
 from archcalc.render.figures.scene import Scene
 
@@ -12,6 +13,39 @@ from archcalc.render.figures.scene import Scene
 def size_text(sizes: Sequence[int]) -> str:
     """Return the size of a map: 28×28."""
     return shape_text(tuple(sizes))
+
+
+def text_box(
+    scene: Scene,
+    middle: Point,
+    width: float,
+    texts: Sequence[str],
+    pitch: float,
+    padding: float,
+    fill: str,
+    look: Look,
+    bold: bool = False,
+) -> float:
+    """Add a box with lines of text, the first larger; return its height.
+
+    Args:
+        scene: what it is added to.
+        middle: the middle of its upper side.
+        width: its width.
+        texts: the lines.
+        pitch: from one line to the next.
+        padding: above and below the lines together.
+        fill: its color.
+        look: the other colors.
+        bold: True if the first line is bold.
+    """
+    (x, y), height = middle, pitch * len(texts) + padding
+    scene.box(x - width / 2, y, width, height, fill, look.line)
+    for at, text in enumerate(texts):
+        size = SMALL if at else TEXT
+        place = y + padding / 2 + pitch * (at + 0.5) + size * 0.36
+        scene.text(x, place, text, size, look.ink, bold=bold and not at)
+    return height
 
 
 def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: float, y: float, width: float) -> None:

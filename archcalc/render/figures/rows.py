@@ -8,7 +8,7 @@ from itertools import groupby, zip_longest
 
 from archcalc.analysis.rows import FOLDED
 from archcalc.render.drawing.labels import cut, operation
-from archcalc.render.drawing.picture import DrawingNode, InputNode, Item, Picture, category_of
+from archcalc.render.drawing.picture import DrawingNode, InputNode, Item, Picture, category_of, scope_of
 from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
 from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.solids import DrawnTensor, Solid, maps, tensor
@@ -193,7 +193,7 @@ class _RowBuilder:
         if inputs and not self.row.volumes:
             self.add_node(inputs.pop(0))
         self.inputs += [(nodes[:1], [node]) for node in inputs]
-        scope = _common(nodes)
+        scope = scope_of(nodes)
         name = self.picture.network.groups.get(scope, "") or scope.rpartition(".")[2] or "module"
         shown = join if isinstance(join, DrawingNode) else nodes[-1]
         self.row.volumes.append(replace(_volume(shown), words=name, inside=scope, module=tuple(nodes)))
@@ -214,7 +214,7 @@ def _volume(node: Item) -> Volume:
 def _side_head(places: tuple[int, ...], nodes: Sequence[Item]) -> SideHead:
     first, last = nodes[0], nodes[-1]
     layers = [node for node in nodes if isinstance(node, DrawingNode)]
-    name = first.name if isinstance(first, InputNode) else (len(layers) > 1 and _common(layers)) or layers[-1].name
+    name = first.name if isinstance(first, InputNode) else (len(layers) > 1 and scope_of(layers)) or layers[-1].name
     volumes = [_volume(node) for node in nodes if node is last or node.group or node.category != "shape"]
     shape = (first if isinstance(first, InputNode) else last.latest).output_shape
     return SideHead(places, f"{cut(name, LONGEST_NAME)}, {size_text(shape)}", volumes)
@@ -251,12 +251,3 @@ def _likeness(volume: Volume) -> tuple[object, ...]:
 def _works(branch: Sequence[Part], adds: bool) -> bool:
     """True for a path with layers; where paths are added, beyond one projection. It is not drawn as an arrow."""
     return sum(1 for node in nodes_in(branch) if node.category not in ("shape", "input")) > adds
-
-
-def _common(nodes: Sequence[DrawingNode]) -> str:
-    paths = [node.name.split(".")[:-1] for node in nodes]
-    common = paths[0]
-    for path in paths[1:]:
-        same = [a == b for a, b in zip(common, path, strict=False)]
-        common = common[: same.index(False) if False in same else len(same)]
-    return ".".join(common)

@@ -680,6 +680,13 @@ outputs: [pb, oc, oa]
     assert fronts["oa"][3] == pytest.approx(fronts["oc"][3])
 
 
+def test_a_panel_has_the_path_of_its_block():
+    """Also if a convolution with its normalization and activation is all of it."""
+    said = words(drawn("mobilenet_v2", "blocks"))
+    assert {"features.0", "features.3"} <= set(said)
+    assert "features.0.0" not in said
+
+
 def test_layers_of_groups_that_are_taken_up_again_are_in_their_order():
     """Res2Net calls its layers convs.0, bns.0, convs.1, …: the first volume is the input nevertheless."""
     flow = flow_of(compose(analyzed("res2net50")))
