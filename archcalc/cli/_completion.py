@@ -118,9 +118,7 @@ COMPLETED: dict[str, click.types.StringParamType] = {
     "page": OneOf(named("render.figures.look", "PAGES")),
     "labels": Several(named("render.drawing.labels", "LABELS")),
     "hide": Several(named("render.drawing.colors", "FILLS")),
-    **dict.fromkeys(
-        ("of", "pareto", "best", "sort"), Several(named("quantities.table", "FORMULAS"), listed=quantities)
-    ),
+    **dict.fromkeys(("of", "pareto", "best", "sort"), _FORMULAS),
     **dict.fromkeys(("output", "file", "files", "answers", "chart", "draw"), File()),
     **dict.fromkeys(("summary", "report", "canvas", "moodle", "gradescope"), File()),
     "reference": OneOfOrFile(named("runtime.device_profile", "profile_names")),

@@ -116,6 +116,13 @@ def file_option(*words: str, formats: Sequence[str], **settings: Any) -> Callabl
     return click.option(*words, metavar="FILE", callback=checked, **settings)
 
 
+def write_drawing(figure: Any, file: str) -> None:
+    """Write a chart to a file, in the format of its suffix; svg without one."""
+    from archcalc.render.plot.figure import save
+
+    write(save(figure, format_of(file, None, DRAWINGS) or "svg"), file)
+
+
 def result_options(
     *formats: str, default_file: str = "", option: str = "--format", unsaid: str = ""
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from archcalc.cli._options import JOIN, Overrides, counting_options, depth_option, network_options, with_options
+from archcalc.cli._options import (
+    JOIN,
+    CountingOpener,
+    counting_options,
+    depth_option,
+    network_options,
+    option_words,
+    with_options,
+)
 from archcalc.errors import UserError
+from archcalc.structs import Struct
 from archcalc.words import quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
-    from archcalc.homework.courses.gradescope import GradescopeOptions
+    from archcalc.homework.answers.numbers import AnswerTolerance
     from archcalc.homework.key import AnswerKey
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 def key_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -43,10 +50,38 @@ def key_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def grading_options(function: F) -> F:
-    """Add the options of grading."""
+class GradingOptions(Struct):
+    """The values of `grading_options`."""
+
+    points: str
+    maps: tuple[str, ...]
+    tolerance: AnswerTolerance
+    per_mistake: bool
+    reveal: bool | None
+    """None if it is not said."""
+
+
+def grading_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of grading; the command receives `grading`, a `GradingOptions`."""
+
+    @wraps(function)
+    def given(
+        *args: Any,
+        points: str,
+        maps: tuple[str, ...],
+        tolerance: str,
+        digits: int,
+        per_mistake: bool,
+        reveal: bool | None,
+        **values: Any,
+    ) -> None:
+        from archcalc.homework.answers.numbers import AnswerTolerance
+
+        rule = AnswerTolerance.parse(tolerance, digits)
+        function(*args, grading=GradingOptions(points, maps, rule, per_mistake, reveal), **values)
+
     return with_options(
-        function,
+        given,
         click.option(
             "--reveal/--no-reveal", default=None, help="Show the right answers, or only hints. [hints in an autograder]"
         ),
@@ -64,10 +99,22 @@ def grading_options(function: F) -> F:
     )
 
 
-def gradescope_options(function: F) -> F:
-    """Add the options of what Gradescope shows."""
+def gradescope_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of what Gradescope shows; the command receives `style`, a `GradescopeOptions`."""
+
+    @wraps(function)
+    def given(*args: Any, per: str, visibility: str, out_of: str | None, **values: Any) -> None:
+        from fractions import Fraction
+
+        from archcalc.homework.courses.gradescope import GradescopeOptions
+
+        if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
+            raise UserError(f"--out-of takes points above 0 with at most two decimals, got {quote(out_of)}")
+        points = None if out_of is None else Fraction(out_of)
+        function(*args, style=GradescopeOptions(per == "cell", visibility, points), **values)
+
     return with_options(
-        function,
+        given,
         click.option(
             "--visibility",
             type=click.Choice(["visible", "after_due_date", "after_published", "hidden"]),
@@ -81,40 +128,28 @@ def gradescope_options(function: F) -> F:
     )
 
 
-def gradescope_style(per: str, visibility: str, out_of: str | None) -> GradescopeOptions:
-    """Return the values of `gradescope_options` as an object."""
-    from fractions import Fraction
-
-    from archcalc.homework.courses.gradescope import GradescopeOptions
-
-    if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
-        raise UserError(f"--out-of takes points above 0 with at most two decimals, got {quote(out_of)}")
-    return GradescopeOptions(per == "cell", visibility, None if out_of is None else Fraction(out_of))
+RENAMED = {
+    "with_total": "total",
+    "settings": "set",
+    "inputs": "input",
+    "lets": "let",
+    "every_layer": "all",
+    "maps": "map",
+    "per_mistake": "per_cell",
+}
+"""Parameters that are called otherwise than their options; `--per-cell` says the opposite."""
 
 
 def as_options(values: Mapping[str, Any]) -> list[str]:
-    """Write values of options as words of a command line; leave out those that are None, empty or not set."""
-    names = {"with_total": "total", "settings": "set", "inputs": "input", "lets": "let"}
-    names |= {"every_layer": "all", "maps": "map"}
-    words: list[str] = []
-    for name, value in values.items():
-        option = f"--{names.get(name, name).replace('_', '-')}"
-        if name == "per_mistake":
-            words += [] if value else ["--per-cell"]
-        elif value is True:
-            words.append(option)
-        elif isinstance(value, tuple):
-            words += [word for each in value for word in (option, each)]
-        elif value not in (None, False, ""):
-            words += [option, str(value)]
-    return words
+    """Write values of parameters as words of a command line; leave out those that are None, empty or not set."""
+    given = {name: not value if name == "per_mistake" else value for name, value in values.items()}
+    return option_words({RENAMED.get(name, name): value for name, value in given.items()})
 
 
 def open_key(
     network: str,
     *,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     ask: str | None,
     lets: tuple[str, ...],
     depth: int | None,
@@ -142,11 +177,11 @@ def open_key(
     if lets or is_inline_spec(network):
         if seed is not None:
             raise UserError("--seed draws numbers, so it does not go with numbers that are left open")
-        family = overrides.open_family(network, lets)
-        return key_of(family, questions, worth, counting, has_bias=without is None, **settings)
-    opened = overrides.open(network)
+        family = opener.open_family(network, lets)
+        return key_of(family, questions, worth, opener.counting, has_bias=without is None, **settings)
+    opened = opener.open(network)
     if seed is not None:
         opened = variant(opened, seed)
     if without is not None:
         opened = without_bias(opened)
-    return AnswerKey(analyze(opened, counting), questions, worth, **settings)
+    return AnswerKey(analyze(opened, opener.counting), questions, worth, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -11,9 +12,8 @@ import click
 
 from archcalc.arithmetic import Shape
 from archcalc.cli._completion import RUNNABLE_DTYPE
-from archcalc.errors import Diagnostic, SpecError, UserError
+from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
-from archcalc.ops.vocabulary import shape_text
 from archcalc.structs import Struct, replace
 from archcalc.words import is_digits, quote
 
@@ -32,14 +32,14 @@ JOIN = "Join layers deeper than N names into their group."
 """The help of `--depth` for tables."""
 
 
-class Overrides(Struct):
-    """The values of the options that change a network before it is computed, and of `--no-cache`."""
+class Opener(Struct):
+    """Opens networks, with the values of the options that change them before they are computed, and of `--no-cache`."""
 
     settings: tuple[str, ...]
     inputs: tuple[str, ...]
     changes: Mapping[str, Any]
     """The fields of `archcalc.changes.changes.Changes` that are set."""
-    no_cache: bool = False
+    no_cache: bool
 
     def open(self, reference: str) -> Network:
         """Return the network of a bundled name, a file, FILE#VARIANT, or one that is imported."""
@@ -72,15 +72,7 @@ class Overrides(Struct):
 
     def words(self) -> list[str]:
         """Return the options as a command line has them."""
-        given = {"set": self.settings, "input": self.inputs, **self.changes}
-        found: list[str] = []
-        for name, value in given.items():
-            option = f"--{name.replace('_', '-')}"
-            if value is True:
-                found.append(option)
-            for item in value if isinstance(value, tuple) else () if value is True else (value,):
-                found += [option, str(item)]
-        return found
+        return option_words({"set": self.settings, "input": self.inputs, **self.changes})
 
     def parsed_changes(self) -> Changes:
         """Return the changes of `--freeze` and the like."""
@@ -100,24 +92,13 @@ class Overrides(Struct):
 
     def of_spec(self, spec: Spec, variant: str | None) -> Network:
         """Return the network of a spec, with `--input` and `--set`."""
+        from archcalc.language.language import blamed
+
         values, shapes = self._values(spec), self.input_shapes()
         try:
             return spec.network(variant, values, shapes)
         except SpecError as error:
-            raise self._blamed(error, spec, variant) from None
-
-    def _blamed(self, error: SpecError, spec: Spec, variant: str | None) -> SpecError:
-        """Return an error of a spec that is valid without `--input` and `--set` as an error of these options."""
-        given = replace(self, changes={}).words()
-        if not given or all(diagnostic.place is None for diagnostic in error.diagnostics):
-            return error
-        try:
-            without = spec.network(variant)
-        except SpecError:
-            return error
-        usual = " ".join(f"{name} {shape_text(shape)}" for name, shape in without.inputs.items())
-        blame = f"{without.name} does not fit {' '.join(given)}; without it, the spec is valid ({usual})"
-        return SpecError([Diagnostic(blame), *error.diagnostics])
+            raise blamed(error, replace(self, changes={}).words(), lambda: spec.network(variant)) from None
 
     def _open_imported(self, source: Source, given: GivenInputs | None = None) -> Network:
         """Import a network, for the inputs of `--input` or for others."""
@@ -197,6 +178,18 @@ class Overrides(Struct):
         return dict(parse_setting(text, spec) for text in self.settings)
 
 
+class CountingOpener(Opener):
+    """Opens networks, and counts them as the options say."""
+
+    counting: Counting
+
+    def analyze(self, reference: str) -> Analysis:
+        """Return the analysis of the network that `open` returns."""
+        from archcalc.analysis import analyze
+
+        return analyze(self.open(reference), self.counting)
+
+
 CHANGES = ("freeze", "train", "lora", "on", "prune", "fold_batch_norm", "reparametrize")
 """The options that are fields of `archcalc.changes.changes.Changes`."""
 
@@ -219,25 +212,24 @@ quantities_option = click.option(
     "--of", default="params,macs", metavar="A,B,…", help="Quantities; `--of help` lists them. [params,macs]"
 )
 strict_option = click.option("--strict", is_flag=True, help="Exit with 1 if the work of a layer is not known.")
-device_option = click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]")
 
 
 def network_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--input`, `--set` and `--no-cache`; the command receives `overrides`, which opens networks."""
+    """Add `--input`, `--set` and `--no-cache`; the command receives `opener`, which opens networks."""
 
     @wraps(function)
     def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
-        function(*args, overrides=Overrides(settings, inputs, {}, no_cache), **values)
+        function(*args, opener=Opener(settings, inputs, {}, no_cache), **values)
 
     return with_options(given, _NO_CACHE, _SET, _INPUT)
 
 
 def import_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--input` and `--no-cache`; the command receives `overrides`, which opens networks."""
+    """Add `--input` and `--no-cache`; the command receives `opener`, which opens networks."""
 
     @wraps(function)
     def given(*args: Any, inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
-        function(*args, overrides=Overrides((), inputs, {}, no_cache), **values)
+        function(*args, opener=Opener((), inputs, {}, no_cache), **values)
 
     return with_options(given, _NO_CACHE, _INPUT)
 
@@ -246,9 +238,9 @@ def change_options(function: Callable[..., None]) -> Callable[..., None]:
     """Add `network_options`, and those that change a network for training or deployment."""
 
     @wraps(function)
-    def given(*args: Any, overrides: Overrides, **values: Any) -> None:
+    def given(*args: Any, opener: Opener, **values: Any) -> None:
         changes = {name: value for name in CHANGES if (value := values.pop(name)) not in (None, (), False)}
-        function(*args, overrides=replace(overrides, changes=changes), **values)
+        function(*args, opener=replace(opener, changes=changes), **values)
 
     return network_options(
         with_options(
@@ -275,12 +267,13 @@ def change_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def counting_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--batch`, `--dtype`, `--precision` and `--convention`; the command receives `counting`."""
+    """Add `--batch`, `--dtype`, `--precision` and `--convention`; the command's `opener` is a `CountingOpener`."""
     from archcalc.analysis.conventions import CONVENTIONS
 
     @wraps(function)
-    def given(*args: Any, convention: str, counting: Counting, **values: Any) -> None:
-        function(*args, counting=replace(counting, convention=convention), **values)
+    def given(*args: Any, convention: str, opener: CountingOpener, **values: Any) -> None:
+        counting = replace(opener.counting, convention=convention)
+        function(*args, opener=replace(opener, counting=counting), **values)
 
     return with_options(
         size_options(given),
@@ -294,10 +287,12 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def size_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Add `--batch`, `--dtype` and `--precision`; the command receives `counting`, in the lecture's convention."""
+    """Add `--batch`, `--dtype` and `--precision`; the `opener` is a `CountingOpener`, in the lecture's convention."""
 
     @wraps(function)
-    def given(*args: Any, batch: int, dtype: str, precision: str | None, sparsity: str | None, **values: Any) -> None:
+    def given(
+        *args: Any, opener: Opener, batch: int, dtype: str, precision: str | None, sparsity: str | None, **values: Any
+    ) -> None:
         from archcalc.analysis import Counting
         from archcalc.analysis.precision import Precision, parse_precision
         from archcalc.analysis.sparsity import parse_sparsity
@@ -306,7 +301,9 @@ def size_options(function: Callable[..., None]) -> Callable[..., None]:
         if sparsity is not None:
             types = types or Precision.all(dtype)
             types = replace(types, sparsity=parse_sparsity(sparsity), name=f"{types.name}, sparsity {sparsity}")
-        function(*args, counting=Counting(batch, dtype, precision=types), **values)
+        counting = Counting(batch, dtype, precision=types)
+        counted = CountingOpener(opener.settings, opener.inputs, opener.changes, opener.no_cache, counting)
+        function(*args, opener=counted, **values)
 
     return with_options(
         given,
@@ -328,6 +325,20 @@ def with_options(function: F, *options: Callable[[F], F]) -> F:
     return function
 
 
+def option_words(values: Mapping[str, Any]) -> list[str]:
+    """Return options as words of a command line; those that are None, False or empty are left out."""
+    words: list[str] = []
+    for name, value in values.items():
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value:
+            words += [
+                word for each in (value if isinstance(value, tuple) else (value,)) for word in (option, str(each))
+            ]
+    return words
+
+
 def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
     """Return, for each network with layers whose work is not known, a remark that names some."""
     from archcalc.render.table import few
@@ -340,10 +351,20 @@ def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
     ]
 
 
-def runnable_dtype_option(meaning: str) -> Callable[[F], F]:
-    """Add `--dtype` to a command that runs a network, with ``meaning`` as its help."""
-    help_ = f"{meaning} [float32]"
-    return click.option("--dtype", type=RUNNABLE_DTYPE, default="float32", metavar="TYPE", help=help_)
+def running_options(types: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add NETWORKs, `change_options`, `--device` and `--dtype` to a command that runs them; ``types`` is help."""
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        help_ = f"{types} [float32]"
+        return with_options(
+            function,
+            click.option("--dtype", type=RUNNABLE_DTYPE, default="float32", metavar="TYPE", help=help_),
+            click.option("--device", metavar="NAME", help="cuda, mps or cpu. [the best available]"),
+            change_options,
+            click.argument("networks", nargs=-1, metavar="[NETWORK]…"),
+        )
+
+    return decorate
 
 
 def depth_option(meaning: str) -> Callable[[F], F]:
@@ -353,7 +374,4 @@ def depth_option(meaning: str) -> Callable[[F], F]:
 
 def file_name(name: str) -> str:
     """Return a network's name as a file name without folders."""
-    return (
-        "".join(character if character.isalnum() or character in "-_." else "_" for character in name).lstrip(".")[:80]
-        or "network"
-    )
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".")[:80] or "network"

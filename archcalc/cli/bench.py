@@ -9,16 +9,10 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options, format_of
-from archcalc.cli._options import (
-    JOIN,
-    Overrides,
-    change_options,
-    depth_option,
-    device_option,
-    runnable_dtype_option,
-)
+from archcalc.cli._options import JOIN, Opener, depth_option, running_options
 from archcalc.cli._streams import remark, until_interrupted
 from archcalc.errors import UserError
+from archcalc.requirements import need_torch
 from archcalc.words import is_digits, quote
 
 if TYPE_CHECKING:
@@ -32,10 +26,7 @@ if TYPE_CHECKING:
     short_help="Time networks on a device, layer by layer.",
     example="archcalc bench resnet50 mobilenet_v2 --device cuda --batch 1,8,64,256",
 )
-@click.argument("networks", nargs=-1, metavar="[NETWORK]…")
-@change_options
-@device_option
-@runnable_dtype_option("float64, float32, tf32, float16, bfloat16.")
+@running_options("float64, float32, tf32, float16, bfloat16.")
 @click.option("--batch", default="1", metavar="N,N…", help="Batch sizes, each timed. [1]")
 @click.option("--channels-last", is_flag=True, help="Lay out images and weights with the channels last.")
 @click.option(
@@ -51,7 +42,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     networks: tuple[str, ...],
-    overrides: Overrides,
+    opener: Opener,
     device: str | None,
     dtype: str,
     batch: str,
@@ -72,12 +63,16 @@ def command(
         if networks:
             raise click.UsageError("--calibrate measures the device; leave out the networks")
         format_of(output.file, None, ("json",))
-        output.write(_calibration(device))
+        need_torch()
+        from archcalc.runtime.calibration import calibrate as measure_device
+        from archcalc.runtime.devices import choose_device
+
+        output.write(measure_device(choose_device(device)).to_json())
         return
     if not networks:
         raise click.UsageError("no network to time; write: archcalc bench resnet50")
     batches = _batches(batch)
-    opened = [overrides.open(network) for network in networks]
+    opened = [opener.open(network) for network in networks]
     from archcalc.render.benchmarks import benchmarks_document
     from archcalc.runtime.device_profile import find_profile
 
@@ -87,8 +82,6 @@ def command(
         profile = find_profile(reference)
         results, interrupted = _each(opened, batches, lambda network, n: predict_only(network, n, dtype, profile))
     else:
-        from archcalc.requirements import need_torch
-
         need_torch()
         from archcalc.runtime.bench import bench
         from archcalc.runtime.calibration import calibrate as measure_device
@@ -106,16 +99,6 @@ def command(
         context.exit(130)
     if any(result.failure for result in results):
         context.exit(1)
-
-
-def _calibration(device: str | None) -> str:
-    from archcalc.requirements import need_torch
-
-    need_torch()
-    from archcalc.runtime.calibration import calibrate
-    from archcalc.runtime.devices import choose_device
-
-    return calibrate(choose_device(device)).to_json()
 
 
 def _batches(text: str) -> list[int]:

@@ -9,13 +9,12 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, lower_bounds, network_options, strict_option
+from archcalc.cli._options import CountingOpener, counting_options, lower_bounds, network_options, strict_option
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 from archcalc.words import help_line, quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
     from archcalc.budget.assertions import Budget
 
 _COMPARES = re.compile(r"[<>=!]|\sin\s")
@@ -38,8 +37,7 @@ def command(
     context: click.Context,
     words: tuple[str, ...],
     file: str | None,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     strict: bool,
     output: Output,
 ) -> None:
@@ -48,7 +46,6 @@ def command(
     Assertions are written in the spec's expression language. Without any, print the names that they may use, with their
     values. Exits 1 if an assertion fails, 2 if one cannot be evaluated or a network cannot be read.
     """
-    from archcalc.analysis import analyze
     from archcalc.budget.assertions import Budget, check_budget, read_assertions
     from archcalc.budget.document import budgets_document, budgets_junit, facts_document
     from archcalc.imports.references import names_model
@@ -67,13 +64,13 @@ def command(
     if not assertions:
         if output.format == "junit":
             raise click.UsageError("a JUnit report needs assertions")
-        analyses = [analyze(overrides.open(network), counting) for network in networks]
+        analyses = [opener.analyze(network) for network in networks]
         output.show(facts_document(analyses))
         return
 
     def check(reference: str) -> Budget:
         try:
-            return check_budget(reference, analyze(overrides.open(reference), counting), assertions)
+            return check_budget(reference, opener.analyze(reference), assertions)
         except SpecError as error:
             if len(networks) == 1 and output.format == "text":
                 raise

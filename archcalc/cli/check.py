@@ -11,7 +11,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import FORMATS, Output, document_options, file_option, format_of
-from archcalc.cli._homework import gradescope_options, gradescope_style, grading_options, key_options, open_key
+from archcalc.cli._homework import GradingOptions, gradescope_options, grading_options, key_options, open_key
 from archcalc.cli._streams import remark, until_interrupted, write, write_file
 from archcalc.errors import UserError
 from archcalc.structs import replace
@@ -19,6 +19,7 @@ from archcalc.words import in_one_line, quote
 
 if TYPE_CHECKING:
     from archcalc.homework.courses.collect import Handed
+    from archcalc.homework.courses.gradescope import GradescopeOptions
     from archcalc.homework.grade import GradedSheet
     from archcalc.homework.marking.grading import Grader
 
@@ -48,20 +49,13 @@ def command(
     /,
     network: str,
     answers: tuple[str, ...],
-    points: str,
-    tolerance: str,
-    digits: int,
-    per_mistake: bool,
-    maps: tuple[str, ...],
-    reveal: bool | None,
+    grading: GradingOptions,
     summary: str | None,
     report: str | None,
     canvas: str | None,
     moodle: str | None,
     gradescope: str | None,
-    per: str,
-    visibility: str,
-    out_of: str | None,
+    style: GradescopeOptions,
     output: Output,
     **key_settings: Any,
 ) -> None:
@@ -71,18 +65,16 @@ def command(
     it was made. Exits 0 if every cell is right, 1 if not, 2 if the only submission cannot be read; --gradescope writes
     a result even then.
     """
-    from archcalc.homework.answers.numbers import AnswerTolerance
     from archcalc.homework.courses.collect import SEEDS, check_numbers, collect, of_stdin
     from archcalc.homework.courses.grades_document import class_document, sheet_document
     from archcalc.homework.marking.grading import Grader
 
     # Gradescope shows its results to the student, the terminal shows them to whoever has the key.
-    reveal = gradescope is None if reveal is None else reveal
-    rule = AnswerTolerance.parse(tolerance, digits)
+    reveal = gradescope is None if grading.reveal is None else grading.reveal
 
     def make_grader(student: str | None) -> Grader:
-        own = open_key(network, points=points, maps=maps, **{**key_settings, "seed": student})
-        return Grader(own, rule, reveal, per_mistake)
+        own = open_key(network, points=grading.points, maps=grading.maps, **{**key_settings, "seed": student})
+        return Grader(own, grading.tolerance, reveal, grading.per_mistake)
 
     seed = key_settings["seed"]
     by = seed if seed in SEEDS else None
@@ -103,7 +95,6 @@ def command(
 
             if len(answers) != 1:
                 raise click.UsageError("--gradescope is for one submission: one file, or its folder")
-            style = gradescope_style(per, visibility, out_of)
             handed = one_table(Path(answers[0])) if answers[0] != "-" else of_stdin(Path(scratch))
             sheets = [_whole(handed, grade, grader)]
             write_file(results_json(sheets[0], style), gradescope)

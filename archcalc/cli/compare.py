@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options, counting_options
+from archcalc.cli._options import CountingOpener, change_options, counting_options
 from archcalc.errors import SpecError
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
 
 
 @click.command(
@@ -31,8 +26,7 @@ def command(
     networks: tuple[str, ...],
     conventions: bool,
     backward: bool,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     output: Output,
 ) -> None:
     """Compare networks: totals, ratios to the first, and the share of each spatial size in the cost.
@@ -40,7 +34,6 @@ def command(
     Inline specs such as "conv 5x5 C->C" are compared by their formulas. With --conventions, one network is counted by
     every convention; with --backward too, its training step is, by those that count it.
     """
-    from archcalc.analysis import analyze
     from archcalc.language.family import is_inline_spec
     from archcalc.quantities.compare import by_convention, compare, steps_by_convention
     from archcalc.render.comparison import comparison_document, conventions_document, formulas_document
@@ -50,7 +43,7 @@ def command(
         if len(networks) != 1:
             raise SpecError("--conventions takes one network")
         count = steps_by_convention if backward else by_convention
-        names, rows = count(overrides.open(networks[0]), counting)
+        names, rows = count(opener.open(networks[0]), opener.counting)
         output.show(conventions_document(names, rows, networks[0]))
         return
     if backward:
@@ -60,10 +53,10 @@ def command(
     are_inline = [is_inline_spec(name) for name in networks]
     if all(are_inline):
         quantities = ("params", "macs", "rf")
-        found = [formulas(overrides.open_family(spec, ()), quantities, counting) for spec in networks]
-        output.show(formulas_document(found, counting.convention))
+        found = [formulas(opener.open_family(spec, ()), quantities, opener.counting) for spec in networks]
+        output.show(formulas_document(found, opener.counting.convention))
         return
     if any(are_inline):
         raise SpecError("cannot compare an inline spec with a network, because its sizes are open")
-    analyses = [analyze(overrides.open(network), counting) for network in networks]
+    analyses = [opener.analyze(network) for network in networks]
     output.show(comparison_document(compare(analyses), analyses))

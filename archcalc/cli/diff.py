@@ -10,13 +10,12 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, counting_options, network_options
+from archcalc.cli._options import CountingOpener, counting_options, network_options
 from archcalc.cli._streams import write
 from archcalc.errors import SpecError, UserError
 from archcalc.words import help_line, quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
     from archcalc.network import Network
 
 GIT_WORDS = 7
@@ -40,8 +39,7 @@ def command(
     context: click.Context,
     networks: tuple[str, ...],
     exit_code: bool,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     output: Output,
 ) -> None:
     """Show what changed from BEFORE to AFTER: layers added, removed and changed, and the change of each total.
@@ -68,7 +66,7 @@ def command(
     else:
         raise click.UsageError(f"expected two networks, got {len(networks)}")
     try:
-        found = difference(*(analyze(_open(reference, overrides), counting) for reference in (before, after)))
+        found = difference(*(analyze(_open(reference, opener), opener.counting) for reference in (before, after)))
     except UserError as error:
         if len(networks) != GIT_WORDS:
             raise
@@ -79,7 +77,7 @@ def command(
         context.exit(1)
 
 
-def _open(reference: str, overrides: Overrides) -> Network:
+def _open(reference: str, opener: CountingOpener) -> Network:
     """Return a network, or that of REVISION:FILE."""
     from archcalc.imports.references import parse_source
     from archcalc.language.library import open_document
@@ -87,10 +85,10 @@ def _open(reference: str, overrides: Overrides) -> Network:
 
     revision, colon, path = reference.partition(":")
     if not colon or not path or Path(reference).exists() or parse_source(reference) is not None:
-        return overrides.open(reference)
+        return opener.open(reference)
     file, _, variant = path.partition("#")
     text = decode(_in_commit(revision, file), reference)
-    return overrides.of_spec(open_document(SpecDocument(text, f"{revision}:{file}", Path(file))), variant or None)
+    return opener.of_spec(open_document(SpecDocument(text, f"{revision}:{file}", Path(file))), variant or None)
 
 
 def _in_commit(revision: str, path: str) -> bytes:

@@ -9,12 +9,18 @@ import click
 from archcalc.cli import Command
 from archcalc.cli._choices import Chosen
 from archcalc.cli._formats import DRAWINGS, Output, result_options
-from archcalc.cli._options import Overrides, counting_options, depth_option, file_name, network_options, with_options
+from archcalc.cli._options import (
+    CountingOpener,
+    counting_options,
+    depth_option,
+    file_name,
+    network_options,
+    with_options,
+)
 from archcalc.errors import UserError
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
-    from archcalc.network import Network
+    from archcalc.analysis import Analysis
 
 FIGURE = ("svg", "png", "pdf", "tikz")
 FORMATS = {"graph": (*FIGURE, "dot", "mermaid"), "arithmetic": (*FIGURE, "gif", "apng")}
@@ -84,8 +90,7 @@ def figure_options(function: Any) -> Any:
 @result_options(*DRAWINGS, "tikz", "gif", "apng", "dot", "mermaid", default_file="NETWORK.svg")
 def command(
     network: str,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     style: str,
     output: Output,
     **options: Any,
@@ -100,11 +105,11 @@ def command(
     """
     _refuse(style, output.format, options)
     if style == "arithmetic":
-        output.write(_arithmetic(network, overrides, output.format, options), file_name(network))
+        output.write(_arithmetic(network, opener, output.format, options), file_name(network))
         return
-    opened = overrides.open(network)
-    content = (_graph if style == "graph" else _figure)(opened, counting, style, output.format, options)
-    output.write(content, file_name(opened.name))
+    analysis = opener.analyze(network)
+    content = (_graph if style == "graph" else _figure)(analysis, style, output.format, options)
+    output.write(content, file_name(analysis.network.name))
 
 
 def _refuse(style: str, format: str, options: Any) -> None:
@@ -119,8 +124,7 @@ def _refuse(style: str, format: str, options: Any) -> None:
         raise click.UsageError(f"--page and --font do not go with --format {format}")
 
 
-def _graph(network: Network, counting: Counting, style: str, format: str, options: Any) -> bytes:
-    from archcalc.analysis import analyze
+def _graph(analysis: Analysis, style: str, format: str, options: Any) -> bytes:
     from archcalc.quantities.table import HEAT, choose
     from archcalc.render.drawing.drawing import DrawingOptions
     from archcalc.render.figures.graph import draw_graph
@@ -136,7 +140,7 @@ def _graph(network: Network, counting: Counting, style: str, format: str, option
         theme=options["theme"],
         **_part(options),
     )
-    return draw_graph(analyze(network, counting), format, chosen, options["page"], options["font"])
+    return draw_graph(analysis, format, chosen, options["page"], options["font"])
 
 
 def _part(options: Any) -> dict[str, Any]:
@@ -153,10 +157,10 @@ def _part(options: Any) -> dict[str, Any]:
     }
 
 
-def _arithmetic(operator: str, overrides: Overrides, format: str, options: Any) -> bytes:
+def _arithmetic(operator: str, opener: CountingOpener, format: str, options: Any) -> bytes:
     from archcalc.render.figures.figure import FigureOptions, arithmetic
 
-    given = overrides.given_inputs()
+    given = opener.given_inputs()
     chosen = FigureOptions(page=options["page"] or "a4", theme=options["theme"], font=options["font"])
     return arithmetic(
         operator, given[0].shape if given else None, bool(options["numbers"]), _moving(format, options), chosen
@@ -170,8 +174,7 @@ def _moving(format: str, options: Any) -> str:
     return "moving svg" if options["animate"] else format
 
 
-def _figure(network: Network, counting: Counting, style: str, format: str, options: Any) -> bytes:
-    from archcalc.analysis import analyze
+def _figure(analysis: Analysis, style: str, format: str, options: Any) -> bytes:
     from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 
     chosen = FigureOptions(
@@ -186,7 +189,7 @@ def _figure(network: Network, counting: Counting, style: str, format: str, optio
         orient=options["orient"] or "down",
         **_part(options),
     )
-    return write_figure(figure(analyze(network, counting), chosen), format)
+    return write_figure(figure(analysis, chosen), format)
 
 
 def _names(option: str, text: str, possible: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options, counting_options
+from archcalc.cli._options import CountingOpener, change_options, counting_options
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
 
 
 @click.command(
@@ -38,8 +33,7 @@ def command(
     network: str,
     layer: str | None,
     quantity: str | None,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     output: Output,
 ) -> None:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
@@ -60,7 +54,7 @@ def command(
     from archcalc.symbolic.network_derivations import OF_NETWORK, SUMMED, TOTAL, explain_network, explain_sum
 
     try:
-        opened = overrides.open(network)
+        opened = opener.open(network)
     except SpecError as error:
         calls = [mistake.call for mistake in error.diagnostics if mistake.call is not None]
         if not calls:
@@ -76,11 +70,11 @@ def command(
     chosen = tuple(name for name in chosen if name not in OF_NETWORK)
     if layer is not None and (layer == TOTAL or layer in opened.groups):
         summed = tuple(name for name in chosen if quantity or name in SUMMED)
-        output.show(explanations_document(explain_sum(analyze(opened, counting), layer, summed)))
+        output.show(explanations_document(explain_sum(analyze(opened, opener.counting), layer, summed)))
         return
     names = [] if not chosen else [layer] if layer else [each.name for each in opened.layers]
     propagation = FieldPropagation(opened)
-    found = explain_network(analyze(opened, counting), of_network) if of_network else []
+    found = explain_network(analyze(opened, opener.counting), of_network) if of_network else []
     for name in names:
-        found += with_legend(opened, name, explain(opened, name, chosen, counting, propagation=propagation))
+        found += with_legend(opened, name, explain(opened, name, chosen, opener.counting, propagation=propagation))
     output.show(explanations_document(found))

@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, result_options
-from archcalc.cli._options import Overrides, change_options, file_name
+from archcalc.cli._options import Opener, change_options, file_name
 
 
 class BatchSize(click.IntRange):
@@ -42,7 +42,7 @@ class BatchSize(click.IntRange):
     option="--to",
     unsaid="no format to write; use --to torch, --to onnx or --to spec",
 )
-def command(network: str, overrides: Overrides, batch: int | str, output: Output) -> None:
+def command(network: str, opener: Opener, batch: int | str, output: Output) -> None:
     """Write NETWORK as readable source of a torch.nn.Module that needs nothing but torch, as an ONNX model, or as a
     spec with blocks and loops for what repeats.
 
@@ -54,7 +54,7 @@ def command(network: str, overrides: Overrides, batch: int | str, output: Output
 
     if output.format != "spec":
         need_torch()
-    opened = overrides.open(network)
+    opened = opener.open(network)
     if output.format == "spec":
         from archcalc.render.folding import folded_spec
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options, counting_options, quantities_option
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
+from archcalc.cli._options import CountingOpener, change_options, counting_options, quantities_option
 
 
 @click.command(
@@ -26,9 +21,7 @@ if TYPE_CHECKING:
 @change_options
 @counting_options
 @document_options("python")
-def command(
-    network: str, lets: tuple[str, ...], of: str, overrides: Overrides, counting: Counting, output: Output
-) -> None:
+def command(network: str, lets: tuple[str, ...], of: str, opener: CountingOpener, output: Output) -> None:
     """Write the closed forms of NETWORK's numbers in the sizes and parameters that are left open.
 
     NETWORK is a bundled name, a file, or an inline spec such as "conv(5, C->C)" or "conv 3x3 C->C, conv 3x3 C->C",
@@ -38,12 +31,12 @@ def command(
     from archcalc.symbolic.formulas import formulas
 
     batches = [let.partition("=")[2].strip() for let in lets if _is_batch(let)]
-    family = overrides.open_family(network, tuple(let for let in lets if not _is_batch(let)))
-    found = formulas(family, of.split(","), counting, batches[-1] if batches else "")
+    family = opener.open_family(network, tuple(let for let in lets if not _is_batch(let)))
+    found = formulas(family, of.split(","), opener.counting, batches[-1] if batches else "")
     if output.format == "python":
         output.write(formulas_source(found))
     else:
-        output.show(formulas_document(found, counting.convention))
+        output.show(formulas_document(found, opener.counting.convention))
 
 
 def _is_batch(let: str) -> bool:

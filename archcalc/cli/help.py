@@ -8,6 +8,7 @@ import click
 
 from archcalc.cli import Command, cli
 from archcalc.cli._streams import write
+from archcalc.words import help_line, quote
 
 
 @click.command(
@@ -26,7 +27,18 @@ def command(words: tuple[str, ...]) -> None:
         return
     context = click.Context(cli, info_name="archcalc", **cli.context_settings)
     if words:
+        _refuse_operator(context, words[0])
         name, found, _ = cli.resolve_command(context, list(words))
         assert found is not None
         context = click.Context(found, info_name=name, parent=context)
     write(f"{context.command.get_help(context)}\n", None)
+
+
+def _refuse_operator(context: click.Context, word: str) -> None:
+    """Raise an error for the name of an operator, ours or another framework's, which `archcalc operators` explains."""
+    from archcalc.language.synonyms import operators_called
+
+    called = operators_called(word) if word not in cli.list_commands(context) else []
+    if called:
+        help_ = help_line(f"for an operator: archcalc operators {' '.join(called)}")
+        raise click.UsageError(f"unknown command {quote(word)}{help_}")

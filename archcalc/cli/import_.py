@@ -6,7 +6,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, result_options
-from archcalc.cli._options import Overrides, network_options
+from archcalc.cli._options import Opener, network_options
 
 
 @click.command(
@@ -18,7 +18,7 @@ from archcalc.cli._options import Overrides, network_options
 @click.argument("network")
 @network_options
 @result_options("spec")
-def command(network: str, overrides: Overrides, output: Output) -> None:
+def command(network: str, opener: Opener, output: Output) -> None:
     """Write NETWORK as a spec, to read and to change: a PyTorch module, an ONNX file, or any other network.
 
     NETWORK is timm:NAME, torchvision:NAME, transformers:CLASS or the name of a well-known checkpoint, FILE.onnx, or
@@ -26,4 +26,4 @@ def command(network: str, overrides: Overrides, output: Output) -> None:
     """
     from archcalc.render.folding import folded_spec
 
-    output.write(folded_spec(overrides.open(network)))
+    output.write(folded_spec(opener.open(network)))

@@ -14,7 +14,7 @@ from archcalc.cli._choices import OneOf, Several, with_meaning
 from archcalc.cli._completion import named
 from archcalc.cli._formats import Output, result_options
 from archcalc.cli._messages import colored
-from archcalc.cli._options import Overrides, import_options
+from archcalc.cli._options import Opener, import_options
 from archcalc.cli._streams import remark, write, write_file
 from archcalc.cli._waiting import waiting
 from archcalc.errors import SpecError, UserError
@@ -52,7 +52,7 @@ CODES = Several(named("language.rules", "RULES"), listed=with_meaning("title"))
 def command(
     context: click.Context,
     files: tuple[str, ...],
-    overrides: Overrides,
+    opener: Opener,
     select: str | None,
     ignore: str | None,
     fix: bool,
@@ -86,7 +86,7 @@ def command(
     found: dict[str, list[Diagnostic]] = {}
     unread: list[UserError] = []
     corrections = 0
-    for document in _documents(files, overrides, fix, unread):
+    for document in _documents(files, opener, fix, unread):
         if fix:
             document, count = _corrected(document, chosen)
             corrections += count
@@ -101,7 +101,7 @@ def command(
         output.write(colored(text, sys.stdout) if output.format == "text" and output.file is None else text)
     for file, diagnostics in found.items():
         if diagnostics and parse_source(file) is not None:
-            remark(f"these lines are written by: {overrides.import_line(file)}")
+            remark(f"these lines are written by: {opener.import_line(file)}")
     every = [diagnostic for diagnostics in found.values() for diagnostic in diagnostics]
     errors = sum(not diagnostic.is_warning for diagnostic in every)
     counts = [counted(errors, "error") if errors else f"{counted(len(found), 'spec')} without errors"]
@@ -117,9 +117,7 @@ def command(
         context.exit(1)
 
 
-def _documents(
-    files: Iterable[str], overrides: Overrides, fix: bool, unread: list[UserError]
-) -> Iterator[SpecDocument]:
+def _documents(files: Iterable[str], opener: Opener, fix: bool, unread: list[UserError]) -> Iterator[SpecDocument]:
     """Yield the specs; add to ``unread`` why a file is not among them."""
     for file in files:
         try:
@@ -130,12 +128,12 @@ def _documents(
                     raise UserError(f"there is no spec in {quote(file)}{help_}")
                 yield from specs
             else:
-                yield _document(file, overrides, fix)
+                yield _document(file, opener, fix)
         except UserError as error:
             unread.append(error)
 
 
-def _document(file: str, overrides: Overrides, fix: bool) -> SpecDocument:
+def _document(file: str, opener: Opener, fix: bool) -> SpecDocument:
     """Return the spec of a file, of standard input, or of a network that is bundled or from elsewhere.
 
     Only the first two can be corrected.
@@ -145,10 +143,10 @@ def _document(file: str, overrides: Overrides, fix: bool) -> SpecDocument:
 
     if file == STANDARD_INPUT:
         return standard_input()
-    written = overrides.written(file)
+    written = opener.written(file)
     if written is not None:
         if fix:
-            help_ = help_line(f"write one first: {overrides.import_line(file)}")
+            help_ = help_line(f"write one first: {opener.import_line(file)}")
             raise SpecError(f"--fix needs a spec, and {quote(file)} is imported{help_}")
         return written
     own = None if Path(file).exists() else bundled_file(file)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
-from archcalc.cli._options import Overrides, change_options, size_options
-from archcalc.cli._streams import write
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, write_drawing
+from archcalc.cli._options import CountingOpener, change_options, option_words, size_options
 from archcalc.errors import UserError
 from archcalc.structs import replace
 from archcalc.words import did_you_mean, help_line, quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
     from archcalc.memory.optimizers import TrainingStep
-    from archcalc.network import Network
+    from archcalc.render.document import Document
 
 UNITS = {
     "B": 1,
@@ -65,8 +62,7 @@ UNITS = {
 def command(
     context: click.Context,
     network: str,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     mode: str | None,
     optimizer: str | None,
     accumulate: int | None,
@@ -88,61 +84,71 @@ def command(
     Nothing is run: the order of execution, views and saved tensors are known, to the byte. Exits 1 if one sample does
     not fit (--fit), or no choice of blocks does (--checkpoint).
     """
-    from archcalc.analysis import analyze
     from archcalc.memory.optimizers import TrainingStep
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
 
+    counting, fits, recomputes, draws = opener.counting, budget is not None, room is not None, chart is not None
+    has_batch = fits and counting.batch > 1 and mode != "inference"
+    refused = (
+        (not decode and (tokens or reference), "--context and --device are for --decode"),
+        (counting.roles.sparsity and mode == "training", "--sparsity is for inference; leave out --mode training"),
+        (
+            decode and (mode == "training" or fits or recomputes or draws or in_place or fused),
+            "--decode generates; leave out --mode, --fit, --checkpoint, --chart and --in-place",
+        ),
+        (
+            (in_place or fused) and (fits or recomputes),
+            "--in-place and --fused are for one batch; leave out --fit and --checkpoint",
+        ),
+        (
+            has_batch and (mode is None or recomputes or draws),
+            "--fit with --batch is for training; write --mode training, without --checkpoint",
+        ),
+        (fits and draws, "--chart shows one batch; leave out --fit"),
+        (fits and recomputes, "--fit finds a batch and --checkpoint needs one; use one of them"),
+        (
+            recomputes and (draws or mode == "inference"),
+            "--checkpoint is for training; leave out --chart and --mode inference",
+        ),
+    )
+    for goes_wrong, message in refused:
+        if goes_wrong:
+            raise click.UsageError(message)
+    if decode:
+        output.show(_generation(opener, network, tokens, reference))
+        return
+    if fits and not has_batch:
+        opener = replace(opener, counting=replace(counting, batch=1))
+    analysis = opener.analyze(network)
     given = {"optimizer": optimizer, "accumulate": accumulate, "clip": clip, "devices": devices, "zero": zero}
     step = TrainingStep(**{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
-    if not decode and (tokens is not None or reference is not None):
-        raise click.UsageError("--context and --device are for --decode")
-    if counting.roles.sparsity is not None and mode == "training":
-        raise click.UsageError("--sparsity is for inference; leave out --mode training")
-    if decode:
-        if mode == "training" or any((budget, room, chart, in_place, fused)):
-            raise click.UsageError("--decode generates; leave out --mode, --fit, --checkpoint, --chart and --in-place")
-        output.show(_generation(overrides.at_tokens(network), tokens, counting, reference))
-        return
-    if (in_place or fused) and (budget is not None or room is not None):
-        raise click.UsageError("--in-place and --fused are for one batch; leave out --fit and --checkpoint")
+    if budget is not None and has_batch:
+        own = option_words({**given, "accumulate": None})
+        own = ["memory", network, *opener.words(), "--mode", "training", *own]
+        context.exit(_ways(analysis, parse_bytes(budget), step, own, output))
     if budget is not None:
-        if counting.batch > 1 and mode != "inference":
-            if mode is None or room is not None or chart is not None:
-                raise click.UsageError(
-                    "--fit with --batch is for training; write --mode training, without --checkpoint"
-                )
-            own = ["memory", network, *overrides.words(), "--mode", "training", *_step_words(given)]
-            context.exit(_ways(analyze(overrides.open(network), counting), parse_bytes(budget), step, own, output))
-        if chart is not None:
-            raise click.UsageError("--chart shows one batch; leave out --fit")
-        if room is not None:
-            raise click.UsageError("--fit finds a batch and --checkpoint needs one; use one of them")
-        analysis = analyze(overrides.open(network), replace(counting, batch=1))
         context.exit(_fit(analysis, parse_bytes(budget), mode, step, output))
-    analysis = analyze(overrides.open(network), counting)
     if room is not None:
-        if chart is not None or mode == "inference":
-            raise click.UsageError("--checkpoint is for training; leave out --chart and --mode inference")
         context.exit(_recompute(analysis, parse_bytes(room), step, output))
     result = memory(analysis, mode or "inference", step, in_place, fused)
     if chart is not None:
-        from archcalc.render.plot.figure import save
         from archcalc.render.plot.memory import memory_chart
 
-        write(save(memory_chart(result), format_of(chart, None, DRAWINGS) or "svg"), chart)
+        write_drawing(memory_chart(result), chart)
     output.show(memory_document(result))
 
 
-def _generation(at_length: Callable[[int], Network], tokens: int | None, counting: Counting, device: str | None) -> Any:
+def _generation(opener: CountingOpener, network: str, tokens: int | None, device: str | None) -> Document:
     """Return the document of generation after a context."""
     from archcalc.memory.generation import generation
     from archcalc.render.generation import generation_document
     from archcalc.runtime.device_profile import find_profile
 
+    at_length = opener.at_tokens(network)
     if tokens is None:
         raise click.UsageError("--decode needs the tokens before; write: --context 8192")
-    found = generation(at_length, tokens, counting)
+    found = generation(at_length, tokens, opener.counting)
     return generation_document(found, find_profile(device) if device is not None else None)
 
 
@@ -158,15 +164,6 @@ def _fit(analysis: Analysis, budget: int, mode: str | None, step: TrainingStep, 
 
 TRIED = ("float32", "autocast-bfloat16", "mixed-bfloat16", "bfloat16")
 """The precisions that `--fit` tries if none is said."""
-
-
-def _step_words(given: Mapping[str, Any]) -> list[str]:
-    """Return the options of a step as a command line has them, without the number of passes."""
-    words: list[str] = []
-    for name, value in given.items():
-        if value and name != "accumulate":
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    return words
 
 
 def _ways(analysis: Analysis, budget: int, step: TrainingStep, own: list[str], output: Output) -> int:

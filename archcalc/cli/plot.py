@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, result_options
-from archcalc.cli._options import Overrides, counting_options, depth_option, network_options
+from archcalc.cli._options import CountingOpener, counting_options, depth_option, network_options
 from archcalc.cli._waiting import waiting
 from archcalc.errors import UserError
 from archcalc.network import Network
 from archcalc.words import quote
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
 
 
 @click.command(
@@ -52,8 +48,7 @@ if TYPE_CHECKING:
 @result_options(*DRAWINGS, default_file="plot.svg")
 def command(
     networks: tuple[str, ...],
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     metric: str,
     depth: int | None,
     against: str,
@@ -66,7 +61,6 @@ def command(
 
     Needs matplotlib: pip install 'archcalc[plot]'.
     """
-    from archcalc.analysis import analyze
     from archcalc.quantities.table import COSTS, choose
     from archcalc.render.plot.bars import bars
     from archcalc.render.plot.figure import save
@@ -74,9 +68,9 @@ def command(
 
     metrics = choose(metric, COSTS, "archcalc plot --metric help")
     if against == "accuracy" or given:
-        figure = _accuracy(networks, _percents(given), overrides)
+        figure = _accuracy(networks, _percents(given), opener)
     elif networks:
-        analyses = [analyze(overrides.open(name), counting) for name in networks]
+        analyses = [opener.analyze(name) for name in networks]
         figure = growth(analyses, depth) if against == "field" else bars(analyses, metrics, depth)
     else:
         raise click.UsageError("no network to plot; write: archcalc plot alexnet vgg16")
@@ -97,7 +91,7 @@ def _percents(given: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _accuracy(networks: tuple[str, ...], percents: Mapping[str, float], overrides: Overrides) -> object:
+def _accuracy(networks: tuple[str, ...], percents: Mapping[str, float], opener: CountingOpener) -> object:
     """Return the chart of these networks, or of all whose accuracy is known, and of those that have one here."""
     from archcalc.analysis import analyze
     from archcalc.render.plot.accuracies import accuracies
@@ -107,7 +101,7 @@ def _accuracy(networks: tuple[str, ...], percents: Mapping[str, float], override
     drawn = []
     for name in dict.fromkeys(names):
         with waiting(f"plot {name}"):
-            network = overrides.open(name)
+            network = opener.open(name)
             drawn.append(bubble(analyze(network), _family(network), percents.get(name)))
     return bubbles(drawn)
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import file_option
-from archcalc.cli._options import Overrides, counting_options, file_name, network_options
+from archcalc.cli._options import CountingOpener, counting_options, file_name, network_options
 from archcalc.cli._streams import write
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
 
 
 @click.command(
@@ -25,15 +20,13 @@ if TYPE_CHECKING:
 @network_options
 @counting_options
 @file_option("-o", "--output", formats=["html"], help="Write to FILE, or - for the terminal. [NETWORK.html]")
-def command(network: str, overrides: Overrides, counting: Counting, output: str | None) -> None:
+def command(network: str, opener: CountingOpener, output: str | None) -> None:
     """Write a report on NETWORK as one HTML page: table, drawing, costs, receptive fields, memory over time, its spec.
 
     The file needs no internet connection.
     """
-    from archcalc.analysis import analyze
     from archcalc.render.report.page import report
 
-    opened = overrides.open(network)
-    page = report(analyze(opened, counting))
+    analysis = opener.analyze(network)
     # As bytes: the page says itself that it is in UTF-8.
-    write(page.encode(), output or f"{file_name(opened.name)}.html")
+    write(report(analysis).encode(), output or f"{file_name(analysis.network.name)}.html")

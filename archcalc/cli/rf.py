@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, format_of
-from archcalc.cli._options import Overrides, depth_option, network_options
-from archcalc.cli._streams import write
+from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, write_drawing
+from archcalc.cli._options import Opener, depth_option, network_options
 from archcalc.errors import SpecError
 from archcalc.structs import replace
 from archcalc.words import is_digits, quote
@@ -39,7 +38,7 @@ RUNS = 10
 def command(
     network: str,
     layer: str | None,
-    overrides: Overrides,
+    opener: Opener,
     unit: str | None,
     depth: int | None,
     effective: bool,
@@ -57,7 +56,7 @@ def command(
 
     if unit is not None and layer is None:
         raise click.UsageError("--unit needs a layer: archcalc rf NETWORK LAYER --unit Y,X")
-    opened = overrides.open(network)
+    opened = opener.open(network)
     tracer = RegionTracer(opened)
     if layer is None:
         report = Report(opened, tracer, _last_of_groups(opened.layers, depth))
@@ -67,9 +66,7 @@ def command(
     if effective:
         report = _measured(report)
     if draw is not None:
-        from archcalc.render.plot.figure import save
-
-        write(save(_figure(report), format_of(draw, None, DRAWINGS) or "svg"), draw)
+        write_drawing(_figure(report), draw)
     output.show(fields_document(report))
 
 

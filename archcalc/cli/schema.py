@@ -6,7 +6,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import file_option
-from archcalc.cli._options import Overrides, import_options
+from archcalc.cli._options import Opener, import_options
 from archcalc.cli._streams import write
 
 
@@ -19,7 +19,7 @@ from archcalc.cli._streams import write
 @click.argument("network", required=False)
 @import_options
 @file_option("-o", "--output", formats=["json"], help="Write to FILE, or - for the terminal. [-]")
-def command(network: str | None, overrides: Overrides, output: str | None) -> None:
+def command(network: str | None, opener: Opener, output: str | None) -> None:
     """Print a JSON Schema of specs (draft 2020-12), by which an editor completes, explains and checks them.
 
     With NETWORK, a file or a bundled name, the schema of that spec: it knows its blocks, parameters and variants. For
@@ -32,6 +32,6 @@ def command(network: str | None, overrides: Overrides, output: str | None) -> No
 
     spec = None
     if network is not None:
-        written = overrides.written(network)
+        written = opener.written(network)
         spec = find(network)[0] if written is None else open_document(written)
     write(json.dumps(spec_schema(spec), indent=1, ensure_ascii=False) + "\n", output)

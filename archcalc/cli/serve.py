@@ -64,10 +64,10 @@ def _edited(reference: str) -> Edited:
     if mark and (not link or link.startswith(("http://127.0.0.1:", "http://localhost:"))):
         return Edited("", drafts=None, fragment=f"s={fragment}")
     if parse_source(reference) is not None:
-        from archcalc.cli._options import Overrides
+        from archcalc.cli._options import Opener
         from archcalc.render.folding import folded_spec
 
-        return Edited(folded_spec(Overrides((), (), {}).open(reference)), drafts=drafts)
+        return Edited(folded_spec(Opener((), (), {}, False).open(reference)), drafts=drafts)
     name, _, variant = reference.partition("#")
     if plain(name) in bundled():
         spec, found = find(reference)

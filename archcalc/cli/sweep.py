@@ -16,13 +16,12 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, document_options
-from archcalc.cli._options import Overrides, change_options, counting_options, quantities_option
+from archcalc.cli._options import CountingOpener, change_options, counting_options, quantities_option
 from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import SpecError
 from archcalc.words import did_you_mean, quote
 
 if TYPE_CHECKING:
-    from archcalc.analysis import Counting
     from archcalc.sweep.space import SweepPlan
 
 TEXT_ROWS = 100
@@ -66,8 +65,7 @@ def command(
     seed: int,
     jobs: int,
     dask: str | None,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     output: Output,
 ) -> None:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
@@ -86,19 +84,19 @@ def command(
 
     axes = tuple(map(parse_axis, over))
     if parse_source(network) is not None:
-        overrides.open(network)  # says what is run, and is then in the cache
+        opener.open(network)  # says what is run, and is then in the cache
     plan = SweepPlan(
         network,
         axes,
         tuple(of.split(",")),
         keep,
-        overrides.settings,
-        overrides.input_shapes(),
-        counting,
+        opener.settings,
+        opener.input_shapes(),
+        opener.counting,
         sample,
         seed,
-        changes=overrides.parsed_changes(),
-        no_cache=overrides.no_cache,
+        changes=opener.parsed_changes(),
+        no_cache=opener.no_cache,
     )
     known = [*(axis.name for axis in axes), *plan.quantities]
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
 from archcalc.cli._options import (
     JOIN,
-    Overrides,
+    CountingOpener,
     change_options,
     counting_options,
     depth_option,
@@ -18,9 +16,6 @@ from archcalc.cli._options import (
     strict_option,
 )
 from archcalc.cli._streams import remark
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Counting
 
 
 @click.command(
@@ -46,8 +41,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     network: str,
-    overrides: Overrides,
-    counting: Counting,
+    opener: CountingOpener,
     columns: str | None,
     backward: bool,
     every_layer: bool,
@@ -64,13 +58,12 @@ def command(
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT; or a network from elsewhere: FILE.onnx,
     timm:NAME, torchvision:NAME, transformers:CLASS, FILE.py:CLASS, which is run (see `archcalc import`).
     """
-    from archcalc.analysis import analyze
     from archcalc.quantities.table import BACKWARD, COLUMNS, choose
     from archcalc.render.table import TableOptions, table_document
 
     chosen = choose(columns, COLUMNS, "archcalc table --columns help") if columns else ()
     view = TableOptions(chosen, BACKWARD if backward else (), every_layer, depth, exact, layout == "hwc")
-    analysis = analyze(overrides.open(network), counting)
+    analysis = opener.analyze(network)
     output.show(table_document(analysis, view, caption, label))
     if strict and analysis.unknown_work:
         remark(*lower_bounds([analysis]))

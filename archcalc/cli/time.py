@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options
+from archcalc.cli._options import Opener, change_options
 from archcalc.errors import UserError
 from archcalc.words import quote
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @document_options()
 def command(
     network: str,
-    overrides: Overrides,
+    opener: Opener,
     samples: str | None,
     tokens: str | None,
     epochs: str,
@@ -65,7 +65,7 @@ def command(
     if (samples is None) == (tokens is None):
         raise click.UsageError("say how much there is to learn: --images N, or --tokens N")
     name, rate = find_rate(reference, dtype)
-    opened = overrides.open(network)
+    opened = opener.open(network)
     count = _number("--images", samples) if samples is not None else _number("--tokens", tokens) / _length(opened)
     total = count * _number("--epochs", epochs)
     shares = parse_utilization(utilization)

@@ -9,7 +9,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
-from archcalc.cli._options import Overrides, change_options, device_option, runnable_dtype_option
+from archcalc.cli._options import Opener, running_options
 from archcalc.cli._streams import remark, until_interrupted
 
 if TYPE_CHECKING:
@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     short_help="Compare all numbers with PyTorch and other tools.",
     example="archcalc verify resnet50 my.yaml --device cuda --batch 64 --dtype bfloat16",
 )
-@click.argument("networks", nargs=-1, metavar="[NETWORK]…")
-@change_options
-@device_option
-@runnable_dtype_option("Type in which inference is timed.")
+@running_options("Type in which inference is timed.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, metavar="N", help="Samples at once in timing. [1]")
 @click.option("--quick", is_flag=True, help="Verify the smallest network of each family only.")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
 def command(
     context: click.Context,
     networks: tuple[str, ...],
-    overrides: Overrides,
+    opener: Opener,
     device: str | None,
     dtype: str,
     batch: int,
@@ -62,7 +59,7 @@ def command(
     torch_dtype(dtype)
     if quick and networks:
         raise click.UsageError("--quick chooses the networks; leave out their names")
-    chosen = _networks(networks, overrides, quick)
+    chosen = _networks(networks, opener, quick)
     if not networks:
         remark(_announcement(len(chosen), quick))
     settings = Settings(choose_device(device), dtype, batch, channels_last)
@@ -86,11 +83,11 @@ def _announcement(count: int, quick: bool) -> str:
     )
 
 
-def _networks(references: tuple[str, ...], overrides: Overrides, quick: bool) -> list[Network]:
+def _networks(references: tuple[str, ...], opener: Opener, quick: bool) -> list[Network]:
     from archcalc.language.library import bundled_networks, open_spec
 
     if references:
-        return [overrides.open(reference) for reference in references]
+        return [opener.open(reference) for reference in references]
     specs = {path: open_spec(path) for path, _ in bundled_networks()}
     networks = [(path, specs[path].network(variant)) for path, variant in bundled_networks()]
     if not quick:

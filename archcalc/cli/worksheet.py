@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -11,15 +11,18 @@ from click.core import ParameterSource
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
 from archcalc.cli._homework import (
+    GradingOptions,
     as_options,
     gradescope_options,
-    gradescope_style,
     grading_options,
     key_options,
     open_key,
 )
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
+
+if TYPE_CHECKING:
+    from archcalc.homework.courses.gradescope import GradescopeOptions
 
 OWN = ("network", "columns", "layout", "title", "filled", "autograder", "output", "format_", "no_cache")
 """Parameters that `archcalc check` lacks, or gets otherwise."""
@@ -48,15 +51,8 @@ def command(
     title: str,
     filled: bool,
     autograder: str | None,
-    points: str,
-    tolerance: str,
-    digits: int,
-    per_mistake: bool,
-    maps: tuple[str, ...],
-    reveal: bool | None,
-    per: str,
-    visibility: str,
-    out_of: str | None,
+    grading: GradingOptions,
+    style: GradescopeOptions,
     output: Output,
     **key_settings: Any,
 ) -> None:
@@ -88,14 +84,11 @@ def command(
         seed = key_settings["seed"]
         raise SpecError(f"--seed {seed} is for archcalc check and --autograder; a worksheet is for one student")
     own = {**key_settings, "seed": EXAMPLE[key_settings["seed"]]} if of_each else key_settings
-    key = open_key(network, points=points, maps=maps, **own)
+    key = open_key(network, points=grading.points, maps=grading.maps, **own)
     if autograder is not None:
-        from archcalc.homework.answers.numbers import AnswerTolerance
         from archcalc.homework.courses.autograder import write_autograder
         from archcalc.imports.references import parse_source
 
-        AnswerTolerance.parse(tolerance)
-        gradescope_style(per, visibility, out_of)
         given = click.get_current_context().params
         left_out = {*OWN, *(("inputs",) if parse_source(network) is not None else ())}
         options = as_options({name: value for name, value in given.items() if name not in left_out})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
-from archcalc.errors import SpecError
+from archcalc.errors import Diagnostic, SpecError
 from archcalc.language.edits import EDITS, Edits
 from archcalc.language.expression import parse_expression
 from archcalc.language.instance import Instance, sizes_in
@@ -20,6 +20,7 @@ from archcalc.language.values import ExpressionError
 from archcalc.language.variant import ABOUT, Variant
 from archcalc.network import Network
 from archcalc.ops import words
+from archcalc.ops.vocabulary import shape_text
 from archcalc.words import did_you_mean, help_line, quote
 
 KEYS = (
@@ -276,6 +277,22 @@ class Spec:
             SpecError: with every error found.
         """
         return Instance(self, self.variant(variant), settings or {}, inputs or {}).network()
+
+
+def blamed(error: SpecError, options: Collection[str], without: Callable[[], Network]) -> SpecError:
+    """Return an error of a spec that is valid without some options as an error of these options.
+
+    ``without`` returns the network without them.
+    """
+    if not options or all(diagnostic.place is None for diagnostic in error.diagnostics):
+        return error
+    try:
+        network = without()
+    except SpecError:
+        return error
+    usual = " ".join(f"{name} {shape_text(shape)}" for name, shape in network.inputs.items())
+    blame = f"{network.name} does not fit {' '.join(options)}; without it, the spec is valid ({usual})"
+    return SpecError([Diagnostic(blame), *error.diagnostics])
 
 
 def parse_setting(text: str, spec: Spec) -> tuple[str, Any]:

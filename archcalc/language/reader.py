@@ -29,7 +29,7 @@ from archcalc.language.steps import (
     Template,
     Value,
 )
-from archcalc.language.synonyms import argument_hint, operator_hint
+from archcalc.language.synonyms import argument_hint, key_hint, operator_hint
 from archcalc.language.ties import tensor_names
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
@@ -176,7 +176,7 @@ class StepParser:
         if not keys:
             return node.error("a step needs an operator, a block or a group beside its name")
         arguments = {name for operator in self.operators.values() for name in operator.arguments}
-        return self._unknown_head(next((key for key in keys if key.text not in arguments), keys[0]))
+        return self._unknown_head(*node.pairs[next((key for key in keys if key.text not in arguments), keys[0]).text])
 
     def _tie_hint(self, node: Mapping, heads: list[str]) -> str:
         """Return how to take the weight of an earlier step, if an operator that has one is written beside `share`."""
@@ -186,10 +186,11 @@ class StepParser:
             return ""
         return help_line(f"to use only the weight of {given.text}, write weight: {given.text} in place of share")
 
-    def _unknown_head(self, key: Scalar) -> SpecError:
+    def _unknown_head(self, key: Scalar, value: AnyNode | None = None) -> SpecError:
         if key.text in MODIFIERS:
             return key.error(f"a step needs an operator, a block or a group beside {key.text}")
-        hint = operator_hint(key.text, [*self.operators, *self.block_names, *SPECIAL_HEADS])
+        hint = key_hint(key.text, value.text) if isinstance(value, Scalar) else ""
+        hint = hint or operator_hint(key.text, [*self.operators, *self.block_names, *SPECIAL_HEADS])
         return key.error(f"unknown operator or block {quote(key.text)}{hint}")
 
     # -- parts

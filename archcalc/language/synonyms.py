@@ -43,9 +43,26 @@ ELSEWHERE = {
 """What to do about arguments of other frameworks that no operator has: help to words."""
 
 
+NAMING_KEYS = "op operator type class class_name layer layer_type module target _target_"
+"""Keys whose value is the operator in configurations of other frameworks: `{type: Conv2d, filters: 8}`."""
+
+
+def operators_called(word: str) -> list[str]:
+    """Return the operator of that name, or those that other frameworks call so."""
+    if _plain(word) in registry():
+        return [_plain(word)]
+    return [kind for kind, operator in sorted(registry().items()) if _plain(word) in operator.synonyms.split()]
+
+
+def key_hint(key: str, value: str) -> str:
+    """Return a help line for an operator that is the value of a key such as `op`; empty for another key."""
+    called = " or ".join(operators_called(value)) or "the name of the operator"
+    return help_line(f"write {called} in place of {key}: {value[:60]}") if _plain(key) in NAMING_KEYS.split() else ""
+
+
 def operator_hint(word: str, possible: Iterable[str]) -> str:
     """Return a help line with the operators that other frameworks call so, or with the nearest word."""
-    called = [kind for kind, operator in sorted(registry().items()) if _plain(word) in operator.synonyms.split()]
+    called = operators_called(word)
     return help_line(f"did you mean {' or '.join(map(quote, called))}?") if called else did_you_mean(word, possible)
 
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from math import lcm, prod
 from typing import Any
 
@@ -29,7 +29,7 @@ from archcalc.imports.references import parse_source
 from archcalc.imports.resizing import Resizable
 from archcalc.language.expression import parse_expression
 from archcalc.language.family import SpecFamily, evaluate, free_names, split_at_commas
-from archcalc.language.language import Spec, parse_setting
+from archcalc.language.language import Spec, blamed, parse_setting
 from archcalc.language.library import find
 from archcalc.language.values import ExpressionError
 from archcalc.quantities.table import FORMULAS, choose
@@ -266,13 +266,14 @@ class Sweep:
         if fixed not in self.families:
             by_name = {axis.name: axis for axis in self.plan.axes}
             chosen = {name: by_name[name].values[index] for name, index in fixed}
-            self.families[fixed] = SpecFamily(
-                self.model,
-                self.variant,
-                {**self.settings, **chosen},
-                self.plan.inputs,
-                {name: name for name in self.symbols if name != BATCH},
-            )
+            settings, inputs = {**self.settings, **chosen}, self.plan.inputs
+            lets = {name: name for name in self.symbols if name != BATCH}
+            try:
+                self.families[fixed] = SpecFamily(self.model, self.variant, settings, inputs, lets)
+            except SpecError as error:
+                options = [f"--over {name}={value}" for name, value in chosen.items()]
+                without = partial(self.model.network, self.variant, self.settings, inputs)
+                raise blamed(error, options, without) from None
         return self.families[fixed]
 
     def _gathered(self, chunk: GridChunk, block: SymbolValues, found: list[tuple[DecisionPath, Array]]) -> Result:

@@ -138,6 +138,8 @@ def test_unusable_input(cli, answers, tmp_path):
     assert cli("check", "alexnet", path).code == 2
     assert "No such file" in cli("check", "alexnet", tmp_path / "gone.csv").err
     assert cli("check", "alexnt", path).code == 2
+    missing = cli("check", "alexnet", tmp_path / "gone.csv", "--moodle", tmp_path / "grades.csv").err
+    assert missing.startswith("error[A202]: there is no file")
     assert cli("check", "alexnet").code == 2
 
 

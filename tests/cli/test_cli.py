@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from archcalc.language.library import bundled_networks
 from tests.bundled import spec_at
 
@@ -15,6 +17,14 @@ def test_an_unknown_command(cli):
     result = cli("tabel")
     assert result.code == 2
     assert "did you mean 'table'?" in result.err
+
+
+@pytest.mark.parametrize("word", ["concat", "Concatenate"])
+def test_help_on_an_operator_says_the_command_that_has_it(cli, word):
+    result = cli("help", word)
+    assert result.code == 2
+    assert f"unknown command '{word}'" in result.err
+    assert "help: for an operator: archcalc operators concat" in result.err
 
 
 def test_list(cli):

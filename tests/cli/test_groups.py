@@ -42,11 +42,11 @@ def test_an_accuracy_of_ones_own(cli, tmp_path):
 
 
 def test_quick_takes_the_smallest_network_of_each_family(monkeypatch):
-    from archcalc.cli._options import Overrides
+    from archcalc.cli._options import Opener
     from archcalc.cli.verify import _networks
     from archcalc.language import library
 
     some = [(path, variant) for path, variant in library.bundled_networks() if path.stem in ("vgg", "lenet", "swin")]
     monkeypatch.setattr(library, "bundled_networks", lambda: some)
-    quick = _networks((), Overrides((), (), {}), True)
+    quick = _networks((), Opener((), (), {}, False), True)
     assert sorted(network.name for network in quick) == ["lenet5", "swin_t", "vgg11"]

@@ -50,6 +50,12 @@ def test_mistakes_are_said_in_words(cli, arguments, message):
     assert message in result.err
 
 
+def test_a_value_that_the_network_does_not_take_is_named(cli):
+    result = cli("sweep", "resnet", "--over", "groups=1,2,x")
+    assert result.code == 2
+    assert result.err.startswith("error[A200]: resnet does not fit --over groups=x; without it, the spec is valid")
+
+
 def test_a_chart(cli, tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / "points.svg"

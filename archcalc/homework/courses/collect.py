@@ -100,7 +100,13 @@ def collect(paths: Sequence[Path], scratch: Path) -> list[Handed]:
 
 
 def check_numbers(found: Sequence[Handed], system: str) -> None:
-    """Raise `UserError` unless the submissions have the numbers by which a system finds its students."""
+    """Raise `UserError` unless the submissions have the numbers by which a system finds its students.
+
+    A file that is not there is said first.
+    """
+    missing = next((handed.path for handed in found if not os.path.lexists(handed.path)), None)
+    if missing is not None:
+        raise UserError(f"there is no file {quote(str(missing))}")
     others = sorted({handed.system for handed in found} - {system, ""})
     if others:
         own = " Gradescope posts grades itself: Review Grades, Post Grades." if "Gradescope" in others else ""
