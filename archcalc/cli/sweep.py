@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +77,7 @@ def command(
 
     need("numpy", "sweep")
     from archcalc.imports.references import parse_source
-    from archcalc.sweep.selection import Best, FirstPoints, Front
+    from archcalc.sweep import selection
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
@@ -104,14 +104,12 @@ def command(
             raise SpecError(f"unknown column {quote(name)}{did_you_mean(name, known)}")
     if per and not best:
         raise SpecError("--per needs --best")
-    selections: list[Any] = []
-    if pareto:
-        selections.append(Front(_names(pareto)))
-    if best:
-        selections.append(Best(best, _names(per)))
     most = limit or (TEXT_ROWS if output.format == "text" else None)
-    if sort and most:
-        selections.append(FirstPoints(sort, most))
+    selections = [
+        *([partial(selection.front, measures=_names(pareto))] if pareto else []),
+        *([partial(selection.best, measure=best, per=_names(per))] if best else []),
+        *([partial(selection.in_order, measure=sort, most=most)] if sort and most else []),
+    ]
     counts = _Counts()
     hidden = output.format == "csv" and output.file in (None, "-")
     with progress(plan.points, "computing", hidden=hidden) as bar, _at_an_end(counts):
@@ -199,7 +197,7 @@ def _at_an_end(counts: _Counts) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
+def _selected(parts: Iterator[Any], selections: Sequence[Callable[[Any], Any]]) -> Iterator[Any]:
     """Return the parts, or the selected points as one part; at most one part is in memory."""
     from archcalc.sweep.selection import joined
 
@@ -209,9 +207,9 @@ def _selected(parts: Iterator[Any], selections: list[Any]) -> Iterator[Any]:
     left: Any = None
     for part in parts:
         left = part if left is None else joined([left, part])
-        left = selections[0].reduce(left)
-    for selection in selections[1:]:
-        left = selection.reduce(left)
+        left = selections[0](left)
+    for select in selections[1:]:
+        left = select(left)
     yield left
 
 

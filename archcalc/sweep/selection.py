@@ -20,30 +20,24 @@ def taken(columns: ColumnArrays, where: Any) -> ColumnArrays:
     return {name: values[where] for name, values in columns.items()}
 
 
-class Front:
-    """The Pareto front: points that no other point dominates.
+def front(columns: ColumnArrays, measures: Sequence[str]) -> ColumnArrays:
+    """Return the Pareto front, with all equal points: those that no other point dominates.
 
     A point dominates another if it is not worse in every quantity, and better in one. Small is better; with `-` before
     a name, large is.
     """
-
-    def __init__(self, measures: Sequence[str]) -> None:
-        self.measures = measures
-
-    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """Return the front of some points, with all equal points."""
-        costs = numpy.stack([cost_of(columns, measure) for measure in self.measures], axis=1)
-        order = numpy.lexsort(costs.T[::-1])
-        costs = costs[order]
-        if costs.shape[1] == 2:
-            return taken(columns, numpy.sort(order[_front_of_two(costs)]))
-        front: list[int] = []
-        for index, cost in enumerate(costs):
-            others = costs[front]
-            worse = (others <= cost).all(axis=1) & (others < cost).any(axis=1)
-            if not worse.any():
-                front.append(index)
-        return taken(columns, numpy.sort(order[front]))
+    costs = numpy.stack([cost_of(columns, measure) for measure in measures], axis=1)
+    order = numpy.lexsort(costs.T[::-1])
+    costs = costs[order]
+    if costs.shape[1] == 2:
+        return taken(columns, numpy.sort(order[_front_of_two(costs)]))
+    front: list[int] = []
+    for index, cost in enumerate(costs):
+        others = costs[front]
+        worse = (others <= cost).all(axis=1) & (others < cost).any(axis=1)
+        if not worse.any():
+            front.append(index)
+    return taken(columns, numpy.sort(order[front]))
 
 
 def _front_of_two(costs: Any) -> Any:
@@ -55,38 +49,21 @@ def _front_of_two(costs: Any) -> Any:
     return numpy.flatnonzero((second < before) & (second == second[start]))
 
 
-class Best:
-    """The largest of a measure (with `-`: the smallest) for each combination of some columns."""
-
-    def __init__(self, measure: str, per: Sequence[str]) -> None:
-        self.measure = measure if not measure.startswith("-") else measure[1:]
-        self.largest = not measure.startswith("-")
-        self.per = per
-
-    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """Return the best rows, in the order of the groups."""
-        cost = cost_of(columns, f"-{self.measure}" if self.largest else self.measure)
-        keys = [columns[name] for name in reversed(self.per)]
-        order = numpy.lexsort([cost, *keys])
-        groups = [columns[name][order] for name in self.per]
-        first = numpy.ones(len(order), bool)
-        if groups:
-            first[1:] = numpy.any([group[1:] != group[:-1] for group in groups], axis=0)
-        else:
-            first[1:] = False
-        return taken(columns, order[first])
+def best(columns: ColumnArrays, measure: str, per: Sequence[str]) -> ColumnArrays:
+    """Return the row with the largest measure (with `-`: the smallest) for each combination of some columns."""
+    opposite = measure[1:] if measure.startswith("-") else f"-{measure}"
+    order = numpy.lexsort([cost_of(columns, opposite), *(columns[name] for name in reversed(per))])
+    groups = [columns[name][order] for name in per]
+    first = numpy.zeros(len(order), bool)
+    first[:1] = True
+    if groups:
+        first[1:] = numpy.any([group[1:] != group[:-1] for group in groups], axis=0)
+    return taken(columns, order[first])
 
 
-class FirstPoints:
-    """The first ``count`` by a measure (with `-`: the largest first)."""
-
-    def __init__(self, measure: str, count: int) -> None:
-        self.measure = measure
-        self.count = count
-
-    def reduce(self, columns: ColumnArrays) -> ColumnArrays:
-        """Return the rows in order."""
-        return taken(columns, numpy.argsort(cost_of(columns, self.measure), kind="stable")[: self.count])
+def in_order(columns: ColumnArrays, measure: str, most: int | None = None) -> ColumnArrays:
+    """Return the rows by a measure (with `-`: the largest first), equal ones in their order; no more than ``most``."""
+    return taken(columns, numpy.argsort(cost_of(columns, measure), kind="stable")[:most])
 
 
 def cost_of(columns: ColumnArrays, measure: str) -> Any:

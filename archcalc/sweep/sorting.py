@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from archcalc.errors import UserError
-from archcalc.sweep.selection import ColumnArrays, cost_of, joined, taken
+from archcalc.sweep.selection import ColumnArrays, cost_of, in_order, joined, taken
 
 POINTS_AT_ONCE = 1 << 20
 
@@ -32,16 +32,16 @@ def sorted_parts(parts: Iterable[ColumnArrays], measure: str, at_once: int = POI
                 if run.left > len(head[run.names[0]])
             ]
             if not bounds:
-                yield _by(measure, heads)
+                yield in_order(joined(heads), measure)
                 return
             bound = min(bounds)
             below = [taken(head, slice(numpy.searchsorted(cost_of(head, measure), bound))) for head in heads]
             for run, head in zip(waiting, below, strict=True):
                 run.position += len(head[run.names[0]])
             if any(len(head[waiting[0].names[0]]) for head in below):
-                yield _by(measure, below)
+                yield in_order(joined(below), measure)
             for run in waiting:
-                yield from run.equal(bound, measure, window)
+                yield from run.equal(bound, window)
 
 
 class SortedRun:
@@ -51,13 +51,14 @@ class SortedRun:
         if any(values.dtype == object for values in part.values()):
             raise UserError("a number does not fit 64 bits; sort with --limit")
         self.names = list(part)
+        self.measure = measure
         self.path = path
         self.position = 0
-        order = numpy.argsort(cost_of(part, measure), kind="stable")
-        self.length = len(order)
-        rows = numpy.empty(self.length, [(f"{index}", values.dtype) for index, values in enumerate(part.values())])
-        for index, values in enumerate(part.values()):
-            rows[f"{index}"] = values[order]
+        values = list(in_order(part, measure).values())
+        self.length = len(values[0])
+        rows = numpy.empty(self.length, [(f"{index}", column.dtype) for index, column in enumerate(values)])
+        for index, column in enumerate(values):
+            rows[f"{index}"] = column
         numpy.save(path, rows)
 
     @property
@@ -70,18 +71,13 @@ class SortedRun:
         rows = numpy.load(self.path, mmap_mode="r")[self.position : self.position + count]
         return {name: numpy.array(rows[f"{index}"]) for index, name in enumerate(self.names)}
 
-    def equal(self, bound: Any, measure: str, window: int) -> Iterator[ColumnArrays]:
+    def equal(self, bound: Any, window: int) -> Iterator[ColumnArrays]:
         """Take the next points as long as they measure ``bound``."""
         while self.left:
             head = self.head(window)
-            count = int(numpy.searchsorted(cost_of(head, measure), bound, side="right"))
+            count = int(numpy.searchsorted(cost_of(head, self.measure), bound, side="right"))
             self.position += count
             if count:
                 yield taken(head, slice(count))
             if count < window:
                 return
-
-
-def _by(measure: str, heads: list[ColumnArrays]) -> ColumnArrays:
-    columns = joined(heads)
-    return taken(columns, numpy.argsort(cost_of(columns, measure), kind="stable"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import archcalc
 from archcalc.errors import SpecError
 from archcalc.sweep.arrays import SymbolValues
-from archcalc.sweep.selection import Best, Front, joined
+from archcalc.sweep.selection import best, front, joined
 from archcalc.sweep.space import Sweep, SweepPlan, parse_axis
 from archcalc.sweep.workers import results
 from archcalc.symbolic.polynomials import Polynomial, Symbol
@@ -116,14 +116,14 @@ def test_the_front_is_what_nothing_is_better_than(points):
             for point, cost in zip(points, costs, strict=True)
             if not any(all(o <= c for o, c in zip(other, cost, strict=True)) and other != cost for other in costs)
         ]
-        front = Front(measures).reduce(table)
-        assert list(zip(*(front[name].tolist() for name in "abc"), strict=True)) == expected
+        found = front(table, measures)
+        assert list(zip(*(found[name].tolist() for name in "abc"), strict=True)) == expected
 
 
 def test_best_of_each_group():
     table = {"H": numpy.array([1, 2, 1, 2]), "w": numpy.array([5, 6, 7, 4])}
-    assert Best("w", ["H"]).reduce(table)["w"].tolist() == [7, 6]
-    assert Best("-w", []).reduce(table)["w"].tolist() == [4]
+    assert best(table, "w", ["H"])["w"].tolist() == [7, 6]
+    assert best(table, "-w", [])["w"].tolist() == [4]
 
 
 def test_processes_give_the_same():
