@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UnknownLayer
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     import networkx
 
     from archcalc.errors import Place
+
+
+Settings: TypeAlias = "Mapping[str, Any] | None"
+"""Parameters and open input sizes to their values; None for none."""
+Shapes: TypeAlias = "Mapping[str, Shape] | None"
+"""Inputs to shapes per sample, in place of the network's own; None for none."""
 
 
 class Origin(Protocol):

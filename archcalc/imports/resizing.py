@@ -14,7 +14,7 @@ from archcalc.arithmetic import Shape, ShapeError
 from archcalc.errors import SpecError
 from archcalc.imports.inputs import GivenInput, GivenInputs
 from archcalc.language.family import SpecFamily
-from archcalc.network import Layer, Network
+from archcalc.network import Layer, Network, Settings, Shapes
 from archcalc.ops.vocabulary import shape_text
 from archcalc.words import help_line
 
@@ -43,12 +43,7 @@ class Resizable:
         """No sizes are open from the start."""
         return []
 
-    def network(
-        self,
-        variant: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Shape] | None = None,
-    ) -> Network:
+    def network(self, variant: str | None = None, settings: Settings = None, inputs: Shapes = None) -> Network:
         """Return the network for these inputs, or as it was imported."""
         return self.original if inputs is None else resized(self.original, inputs)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping as Dictionary
 
 from archcalc.errors import SpecError
 from archcalc.language.reader import StepParser
-from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty, items_of
 from archcalc.language.steps import Apply, Group, SharedStep, Step, Template, replacing
 from archcalc.words import help_line, quote
 
@@ -41,7 +41,7 @@ class Edits:
         self.appended = [*reader.steps(node, node), *self.appended]
 
     def _remove(self, node: AnyNode, reader: StepParser) -> None:
-        for item in node.items if isinstance(node, Sequence) else [node]:
+        for item in items_of(node):
             self._add_replacement("remove", Template(item).node, [])
 
     def _replace(self, node: AnyNode, reader: StepParser) -> None:
@@ -54,22 +54,22 @@ class Edits:
                 steps = [] if is_empty(value) else [reader.step(value)]
             self._add_replacement("replace", key, steps)
 
-    def _add_replacement(self, key: str, node: AnyNode, steps: list[Step]) -> None:
-        path = node.text if isinstance(node, Scalar) else ""
-        if path not in self.replaced:
-            self.replaced[path] = steps
-            self.nodes["", path] = key, node
+    def _add_replacement(self, key: str, node: Scalar, steps: list[Step]) -> None:
+        if node.text not in self.replaced:
+            self.replaced[node.text] = steps
+            self.nodes["", node.text] = key, node
 
     def _insert(self, node: AnyNode, reader: StepParser) -> None:
         here: dict[tuple[str, str], tuple[AnyNode, list[Step]]] = {}
-        for item in node.items if isinstance(node, Sequence) else [node]:
+        for item in items_of(node):
             places = [place for place in PLACES if isinstance(item, Mapping) and item.get(place) is not None]
             if not isinstance(item, Mapping) or len(places) != 1 or {*item.pairs} != {places[0], "steps"}:
                 raise item.error("expected a place and steps" + help_line("write {after: conv1, steps: [relu]}"))
-            target = Template(item.pairs[places[0]][1])
-            path = target.node.text if isinstance(target.node, Scalar) else ""
+            target = Template(item.pairs[places[0]][1]).node
             steps = reader.steps(item.get("steps"), item)
-            here.setdefault((places[0], path), (target.node, []))[1].extend(_named(steps, path.rpartition(".")[2]))
+            here.setdefault((places[0], target.text), (target, []))[1].extend(
+                _named(steps, target.text.rpartition(".")[2])
+            )
         for (place, path), (target_node, steps) in here.items():
             self.nodes.setdefault((place, path), ("insert", target_node))
             known = self.inserted.get((place, path), [])

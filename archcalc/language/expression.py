@@ -29,7 +29,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.arithmetic import as_index
 from archcalc.language.limits import exceeded
@@ -65,31 +65,20 @@ Variables = Mapping[str, Any]
 Code = Callable[[Variables], Any]
 
 
-class Expression:
+class Expression(NamedTuple):
     """A parsed expression."""
 
-    __slots__ = ("constant", "evaluate", "names", "steps", "text", "weight")
-
-    def __init__(
-        self,
-        text: str,
-        evaluate: Code,
-        weight: int,
-        names: Sequence[str],
-        constant: Any = None,
-        steps: Collection[str] = (),
-    ) -> None:
-        self.text = text
-        self.evaluate = evaluate
-        """Computes the value; raises `ExpressionError`, or `Unknown` if it needs a shape that is not known."""
-        self.weight = weight
-        """A bound of the cost of one evaluation, in operations."""
-        self.names = names
-        """The variables in it, in order."""
-        self.constant = constant
-        """The value of a number or a constant; None for all others."""
-        self.steps = steps
-        """Those of the names that may be steps."""
+    text: str
+    evaluate: Code
+    """Computes the value; raises `ExpressionError`, or `UnknownShape` if it needs a shape that is not known."""
+    weight: int
+    """A bound of the cost of one evaluation, in operations."""
+    names: Sequence[str]
+    """The variables in it, in order."""
+    constant: Any = None
+    """The value of a number or a constant; None for all others."""
+    steps: Collection[str] = ()
+    """Those of the names that may be steps."""
 
 
 _WITH_UNIT = re.compile(r"\b(\d[\d.]{0,20}) {0,9}([kMGT]i?B?)\b")

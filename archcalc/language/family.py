@@ -12,7 +12,7 @@ from archcalc.arithmetic import Shape, ShapeError, as_index
 from archcalc.errors import SpecError
 from archcalc.language.expression import parse_expression
 from archcalc.language.values import ExpressionError
-from archcalc.network import Layer, Network
+from archcalc.network import Layer, Network, Settings, Shapes
 from archcalc.ops import registry
 from archcalc.ops.naming import letters_of
 from archcalc.words import did_you_mean, nearest_or_all, quote
@@ -46,12 +46,7 @@ class Expandable(Protocol):
     def free_dimensions(self, variant: str | None = None) -> list[str]:
         """Return the names of input sizes that need a setting."""
 
-    def network(
-        self,
-        variant: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Shape] | None = None,
-    ) -> Network:
+    def network(self, variant: str | None = None, settings: Settings = None, inputs: Shapes = None) -> Network:
         """Return the network."""
 
 

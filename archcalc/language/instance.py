@@ -12,7 +12,7 @@ from archcalc.language.edits import Edits
 from archcalc.language.expand import Expansion
 from archcalc.language.renames import renames_in
 from archcalc.language.scope import Scope
-from archcalc.language.source import AnyNode, Scalar, Sequence
+from archcalc.language.source import AnyNode, Scalar, Sequence, items_of
 from archcalc.language.source import Mapping as MappingNode
 from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
@@ -215,10 +215,9 @@ class Instance:
         node = self.spec.get("outputs")
         if node is None:
             return (end.source,)
-        names = node.items if isinstance(node, Sequence) else [node]
         whole = not expansion.diagnostics
         found = []
-        for item in names:
+        for item in items_of(node):
             for name in Template(item).fill_each(variables):
                 if name in inputs:
                     found.append(name)

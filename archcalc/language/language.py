@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from archcalc.arithmetic import Shape
 from archcalc.collection import no_collection
 from archcalc.errors import Diagnostic, SpecError
 from archcalc.language.edits import EDITS, Edits
@@ -13,12 +12,12 @@ from archcalc.language.expression import parse_expression
 from archcalc.language.instance import Instance, sizes_in
 from archcalc.language.limits import exceeded, limit
 from archcalc.language.reader import StepParser
-from archcalc.language.source import AnyNode, Scalar, Sequence, SpecDocument, is_empty, parse
+from archcalc.language.source import AnyNode, Scalar, SpecDocument, is_empty, items_of, parse
 from archcalc.language.source import Mapping as MappingNode
 from archcalc.language.steps import NO_IDENTIFIER, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError
 from archcalc.language.variant import ABOUT, Variant
-from archcalc.network import Network
+from archcalc.network import Network, Settings, Shapes
 from archcalc.ops import words
 from archcalc.ops.vocabulary import shape_text
 from archcalc.words import did_you_mean, help_line, quote
@@ -239,9 +238,7 @@ class Spec:
             if not inputs:
                 raise node.pairs["inputs"][0].error("expected a list of names after inputs")
         given = node.get("outputs")
-        outputs = [
-            Template(item) for item in (given.items if isinstance(given, Sequence) else [given] if given else [])
-        ]
+        outputs = [Template(item) for item in (items_of(given) if given is not None else ())]
         if given is not None and not outputs:
             raise given.error("expected a list of names after outputs")
         steps = reader.steps(node.get("layers"), node)
@@ -260,12 +257,7 @@ class Spec:
         return list(found)
 
     @no_collection()
-    def network(
-        self,
-        variant: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        inputs: Mapping[str, Shape] | None = None,
-    ) -> Network:
+    def network(self, variant: str | None = None, settings: Settings = None, inputs: Shapes = None) -> Network:
         """Expand the spec to a network.
 
         Args:

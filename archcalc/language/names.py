@@ -73,17 +73,23 @@ class Names:
         for template in templates:
             names = template.fill_each(variables)
             self.draft.work += EDGE_WORK * len(names) + template.weight
-            found += [self._flow(name, template, scope) for name in names]
+            found += [self._flow(name, scope) or self._named(name, template, scope).flow for name in names]
         if not found:
             raise templates[0].node.error("from names no step")
         return found
 
-    def _flow(self, name: str, template: Template, scope: Scope) -> Flow:
-        own, scopes = scope.lookup_order(name)
+    def _flow(self, name: str, scope: Scope) -> Flow | None:
+        """Return what `from` means by a name: an input of a block around, or an earlier step; None for neither."""
+        name, scopes = scope.lookup_order(name)
         for each in scopes:
-            if own in each.given:
-                return each.given[own]
-        return self._named(name, template, scope).flow
+            if name in each.given:
+                return each.given[name]
+        found = self._earlier(name, scopes)
+        return None if found is None else found.flow
+
+    def _earlier(self, name: str, scopes: Sequence[Scope]) -> Named | None:
+        paths = (each.path + name for each in scopes)
+        return next((self.draft.named[path] for path in paths if path in self.draft.named), None)
 
     def lookup(self, template: Template, scope: Scope, variables: dict[str, Any]) -> Named:
         """Return the earlier step that a name means in a scope; raise `SpecError` if there is none."""
@@ -91,25 +97,17 @@ class Names:
 
     def _named(self, name: str, template: Template, scope: Scope) -> Named:
         name, scopes = scope.lookup_order(name)
-        for each in scopes:
-            found = self.draft.named.get(each.path + name)
-            if found is not None:
-                return found
+        found = self._earlier(name, scopes)
+        if found is not None:
+            return found
         if id(template) not in self._unknown:
             self._unknown[id(template)] = self._no_step(name, scope)
         raise template.node.error(self._unknown[id(template)])
 
     def shape(self, name: str, scope: Scope) -> ShapeValue | None:
         """Return the shape of what `from` would name in a scope; None if there is no such step."""
-        name, scopes = scope.lookup_order(name)
-        for each in scopes:
-            if name in each.given:
-                return ShapeValue(each.given[name].shape)
-        for each in scopes:
-            found = self.draft.named.get(each.path + name)
-            if found is not None:
-                return ShapeValue(found.flow.shape)
-        return None
+        found = self._flow(name, scope)
+        return None if found is None else ShapeValue(found.shape)
 
     def unknown(self, name: str, scope: Scope, variables: Iterable[str]) -> str:
         """Return the message for a name in an expression that is neither a variable nor a step."""

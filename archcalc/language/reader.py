@@ -13,7 +13,7 @@ from typing import Any
 
 from archcalc.dtypes import BITS, dtype_hint
 from archcalc.errors import SpecError
-from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty
+from archcalc.language.source import AnyNode, Mapping, Scalar, Sequence, is_empty, items_of
 from archcalc.language.steps import (
     DOTTED,
     MODIFIERS,
@@ -299,8 +299,7 @@ class StepParser:
             if key.text == "name":
                 step.name = self._name(step, value)
             elif key.text == "from":
-                items = value.items if isinstance(value, Sequence) else [value]
-                step.sources = [Template(item) for item in items]
+                step.sources = [Template(item) for item in items_of(value)]
             elif key.text in ("when", "repeat", "trainable"):
                 modifier = Value(value)
                 setattr(step, key.text, modifier)

@@ -151,7 +151,7 @@ def warnings(network: Network) -> list[Diagnostic]:
         message = layer.op.warning(sides)
         if message:
             found[_warning("A101", message, layer)] = None
-        if hasattr(layer.op, "kernel") and hasattr(layer.op, "dilation") and layer.op.category != "upsampling":
+        if hasattr(layer.op, "kernel") and hasattr(layer.op, "dilation") and not layer.op.spreads:
             found.update(dict.fromkeys(_windows(layer, takers)))
     found.update(dict.fromkeys(_biases(network, takers)))
     found.update(dict.fromkeys(_last_and_largest(network)))
@@ -167,7 +167,7 @@ def _warning(code: str, message: str, layer: Layer, fixes: tuple[Fix, ...] = ())
 
 def _order_of_axes(network: Network, takers: dict[str, list[Layer]]) -> Iterator[Diagnostic]:
     for name, shape in network.inputs.items():
-        first = next((layer for layer in takers.get(name, ()) if layer.op.kind == "conv"), None)
+        first = next((layer for layer in takers.get(name, ()) if layer.op.category == "convolution"), None)
         if first is not None:
             yield from channels_last(shape, first.place)
 
@@ -195,8 +195,6 @@ def _moved_channels(place: Place | None, shape: Sequence[int]) -> tuple[Fix, ...
 def _windows(layer: Layer, takers: dict[str, list[Layer]]) -> Iterator[Diagnostic]:
     """Yield the warnings of a convolution or a pooling, once for all of its dimensions."""
     op: Any = layer.op
-    if op.kind == "conv_transpose":
-        return
     padding = op.padding if isinstance(op.padding, tuple) else (op.padding,) * len(op.kernel)
     margins = getattr(op, "margins", ()) or padding
     sides = zip(op.inputs[0][1:], op.kernel, op.stride, op.dilation, margins, strict=True)
@@ -239,8 +237,8 @@ def _biases(network: Network, takers: dict[str, list[Layer]]) -> Iterator[Diagno
         layer
         for layer in network
         if getattr(layer.op, "bias", False) is True
-        and layer.op.kind in ("conv", "conv_transpose", "linear")
-        and [taker.op.kind for taker in takers.get(layer.name, ())] == ["batch_norm"]
+        and layer.op.with_bias() is not None
+        and [taker.op.scales_channels for taker in takers.get(layer.name, ())] == [True]
         and layer.name not in network.outputs
     ]
     names = {layer.name for layer in needless}
@@ -270,7 +268,7 @@ def _without_bias(layer: Layer) -> tuple[Fix, ...]:
 
 def _last_and_largest(network: Network) -> Iterator[Diagnostic]:
     for name in network.outputs:
-        if name not in network.inputs and network[name].op.kind in ("softmax", "log_softmax"):
+        if name not in network.inputs and network[name].op.is_in_losses:
             yield _warning("A108", f"{name} is at the end, where a loss takes the values before it", network[name])
     counts = {layer.name: sum(map(product, layer.op.weights().values())) for layer in network if layer.shares is None}
     total = sum(counts.values())
@@ -279,8 +277,9 @@ def _last_and_largest(network: Network) -> Iterator[Diagnostic]:
     largest = max(counts, key=lambda name: counts[name])
     layer = network[largest]
     source = layer.inputs[0]
-    flattened = layer.op.kind == "linear" and source not in network.inputs and network[source].op.kind == "flatten"
-    if flattened and 2 * counts[largest] > total and len(network[source].op.inputs[0]) > 1:
+    before = None if source in network.inputs else network[source].op
+    flattened = before is not None and before.moves_elements and len(before.x) > len(before.output) == 1
+    if flattened and layer.op.category == "linear" and 2 * counts[largest] > total:
         share = 100 * counts[largest] // total
         fix = help_line("a global_avg_pool before flatten, or a pooling, makes it smaller")
         yield _warning("A109", f"{largest} has {share} % of the parameters{fix}", layer)

@@ -105,6 +105,11 @@ def is_empty(node: AnyNode | None) -> bool:
     return node is None or (isinstance(node, Scalar) and not node.quoted and node.text in ("", "~", "null"))
 
 
+def items_of(node: AnyNode) -> list[AnyNode]:
+    """Return the items of a list; any other value alone."""
+    return node.items if isinstance(node, Sequence) else [node]
+
+
 def _beside(path: Path) -> str:
     """Return a help line with the file in the same folder that has the nearest name."""
     try:

@@ -179,7 +179,7 @@ class Template:
     def __init__(self, node: AnyNode) -> None:
         if not isinstance(node, Scalar) or (is_empty(node) and not node.quoted):
             raise node.error("expected a name")
-        self.node = node
+        self.node: Scalar = node
         self.parts: list[str | Expression] = []
         self.weight = 0
         """A bound of the cost of filling it."""

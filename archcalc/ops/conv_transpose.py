@@ -15,6 +15,7 @@ class ConvTranspose(TrainedConvolution):
     """Transposed (fractionally strided) convolution, as in PyTorch."""
 
     kind = "conv_transpose"
+    spreads = True
     aten = "conv_transpose1d conv_transpose2d conv_transpose3d"
     onnx = "ConvTranspose"
     saved = SavedTensors(inputs=True)

@@ -294,6 +294,7 @@ class Fold(_Windows):
     """Windows laid on a map, their overlaps added (col2im): `[C·K·K, windows]` becomes `[C, H, W]`."""
 
     kind = "fold"
+    spreads = True
     overestimates = dict.fromkeys(("channels", "positions"), "an output sees the windows that it lies in")
     aten = "col2im"
     synonyms = "col2im"

@@ -58,6 +58,10 @@ class Operator(Importable, MemoryRules, ABC):
     """True if its output is the sum of its inputs."""
     sign: ClassVar[str] = ""
     """The sign of arithmetic that drawings show in place of its name."""
+    spreads: ClassVar[bool] = False
+    """True if its windows lie on its output: each element of its input is spread over one."""
+    is_in_losses: ClassVar[bool] = False
+    """True if the losses of classes compute it themselves, from the values before it."""
     has_linear: ClassVar[bool] = True
     """False if `linearized` gives none."""
     takes_value: ClassVar[bool] = True

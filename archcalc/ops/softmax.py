@@ -13,6 +13,7 @@ class Softmax(Operator):
     """Exponentials along an axis, divided by their sum."""
 
     kind = "softmax"
+    is_in_losses = True
     has_linear = False
     aten = "softmax"
     onnx = "Softmax"
