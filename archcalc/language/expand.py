@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count, repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcalc.arithmetic import ShapeError
 from archcalc.errors import Diagnostic, Overflow, RefusedCall, SpecError, TooMany
@@ -33,6 +33,15 @@ from archcalc.words import did_you_mean, help_line, quote
 
 Take = Callable[[Step, Flow, Scope, dict[str, Any], "int | None"], Flow]
 """A way to take a step: at a flow, in a scope, with variables, and in which turn of its loop."""
+
+
+class Around(NamedTuple):
+    """What the steps around a step say of it."""
+
+    side: bool = False
+    train: bool = False
+    trainable: bool = True
+    dtype: str = ""
 
 
 class Expansion:
@@ -64,11 +73,7 @@ class Expansion:
         self.failures = 0
         self.inside: list[str] = []
         self.nesting = 0
-        self.side = self.train = False
-        self.trainable = True
-        """What the steps around say about the weights."""
-        self.dtype = ""
-        """The type that the steps around say."""
+        self.around = Around()
         self.shared: SharedStep | None = None
         """The outermost `share` that is being expanded."""
         self.most_steps, self.most_work = limit("steps"), limit("work")
@@ -174,11 +179,9 @@ class Expansion:
             return NOWHERE
         flows = self.names.find(step.sources, scope, variables, flow) if step.sources else [flow]
         if isinstance(step, Group) and step.name is None:
-            outside = self.train, self.trainable, self.dtype
-            self.train, self.dtype = self.train or step.train, step.dtype or self.dtype
-            self.trainable = self.is_trainable(step, flows[0], scope, variables)
+            outside, self.around = self.around, self.inside_of(step, flows[0], scope, variables)
             flow = self.run(step.steps, flows[0], scope, variables)
-            self.train, self.trainable, self.dtype = outside
+            self.around = outside
             return flow
         if isinstance(step, Apply) and step.use is not None:
             step = step.picking(self.chosen(step.use, flows[0], scope, variables))
@@ -201,11 +204,7 @@ class Expansion:
     def take(self, step: Step, path: str, flows: list[Flow], scope: Scope, variables: dict[str, Any]) -> Flow:
         """Apply a step whose name is known, and remember it under that name."""
         first = len(self.draft.layers)
-        outside = self.side, self.train, self.trainable, self.dtype
-        self.dtype = step.dtype or self.dtype
-        self.trainable = self.is_trainable(step, flows[0], scope, variables)
-        self.side = self.side or isinstance(step, SideOutput)
-        self.train = self.train or step.train
+        outside, self.around = self.around, self.inside_of(step, flows[0], scope, variables)
         result, meant, known = NOWHERE, step, variables
         unshared = "in several parts" if isinstance(step, Group) and scope.continues(path) else ""
         try:
@@ -216,19 +215,28 @@ class Expansion:
             else:
                 result = self.apply(step, path, flows, scope, variables)
         finally:
-            self.side, self.train, self.trainable, self.dtype = outside
+            self.around = outside
             self.draft.named[path] = Named(result, meant, known, first, len(self.draft.layers), unshared)
         if isinstance(step, SideOutput):
             self.draft.sides[path] = result.source
             return flows[0]
-        if self.train or step.train:
+        if self.around.train or step.train:
             self.check_training_only(step, flows[0], result)
         return result
 
+    def inside_of(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> Around:
+        """Return what is said of the steps in a step: what it says itself goes before what is said around it."""
+        return Around(
+            self.around.side or isinstance(step, SideOutput),
+            self.around.train or step.train,
+            self.is_trainable(step, flow, scope, variables),
+            step.dtype or self.around.dtype,
+        )
+
     def is_trainable(self, step: Step, flow: Flow, scope: Scope, variables: dict[str, Any]) -> bool:
-        """True if the weights of a step are trained: what it says itself goes before what is said around it."""
+        """True if the weights of a step are trained."""
         if step.trainable is None:
-            return self.trainable
+            return self.around.trainable
         if isinstance(step, SharedStep):
             target = quote(step.target.node.text)
             raise step.trainable.node.error(f"the weights are those of {target}, which says whether they are trained")
@@ -236,7 +244,7 @@ class Expansion:
 
     def check_training_only(self, step: Step, before: Flow, after: Flow) -> None:
         """Raise if a step that exists only in training changes the shape on the main path."""
-        if not self.side and None not in (before.shape, after.shape) and before.shape != after.shape:
+        if not self.around.side and None not in (before.shape, after.shape) and before.shape != after.shape:
             raise step.node.error(
                 "a step that exists only in training must keep the shape: "
                 f"got {shape_text(before.shape or ())}, gives {shape_text(after.shape or ())}"
@@ -291,8 +299,8 @@ class Expansion:
             raise refused.with_call(RefusedCall(path, kind, shapes, arguments)) from None
         if len(self.draft.layers) >= self.most_layers:
             raise Overflow(step.node.error(exceeded("layers", "this network has too many layers")))
-        layer = Layer(path, op, sources, step.node, self.side, self.train)
-        layer.trainable, layer.dtype = self.trainable, self.dtype
+        layer = Layer(path, op, sources, step.node, self.around.side, self.around.train)
+        layer.trainable, layer.dtype = self.around.trainable, self.around.dtype
         if step.ties:
             layer.ties = self.ties.of(step, layer, lambda template: self.names.lookup(template, scope, variables))
         self.draft.layers.append(layer)

@@ -149,20 +149,15 @@ def _with_variant(spec: Spec, name: str, default: str | None) -> tuple[Spec, str
 def _extended(name: str, document: SpecDocument, depth: int) -> tuple[Spec, str | None]:
     """Return the spec that `extends` names: a bundled one, or a file in the folder of the document or below."""
     base, _, variant = name.partition("#")
-    if not base.endswith(SUFFIXES):
-        return _extended_bundled(name, depth)
-    folder = (document.path.parent if document.path else Path()).resolve()
-    path = (folder / base).resolve()
-    if not path.is_relative_to(folder):
-        raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
-    return _with_variant(open_spec(path, depth), variant, None)
-
-
-def _extended_bundled(name: str, depth: int) -> tuple[Spec, str | None]:
-    base, _, variant = name.partition("#")
-    if plain(base) not in bundled():
+    if base.endswith(SUFFIXES):
+        folder = (document.path.parent if document.path else Path()).resolve()
+        path, own = (folder / base).resolve(), None
+        if not path.is_relative_to(folder):
+            raise SpecError(f"extends can name only specs in the same folder or below, got {quote(base)}")
+    elif plain(base) in bundled():
+        path, own = bundled()[plain(base)]
+    else:
         raise SpecError(f"there is no network {quote(base)}{did_you_mean(base, bundled())}")
-    path, own = bundled()[plain(base)]
     return _with_variant(open_spec(path, depth), variant, own)
 
 

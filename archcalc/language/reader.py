@@ -96,23 +96,20 @@ class StepParser:
             raise self._wrong_heads(node, heads)
         key, value = node.pairs[heads[0]]
         head = key.text
-        if head == "layers":
-            step: Step = Group(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
-            extra = {"numbered"}
-        elif head == "side":
-            step = SideOutput(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
-            extra = {"numbered"}
-        elif head == "share":
-            step = SharedStep(node, Template(value))
+        is_group = head in ("layers", "side")
+        if head == "share":
+            step: Step = SharedStep(node, Template(value))
             extra = set()
-        elif head == "use" or head in self.operators or head in self.block_names:
-            step = self._apply(node, key, value)
-            extra = {*step.arguments, *step.ties}
+        elif not is_group and (head == "use" or head in self.operators or head in self.block_names):
+            step = applied = self._apply(node, key, value)
+            extra = {*applied.arguments, *applied.ties}
         else:
-            step = Group(node, self.steps(value, key), numbered=self.flag(node, "numbered"))
-            step.name = Template(key)
-            self.names.add(head)
+            group = SideOutput if head == "side" else Group
+            step = group(node, self.steps(value, key), self.flag(node, "numbered"))
             extra = {"numbered"}
+            if not is_group:
+                step.name = Template(key)
+                self.names.add(head)
         self._modifiers(node, step, extra | {head}, head)
         return step
 

@@ -140,7 +140,7 @@ def operator_schema(operator: type[Operator]) -> Schema:
     elif principal is None:
         value = NOTHING
     else:
-        value = {"anyOf": [NOTHING, *_options(_literal(arguments[principal]))]}
+        value = {"anyOf": [NOTHING, *_options(arguments[principal].type.schema())]}
     head = {"description": operator.summary(), **value}
     properties = {name: argument_schema(argument) for name, argument in arguments.items() if name != operator.kind}
     properties |= dict.fromkeys(tensor_names(operator), TIE)
@@ -150,7 +150,7 @@ def operator_schema(operator: type[Operator]) -> Schema:
 
 def argument_schema(argument: Argument) -> Schema:
     """Return the schema of an argument: a literal value or an expression."""
-    schema: Schema = {"description": argument.doc, "anyOf": _options(_literal(argument))}
+    schema: Schema = {"description": argument.doc, "anyOf": _options(argument.type.schema())}
     if isinstance(argument.default, (bool, int, float, str)):
         schema["default"] = argument.default
     return schema
@@ -257,11 +257,6 @@ def _bare(blocks: Mapping[str, Block] | None) -> Schema:
 
 
 # -- values
-
-
-def _literal(argument: Argument) -> Schema:
-    schema: Schema = argument.type.schema()
-    return schema
 
 
 def _options(literal: Schema) -> list[Schema]:

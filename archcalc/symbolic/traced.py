@@ -251,9 +251,6 @@ class Traced:
     def __float__(self) -> float:
         return float(self._pinned())
 
-    def __str__(self) -> str:
-        return str(self.value)
-
     def __repr__(self) -> str:
         return str(self.value)
 

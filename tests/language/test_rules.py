@@ -50,6 +50,11 @@ layers: [{unit, last: false}, {unit, last: true}]
     assert fixed(SpecDocument(text, "spec.yaml")) == (text, 0)
 
 
+def test_windows_of_the_output_leave_nothing_of_the_input_unread():
+    assert codes("input: [36, 42]\nlayers: [{fold, size: [6, 7], kernel: 3, padding: 1}]\n") == set()
+    assert codes("input: [4, 7, 7]\nlayers: [{conv_transpose: 2, kernel: 2, stride: 3}]\n") == set()
+
+
 def test_a_shortcut_may_skip_positions():
     branches = "[{conv: 8, kernel: 3, stride: 2, padding: 1}], [{conv: 8, kernel: 1, stride: 2}]"
     text = f"input: [8, 8, 8]\nlayers: [{{add: [{branches}]}}]\n"
