@@ -281,13 +281,12 @@ class _Search:
                 unit.ways.append(way)
             before |= saved
 
-    def _enter(self, step: TrainingSimulation, unit: _Unit) -> None:
+    def _enter(self, run: TrainingSimulation, unit: _Unit) -> None:
         """Record what is live as a unit begins, and what of it will be live in its backward pass."""
-        run = step.run
         taken = {source for number in run.within(unit.layers) for source in run.layers[number].inputs}
         held = {*self.analysis.network.inputs, *run.outputs}
         unit.live_backward = {run.storage[name] for name in (*taken, *held) if name in run.storage}
-        unit.live_forward = unit.live_backward | {run.storage[name] for name in step.waiting(unit.layers.start)}
+        unit.live_forward = unit.live_backward | {run.storage[name] for name in run.waiting(unit.layers.start)}
 
     def _last_uses(self) -> dict[Storage, int]:
         """Return, for each storage, the last unit for which it matters whether the storage is saved."""

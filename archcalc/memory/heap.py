@@ -90,18 +90,20 @@ class Heap:
         self.live += size
         self._parts[storage.use] += size
 
-    def hold(self, storage: Storage) -> None:
-        """Add a holder to a storage."""
-        self._holders[storage] += 1
+    def hold(self, *storages: Storage) -> None:
+        """Add a holder to storages."""
+        for storage in storages:
+            self._holders[storage] += 1
 
-    def drop(self, storage: Storage) -> None:
-        """Remove a holder of a storage; the last one frees it."""
-        self._holders[storage] -= 1
-        if not self._holders[storage]:
-            del self._holders[storage]
-            size = self._sizes.pop(storage)
-            self.live -= size
-            self._parts[storage.use] -= size
+    def drop(self, *storages: Storage) -> None:
+        """Remove a holder of storages; the last one frees a storage."""
+        for storage in storages:
+            self._holders[storage] -= 1
+            if not self._holders[storage]:
+                del self._holders[storage]
+                size = self._sizes.pop(storage)
+                self.live -= size
+                self._parts[storage.use] -= size
 
     def has(self, storage: Storage) -> bool:
         """Return True if the storage is live."""

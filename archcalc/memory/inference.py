@@ -58,15 +58,13 @@ def _start(analysis: Analysis, fusion: Fusion | None) -> tuple[Heap, Iterator[Ti
 def _points(run: MemorySimulation, overwriting: Mapping[str, str]) -> Iterator[TimelinePoint]:
     for number, layer in enumerate(run.layers):
         run.copy_weights(number)
-        workspaces = layer.op.workspaces_for(run.tensors[number])
-        for workspace in workspaces.inference:
-            yield run.point("forward", number, run.bytes_of(workspace, number))
+        workspaces = run.workspaces(number)
+        yield from run.workspace_points("forward", number, workspaces.inference)
         if layer.name in overwriting:
             run.share_input(layer, overwriting[layer.name])
         else:
             run.make_output(number)
         yield run.point("forward", number)
         run.release(number)
-        for workspace in workspaces.afterwards:
-            yield run.point("forward", number, run.bytes_of(workspace, number))
+        yield from run.workspace_points("forward", number, workspaces.afterwards)
     run.drop_copies()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from archcalc.analysis.costs import Analysis
@@ -15,7 +14,7 @@ from archcalc.memory.estimating import modelled
 from archcalc.memory.heap import Heap, Storage, TimelinePoint
 from archcalc.network import Layer, Network
 from archcalc.ops.layout import InputTensors, Layout, Placement
-from archcalc.ops.vocabulary import Workspace
+from archcalc.ops.vocabulary import Workspace, Workspaces
 
 INDEX_BYTES = 8
 """Bytes of an integer: an index into a table, or a count of batches."""
@@ -206,8 +205,7 @@ class MemorySimulation:
 
     def drop_copies(self) -> None:
         """Drop the copies of weights, at the end of the forward pass."""
-        for storage in self.copies:
-            self.heap.drop(storage)
+        self.heap.drop(*self.copies)
         self.copies.clear()
 
     def tensor_bytes(self, name: str, elements: Any) -> Any:
@@ -222,6 +220,15 @@ class MemorySimulation:
             workspace.precise * self.batch + workspace.shared_precise, max(dtype, STATISTICS, key=lambda one: BITS[one])
         )
         return own + precise + workspace.bytes * self.batch + workspace.shared_bytes
+
+    def workspaces(self, number: int) -> Workspaces:
+        """Return the workspaces of layer ``number``, for its inputs."""
+        return self.layers[number].op.workspaces_for(self.tensors[number])
+
+    def workspace_points(self, phase: str, number: int, workspaces: Iterable[Workspace]) -> Iterator[TimelinePoint]:
+        """Yield the points at which layer ``number`` uses each of its workspaces."""
+        for workspace in workspaces:
+            yield self.point(phase, number, self.bytes_of(workspace, number))
 
     def output_bytes(self, number: int) -> Any:
         """Return the bytes of the output of layer ``number``; 0 for a view."""
@@ -240,14 +247,6 @@ class MemorySimulation:
             self.storage[layer.name] = storage_of(layer.name, use)
             self.heap.make(self.storage[layer.name], self.output_bytes(number))
 
-    def made_by(self, name: str) -> Layer:
-        """Return the layer that makes a tensor."""
-        return self._layer_named[name]
-
-    @cached_property
-    def _layer_named(self) -> dict[str, Layer]:
-        return {layer.name: layer for layer in self.layers}
-
     def share_input(self, layer: Layer, source: str = "") -> None:
         """Put the layer's output into the storage of an input, the first one if none is named."""
         self.storage[layer.name] = self.storage[source or layer.inputs[0]]
@@ -255,5 +254,4 @@ class MemorySimulation:
 
     def release(self, number: int) -> None:
         """Drop the tensors that no layer takes after layer ``number``."""
-        for name in self.last_uses[number]:
-            self.heap.drop(self.storage[name])
+        self.heap.drop(*[self.storage[name] for name in self.last_uses[number]])
