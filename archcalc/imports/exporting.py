@@ -1,7 +1,6 @@
 """A PyTorch module to an exported program: `torch.export` follows an example, and nothing is computed.
 
-The batch of the example is a large prime, so the axis that it divides is the batch, also where windows are folded into
-it. The example's tensors have stride 0 along it, so they take no memory.
+The batch of the example is `BATCH`. The example's tensors have stride 0 along it, so they take no memory.
 """
 
 from __future__ import annotations
@@ -16,12 +15,10 @@ from torch.nn.modules import transformer
 from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
+from archcalc.imports.batch import BATCH
 from archcalc.imports.quiet import quiet
 from archcalc.imports.recording import replaced
 from archcalc.imports.watching import Endless, Watch
-
-BATCH = 7919
-"""A prime that no size of a network is a multiple of."""
 
 LONGEST_REASON = 300
 ONE_IN_MEMORY = ("refers to a single memory location", "Cannot view a tensor")
@@ -41,7 +38,7 @@ def export(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any]
     """
     with evaluating(module), quiet(), torch.no_grad(), replaced(transformer, "_detect_is_causal_mask", _is_causal):
         args, kwargs = tree_map_only(Tensor, _repeated, (tuple(inputs), dict(keywords)))
-        watch = Watch(BATCH)
+        watch = Watch()
         try:
             with watch.over(module):
                 program = _exported(module, args, kwargs)
@@ -135,14 +132,3 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     finally:
         for part in training:
             part.training = True
-
-
-def batch_axes(sizes: Sequence[int]) -> list[int]:
-    """Return the axes that hold the batch."""
-    return [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
-
-
-def batch_axis(sizes: Sequence[int]) -> tuple[int | None, int]:
-    """Return the axis that holds the batch, and how many rows of it belong to a sample."""
-    found = batch_axes(sizes)
-    return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archcalc.imports.exporting import BATCH, batch_axes, batch_axis
+from archcalc.imports.batch import BATCH, batch_axes, batch_axis, has_batch
 from archcalc.imports.work import multiply_adds
 from archcalc.ops.calls import Operand
 
@@ -67,7 +67,7 @@ def computes_otherwise(node: fx.Node) -> bool:
 
 def _has_batch(node: fx.Node) -> bool:
     """Return True if a call computes with the size of the batch, which is no number of the network."""
-    return operation_of(node) in COUNTED and any(type(one) is int and one and one % BATCH == 0 for one in node.args)
+    return operation_of(node) in COUNTED and any(type(one) is int and has_batch(one) for one in node.args)
 
 
 def _is_of_indices(node: fx.Node) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
-from archcalc.imports.onnx_inputs import Batch, network_inputs
+from archcalc.imports.onnx_inputs import Batch, free_inputs, network_inputs
 from archcalc.imports.onnx_model import read_model
 from archcalc.imports.onnx_nodes import Reading
 from archcalc.network import Network
@@ -34,7 +34,7 @@ def read_onnx(path: Path, inputs: Mapping[str, Shape] | None = None) -> Network:
     best: Reading | None = None
     try:
         for batch in _batches(model, inputs or {}):
-            reading = Reading(model, path.parent, _name(path), network_inputs(model.graph, inputs or {}, batch), batch)
+            reading = Reading(model, path.parent, path.stem, network_inputs(model.graph, inputs or {}, batch), batch)
             reading.read()
             if best is None or reading.faults < best.faults:
                 best = reading
@@ -48,14 +48,9 @@ def read_onnx(path: Path, inputs: Mapping[str, Shape] | None = None) -> Network:
         raise UserError(f"{quote(path.name)}: its subgraphs are nested too deeply") from error
 
 
-def _name(path: Path) -> str:
-    return path.stem or "network"
-
-
 def _batches(model: Any, inputs: Mapping[str, Shape]) -> list[Batch]:
     """Return the ways to find the batch's axis that may be right, the likeliest first."""
-    stored = {tensor.name for tensor in model.graph.initializer}
-    free = [value for value in model.graph.input if value.name not in stored]
+    free = free_inputs(model.graph)
     if not free:
         raise UserError("the network has no inputs")
     dims = free[0].type.tensor_type.shape.dim

@@ -8,12 +8,11 @@ from typing import Any
 
 from archcalc.arithmetic import Shape
 from archcalc.errors import UserError
+from archcalc.imports.batch import BATCH, batch_axis, has_batch
 from archcalc.imports.onnx_tensors import checked
+from archcalc.ops.calls import Operand
 from archcalc.structs import Struct
 from archcalc.words import did_you_mean, help_line, quote
-
-BATCH = 7919
-"""A prime that no size of a network is a multiple of. It takes the place of the batch, to know its axis."""
 
 
 class Batch(Struct):
@@ -35,8 +34,11 @@ class Batch(Struct):
         """Return the axis that holds the batch, None without one, and how many rows of it belong to a sample."""
         if not self.is_prime:
             return (0 if self.is_axis_0 and len(sizes) > 1 and sizes[0] == 1 else None), 1
-        found = [axis for axis, size in enumerate(sizes) if size and size % BATCH == 0]
-        return (found[0], sizes[found[0]] // BATCH) if len(found) == 1 else (None, 1)
+        return batch_axis(sizes)
+
+    def operand(self, sizes: Shape, source: str = "") -> Operand:
+        """Return a tensor of these sizes, with its axis for the batch."""
+        return Operand(source, sizes, *self.axis(sizes))
 
     def target(self, sizes: Sequence[int], new: Sequence[int]) -> list[int]:
         """Return the sizes that a reshape asks for, with the batch where the file has its size fixed.
@@ -47,7 +49,7 @@ class Batch(Struct):
         """
         wanted = [sizes[at] if size == 0 and at < len(sizes) else size for at, size in enumerate(new)]
         axis, folded = self.axis(sizes)
-        if not self.is_prime or axis is None or any(size > 0 and size % BATCH == 0 for size in wanted):
+        if not self.is_prime or axis is None or any(map(has_batch, wanted)):
             return wanted
         batch = self.fixed or 1
         total, known = math.prod(sizes), math.prod(size for size in wanted if size != -1)
@@ -75,6 +77,12 @@ class Batch(Struct):
         return wanted
 
 
+def free_inputs(graph: Any) -> list[Any]:
+    """Return the inputs of a graph for which it stores no tensor, in order."""
+    stored = {tensor.name for tensor in graph.initializer}
+    return [value for value in graph.input if value.name not in stored]
+
+
 def network_inputs(graph: Any, given: Mapping[str, Shape], batch: Batch) -> dict[str, Shape]:
     """Return the sizes of each input, with the batch.
 
@@ -83,8 +91,7 @@ def network_inputs(graph: Any, given: Mapping[str, Shape], batch: Batch) -> dict
         given: per sample, by name; they fill sizes that the file leaves open.
         batch: where the batch is.
     """
-    stored = {tensor.name for tensor in graph.initializer}
-    free = [value for value in graph.input if value.name not in stored]
+    free = free_inputs(graph)
     names = [value.name for value in free]
     for name in given:
         if name not in names:
@@ -92,7 +99,7 @@ def network_inputs(graph: Any, given: Mapping[str, Shape], batch: Batch) -> dict
     symbols: dict[str, int] = {}
     for value in free:
         if value.name in given:
-            symbols.update(_bound(value, given[value.name], batch))
+            symbols.update(_bound(value, given[value.name]))
     found: dict[str, Shape] = {}
     for value in free:
         if value.name in found:
@@ -114,7 +121,7 @@ def _fixed(dim: Any) -> int | None:
     return dim.dim_value if dim.WhichOneof("value") == "dim_value" and dim.dim_value >= 0 else None
 
 
-def _bound(value: Any, shape: Shape, batch: Batch) -> dict[str, int]:
+def _bound(value: Any, shape: Shape) -> dict[str, int]:
     """Return the names of sizes that a given shape binds."""
     dims = _dims(value)
     rest = dims[1:] if len(shape) == len(dims) - 1 else dims

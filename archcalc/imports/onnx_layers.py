@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape, product
+from archcalc.imports.batch import BATCH
 from archcalc.imports.builder import NetworkBuilder, TracedCall
-from archcalc.imports.onnx_inputs import BATCH, Batch
+from archcalc.imports.onnx_inputs import Batch
 from archcalc.imports.onnx_names import LegalNames, legal
-from archcalc.imports.onnx_shapes import Types, sizes_by_name
+from archcalc.imports.onnx_scope import OnnxNode
+from archcalc.imports.onnx_shapes import Types, sizes_by_name, tensors_in, type_in
 from archcalc.imports.onnx_tensors import INTEGERS, OnnxTensor, StoredTensor, tensor_type
 from archcalc.imports.onnx_work import multiply_adds, other_work
 from archcalc.ops import calls
@@ -104,62 +106,50 @@ class Layers:
         """Stored tensors of opaque layers."""
         self.roles: dict[str, bool] = {}
         """Stored tensor to True if it is trained, as its first use says."""
-        self.computed: dict[tuple[Any, ...], str] = {}
+        self.computed: dict[tuple[int, Shape], tuple[OnnxTensor, str]] = {}
+        """Identity of a constant and its shape to itself, which keeps its identity from another, and to its layer."""
 
     def of(
-        self,
-        node: Any,
-        named: Mapping[str, Any],
-        attributes: dict[str, Any],
-        types: Types,
-        place: Place,
-        used: Sequence[int],
+        self, node: OnnxNode, named: Mapping[str, Any], types: Types, place: Place, used: Sequence[int]
     ) -> list[OnnxTensor]:
         """Return the outputs of a node, each of its own layer if something takes it; the first in any case."""
         found = []
         work = True
-        for at, name in enumerate(node.output):
+        for at, name in enumerate(node.proto.output):
+            type, sizes = type_in(types, name)
             if not name or (at not in used and (used or at)):
-                found.append(OnnxTensor(*types.get(name, (tensor_type(0, None), None))))
+                found.append(OnnxTensor(type, sizes))
                 continue
-            type, sizes = types.get(name, (tensor_type(0, None), None))
             try:
-                value = self._layer(node, named, attributes, sizes, place, at, work)
+                value = self._layer(node, named, sizes, place, at, work)
             except UnknownSizes:
-                tensors = [one for given in named.values() for one in (given if isinstance(given, list) else [given])]
-                (value,) = self.opaque(node, tensors, {name: (type, sizes)}, place, [name])
+                (value,) = self.opaque(node, _every(named), types, place, [name])
             value.type = type
             found.append(value)
             work = False
         return found
 
     def _layer(
-        self,
-        node: Any,
-        named: Mapping[str, Any],
-        attributes: dict[str, Any],
-        sizes: Shape | None,
-        place: Place,
-        item: int,
-        work: bool,
+        self, node: OnnxNode, named: Mapping[str, Any], sizes: Shape | None, place: Place, item: int, work: bool
     ) -> OnnxTensor:
+        """Return an output of a node, with its work if ``work`` is true. Raises `UnknownSizes`."""
         shapes = sizes_by_name(named)
-        if sizes is None or 0 in sizes or len(shapes) < len(named) or self._is_empty(named):
+        if sizes is None or 0 in sizes or len(shapes) < len(named) or any(map(_is_empty, _every(named))):
             raise UnknownSizes
-        macs = multiply_adds(node.op_type, shapes, sizes, attributes)
+        macs = multiply_adds(node.operation, shapes, sizes, node.attributes)
         if macs is None:
             raise UnknownSizes
-        other = other_work(node.op_type, shapes, sizes, attributes) if work and not macs else 0
-        operation, kept = QUANTIZED.get(node.op_type, (node.op_type, None))
+        other = other_work(node.operation, shapes, sizes, node.attributes) if work and not macs else 0
+        operation, kept = QUANTIZED.get(node.operation, (node.operation, None))
         if kept is not None:
             dropped = [one for name, one in named.items() if name not in kept and one.source is None]
             named = {kept.get(name, name): one for name, one in named.items() if one not in dropped}
         if operation == "InstanceNormalization" and all(map(_is_made, (named.get("scale"), named.get("B")))):
             named = {"input": named["input"]}  # ones and zeros, where the module has no weights
-        output = Operand("", sizes, *self.batch.axis(sizes))
+        output = self.batch.operand(sizes)
         self.path = place[0]
         arguments = {
-            **attributes,
+            **node.attributes,
             **{name: self._argument(one, name, operation, output) for name, one in named.items()},
         }
         arguments = {name: one for name, one in arguments.items() if one is not None and not hasattr(one, "dims")}
@@ -171,11 +161,6 @@ class Layers:
         step = TracedCall(call, path, leaf, macs, "onnx", other=other)
         found = self._sliced(step) if operation == "Slice" else self.builder.add(step)
         return OnnxTensor(tensor_type(0, sizes), sizes, found.source)
-
-    @staticmethod
-    def _is_empty(named: Mapping[str, Any]) -> bool:
-        tensors = [one for given in named.values() for one in (given if isinstance(given, list) else [given])]
-        return any(one.source is not None and 0 in (one.sizes or ()) for one in tensors)
 
     def _per_sample(self, work: int, call: Call) -> int:
         """Return the work for one sample, of that for the batch."""
@@ -200,7 +185,7 @@ class Layers:
             if sizes == x.sizes:
                 continue
             part = {"data": x, "axis": axis, "start": start, "stop": end, "step": stride}
-            output = Operand("", sizes, *self.batch.axis(sizes))
+            output = self.batch.operand(sizes)
             x = self.builder.add(
                 replace(step, call=Call("Slice", part, output), is_leaf=step.is_leaf and len(axes) == 1)
             )
@@ -221,16 +206,23 @@ class Layers:
 
     def opaque(
         self,
-        node: Any,
-        inputs: Sequence[OnnxTensor | None],
+        node: OnnxNode,
+        tensors: Sequence[OnnxTensor],
         types: Types,
         place: Place,
         outputs: Sequence[str] | None = None,
     ) -> list[OnnxTensor]:
-        """Return the outputs of a node whose work is not known, each of a layer of its own."""
-        present = [one for one in inputs if one is not None]
-        sources = list(dict.fromkeys(one.source for one in present if one.source is not None))
-        stored = {origin.name: origin for one in present for origin in one.origins}
+        """Return the outputs of a node whose work is not known, each of a layer of its own.
+
+        Args:
+            node: the node.
+            tensors: what it takes.
+            types: of its outputs.
+            place: its module and its name.
+            outputs: names of those outputs that are meant; None for all.
+        """
+        sources = list(dict.fromkeys(one.source for one in tensors if one.source is not None))
+        stored = {origin.name: origin for one in tensors for origin in one.origins}
         params = 0
         for name, origin in stored.items():
             legal_name = self.names.of(name)
@@ -239,20 +231,19 @@ class Layers:
                 params += int(product(origin.sizes))
                 self.counted.add(legal_name)
         found = []
-        for at, name in enumerate(node.output if outputs is None else outputs):
-            type, sizes = types.get(name, (tensor_type(0, None), None))
-            shape = Operand("", sizes, *self.batch.axis(sizes)).shape if sizes else ()
-            shape = tuple(max(size, 1) for size in shape) or (1,)
+        for at, name in enumerate(node.proto.output if outputs is None else outputs):
+            type, sizes = type_in(types, name)
+            shape = self.batch.operand(sizes).shape if sizes is not None else ()
             path, own = place
             source = self.builder.add_opaque(
-                node.op_type if legal(node.op_type) == node.op_type else "opaque",
+                node.operation if legal(node.operation) == node.operation else "opaque",
                 own or path,
                 bool(own),
                 sources,
-                shape,
+                tuple(max(size, 1) for size in shape) or (1,),
                 params if at == 0 else 0,
             )
-            if sizes is not None and Operand("", sizes, *self.batch.axis(sizes)).shape == ():
+            if sizes is not None and shape == ():
                 source = self._single(source, path)
             found.append(OnnxTensor(type, sizes, source))
         return found
@@ -266,7 +257,7 @@ class Layers:
         if value.sizes is None:
             raise UnknownSizes
         if value.source is not None:
-            operand = Operand(value.source, value.sizes, *self.batch.axis(value.sizes))
+            operand = self.batch.operand(value.sizes, value.source)
             return self._with_batch(operand, output) if operation in ALONG else operand
         if value.data is not None and self._is_plain(value, name, operation):
             if value.count == 1 and (operation in ALONG or (value.is_real and name != "scales")):
@@ -317,7 +308,7 @@ class Layers:
     def _aligned_constant(self, value: OnnxTensor, output: Operand) -> Operand:
         """Return a constant that is computed from stored tensors as the output of a layer."""
         assert value.sizes is not None
-        operand = _aligned(Operand("", value.sizes, *self.batch.axis(value.sizes)), output)
+        operand = _aligned(self.batch.operand(value.sizes), output)
         source = self._constant_layer(value, operand.shape, "")
         return operand._replace(source=source if operand.shape else self._single(source, self.path))
 
@@ -333,14 +324,22 @@ class Layers:
         own = stored[0].name if alone else legal(name) or f"{self.path}.computed".lstrip(".")
         key = (id(value), shape)
         if key not in self.computed:
-            self.computed[key] = self.builder.add_computed(own, Operand("", shape or (1,), None), stored, value.macs)
-            self.kept = [*getattr(self, "kept", ()), value]  # so that no other gets its id
-        return self.computed[key]
+            output = Operand("", shape or (1,), None)
+            self.computed[key] = value, self.builder.add_computed(own, output, stored, value.macs)
+        return self.computed[key][1]
 
     def constant(self, value: OnnxTensor, name: str) -> str:
         """Return the name of a layer that gives a constant, which the network gives back."""
         shape = tuple(max(size, 1) for size in value.sizes or ())
         return self._constant_layer(value, shape, name)
+
+
+def _every(named: Mapping[str, Any]) -> list[OnnxTensor]:
+    return [one for value in named.values() for one in tensors_in(value)]
+
+
+def _is_empty(value: OnnxTensor) -> bool:
+    return value.source is not None and 0 in (value.sizes or ())
 
 
 def _is_made(value: Any) -> bool:

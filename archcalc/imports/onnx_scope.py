@@ -57,6 +57,47 @@ class GraphScope:
         self.values[name] = value
 
 
+@dataclass
+class OnnxNode:
+    """A node where it stands: its message, the tensors that it takes, and its attributes by name."""
+
+    proto: Any
+    inputs: list[OnnxTensor | None]
+    """None for those that are left out."""
+    attributes: dict[str, Any]
+    """As `attributes_of`."""
+    scope: GraphScope
+
+    @property
+    def operation(self) -> str:
+        """The name of its operation, which may be another domain's."""
+        return str(self.proto.op_type)
+
+    @property
+    def domain(self) -> str:
+        """Where its operation is defined; empty for ONNX's own."""
+        return domain_of(self.proto)
+
+    @property
+    def first(self) -> OnnxTensor | None:
+        """Its first input; None without one."""
+        return self.input(0)
+
+    def input(self, at: int) -> OnnxTensor | None:
+        """Return an input; None if it is left out."""
+        return self.inputs[at] if at < len(self.inputs) else None
+
+    @property
+    def present(self) -> list[OnnxTensor]:
+        """The inputs that are not left out."""
+        return [one for one in self.inputs if one is not None]
+
+
+def domain_of(named: Any) -> str:
+    """Return the domain of a node, a function or an import of operators; empty for ONNX's own."""
+    return "" if named.domain == "ai.onnx" else str(named.domain)
+
+
 def described(node: Any) -> str:
     """Return the words for a node in a message."""
     return f"the node {quote(node.name)} ({node.op_type})" if node.name else f"a node {node.op_type}"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape, product
+from archcalc.imports.einsum import einsum_macs
 
 Sizes = Mapping[str, Sequence[Shape]]
 """Name of an input to the sizes of its tensors."""
@@ -194,26 +195,6 @@ def _attention(inputs: Sizes, output: Shape, attributes: Mapping[str, Any]) -> i
     return int(samples * length * (key[1] + past) * (width + heads * (value[2] // kept)))
 
 
-def _einsum(inputs: Sizes, output: Shape, attributes: Mapping[str, Any]) -> int:
-    """Of two tensors: one multiply-add for each combination of all letters; of one, none."""
-    tensors = inputs["Inputs"]
-    if len(tensors) == 1:
-        return 0
-    terms = attributes["equation"].replace(" ", "").partition("->")[0].split(",")
-    sizes: dict[Any, int] = {}
-    for term, shape in zip(terms, tensors, strict=True):
-        before, dots, after = term.partition("...")
-        hidden = len(shape) - len(before) - len(after)
-        if hidden < 0 or (hidden and not dots):
-            raise ValueError
-        letters = [*before, *(-at for at in range(hidden, 0, -1)), *after]
-        for letter, size in zip(letters, shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    if len(tensors) > 2:
-        raise ValueError
-    return int(product(sizes.values()))
-
-
 RULES: dict[str, Callable[..., int]] = {
     "MatMul": _matmul("A"),
     "MatMulInteger": _matmul("A"),
@@ -227,5 +208,5 @@ RULES: dict[str, Callable[..., int]] = {
     "ConvTranspose": _transposed,
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
     "Attention": _attention,
-    "Einsum": _einsum,
+    "Einsum": lambda inputs, output, attributes: einsum_macs(attributes["equation"], inputs["Inputs"]),
 }

@@ -134,11 +134,10 @@ def _by_name(path: Path, given: GivenInputs) -> Mapping[str, Shape] | None:
     """Return inputs by the names that an ONNX file has; without a name, they are in its order."""
     if all(name not in ("", "input", TOKENS) for name, _ in given):
         return shapes_of(given)
+    from archcalc.imports.onnx_inputs import free_inputs
     from archcalc.imports.onnx_model import read_model
 
-    graph = read_model(path).graph
-    stored = {tensor.name for tensor in graph.initializer}
-    names = [value.name for value in graph.input if value.name not in stored]
+    names = [value.name for value in free_inputs(read_model(path).graph)]
     if len(given) > len(names):
         raise UserError(f"{quote(str(path))} has {len(names)} inputs, got {len(given)}")
     return {name if name in names[at:] else names[at]: shape for at, (name, shape) in enumerate(given)}

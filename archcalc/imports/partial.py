@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
-from archcalc.imports.exporting import BATCH, evaluating, export
+from archcalc.imports.batch import BATCH
+from archcalc.imports.exporting import evaluating, export
 from archcalc.imports.quiet import quiet
 from archcalc.imports.recording import Forward, Made, Recording, Run, record, tensors_of, with_tensors, wrapped
 from archcalc.network import Network

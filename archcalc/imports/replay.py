@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from archcalc.imports.exporting import BATCH, FRESH
+from archcalc.imports.batch import for_batch, has_batch
+from archcalc.imports.exporting import FRESH
 from archcalc.imports.moving import SAME
 from archcalc.ops.calls import Operand, Stored
 from archcalc.structs import Struct
@@ -83,8 +84,7 @@ def _becomes_float(node: fx.Node) -> bool:
 
 def _empty(node: fx.Node, batch: int, like: Tensor) -> Tensor:
     """Return a tensor with the sizes of a node's, of which only these are taken."""
-    sizes = [size // BATCH * batch if size and size % BATCH == 0 else size for size in node.meta["val"].shape]
-    return like.new_empty(sizes)
+    return like.new_empty([for_batch(size, batch) for size in node.meta["val"].shape])
 
 
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
@@ -97,8 +97,8 @@ def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor)
             return values[argument] if argument in values or not takes_type_only else _empty(argument, batch, like)
         if isinstance(argument, (list, tuple)):
             return [given(one) for one in argument]
-        if type(argument) is int and argument and argument % BATCH == 0:
-            return argument // BATCH * batch
+        if type(argument) is int:
+            return for_batch(argument, batch)
         return like.device if isinstance(argument, torch.device) else argument
 
     assert callable(node.target)
@@ -111,16 +111,16 @@ def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor)
 def _as_traced(tensor: Tensor, operand: Operand, sizes: Sequence[int]) -> Tensor:
     """Return a tensor whose first axis is the batch with the axes that it had when it was traced."""
     batch = tensor.shape[0]
-    if all(size % BATCH or not size for size in sizes):
+    if not any(map(has_batch, sizes)):
         return tensor[:1].reshape(tuple(sizes))  # the same for every sample
     assert operand.batch is not None
     moved = tensor.movedim(0, operand.batch + operand.inner)
-    return moved.reshape([size // BATCH * batch if size and size % BATCH == 0 else size for size in sizes])
+    return moved.reshape([for_batch(size, batch) for size in sizes])
 
 
 def _per_sample(tensor: Tensor, output: Operand, batch: int) -> Tensor:
     """Return a traced result with the batch as its first axis, and the sizes of one sample behind it."""
-    if tensor.numel() and all(size % BATCH or not size for size in output.sizes):  # the same for every sample
+    if tensor.numel() and not any(map(has_batch, output.sizes)):  # the same for every sample
         return tensor.reshape((1, *output.shape)).expand(batch, *output.shape)
     if output.batch is None or tensor.numel() != batch * math.prod(output.shape):  # it pairs samples
         return tensor

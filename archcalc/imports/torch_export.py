@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.errors import UserError
+from archcalc.imports.batch import batch_axis
 from archcalc.imports.builder import NetworkBuilder, TracedCall
 from archcalc.imports.composites import Composite, composites, operator_call
 from archcalc.imports.constants import Constants
 from archcalc.imports.detectors import as_module_of_a_tensor, is_detector
-from archcalc.imports.exporting import FRESH, batch_axis, export
+from archcalc.imports.exporting import FRESH, export
 from archcalc.imports.frozen import as_trained
 from archcalc.imports.mapping import operator_of
 from archcalc.imports.moving import SAME

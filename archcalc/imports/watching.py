@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from archcalc.errors import UserError
+from archcalc.imports.batch import BATCH, has_batch
 from archcalc.imports.recording import replaced
 from archcalc.words import help_line
 
@@ -34,9 +35,8 @@ class Endless(UserError):
 class Watch(TorchFunctionMode):
     """Raises `Endless` in a module that makes too many calls, or that takes the samples of its batch one by one."""
 
-    def __init__(self, batch: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.batch = batch
         self.calls = 0
         self.taken = 0
         self.end = time.process_time() + MOST_SECONDS
@@ -63,18 +63,15 @@ class Watch(TorchFunctionMode):
         if self.calls > MOST_CALLS or time.process_time() > self.end:
             self._stop(f"{self.calls:,} calls are not all that it makes", "import a part of it, or a smaller setting")
         found = function(*args, **kwargs or {})
-        if function in _PARTS and len(found) >= self.batch:
+        if function in _PARTS and len(found) >= BATCH:
             self._stop_at_samples()
         if function in _TAKING and isinstance(found, Tensor):
             given = args[0].shape if args and isinstance(args[0], Tensor) else ()
-            if self._has_batch(given) and not self._has_batch(found.shape):
+            if _has_batch(given) and not _has_batch(found.shape):
                 self.taken += 1
                 if self.taken > MOST_SAMPLES:
                     self._stop_at_samples()
         return found
-
-    def _has_batch(self, sizes: Sequence[int]) -> bool:
-        return any(isinstance(size, int) and size and size % self.batch == 0 for size in sizes)
 
     def _stop_at_samples(self) -> None:
         self._stop(
@@ -86,6 +83,10 @@ class Watch(TorchFunctionMode):
         place = next(_own_frames(), "")
         self.error = Endless(f"{why}{place}{help_line(fix)}")
         raise self.error
+
+
+def _has_batch(sizes: Sequence[int]) -> bool:
+    return any(isinstance(size, int) and has_batch(size) for size in sizes)
 
 
 def _own_frames() -> Iterator[str]:

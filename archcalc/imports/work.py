@@ -10,6 +10,7 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.arithmetic import product
+from archcalc.imports.einsum import einsum_macs
 from archcalc.imports.mapping import known
 from archcalc.imports.moving import MOVING, SAME
 
@@ -86,46 +87,8 @@ def _attention(node: Any) -> int:
 
 
 def _einsum(node: Any) -> int:
-    """Two tensors after another: one multiply-add for each combination of their letters, if one is summed over.
-
-    Without such a letter the numbers are multiplied one by one. What only one tensor has is summed before.
-    """
     equation, tensors = node.args[:2]
-    terms, sizes = _letters(equation.replace(" ", "").partition("->")[0].split(","), tensors)
-    wanted = _result(equation.replace(" ", ""), terms)
-    macs, first = 0, terms[0]
-    for at, second in enumerate(terms[1:], 2):
-        needed = wanted.union(*terms[at:])
-        summed = (first & second) - needed
-        both = (first & second) | ((first | second) & needed)
-        if summed:
-            macs += int(product(tuple(sizes[letter] for letter in both)))
-        first = both - summed
-    return macs
-
-
-def _letters(terms: list[str], tensors: Any) -> tuple[list[set[str]], dict[str, int]]:
-    """Return the letters of each tensor, and the size of each; axes that dots stand for are numbered from the end."""
-    sizes: dict[str, int] = {}
-    found = []
-    for term, one in zip(terms, tensors, strict=True):
-        shape = tuple(one.meta["val"].shape)
-        before, dots, after = term.partition("...")
-        many = len(shape) - len(before) - len(after)
-        letters = [*before, *(str(many - number) for number in range(many if dots else 0)), *after]
-        for letter, size in zip(letters, shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-        found.append(set(letters))
-    return found, sizes
-
-
-def _result(equation: str, terms: list[set[str]]) -> set[str]:
-    """Return the letters of the result; without an arrow, those that occur once."""
-    left, arrow, right = equation.partition("->")
-    dotted = {letter for term in terms for letter in term if letter.isdigit()}
-    if not arrow:
-        return {letter for letter in left if letter.isalpha() and left.count(letter) == 1} | dotted
-    return {letter for letter in right if letter.isalpha()} | (dotted if "..." in right else set())
+    return einsum_macs(equation, [tuple(one.meta["val"].shape) for one in tensors])
 
 
 def _recurrent(node: Any) -> int:
