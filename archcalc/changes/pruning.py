@@ -52,7 +52,7 @@ def prune(network: Network, kept: Mapping[str, Dim]) -> Network:
         if owner in kept:
             given[op.sized_by()] = kept[owner]
         try:
-            pruned = op if inputs == op.inputs and given == op.given else type(op)(inputs, **given).called_as(op.called)
+            pruned = op if inputs == op.inputs and given == op.given else op.remade(inputs, given)
         except ShapeError as error:
             fix = help_line("prune the layers of all paths that meet there alike")
             raise UserError(f"{layer.name} does not fit the pruned sizes: {error}{fix}") from error

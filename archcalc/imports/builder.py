@@ -112,14 +112,14 @@ class NetworkBuilder:
         holder, _, word = name.rpartition(".")
         if word in ("weight", "bias") and holder:
             name = f"{holder}_{word}"  # a module at that path may have an attribute of this name
-        start = next(iter(self.layers.inputs))
+        start = self.layers.start
         own = {stored.name: stored for stored in tensors if stored.name}
         names = names_of(list(own), name)
         source = Operand(start, (1, *self.layers.inputs[start]))
         if [(stored.shape, stored.trained) for stored in tensors] == [((1, *output.shape), True)] and not macs:
             parameter = Parameter([source.shape], shape=output.shape)
             self.layers.append(
-                path := self.layers.free(name), Mapped(parameter, [source], {"": tensors[0]}), place=place
+                path := self.layers.taken.free(name), Mapped(parameter, [source], {"": tensors[0]}), place=place
             )
             self.tokens.stored[path] = tensors[0]
             return path
@@ -128,7 +128,7 @@ class NetworkBuilder:
         kept = {key: stored.shape for key, stored in weights.items() if not stored.trained and stored.in_state}
         op = Computed([source.shape], shape=output.shape, macs=macs, tensors=trained, stored=kept)
         mapped = Mapped(op, [source], weights)
-        self.layers.append(path := self.layers.free(name), mapped, origin(mapped), place)
+        self.layers.append(path := self.layers.taken.free(name), mapped, origin(mapped), place)
         return path
 
     def add_opaque(
@@ -144,7 +144,7 @@ class NetworkBuilder:
             shape: of its output, per sample.
             params: trained numbers that it has.
         """
-        sources = list(sources) or [next(iter(self.layers.inputs))]
+        sources = list(sources) or [self.layers.start]
         operands = [Operand(source, self.layers.shapes[source], None) for source in sources]
         op = Opaque([operand.shape for operand in operands], shape=shape, params=params)
         mapped = Mapped(op, operands, {})

@@ -47,10 +47,10 @@ class ClassTokens:
             at, layer = next((at, one) for at, one in enumerate(self.layers.every) if one.name == name)
             users = [one for one in self.layers.every if (name, shape) in zip(one.inputs, one.op.inputs, strict=True)]
             if users:
-                start = next(iter(self.layers.inputs))
+                start = self.layers.start
                 tokens = Layer(name, Parameter([self.layers.inputs[start]], shape=shape), (start,))
                 joining = Concat([shape, *layer.op.inputs])
-                joined = Layer(self.layers.free(f"{name}_joined"), joining, (name, *layer.inputs))
+                joined = Layer(self.layers.taken.free(f"{name}_joined"), joining, (name, *layer.inputs))
                 self.layers.every[at : at + 1] = [tokens, joined]
                 for one in self.layers.every[at + 2 :]:
                     pairs = zip(one.inputs, one.op.inputs, strict=True)

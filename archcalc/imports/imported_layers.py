@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archcalc.arithmetic import Shape
-from archcalc.imports.layer_names import apart, groups_of, printable
+from archcalc.imports.layer_names import TakenNames, groups_of, printable
 from archcalc.imports.mapping import Mapped
 from archcalc.network import NO_TIES, Layer, WeightRef
 from archcalc.ops.operator import Operator
@@ -22,13 +22,17 @@ class ImportedLayers:
         self.by_name: dict[str, Layer] = {}
         self.shapes: dict[str, Shape] = dict(inputs)
         """Of the outputs of layers, and of inputs."""
-        self.taken: set[str] = set(inputs)
+        self.taken = TakenNames(inputs)
         self.owners: dict[str, WeightRef] = {}
         """Name of a stored tensor in the state dict to the layer that has it."""
         self.aliases: Mapping[str, Sequence[str]] = {}
         """Name of a stored tensor to all names that the model has for it."""
         self.renames: dict[str, str] = {}
-        self.counts: dict[str, int] = {}
+
+    @property
+    def start(self) -> str:
+        """The first input, which layers take that need only the number of samples."""
+        return next(iter(self.inputs))
 
     def append(self, name: str, mapped: Mapped, origin: Any = None, place: int | None = None) -> None:
         layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
@@ -80,24 +84,11 @@ class ImportedLayers:
         prefix = path if path in prefixes else min(prefixes, default="")
         own = path if is_leaf else ""
         if prefix and mapped.op.exactness == "exact" and not (prefix in self.taken and own and own not in self.taken):
-            return self.free(prefix)
+            return self.taken.free(prefix)
         if own:
-            return self.free(own)
+            return self.taken.free(own)
         kind = mapped.op.kind if mapped.op.exactness == "exact" else operation
-        base = f"{path}.{kind}" if path else kind
-        while True:
-            count = self.counts[base] = self.counts.get(base, 0) + 1
-            if f"{base}{count}" not in self.taken:
-                return f"{base}{count}"
-
-    def free(self, name: str) -> str:
-        """Return a name that no layer has: `relu`, then `relu_2`."""
-        if name not in self.taken:
-            return name
-        while True:
-            count = self.counts[f"{name}_"] = self.counts.get(f"{name}_", 1) + 1
-            if f"{name}_{count}" not in self.taken:
-                return f"{name}_{count}"
+        return self.taken.numbered(f"{path}.{kind}" if path else kind)
 
     def prune(self, outputs: set[str]) -> None:
         """Leave out tensors that are computed from stored ones, but that no layer takes."""
@@ -110,7 +101,7 @@ class ImportedLayers:
         A layer and a group of one name are told apart: `a` beside `a.b` becomes `a.linear`.
         """
         found = {}
-        every = {*self.inputs, *(layer.name for layer in self.every)}
+        taken = TakenNames([*self.inputs, *(layer.name for layer in self.every)])
         groups = groups_of(layer.name for layer in self.every)
         for layer in self.every:
             name = printable(layer.name)
@@ -118,11 +109,14 @@ class ImportedLayers:
                 kind = layer.op.kind if layer.op.exactness == "exact" else getattr(layer.op, "operation", layer.op.kind)
                 name = f"{name}.{kind}"
             if name != layer.name:
-                found[layer.name] = apart(name, every)
+                taken.add(new := taken.free(name))
+                found[layer.name] = new
+        taken |= groups
         for name in self.inputs:
             new = printable(name).replace(".", "_")  # dots join the names of groups and steps
             if new != name or new in groups:
-                found[name] = apart(f"{new}_input" if new in groups else new, every | groups)
+                taken.add(new := taken.free(f"{new}_input" if new in groups else new))
+                found[name] = new
         return found
 
     def untie_vectors(self) -> None:

@@ -15,14 +15,25 @@ def groups_of(names: Iterable[str]) -> set[str]:
     return {name[:end] for name in names for end, character in enumerate(name) if character == "."}
 
 
-def apart(name: str, taken: set[str]) -> str:
-    """Return a name that is not taken, and take it."""
-    number, found = 1, name
-    while found in taken:
-        number += 1
-        found = f"{name}_{number}"
-    taken.add(found)
-    return found
+class TakenNames(set[str]):
+    """Names that are taken, and free ones beside them."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        super().__init__(names)
+        self._last: dict[str, int] = {}
+        """The last number that was given behind each name: what was free once is not looked for again."""
+
+    def free(self, name: str) -> str:
+        """Return a name that is not taken: `relu`, then `relu_2`."""
+        return self.numbered(f"{name}_", 2) if name in self else name
+
+    def numbered(self, name: str, first: int = 1) -> str:
+        """Return a name with a number that is not taken: `relu1`, then `relu2`."""
+        number = self._last.get(name, first - 1) + 1
+        while f"{name}{number}" in self:
+            number += 1
+        self._last[name] = number
+        return f"{name}{number}"
 
 
 def names_of(stored: Sequence[str], layer: str) -> dict[str, str]:

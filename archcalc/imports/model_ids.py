@@ -19,7 +19,6 @@ _BART_BASE = {
 }
 _T5_BASE = {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_decoder_layers": 12, "num_heads": 12}
 _ALBERT_BASE = {"hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
-_VIT_LARGE = dict(_LARGE)
 
 MODEL_IDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "bert-base-uncased": ("BertModel", {}),
@@ -41,7 +40,7 @@ MODEL_IDS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "facebook/bart-base": ("BartModel", _BART_BASE),
     "facebook/bart-large": ("BartModel", {}),
     "google/vit-base-patch16-224": ("ViTModel", {}),
-    "google/vit-large-patch16-224": ("ViTModel", _VIT_LARGE),
+    "google/vit-large-patch16-224": ("ViTModel", _LARGE),
     "openai/clip-vit-base-patch32": ("CLIPModel", {}),
     "openai/whisper-tiny": ("WhisperModel", {}),
     "facebook/wav2vec2-base": ("Wav2Vec2Model", {}),

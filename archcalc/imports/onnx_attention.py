@@ -5,16 +5,19 @@ PyTorch's exporters write `scaled_dot_product_attention` as seven to twelve node
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import ShapeError
+from archcalc.imports.layer_names import TakenNames
 from archcalc.network import Layer
+from archcalc.ops.activation import Scale
 from archcalc.ops.attention import ScaledDotProductAttention
+from archcalc.ops.matmul import Matmul
 from archcalc.ops.shaping import Permute
+from archcalc.ops.softmax import Softmax
 
 SAME_SCALE = 1e-6
 """Relative difference of scales that are the same: files have them in float32."""
@@ -51,7 +54,7 @@ class _Finder:
         self.by_name: Mapping[str, Layer] = {layer.name: layer for layer in layers}
         self.users: dict[str, list[Layer]] = defaultdict(list)
         self.kept = kept
-        self.taken = {*self.by_name}
+        self.taken = TakenNames(self.by_name)
         for layer in layers:
             for source in layer.inputs:
                 self.users[source].append(layer)
@@ -61,7 +64,8 @@ class _Finder:
         gone: set[str] = set()
         names: dict[str, str] = {}
         for layer in self.layers:
-            if layer.op.kind == "softmax" and _axis(layer) == len(layer.op.output) - 1:
+            op = layer.op
+            if isinstance(op, Softmax) and op.axis_index(op.axis) == len(op.output) - 1:
                 attention = self._attention(layer)
                 if attention is not None:
                     made.update(attention[0])
@@ -96,20 +100,19 @@ class _Finder:
 
     def _name(self, product: str) -> str:
         """Return a name for the attention whose last product has this name."""
-        base = f"{product.rpartition('.')[0]}.{ScaledDotProductAttention.kind}".lstrip(".")
-        number = next(number for number in itertools.count(1) if f"{base}{number}" not in self.taken)
-        self.taken.add(f"{base}{number}")
-        return f"{base}{number}"
+        name = self.taken.numbered(f"{product.rpartition('.')[0]}.{ScaledDotProductAttention.kind}".lstrip("."))
+        self.taken.add(name)
+        return name
 
     def _scores(self, name: str) -> Scores | None:
         """Follow what a softmax takes to the product of queries and keys."""
         scale, mask, inner = 1.0, None, set()
         while (layer := self._inner(name)) is not None:
             inner.add(name)
-            if layer.op.kind == "scale":
-                scale *= float(layer.op.factor)  # type: ignore[attr-defined]
+            if isinstance(layer.op, Scale):
+                scale *= float(layer.op.factor)
                 name = layer.inputs[0]
-            elif layer.op.kind == "add" and len(layer.inputs) == 2 and mask is None and scale == 1:
+            elif layer.op.adds and len(layer.inputs) == 2 and mask is None and scale == 1:
                 name, mask = layer.inputs
             elif _is_product(layer):
                 (queries, first), (keys, second) = map(self._scaled, layer.inputs)
@@ -122,9 +125,9 @@ class _Finder:
     def _scaled(self, name: str) -> tuple[str, float]:
         """Return what a layer scales, and the factor; the layer itself, and 1, if it is no scale."""
         layer = self._inner(name)
-        if layer is None or layer.op.kind != "scale":
+        if layer is None or not isinstance(layer.op, Scale):
             return name, 1.0
-        return layer.inputs[0], float(layer.op.factor)  # type: ignore[attr-defined]
+        return layer.inputs[0], float(layer.op.factor)
 
     def _before_transposing(self, name: str) -> tuple[Layer, list[Layer], set[str]] | None:
         """Return the layer of the keys `[…, S, d]`, layers that change for it, and those that go."""
@@ -164,8 +167,4 @@ class _Finder:
 
 
 def _is_product(layer: Layer) -> bool:
-    return layer.op.kind == "matmul" and not layer.op.given and len(layer.inputs) == 2
-
-
-def _axis(layer: Layer) -> int:
-    return int(layer.op.axis_index(layer.op.axis))  # type: ignore[attr-defined]
+    return isinstance(layer.op, Matmul) and not layer.op.given and len(layer.inputs) == 2

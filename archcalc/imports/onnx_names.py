@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from archcalc.imports.layer_names import TakenNames
+
 LONGEST = 200
 SCOPES = "pkg.torch.onnx.name_scopes"
 """Key of the list of modules that a node belongs to, from the outermost on."""
@@ -53,21 +55,16 @@ class LegalNames:
     """Legal names for stored tensors, each for one."""
 
     def __init__(self) -> None:
-        self.taken: dict[str, str] = {}
-        self.found: dict[str, str] = {}
-        self.counts: dict[str, int] = {}
+        self.taken = TakenNames()
+        self.legal: dict[str, str] = {}
+        """Name in the file to the legal one."""
+        self.raw: dict[str, str] = {}
+        """Legal name to the one in the file."""
 
     def of(self, name: str) -> str:
         """Return the name of a stored tensor; the same for the same."""
-        if name not in self.found:
-            base = free = legal(name) or "tensor"
-            while free in self.taken:
-                count = self.counts[base] = self.counts.get(base, 1) + 1
-                free = f"{base}_{count}"
-            self.taken[free] = name
-            self.found[name] = free
-        return self.found[name]
-
-    def raw(self, legal_name: str) -> str:
-        """Return the name in the file of a stored tensor."""
-        return self.taken.get(legal_name, legal_name)
+        if name not in self.legal:
+            free = self.taken.free(legal(name) or "tensor")
+            self.taken.add(free)
+            self.legal[name], self.raw[free] = free, name
+        return self.legal[name]

@@ -97,7 +97,7 @@ class Reading:
                 raise UserError(f"no node gives the output {quote(value.name)}")
             sources.append(found.source or self.layers.constant(found, value.name))
         for name, owner in self.builder.layers.owners.items():
-            raw = self.layers.names.raw(name)
+            raw = self.layers.names.raw.get(name, name)
             if raw != str(owner):
                 self.builder.layers.renames[str(owner)] = raw
         sources = [source for source in sources if source not in self.builder.layers.inputs]

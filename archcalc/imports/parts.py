@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcalc.imports.rows import by_rows
+from archcalc.imports.rows import by_rows, viewed
 from archcalc.ops.calls import Call, Operand, Stored, is_number
 from archcalc.structs import replace
 
@@ -38,16 +38,12 @@ def parts_of(call: Call) -> Call | Operand | None:
     return _of_samples(call) if call.operation in ("conv1d", "conv2d", "conv3d") else None
 
 
-def _viewed(one: Operand | Call, output: Operand) -> Call:
-    return Call("view", {"self": one}, output)
-
-
 def _with_copies(call: Call) -> Call | None:
     """Return copies beside each other, of samples or along one of their axes, as those along an axis of their own."""
     x, dim = call.x, call.get("dim")
     if x.folded == 1 < call.output.folded:
         batch, *sizes = x.sizes
-        return Call("expand", {"self": _viewed(x, Operand("", (batch, 1, *sizes)))}, call.output)
+        return Call("expand", {"self": viewed(x, Operand("", (batch, 1, *sizes)))}, call.output)
     if not isinstance(dim, int) or len(call.operands) > 1:
         return None
     dim %= len(x.sizes)
@@ -57,7 +53,7 @@ def _with_copies(call: Call) -> Call | None:
     moved = x.batch if x.batch is None or x.batch < dim else x.batch + 1
     one = x._replace(source="", sizes=(*before, 1, *after), batch=moved)
     many = one._replace(sizes=(*before, call.output.sizes[dim] // x.sizes[dim], *after))
-    return _viewed(Call("expand", {"self": _viewed(x, one)}, many), call.output)
+    return viewed(Call("expand", {"self": viewed(x, one)}, many), call.output)
 
 
 def _subtracted(call: Call, negation: str, sum_of: str) -> Call | None:
@@ -106,9 +102,9 @@ def _of_vector(call: Call) -> Call | None:
     if not is_matrix or is_layer or (x.batch, x.folded, len(x.sizes)) != (0, 1, 2):
         return None
     (batch, inner), (_, columns) = x.sizes, call.output.sizes
-    row = _viewed(x, Operand("", (batch, 1, inner)))
+    row = viewed(x, Operand("", (batch, 1, inner)))
     product = Call(call.operation, {"self": row, name: matrix}, Operand("", (batch, 1, columns)))
-    return _viewed(product, call.output)
+    return viewed(product, call.output)
 
 
 def _of_samples(call: Call) -> Call | None:
@@ -123,6 +119,6 @@ def _of_samples(call: Call) -> Call | None:
         return None
     batch = x.sizes[1] // x.folded
     image, made = (Operand("", (batch, one.folded, *one.sizes[2:])) for one in (x, output))
-    arguments = {"self": _viewed(x, image), **call.arguments, "groups": call.get("groups", 1) // batch}
+    arguments = {"self": viewed(x, image), **call.arguments, "groups": call.get("groups", 1) // batch}
     del arguments["input"]
-    return _viewed(Call(call.operation, arguments, made), output)
+    return viewed(Call(call.operation, arguments, made), output)

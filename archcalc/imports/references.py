@@ -120,9 +120,8 @@ def _script(reference: str) -> ScriptModel | None:
     if not colon:
         if reference.lower().endswith(".py"):
             path = Path(reference)
-            raise UserError(
-                f"{quote(reference)} is a Python file{help_line(f'name its model: {path}:{_a_class_of(path)}')}"
-            )
+            model = next(iter(class_names(path)), "CLASS")
+            raise UserError(f"{quote(reference)} is a Python file{help_line(f'name its model: {path}:{model}')}")
         return None
     match = _CALLED.fullmatch(called.strip()) if len(reference) <= _LONGEST else None
     if match is None:
@@ -143,10 +142,6 @@ def class_names(path: Path) -> list[str]:
         key=lambda node: (not any(ast.unparse(base).endswith("Module") for base in node.bases), node.name in parts)
     )
     return [node.name for node in classes]
-
-
-def _a_class_of(path: Path) -> str:
-    return next(iter(class_names(path)), "CLASS")
 
 
 def parse_keywords(text: str) -> dict[str, Any]:

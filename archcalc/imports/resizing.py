@@ -16,6 +16,7 @@ from archcalc.imports.inputs import GivenInput, GivenInputs
 from archcalc.language.family import SpecFamily
 from archcalc.network import Layer, Network, Settings, Shapes
 from archcalc.ops.vocabulary import shape_text
+from archcalc.structs import replace
 from archcalc.words import help_line
 
 
@@ -66,24 +67,12 @@ def resized(network: Network, inputs: Mapping[str, Shape]) -> Network:
     layers: list[Layer] = []
     for layer in network.layers:
         try:
-            op = type(layer.op)([shapes[source] for source in layer.inputs], **layer.op.given).called_as(
-                layer.op.called
-            )
+            op = layer.op.remade([shapes[source] for source in layer.inputs], layer.op.given)
         except ShapeError as error:
             raise SpecError(f"{layer.name} has sizes that do not change with the input: {error}") from error
         shapes[layer.name] = op.output
         layers.append(layer.rewired(op, layer.inputs))
-    return Network(
-        network.name,
-        {name: shapes[name] for name in network.inputs},
-        tuple(layers),
-        network.outputs,
-        groups=network.groups,
-        about=network.about,
-        renames=network.renames,
-        input_axes=network.input_axes,
-        uncalled=network.uncalled,
-    )
+    return replace(network, inputs={name: shapes[name] for name in network.inputs}, layers=tuple(layers))
 
 
 def imported_family(

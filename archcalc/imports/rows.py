@@ -60,17 +60,20 @@ def by_rows(call: Call) -> Call | None:
     if call.operation == "chunk":
         arguments["chunks"] = call.arguments["chunks"]
     parted = replace(call, arguments={**arguments, "dim": batch}, output=_unfolded(output))
-    return Call("view", {"self": parted}, output)
+    return viewed(parted, output)
 
 
 def _joined(call: Call) -> Call:
     if all(one.folded == 1 for one in call.operands):
         return Call("stack", {"tensors": call.operands, "dim": call.output.batch}, call.output)
-    tensors = [
-        Call("view", {"self": one}, _unfolded(one)) if one.folded == 1 else _unfolded(one) for one in call.operands
-    ]
+    tensors = [viewed(one, _unfolded(one)) if one.folded == 1 else _unfolded(one) for one in call.operands]
     joined = Call("cat", {"tensors": tensors, "dim": call.output.batch}, _unfolded(call.output))
-    return Call("view", {"self": joined}, call.output)
+    return viewed(joined, call.output)
+
+
+def viewed(one: Operand | Call, output: Operand) -> Call:
+    """Return a tensor, or what a call gives, in another shape."""
+    return Call("view", {"self": one}, output)
 
 
 def _unfolded(one: Operand) -> Operand:

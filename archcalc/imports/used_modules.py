@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 
 from torch import nn
 
+from archcalc.imports.layer_names import groups_of
+
 HOLDERS = frozenset(["Sequential", "ModuleList", "ModuleDict", "Module"])
 
 
@@ -18,11 +20,10 @@ def classes_of(module: nn.Module, paths: Iterable[str]) -> dict[str, str]:
 
 def uncalled(module: nn.Module, used: Collection[str]) -> dict[str, int]:
     """Return the outermost modules, and the tensors, none of whose parameters are used, with their number."""
-    called = {name[:end] for name in used for end, character in enumerate(name) if character == "."}
+    called = groups_of(used)
     found: dict[str, int] = {}
     for name, parameter in module.named_parameters():
         if name not in used:
-            ends = [end for end, character in enumerate(name) if character == "."]
-            path = next((name[:end] for end in ends if name[:end] not in called), name)
+            path = min(groups_of([name]) - called, key=len, default=name)
             found[path] = found.get(path, 0) + parameter.numel()
     return found

@@ -135,7 +135,7 @@ class TrainedConvolution(Convolution):
         return {"groups": channels, "channels": self.channels // self.channels_in * channels}
 
     def with_bias(self) -> Operator | None:
-        return type(self)(self.inputs, **{**self.given, "bias": True}).called_as(self.called)
+        return self.remade(self.inputs, {**self.given, "bias": True})
 
     def window_elements(self) -> Dim:
         elements: Dim = product(self.kernel)

@@ -127,6 +127,10 @@ class Operator(Importable, MemoryRules, ABC):
         other.__dict__.update(inputs=tuple(inputs), output=output)
         return other
 
+    def remade(self, inputs: Sequence[Shape], given: Mapping[str, Any]) -> Operator:
+        """Return the operator for other inputs and arguments, which are checked, called as this one."""
+        return type(self)(inputs, **given).called_as(self.called)
+
     def called_as(self, called: str | None) -> Operator:
         """Return a copy that was called as a module, or as a function; see `called`."""
         other = copy(self)
