@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from archcalc.imports.exporting import is_view
 from archcalc.imports.moving import SAME
 from archcalc.imports.nodes import module_path, operand_of, operation_of
 from archcalc.imports.origins import Origins
+from archcalc.imports.program import ProgramValues
 from archcalc.imports.work import multiply_adds
 from archcalc.network import Layer
 from archcalc.ops.calls import Operand, Stored
@@ -29,28 +30,25 @@ class Constants:
 
     builder: NetworkBuilder
     origins: Origins
-    values: Mapping[fx.Node, Any]
-    """Node to its `Operand`, `Stored` or number."""
-    taken: dict[fx.Node, Sequence[fx.Node]]
-    """Constant nodes with the nodes that they take."""
+    known: ProgramValues
     before: dict[fx.Node, Layer | None] = field(default_factory=dict)
     """Constant nodes to the layer after which they are computed; None at the start."""
     layers: dict[Any, str] = field(default_factory=dict)
     """What is computed, and the tensor that it is taken as, to its layer."""
 
     def __contains__(self, node: fx.Node) -> bool:
-        return node in self.taken
+        return node in self.known.constant
 
     def add(self, node: fx.Node, taken: Sequence[fx.Node]) -> None:
         """Note a node that takes only constant ones and stored tensors."""
-        self.taken[node] = taken
+        self.known.constant[node] = taken
         self.before[node] = self.builder.layers.every[-1] if self.builder.layers.every else None
 
     def is_zero(self, value: Any) -> bool:
         """Return True for zeros that are made anew, and for lists of them."""
         if isinstance(value, (list, tuple)):
             return all(map(self.is_zero, value))
-        if value not in self.taken:
+        if value not in self.known.constant:
             return False
         name = operation_of(value)
         return name in ZEROS or (name in VIEWS and self.is_zero(value.args[0]))
@@ -75,8 +73,8 @@ class Constants:
         return operand._replace(source=self.layers[key])
 
     def _layer(self, node: fx.Node, root: fx.Node, operand: Operand, path: str) -> str:
-        closure = self.origins.closure(node)
-        tensors = [one for one in map(self.values.get, closure) if isinstance(one, Stored)]
+        closure = self.known.closure(node)
+        tensors = [one for one in map(self.known.values.get, closure) if isinstance(one, Stored)]
         macs = sum(multiply_adds(one) for one in closure if one.op == "call_function")
         is_one = len(tensors) == 1 and tensors[0].name
         name = tensors[0].name if is_one else f"{module_path(root)}.computed".lstrip(".")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from torch import Tensor, fx
+from torch import fx
 
 from archcalc.imports.mapping import Mapped
+from archcalc.imports.program import ProgramValues
 from archcalc.imports.replay import Replay
 from archcalc.ops.calls import Operand, Stored
 
@@ -17,20 +17,7 @@ from archcalc.ops.calls import Operand, Stored
 class Origins:
     """Makes the origins of layers from what a reader of an exported program has read so far."""
 
-    tensors: Mapping[str, Tensor]
-    """Name of each stored tensor to itself."""
-    stored: Mapping[str, str]
-    """Name of a placeholder to the name of its stored tensor."""
-    placeholders: Mapping[str, fx.Node]
-    """Name of each stored tensor to its placeholder."""
-    values: Mapping[fx.Node, Any]
-    """Node to its `Operand`, `Stored` or number."""
-    constant: Mapping[fx.Node, Sequence[fx.Node]]
-    """Nodes that depend on stored tensors alone, with the nodes that they take."""
-    arguments: Mapping[fx.Node, Any]
-    """What each node was as an argument of the last call that took it."""
-    positions: Mapping[fx.Node, int]
-    """Order in which the nodes are read."""
+    known: ProgramValues
     from_stored: Mapping[Operand, Stored]
     """Outputs of layers that are stored tensors."""
 
@@ -42,37 +29,26 @@ class Origins:
             (one, mapped.inputs[number], number)
             for one in taken
             for number, source in enumerate(sources)
-            if source == self.arguments.get(one)
+            if source == self.known.arguments.get(one)
         ]
-        made = [one for one in taken if one in self.constant and one not in {each for each, *_ in inputs}]
-        nodes = [each for one in made for each in reversed(self.closure(one)) if each.op == "call_function"]
+        made = [one for one in taken if one in self.known.constant and one not in {each for each, *_ in inputs}]
+        nodes = [each for one in made for each in reversed(self.known.closure(one)) if each.op == "call_function"]
         same = [view for one in taken for view in self._views_of_stored(one)]
         return self._replay([*nodes, *same, node], node, output, inputs, mapped, item)
 
     def of_stored(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
         """Return what makes the origin of a stored tensor that is used like a computed one."""
-        return lambda mapped: self._replay([], self.placeholders[stored.name], output, [], mapped)
+        return lambda mapped: self._replay([], self.known.placeholders[stored.name], output, [], mapped)
 
     def of_computed(self, closure: Sequence[fx.Node], output: Operand, mapped: Mapped) -> Replay:
         """Return the origin of a tensor that depends on stored ones alone, from the nodes that compute it."""
         nodes = [node for node in reversed(closure) if node.op == "call_function"]
         return self._replay(nodes, closure[0], output, [], mapped)
 
-    def closure(self, node: fx.Node) -> list[fx.Node]:
-        """Return a constant node and all that it depends on, each before what it takes."""
-        found: dict[fx.Node, None] = {}
-        pending = [node]
-        while pending:
-            one = pending.pop()
-            if one not in found:
-                found[one] = None
-                pending += self.constant.get(one, ())
-        return sorted(found, key=self.positions.__getitem__, reverse=True)
-
     def _views_of_stored(self, node: fx.Node) -> list[fx.Node]:
         """Return the calls that give a stored tensor as it is, in order."""
         found: list[fx.Node] = []
-        while node.op == "call_function" and isinstance(self.values.get(node), Stored):
+        while node.op == "call_function" and isinstance(self.known.values.get(node), Stored):
             found.insert(0, node)
             node = node.all_input_nodes[0]
         return found
@@ -86,14 +62,15 @@ class Origins:
         mapped: Mapped,
         item: int | None = None,
     ) -> Replay:
+        known = self.known
         tensors = {
-            name: (stored, self.placeholders[stored.name], self.tensors[stored.name])
+            name: (stored, known.placeholders[stored.name], known.tensors[stored.name])
             for name, stored in mapped.weights.items()
         }
         arguments = {one for node in nodes for one in node.all_input_nodes}
         numbers = {
-            one: self.tensors[self.stored[one.name]]
+            one: known.tensors[known.stored[one.name]]
             for one in arguments
-            if isinstance(self.values.get(one), (int, float))
+            if isinstance(known.values.get(one), (int, float))
         }
         return Replay(nodes, result, output, inputs, tensors, numbers, item)

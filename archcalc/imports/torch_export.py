@@ -39,6 +39,7 @@ from archcalc.imports.nodes import (
 )
 from archcalc.imports.origins import Origins
 from archcalc.imports.partial import STAND_IN, OmittedCode, export_partially, notes_of
+from archcalc.imports.program import ProgramValues
 from archcalc.imports.rows import is_inner, mixes_rows
 from archcalc.imports.used_modules import classes_of, uncalled
 from archcalc.imports.watching import Endless
@@ -109,57 +110,38 @@ class _Reader:
         self.left_out: set[str] = set()
         """Parameters that opaque layers have."""
         self.module = module
-        self.values: dict[fx.Node, Any] = {}
-        """Node to its `Operand`, `Stored`, number, or module; a list for several outputs."""
+        self.known = ProgramValues(program)
+        self.values = self.known.values
         self.outputs: dict[fx.Node, list[fx.Node]] = {}
         """Call of an inner graph to the nodes of its results."""
-        signature = program.graph_signature
-        self.stored: dict[str, str] = {
-            **signature.inputs_to_parameters,
-            **signature.inputs_to_buffers,
-            **signature.inputs_to_lifted_tensor_constants,
-        }
-        self.trained = set(signature.inputs_to_parameters)
-        users = [node for node in program.graph.nodes if node.op == "placeholder" and node.name not in self.stored]
-        users = [node for node in users if isinstance(node.meta.get("val"), Tensor)]
-        names = {node: "input" if len(users) == 1 else str(node.target) for node in users}
-        self.builder = NetworkBuilder(name, {names[node]: tuple(node.meta["val"].shape[1:]) for node in users})
-        for node in users:
-            self.values[node] = Operand(names[node], tuple(node.meta["val"].shape))
+        inputs = {node: node.meta.get("val") for node in program.graph.nodes if self._is_input(node)}
+        names = {node: "input" if len(inputs) == 1 else str(node.target) for node in inputs}
+        self.builder = NetworkBuilder(name, {names[node]: tuple(one.shape[1:]) for node, one in inputs.items()})
+        self.values.update({node: Operand(names[node], tuple(one.shape)) for node, one in inputs.items()})
         self.calls_inside = Counter(key for node in every_call(program.graph_module) for key in module_keys(node))
         """Key of each call of a module to the number of calls in it."""
         self.composites = self._composites()
-        self.positions: dict[fx.Node, int] = {}
-        """Order in which the nodes are read."""
         self.counted: set[fx.Node] = set()
         """Calls of several outputs whose work is counted."""
         self.pairing: list[str] = []
         """Layers that multiply samples of a batch with each other."""
         self.sequences: dict[fx.Node, Operand] = {}
         """Call of a recurrent layer to its sequence of states."""
-        self.placeholders = {self.stored[node.name]: node for node in program.graph.nodes if node.name in self.stored}
-        self.arguments: dict[fx.Node, Any] = {}
-        """What each node was as an argument of the last call that took it."""
-        constant: dict[fx.Node, Sequence[fx.Node]] = {}
-        self.origins = Origins(
-            {**program.state_dict, **program.constants},
-            self.stored,
-            self.placeholders,
-            self.values,
-            constant,
-            self.arguments,
-            self.positions,
-            self.builder.from_stored,
-        )
-        self.constant = Constants(self.builder, self.origins, self.values, constant)
+        self.origins = Origins(self.known, self.builder.from_stored)
+        self.constant = Constants(self.builder, self.origins, self.known)
         self.builder.layers.aliases = stored_names(module)
         self.builder.origin_of_stored = self.origins.of_stored
+
+    def _is_input(self, node: fx.Node) -> bool:
+        """Return True for a placeholder of a tensor that the caller gives."""
+        is_given = node.op == "placeholder" and node.name not in self.known.stored
+        return is_given and isinstance(node.meta.get("val"), Tensor)
 
     def _composites(self) -> dict[fx.Node, Any]:
         """Return the nodes of modules that become one layer: None, and for the output what `_composite` takes."""
         found: dict[fx.Node, Any] = {}
         for composite in composites(self.program.graph, self.module):
-            call = operator_call(composite, self.module, self.stored)
+            call = operator_call(composite, self.module, self.known.stored)
             if call is not None:
                 found.update(dict.fromkeys(composite.nodes))
                 found[composite.outputs[0]] = composite, *call
@@ -188,23 +170,16 @@ class _Reader:
 
     def _read(self, graph_module: fx.GraphModule) -> None:
         for node in graph_module.graph.nodes:
-            self.positions[node] = len(self.positions)
+            self.known.positions[node] = len(self.known.positions)
             if node in self.composites:
                 if self.composites[node] is not None:
                     self._composite(node, *self.composites[node])
-            elif node.op == "placeholder" and node.name in self.stored and node not in self.values:
-                self.values[node] = self._stored(node)
+            elif node.op == "placeholder" and node.name in self.known.stored and node not in self.values:
+                self.values[node] = self.known.stored_at(node)
             elif node.op == "get_attr":
                 self.values[node] = getattr(graph_module, str(node.target))
             elif node.op == "call_function":
                 self._call_function(node)
-
-    def _stored(self, node: fx.Node) -> Stored | float:
-        name = self.stored[node.name]
-        value = self.program.constants.get(name)
-        if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
-            return float(value) if value.is_floating_point() else int(value)
-        return Stored(name, tuple(node.meta["val"].shape), node.name in self.trained, name in self.program.state_dict)
 
     def _call_function(self, node: fx.Node) -> None:
         """Take in what a node gives, and add the layers that it needs."""
@@ -277,7 +252,7 @@ class _Reader:
     def _is_used(self, name: str) -> bool:
         """Return True if an exported call uses a parameter."""
         names = self.builder.layers.aliases.get(name, [name])
-        return any(self.placeholders[one].users for one in names if one in self.placeholders)
+        return any(self.known.placeholders[one].users for one in names if one in self.known.placeholders)
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
@@ -372,7 +347,7 @@ class _Reader:
         """Return an argument of a call of the module at a path; a constant has the axes of a tensor beside it."""
         if isinstance(value, fx.Node):
             found = self._constant(value, beside, path) if value in self.constant else self.values.get(value)
-            self.arguments[value] = found
+            self.known.arguments[value] = found
             return found
         if isinstance(value, (list, tuple)):
             # A part without elements, such as the text before no text, joins nothing.
