@@ -186,8 +186,11 @@ class Fields:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.bounds = Recurrence(network)
+
+    @cached_property
+    def bounds(self) -> Recurrence:
         """The sizes by the recurrence that papers publish."""
+        return Recurrence(self.network)
 
     @cached_property
     def propagation(self) -> FieldPropagation:

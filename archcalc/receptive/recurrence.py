@@ -10,7 +10,6 @@ Table 1 of Milletari, Navab and Ahmadi, *V-Net*, 2016.
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 from archcalc.arithmetic import is_fraction, ratio
@@ -32,21 +31,16 @@ class Recurrent(Part):
         return self._replace(advance=ratio(self.advance * reads.advance, reads.period), last=(self.last[0] + grown,))
 
 
-class Recurrence:
-    """The published recurrence through a network; computed when it is first asked for."""
+class Recurrence(Propagation):
+    """The published recurrence through a network."""
 
     def __init__(self, network: Network) -> None:
-        self.network = network
-
-    @cached_property
-    def _propagation(self) -> Propagation:
-        return Propagation(self.network, start=(Recurrent(1, (0,), (0,)),))
+        super().__init__(network, start=(Recurrent(1, (0,), (0,)),))
 
     def __getitem__(self, name: str) -> tuple[Any, ...]:
         """Return the size at a layer along each dimension; None where positions are lost."""
-        propagation = self._propagation
-        source = propagation.source[name]
-        state = propagation.views[source][name]
+        source = self.source[name]
+        state = self.views[source][name]
         fields = [state.field(dimension) for dimension in range(len(self.network.inputs[source]) - 1)]
         sizes = (None if field is None else max(part.last[0] for part in field) + 1 for field in fields)
         return tuple(int(size) if is_fraction(size) and size.denominator == 1 else size for size in sizes)

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis, Counting, analyze
 from archcalc.network import Layer, Network
+from archcalc.ops.trained import Constant
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
 from archcalc.runtime.flop_counter import misses_attention, torch_counter, torch_counter_of_unfused_attention
@@ -62,10 +63,12 @@ class VerificationTarget:
     @cached_property
     def module(self) -> nn.Module:
         """The built module, for inference."""
-        module = build_module(self.network).eval().to(self.device, self.dtype)
-        if self.channels_last:
-            module = module.to(memory_format=torch.channels_last)
-        return module
+        return self.placed(build_module(self.network), self.dtype)
+
+    def placed(self, module: nn.Module, dtype: torch.dtype) -> nn.Module:
+        """Return a module for inference on the device, in a type and in the target's memory format."""
+        module = module.eval().to(self.device, dtype)
+        return module.to(memory_format=torch.channels_last) if self.channels_last else module
 
     def inputs(self, dtype: torch.dtype | None = None, batch: int | None = None) -> tuple[Tensor, ...]:
         """Return random inputs; zeros of an integer type for indices."""
@@ -251,7 +254,7 @@ def computed_tables(network: Network, reference: Container[str]) -> list[str]:
     names = (
         network.reference_name(name)
         for layer in network.layers
-        if layer.op.kind == "constant"
+        if isinstance(layer.op, Constant)
         for name in layer.tensors()
     )
     return [name for name in names if name not in reference]
@@ -272,8 +275,8 @@ def check_reference(subject: VerificationTarget) -> Check:
         return Check("reference", None, "the spec names none")
     # Double precision shows that the computation is the same and not only similar; MPS does not have it.
     exact = torch.float32 if subject.device.type == "mps" else torch.float64
-    reference = reference_module(name).eval().to(subject.device, exact)
-    mine = build_module(subject.network).eval().to(subject.device, exact)
+    reference = subject.placed(reference_module(name), exact)
+    mine = subject.placed(build_module(subject.network), exact)
     renamed = subject.network.reference_name
     auxiliary = tuple(f"{renamed(layer.name)}." for layer in subject.network.layers if layer.auxiliary)
     names = {key: renamed(key) for key in mine.state_dict()}
@@ -294,7 +297,14 @@ def check_reference(subject: VerificationTarget) -> Check:
         note = f"outputs are not compared: {name} computes {', '.join(tables)}"
         return Check("reference", True, figures={"reference": name}, note=note)
     mine.load_state_dict({key: weights.get(name, state[name]) for key, name in names.items()})
-    images = subject.inputs(exact, batch=1)
+    most = OUTPUT[str(exact).removeprefix("torch.")]
+    return _compare_outputs(name, mine, reference, subject.inputs(exact, batch=1), most)
+
+
+def _compare_outputs(
+    name: str, mine: nn.Module, reference: nn.Module, images: tuple[Tensor, ...], most: float
+) -> Check:
+    """Compare the outputs of a network and of its reference with equal weights; they differ by at most ``most``."""
     with torch.no_grad():
         given, expected = tree_leaves(mine(*images)), tree_leaves(reference(*images))
     shapes = [[tuple(output.shape) for output in outputs] for outputs in (given, expected)]
@@ -305,7 +315,7 @@ def check_reference(subject: VerificationTarget) -> Check:
         for own, their in zip(given, expected, strict=True)
     )
     figures = {"reference": name, "relative_error": error}
-    if not error <= OUTPUT[str(exact).removeprefix("torch.")]:
+    if not error <= most:
         return Check("reference", False, f"outputs differ by {error:.1e} of {name}'s largest", figures)
     return Check("reference", True, figures=figures)
 

@@ -103,14 +103,22 @@ def training_peak(module: nn.Module, inputs: tuple[Tensor, ...], gradients: Sequ
 
     ``gradients`` are those that the parameters have from passes before; their bytes are not included.
     """
+    try:
+        with _in_training(module):
+            return _peak(module, inputs, lambda: forward_and_backward(module, inputs), gradients)
+    finally:
+        module.zero_grad(set_to_none=True)
 
+
+@contextmanager
+def _in_training(module: nn.Module) -> Iterator[None]:
+    """Put a module in training mode for a while."""
     was_training = module.training
     module.train()
     try:
-        return _peak(module, inputs, lambda: forward_and_backward(module, inputs), gradients)
+        yield
     finally:
         module.train(was_training)
-        module.zero_grad(set_to_none=True)
 
 
 def _peak(
@@ -153,13 +161,8 @@ def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         saved.add(found)
         return found
 
-    was_training = module.training
-    module.train()
-    try:
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda found: found.tensor):
-            outputs = module(*inputs)
-    finally:
-        module.train(was_training)
+    with _in_training(module), torch.autograd.graph.saved_tensors_hooks(pack, lambda found: found.tensor):
+        outputs = module(*inputs)
     sizes = {found.tensor.untyped_storage()._cdata: found.tensor.untyped_storage().nbytes() for found in saved}
     del outputs  # until here it keeps what its backward pass needs
     return sum(size for key, size in sizes.items() if key not in stored)

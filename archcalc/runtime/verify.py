@@ -192,9 +192,7 @@ def _timing(subject: VerificationTarget, settings: Settings, device_peak: float)
     actions = [lambda: subject.module(*images)]
     name = subject.network.about.reference
     if name:
-        reference = reference_module(name).eval().to(settings.device, subject.dtype)
-        if settings.channels_last:
-            reference = reference.to(memory_format=torch.channels_last)
+        reference = subject.placed(reference_module(name), subject.dtype)
         actions.append(lambda: reference(*images))
     with torch.inference_mode(), computing_in(settings.dtype):
         mine, *theirs = take_turns(actions, settings.device)
