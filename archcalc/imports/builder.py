@@ -9,7 +9,7 @@ from archcalc.arithmetic import Shape, product
 from archcalc.imports.class_tokens import ClassTokens
 from archcalc.imports.imported_layers import ImportedLayers
 from archcalc.imports.layer_names import groups_of, names_of
-from archcalc.imports.mapping import Mapped, operator_of, operator_of_rows
+from archcalc.imports.mapping import Mapped, moves_elements, operator_of, operator_of_rows
 from archcalc.imports.moving import MOVING
 from archcalc.imports.parts import parts_of
 from archcalc.imports.renaming import folded_renames
@@ -203,7 +203,8 @@ class NetworkBuilder:
             word if words.count(word) == 1 else f"{word}{at}": value
             for at, (word, value) in enumerate(zip(words, every, strict=True), 1)
         }
-        is_moved = call.operation in MOVING or call.operation.endswith("_state")
+        is_moved = call.operation in MOVING or moves_elements(call.operation, step.framework)
+        is_moved = is_moved or call.operation.endswith("_state")
         other = 0 if step.macs or is_moved or call.item else product(call.output.shape)
         other = other if step.other is None else step.other
         op = Generic(

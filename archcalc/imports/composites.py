@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from archcalc.imports.mapping import moves_elements
 from archcalc.imports.moving import MOVING
 from archcalc.imports.nodes import bound_arguments, operation_of
 from archcalc.ops.calls import Stored
@@ -21,7 +22,6 @@ MIXTURE = re.compile(
     "_?grouped_mm(_fallback)? chunk silu mul _?grouped_mm(_fallback)? mul sum"
 )
 """What a mixture of experts calculates: the router's part, the order of the tokens, and the experts' part."""
-UNCOUNTED = MOVING - {"chunk"} | {"getitem", "empty_like", "arange"}
 
 
 @dataclass
@@ -120,9 +120,15 @@ def _attention(node: fx.Node) -> bool | None:
     return None if given["attn_mask"] is not None else bool(given["is_causal"])
 
 
+def _is_part(operation: str) -> bool:
+    """Return True for an operation that `MIXTURE` tells: one that computes, or takes gate and value apart."""
+    computes = operation not in MOVING | {"getitem", "empty_like", "arange"} and not moves_elements(operation, "aten")
+    return computes or operation == "chunk"
+
+
 def _of_mixture(composite: Composite, taken: Sequence[fx.Node]) -> dict[str, Any] | None:
     """Return the tokens, and how many experts each has; None if it is not calculated as the operator says."""
-    calls = [name for node in composite.nodes if (name := operation_of(node)) not in UNCOUNTED]
+    calls = [name for node in composite.nodes if _is_part(name := operation_of(node))]
     largest = [node for node in composite.nodes if operation_of(node) == "topk"]
     if len({*taken}) != 1 or len(largest) != 1 or not MIXTURE.fullmatch(" ".join(calls)):
         return None

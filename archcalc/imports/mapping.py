@@ -42,6 +42,12 @@ def known(framework: str) -> Mapping[str, Sequence[type[Operator]]]:
     return found
 
 
+def moves_elements(operation: str, framework: str) -> bool:
+    """Return True for an operation that only moves elements, as all operators say that it may be."""
+    operators = known(framework).get(operation, ())
+    return bool(operators) and all(operator.moves_elements for operator in operators)
+
+
 def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
     """Return the operator that a call is, with its inputs; None if none says so.
 

@@ -1,78 +1,22 @@
-"""Operations of PyTorch and ONNX that compute nothing: those that give what they take, and those that move elements."""
+"""Operations of PyTorch that compute nothing: those that give what they take, and those that compare or move elements.
+
+What moves elements and is an operator here says so itself (`mapping.moves_elements`).
+"""
 
 SAME = frozenset(
     [
-        "contiguous",
-        "clone",
-        "detach",
-        "alias",
-        "lift_fresh_copy",
-        "to",
-        "_to_copy",
-        "type_as",
-        "_assert_tensor_metadata",
+        *("contiguous", "clone", "detach", "alias", "lift_fresh_copy"),
+        *("to", "_to_copy", "type_as", "_assert_tensor_metadata"),
     ]
 )
 """Operations that give what they take."""
 MOVING = SAME | frozenset(
     [
-        "index",
-        "gather",
-        "repeat",
-        "masked_fill",
-        "copy",
-        "index_select",
-        "tile",
-        "repeat_interleave",
-        "scatter",
-        "narrow",
-        "select_scatter",
-        "slice_scatter",
-        "index_put",
-        "eq",
-        "ne",
-        "gt",
-        "lt",
-        "ge",
-        "le",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_not",
-        "isnan",
-        "argmax",
-        "argmin",
-        "fill",
-        "sort",
-        "topk",
-        "as_strided",
-        "diagonal",
-        "unfold",
-        "tril",
-        "triu",
-        "cat",
-        "stack",
-        "expand",
-        "reshape",
-        "view",
-        "permute",
-        "transpose",
-        "slice",
-        "select",
-        "split",
-        "chunk",
-        "unbind",
-        "squeeze",
-        "unsqueeze",
-        "flatten",
-        "pad",
-        "roll",
-        "embedding",
-        "broadcast_to",
-        "argsort",
-        "one_hot",
+        *("eq", "ne", "gt", "lt", "ge", "le", "isnan", "argmax", "argmin", "argsort", "sort", "topk"),
+        *("logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not", "one_hot"),
+        *("index", "gather", "index_select", "embedding", "narrow", "diagonal", "as_strided", "unfold"),
+        *("copy", "fill", "masked_fill", "scatter", "select_scatter", "slice_scatter", "index_put", "tril", "triu"),
+        *("repeat", "repeat_interleave", "tile", "broadcast_to", "squeeze", "unsqueeze", "pad"),
     ]
 )
-"""Operations that compare or move elements, which is no arithmetic."""
+"""Others that compare or move elements, which is no arithmetic."""

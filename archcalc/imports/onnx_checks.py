@@ -11,20 +11,8 @@ from archcalc.imports.onnx_scope import OnnxNode
 LARGEST = 2**40
 POSITIVE = frozenset(
     [
-        "group",
-        "blocksize",
-        "q_num_heads",
-        "kv_num_heads",
-        "num_heads",
-        "hidden_size",
-        "output_height",
-        "output_width",
-        "num_outputs",
-        "size",
-        "rotary_embedding_dim",
-        "num_groups",
-        "block_size",
-        "k",
+        *("group", "num_groups", "num_heads", "q_num_heads", "kv_num_heads", "hidden_size", "rotary_embedding_dim"),
+        *("blocksize", "block_size", "output_height", "output_width", "num_outputs", "size", "k"),
     ]
 )
 """Attributes of one number that must be above 0."""
@@ -32,16 +20,8 @@ SPATIAL = frozenset(["kernel_shape", "strides", "dilations", "output_padding", "
 """Attributes with a number for each spatial dimension."""
 WINDOWS = frozenset(
     [
-        "Conv",
-        "ConvTranspose",
-        "ConvInteger",
-        "QLinearConv",
-        "DeformConv",
-        "MaxPool",
-        "AveragePool",
-        "LpPool",
-        "MaxUnpool",
-        "Col2Im",
+        *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "DeformConv"),
+        *("MaxPool", "AveragePool", "LpPool", "MaxUnpool", "Col2Im"),
     ]
 )
 """Operations with a window; all but `Col2Im` have one dimension of it for each spatial dimension of the input."""

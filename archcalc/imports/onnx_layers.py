@@ -14,31 +14,17 @@ from archcalc.imports.onnx_names import LegalNames, legal
 from archcalc.imports.onnx_scope import OnnxNode
 from archcalc.imports.onnx_shapes import Types, sizes_by_name, tensors_in, type_in
 from archcalc.imports.onnx_tensors import INTEGERS, OnnxTensor, StoredTensor, tensor_type
-from archcalc.imports.onnx_work import multiply_adds, other_work
+from archcalc.imports.onnx_work import COMPARING, multiply_adds, other_work
 from archcalc.ops import calls
 from archcalc.ops.calls import Call, Operand
 from archcalc.structs import replace
 
 WEIGHTED = frozenset(
     [
-        "Conv",
-        "ConvTranspose",
-        "DeformConv",
-        "ConvInteger",
-        "QLinearConv",
-        "Gemm",
-        "MatMul",
-        "MatMulInteger",
-        "QLinearMatMul",
-        "LSTM",
-        "GRU",
-        "RNN",
-        "BatchNormalization",
-        "LayerNormalization",
-        "InstanceNormalization",
-        "GroupNormalization",
+        *("Conv", "ConvTranspose", "DeformConv", "ConvInteger", "QLinearConv"),
+        *("Gemm", "MatMul", "MatMulInteger", "QLinearMatMul", "LSTM", "GRU", "RNN", "PRelu"),
+        *("BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization"),
         "RMSNormalization",
-        "PRelu",
     ]
 )
 """Operations with weights: a constant of theirs is one, also if a node gives it."""
@@ -47,31 +33,8 @@ PLAIN = frozenset(
     ["scales", "roi", "min", "max", "constant_value", "ratio", "training_mode", "depth", "values", "high", "low"]
 )
 """Names of inputs that are numbers, not weights."""
-ALONG = frozenset(
-    [
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Pow",
-        "Max",
-        "Min",
-        "Sum",
-        "Mean",
-        "Where",
-        "Mod",
-        "PRelu",
-        "Equal",
-        "Greater",
-        "Less",
-        "GreaterOrEqual",
-        "LessOrEqual",
-        "And",
-        "Or",
-        "Xor",
-        "Clip",
-        "MatMul",
-    ]
+ALONG = COMPARING | frozenset(
+    ["Add", "Sub", "Mul", "Div", "Pow", "Mod", "Max", "Min", "Sum", "Mean", "Where", "Clip", "PRelu", "MatMul"]
 )
 """Operations that repeat axes of size 1."""
 QUANTIZED = {

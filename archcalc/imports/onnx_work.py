@@ -7,132 +7,41 @@ from typing import Any
 
 from archcalc.arithmetic import Shape, product
 from archcalc.imports.einsum import einsum_macs
+from archcalc.imports.mapping import moves_elements
 
 Sizes = Mapping[str, Sequence[Shape]]
 """Name of an input to the sizes of its tensors."""
 
 OPAQUE = frozenset(
     [
-        "If",
-        "Loop",
-        "Scan",
-        "SequenceMap",
-        "NonMaxSuppression",
-        "NonZero",
-        "Unique",
-        "Compress",
-        "DFT",
-        "STFT",
-        "Det",
-        "ImageDecoder",
-        "RegexFullMatch",
-        "StringConcat",
-        "StringNormalizer",
-        "StringSplit",
-        "TfIdfVectorizer",
-        "Adagrad",
-        "Adam",
-        "Momentum",
-        "Gradient",
-        "Optional",
-        "OptionalGetElement",
-        "OptionalHasElement",
-        "SequenceAt",
-        "SequenceConstruct",
-        "SequenceEmpty",
-        "SequenceErase",
-        "SequenceInsert",
-        "SequenceLength",
-        "SplitToSequence",
-        "ConcatFromSequence",
-        "LinearAttention",
-        "Bernoulli",
-        "Multinomial",
+        *("If", "Loop", "Scan", "SequenceMap", "NonMaxSuppression", "NonZero", "Unique", "Compress"),
+        *("DFT", "STFT", "Det", "LinearAttention", "ImageDecoder", "Bernoulli", "Multinomial"),
+        *("RegexFullMatch", "StringConcat", "StringNormalizer", "StringSplit", "TfIdfVectorizer"),
+        *("Adagrad", "Adam", "Momentum", "Gradient", "Optional", "OptionalGetElement", "OptionalHasElement"),
+        *("SequenceAt", "SequenceConstruct", "SequenceEmpty", "SequenceErase", "SequenceInsert", "SequenceLength"),
+        *("SplitToSequence", "ConcatFromSequence"),
     ]
 )
 """Operations whose work or output depends on the data, or is not known."""
-MOVING = frozenset(
+COMPARING = frozenset(["Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "And", "Or", "Xor"])
+"""Operations that compare two tensors element by element."""
+MOVING = COMPARING | frozenset(
     [
-        "Identity",
-        "Cast",
-        "CastLike",
-        "BitCast",
-        "Reshape",
-        "Transpose",
-        "Squeeze",
-        "Unsqueeze",
-        "Flatten",
-        "Expand",
-        "Tile",
-        "Concat",
-        "Split",
-        "Slice",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Scatter",
-        "ScatterElements",
-        "ScatterND",
-        "TensorScatter",
-        "Pad",
-        "Where",
-        "Compress",
-        "OneHot",
-        "EyeLike",
-        "Shape",
-        "Size",
-        "DepthToSpace",
-        "SpaceToDepth",
-        "ReverseSequence",
-        "Trilu",
-        "TopK",
-        "ArgMax",
-        "ArgMin",
-        "Equal",
-        "Greater",
-        "Less",
-        "GreaterOrEqual",
-        "LessOrEqual",
-        "And",
-        "Or",
-        "Xor",
-        "Not",
-        "IsNaN",
-        "IsInf",
-        "BitwiseAnd",
-        "BitwiseOr",
-        "BitwiseXor",
-        "BitwiseNot",
-        "BitShift",
-        "MaxUnpool",
-        "CenterCropPad",
-        "ConstantOfShape",
-        "RandomUniform",
-        "RandomNormal",
-        "RandomUniformLike",
-        "RandomNormalLike",
-        "Range",
-        "Hardmax",
-        "Dropout",
-        "Col2Im",
+        *("Identity", "Cast", "CastLike", "BitCast", "Tile", "Pad", "Where", "Dropout", "Compress", "Trilu"),
+        *("Gather", "GatherElements", "GatherND", "Scatter", "ScatterElements", "ScatterND", "TensorScatter"),
+        *("Shape", "Size", "OneHot", "EyeLike", "Range", "ConstantOfShape", "Squeeze", "Unsqueeze"),
+        *("DepthToSpace", "SpaceToDepth", "Col2Im", "CenterCropPad", "MaxUnpool", "ReverseSequence"),
+        *("TopK", "ArgMax", "ArgMin", "Hardmax", "Not", "IsNaN", "IsInf"),
+        *("BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift"),
+        *("RandomUniform", "RandomNormal", "RandomUniformLike", "RandomNormalLike"),
     ]
 )
-"""Operations that compare or move elements, which is no arithmetic."""
+"""Operations that compare or move elements, which is no arithmetic, beside those whose operators here say so."""
 REDUCING = frozenset(
     [
-        "ReduceMean",
-        "ReduceSum",
-        "ReduceMax",
-        "ReduceMin",
-        "ReduceProd",
-        "ReduceL1",
-        "ReduceL2",
-        "ReduceLogSum",
-        "ReduceLogSumExp",
-        "ReduceSumSquare",
-        "GlobalLpPool",
-        "NegativeLogLikelihoodLoss",
-        "SoftmaxCrossEntropyLoss",
+        *("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"),
+        *("ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare", "GlobalLpPool"),
+        *("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss"),
     ]
 )
 """Operations whose work grows with the elements of the input."""
@@ -152,7 +61,7 @@ def multiply_adds(operation: str, inputs: Sizes, output: Shape, attributes: Mapp
 
 def other_work(operation: str, inputs: Sizes, output: Shape, attributes: Mapping[str, Any]) -> int:
     """Return the other arithmetic of an operation without an operator, for the whole batch, as additions."""
-    if operation in MOVING:
+    if operation in MOVING or moves_elements(operation, "onnx"):
         return 0
     elements = int(product(output))
     if operation in REDUCING and inputs:
