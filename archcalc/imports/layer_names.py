@@ -23,9 +23,9 @@ class TakenNames(set[str]):
         self._last: dict[str, int] = {}
         """The last number that was given behind each name: what was free once is not looked for again."""
 
-    def free(self, name: str) -> str:
+    def free(self, name: str, separator: str = "_") -> str:
         """Return a name that is not taken: `relu`, then `relu_2`."""
-        return self.numbered(f"{name}_", 2) if name in self else name
+        return self.numbered(f"{name}{separator}", 2) if name in self else name
 
     def numbered(self, name: str, first: int = 1) -> str:
         """Return a name with a number that is not taken: `relu1`, then `relu2`."""

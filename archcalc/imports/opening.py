@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from archcalc.arithmetic import Shape
 from archcalc.errors import SpecError, UserError
 from archcalc.imports.cache import Cache, cache_folder, file_digest
-from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, given_inputs, shapes_of
+from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, example, given_inputs, shapes_of
 from archcalc.imports.quiet import quiet
 from archcalc.imports.references import OnnxModel, PackageModel, ScriptModel, Source, parse_source
 from archcalc.language.library import find, open_document
@@ -24,6 +24,11 @@ from archcalc.words import help_line, quote, split_help
 
 if TYPE_CHECKING:
     from torch import nn
+
+MOST_ON_CPU = 10**9
+"""Parameters of the largest model that is built with numbers, if it cannot be followed without."""
+STAND_IN = "archcalc.Given"
+"""What PyTorch makes of a layer that no operator says: zeros, unless its origin makes a module."""
 
 
 def _nothing(source: Source) -> None:
@@ -170,14 +175,6 @@ def _followed(source: PackageModel, module: nn.Module, given: GivenInputs) -> Ne
     return replace(network, about=replace(network.about, reference=source.text))
 
 
-MOST_ON_CPU = 10**9
-"""Parameters of the largest model that is built with numbers, if it cannot be followed without."""
-
-
-STAND_IN = "archcalc.Given"
-"""What PyTorch makes of a layer that no operator says: zeros, unless its origin makes a module."""
-
-
 class NotFollowed(UserError):
     """PyTorch cannot export a module, for these inputs."""
 
@@ -186,13 +183,9 @@ class NotFollowed(UserError):
 
 def follow(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape], name: str = "") -> Network:
     """Return the network of a module for inputs of these shapes."""
-    from archcalc.imports.inputs import example
-    from archcalc.imports.torch_export import trace as follow_export
-
     positional, named = example(module, given, usual)
     try:
-        with quiet():
-            return follow_export(module, *positional, name=name, keywords=named)
+        return trace(module, *positional, name=name, keywords=named)
     except UserError as error:
         statement, fix = split_help(str(error))
         raise NotFollowed(f"{statement}{help_line(fix or _with_inputs(positional, named))}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby, islice
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from archcalc.errors import UserError
 
@@ -133,20 +133,28 @@ def by_layer(timeline: Iterable[TimelinePoint]) -> list[TimelinePoint]:
     return [max(group, key=lambda point: point.live_bytes) for _, group in groups]
 
 
-def peak_of(start: Callable[[], tuple[Heap, Iterator[TimelinePoint]]]) -> Peak:
+class SimulatedRun(Protocol):
+    """A network that runs once."""
+
+    heap: Heap
+
+    def points(self) -> Iterator[TimelinePoint]:
+        """Run, and yield the live memory at every point."""
+
+
+def peak_of(start: Callable[[], SimulatedRun]) -> Peak:
     """Return the peak of a run. It runs twice: to find the point, and to list the live tensors there.
 
     Raises `UserError` if no layer runs.
     """
-    _, timeline = start()
     # The first of equals, as the peak's layer is shown.
-    found = max(enumerate(timeline), key=lambda pair: pair[1].live_bytes, default=None)
+    found = max(enumerate(start().points()), key=lambda pair: pair[1].live_bytes, default=None)
     if found is None:
         raise UserError("no layer runs at inference; add a layer that is not only for training")
-    heap, timeline = start()
-    point = next(islice(timeline, found[0], None))
-    alive = heap.alive()
-    workspace = point.live_bytes - heap.live
+    run = start()
+    point = next(islice(run.points(), found[0], None))
+    alive = run.heap.alive()
+    workspace = point.live_bytes - run.heap.live
     if workspace:
         alive += (LiveTensor(Storage(point.layer, "workspace"), workspace),)
     return Peak(point, alive)

@@ -7,11 +7,11 @@ storage. An operator with workspaces (`Operator.workspaces`) has several timelin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from archcalc.analysis.costs import Analysis
 from archcalc.memory.fusion import IN_PLACE, Fusion
-from archcalc.memory.heap import Heap, Peak, TimelinePoint, peak_of
+from archcalc.memory.heap import Peak, TimelinePoint, peak_of
 from archcalc.memory.simulation import MemorySimulation
 from archcalc.ops.operator import Operator
 
@@ -21,12 +21,12 @@ def timeline(analysis: Analysis, fusion: Fusion | None = None) -> list[TimelineP
 
     A layer's last point is its end. ``fusion``: layers overwrite their input where they can (`overwrites`).
     """
-    return list(_start(analysis, fusion)[1])
+    return list(InferenceSimulation(analysis, fusion).points())
 
 
 def peak(analysis: Analysis, fusion: Fusion | None = None) -> Peak:
     """Return the timeline point with the most live bytes, and the tensors that are live there."""
-    return peak_of(lambda: _start(analysis, fusion))
+    return peak_of(lambda: InferenceSimulation(analysis, fusion))
 
 
 def overwrites(analysis: Analysis, fusion: Fusion = IN_PLACE) -> dict[str, str]:
@@ -49,22 +49,25 @@ def overwrites(analysis: Analysis, fusion: Fusion = IN_PLACE) -> dict[str, str]:
     return found
 
 
-def _start(analysis: Analysis, fusion: Fusion | None) -> tuple[Heap, Iterator[TimelinePoint]]:
-    overwriting = overwrites(analysis, fusion) if fusion is not None else {}
-    run = MemorySimulation(analysis)
-    return run.heap, _points(run, overwriting)
+class InferenceSimulation(MemorySimulation):
+    """A forward pass, one timeline point after another."""
 
+    def __init__(self, analysis: Analysis, fusion: Fusion | None) -> None:
+        super().__init__(analysis)
+        self.overwriting = overwrites(analysis, fusion) if fusion is not None else {}
+        """Layers that overwrite an input, and which."""
 
-def _points(run: MemorySimulation, overwriting: Mapping[str, str]) -> Iterator[TimelinePoint]:
-    for number, layer in enumerate(run.layers):
-        run.copy_weights(number)
-        workspaces = run.workspaces(number)
-        yield from run.workspace_points("forward", number, workspaces.inference)
-        if layer.name in overwriting:
-            run.share_input(layer, overwriting[layer.name])
-        else:
-            run.make_output(number)
-        yield run.point("forward", number)
-        run.release(number)
-        yield from run.workspace_points("forward", number, workspaces.afterwards)
-    run.drop_copies()
+    def points(self) -> Iterator[TimelinePoint]:
+        """Yield all points."""
+        for number, layer in enumerate(self.layers):
+            self.copy_weights(number)
+            workspaces = self.workspaces(number)
+            yield from self.workspace_points("forward", number, workspaces.inference)
+            if layer.name in self.overwriting:
+                self.share_input(layer, self.overwriting[layer.name])
+            else:
+                self.make_output(number)
+            yield self.point("forward", number)
+            self.release(number)
+            yield from self.workspace_points("forward", number, workspaces.afterwards)
+        self.drop_copies()

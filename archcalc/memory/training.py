@@ -17,7 +17,7 @@ from archcalc.arithmetic import product
 from archcalc.dtypes import bytes_of
 from archcalc.memory.casting import copied_weights, saves_copies
 from archcalc.memory.graph import gradient_sources, node_holders
-from archcalc.memory.heap import Heap, Peak, Storage, TimelinePoint, peak_of
+from archcalc.memory.heap import Peak, Storage, TimelinePoint, peak_of
 from archcalc.memory.optimizers import TrainingStep, as_step
 from archcalc.memory.simulation import MemorySimulation, layer_of, storage_of
 from archcalc.network import Layer, WeightRef
@@ -62,19 +62,12 @@ def training_timeline(
     Weights and optimizer state are not included. ``recomputed`` are blocks under `torch.utils.checkpoint`, each as the
     numbers of its layers in the order of execution.
     """
-    return list(_start(analysis, optimizer, recomputed)[1])
+    return list(TrainingSimulation(analysis, recomputed, as_step(optimizer)).points())
 
 
 def training_peak(analysis: Analysis, optimizer: str | TrainingStep = "sgd", recomputed: Sequence[range] = ()) -> Peak:
     """Return the point of a training step with the most live bytes, and the tensors that are live there."""
-    return peak_of(lambda: _start(analysis, optimizer, recomputed))
-
-
-def _start(
-    analysis: Analysis, optimizer: str | TrainingStep, recomputed: Sequence[range]
-) -> tuple[Heap, Iterator[TimelinePoint]]:
-    run = TrainingSimulation(analysis, recomputed, as_step(optimizer))
-    return run.heap, run.points()
+    return peak_of(lambda: TrainingSimulation(analysis, recomputed, as_step(optimizer)))
 
 
 def last_saving(layers: Sequence[Layer], block: range) -> int | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from archcalc.imports.layer_names import TakenNames
 from archcalc.network import Layer
 from archcalc.runtime.building import is_module, resolve
 from archcalc.runtime.export.expression import Chain, ConstructorCall, ParameterRef, Signature, same, torch_signature
@@ -47,7 +48,7 @@ class Classes:
     """The classes of a tree of scopes, each after the classes that it uses."""
 
     def __init__(self, root: ModuleScope, name: str, taken: Iterable[str]) -> None:
-        self.taken = {*taken}
+        self.taken = TakenNames(taken)
         self.written: list[Class] = []
         self.signatures: dict[str, Signature] = {}
         self.made: dict[ScopePath, Any] = {}
@@ -124,9 +125,7 @@ class Classes:
         return name + _short(changed[0]) if differ_in_one else name
 
     def _free_name(self, wish: str) -> str:
-        name, number = wish, 2
-        while name in self.taken:
-            name, number = f"{wish}{number}", number + 1
+        name = self.taken.free(wish, "")
         self.taken.add(name)
         return name
 

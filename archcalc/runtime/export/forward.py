@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from archcalc.imports.layer_names import TakenNames
 from archcalc.network import Layer
 from archcalc.runtime.building import is_module
 from archcalc.runtime.export.expression import literal
@@ -52,7 +53,7 @@ class _Forward:
 
     def lines(self) -> list[str]:
         for value in self.scope.inputs:
-            self.names[value] = self._free("x", {*self.names.values()})
+            self.names[value] = TakenNames(self.names.values()).free("x", "")
         arguments = "".join(f", {self.names[value]}: Tensor" for value in self.scope.inputs)
         several = len(self.scope.outputs) != 1
         result = f"tuple[{', '.join(['Tensor'] * len(self.scope.outputs))}]" if several else "Tensor"
@@ -71,7 +72,7 @@ class _Forward:
         return lines
 
     def _name(self, value: str, step: ForwardCall) -> str:
-        live = {name for known, name in self.names.items() if self.left[known] > 0}
+        live = TakenNames(name for known, name in self.names.items() if self.left[known] > 0)
         before = self.names[step.inputs[0]]
         own = step.path[-1]
         if len({*step.inputs}) > 1 and "x" not in live:
@@ -80,14 +81,8 @@ class _Forward:
             name = before
         else:
             is_word = step.scope is not None and is_identifier(own) and own not in RESERVED
-            name = self._free(own if is_word else "out", live)
+            name = live.free(own if is_word else "out", "")
         self.names[value] = name
-        return name
-
-    def _free(self, wish: str, live: set[str]) -> str:
-        number, name = 2, wish
-        while name in live:
-            name, number = f"{wish}{number}", number + 1
         return name
 
     def _call(self, step: ForwardCall) -> str:
