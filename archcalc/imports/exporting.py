@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
 from archcalc.imports.batch import BATCH
+from archcalc.imports.nodes import call_name
 from archcalc.imports.quiet import quiet
 from archcalc.imports.recording import replaced
 from archcalc.imports.watching import Endless, Watch
@@ -106,7 +107,7 @@ def _writes_to_views(program: Any) -> bool:
 
 
 def _is_in_place(node: Any) -> bool:
-    name = node.target.__name__.partition(".")[0]
+    name = call_name(node)
     return name.endswith("_") and "dropout" not in name  # which changes nothing in evaluation
 
 

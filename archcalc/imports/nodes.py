@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcalc.imports.batch import BATCH, batch_axes, batch_axis, has_batch
-from archcalc.imports.work import multiply_adds
 from archcalc.ops.calls import Operand
 
 COUNTED = frozenset(["add", "div", "floor_divide", "mul", "pow", "remainder", "rsub", "sub"])
@@ -42,22 +41,6 @@ def operand_of(result: Tensor) -> Operand:
     for axis in axes[1:]:
         sizes = (*sizes[:axis], sizes[axis] // BATCH, *sizes[axis + 1 :])
     return Operand("", sizes, *batch_axis(sizes))
-
-
-def macs_per_sample(node: fx.Node) -> int:
-    """Return the multiply-adds of a call for a batch of one."""
-    macs = multiply_adds(node)
-    if macs < BATCH:
-        return 0
-    while macs and macs % BATCH == 0:
-        macs //= BATCH
-    return macs
-
-
-def pairs_samples(node: fx.Node) -> bool:
-    """Return True if the multiply-adds of a call grow with the square of the batch's size."""
-    macs = multiply_adds(node)
-    return macs > 0 and macs % BATCH**2 == 0
 
 
 def computes_otherwise(node: fx.Node) -> bool:
@@ -93,9 +76,14 @@ def every_call(graph_module: fx.GraphModule) -> Iterator[fx.Node]:
             yield from (node for node in part.graph.nodes if node.op == "call_function")
 
 
+def call_name(node: fx.Node) -> str:
+    """Return the name of what a call calls, without overload; with an underscore at its end if it writes in place."""
+    return getattr(node.target, "__name__", str(node.target)).partition(".")[0]
+
+
 def operation_of(node: fx.Node) -> str:
     """Return the name of a call's operation, without overload and trailing underscore."""
-    return getattr(node.target, "__name__", str(node.target)).partition(".")[0].rstrip("_")
+    return call_name(node).rstrip("_")
 
 
 def bound_arguments(node: fx.Node) -> dict[str, Any]:

@@ -44,13 +44,14 @@ def _checked(sizes: Sequence[int]) -> tuple[int, ...]:
     return sizes
 
 
-def _of_two(name: str) -> Callable[..., Any]:
-    def rule(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-        one, other = inputs
-        _checked(np.broadcast_shapes(one.shape, other.shape))
-        return getattr(np, name)(one, other)
+def _broadcast(np: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """Return arrays that go with each other. Raises `TooLong` if what they give is."""
+    _checked(np.broadcast_shapes(*(one.shape for one in inputs)))
+    return inputs
 
-    return rule
+
+def _of_two(name: str) -> Callable[..., Any]:
+    return lambda np, inputs, attributes: getattr(np, name)(*_broadcast(np, inputs))
 
 
 def _of_one(name: str) -> Callable[..., Any]:
@@ -61,8 +62,7 @@ def _of_many(name: str) -> Callable[..., Any]:
     def rule(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
         found = inputs[0]
         for one in inputs[1:]:
-            _checked(np.broadcast_shapes(found.shape, one.shape))
-            found = getattr(np, name)(found, one)
+            found = getattr(np, name)(*_broadcast(np, [found, one]))
         return found
 
     return rule
@@ -70,8 +70,7 @@ def _of_many(name: str) -> Callable[..., Any]:
 
 def _div(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     """Of whole numbers the quotient toward zero."""
-    one, other = inputs
-    _checked(np.broadcast_shapes(one.shape, other.shape))
+    one, other = _broadcast(np, inputs)
     if one.dtype.kind not in "iu":
         return one / other
     if not other.all():
@@ -80,16 +79,14 @@ def _div(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
 
 
 def _mod(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    one, other = inputs
-    _checked(np.broadcast_shapes(one.shape, other.shape))
+    one, other = _broadcast(np, inputs)
     if not other.all():
         raise ZeroDivisionError
     return np.fmod(one, other) if attributes.get("fmod") else np.mod(one, other)
 
 
 def _pow(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    one, other = inputs
-    _checked(np.broadcast_shapes(one.shape, other.shape))
+    one, other = _broadcast(np, inputs)
     return np.power(one.astype(float), other).astype(one.dtype)
 
 
@@ -243,7 +240,5 @@ RULES: dict[str, Callable[..., Any]] = {
     "Flatten": lambda np, inputs, attributes: inputs[0].reshape(
         math.prod(inputs[0].shape[: attributes.get("axis", 1)]), -1
     ),
-    "Where": lambda np, inputs, attributes: (
-        np.where(*inputs) if _checked(np.broadcast_shapes(*(one.shape for one in inputs))) is not None else None
-    ),
+    "Where": lambda np, inputs, attributes: np.where(*_broadcast(np, inputs)),
 }

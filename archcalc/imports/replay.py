@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from archcalc.imports.batch import for_batch, has_batch
 from archcalc.imports.exporting import FRESH
 from archcalc.imports.moving import SAME
+from archcalc.imports.nodes import operation_of
 from archcalc.ops.calls import Operand, Stored
 from archcalc.structs import Struct
 
@@ -76,7 +77,7 @@ def _becomes_float(node: fx.Node) -> bool:
     result = node.meta.get("val")
     if not isinstance(result, Tensor) or result.is_floating_point() or not node.users:
         return False
-    casts = [user for user in node.users if getattr(user.target, "__name__", "").partition(".")[0] in SAME]
+    casts = [user for user in node.users if operation_of(user) in SAME]
     others = [user for user in node.users if user not in casts and isinstance(user.meta.get("val"), Tensor)]
     types = [user.meta["val"].is_floating_point() for user in casts if isinstance(user.meta.get("val"), Tensor)]
     return bool(types) and not others and all(types)
@@ -90,7 +91,7 @@ def _empty(node: fx.Node, batch: int, like: Tensor) -> Tensor:
 def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor) -> Any:
     """Call what a node calls; sizes that are multiples of the traced batch become those of this one."""
 
-    takes_type_only = getattr(node.target, "__name__", "").partition(".")[0] in FRESH | SAME
+    takes_type_only = operation_of(node) in FRESH | SAME
 
     def given(argument: Any) -> Any:
         if isinstance(argument, fx.Node):

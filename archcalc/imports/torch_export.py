@@ -25,16 +25,15 @@ from archcalc.imports.moving import SAME
 from archcalc.imports.nodes import (
     becomes_mask,
     bound_arguments,
+    call_name,
     computes_otherwise,
     every_call,
     is_empty,
-    macs_per_sample,
     module_class,
     module_keys,
     module_path,
     operand_of,
     operation_of,
-    pairs_samples,
     stored_names,
 )
 from archcalc.imports.origins import Origins
@@ -43,7 +42,7 @@ from archcalc.imports.program import ProgramValues
 from archcalc.imports.rows import is_inner, mixes_rows
 from archcalc.imports.used_modules import classes_of, uncalled
 from archcalc.imports.watching import Endless
-from archcalc.imports.work import multiply_adds
+from archcalc.imports.work import macs_per_sample, multiply_adds, pairs_samples
 from archcalc.network import About, Network
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.structs import replace
@@ -217,7 +216,7 @@ class _Reader:
             self.values[node] = self._call(node, result, 0, macs_per_sample(node))
             if pairs_samples(node):
                 self.pairing.append(self.values[node].source)
-            if str(getattr(node.target, "__name__", "")).partition(".")[0].endswith("_"):
+            if call_name(node).endswith("_"):
                 self.values[taken[0]] = self.values[node]  # written in place
 
     def _is_constant(self, node: fx.Node) -> bool:

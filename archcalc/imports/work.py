@@ -10,19 +10,37 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.arithmetic import product
+from archcalc.imports.batch import BATCH
 from archcalc.imports.einsum import einsum_macs
 from archcalc.imports.mapping import known
 from archcalc.imports.moving import MOVING, SAME
+from archcalc.imports.nodes import operation_of
 
 
 def multiply_adds(node: Any) -> int:
     """Return the multiply-adds of a call for the whole batch; 0 if it multiplies nothing by weights or matrices."""
-    name = node.target.__name__.partition(".")[0] if callable(node.target) else ""
+    name = operation_of(node)
     rule = RULES.get(name)
     if rule is not None:
         return rule(node)
     is_known = name in SAME | MOVING or name in known("aten")
     return 0 if is_known or not _is_composite(node) else _counted(node)
+
+
+def macs_per_sample(node: fx.Node) -> int:
+    """Return the multiply-adds of a call for a batch of one."""
+    macs = multiply_adds(node)
+    if macs < BATCH:
+        return 0
+    while macs and macs % BATCH == 0:
+        macs //= BATCH
+    return macs
+
+
+def pairs_samples(node: fx.Node) -> bool:
+    """Return True if the multiply-adds of a call grow with the square of the batch's size."""
+    macs = multiply_adds(node)
+    return macs > 0 and macs % BATCH**2 == 0
 
 
 def _is_composite(node: Any) -> bool:

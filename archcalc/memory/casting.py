@@ -41,18 +41,14 @@ def with_casts(layer: Layer, types: dict[str, str], autocast: str, separator: st
     if layer.op.takes_indices or (layer.op.weights() and dtype != autocast) or not layer.inputs:
         return [layer]
     casts: dict[str, Layer] = {}
-    for source in layer.inputs:
+    for source, shape in zip(layer.inputs, layer.op.inputs, strict=True):
         if types[source] != dtype and layer.op.autocast_policy() not in (Autocast.WIDEST, Autocast.INSIDE):
             name = f"{layer.name}{separator}cast{len(casts)}"
-            casts.setdefault(source, Layer(name, Cast((_shape_of(layer, source),)), (source,), layer.origin))
+            casts.setdefault(source, Layer(name, Cast((shape,)), (source,), layer.origin))
     for cast in casts.values():
         types[cast.name] = dtype
     inputs = tuple(casts[source].name if source in casts else source for source in layer.inputs)
     return [*casts.values(), layer.rewired(layer.op, inputs)]
-
-
-def _shape_of(layer: Layer, source: str) -> tuple[int, ...]:
-    return layer.op.inputs[layer.inputs.index(source)]
 
 
 def copied_weights(layer: Layer, autocast: str) -> tuple[int, int]:

@@ -26,12 +26,9 @@ class Estimated(Operator):
     @classmethod
     def of(cls, op: Operator) -> Estimated:
         """Return the stand-in of an operator."""
-        return cls(op.inputs)._for(op)
-
-    def _for(self, op: Operator) -> Estimated:
-        taken = ("takes_indices", "gives_indices", "ignores_numbers")
-        self.__dict__.update(output=op.output, estimates=op, **{name: getattr(op, name) for name in taken})
-        return self
+        stand_in, taken = cls(op.inputs), ("takes_indices", "gives_indices", "ignores_numbers")
+        stand_in.__dict__.update(output=op.output, estimates=op, **{name: getattr(op, name) for name in taken})
+        return stand_in
 
     def output_shape(self) -> Shape:
         return self.x

@@ -59,26 +59,24 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":
-        return _cpu_model() or platform.processor() or platform.machine() or "CPU"
+        model = _line_of(Path("/proc/cpuinfo"), "model name") or ""
+        return model.partition(":")[2].strip() or platform.processor() or platform.machine() or "CPU"
     return f"Apple {device.type.upper()}"
 
 
 def driver_version(file: str = "/proc/driver/nvidia/version") -> str | None:
     """Return the version of the NVIDIA driver from Linux's file; None if it is not there."""
-    try:
-        with open(file, encoding="utf-8", errors="replace") as lines:
-            found = re.search(r"\b\d+\.\d+(\.\d+)?\b", lines.readline())
-    except OSError:
-        return None
+    found = re.search(r"\b\d+\.\d+(\.\d+)?\b", _line_of(Path(file)) or "")
     return found[0] if found else None
 
 
-def _cpu_model() -> str:
+def _line_of(file: Path, before: str = "") -> str | None:
+    """Return the first line of a file that begins with ``before``, without that; None if there is none."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return next((line.removeprefix(before).strip() for line in lines if line.startswith(before)), None)
     except OSError:
-        return ""
+        return None
 
 
 def torch_dtype(name: str) -> torch.dtype:
@@ -108,11 +106,7 @@ def available_memory(device: torch.device, system: Path = Path("/")) -> int | No
 
 def _number_in(file: Path, before: str = "") -> int | None:
     """Return the number at the beginning of a file, or of its line that begins with ``before``."""
-    try:
-        lines = file.read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return None
-    words = next((line.removeprefix(before).split() for line in lines if line.startswith(before)), [])
+    words = (_line_of(file, before) or "").split()
     return int(words[0]) if words and words[0].isdecimal() else None
 
 

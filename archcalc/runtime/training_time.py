@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
-from archcalc.runtime.device_profile import DeviceProfile, find_profile
+from archcalc.runtime.device_profile import find_profile
 from archcalc.structs import Struct
 from archcalc.words import quote
 
@@ -79,7 +79,7 @@ def find_rate(text: str, dtype: str) -> tuple[str, float]:
         if rate:
             return text, rate
         raise UserError(f"a device has a rate above 0, got {quote(text)}")
-    profile: DeviceProfile = find_profile(text)
+    profile = find_profile(text)
     return profile.name, profile.peak(dtype)
 
 

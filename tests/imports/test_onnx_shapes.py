@@ -307,3 +307,19 @@ def test_names_of_tensors_are_kept(tmp_path):
     (layer,) = network
     assert layer.name == "dense_layer_1"
     assert network.renames == {"dense_layer_1.weight": "a::w/1", "dense_layer_1.bias": "b"}
+
+
+@pytest.mark.parametrize(
+    ("equation", "sizes", "macs"),
+    [
+        ("bij,bjk->bik", ((3, 4), (4, 5)), 3 * 4 * 5),
+        ("bij,bij->bij", ((3, 4), (3, 4)), 0),  # nothing is summed, as for PyTorch
+        ("bij,bjk,bkl->bil", ((3, 4), (4, 5), (5, 6)), 3 * 4 * 5 + 3 * 5 * 6),  # from the left to the right
+    ],
+)
+def test_sums_of_products(equation, sizes, macs, tmp_path):
+    names = [f"x{number}" for number in range(len(sizes))]
+    inputs = {name: ("N", *shape) for name, shape in zip(names, sizes, strict=True)}
+    made = model([helper.make_node("Einsum", names, ["y"], equation=equation)], inputs, {"y": None})
+    (layer,) = read_onnx(saved(made, tmp_path))
+    assert (layer.op.kind, layer.op.work()["mac"]) == ("generic", macs)

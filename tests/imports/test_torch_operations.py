@@ -183,3 +183,21 @@ def test_a_mask_that_is_computed():
     assert kinds(network)[-1] == "masked"
     again(network)
     built(network, made, IMAGES)
+
+
+def test_a_product_that_is_written_in_place():
+    """It had no multiply-adds here, and has none for PyTorch's counter."""
+    made = module(
+        lambda self, x: self.linear(x).addmm_(x, self.table),
+        linear=nn.Linear(8, 8),
+        table=nn.Parameter(torch.ones(8, 8)),
+    )
+    network = archcalc.trace(made, torch.zeros(1, 8))
+    assert network.analyze().totals.macs == 2 * 8 * 8
+
+
+def test_moving_elements_of_all_samples_is_no_arithmetic():
+    """The samples themselves are turned around, which no operator says."""
+    (layer,) = archcalc.trace(module(lambda self, x: x.flip(0)), IMAGES.float())
+    assert layer.op.kind == "generic"
+    assert not any(layer.op.work().values())
