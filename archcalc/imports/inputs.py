@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archcalc.arithmetic import Shape
@@ -68,51 +69,67 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
     Raises:
         UserError: if nothing says the shapes, or if `forward` has no such input.
     """
-    parameters = inspect.signature(module.forward).parameters
-    positional = [
-        name for name, one in parameters.items() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
-    ]
-    takes_any = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in parameters.values())
-    needed = [name for name in positional if parameters[name].default is inspect.Parameter.empty]
+    signature = _Signature.of(module)
+    positional = signature.positional
     if not given and not usual:
-        raise UserError(f"the shape of the input is not known{help_line(_how(needed or positional[:1]))}")
+        raise UserError(f"the shape of the input is not known{help_line(_how(signature.needed or positional[:1]))}")
     order = [*usual, *(name for name in positional if name not in usual)]
     shapes, indices = dict(usual), {name for name in usual if holds_indices(name)}
     unnamed = []
     collections: dict[str, Any] = {}
     for at, (name, shape) in enumerate(given):
-        if "." in name and (name.partition(".")[0] in parameters or takes_any):
+        if "." in name and signature.takes(name.partition(".")[0]):
             _collect(collections, name.split("."), _tensor(module, shape, holds_indices(name.rpartition(".")[2])))
             continue
-        if name == "input" and name not in parameters and len(given) == 1:
-            name = ""  # as the only input of a network is called
-        target = name or (order[at] if at < len(order) else "")
-        if name == TOKENS and name not in parameters:
-            of_tokens = [one for one in usual if holds_indices(one)]
-            target = of_tokens[0] if of_tokens else order[at] if at < len(order) else ""
-            indices.add(target)
-            shapes.update(dict.fromkeys(of_tokens, shape))
-        if not target and takes_any:
-            unnamed.append(_tensor(module, shape, False))
-            continue
-        if target not in parameters and not takes_any:
-            raise UserError(
-                f"{type(module).__name__} has no input {quote(target or str(at + 1))}{did_you_mean(target, positional)}"
-            )
-        shapes[target] = shape
-        if holds_indices(target):
-            indices.add(target)
-    missing = [name for name in needed if name not in shapes and name not in collections]
+        for target in _meant(name, order[at] if at < len(order) else "", usual, signature, len(given) == 1):
+            if not target and signature.takes_any:
+                unnamed.append(_tensor(module, shape, False))
+            elif signature.takes(target):
+                shapes[target] = shape
+                indices |= {target} if holds_indices(target) or holds_indices(name) else set()
+            else:
+                fix = did_you_mean(target, positional)
+                raise UserError(f"{type(module).__name__} has no input {quote(target or str(at + 1))}{fix}")
+    missing = [name for name in signature.needed if name not in shapes and name not in collections]
     if missing:
         raise UserError(f"{type(module).__name__} needs {_listed(missing)} too{help_line(_how([*shapes, *missing]))}")
-    first = []
     every = {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()}
     every |= {name: _as_list(one) for name, one in collections.items()}
-    for name in positional:
-        if name not in every:
-            break
-        first.append(every.pop(name))
+    first = [every.pop(name) for name in takewhile(every.__contains__, positional)]
     return ExampleInputs((*first, *unnamed), every)
+
+
+class _Signature(NamedTuple):
+    """The parameters of a module's `forward`."""
+
+    names: Collection[str]
+    positional: list[str]
+    needed: list[str]
+    """Those without a default."""
+    takes_any: bool
+    """True if it takes others too, in any number or of any name."""
+
+    @classmethod
+    def of(cls, module: nn.Module) -> _Signature:
+        """Return the parameters of a module's `forward`."""
+        every = inspect.signature(module.forward).parameters
+        positional = [one for one in every.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+        needed = [one.name for one in positional if one.default is one.empty]
+        takes_any = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in every.values())
+        return cls(every.keys(), [one.name for one in positional], needed, takes_any)
+
+    def takes(self, name: str) -> bool:
+        """Return True if an input may have a name."""
+        return name in self.names or self.takes_any
+
+
+def _meant(name: str, place: str, usual: Mapping[str, Shape], signature: _Signature, is_only: bool) -> Sequence[str]:
+    """Return the inputs that a given name means; ``place`` is the input in this place of the order, if there is one."""
+    if name == TOKENS and name not in signature.names:
+        return [one for one in usual if holds_indices(one)] or [place]
+    if name == "input" and name not in signature.names and is_only:  # as the only input of a network is called
+        return [place]
+    return [name or place]
 
 
 def _collect(collections: dict[str, Any], path: Sequence[str], tensor: torch.Tensor) -> None:

@@ -90,9 +90,9 @@ def _pow(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     return np.power(one.astype(float), other).astype(one.dtype)
 
 
-def _axes(inputs: list[Any], attributes: Mapping[str, Any], at: int = 1) -> list[int] | None:
-    if len(inputs) > at and inputs[at] is not None:
-        return [int(axis) for axis in inputs[at].ravel()]
+def _axes(inputs: list[Any], attributes: Mapping[str, Any]) -> list[int] | None:
+    if len(inputs) > 1 and inputs[1] is not None:
+        return [int(axis) for axis in inputs[1].ravel()]
     axes = attributes.get("axes")
     return None if axes is None else list(axes)
 

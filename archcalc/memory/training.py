@@ -54,19 +54,20 @@ def _saved_after_forward(analysis: Analysis, recomputed: Sequence[range] = ()) -
     return run.saved
 
 
-def training_timeline(
-    analysis: Analysis, optimizer: str | TrainingStep = "sgd", recomputed: Sequence[range] = ()
-) -> list[TimelinePoint]:
+def training_timeline(analysis: Analysis, optimizer: str | TrainingStep = "sgd") -> list[TimelinePoint]:
     """Return the live tensors at every point of a training step, in bytes for the whole batch.
 
-    Weights and optimizer state are not included. ``recomputed`` are blocks under `torch.utils.checkpoint`, each as the
-    numbers of its layers in the order of execution.
+    Weights and optimizer state are not included.
     """
-    return list(TrainingSimulation(analysis, recomputed, as_step(optimizer)).points())
+    return list(TrainingSimulation(analysis, (), as_step(optimizer)).points())
 
 
 def training_peak(analysis: Analysis, optimizer: str | TrainingStep = "sgd", recomputed: Sequence[range] = ()) -> Peak:
-    """Return the point of a training step with the most live bytes, and the tensors that are live there."""
+    """Return the point of a training step with the most live bytes, and the tensors that are live there.
+
+    ``recomputed`` are blocks under `torch.utils.checkpoint`, each as the numbers of its layers in the order of
+    execution.
+    """
     return peak_of(lambda: TrainingSimulation(analysis, recomputed, as_step(optimizer)))
 
 

@@ -42,7 +42,7 @@ class EffectiveField(Struct):
     """Initializations."""
 
 
-def effective_field(network: Network, name: str, unit: Sequence[int], runs: int, seed: int = 0) -> EffectiveField:
+def effective_field(network: Network, name: str, unit: Sequence[int], runs: int) -> EffectiveField:
     """Measure the effective receptive field of a unit at initialization.
 
     Args:
@@ -50,7 +50,6 @@ def effective_field(network: Network, name: str, unit: Sequence[int], runs: int,
         name: full name of the unit's layer.
         unit: its position along each spatial axis of the layer's output.
         runs: how many initializations are averaged, each with four random inputs.
-        seed: of the random numbers.
 
     Raises:
         UnknownLayer: for an unknown layer.
@@ -67,7 +66,7 @@ def effective_field(network: Network, name: str, unit: Sequence[int], runs: int,
     index = (slice(None), *_index(tracer, network, name, unit))
     squares: Tensor | None = None
     for run in range(runs):
-        torch.manual_seed(seed * 1_000_003 + run)
+        torch.manual_seed(run)
         module = build_module(upto)
         _as_at_the_start_of_training(module)
         given = [torch.randn(SAMPLES, *shape, requires_grad=own == source) for own, shape in upto.inputs.items()]
