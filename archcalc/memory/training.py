@@ -149,11 +149,11 @@ class TrainingSimulation(MemorySimulation):
         if self.step.accumulate > 1:
             self._keep_gradients()
         for number, layer in enumerate(self.layers):
-            block = self._block_of.get(number)
+            block, workspaces = self._block_of.get(number), self.workspaces(number)
             copies = self.copy_weights(number)
             saved = self._hold_inputs(block) if block is not None and number == block.start else []
             saves = block is None and layer.name in self.differentiable
-            yield from self._running("forward", number, saves)
+            yield from self._running("forward", number, workspaces, saves)
             self.make_output(number)
             if saves:
                 saved = self._save(number, copies)
@@ -161,7 +161,7 @@ class TrainingSimulation(MemorySimulation):
             yield self.point("forward", number)
             self.release(number)
             self._drop_graphs(self.last_uses[number])
-            yield from self.workspace_points("forward", number, self.workspaces(number).afterwards)
+            yield from self.workspace_points("forward", number, workspaces.afterwards)
         self.drop_copies()
 
     def _keep_gradients(self) -> None:
@@ -175,12 +175,11 @@ class TrainingSimulation(MemorySimulation):
             kept = storage if uses[storage] == 1 else storage._replace(made_by="the passes before")
             self.heap.make(kept, sum(sizes))
 
-    def _running(self, phase: str, number: int, saves: bool) -> Iterator[TimelinePoint]:
+    def _running(self, phase: str, number: int, workspaces: Workspaces, saves: bool) -> Iterator[TimelinePoint]:
         """Yield the points of a layer until its output is there.
 
         If autograd ``saves`` nothing, the layer frees at once what it would save.
         """
-        workspaces = self.workspaces(number)
         if saves:
             yield from self.workspace_points(phase, number, workspaces.training)
         elif points := workspaces.inference or workspaces.training:  # the latter if it is free at inference
@@ -267,7 +266,7 @@ class TrainingSimulation(MemorySimulation):
         for number in range(block.start, last + 1):
             layer = self.layers[number]
             saves = layer.name in self.differentiable
-            yield from self._running("recompute", number, saves)
+            yield from self._running("recompute", number, self.workspaces(number), saves)
             if number < last or runs_when_last(layer.op):
                 self.make_output(number, "recomputed")
                 made[layer.name] = self.storage[layer.name]
