@@ -121,11 +121,9 @@ class Operator(Importable, MemoryRules, ABC):
     def __delattr__(self, name: str) -> NoReturn:
         self.__setattr__(name, None)
 
-    def with_shapes(self, inputs: Sequence[Shape], output: Shape) -> Operator:
-        """Return a copy with other shapes, without checking them; its other rules then use these."""
-        other = copy(self)
-        other.__dict__.update(inputs=tuple(inputs), output=output)
-        return other
+    def with_output(self, output: Shape) -> Operator:
+        """Return a copy with another output, without checking it; its other rules then use this one."""
+        return self._changed(output=output)
 
     def remade(self, inputs: Sequence[Shape], given: Mapping[str, Any]) -> Operator:
         """Return the operator for other inputs and arguments, which are checked, called as this one."""
@@ -133,8 +131,11 @@ class Operator(Importable, MemoryRules, ABC):
 
     def called_as(self, called: str | None) -> Operator:
         """Return a copy that was called as a module, or as a function; see `called`."""
+        return self._changed(called=called)
+
+    def _changed(self, **attributes: Any) -> Operator:
         other = copy(self)
-        other.__dict__["called"] = called
+        other.__dict__.update(attributes)
         return other
 
     def _check_arity(self) -> None:

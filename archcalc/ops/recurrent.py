@@ -186,7 +186,7 @@ class _Recurrent(Taped, Operator):
 
     def of_steps(self, count: int) -> "_Recurrent":
         """Return the same layer for a sequence of another length."""
-        other = self.with_shapes([(count, self.x[1])], self.output)
+        other = self._changed(inputs=((count, self.x[1]),))
         assert isinstance(other, _Recurrent)
         return other
 

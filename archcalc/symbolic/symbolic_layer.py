@@ -136,7 +136,7 @@ class SymbolicLayer:
             else self.symbol(self.free(name), OUTPUT_PLACE + axis, size.value, Meaning(self.made[axis], "output"))
             for axis, (name, size) in enumerate(zip(self.output_names, self.derived, strict=True))
         )
-        self.op = self.op.with_shapes(self.op.inputs, output)
+        self.op = self.op.with_output(output)
 
     def free(self, name: str) -> str:
         """Return the name, with more primes if it is in use."""

@@ -83,7 +83,7 @@ def test_a_bound_operator_does_not_change(kind, example):
 
 def test_a_copy_with_other_shapes_counts_with_them():
     conv = registry()["conv"]([(3, 8, 8)], channels=4, kernel=3)
-    other = conv.with_shapes(conv.inputs, (4, 5, 5))
+    other = conv.with_output((4, 5, 5))
     assert other.work()["mac"] == 4 * 5 * 5 * 3 * 9
     assert conv.work()["mac"] == 4 * 6 * 6 * 3 * 9
 

@@ -71,7 +71,7 @@ def rebuilt(
             changed = changed or mistaken is not None
             op = mistaken or op
             if output is not None and len(op.output) == len(output):
-                op = op.with_shapes(op.inputs, output)
+                op = op.with_output(output)
             layers.append(layer.rewired(op, layer.inputs))
             made[layer.name] = op.output
         if change is not None and not changed:

@@ -54,7 +54,7 @@ def keeping_output(change: Change) -> Change:
 
     def changed(op: Operator) -> Operator | None:
         other = change(op)
-        return other and other.with_shapes(other.inputs, op.output)
+        return other and other.with_output(op.output)
 
     return changed
 
@@ -64,8 +64,8 @@ def _rounded_the_other_way(op: Operator) -> Operator | None:
         return None
     inputs = tuple((shape[0], *map(RoundedUp, shape[1:])) for shape in op.inputs)
     other = type(op)(inputs, **op.given)
-    other = other.with_shapes(op.inputs, tuple(map(int, other.output)))
-    return None if other.output == op.output else other
+    output = tuple(map(int, other.output))
+    return None if output == op.output else op.with_output(output)
 
 
 def _pads(op: Operator) -> Sequence[tuple[int, int]]:
@@ -75,17 +75,21 @@ def _pads(op: Operator) -> Sequence[tuple[int, int]]:
     return pairs if any(map(any, pairs)) else []
 
 
-def _padding_once(op: Operator) -> Operator | None:
-    """Pad before the first element only."""
-    pads = _pads(op)
-    return _again(op, padding=[[before, 0] for before, _ in pads]) if pads else None
+def _padded(change: Callable[[int, int], list[int]]) -> Change:
+    """Change the padding before and after each side."""
+
+    def changed(op: Operator) -> Operator | None:
+        pads = _pads(op)
+        return _again(op, padding=[change(before, after) for before, after in pads]) if pads else None
+
+    return changed
 
 
 def _without_the_one(op: Operator) -> Operator | None:
     """Take the number of steps of a window instead of its positions."""
     if not {"kernel", "stride"} <= set(op.arguments) or any(size < 1 for size in op.output[1:]):
         return None
-    return op.with_shapes(op.inputs, (op.output[0], *(size - 1 for size in op.output[1:])))
+    return op.with_output((op.output[0], *(size - 1 for size in op.output[1:])))
 
 
 def _width_name(op: Operator) -> str | None:
@@ -108,7 +112,7 @@ def _input_size(op: Operator) -> Operator | None:
     (_, *before), (channels, *after) = op.x, op.output
     if before == after or len(before) != len(after):
         return None
-    return op.with_shapes(op.inputs, (channels, *before))
+    return op.with_output((channels, *before))
 
 
 def _kernel_once(op: Operator) -> Operator | None:
@@ -132,14 +136,9 @@ def _kernel_of_dilation(larger: Callable[[int, int], int]) -> Change:
         if not dilation or "kernel" not in op.arguments or all(step == 1 for step in dilation):
             return None
         other = _again(op, kernel=[*map(larger, op.kernel, dilation)], dilation=1)  # type: ignore[attr-defined]
-        return op.with_shapes(op.inputs, other.output)
+        return op.with_output(other.output)
 
     return change
-
-
-def _padding_twice(op: Operator) -> Operator | None:
-    pads = _pads(op)
-    return _again(op, padding=[[2 * before, 2 * after] for before, after in pads]) if pads else None
 
 
 def _padding_subtracted(op: Operator) -> Operator | None:
@@ -147,23 +146,22 @@ def _padding_subtracted(op: Operator) -> Operator | None:
     pads = _pads(op)
     if not pads or not {"kernel", "stride"} <= set(op.arguments) or "output_padding" in op.arguments:
         return None
-    sizes = _of_windows(op, [-before for before, _ in pads])
-    return op.with_shapes(op.inputs, (op.output[0], *sizes)) if all(size > 0 for size in sizes) else None
+    return _with_windows(op, [-before for before, _ in pads])
 
 
-def _of_windows(op: Operator, added: Sequence[int]) -> list[int]:
-    """Return the positions of an operator's windows on sizes to which something is added."""
+def _with_windows(op: Operator, added: Sequence[int]) -> Operator | None:
+    """Return an operator with the positions of its windows on sizes to which something is added; None without any."""
     dilation = getattr(op, "dilation", (1,) * len(added))
     steps = zip(op.x[1:], added, op.kernel, op.stride, dilation, strict=True)  # type: ignore[attr-defined]
-    return [(size + more - gap * (kernel - 1) - 1) // stride + 1 for size, more, kernel, stride, gap in steps]
+    sizes = [(size + more - gap * (kernel - 1) - 1) // stride + 1 for size, more, kernel, stride, gap in steps]
+    return op.with_output((op.output[0], *sizes)) if all(size > 0 for size in sizes) else None
 
 
 def _not_transposed(op: Operator) -> Operator | None:
     """Take the formula of a convolution for a transposed one."""
     if "output_padding" not in op.arguments:
         return None
-    sizes = _of_windows(op, [2 * side for side in op.padding])  # type: ignore[attr-defined]
-    return op.with_shapes(op.inputs, (op.output[0], *sizes)) if all(size > 0 for size in sizes) else None
+    return _with_windows(op, [2 * side for side in op.padding])  # type: ignore[attr-defined]
 
 
 def _same_size(op: Operator) -> Operator | None:
@@ -180,7 +178,7 @@ def _done_twice(op: Operator) -> Operator | None:
     if not {"kernel", "stride"} <= set(op.arguments) or _width_name(op) or all(step == 1 for step in stride):
         return None
     again = type(op)([op.output, *op.inputs[1:]], **op.given)
-    return op.with_shapes(op.inputs, again.output)
+    return op.with_output(again.output)
 
 
 def _channels_multiplied(op: Operator) -> Operator | None:
@@ -195,23 +193,19 @@ def _groups_twice(op: Operator) -> Operator | None:
     return _with_channels(op, op.x[0] // groups)
 
 
-def _only_channels(op: Operator) -> Operator | None:
-    """Give a vector the channels of the map before it as its size."""
-    if len(op.output) != 1 or len(op.x) < 2:
-        return None
-    return op.with_shapes(op.inputs, (op.x[0],))
+def _vector_of(size: Callable[[Shape], int]) -> Change:
+    """Give a vector another size, from the map before it."""
 
+    def changed(op: Operator) -> Operator | None:
+        return op.with_output((size(op.x),)) if len(op.output) == 1 < len(op.x) else None
 
-def _only_positions(op: Operator) -> Operator | None:
-    if len(op.output) != 1 or len(op.x) < 2:
-        return None
-    return op.with_shapes(op.inputs, (product(op.x[1:]),))
+    return changed
 
 
 def _sides_swapped(op: Operator) -> Operator | None:
     if len(op.output) != 3 or op.output[1] == op.output[2] or _follows(op):
         return None
-    return op.with_shapes(op.inputs, (op.output[0], op.output[2], op.output[1]))
+    return op.with_output((op.output[0], op.output[2], op.output[1]))
 
 
 def _follows(op: Operator) -> bool:
@@ -223,7 +217,7 @@ def _one_side(op: Operator) -> Operator | None:
     """Count along one side of the output only."""
     if len(op.output) != 3 or op.output[2] == 1:
         return None
-    return op.with_shapes(op.inputs, (op.output[0], op.output[1], 1))
+    return op.with_output((op.output[0], op.output[1], 1))
 
 
 def _sizes_joined(op: Operator) -> Operator | None:
@@ -232,11 +226,11 @@ def _sizes_joined(op: Operator) -> Operator | None:
         return None
     channels = sum(shape[0] for shape in op.inputs)
     if channels != op.output[0]:
-        return op.with_shapes(op.inputs, (channels, *op.output[1:]))
+        return op.with_output((channels, *op.output[1:]))
     if len(op.output) < 2:
         return None
     height = sum(shape[1] for shape in op.inputs)
-    return op.with_shapes(op.inputs, (op.inputs[0][0], height, *op.output[2:]))
+    return op.with_output((op.inputs[0][0], height, *op.output[2:]))
 
 
 class Mistake(NamedTuple):
@@ -254,7 +248,11 @@ MISTAKES = (
     Mistake("stride ignored", "The stride is left out.", instead("stride", 1)),
     Mistake("floor and ceil", "The quotient is rounded the wrong way.", _rounded_the_other_way),
     Mistake("one forgotten", "The + 1 at the end is missing: there is one more position than steps.", _without_the_one),
-    Mistake("padding once", "The padding is added on one side only. It is on both.", _padding_once),
+    Mistake(
+        "padding once",
+        "The padding is added on one side only. It is on both.",
+        _padded(lambda before, after: [before, 0]),
+    ),
     Mistake("dilation ignored", "The dilation is left out.", instead("dilation", 1)),
     Mistake(
         "groups ignored",
@@ -270,7 +268,11 @@ MISTAKES = (
         _kernel_once,
     ),
     Mistake("one channel", "A filter is counted for one input channel. It has a window for each.", _one_input_channel),
-    Mistake("padding twice", "The padding is added twice on each side.", _padding_twice),
+    Mistake(
+        "padding twice",
+        "The padding is added twice on each side.",
+        _padded(lambda before, after: [2 * before, 2 * after]),
+    ),
     Mistake("padding subtracted", "The padding is subtracted once. It is added on both sides.", _padding_subtracted),
     Mistake(
         "not transposed",
@@ -286,9 +288,15 @@ MISTAKES = (
     Mistake("channels multiplied", "The channels of input and output are multiplied.", _channels_multiplied),
     Mistake("groups twice", "The groups divide the channels twice.", _groups_twice),
     Mistake(
-        "only channels", "Height and width are left out: a vector has an element for each position.", _only_channels
+        "only channels",
+        "Height and width are left out: a vector has an element for each position.",
+        _vector_of(lambda shape: shape[0]),
     ),
-    Mistake("only positions", "The channels are left out: a vector has an element for each of them.", _only_positions),
+    Mistake(
+        "only positions",
+        "The channels are left out: a vector has an element for each of them.",
+        _vector_of(lambda shape: product(shape[1:])),
+    ),
     Mistake("sides swapped", "Height and width are swapped.", _sides_swapped),
     Mistake("one side", "Only one side of the output is counted.", _one_side),
     Mistake("joined sizes", "The wrong sizes are added where inputs are joined.", _sizes_joined),
