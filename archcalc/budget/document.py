@@ -11,7 +11,7 @@ from archcalc.quantities.table import FACTS
 from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
 from archcalc.render.mathematics import number_text
 from archcalc.render.table import title_of
-from archcalc.words import printable
+from archcalc.words import counted, printable
 
 if TYPE_CHECKING:
     from archcalc.analysis import Analysis
@@ -67,9 +67,9 @@ def budgets_document(budgets: Sequence[Budget]) -> Document:
     outcomes = [outcome for budget in budgets for outcome in budget.outcomes]
     failed = sum(not outcome.passed for outcome in outcomes)
     broken = sum(bool(budget.problem) for budget in budgets)
-    summary = f"{_count(len(outcomes), 'assertion')}, {failed} failed"
+    summary = f"{counted(len(outcomes), 'assertion')}, {failed} failed"
     if broken:
-        summary += f"; {_count(broken, 'network')} not checked"
+        summary += f"; {counted(broken, 'network')} not checked"
     notes = _estimate_notes(
         [
             budget.analysis
@@ -105,10 +105,6 @@ def _passed(passed: bool) -> str:
 def _actual(outcome: Outcome) -> str:
     sign = "≈" if outcome.estimated else "="
     return ", ".join(f"{text} {sign} {value_text(value)}" for text, value in outcome.actual.items())
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _data(budget: Budget) -> dict[str, Any]:

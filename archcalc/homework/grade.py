@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from fractions import Fraction
 from typing import Any
@@ -75,12 +76,12 @@ class GradedRow(Struct):
     @property
     def points(self) -> Fraction:
         """Points that the row earns."""
-        return sum((cell.points for cell in self.cells), Fraction(0))
+        return total(cell.points for cell in self.cells)
 
     @property
     def max_points(self) -> Fraction:
         """Points that the row can earn: the same in every submission of a homework."""
-        return sum((cell.max_points for cell in self.cells), Fraction(0))
+        return total(cell.max_points for cell in self.cells)
 
 
 class GradedSheet(Struct):
@@ -110,12 +111,12 @@ class GradedSheet(Struct):
     @property
     def points(self) -> Fraction:
         """Points that the submission earns."""
-        return sum((row.points for row in self.rows), Fraction(0))
+        return total(row.points for row in self.rows)
 
     @property
     def max_points(self) -> Fraction:
         """Points that the submission can earn."""
-        return sum((row.max_points for row in self.rows), Fraction(0))
+        return total(row.max_points for row in self.rows)
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -151,6 +152,28 @@ class GradedSheet(Struct):
                 for row in self.rows
             ],
         }
+
+
+def total(points: Iterable[Fraction]) -> Fraction:
+    """Return the sum of points, a fraction even of none."""
+    return sum(points, Fraction(0))
+
+
+def mean_points(sheets: Sequence[GradedSheet]) -> str:
+    """Return the mean of the points of submissions, to a tenth."""
+    return f"{float(total(sheet.points for sheet in sheets) / len(sheets)):.1f}"
+
+
+def misconceptions(sheets: Iterable[GradedSheet]) -> list[tuple[str, str, str, int]]:
+    """Return each mistake with its column, its sentence and the number of submissions that have it, most first."""
+    found: Counter[tuple[str, str]] = Counter()
+    says: dict[tuple[str, str], str] = {}
+    for sheet in sheets:
+        made = {(cell.diagnosis.mistake, cell.column): cell.diagnosis.says for cell in sheet.cells if cell.diagnosis}
+        found.update(made.keys())
+        says |= made
+    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [(mistake, column, says[mistake, column], count) for (mistake, column), count in ordered]
 
 
 def number(points: Fraction) -> int | float:

@@ -16,7 +16,4 @@ def _layer(layer: Layer) -> Layer:
     op: Operator = layer.op
     if not getattr(op, "bias", False) or "bias" not in op.arguments or not op.work().get("mac"):
         return layer
-    bare = type(op)(op.inputs, **{**op.given, "bias": False})
-    again = Layer(layer.name, bare, layer.inputs, layer.origin, layer.side, layer.train)
-    again.shares, again.ties = layer.shares, layer.ties
-    return again
+    return layer.changed(op=type(op)(op.inputs, **{**op.given, "bias": False}))

@@ -76,6 +76,11 @@ def all_same(sizes: Sequence[Any], truth: Sequence[Any]) -> bool | None:
     return every(map(same, sizes, truth)) if len(sizes) == len(truth) else False
 
 
+def sizes_of(truth: Any) -> tuple[Any, ...]:
+    """Return the sizes of a right answer, which may be one number."""
+    return truth if isinstance(truth, tuple) else (truth,)
+
+
 def orders(truth: tuple[Any, ...], order: ChannelOrder | None = None) -> Iterator[tuple[Any, ...]]:
     """Yield every way to write a shape: channels first or last, with or without spatial sizes of 1."""
     if order is not ChannelOrder.LAST:
@@ -112,6 +117,5 @@ def formula_text(truth: Any, guards: tuple[Guard, ...]) -> str:
     from archcalc.render.mathematics import term_text
     from archcalc.symbolic.terms import TermBuilder
 
-    sizes = truth if isinstance(truth, tuple) else (truth,)
-    forms = [without_floors(polynomial_of(size), guards) for size in sizes]
+    forms = [without_floors(polynomial_of(size), guards) for size in sizes_of(truth)]
     return " × ".join(term_text(TermBuilder().write(form)) for form in forms)

@@ -54,11 +54,6 @@ class StudentFormula(Struct):
 def read_formula(text: str, symbols: Mapping[str, Symbol], guards: tuple[Guard, ...] = ()) -> StudentFormula:
     """Read a formula; raises `Unreadable`, which says what cannot be read.
 
-        sum     = [SIGN] product {("+" | "-") product}
-        product = power {["*" | "·" | "×" | "/"] power}
-        power   = atom ["^" INTEGER | "**" INTEGER | SUPERSCRIPTS]
-        atom    = NUMBER | SYMBOL | "(" sum ")"
-
     A run of letters is split into symbols, the longest first: `HWC` is `H·W·C`.
     """
     if len(text) > MOST_CHARACTERS:

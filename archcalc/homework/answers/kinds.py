@@ -22,6 +22,7 @@ from archcalc.homework.answers.answer import (
     formula_text,
     orders,
     same,
+    sizes_of,
 )
 from archcalc.homework.answers.equality import every, some
 from archcalc.homework.answers.formulas import StudentFormula
@@ -44,7 +45,6 @@ from archcalc.structs import replace
 from archcalc.symbolic.polynomials import Polynomial
 from archcalc.symbolic.traced import Guard, Traced, polynomial_of
 from archcalc.units import BYTES, COUNTS, LECTURE_BYTES, in_words
-from archcalc.words import quote
 
 _GLOBAL = frozenset({"all", "global", "everything", "whole image", "whole input"})
 Found = Iterator[tuple[Diagnosis, Any]]
@@ -72,15 +72,15 @@ class AnswerKind(ABC):
 
     def show(self, truth: Any, analysis: Analysis, guards: tuple[Guard, ...] = ()) -> str:
         """Write the right answer with its unit: `72,855,552 (72.9 M)`, `64×56×56`, or a formula."""
-        if any(isinstance(size, Traced) for size in (truth if isinstance(truth, tuple) else (truth,))):
+        if any(isinstance(size, Traced) for size in sizes_of(truth)):
             return formula_text(truth, guards)
         return self._shown(truth, analysis)
 
     def _shown(self, truth: Any, analysis: Analysis) -> str:
         return shape_text(truth) if isinstance(truth, tuple) else str(truth)
 
-    def unit(self, text: str, context: ReadingContext) -> UnitOf:
-        """Return the unit that a text names; raises `Unreadable` if it names none of this kind."""
+    def unit(self, text: str, context: ReadingContext) -> UnitOf | None:
+        """Return the unit that a text names; None if it names none of this kind. An empty text is no unit at all."""
         return NO_UNIT
 
     def put(self, shape: list[Any], answer: Answer, truth: NamedSizes) -> None:
@@ -106,7 +106,7 @@ class _AmountKind(AnswerKind):
     def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> AmountAnswer:
         style = DecimalStyle.POINT if cell.is_number else context.style
         try:
-            written = read_amount(cell.text, style, lambda text: self._unit(text, context), heading_unit)
+            written = read_amount(cell.text, style, lambda text: self.unit(text, context), heading_unit)
         except Unreadable as error:
             if not context.symbols:
                 wrong_unit = "is not a unit here" in str(error)
@@ -124,15 +124,8 @@ class _AmountKind(AnswerKind):
         meant = (answer.number, answer.other)
         return any(number is not None and tolerance.accepts(number, truth, coarsest) for number in meant)
 
-    def unit(self, text: str, context: ReadingContext) -> UnitOf:
-        unit = self._unit(text, context)
-        if unit is None:
-            raise Unreadable(f"{quote(text)} is not a unit here; write {self.units}")
-        return unit
-
     @abstractmethod
-    def _unit(self, text: str, context: ReadingContext) -> UnitOf | None:
-        """Return the unit that a text names, if it names one; an empty text is no unit at all."""
+    def unit(self, text: str, context: ReadingContext) -> UnitOf | None: ...
 
     def unit_confusions(self, unit: UnitOf) -> Iterator[tuple[Fraction, Diagnosis]]:
         """Yield the factors by which a confused unit changes an answer that has its unit."""
@@ -161,7 +154,7 @@ class Count(_AmountKind):
 
     units = "k, M or G"
 
-    def _unit(self, text: str, context: ReadingContext) -> UnitOf | None:
+    def unit(self, text: str, context: ReadingContext) -> UnitOf | None:
         return count_unit(text)
 
     def _shown(self, truth: Any, analysis: Analysis) -> str:
@@ -181,7 +174,7 @@ class Bytes(_AmountKind):
 
     units = "B, KB, MB, KiB, MiB or elements"
 
-    def _unit(self, text: str, context: ReadingContext) -> UnitOf | None:
+    def unit(self, text: str, context: ReadingContext) -> UnitOf | None:
         counting, binary = context.analysis.counting, context.analysis.convention.name == "lecture"
         return byte_unit(text, counting.itemsize, binary, context.kilo_is_decimal)
 
@@ -208,7 +201,7 @@ class _SizesKind(AnswerKind):
     """Sizes of a tensor, exact: `64`, `64x56x56` (`homework.answers.sizes`)."""
 
     def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> WrittenSizes:
-        text, rank = cell.text, len(truth) if isinstance(truth, tuple) else 1
+        text, rank = cell.text, len(sizes_of(truth))
         if context.symbols:
             whole = re.fullmatch(r"[\[(]([^\[\]()]*)[\])]", text.strip())  # brackets around all of it
             parts = re.split(r"[x×,;@]", whole[1] if whole else text.strip())
@@ -216,15 +209,14 @@ class _SizesKind(AnswerKind):
         return read_sizes(text, rank, context.analysis.batch)
 
     def fits(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> bool | None:
-        truth = truth if isinstance(truth, tuple) else (truth,)
-        return isinstance(answer, WrittenSizes) and self._fits(answer, truth)
+        return isinstance(answer, WrittenSizes) and self._fits(answer, sizes_of(truth))
 
     def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
         """Return whether sizes are the true ones, None if undecided."""
         return all_same(answer.sizes, truth)
 
     def typo(self, answer: Answer, truth: Any, tolerance: AnswerTolerance, coarsest: int) -> Diagnosis | None:
-        truth = truth if isinstance(truth, tuple) else (truth,)
+        truth = sizes_of(truth)
         shape = answer.as_shape(truth) if isinstance(answer, WrittenSizes) else None
         if shape is None or not all(isinstance(size, int) for size in (*shape, *truth)):
             return None

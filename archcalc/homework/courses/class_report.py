@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from archcalc.homework.courses.grades_document import points_text
-from archcalc.homework.grade import GradedSheet, Verdict
+from archcalc.homework.grade import GradedSheet, Verdict, mean_points, misconceptions
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.writers.html import escape_html
 from archcalc.words import counted
@@ -39,9 +39,8 @@ def _points(sheets: Sequence[GradedSheet]) -> list[str]:
     """Return the distribution of the points."""
     most = max(sheet.max_points for sheet in sheets) or Fraction(1)
     bins = Counter(min(int(BINS * sheet.points / most), BINS - 1) for sheet in sheets)
-    mean = sum((sheet.points for sheet in sheets), Fraction(0)) / len(sheets)
     lines = [
-        f"<h2>Points</h2><p>{float(mean):.1f} of {points_text(most)} on average.</p>",
+        f"<h2>Points</h2><p>{mean_points(sheets)} of {points_text(most)} on average.</p>",
         '<table class="points">',
     ]
     for index in range(BINS):
@@ -77,20 +76,13 @@ def _heat(counts: Counter[bool] | None) -> str:
 
 def _mistakes(sheets: Sequence[GradedSheet]) -> list[str]:
     """Return every misconception, with the number of submissions that have it."""
-    found: Counter[tuple[str, str]] = Counter()
-    says: dict[tuple[str, str], str] = {}
-    for sheet in sheets:
-        made = {(cell.diagnosis.mistake, cell.column): cell.diagnosis.says for cell in sheet.cells if cell.diagnosis}
-        found.update(made.keys())
-        says |= made
+    found = misconceptions(sheets)
     if not found:
         return ["<h2>Misconceptions</h2><p>None.</p>"]
     lines = ["<h2>Misconceptions</h2><table>", "<tr><th>mistake</th><th>in</th><th>submissions</th><th></th></tr>"]
-    for (mistake, column), count in sorted(found.items(), key=lambda item: (-item[1], item[0])):
-        text = f"<td class=text>{_bar(count, len(sheets))} {escape_html(says[mistake, column])}</td>"
-        lines.append(
-            f"<tr><td>{escape_html(mistake)}</td><td>{escape_html(QUESTIONS[column].heading)}</td><td>{count}</td>{text}</tr>"
-        )
+    for mistake, column, says, count in found:
+        cells = f"<td>{escape_html(mistake)}</td><td>{escape_html(QUESTIONS[column].heading)}</td><td>{count}</td>"
+        lines.append(f"<tr>{cells}<td class=text>{_bar(count, len(sheets))} {escape_html(says)}</td></tr>")
     return [*lines, "</table>"]
 
 

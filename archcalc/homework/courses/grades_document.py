@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from archcalc.homework.grade import GradedCell, GradedRow, GradedSheet, Verdict, number
+from archcalc.homework.grade import (
+    GradedCell,
+    GradedRow,
+    GradedSheet,
+    Verdict,
+    mean_points,
+    misconceptions,
+    number,
+    total,
+)
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.document import (
     Column,
@@ -190,22 +199,9 @@ def _points_of(question: str, questions: Sequence[str]) -> Callable[[GradedSheet
 
     def points(sheet: GradedSheet) -> int | float:
         cells = [cell for cell in sheet.cells if _question_of(cell.column, questions) == question]
-        return number(sum((cell.points for cell in cells), Fraction(0)))
+        return number(total(cell.points for cell in cells))
 
     return points
-
-
-def _common(sheets: Sequence[GradedSheet]) -> list[str]:
-    """Return the most common mistakes, with the number of submissions that have them."""
-    counts = Counter(
-        (mistake, column)
-        for sheet in sheets
-        for mistake, column in {
-            (cell.diagnosis.mistake, cell.column) for cell in sheet.cells if cell.diagnosis is not None
-        }
-    )
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [f"{mistake} ({QUESTIONS[column].heading}): {count}" for (mistake, column), count in ordered[:COMMON]]
 
 
 def _summary(sheets: Sequence[GradedSheet]) -> Iterator[str]:
@@ -213,10 +209,10 @@ def _summary(sheets: Sequence[GradedSheet]) -> Iterator[str]:
     read = [sheet for sheet in sheets if sheet.problem is None]
     text = f"{counted(len(sheets), 'submission')}, {broken} not read"
     if read:
-        mean = sum((sheet.points for sheet in read), Fraction(0)) / len(read)
-        text += f"; {float(mean):.1f} of {points_text(read[0].max_points)} points on average"
+        text += f"; {mean_points(read)} of {points_text(read[0].max_points)} points on average"
     yield text
-    if common := _common(sheets):
+    if found := misconceptions(sheets):
+        common = [f"{mistake} ({QUESTIONS[column].heading}): {count}" for mistake, column, _, count in found[:COMMON]]
         yield f"submissions with a mistake: {'; '.join(common)}"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from archcalc.errors import UserError
 from archcalc.homework.courses.collect import TABLES, Handed, files_in, in_gradescope
 from archcalc.homework.courses.grades_document import points_text
-from archcalc.homework.grade import GradedCell, GradedSheet, Verdict
+from archcalc.homework.grade import GradedCell, GradedSheet, Verdict, total
 from archcalc.homework.questions import QUESTIONS
 from archcalc.render.writers.markdown import escape_markdown
 from archcalc.structs import Struct, replace
@@ -59,11 +59,11 @@ def results(sheet: GradedSheet, style: GradescopeOptions) -> dict[str, Any]:
     Raises `UserError` for an assignment without points.
     """
     groups = list(_groups(sheet, style.by_cell))
-    points = [sum((cell.max_points for cell in group.cells), Fraction(0)) for group in groups]
-    total = sum(points, Fraction(0))
-    if not total:
+    points = [total(cell.max_points for cell in group.cells) for group in groups]
+    whole = total(points)
+    if not whole:
         raise UserError("no cell has points; give points to at least one question with --points")
-    scale = Fraction(1) if style.out_of is None else style.out_of / total
+    scale = Fraction(1) if style.out_of is None else style.out_of / whole
     scores = hundredths([share * scale for share in points])
     tests = [_test(*test, scale) for test in zip(groups, scores, points, strict=True)]
     shown = [f"**{escape_markdown(sheet.problem)}.**"] if sheet.problem is not None else []
@@ -106,12 +106,12 @@ def _groups(sheet: GradedSheet, by_cell: bool) -> Iterator[_TestGroup]:
 
 def hundredths(points: Sequence[Fraction]) -> list[Fraction]:
     """Return the points in hundredths, so that their sum is the sum of the points to the hundredth."""
-    sums = [Fraction(round(total * UNIT), UNIT) for total in accumulate(points, initial=Fraction(0))]
+    sums = [Fraction(round(part * UNIT), UNIT) for part in accumulate(points, initial=Fraction(0))]
     return [after - before for before, after in pairwise(sums)]
 
 
 def _test(group: _TestGroup, max_score: Fraction, max_points: Fraction, scale: Fraction) -> dict[str, Any]:
-    points = sum((cell.points for cell in group.cells), Fraction(0))
+    points = total(cell.points for cell in group.cells)
     full = points == max_points
     # A score that is not full is rounded down, so that it never looks full.
     score = max_score if full else min(Fraction(int(points * scale * UNIT), UNIT), max_score)

@@ -18,8 +18,8 @@ AVOIDED = frozenset({"unit", "bits", "other convention", "layer before", "layer 
 """Mistakes whose numbers are recognized without computing anything."""
 
 
-def distractors(exercise: Exercise, ask: Ask, most: int = MOST) -> list[tuple[Diagnosis, Any]]:
-    """Return up to ``most`` wrong answers, the likeliest mistakes first, all different from each other."""
+def distractors(exercise: Exercise, ask: Ask) -> list[tuple[Diagnosis, Any]]:
+    """Return up to `MOST` wrong answers, the likeliest mistakes first, all different from each other."""
     question = QUESTIONS[ask.quantity]
     key = AnswerKey(
         analyze(exercise.network), (question,), {question.key: Fraction(1)}, every_layer=True, with_total=True
@@ -35,7 +35,7 @@ def distractors(exercise: Exercise, ask: Ask, most: int = MOST) -> list[tuple[Di
             continue
         seen.append(plain)
         found.append((diagnosis, plain))
-        if len(found) == most:
+        if len(found) == MOST:
             break
     return found
 

@@ -14,9 +14,9 @@ from typing import Any
 from archcalc.analysis.rows import TableRow
 from archcalc.arithmetic import Shape
 from archcalc.homework.answers.amounts import says_nothing
-from archcalc.homework.answers.answer import AmountAnswer, Answer, ReadingContext, WrittenSizes
+from archcalc.homework.answers.answer import AmountAnswer, Answer, WrittenSizes, sizes_of
 from archcalc.homework.answers.numbers import DIGITS, AnswerTolerance, Unreadable, WrittenNumber
-from archcalc.homework.answers.units import NO_UNIT, UnitOf
+from archcalc.homework.answers.units import NO_UNIT
 from archcalc.homework.cells import Cell, UnreadableSubmission
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
@@ -145,15 +145,8 @@ def _unread_units(sheet: Submission) -> Iterator[str]:
     for parts in sheet.questions.values():
         for question in parts:
             column = sheet.columns.get(question.key)
-            if column is not None and _heading_unit(question, column.unit, sheet.context) is None:
+            if column is not None and question.kind.unit(column.unit, sheet.context) is None:
                 yield f"ignored {quote(column.unit)} in the heading {quote(column.heading)}: it is not a unit"
-
-
-def _heading_unit(question: Question, text: str, context: ReadingContext) -> UnitOf | None:
-    try:
-        return question.kind.unit(text, context)
-    except Unreadable:
-        return None
 
 
 class _Marking:
@@ -234,7 +227,7 @@ class _Marking:
             return Read(question, worth, written, AmountAnswer(ZERO), Verdict.WRONG)
         if written.strip() in ("", "?") or says_nothing(written):
             return Read(question, worth, "", None, Verdict.MISSING, "This cell is empty.")
-        unit = _heading_unit(question, column.unit, sheet.context) or NO_UNIT
+        unit = question.kind.unit(column.unit, sheet.context) or NO_UNIT
         try:
             if column.is_whole:
                 answer: Answer = self._size_of_shape(row, question, entry)
@@ -254,7 +247,7 @@ class _Marking:
         size = along(shape, row.output_axes, AXES[question.key]) if shape is not None else None
         if size is None:
             raise Unreadable(f"cannot read {quote(entry.text)} as a shape of {len(truth)} sizes")
-        return WrittenSizes(size if isinstance(size, tuple) else (size,))
+        return WrittenSizes(sizes_of(size))
 
     # -- the student's own numbers
 

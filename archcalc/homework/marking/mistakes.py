@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from archcalc.homework.answers.answer import AmountAnswer, Answer
+from archcalc.homework.answers.answer import Answer
 from archcalc.homework.answers.kinds import Found
 from archcalc.homework.answers.numbers import AnswerTolerance
 from archcalc.homework.grade import Diagnosis
@@ -106,11 +106,7 @@ def explanations(
 
 
 def far_explanations(
-    answer: Answer,
-    truth: Any,
-    question: Question,
-    possible: Sequence[tuple[Diagnosis, Any]],
-    tolerance: AnswerTolerance,
+    answer: Answer, truth: Any, question: Question, possible: Candidates, tolerance: AnswerTolerance
 ) -> list[Diagnosis]:
     """Return slips of digits, and pairs of mistakes, that give an answer which no single mistake gives."""
     number = answer.number
@@ -118,10 +114,6 @@ def far_explanations(
         slip = slip_of_digits(number.value, truth) if number.place <= 1 else None
         if slip is not None:
             return [slip]
-        if len(number.digits.rstrip("0")) < LEAST_DIGITS and not _is_exact(answer):
+        if len(number.digits.rstrip("0")) < LEAST_DIGITS and number.place > 1:
             return []
-    return explanations(answer, truth, question, list(possible), tolerance)
-
-
-def _is_exact(answer: Answer) -> bool:
-    return isinstance(answer, AmountAnswer) and answer.number is not None and answer.number.place <= 1
+    return explanations(answer, truth, question, possible, tolerance)

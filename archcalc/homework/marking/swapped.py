@@ -6,7 +6,7 @@ from itertools import combinations
 
 from archcalc.analysis.rows import TableRow
 from archcalc.homework.answers.numbers import AnswerTolerance, Unreadable
-from archcalc.homework.answers.units import NO_UNIT, UnitOf
+from archcalc.homework.answers.units import NO_UNIT
 from archcalc.homework.grade import Diagnosis
 from archcalc.homework.key import AnswerKey
 from archcalc.homework.questions import Question
@@ -47,10 +47,7 @@ def _fits(
         return False
 
     def is_right(asked: Question, headed: Question, answer: int) -> bool:
-        try:
-            unit: UnitOf = asked.kind.unit(sheet.columns[headed.key].unit, sheet.context)
-        except Unreadable:
-            unit = NO_UNIT
+        unit = asked.kind.unit(sheet.columns[headed.key].unit, sheet.context) or NO_UNIT
         try:
             return bool(asked.fits(asked.kind.read(entry, unit, answer, sheet.context), answer, tolerance))
         except Unreadable:
