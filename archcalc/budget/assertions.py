@@ -75,7 +75,7 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
             if document.path is not None and not text:
                 continue
             column = len(whole) - len(whole.lstrip())
-            assertion = Assertion(text, Place(document.file, document.lines, line, column, max(len(text), 1)))
+            assertion = Assertion(text, document.place(line, column, max(len(text), 1)))
             _parse(assertion)
             found.append(assertion)
             if len(found) > MOST_ASSERTIONS:

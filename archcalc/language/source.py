@@ -32,6 +32,10 @@ class SpecDocument:
         self.path = path
         self.lines = text.split("\n")
 
+    def place(self, line: int, column: int, length: int = 1) -> Place:
+        """Return a part of a line; lines and columns count from 0."""
+        return Place(self.file, self.lines, line, column, length)
+
 
 class YamlNode:
     """A value of the document, with its place."""
@@ -49,8 +53,7 @@ class YamlNode:
     @property
     def place(self) -> Place:
         """Its line and columns; of a value of several lines, its first character."""
-        length = self.end - self.column if self.end > self.column else 1
-        return Place(self.document.file, self.document.lines, self.line, self.column, length)
+        return self.document.place(self.line, self.column, max(self.end - self.column, 1))
 
     def error(self, message: str) -> SpecError:
         """Return an error at this place."""
@@ -201,7 +204,7 @@ def _place_of(document: SpecDocument, position: int) -> Place:
     """Return the place of a character by its number in the text."""
     line = document.text[:position].count("\n")
     column = position - (document.text.rfind("\n", 0, position) + 1)
-    return Place(document.file, document.lines, line, column)
+    return document.place(line, column)
 
 
 def _not_yaml(document: SpecDocument, error: yaml.MarkedYAMLError) -> SpecError:
@@ -213,16 +216,12 @@ def _not_yaml(document: SpecDocument, error: yaml.MarkedYAMLError) -> SpecError:
     if opened is not None:
         line, column = opened
         bracket = document.lines[line][column]
-        return SpecError(f"invalid YAML: this {bracket} is never closed", _place_at(document, line, column))
+        return SpecError(f"invalid YAML: this {bracket} is never closed", document.place(line, column))
     if mark is None:
         return SpecError(f"invalid YAML: {error.problem}")
     problem = ": ".join(part for part in (error.context, error.problem) if part)
     hint = _hint(document.lines[mark.line] if mark.line < len(document.lines) else "", mark.column)
-    return SpecError(f"invalid YAML: {problem}{hint}", _place_at(document, mark.line, mark.column))
-
-
-def _place_at(document: SpecDocument, line: int, column: int) -> Place:
-    return Place(document.file, document.lines, line, column)
+    return SpecError(f"invalid YAML: {problem}{hint}", document.place(mark.line, mark.column))
 
 
 def _hint(line: str, column: int) -> str:
@@ -301,7 +300,7 @@ def _compose(document: SpecDocument) -> AnyNode | None:
         elif kind is yaml.DocumentStartEvent:
             documents += 1
             if documents > 1:
-                raise Scalar(document, _as_scalar(event)).error("expected one YAML document, and a second starts here")
+                raise YamlNode(document, event).error("expected one YAML document, and a second starts here")
             continue
         else:
             continue
@@ -320,17 +319,10 @@ def _compose(document: SpecDocument) -> AnyNode | None:
     return root
 
 
-def _as_scalar(event: Any) -> Any:
-    event.value, event.style = "", None
-    return event
-
-
 def _aliased(anchors: dict[str, AnyNode | None], event: Any, document: SpecDocument) -> AnyNode:
     node = anchors.get(event.anchor)
     if node is None:
-        raise Scalar(document, _as_scalar(event)).error(
-            f"unknown anchor &{event.anchor}: it must come before this alias"
-        )
+        raise YamlNode(document, event).error(f"unknown anchor &{event.anchor}: it must come before this alias")
     return node
 
 
@@ -338,7 +330,7 @@ def _place(stack: list[Sequence | Mapping], node: AnyNode, document: SpecDocumen
     """Add a node to its parent: to a list, as the next key, or as the value of the last key."""
     parent = stack[-1] if stack else None
     if parent is None or node in stack:
-        raise Scalar(document, _as_scalar(event)).error("this alias is inside the value that it names")
+        raise YamlNode(document, event).error("this alias is inside the value that it names")
     if isinstance(node, Scalar) or event.__class__ is yaml.AliasEvent:
         parent.size += node.size
     if isinstance(parent, Sequence):
