@@ -34,8 +34,8 @@ class LayerCosts(NamedTuple):
     biases: int
     buffers: int
     """Stored elements that are not trainable."""
-    idle_params: int
-    """Trainable elements of experts that a token is not given to."""
+    active_params: int
+    """Trainable elements that a token uses: all but those of experts that it is not given to."""
     weight_memory: int
     """Bytes of the weights and biases; 0 if they are another layer's."""
     macs: int
@@ -62,11 +62,6 @@ class LayerCosts(NamedTuple):
     def params(self) -> int:
         """Trainable elements: weights and biases."""
         return self.weights + self.biases
-
-    @property
-    def active_params(self) -> int:
-        """Trainable elements that a token uses: all but those of experts that it is not given to."""
-        return self.params - self.idle_params
 
     @property
     def trained_params(self) -> int:
@@ -105,9 +100,10 @@ class Totals(Struct):
 
     weights: int = 0
     biases: int = 0
-    buffers: int = 0
-    idle_params: int = 0
+    params: int = 0
+    active_params: int = 0
     trained_params: int = 0
+    buffers: int = 0
     weight_memory: int = 0
     macs: int = 0
     flops: int = 0
@@ -116,27 +112,13 @@ class Totals(Struct):
     bytes_written: int = 0
     backward_macs: int = 0
     backward_flops: int = 0
+    step_flops: int = 0
 
     @classmethod
     def of(cls, rows: Iterable[Any]) -> Totals:
         """Return the sum of each quantity over the rows."""
         rows = list(rows)
         return cls(**{name: sum(map(attrgetter(name), rows)) for name in cls.__match_args__})
-
-    @property
-    def params(self) -> int:
-        """Trainable elements: weights and biases."""
-        return self.weights + self.biases
-
-    @property
-    def active_params(self) -> int:
-        """Trainable elements that a token uses: all but those of experts that it is not given to."""
-        return self.params - self.idle_params
-
-    @property
-    def step_flops(self) -> int:
-        """FLOPs of a training step, forward and backward, as the convention counts them."""
-        return self.flops + self.backward_flops
 
 
 class Analysis(Struct):
@@ -326,7 +308,7 @@ class _Profile:
         )
 
     def _elements(self, tied: tuple[str, ...]) -> tuple[Any, ...]:
-        """Return the elements of weights, biases, buffers and idle experts, and the bytes of weights and biases.
+        """Return the elements of weights, biases, buffers and what a token uses, and the bytes of weights and biases.
 
         Those that other layers own are left out.
         """
@@ -339,7 +321,8 @@ class _Profile:
             else:
                 weights += product(shape)
         buffers = sum(map(product, self._op.buffers().values()))
-        return weights, biases, buffers, self._op.idle_params(), self._roles.weight_bytes(self._op, tied)
+        active = weights + biases - self._op.idle_params()
+        return weights, biases, buffers, active, self._roles.weight_bytes(self._op, tied)
 
     def needless(self, costs: tuple[Any, ...], rule: Convention) -> tuple[Any, ...]:
         """Return the costs of a layer that no output needs: it has no backward pass, and a traced graph lacks it."""
