@@ -181,7 +181,12 @@ class Propagation:
                 state = _along_dimension(state, word[0].dimension, look)
             elif word:
                 state = _along_digits(state, op, number, axis, look)
-        return _rearranged(state, op, op.inputs[number]) if summary.rearranges else state
+        if summary.rearranges:
+            return _rearranged(state, op, op.inputs[number])
+        rank = len(op.output)
+        if len(state.axes) > rank:  # an input with more axes, which are read as a whole: filters
+            return state._replace(axes=state.axes[:rank])
+        return state
 
     def units(self, name: str, source: str) -> tuple[FieldState, list[Word]]:
         """Return what units of a layer, with all their channels, see of a network input, and the words of its axes."""

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archcalc
+from archcalc.network import Layer, Network
+from archcalc.ops import registry
+from archcalc.receptive.fields import FieldPropagation
 
 PUBLISHED = [
     # network, layer, size, stride, padding: Araujo, Norris, Sim, Distill 2019, and torchvision's by gradients
@@ -110,3 +113,17 @@ def test_nothing_is_followed_before_a_field_is_asked_for():
     assert "propagation" not in vars(analysis.fields)
     assert analysis.rows[-1].receptive_field.is_global
     assert "propagation" in vars(analysis.fields)
+
+
+@pytest.mark.parametrize(
+    ("kind", "example"),
+    [(kind, example) for kind, operator in registry().items() for example in operator.examples],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_output_of_every_operator_can_be_rearranged(kind, example):
+    op = registry()[kind](example.inputs, **example.arguments)
+    reversed_axes = registry()["permute"]([op.output], order=list(range(len(op.output)))[::-1])
+    names = tuple(f"x{number}" for number in range(len(op.inputs)))
+    layers = (Layer("op", op, names), Layer("reversed", reversed_axes, ("op",)))
+    fields = FieldPropagation(Network(kind, dict(zip(names, op.inputs, strict=True)), layers, ("reversed",)))
+    assert fields["reversed"].size == fields["op"].size
