@@ -71,7 +71,7 @@ class FieldState(NamedTuple):
 
 def free_axis(network: Network, source: str) -> int:
     """Return the axis of a network input that is no dimension: its channels or features, by its names; else axis 0."""
-    names = network.input_axes.get(source, ())
+    names = network.axes[source]
     return next((names.index(name) for name in ("channels", "features") if name in names), 0)
 
 

@@ -232,7 +232,8 @@ def _of_input(report: Report, layer: Layer) -> str:
     size = smallest_input(report.field(layer), [layer.output_shape[axis] for axis in axes])
     if size is None:
         return f"No unit of {layer.name} sees its whole field: each reaches into padding."
-    return f"An input needs {shape_text(size)} positions to hold the whole field of a unit of {layer.name}."
+    needed = counted(size[0], "position") if len(size) == 1 else f"{shape_text(size)} positions"
+    return f"An input needs {needed} to hold the whole field of a unit of {layer.name}."
 
 
 def _of_neighbors(report: Report, layer: Layer) -> list[str]:
