@@ -12,8 +12,8 @@ from archcalc.language.family import SpecFamily
 from archcalc.language.library import find
 from archcalc.quantities.compare import compare
 from archcalc.quantities.table import COLUMNS
+from archcalc.render.folding import network_spec
 from archcalc.render.mathematics import line_text
-from archcalc.render.spec import network_spec
 from archcalc.render.table import LECTURE_TABLE, TableOptions, table_document
 from archcalc.render.writers import write_document
 from archcalc.symbolic.derivations import explain

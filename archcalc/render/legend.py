@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archcalc.network import Network
+from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import shape_text
-from archcalc.render.spec_text import application
+from archcalc.ops.written import written_arguments
+from archcalc.render.folding.text import argument_text
 from archcalc.symbolic.derivations import Explanation, meanings_of
 from archcalc.symbolic.symbolic_layer import ITEMSIZE, SAMPLES, Line, Meaning
 from archcalc.symbolic.terms import names_in
@@ -18,7 +20,7 @@ FIELD_LETTERS = {"A": "first position seen", "J": "effective stride", "R": "rece
 def with_legend(network: Network, name: str, found: Sequence[Explanation]) -> list[Explanation]:
     """Return the derivations of a layer after what the layer is, and what each letter in them means."""
     op = network[name].op
-    call = ", ".join(application(op, {}))
+    call = _call(op)
     shapes = f"{' and '.join(map(shape_text, op.inputs))} → {shape_text(network[name].output_shape)}"
     heading = f"{f'{{{call}}}' if ':' in call else call} · {shapes}"
     remarks: dict[str, list[str]] = {}
@@ -28,6 +30,14 @@ def with_legend(network: Network, name: str, found: Sequence[Explanation]) -> li
     lines = [Line(whose, remark=", ".join(words)) for whose, words in remarks.items()]
     what = Line("", remark=op.summary().replace("`", ""))
     return [Explanation(name, "layer", heading, (what, *lines)), *found]
+
+
+def _call(op: Operator) -> str:
+    """Return an operator and its arguments as a spec has them, without those at their defaults."""
+    head, principal, rest = op.kind, None if op.joins else op.principal(), written_arguments(op)
+    if principal in rest and rest[principal] is not None:
+        head += f": {argument_text(rest.pop(principal))}"
+    return ", ".join([head, *(f"{name}: {argument_text(value)}" for name, value in rest.items())])
 
 
 def _letters(network: Network, name: str, found: Sequence[Explanation]) -> Iterator[tuple[str, Meaning]]:

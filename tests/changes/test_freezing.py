@@ -146,8 +146,7 @@ def test_what_is_frozen_has_neither_gradient_nor_state():
 
 def test_a_frozen_network_is_written_and_read_again():
     from archcalc.imports.saved import network_data, network_of
-    from archcalc.render.folding import folded_spec
-    from archcalc.render.spec import network_spec
+    from archcalc.render.folding import folded_spec, network_spec
 
     network = freeze(archcalc.load("resnet18"), frozen=["layer1", "*.bn2"])
     for again in (
@@ -185,8 +184,7 @@ def test_a_module_says_what_is_frozen():
 
 def test_what_steps_say_is_written_and_read_again():
     from archcalc.imports.saved import network_data, network_of
-    from archcalc.render.folding import folded_spec
-    from archcalc.render.spec import network_spec
+    from archcalc.render.folding import folded_spec, network_spec
 
     text = (
         "input: [3, 8, 8]\nlayers: [{conv: 4, kernel: 3, dtype: int8, trainable: false, name: a}, {conv: 2, kernel: 1}]"

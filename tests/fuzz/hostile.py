@@ -18,7 +18,7 @@ from archcalc.analysis import analyze
 from archcalc.language.language import Spec
 from archcalc.language.library import _extended, bundled_folder
 from archcalc.language.source import SpecDocument, decode
-from archcalc.render.spec import network_spec
+from archcalc.render.folding import network_spec
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 1.0

@@ -17,8 +17,7 @@ from archcalc.memory.inference import peak
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
 from archcalc.ops.naming import LETTERS, letters_of
-from archcalc.render.folding import folded_spec
-from archcalc.render.spec import network_spec
+from archcalc.render.folding import folded_spec, network_spec
 from archcalc.runtime.building import build_module
 from archcalc.runtime.checks import VerificationTarget, check_fvcore, check_shapes, check_tensors, check_torch
 from archcalc.runtime.export.source import torch_source

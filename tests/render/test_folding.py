@@ -10,8 +10,7 @@ import pytest
 import archcalc
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops import registry
-from archcalc.render.folding import folded_spec
-from archcalc.render.spec import network_spec
+from archcalc.render.folding import folded_spec, network_spec
 from tests.bundled import spec_at
 from tests.fuzz.likeness import likeness
 from tests.render.test_spec import HARD, NETWORKS

@@ -8,8 +8,7 @@ import yaml
 import archcalc
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
-from archcalc.render.folding import folded_spec
-from archcalc.render.spec import network_spec
+from archcalc.render.folding import folded_spec, network_spec
 from tests.bundled import spec_at, variants
 from tests.fuzz.likeness import likeness
 

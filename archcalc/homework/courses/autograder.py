@@ -28,7 +28,7 @@ from archcalc.imports.references import parse_source
 from archcalc.language.library import SUFFIXES, bundled_folder, find
 from archcalc.language.source import Scalar, parse, read_document
 from archcalc.network import Network
-from archcalc.render.spec import network_spec
+from archcalc.render.folding import network_spec
 from archcalc.render.writers.csv import csv_cell
 from archcalc.words import quote
 

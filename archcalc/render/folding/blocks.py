@@ -17,11 +17,10 @@ from archcalc.render.folding.loops import folded, turn_key
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
 from archcalc.render.folding.numbers import DIGITS, variables_in
 from archcalc.render.folding.parameters import BlockParameter, Parameters
-from archcalc.render.folding.steps import Naming, Slot, WrittenStep, is_number, keys_of, lines_in
+from archcalc.render.folding.shares import shared_arguments
+from archcalc.render.folding.steps import TAKEN, Naming, Slot, WrittenStep, is_number, keys_of, lines_in
+from archcalc.render.folding.text import SpecText
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
-from archcalc.render.spec import TAKEN
-from archcalc.render.spec_shares import shared_arguments
-from archcalc.render.spec_text import SpecText
 
 INPUTS = ("input", "other", "third", "fourth")
 """Names of a block's inputs."""
@@ -86,7 +85,7 @@ class Blocks:
         for part in root.walk():
             if part.path and part.whole and not part.side and part.size > 1:
                 try:
-                    steps, numbered = self._lowered(part, part.items, _never)
+                    steps, numbered = self._lowered(part, part.items, no_block)
                 except NotClosed:
                     continue
                 clusters.setdefault((numbered, len(part.sources), keys_of(steps)), []).append(part)
@@ -132,7 +131,7 @@ class Blocks:
         found: dict[Any, _Kind] = {}
         for kind in kinds:
             part = kind.parts[0]
-            steps, numbered = self._lowered(part, kind.items(part), _never)
+            steps, numbered = self._lowered(part, kind.items(part), no_block)
             turns = tuple(key for key, _ in groupby(steps, key=turn_key))
             alone = part.path if len(turns) == 1 else ""  # a loop and nothing else, which needs no block
             key = (_family(part), numbered, kind.plain, len(part.sources), turns, alone)
@@ -149,7 +148,7 @@ class Blocks:
             if len({len(part.sources) for part in ones}) > 1:
                 return None
             try:
-                lists = [self._lowered(part, wider.items(part), _never) for part in ones]
+                lists = [self._lowered(part, wider.items(part), no_block) for part in ones]
                 if len({numbered for _, numbered in lists}) == 1:
                     check_options(Unifier().steps([steps for steps, _ in lists], "", False))
                     return wider
@@ -238,8 +237,8 @@ def _merged(
     raise Unlike
 
 
-def _never(part: GroupPart) -> WrittenStep | None:
-    return None
+def no_block(part: GroupPart) -> None:
+    """Return that a group is not a block."""
 
 
 def _family(part: GroupPart) -> str:

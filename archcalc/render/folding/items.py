@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from archcalc.network import Layer
-from archcalc.render.spec import SpecGroup
+from archcalc.errors import UserError
+from archcalc.network import Layer, Network
 
 MAX_ITEMS, MAX_NESTED = 24, 3
 """A join with more steps in its branches, or in joins nested deeper, is written with `from`."""
@@ -54,23 +55,33 @@ class Join:
         yield self.layer
 
 
-@dataclass
+@dataclass(eq=False)
 class GroupPart:
     """A group, or a part of one."""
 
     path: str
     """Its full name; empty for the network."""
-    plain: list[Item]
+    plain: list[Item] = field(default_factory=list)
     """Its steps, joins with the names of their inputs."""
-    items: list[Item]
-    """Its steps, joins with branches where it has them."""
-    sources: tuple[str, ...]
     whole: bool = True
     """False if other parts of the group come before or after it."""
     side: bool = False
     nested = 0
-    size: int = field(default=0)
-    """Number of layers."""
+
+    @cached_property
+    def items(self) -> list[Item]:
+        """Its steps, joins with branches where it has them."""
+        return _joined(self.plain)
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """What its steps take from outside, without repetition."""
+        return _sources(self.plain)
+
+    @cached_property
+    def size(self) -> int:
+        """Number of layers."""
+        return sum(item.size if isinstance(item, GroupPart) else 1 for item in self.plain)
 
     @property
     def end(self) -> str:
@@ -92,17 +103,38 @@ class GroupPart:
 Item = Leaf | Join | GroupPart
 
 
-def part_of(group: SpecGroup, sides: frozenset[str], parts: dict[str, int]) -> GroupPart:
-    """Return a group with its steps; ``parts`` counts the parts of each group."""
-    plain: list[Item] = []
-    for item in group.items:
-        if isinstance(item, Layer):
-            plain.append(Leaf(item, tuple(dict.fromkeys(item.inputs))))
-        else:
-            plain.append(part_of(item, sides, parts))
-    path = group.path[:-1]
-    size = sum(item.size if isinstance(item, GroupPart) else 1 for item in plain)
-    return GroupPart(path, plain, _joined(plain), _sources(plain), parts.get(path, 1) == 1, path in sides, size)
+def group_parts(network: Network) -> GroupPart:
+    """Return the network with the groups that the names of its layers contain, and sides that have no layers.
+
+    Raises `UserError` if other layers are between those of a side.
+    """
+    root = GroupPart("")
+    latest: dict[str, GroupPart] = {"": root}
+    """Path of each group to its last part."""
+
+    def part_at(path: str, resumes: bool) -> GroupPart:
+        """Return the last part of a group: a new one if steps came after it, which an empty side ``resumes``."""
+        if not path:
+            return root
+        around, part = part_at(path.rpartition(".")[0], resumes), latest.get(path)
+        if part is None or part not in (around.plain if resumes else around.plain[-1:]):
+            latest[path] = GroupPart(path, whole=part is None, side=path in network.sides)
+            around.plain.append(latest[path])
+            if part is not None:
+                part.whole = False
+        return latest[path]
+
+    for layer in network.layers:
+        part_at(layer.name.rpartition(".")[0], False).plain.append(Leaf(layer, tuple(dict.fromkeys(layer.inputs))))
+    for side in network.sides:
+        if side not in latest:
+            part_at(side, True)
+    split = next((side for side in network.sides if not latest[side].whole), None)
+    if split is not None:
+        raise UserError(
+            f"{network.name} cannot be written as a spec: the layers of the side {split} are not next to each other"
+        )
+    return root
 
 
 def _sources(items: Sequence[Item]) -> tuple[str, ...]:

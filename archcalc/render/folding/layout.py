@@ -9,10 +9,9 @@ from typing import Any
 
 from archcalc.ops import registry
 from archcalc.render.folding.blocks import FoldedBlock
-from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, First, Naming, WrittenStep
+from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TAKEN, TOGETHER, First, Naming, WrittenStep
+from archcalc.render.folding.text import WIDTH, SpecText, argument_text, name_text, reference_text, value_text
 from archcalc.render.folding.turns import in_a_row
-from archcalc.render.spec import TAKEN
-from archcalc.render.spec_text import WIDTH, SpecText, argument_text, name_text, reference_text, value_text
 
 
 class StepLayout:

@@ -22,9 +22,9 @@ from archcalc.render.folding.steps import (
     key_of,
     lines_in,
 )
+from archcalc.render.folding.text import SpecText
 from archcalc.render.folding.turns import evenly, pattern, template, with_common_sources, without_turns
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
-from archcalc.render.spec_text import SpecText
 
 MAX_PERIOD, MAX_VARIABLES, MAX_FAILURES, MAX_PASSES, MAX_TURNS, MAX_LISTED = 64, 6, 50, 12, 500, 6
 

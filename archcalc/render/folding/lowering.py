@@ -10,7 +10,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.written import written_arguments
 from archcalc.render.folding.items import GroupPart, Item, Join, Leaf
 from archcalc.render.folding.steps import GROUP, SHARE, SIDE, TOGETHER, Naming, WrittenStep, is_number
-from archcalc.render.spec_text import SpecText
+from archcalc.render.folding.text import SpecText
 
 Call = Callable[[GroupPart], "WrittenStep | None"]
 """Returns the step that a group is as a block, without its name and inputs; None if it is not a block."""

@@ -20,8 +20,8 @@ from archcalc.render.folding.numbers import (
     usual_name,
 )
 from archcalc.render.folding.steps import Slot, frozen
+from archcalc.render.folding.text import SpecText
 from archcalc.render.folding.unify import Unlike
-from archcalc.render.spec_text import SpecText
 
 MAX_PARAMETERS, MAX_EXPANSION = 10, 16
 _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, "shift": 0, "expansion": 1}

@@ -8,6 +8,11 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
+from archcalc.ops import registry
+
+TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
+"""Keys with a meaning of their own: a group of such a name is written with `name` and `layers`."""
 GROUP, SIDE, SHARE, TOGETHER = "group", "side", "share", "layers"
 """Heads that are no operator and no block: a named group, a side output, shared weights, a loop over steps."""
 

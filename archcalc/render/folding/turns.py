@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from archcalc.render.folding.steps import WrittenStep
+from archcalc.render.folding.text import SpecText
 from archcalc.render.folding.unify import Unlike
-from archcalc.render.spec_text import SpecText
 
 DIGITS = re.compile(r"(\d+)")
 LEAST_IN_A_ROW = 4

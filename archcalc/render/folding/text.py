@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 from archcalc.network import Network
-from archcalc.ops.operator import Operator
-from archcalc.ops.written import written_arguments
 
 WIDTH = 116
 _WORD = re.compile(r"[A-Za-z_][\w/-]*|[0-9]+", re.ASCII)
@@ -66,15 +64,6 @@ def _text(key: str, text: str) -> list[str]:
         return [f"{key}: >-", *(f"  {line}" for line in lines)]
     plain = _TEXT.fullmatch(text) and not re.search(r": | #|:$", text)
     return [f"{key}: {text if plain else _quoted(text)}"]
-
-
-def application(op: Operator, instead: Mapping[str, SpecText]) -> list[str]:
-    """Return the operator and its arguments, without those at their defaults; ``instead`` are other values."""
-    head, principal = op.kind, None if op.joins else op.principal()
-    rest = {**written_arguments(op), **instead}
-    if principal in rest and rest[principal] is not None:
-        head += f": {argument_text(rest.pop(principal))}"
-    return [head, *(f"{name}: {argument_text(value)}" for name, value in rest.items())]
 
 
 def argument_text(value: Any) -> str:

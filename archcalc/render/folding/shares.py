@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.network import Layer, Network
-from archcalc.render.spec_text import SpecText, value_text
+from archcalc.render.folding.text import SpecText, value_text
 
 
 def shared_arguments(network: Network) -> dict[str, dict[str, SpecText]]:
