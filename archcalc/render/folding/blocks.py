@@ -1,4 +1,4 @@
-"""Blocks: groups that are that differ only in numbers and for steps that some of them lack."""
+"""Blocks: groups that differ only in numbers, and in steps that some of them lack."""
 
 from __future__ import annotations
 

@@ -40,48 +40,32 @@ class StepLayout:
 
     def step(self, step: WrittenStep, indent: int) -> Iterator[str]:
         """Yield the lines of a step, the first with a dash."""
-        if step.head == GROUP and not step.loops and _is_loop(step.body):
-            [inner] = step.body
-            if (
-                not _may_mean_a_turn(inner)
-                and not (step.apart or step.train or isinstance(step.name, SpecText) or "{" in step.name)
-                and step.when is None
-            ):
-                step = replace(inner, name=step.name, naming=Naming.GIVEN)
+        step = _without_group(step)
         pairs = self._pairs(step)
         if not self._has_lines(step):
             yield from _line(pairs, indent)
             return
-        space = " " * indent
+        space, before, key = " " * indent, [], "layers"
         if step.branches is not None:
-            yield f"{space}- {step.head}:"
-            for branch in step.branches:
-                yield from self.branch(branch, indent + 4)
-            yield from (f"{space}  {key}: {text}" for key, text in pairs[1:])
-            return
-        key = {SIDE: "side", TOGETHER: "layers"}.get(step.head, "layers")
-        first = [pair for pair in pairs if pair[0] in ("for", "repeat", "name", "when")]
-        if (
-            step.head == GROUP
-            and not step.loops
-            and not isinstance(step.name, SpecText)
-            and step.name not in self.taken
-        ):
-            key, first = name_text(step.name), []
-        pairs = [pair for pair in pairs if pair not in first and not (key != "layers" and pair[0] == "name")]
-        if step.head == SIDE:
-            key, first, pairs = "side", [], self._pairs(step)
-        if not first:
-            yield f"{space}- {key}:"
-        for number, (name, text) in enumerate(first):
-            plain = name == "name" and isinstance(step.name, SpecText) and not step.name.startswith("{")
-            start = space + ("  " if number else "- ")
+            key, pairs = step.head, pairs[1:]
+        elif step.head == SIDE:
+            key = "side"
+        elif step.head == GROUP and not step.loops and _is_plain(step.name) and step.name not in self.taken:
+            key, pairs = name_text(step.name), [pair for pair in pairs if pair[0] != "name"]
+        else:
+            before = [pair for pair in pairs if pair[0] in ("for", "repeat", "name", "when")]
+            pairs = [pair for pair in pairs if pair not in before]
+        dash = "- "
+        for name, text in before:
             if name == "for":
-                yield from _for(start, text)
+                yield from _for(f"{space}{dash}", text)
             else:
-                yield f"{start}{name}: {step.name if plain else text}"
-        if first:
-            yield f"{space}  {key}:"
+                is_bare = name == "name" and not _is_plain(step.name) and not step.name.startswith("{")
+                yield f"{space}{dash}{name}: {step.name if is_bare else text}"
+            dash = "  "
+        yield f"{space}{dash}{key}:"
+        for branch in step.branches or ():
+            yield from self.branch(branch, indent + 4)
         yield from self.steps(step.body, indent + 4)
         yield from (f"{space}  {name}: {text}" for name, text in pairs)
 
@@ -171,6 +155,20 @@ def _is_numbered(steps: Sequence[WrittenStep]) -> bool:
 def _may_mean_a_turn(step: WrittenStep) -> bool:
     """True if a source of a loop may be one of its numbered turns, which names outside of its group are not."""
     return any(isinstance(source, SpecText) or source.split(".")[0].isdigit() for source in step.sources)
+
+
+def _without_group(step: WrittenStep) -> WrittenStep:
+    """Return the loop that a group holds and nothing else, with the name of the group; any other step as it is."""
+    if step.head != GROUP or step.loops or not _is_loop(step.body):
+        return step
+    [loop] = step.body
+    is_more = step.apart or step.train or step.when is not None or not _is_plain(step.name) or "{" in step.name
+    return step if is_more or _may_mean_a_turn(loop) else replace(loop, name=step.name, naming=Naming.GIVEN)
+
+
+def _is_plain(name: str) -> bool:
+    """True if a name has no expressions of a loop in it."""
+    return not isinstance(name, SpecText)
 
 
 def _is_loop(steps: Sequence[WrittenStep]) -> bool:

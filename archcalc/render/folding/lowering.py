@@ -14,8 +14,6 @@ from archcalc.render.folding.text import SpecText
 
 Call = Callable[[GroupPart], "WrittenStep | None"]
 """Returns the step that a group is as a block, without its name and inputs; None if it is not a block."""
-
-
 Instead = Mapping[str, Mapping[str, SpecText]]
 """Layers to arguments that are written as expressions."""
 

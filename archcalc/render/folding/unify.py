@@ -1,4 +1,4 @@
-"""Steps that are that differ only in numbers, and some of which are missing: as one, with a slot for each number."""
+"""Steps that differ only in numbers, some of them missing, as one step with a slot for each number."""
 
 from __future__ import annotations
 
