@@ -30,8 +30,11 @@ def answers(message: Message, path: Path | None = None) -> Iterator[Answer]:
         message: the question.
         path: the file that is edited, if the text is this user's own; only then may `extends` name files beside it.
     """
-    for answer in _ASKS[message.ask](message, path):
-        yield {**answer, "number": message.number}
+    try:
+        for answer in _ASKS[message.ask](message, path):
+            yield {**answer, "number": message.number}
+    except UserError as error:
+        yield {"kind": "refused", "says": error.report(), "number": message.number}
 
 
 def _show(message: Message, path: Path | None) -> Iterator[Answer]:
@@ -98,20 +101,13 @@ def _complete(message: Message, path: Path | None) -> Iterator[Answer]:
 
 def _download(message: Message, path: Path | None) -> Iterator[Answer]:
     opened = Opened(message.text, message.view, path)
-    try:
-        suffix, content = download(opened, message.name)
-    except UserError as error:
-        yield {"kind": "refused", "says": error.report()}
-        return
+    suffix, content = download(opened, message.name)
     name = "".join(each if each.isalnum() or each in "-_" else "_" for each in opened.network.name)[:80] or "network"
     yield {"kind": "file", "name": name + suffix, "content": base64.b64encode(content).decode()}
 
 
 def _grade(message: Message, path: Path | None) -> Iterator[Answer]:
-    try:
-        yield {"kind": "grades", **grade(Opened(message.text, message.view, path), message.answers)}
-    except UserError as error:
-        yield {"kind": "refused", "says": error.report()}
+    yield {"kind": "grades", **grade(Opened(message.text, message.view, path), message.answers)}
 
 
 def _open(message: Message, path: Path | None) -> Iterator[Answer]:
@@ -120,11 +116,7 @@ def _open(message: Message, path: Path | None) -> Iterator[Answer]:
 
     name = plain(message.name)
     if name not in bundled():
-        yield {
-            "kind": "refused",
-            "says": f"error: there is no bundled network {quote(message.name)}{did_you_mean(name, bundled())}",
-        }
-        return
+        raise UserError(f"there is no bundled network {quote(message.name)}{did_you_mean(name, bundled())}")
     file, variant = bundled()[name]
     yield {"kind": "text", "text": file.read_text(encoding="utf-8"), "variant": variant or ""}
 
@@ -136,12 +128,12 @@ def _mark(diagnostic: Diagnostic) -> Answer:
     """Return a mistake with its place; of one in another file, or without a place, the first line."""
     statement, fix = split_help(diagnostic.message)
     place = diagnostic.place
-    here = place is not None and place.file == FILE
+    here = place if place is not None and place.file == FILE else None
     return {
-        "line": place.line if place is not None and here else 0,
-        "column": place.column if place is not None and here else 0,
-        "length": place.length if place is not None and here else 0,
-        "says": printable(statement if here or place is None else f"{place}: {statement}"),
+        "line": here.line if here else 0,
+        "column": here.column if here else 0,
+        "length": here.length if here else 0,
+        "says": printable(statement if place is here else f"{place}: {statement}"),
         "help": printable(fix),
         "warning": diagnostic.is_warning,
     }

@@ -60,57 +60,67 @@ def make_app(guard: RequestGuard, edited: Edited, workers: int) -> Any:
         edited: the text that the page opens with, and the file that it is saved to.
         workers: the number of processes that compute.
     """
-    pool, layouts = Workers(workers), Layouts()
-    tabs: set[Session] = set()
-    editor = editor_folder()
+    server = _Server(guard, edited, Workers(workers), editor_folder())
+    routes = [
+        Route("/", server.page),
+        Route("/own/{name}", server.own),
+        Route("/ace/{name:path}", server.ace),
+        WebSocketRoute("/live", server.live),
+    ]
+    return _Guarded(Starlette(routes=routes, lifespan=server.lifespan), guard)
 
-    async def page(request: Request) -> Response:
-        if not guard.has_token(request.url.query):
+
+class _Server:
+    """The answer to each kind of request, and the tabs that are open."""
+
+    def __init__(self, guard: RequestGuard, edited: Edited, workers: Workers, editor: Path) -> None:
+        self.guard = guard
+        self.edited = edited
+        self.workers = workers
+        self.editor = editor
+        """The folder with the files of the editor."""
+        self.layouts = Layouts()
+        self.tabs: set[Session] = set()
+
+    async def page(self, request: Request) -> Response:
+        if not self.guard.has_token(request.url.query):
             return PlainTextResponse("open the link that archcalc serve has printed; it has a token", 403)
         return Response(_own("page.html"), media_type="text/html")
 
-    async def own(request: Request) -> Response:
+    async def own(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in OWN:
             return PlainTextResponse("there is no such file", 404)
         return Response(_own(name), media_type=OWN[name])
 
-    async def ace(request: Request) -> Response:
+    async def ace(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in EDITOR and not IMAGE.fullmatch(name):
             return PlainTextResponse("there is no such file", 404)
-        return FileResponse(editor / name, media_type=EDITOR.get(name))
+        return FileResponse(self.editor / name, media_type=EDITOR.get(name))
 
-    async def live(socket: WebSocket) -> None:
-        allowed = guard.comes_from_here(socket.headers) and guard.has_token(socket.url.query)
-        if not allowed or len(tabs) >= MOST_TABS:
+    async def live(self, socket: WebSocket) -> None:
+        allowed = self.guard.comes_from_here(socket.headers) and self.guard.has_token(socket.url.query)
+        if not allowed or len(self.tabs) >= MOST_TABS:
             await socket.close(1008)
             return
         await socket.accept()
-        session = Session(socket, pool, layouts, edited)
-        tabs.add(session)
+        session = Session(socket, self.workers, self.layouts, self.edited)
+        self.tabs.add(session)
         try:
             await session.run()
         except asyncio.CancelledError:
             return  # the server is ending
         finally:
-            tabs.discard(session)
+            self.tabs.discard(session)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        await pool.start()
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        await self.workers.start()
         try:
             yield
         finally:
-            await pool.close()
-
-    routes = [
-        Route("/", page),
-        Route("/own/{name}", own),
-        Route("/ace/{name:path}", ace),
-        WebSocketRoute("/live", live),
-    ]
-    return _Guarded(Starlette(routes=routes, lifespan=lifespan), guard)
+            await self.workers.close()
 
 
 class _Guarded:

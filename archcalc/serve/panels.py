@@ -8,7 +8,7 @@ from typing import Any
 
 from archcalc.errors import SpecError, UserError
 from archcalc.render.document import Chart, Document
-from archcalc.render.drawing.colors import DARK, LIGHT, Surroundings
+from archcalc.render.drawing.colors import DARK, LIGHT
 from archcalc.render.writers import write_document
 from archcalc.requirements import MissingExtra
 from archcalc.serve.exercises import exercise_document
@@ -35,22 +35,17 @@ def page_html(document: Document) -> str:
 
 def _drawing(opened: Opened, kept: Opened | None) -> Panel:
     if opened.view.style != "graph":
-        return {"svg": figure_bytes(opened, "svg", "dark" if opened.view.dark else "light").decode(), "nodes": {}}
-    from archcalc.render.drawing.colors import THEMES
-    from archcalc.render.drawing.dot import node_ids, to_dot
+        return {"svg": _figure(opened, "svg", "dark" if opened.view.dark else "light").decode(), "nodes": {}}
+    from archcalc.render.drawing.dot import node_ids
     from archcalc.render.drawing.drawing import picture_of, transparent_dot
-    from archcalc.render.drawing.paint import by_category, by_cost
 
-    style = drawing_style(opened.view)
+    style = _drawing_options(opened.view)
     picture = picture_of(opened.analysis, style)
-    light = THEMES["light"]
-    paint = by_category(picture, light) if style.heat is None else by_cost(picture, style.heat, light)
-    dot = transparent_dot(picture, to_dot(picture, paint, light.surroundings, style.direction))
     nodes = {name: node.main.name for node, name in node_ids(picture).items()}
-    return {"dot": dot, "nodes": nodes}
+    return {"dot": transparent_dot(picture, style), "nodes": nodes}
 
 
-def figure_bytes(opened: Opened, format: str, theme: str = "light") -> bytes:
+def _figure(opened: Opened, format: str, theme: str = "light") -> bytes:
     """Return the figure in the style of a view. Raises `UserError`."""
     from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 
@@ -66,7 +61,7 @@ def figure_bytes(opened: Opened, format: str, theme: str = "light") -> bytes:
     return write_figure(figure(opened.analysis, options), format)
 
 
-def drawing_style(view: View) -> Any:
+def _drawing_options(view: View) -> Any:
     """Return the options of a drawing. Raises `UserError` for an unknown quantity."""
     from archcalc.quantities.table import HEAT, choose
     from archcalc.render.drawing.drawing import DrawingOptions
@@ -93,35 +88,32 @@ def field_image(opened: Opened) -> str:
     """Return the input region that the middle of the chosen layer sees, as an image; empty without matplotlib."""
     from archcalc.receptive.regions import RegionTracer
     from archcalc.render.plot.boxes import draw_boxes
-    from archcalc.render.plot.figure import save
 
     tracer = RegionTracer(opened.network)
     try:
         figure = draw_boxes(opened.network, tracer, [(opened.view.layer, tracer.middle(opened.view.layer))])
     except UserError:
         return ""
-    return _image(save(figure, "svg", surroundings_of(opened.view)))
+    return _image(figure, opened.view)
 
 
-def surroundings_of(view: View) -> Surroundings:
-    """Return the colors of the page that a chart is on."""
-    return DARK if view.dark else LIGHT
+def _image(chart: Any, view: View) -> str:
+    """Return a chart in the colors of the page."""
+    from archcalc.render.plot.figure import save
 
-
-def _image(svg: bytes) -> str:
+    svg = save(chart, "svg", DARK if view.dark else LIGHT)
     return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def _memory(opened: Opened, kept: Opened | None) -> Panel:
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
-    from archcalc.render.plot.figure import save
     from archcalc.render.plot.memory import memory_chart
 
     found = memory(opened.analysis, opened.view.mode, opened.view.optimizer)
     panel = {"html": page_html(memory_document(found))}
     try:
-        panel["image"] = _image(save(memory_chart(found), "svg", surroundings_of(opened.view)))
+        panel["image"] = _image(memory_chart(found), opened.view)
     except MissingExtra:
         return panel
     return {**panel, "says": "The memory of live tensors, over the order of execution"}
@@ -143,13 +135,9 @@ def _roofline(opened: Opened, kept: Opened | None) -> Panel:
 def _costs(opened: Opened, kept: Opened | None) -> Panel:
     from archcalc.quantities.table import COSTS, choose
     from archcalc.render.plot.bars import bars
-    from archcalc.render.plot.figure import save
 
     chart = bars([opened.analysis], choose([opened.view.metric], COSTS), opened.view.depth)
-    return {
-        "image": _image(save(chart, "svg", surroundings_of(opened.view))),
-        "says": f"{opened.view.metric} of each layer",
-    }
+    return {"image": _image(chart, opened.view), "says": f"{opened.view.metric} of each layer"}
 
 
 def _compare(opened: Opened, kept: Opened | None) -> Panel:
@@ -226,8 +214,8 @@ def download(opened: Opened, format: str) -> tuple[str, bytes]:
     if format in ("svg", "png", "pdf", "tikz"):
         suffix = ".tex" if format == "tikz" else f".{format}"
         if opened.view.style != "graph":
-            return suffix, figure_bytes(opened, format)
-        return suffix, draw_graph(opened.analysis, format, drawing_style(opened.view))
+            return suffix, _figure(opened, format)
+        return suffix, draw_graph(opened.analysis, format, _drawing_options(opened.view))
     if format == "report":
         from archcalc.render.report.page import report
 

@@ -29,8 +29,8 @@ def to_dot(
     picture: Picture,
     paint: Paint,
     surroundings: Surroundings,
-    direction: str = "TB",
-    labels: tuple[str, ...] | None = None,
+    direction: str,
+    labels: tuple[str, ...] | None,
 ) -> str:
     """Return the picture in the language of Graphviz."""
     return _DotWriter(picture, paint, surroundings, labels).write(direction)

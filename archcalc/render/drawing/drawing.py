@@ -9,7 +9,7 @@ from archcalc.render.drawing.courses import crossings
 from archcalc.render.drawing.dot import to_dot
 from archcalc.render.drawing.engine import lay_out
 from archcalc.render.drawing.mermaid import to_mermaid
-from archcalc.render.drawing.paint import by_category, by_cost
+from archcalc.render.drawing.paint import Paint, by_category, by_cost
 from archcalc.render.drawing.part import part_of
 from archcalc.render.drawing.picture import Picture, compose, group_depths
 from archcalc.render.drawing.repetition import collapse
@@ -63,29 +63,30 @@ def draw(analysis: Analysis, format: str, style: DrawingOptions = PLAIN) -> byte
     Raises `TooLarge`, and `ValueError` where no engine can write the format.
     """
     picture = picture_of(analysis, style)
-    theme = THEMES[style.theme]
-    surroundings = theme.surroundings
-    paint = by_category(picture, theme) if style.heat is None else by_cost(picture, style.heat, theme)
     if format == "mermaid":
-        return to_mermaid(picture, paint, style.direction, style.labels).encode()
-    dot = to_dot(picture, paint, surroundings, style.direction, style.labels)
+        return to_mermaid(picture, _paint(picture, style), style.direction, style.labels).encode()
     if format == "dot":
-        return dot.encode()
+        return _dot(picture, style).encode()
     if style.theme == "light":
-        return _adaptable(transparent_svg(picture, dot)).encode()
+        return _adaptable(lay_out(transparent_dot(picture, style))).encode()
     _check_crossings(picture)
-    return lay_out(dot).encode()
+    return lay_out(_dot(picture, style)).encode()
 
 
-def transparent_svg(picture: Picture, dot: str) -> str:
-    """Return a drawing that is light on any background, or dark where the reader prefers that."""
-    return lay_out(transparent_dot(picture, dot))
-
-
-def transparent_dot(picture: Picture, dot: str) -> str:
+def transparent_dot(picture: Picture, style: DrawingOptions) -> str:
     """Return a light picture's DOT without its background, for a page to lay out. Raises `TooLarge`."""
     _check_crossings(picture)
-    return dot.replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1)
+    return _dot(picture, style).replace(f'bgcolor="{LIGHT.paper}"', "bgcolor=transparent", 1)
+
+
+def _dot(picture: Picture, style: DrawingOptions) -> str:
+    surroundings = THEMES[style.theme].surroundings
+    return to_dot(picture, _paint(picture, style), surroundings, style.direction, style.labels)
+
+
+def _paint(picture: Picture, style: DrawingOptions) -> Paint:
+    theme = THEMES[style.theme]
+    return by_category(picture, theme) if style.heat is None else by_cost(picture, style.heat, theme)
 
 
 def _check_crossings(picture: Picture) -> None:

@@ -11,7 +11,7 @@ from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.words import printable
 
 
-def to_mermaid(picture: Picture, paint: Paint, direction: str = "TB", labels: tuple[str, ...] | None = None) -> str:
+def to_mermaid(picture: Picture, paint: Paint, direction: str, labels: tuple[str, ...] | None) -> str:
     """Return the picture as a Mermaid flowchart."""
     ids: dict[Item, str] = {}
     lines = [f"flowchart {direction}"]

@@ -12,10 +12,10 @@ from typing import Any
 
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
-from archcalc.render.drawing.colors import DARK_RULES, THEMES
-from archcalc.render.drawing.dot import node_ids, to_dot
-from archcalc.render.drawing.drawing import PLAIN, TooLarge, picture_of, transparent_svg
-from archcalc.render.drawing.paint import by_category
+from archcalc.render.drawing.colors import DARK_RULES
+from archcalc.render.drawing.dot import node_ids
+from archcalc.render.drawing.drawing import PLAIN, TooLarge, picture_of, transparent_dot
+from archcalc.render.drawing.engine import lay_out
 from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 from archcalc.render.report.data import report_data
 
@@ -79,8 +79,8 @@ def _drawing(analysis: Analysis) -> tuple[str, dict[str, list[int]]]:
     """
     drawn: dict[str, list[int]] = {}
     try:
-        picture, light = picture_of(analysis, PLAIN), THEMES["light"]
-        svg = transparent_svg(picture, to_dot(picture, by_category(picture, light), light.surroundings))
+        picture = picture_of(analysis, PLAIN)
+        svg = lay_out(transparent_dot(picture, PLAIN))
     except TooLarge as error:
         return f'<svg viewBox="0 0 900 40"><text x="8" y="24">{escape(str(error))}</text></svg>', drawn
     position = {layer.name: number for number, layer in enumerate(analysis.network.layers)}
