@@ -65,8 +65,18 @@ class _DotWriter:
         self.outputs = set(picture.network.outputs)
 
     def write(self, direction: str) -> str:
+        graph = self._empty(direction)
+        for item in self.picture.inputs.values():
+            label = f"<{_text(item.name, bold=True)}<br/>{_text(shape_text(item.output_shape))}>"
+            graph.node(self.ids[item], label, shape="oval", fillcolor="#ffffff", id=self.ids[item])
+        self._fill(graph, self.picture.root, "")
+        self._edges(graph, direction)
+        return str(graph.source)
+
+    def _empty(self, direction: str) -> Any:
+        """Return a graph with what holds for all of it."""
         look = self.look
-        graph = graphviz.Digraph(
+        return graphviz.Digraph(
             "archcalc",
             graph_attr={
                 "rankdir": direction,
@@ -100,10 +110,8 @@ class _DotWriter:
                 "arrowsize": "0.6",
             },
         )
-        for item in self.picture.inputs.values():
-            label = f"<{_text(item.name, bold=True)}<br/>{_text(shape_text(item.output_shape))}>"
-            graph.node(self.ids[item], label, shape="oval", fillcolor="#ffffff", id=self.ids[item])
-        self._fill(graph, self.picture.root, "")
+
+    def _edges(self, graph: Any, direction: str) -> None:
         climbs = climbing(self.picture) if direction == "TB" else set()
         shortcuts = beside(self.picture)
         side = "e" if direction in ("TB", "BT") else "s"
@@ -119,7 +127,6 @@ class _DotWriter:
             elif edge in shortcuts:
                 settings |= {"tailport": side, "headport": side}
             graph.edge(*ends, **settings)
-        return str(graph.source)
 
     def _heading(self) -> str:
         network = self.picture.network
@@ -167,32 +174,25 @@ class _DotWriter:
             settings["style"] = "filled,rounded,dashed"
         if any(row.name in self.outputs for row in node.layers):
             settings["penwidth"] = "2.2"
-        cost = self.paint.says(node)
+        cost, sign = self.paint.says(node), node.main.layer.op.sign
         if node.joins:
-            rest = [row.layer.op.kind for row in node.layers[1:]]
-            label = " · ".join([words.sign(node), *rest])
-            wide = label if node.main.layer.op.sign else f"{label} → {words.output(node)}"
-            small = wide == node.main.layer.op.sign and not cost
+            label = " · ".join([words.sign(node), *(row.layer.op.kind for row in node.layers[1:])])
+            small = label == sign and not cost
             settings |= {"shape": "circle", "margin": "0.02"} if small else {"margin": "0.15,0.03"}
-            body = _text(wide, 16 if small else 0)
-        elif self.labels is not None:
-            body = (
-                "<br/>".join(
-                    _text(text, bold=name == "name")
-                    for name in LABELS
-                    if name in self.labels
-                    for text in lines(node, (name,), inside)
-                )
-                or " "
-            )
+            body = _text(label if sign else f"{label} → {words.output(node)}", 16 if small else 0)
         else:
-            details = words.lines(node, dict(self.picture.network.groups))
-            body = "<br/>".join(
-                [_text(words.title(node, inside), bold=True), *map(_text, details), _text(words.output(node))]
-            )
+            body = "<br/>".join(self._lines(node, inside)) or " "
         if cost:
             body += f"<br/>{_text(cost)}"
         graph.node(self.ids[node], f"<{body}>", **settings)
+
+    def _lines(self, node: DrawingNode, inside: str) -> list[str]:
+        """Return the lines of a node's label, its name in bold."""
+        if self.labels is None:
+            details = [*words.lines(node, dict(self.picture.network.groups)), words.output(node)]
+            return [_text(words.title(node, inside), bold=True), *map(_text, details)]
+        wanted = [name for name in LABELS if name in self.labels]
+        return [_text(text, bold=name == "name") for name in wanted for text in lines(node, (name,), inside)]
 
 
 def _plain(text: str) -> str:

@@ -6,7 +6,7 @@ the drawing goes no deeper.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import ClassVar
@@ -77,7 +77,7 @@ class DrawingNode:
     @property
     def category(self) -> str:
         """The category of the operator that it is named after; of a group, that of its costliest layer."""
-        return category_of([self])
+        return category_of(self.layers) if self.group else self.main.layer.op.category
 
     @property
     def shown_layer(self) -> str:
@@ -110,11 +110,9 @@ class DrawingNode:
         return self.main.layer.op.laid_along() is not None
 
 
-def category_of(nodes: Sequence[DrawingNode]) -> str:
-    """Return the category of a layer's node; of a group's node or of several, that of the costliest layer."""
-    if len(nodes) == 1 and not nodes[0].group:
-        return nodes[0].main.layer.op.category
-    return max((row for node in nodes for row in node.layers), key=lambda row: (row.macs, row.params)).layer.op.category
+def category_of(layers: Iterable[LayerCosts]) -> str:
+    """Return the category that colors several layers: that of the costliest."""
+    return max(layers, key=lambda row: (row.macs, row.params)).layer.op.category
 
 
 def scope_of(nodes: Sequence[DrawingNode]) -> str:

@@ -6,10 +6,11 @@ import io
 import struct
 import zlib
 from pathlib import Path as File
+from typing import Any
 
 from archcalc.errors import UserError
 from archcalc.render.figures.fonts import Font
-from archcalc.render.figures.scene import Scene, TextLine
+from archcalc.render.figures.scene import Path, Scene, TextLine
 from archcalc.render.figures.svg import to_svg
 from archcalc.words import printable
 
@@ -44,36 +45,48 @@ def to_pdf(scene: Scene) -> bytes:
         canvas.rect(0, 0, scene.width, scene.height, stroke=0, fill=1)
     for item in scene.items:
         if isinstance(item, TextLine):
-            canvas.saveState()
-            canvas.translate(item.x, scene.height - item.y)
-            canvas.rotate(item.angle)
             canvas.setFont(names[item.bold], item.size)
-            canvas.setFillColor(HexColor(item.color))
-            draw = {"start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString}
-            draw[item.anchor](0, 0, printable(item.text))
-            canvas.restoreState()
-            continue
-        path = canvas.beginPath()
-        points = [(x, scene.height - y) for x, y in item.points]
-        path.moveTo(*points[0])
-        if item.curved:
-            for at in range(1, len(points) - 2, 3):
-                path.curveTo(*points[at], *points[at + 1], *points[at + 2])
+            _add_text(canvas, item, scene.height)
         else:
-            for point in points[1:]:
-                path.lineTo(*point)
-        if item.closed:
-            path.close()
-        if item.fill:
-            canvas.setFillColor(HexColor(item.fill))
-        if item.stroke:
-            canvas.setStrokeColor(HexColor(item.stroke))
-            canvas.setLineWidth(item.width)
-        canvas.setDash(*((2, 1.6) if item.dashed else ()))
-        canvas.drawPath(path, stroke=int(bool(item.stroke)), fill=int(bool(item.fill)))
+            _add_path(canvas, item, scene.height)
     canvas.showPage()
     canvas.save()
     return target.getvalue()
+
+
+def _add_text(canvas: Any, item: TextLine, height: float) -> None:
+    from reportlab.lib.colors import HexColor
+
+    canvas.saveState()
+    canvas.translate(item.x, height - item.y)
+    canvas.rotate(item.angle)
+    canvas.setFillColor(HexColor(item.color))
+    draw = {"start": canvas.drawString, "middle": canvas.drawCentredString, "end": canvas.drawRightString}
+    draw[item.anchor](0, 0, printable(item.text))
+    canvas.restoreState()
+
+
+def _add_path(canvas: Any, item: Path, height: float) -> None:
+    from reportlab.lib.colors import HexColor
+
+    path = canvas.beginPath()
+    points = [(x, height - y) for x, y in item.points]
+    path.moveTo(*points[0])
+    if item.curved:
+        for at in range(1, len(points) - 2, 3):
+            path.curveTo(*points[at], *points[at + 1], *points[at + 2])
+    else:
+        for point in points[1:]:
+            path.lineTo(*point)
+    if item.closed:
+        path.close()
+    if item.fill:
+        canvas.setFillColor(HexColor(item.fill))
+    if item.stroke:
+        canvas.setStrokeColor(HexColor(item.stroke))
+        canvas.setLineWidth(item.width)
+    canvas.setDash(*((2, 1.6) if item.dashed else ()))
+    canvas.drawPath(path, stroke=int(bool(item.stroke)), fill=int(bool(item.fill)))
 
 
 def to_png(scene: Scene) -> bytes:

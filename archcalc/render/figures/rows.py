@@ -44,7 +44,9 @@ class Volume:
     @property
     def kind(self) -> str:
         """The category that colors it."""
-        return category_of(self.module) if self.module else self.node.category
+        if len(self.module) > 1:
+            return category_of(row for node in self.module for row in node.layers)
+        return (self.module or (self.node,))[0].category
 
     @property
     def thin(self) -> bool:

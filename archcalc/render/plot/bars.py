@@ -10,6 +10,7 @@ from archcalc.analysis import Analysis
 from archcalc.analysis.rows import TableRow, choose_rows
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import COSTS
+from archcalc.render.drawing.picture import category_of
 from archcalc.render.figures.look import LOOKS
 from archcalc.render.plot.figure import SMALL, SMALLEST, label, new_figure
 from archcalc.units import choose_unit, in_words
@@ -30,7 +31,7 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
     charts = [choose_rows(analysis.rows, fold=True, depth=depth) for analysis in analyses]
     widths = [min(max(PITCH * len(rows), NARROWEST), WIDEST) for rows in charts]
     figure = new_figure(sum(widths) + 0.6, 1.6 * len(metrics) + 1.0)
-    fills = [[LOOK.fill(_category(row)) for row in rows] for rows in charts]
+    fills = [[LOOK.fill(category_of(row.layers)) for row in rows] for rows in charts]
     grid = figure.subplots(len(metrics), len(analyses), squeeze=False, sharex="col", sharey="row", width_ratios=widths)
     for line, key in zip(grid, metrics, strict=True):
         metric = COSTS[key]
@@ -44,13 +45,8 @@ def bars(analyses: Sequence[Analysis], metrics: Sequence[str], depth: int | None
         line[0].set_ylabel(metric.titled(analyses[0].convention.name, unit))
     for axes, rows in zip(grid[-1], charts, strict=True):
         _name_bars(axes, rows)
-    _legend(figure, [_category(row) for rows in charts for row in rows])
+    _legend(figure, [category_of(row.layers) for rows in charts for row in rows])
     return figure
-
-
-def _category(row: TableRow) -> str:
-    """Return the category that colors a row: that of its costliest layer."""
-    return max(row.layers, key=lambda layer: (layer.macs, layer.params)).layer.op.category
 
 
 def _legend(figure: Any, categories: Sequence[str]) -> None:

@@ -41,18 +41,16 @@ def bubble(analysis: Analysis, family: str, top1: float | None = None) -> Bubble
 
     Raises `UserError` if no accuracy is known for this input size.
     """
-    name = analysis.network.name
-    if top1 is not None:
-        return Bubble(name, family, analysis.totals.macs // analysis.batch, analysis.totals.params, top1, "given")
-    known = accuracies().get(name)
-    if known is None:
-        raise UserError(f"unknown accuracy of {quote(name)}{help_line(f'give it: --accuracy {name}=75.1')}")
-    shape = next(iter(analysis.network.inputs.values()))
-    if shape[1:] != (known.crop, known.crop):
-        raise UserError(f"the accuracy of {name} is known at {known.crop}×{known.crop}, not at this input")
-    return Bubble(
-        name, family, analysis.totals.macs // analysis.batch, analysis.totals.params, known.top1, known.source
-    )
+    name, source = analysis.network.name, "given"
+    if top1 is None:
+        known = accuracies().get(name)
+        if known is None:
+            raise UserError(f"unknown accuracy of {quote(name)}{help_line(f'give it: --accuracy {name}=75.1')}")
+        shape = next(iter(analysis.network.inputs.values()))
+        if shape[1:] != (known.crop, known.crop):
+            raise UserError(f"the accuracy of {name} is known at {known.crop}×{known.crop}, not at this input")
+        top1, source = known.top1, known.source
+    return Bubble(name, family, analysis.totals.macs // analysis.batch, analysis.totals.params, top1, source)
 
 
 def bubbles(points: Sequence[Bubble]) -> Any:
