@@ -13,7 +13,7 @@ from archcalc.memory.inference import timeline
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.contract import number
-from archcalc.quantities.quantity import field_text
+from archcalc.quantities.quantity import Cost, field_text
 from archcalc.quantities.table import COSTS, REPORTED
 from archcalc.receptive.fields import FieldPropagation
 from archcalc.render.drawing.colors import PALE
@@ -43,8 +43,6 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
     counted = {name: {row.name: row for row in (*other.rows, *other.auxiliary)} for name, other in others.items()}
     rows = counted[analysis.convention.name]
     sources = _Sources()
-    itemsize = analysis.counting.itemsize
-    moments = by_layer(timeline(analysis))
     derivations = Derivations(analysis, others)
     places = {layer.name: index for index, layer in enumerate(network.layers)}
     return {
@@ -55,25 +53,10 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "inputs": {printable(name): shape_text(shape) for name, shape in network.inputs.items()},
         "batch": analysis.batch,
         "dtype": analysis.dtype,
-        "itemsize": itemsize,
+        "itemsize": analysis.counting.itemsize,
         "convention": analysis.convention.name,
-        "conventions": [
-            {
-                "name": name,
-                "says": other.convention.says,
-                "memory": other.convention.memory_says.format(itemsize=itemsize),
-            }
-            for name, other in others.items()
-        ],
-        "metrics": [
-            {
-                "key": cost.key,
-                "title": cost.title,
-                "heading": cost.headed(unit=cost.units[0]),
-                "in_bytes": cost.units is BYTES,
-            }
-            for cost in (COSTS[key] for key in REPORTED)
-        ],
+        "conventions": [_convention(other) for other in others.values()],
+        "metrics": [_metric(COSTS[key]) for key in REPORTED],
         "depth": depth(analysis.rows),
         "unaligned": [printable(name) for name in analysis.unaligned],
         "fills": PALE,
@@ -87,13 +70,37 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         ],
         "main_path": [places[layer.name] for layer in main_path(network, analysis.fields.propagation)],
         "derivations": derivations.entries(),
-        "timeline": {
-            "layers": [printable(moment.layer) for moment in moments],
-            "bytes": [moment.live_bytes for moment in moments],
-            "alive": [moment.tensors for moment in moments],
-            "estimated": printable(estimate_note(network)),
-        },
+        "timeline": _timeline(analysis),
         "sources": sources.texts(),
+    }
+
+
+def _convention(analysis: Analysis) -> dict[str, Any]:
+    convention, itemsize = analysis.convention, analysis.counting.itemsize
+    return {
+        "name": convention.name,
+        "says": convention.says,
+        "memory": convention.memory_says.format(itemsize=itemsize),
+    }
+
+
+def _metric(cost: Cost) -> dict[str, Any]:
+    return {
+        "key": cost.key,
+        "title": cost.title,
+        "heading": cost.headed(unit=cost.units[0]),
+        "in_bytes": cost.units is BYTES,
+    }
+
+
+def _timeline(analysis: Analysis) -> dict[str, Any]:
+    """Return the memory of live tensors at inference, with a number for each layer."""
+    moments = by_layer(timeline(analysis))
+    return {
+        "layers": [printable(moment.layer) for moment in moments],
+        "bytes": [moment.live_bytes for moment in moments],
+        "alive": [moment.tensors for moment in moments],
+        "estimated": printable(estimate_note(analysis.network)),
     }
 
 
