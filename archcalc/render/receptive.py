@@ -19,6 +19,7 @@ from archcalc.receptive.regions import Interval, Region, RegionTracer, runs
 from archcalc.render.document import Column, Document, Section, Table, word_column
 from archcalc.render.table import inputs_text
 from archcalc.structs import Struct
+from archcalc.words import counted
 
 if TYPE_CHECKING:
     from archcalc.runtime.effective import EffectiveField
