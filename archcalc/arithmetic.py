@@ -6,7 +6,7 @@ operator are functions here. A traced number has its own as a method of the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import gcd
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -48,6 +48,17 @@ def as_index(number: Any) -> int | None:
         return int(number.__index__())
     except TypeError:
         return None
+
+
+def as_python(value: Any) -> Any:
+    """Return the numbers and arrays of NumPy in a value as those of Python; NumPy's integers overflow."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {as_python(key): as_python(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_python(item) for item in value]
+    return value
 
 
 def product(numbers: Iterable[Any]) -> Any:

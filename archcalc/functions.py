@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from archcalc.analysis import Counting
 from archcalc.analysis import analyze as count
+from archcalc.arithmetic import as_python
 from archcalc.errors import UserError
-from archcalc.imports.opening import load
-from archcalc.network import Network
+from archcalc.imports.opening import Reference, opened
 from archcalc.render.document import Document
 from archcalc.structs import Struct
-from archcalc.words import nearest_or_all, quote
-
-Reference: TypeAlias = "Network | str | Path | Mapping[str, Any]"
-"""A network, or what `archcalc.load` takes."""
+from archcalc.words import help_line, listed, nearest_or_all, quote
 
 
 class Shown(Struct):
@@ -45,9 +42,11 @@ class Shown(Struct):
         return self.to("markdown")
 
     def to(self, format: str) -> str:
-        """Return the result as text, markdown, html, latex, csv or json."""
-        from archcalc.render.writers import write_document
+        """Return the result as text, markdown, html, latex, csv or json. Raises `UserError` for another format."""
+        from archcalc.render.writers import formats, write_document
 
+        if format not in formats():
+            raise UserError(f"unknown format {quote(format)}{nearest_or_all(format, formats())}")
         written = write_document(self.document, format)
         if not isinstance(written, str):
             raise UserError(f"{format} is not text; use the command line with -o")
@@ -82,9 +81,12 @@ class Drawing(Struct):
         return self.svg
 
     def save(self, path: str | Path) -> None:
-        """Write the drawing to an SVG file, whole or not at all."""
+        """Write the drawing to an SVG file, whole or not at all. Raises `UserError` for another suffix."""
         from archcalc.files import whole_file
 
+        if Path(path).suffix.lower() not in ("", ".svg"):
+            fix = "write other formats with: archcalc draw NETWORK -o FILE"
+            raise UserError(f"a drawing is saved as SVG, got the file {quote(str(path))}{help_line(fix)}")
         with whole_file(Path(path)) as temporary:
             Path(temporary).write_text(self.svg, encoding="utf-8")
 
@@ -105,13 +107,15 @@ def dataframe(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     raise UserError("a DataFrame needs pandas or polars\nhelp: pip install pandas")
 
 
-def opened(network: Reference) -> Network:
-    """Return a network, or load it."""
-    return network if isinstance(network, Network) else load(network)
+def _name(reference: str | Path) -> str:
+    """Return the name or path of a spec. Raises `UserError` for a network, whose parameters are set already."""
+    if not isinstance(reference, (str, Path)):
+        raise UserError(f"expected the name or path of a spec, got {type(reference).__name__}")
+    return str(reference)
 
 
 def explain(
-    network: Reference, layer: str, quantities: Sequence[str] = (), *, batch: int = 1, convention: str = "lecture"
+    network: Reference, layer: str, quantities: str | Sequence[str] = (), *, batch: int = 1, convention: str = "lecture"
 ) -> Shown:
     """Derive the numbers of a layer step by step; those of a group or of `total` are sums.
 
@@ -144,7 +148,7 @@ def explain(
     from archcalc.symbolic.derivations import explain as derive
     from archcalc.symbolic.network_derivations import SUMMED, TOTAL, explain_sum
 
-    found, counting = opened(network), Counting(batch, convention=convention)
+    found, counting, quantities = opened(network), Counting(batch, convention=convention), listed(quantities)
     if layer == TOTAL or layer in found.groups:
         return Shown(explanations_document(explain_sum(count(found, counting), layer, quantities or tuple(SUMMED))))
     derived = derive(found, layer, quantities or DERIVED, counting)
@@ -188,9 +192,14 @@ def draw(
     from archcalc.render.figures.figure import STYLES, FigureOptions, figure, write_figure
     from archcalc.render.figures.graph import draw_graph
 
-    for name, value, possible in (("style", style, ("graph", *STYLES)), ("theme", theme, tuple(THEMES))):
-        if value not in possible:
-            raise UserError(f"unknown {name} {quote(value)}{nearest_or_all(value, possible)}")
+    known = {"style": ("graph", *STYLES), "theme": tuple(THEMES), "direction": ("TB", "LR", "BT", "RL")}
+    for name, value in (("style", style), ("theme", theme), ("direction", direction)):
+        if value not in known[name]:
+            raise UserError(f"unknown {name} {quote(value)}{nearest_or_all(value, known[name])}")
+    if depth is not None and depth < 1:
+        raise UserError(f"a depth is at least 1, got {depth}")
+    if heat is not None and style != "graph":
+        raise UserError(f"heat colors a graph, not the style {style}")
     if heat is not None:
         choose([heat], HEAT)
     analysis = count(opened(network), Counting())
@@ -228,7 +237,7 @@ def compare(*networks: Reference, batch: int = 1, convention: str = "lecture") -
 
 
 def formula(
-    reference: str, let: Mapping[str, str] | None = None, quantities: Sequence[str] = ("params", "macs")
+    reference: str | Path, let: Mapping[str, str] | None = None, quantities: str | Sequence[str] = ("params", "macs")
 ) -> Shown:
     """Write totals as closed forms of what is left open.
 
@@ -254,28 +263,29 @@ def formula(
     from archcalc.symbolic.formulas import formulas
 
     family: Family
+    reference = _name(reference)
     if is_inline_spec(reference):
         family = InlineSpec(reference)
     else:
         spec, variant = find(reference)
         family = SpecFamily(spec, variant, {}, None, dict(let or {}))
-    return Shown(formulas_document(formulas(family, tuple(quantities)), "lecture"))
+    return Shown(formulas_document(formulas(family, listed(quantities)), "lecture"))
 
 
 def design_space(
-    reference: str,
-    over: Mapping[str, Sequence[Any]],
+    reference: str | Path,
+    over: Mapping[str, Any],
     *,
-    keep: Sequence[str] = (),
-    quantities: Sequence[str] = ("params", "macs"),
+    keep: str | Sequence[str] = (),
+    quantities: str | Sequence[str] = ("params", "macs"),
     input: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Shown:
     """Compute a network at every point of a grid, as `archcalc sweep` does.
 
     Args:
         reference: name or file of a spec.
-        over: parameters or input sizes to their values.
-        keep: conditions on points, such as `macs <= 4.2e9`.
+        over: parameters or input sizes to their values, or to one value.
+        keep: a condition on points, such as `macs <= 4.2e9`, or several.
         quantities: keys; `archcalc sweep --of help` lists them.
         input: input names to shapes without the batch; None for the spec's own.
 
@@ -298,13 +308,15 @@ def design_space(
     from archcalc.sweep.workers import results
 
     need("numpy", "sweep")
-    axes = tuple(SweepAxis(name, tuple(values)) for name, values in over.items())
-    plan = SweepPlan(reference, axes, tuple(quantities), tuple(keep), inputs=input)
+    reference, values = _name(reference), as_python(over)
+    axes = tuple(SweepAxis(name, tuple(own) if isinstance(own, list) else (own,)) for name, own in values.items())
+    conditions = (keep,) if isinstance(keep, str) else tuple(keep)
+    plan = SweepPlan(reference, axes, listed(quantities), conditions, inputs=input)
     parts = [found.columns for found in results(plan, 1, None)]
     return Shown(points_document(reference, iter(parts), axes))
 
 
-def check(network: Reference, answers: str | Path, ask: Sequence[str] = (), *, reveal: bool = False) -> Shown:
+def check(network: Reference, answers: str | Path, ask: str | Sequence[str] = (), *, reveal: bool = False) -> Shown:
     """Grade a submission, and name the mistakes in it.
 
     Args:
@@ -328,7 +340,7 @@ def check(network: Reference, answers: str | Path, ask: Sequence[str] = (), *, r
     from archcalc.homework.marking.grading import Grader
     from archcalc.homework.questions import USUAL, asked, points_of
 
-    questions = asked(",".join(ask or USUAL))
+    questions = asked(",".join(listed(ask) or USUAL))
     key = AnswerKey(count(opened(network), Counting()), questions, points_of("", questions))
     sheet = Grader(key, reveal=reveal).grade(Path(answers))
     if sheet.problem is not None:

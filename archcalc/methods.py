@@ -15,6 +15,7 @@ from archcalc.memory.summary import Memory, fit, memory
 from archcalc.network import Network
 from archcalc.quantities.contract import as_dict
 from archcalc.structs import Struct, replace
+from archcalc.words import listed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,7 +85,7 @@ def summary(
     dtype: str = "float32",
     convention: str = "lecture",
     depth: int | None = None,
-    columns: Sequence[str] = (),
+    columns: str | Sequence[str] = (),
     keywords: Mapping[str, Shape | Tensor] | None = None,
 ) -> Summary:
     """Follow a PyTorch module and count it, without computing anything.
@@ -123,7 +124,7 @@ def summary(
     from archcalc.quantities.table import COLUMNS, choose
     from archcalc.render.table import TableOptions
 
-    view = TableOptions(tuple(choose(",".join(columns), COLUMNS)) if columns else (), depth=depth)
+    view = TableOptions(choose(listed(columns), COLUMNS), depth=depth)
     network = follow_inputs(module, inputs, keywords or {})
     return Summary(count(network, Counting(batch, dtype, convention)), view)
 

@@ -313,6 +313,10 @@ class Network(Struct):
         guess = did_you_mean(ending[0], ending) if ending else did_you_mean(name, self._by_name)
         return guess or help_line("list the layers with: archcalc table NETWORK --all")
 
+    def __contains__(self, layer: object) -> bool:
+        """Return True for a layer of this network, or its name."""
+        return layer in self._by_name if isinstance(layer, str) else layer in self.layers
+
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 

@@ -48,6 +48,11 @@ def bare(word: str) -> str:
     return re.sub(r"[^a-z0-9#]+", "_", _SEPARATORS.sub("", word.lower()))
 
 
+def listed(words: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a sequence, or of a text with commas: `params,macs`."""
+    return tuple(words.split(",") if isinstance(words, str) else words)
+
+
 def counted(number: int, what: str) -> str:
     """Return `1 spec`, `2 specs`."""
     return f"{number} {what}{'' if number == 1 else 's'}"

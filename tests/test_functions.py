@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from types import SimpleNamespace
 
@@ -100,3 +101,74 @@ def test_a_dataframe(monkeypatch):
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ValueError, match="needs pandas or polars"):
         archcalc.load(SPEC).analyze().to_dataframe()
+
+
+NUMPY = pytest.importorskip("numpy")
+
+
+def test_numbers_of_numpy_are_those_of_python():
+    network = archcalc.load("resnet18", classes=NUMPY.int64(10), input=NUMPY.array([3, 64, 64]))
+    assert [*map(type, network["fc"].output_shape)] == [int]
+    assert json.loads(network.analyze(batch=NUMPY.int32(2)).to_json())["totals"]["params"] == 11_181_642
+    large = archcalc.load("resnet18", classes=NUMPY.int64(10**16)).analyze().totals.params
+    assert large == 11_176_512 + 513 * 10**16
+    assert archcalc.load({**SPEC, "input": NUMPY.array([3, 8, 8])})["conv1"].output_shape == (4, 6, 6)
+    points = archcalc.design_space("resnet18", {"classes": NUMPY.arange(10, 30, 10)}, quantities=["params"]).to_dict()
+    assert [point["classes"] for point in points] == [10, 20]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: archcalc.load(None), "expected a name, a path or a spec, got NoneType"),
+        (lambda: archcalc.loads(None), "expected the text of a spec, got NoneType"),
+        (lambda: archcalc.loads(b"input: [3]"), "expected the text of a spec, got bytes"),
+        (lambda: archcalc.load("resnet50", input=64), r"expected the shape .*, got 64$"),
+        (lambda: archcalc.load("resnet50", input="3,64,64"), r"expected the shape .*, got '3,64,64'$"),
+        (lambda: archcalc.load("resnet50", input=(3, 64.0, 64)), "expected the shape of an input"),
+        (lambda: archcalc.load("resnet50", input=(3, -64, 64)), "expected the shape of an input"),
+        (lambda: archcalc.load(SPEC).analyze(batch="2"), "a batch is an integer above 0, got '2'"),
+        (lambda: archcalc.load(SPEC).analyze(batch=2.5), "a batch is an integer above 0, got 2.5"),
+        (lambda: archcalc.load(SPEC).analyze(dtype=None), "unknown dtype 'None'"),
+        (lambda: archcalc.load(SPEC).analyze().fit(-1), "a budget is a number of bytes, got -1"),
+        (lambda: archcalc.build(archcalc.load(SPEC), width=3), "parameters are set when a network is loaded"),
+        (lambda: archcalc.draw(SPEC, direction="XX"), "unknown direction 'XX'"),
+        (lambda: archcalc.draw(SPEC, depth=0), "a depth is at least 1, got 0"),
+        (lambda: archcalc.draw(SPEC, style="paper", heat="macs"), "heat colors a graph, not the style paper"),
+        (lambda: archcalc.draw(SPEC).save("net.png"), "saved as SVG, got the file 'net.png'"),
+        (lambda: archcalc.explain("lenet5", "conv1").to("docx"), "unknown format 'docx'"),
+        (lambda: archcalc.formula(archcalc.load(SPEC)), "expected the name or path of a spec, got Network"),
+        (lambda: archcalc.design_space(SPEC, {}), "expected the name or path of a spec, got dict"),
+    ],
+)
+def test_an_argument_of_another_kind_is_refused_in_words(call, message):
+    with pytest.raises(archcalc.errors.UserError, match=message):
+        call()
+
+
+def test_a_list_may_be_a_text_with_commas():
+    assert str(archcalc.explain("alexnet", "conv1", "params,macs")) == str(
+        archcalc.explain("alexnet", "conv1", ["params", "macs"])
+    )
+    assert str(archcalc.formula("conv 3x3 C->C", quantities="params")) == "params = 9C²"
+    frozen = archcalc.freeze("resnet18", "conv1,bn1")
+    assert [layer.name for layer in frozen if not layer.trainable and layer.op.weights()] == ["conv1", "bn1"]
+    kept = archcalc.design_space("resnet18", {"classes": [10, 20]}, keep="params < 11180000", quantities="params")
+    assert kept.to_dict() == []
+
+
+def test_changes_take_what_load_takes():
+    assert archcalc.prune("alexnet", {"conv1": 32}).analyze()["conv2"].weights == 25 * 32 * 192
+    assert (
+        archcalc.fold_batch_norm("resnet18").analyze().totals.params < archcalc.load("resnet18").analyze().totals.params
+    )
+
+
+def test_a_network_and_its_analysis_know_their_layers():
+    network = archcalc.load(SPEC)
+    analysis = network.analyze()
+    assert "conv1" in network
+    assert network["conv1"] in network
+    assert "conv1" in analysis
+    assert "conv2" not in analysis
+    assert [row.name for row in analysis] == ["conv1", "relu1"]

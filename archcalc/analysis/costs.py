@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
@@ -187,6 +187,14 @@ class Analysis(Struct):
         """Return the costs of the layer of that name. Raises `UnknownLayer`, a `KeyError`, if there is none."""
         layer = self.network[name]
         return next(row for row in (*self.rows, *self.auxiliary) if row.layer is layer)
+
+    def __contains__(self, name: object) -> bool:
+        """Return True for the name of a layer."""
+        return name in self.network
+
+    def __iter__(self) -> Iterator[LayerCosts]:
+        """Yield the costs of each layer that totals count."""
+        return iter(self.rows)
 
     # Attached by `archcalc.methods`, because memory and rendering are above this package.
     memory: ClassVar[Callable[..., Any]]

@@ -6,7 +6,7 @@ from typing import Any
 
 from archcalc.analysis.conventions import CONVENTIONS, Convention
 from archcalc.analysis.precision import Precision
-from archcalc.arithmetic import ratio
+from archcalc.arithmetic import as_python, ratio
 from archcalc.dtypes import BITS, dtype_name
 from archcalc.errors import UserError
 from archcalc.structs import Struct
@@ -29,8 +29,11 @@ class Counting(Struct):
     """The type of each role; None if all have ``dtype``."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "convention", as_written(self.convention, CONVENTIONS))
-        object.__setattr__(self, "dtype", dtype_name(self.dtype))
+        object.__setattr__(self, "convention", as_written(str(self.convention), CONVENTIONS))
+        object.__setattr__(self, "dtype", dtype_name(str(self.dtype)))
+        object.__setattr__(self, "batch", as_python(self.batch))
+        if isinstance(self.batch, (float, str, type(None))):
+            raise UserError(f"a batch is an integer above 0, got {self.batch!r}")
         if self.convention not in CONVENTIONS:
             raise UserError(f"unknown convention {quote(self.convention)}{did_you_mean(self.convention, CONVENTIONS)}")
         if self.batch < 1:

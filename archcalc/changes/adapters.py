@@ -9,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from archcalc.changes.patterns import matching
+from archcalc.imports.opening import Reference, opened
 from archcalc.network import Layer, Network, WeightRef
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
 from archcalc.structs import replace
+from archcalc.words import listed
 
 BASE, DOWN, UP, SCALED = "base_layer", "lora_A", "lora_B", "lora_scaled"
 ADAPTERS = (f"*.{DOWN}", f"*.{UP}")
 """Patterns of the adapters' layers."""
 
 
-def add_adapters(network: Network, rank: int, patterns: Sequence[str]) -> Network:
+def add_adapters(network: Reference, rank: int, patterns: str | Sequence[str]) -> Network:
     """Return the network with an adapter at each matching linear or convolution layer, and all else frozen.
 
     A layer ``q`` becomes ``q.base_layer``. Beside it, ``q.lora_A`` gives ``rank`` features or channels, and
     ``q.lora_B`` gives as many as the layer. A convolution's ``lora_A`` has its window, and ``lora_B`` has the window 1.
 
     Args:
-        network: the network.
+        network: a network, or what `archcalc.load` takes.
         rank: features between the two layers of an adapter.
         patterns: patterns of layers, such as `*.attn.*`.
 
@@ -39,6 +41,7 @@ def add_adapters(network: Network, rank: int, patterns: Sequence[str]) -> Networ
         >>> adapted.analyze().totals.trained_params
         12096
     """
+    network, patterns = opened(network), listed(patterns)
     found = matching(network, patterns, lambda layer: layer.op.low_rank(rank) is not None, "layer that LoRA adapts")
     adapted = frozenset[str]().union(*found)
 

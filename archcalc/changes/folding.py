@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from archcalc.imports.opening import Reference, opened
 from archcalc.network import Layer, Network
 from archcalc.structs import replace
 
 
-def fold_batch_norm(network: Network) -> Network:
+def fold_batch_norm(network: Reference) -> Network:
     """Return the network in which batch normalization is folded into the convolution or linear layer before it.
 
     That layer gets a bias, and keeps its name. It is folded where nothing else takes the output of that layer, and
@@ -26,6 +27,7 @@ def fold_batch_norm(network: Network) -> Network:
         >>> archcalc.fold_batch_norm(archcalc.load("resnet50")).analyze().totals.params
         25530472
     """
+    network = opened(network)
     view = _View(network)
     layers: dict[str, Layer] = {}
     renamed: dict[str, str] = {}
@@ -42,7 +44,7 @@ def fold_batch_norm(network: Network) -> Network:
     return _rebuilt(network, layers, renamed)
 
 
-def reparametrize(network: Network) -> Network:
+def reparametrize(network: Reference) -> Network:
     """Return the network in which sums of parallel convolutions of one tensor are one convolution.
 
     Batch normalization is folded first. A branch may also be the tensor itself, or its batch normalization. The
@@ -53,6 +55,7 @@ def reparametrize(network: Network) -> Network:
         >>> archcalc.reparametrize(archcalc.load("repvgg_a0")).analyze().totals.params
         8309384
     """
+    network = opened(network)
     network = fold_batch_norm(network)
     view = _View(network)
     layers: dict[str, Layer] = {}

@@ -7,16 +7,17 @@ from fnmatch import fnmatchcase
 
 from archcalc.changes.patterns import matching
 from archcalc.errors import UserError
+from archcalc.imports.opening import Reference, opened
 from archcalc.network import Layer, Network
 from archcalc.structs import replace
-from archcalc.words import help_line, quote
+from archcalc.words import help_line, listed, quote
 
 
-def freeze(network: Network, frozen: Sequence[str] = (), trained: Sequence[str] = ()) -> Network:
+def freeze(network: Reference, frozen: str | Sequence[str] = (), trained: str | Sequence[str] = ()) -> Network:
     """Return the network with other layers frozen.
 
     Args:
-        network: the network, whose spec may have frozen layers already.
+        network: a network, or what `archcalc.load` takes; its spec may have frozen layers already.
         frozen: patterns of layers to freeze, such as `layer4`, `layer4.*` or `*.bn*`.
         trained: patterns of layers to train. Without ``frozen``, all other layers are frozen. With it, they are
             exceptions.
@@ -30,6 +31,7 @@ def freeze(network: Network, frozen: Sequence[str] = (), trained: Sequence[str] 
         >>> network.analyze(convention="torch").totals.backward_flops
         1024000
     """
+    network, frozen, trained = opened(network), listed(frozen), listed(trained)
 
     def owns_weights(layer: Layer) -> bool:
         return bool(layer.op.weights()) and layer.shares is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from archcalc.arithmetic import Dim, Shape, ShapeError
 from archcalc.errors import UserError
+from archcalc.imports.opening import Reference, opened
 from archcalc.network import Layer, Network
 from archcalc.structs import replace
 from archcalc.words import did_you_mean, help_line, is_digits, quote
@@ -19,11 +20,11 @@ MOST_CHARACTERS = 1_000_000
 """The limit on a file of pruned layers."""
 
 
-def prune(network: Network, kept: Mapping[str, Dim]) -> Network:
+def prune(network: Reference, kept: Mapping[str, Dim]) -> Network:
     """Return the network in which layers keep so many output channels or features.
 
     Args:
-        network: the network.
+        network: a network, or what `archcalc.load` takes.
         kept: names of convolution or linear layers, with what each keeps.
 
     Raises:
@@ -34,6 +35,7 @@ def prune(network: Network, kept: Mapping[str, Dim]) -> Network:
         >>> archcalc.prune(archcalc.load("alexnet"), {"conv1": 32}).analyze()["conv2"].weights
         153600
     """
+    network = opened(network)
     known = {layer.name: layer for layer in network.layers if layer.op.sized_by()}
     for name, count in kept.items():
         if name not in known:

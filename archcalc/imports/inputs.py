@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, as_index, as_python
 from archcalc.errors import UserError
 from archcalc.words import did_you_mean, help_line, quote
 
@@ -31,14 +31,24 @@ GivenInputs = tuple[GivenInput, ...]
 
 
 def given_inputs(value: Shape | Mapping[str, Shape] | Sequence[Shape] | None) -> GivenInputs:
-    """Return inputs from a call: a shape, several in order, or names to shapes."""
-    if value is None:
+    """Return inputs from a call: a shape, several in order, or names to shapes.
+
+    Raises `UserError` for anything else.
+    """
+    given = as_python(value)
+    if given is None:
         return ()
-    if isinstance(value, Mapping):
-        return tuple(GivenInput(name, tuple(shape)) for name, shape in value.items())
-    if all(isinstance(size, int) for size in value):
-        return (GivenInput("", tuple(value)),)  # type: ignore[arg-type]
-    return tuple(GivenInput("", tuple(shape)) for shape in value)  # type: ignore[arg-type]
+    if isinstance(given, Mapping):
+        return tuple(GivenInput(name, _shape(shape)) for name, shape in given.items())
+    several = isinstance(given, list) and given and all(isinstance(shape, list) for shape in given)
+    return tuple(GivenInput("", _shape(shape)) for shape in (given if several else [given]))
+
+
+def _shape(sizes: Any) -> Shape:
+    shape = [as_index(size) for size in sizes] if isinstance(sizes, list) else []
+    if not shape or any(size is None or size < 1 for size in shape):
+        raise UserError(f"expected the shape of an input without the batch, such as (3, 224, 224), got {sizes!r}")
+    return tuple(size for size in shape if size is not None)
 
 
 def shapes_of(given: GivenInputs) -> dict[str, Shape] | None:

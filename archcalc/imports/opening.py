@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from archcalc.arithmetic import Shape
+from archcalc.arithmetic import Shape, as_python
 from archcalc.errors import SpecError, UserError
 from archcalc.imports.cache import Cache, cache_folder, file_digest
 from archcalc.imports.inputs import TOKENS, GivenInput, GivenInputs, example, given_inputs, shapes_of
@@ -25,6 +25,8 @@ from archcalc.words import help_line, quote, split_help
 if TYPE_CHECKING:
     from torch import nn
 
+Reference: TypeAlias = "Network | str | Path | Mapping[str, Any]"
+"""A network, or what `archcalc.load` takes."""
 MOST_ON_CPU = 10**9
 """Parameters of the largest model that is built with numbers, if it cannot be followed without."""
 STAND_IN = "archcalc.Given"
@@ -280,7 +282,9 @@ def load(
         >>> archcalc.load({"input": [3, 8, 8], "layers": [{"conv": 16, "kernel": 3}]})["conv1"].output_shape
         (16, 6, 6)
     """
-    given = given_inputs(input)
+    given, settings = given_inputs(input), as_python(settings)
+    if not isinstance(reference, (str, Path, Mapping)):
+        raise UserError(f"expected a name, a path or a spec, got {type(reference).__name__}")
     if isinstance(reference, Mapping) or (isinstance(reference, str) and "\n" in reference):
         text = reference if isinstance(reference, str) else spec_text(reference)
         return open_document(SpecDocument(text, "spec.yaml")).network(None, settings, shapes_of(given))
@@ -289,6 +293,11 @@ def load(
         return open_spec(str(reference), given, settings)
     refuse_settings(str(reference), settings)
     return Opening(Cache(cache_folder())).open(source, given)
+
+
+def opened(network: Reference) -> Network:
+    """Return a network, or load it."""
+    return network if isinstance(network, Network) else load(network)
 
 
 def open_spec(reference: str, given: GivenInputs, settings: Mapping[str, Any]) -> Network:

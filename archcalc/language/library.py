@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from archcalc.arithmetic import as_python
 from archcalc.errors import SpecError
 from archcalc.language.language import Spec
 from archcalc.language.limits import limit
@@ -193,4 +194,6 @@ def loads(text: str, *, name: str = "spec.yaml", **settings: Any) -> Network:
         >>> network["conv1"].output_shape
         (16, 6, 6)
     """
-    return open_document(SpecDocument(text, name)).network(None, settings)
+    if not isinstance(text, str):
+        raise SpecError(f"expected the text of a spec, got {type(text).__name__}")
+    return open_document(SpecDocument(text, name)).network(None, as_python(settings))

@@ -158,7 +158,9 @@ def spec_text(spec: Dictionary[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return tuples as lists and mappings as dicts."""
+    """Return tuples and arrays as lists, mappings as dicts, and numbers of NumPy as those of Python."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
     if isinstance(value, Dictionary):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -195,7 +195,12 @@ def fit(analysis: Analysis, budget: int, mode: str = "inference", optimizer: str
     The batch of the analysis does not matter. The bytes of a timeline point are ``fixed + batch · each``, so the batch
     is the least of ``(budget − fixed) // each`` over all points. The result is checked against this batch and the next,
     because PyTorch does less for a single sample.
+
+    Raises `UserError` for a budget below 0.
     """
+    if budget < 0:
+        raise UserError(f"a budget is a number of bytes, got {budget}")
+    budget = int(budget)
 
     def analyzed(batch: int) -> Analysis:
         return analyze(analysis.network, replace(analysis.counting, batch=batch))

@@ -27,7 +27,7 @@ from archcalc.quantities.quantity import (
 )
 from archcalc.quantities.readers import cache_memory, hyperparameter, peak_activation_memory, peak_memory, training_part
 from archcalc.units import BYTES
-from archcalc.words import did_you_mean, help_line, quote
+from archcalc.words import did_you_mean, help_line, listed, quote
 
 
 def _input(key: str, letters: str, means: str, kind: type[Quantity] = AxisSizes) -> Quantity:
@@ -384,7 +384,7 @@ def choose(text: str | Iterable[str], known: Collection[str], lists: str = "") -
 
     Raises `UserError` for an unknown key, with the nearest, or else with the command that ``lists`` them.
     """
-    keys = tuple(text.split(",") if isinstance(text, str) else text)
+    keys = listed(text)
     for key in keys:
         if key not in known:
             every = f"list them with: {lists}" if lists else f"use one of: {', '.join(known)}"

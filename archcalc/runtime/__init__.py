@@ -23,7 +23,7 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
     Raises:
         MissingExtra: if torch is not installed.
         SpecError: with every error in the spec.
-        UserError: if PyTorch reserves the name of a layer.
+        UserError: if PyTorch reserves the name of a layer, or for settings of a network that is loaded already.
 
     Examples:
         >>> import archcalc
@@ -34,8 +34,13 @@ def build(network: Network | str, **settings: Any) -> torch.nn.Module:
     from archcalc.requirements import need_torch
 
     need_torch()
+    from archcalc.errors import UserError
     from archcalc.imports.opening import load
     from archcalc.network import Network
     from archcalc.runtime.building import build_module
 
-    return build_module(network if isinstance(network, Network) else load(network, **settings))
+    if not isinstance(network, Network):
+        network = load(network, **settings)
+    elif settings:
+        raise UserError("parameters are set when a network is loaded; build takes them for a name or path")
+    return build_module(network)
