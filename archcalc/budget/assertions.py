@@ -63,13 +63,14 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
 
         file = {[EXPRESSION] ["#" COMMENT] "\n"}
 
-    Raises `SpecError` with the place of an invalid expression.
+    Raises `SpecError` with the place of an invalid expression, or if the file has no assertion.
     """
     documents = [SpecDocument("\n".join(text.replace("\n", " ") for text in texts), "assertion")] if texts else []
     if file is not None:
         documents.append(read_document(Path(file)))
-    found = []
+    found: list[Assertion] = []
     for document in documents:
+        before = len(found)
         for line, whole in enumerate(document.lines):
             text = whole.strip() if document.path is None else whole.split("#")[0].strip()
             if document.path is not None and not text:
@@ -80,6 +81,8 @@ def read_assertions(texts: Sequence[str], file: str | None = None) -> list[Asser
             found.append(assertion)
             if len(found) > MOST_ASSERTIONS:
                 raise SpecError(f"more than {MOST_ASSERTIONS:,} assertions", assertion.place)
+        if len(found) == before:
+            raise SpecError(f"{document.file} has no assertions, only comments")
     return found
 
 

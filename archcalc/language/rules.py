@@ -135,6 +135,8 @@ RULES = {
 """Code to rule. A spec with a code below A100 is invalid."""
 
 UNREAD = "A103"
+_LINES = {1: ["position"], 2: ["row", "column"], 3: ["plane", "row", "column"]}
+"""What lies along each dimension of a map."""
 WEIGHT_LAYERS = 4
 """Layers with weights from which on a network is large enough for A109."""
 
@@ -197,9 +199,10 @@ def _windows(layer: Layer, takers: dict[str, list[Layer]]) -> Iterator[Diagnosti
     op: Any = layer.op
     padding = op.padding if isinstance(op.padding, tuple) else (op.padding,) * len(op.kernel)
     margins = getattr(op, "margins", ()) or padding
-    sides = zip(op.inputs[0][1:], op.kernel, op.stride, op.dilation, margins, strict=True)
+    sides = [*zip(op.inputs[0][1:], op.kernel, op.stride, op.dilation, margins, strict=True)]
     is_ceiled = getattr(op, "ceil_mode", False)
-    for size, kernel, stride, dilation, margin in sides:
+    for side in sides:
+        size, kernel, stride, dilation, margin = side
         before, after = margin if isinstance(margin, tuple) else (margin, margin)
         spans = dilation * (kernel - 1) + 1
         left = (size + before + after - spans) % stride - after
@@ -208,10 +211,10 @@ def _windows(layer: Layer, takers: dict[str, list[Layer]]) -> Iterator[Diagnosti
             yield _warning("A106", message, layer)
             return
         if left > 0 and kernel > 1 and not is_ceiled:
-            what = "the last row and column are" if left == 1 else f"the last {left} rows and columns are"
-            if len(op.kernel) == 1:
-                what = "the last position is" if left == 1 else f"the last {left} positions are"
-            message = f"{what} never read: windows of {spans} with stride {stride} do not fill {size}"
+            words = [word for word, other in zip(_LINES[len(sides)], sides, strict=True) if other == side]
+            last = f"last {left} {'s and '.join(words)}s" if left > 1 else f"last {' and '.join(words)}"
+            verb = "is" if left == len(words) == 1 else "are"
+            message = f"the {last} {verb} never read: windows of {spans} with stride {stride} do not fill {size}"
             yield _warning("A103", message, layer)
             return
         if max(before, after) >= spans:

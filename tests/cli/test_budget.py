@@ -87,6 +87,13 @@ def test_assertions_from_a_file(cli, spec_file):
     assert cli("budget", "lenet5", "--from", file).code == 0
 
 
+def test_a_file_without_assertions_is_refused(cli, spec_file):
+    """It would check nothing, and pass."""
+    result = cli("budget", "lenet5", "--from", spec_file("# params < 1\n\n", "budget.txt"))
+    assert result.code == 2
+    assert "budget.txt has no assertions, only comments" in result.err
+
+
 def test_a_million_assertions(cli, spec_file):
     result = cli("budget", "lenet5", "--from", spec_file("1<2\n" * 200_000, "budget.txt"))
     assert result.code == 2

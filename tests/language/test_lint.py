@@ -69,3 +69,19 @@ def test_sizes_that_are_left_open_are_tried(steps, messages, tmp_path):
     found = [one.message for one in lint_document(read_document(path))]
     assert len(found) == bool(messages)
     assert all(message in found[0] for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("size", "arguments", "message"),
+    [
+        ([3, 60, 80], "kernel: [3, 5], stride: [2, 1], padding: [0, 2]", "the last row is never read"),
+        ([3, 29, 80], "kernel: 2, stride: 2", "the last row is never read"),
+        ([3, 30, 31], "kernel: 2, stride: 2", "the last column is never read"),
+        ([3, 31, 31], "kernel: 2, stride: 2", "the last row and column are never read"),
+        ([3, 32, 32], "kernel: 3, stride: 3", "the last 2 rows and columns are never read"),
+        ([3, 32], "kernel: 3, stride: 3", "the last 2 positions are never read"),
+    ],
+)
+def test_what_no_window_reads_is_named(cli, spec_file, size, arguments, message):
+    file = spec_file(f"input: {size}\nlayers: [{{conv: 4, {arguments}}}]\n", "net.yaml")
+    assert message in cli("lint", file).out
