@@ -233,7 +233,10 @@ class StepParser:
                 step.ties[key.text] = Template(value)
                 continue
             if step.use is None and key.text not in possible:
-                hint = argument_hint(key.text, [*possible, *tensors, *MODIFIERS])
+                taken = {*node.pairs, *([next(iter(possible), "")] if step.principal is not None else [])}
+                hint = argument_hint(
+                    key.text, [name for name in (*possible, *tensors, *MODIFIERS) if name not in taken]
+                )
                 self.errors.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
                 step.broken = True
                 continue

@@ -85,3 +85,12 @@ def test_sizes_that_are_left_open_are_tried(steps, messages, tmp_path):
 def test_what_no_window_reads_is_named(cli, spec_file, size, arguments, message):
     file = spec_file(f"input: {size}\nlayers: [{{conv: 4, {arguments}}}]\n", "net.yaml")
     assert message in cli("lint", file).out
+
+
+def test_a_correction_sets_no_argument_twice(cli, spec_file):
+    file = spec_file(
+        IMAGE + "[{conv: 4, kernal: 3, kernel: 3}, {conv: 4, kernel_size: 3, out_channels: 5}]\n", "net.yaml"
+    )
+    result = cli("lint", "--fix", file)
+    assert "1 correction" in result.out + result.err
+    assert "{conv: 4, kernal: 3, kernel: 3}, {conv: 4, kernel: 3, out_channels: 5}" in open(file).read()
