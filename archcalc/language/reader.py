@@ -33,7 +33,7 @@ from archcalc.language.synonyms import argument_hint, key_hint, operator_hint
 from archcalc.language.ties import tensor_names
 from archcalc.ops import registry
 from archcalc.ops.operator import Operator
-from archcalc.words import help_line, quote
+from archcalc.words import help_line, quote, suggested
 
 
 class StepParser:
@@ -233,11 +233,12 @@ class StepParser:
                 step.ties[key.text] = Template(value)
                 continue
             if step.use is None and key.text not in possible:
-                taken = {*node.pairs, *([next(iter(possible), "")] if step.principal is not None else [])}
-                hint = argument_hint(
-                    key.text, [name for name in (*possible, *tensors, *MODIFIERS) if name not in taken]
-                )
-                self.errors.append(key.error(f"{step.head} has no argument {quote(key.text)}{hint}"))
+                message = f"{step.head} has no argument {quote(key.text)}"
+                message += argument_hint(key.text, [*possible, *tensors, *MODIFIERS])
+                _, meant = suggested(message) or ("", "")
+                if meant in node.pairs or (step.principal is not None and meant == next(iter(possible), "")):
+                    message += " it is set already"
+                self.errors.append(key.error(message))
                 step.broken = True
                 continue
             step.keys[key.text] = key

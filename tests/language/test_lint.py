@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import archcalc
@@ -93,4 +95,6 @@ def test_a_correction_sets_no_argument_twice(cli, spec_file):
     )
     result = cli("lint", "--fix", file)
     assert "1 correction" in result.out + result.err
-    assert "{conv: 4, kernal: 3, kernel: 3}, {conv: 4, kernel: 3, out_channels: 5}" in open(file).read()
+    assert "did you mean 'kernel'? it is set already" in result.out + result.err
+    corrected = Path(file).read_text(encoding="utf-8")
+    assert "{conv: 4, kernal: 3, kernel: 3}, {conv: 4, kernel: 3, out_channels: 5}" in corrected
