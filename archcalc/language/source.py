@@ -119,8 +119,9 @@ def _beside(path: Path) -> str:
         names = sorted(os.listdir(path.parent))
     except (OSError, ValueError):
         return ""
-    guess = nearest(path.name, [name for name in names[:MOST_BESIDE] if name.endswith(path.suffix or ".yaml")])
-    return "" if guess is None else help_line(f"did you mean {quote(guess)}?")
+    suffix = path.suffix or ".yaml"
+    guess = nearest(path.stem, [name.removesuffix(suffix) for name in names[:MOST_BESIDE] if name.endswith(suffix)])
+    return "" if guess is None else help_line(f"did you mean {quote(guess + suffix)}?")
 
 
 def read_document(path: Path) -> SpecDocument:

@@ -55,3 +55,9 @@ def test_specs_that_extend_each_other_in_a_circle(tmp_path):
 def test_half_a_surrogate_pair_has_a_place():
     (only,) = mistakes("name: t\ninput: [3]\nlayers: [\ud800relu]")
     assert (only.message, only.place.line, only.place.column) == ("invalid YAML: surrogates not allowed", 2, 9)
+
+
+def test_a_file_that_is_not_there_is_compared_by_its_name_without_the_suffix(cli, tmp_path):
+    (tmp_path / "one.yaml").write_text("input: [3]\nlayers: [relu]\n", encoding="utf-8")
+    assert "did you mean 'one.yaml'" in cli("table", str(tmp_path / "onne.yaml")).err
+    assert "did you mean" not in cli("table", str(tmp_path / "none_such.yaml")).err
