@@ -9,7 +9,7 @@ convolutions of one tensor is a convolution too, whose kernel is the sum of the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from archcalc.imports.opening import Reference, opened
 from archcalc.network import Layer, Network
@@ -41,7 +41,7 @@ def fold_batch_norm(network: Reference) -> Network:
                 renamed[layer.name] = before.name
                 continue
         layers[layer.name] = layer.changed(inputs=inputs)
-    return _rebuilt(network, layers, renamed)
+    return rebuilt(network, layers.values(), renamed)
 
 
 def reparametrize(network: Reference) -> Network:
@@ -75,7 +75,7 @@ def reparametrize(network: Reference) -> Network:
             for branch in branches:
                 del layers[branch.name]
             layers[layer.name] = widest.changed(name=layer.name, op=merged, origin=layer.origin)
-    return _rebuilt(network, layers, {})
+    return rebuilt(network, layers.values(), {})
 
 
 class _View:
@@ -100,11 +100,11 @@ class _View:
         return self.is_alone(layer) and (layer.op.scales_channels or layer.op.with_bias() is not None)
 
 
-def _rebuilt(network: Network, layers: Mapping[str, Layer], renamed: Mapping[str, str]) -> Network:
+def rebuilt(network: Network, layers: Iterable[Layer], renamed: Mapping[str, str]) -> Network:
     """Return the network with other layers, without the reference implementation, which has other tensors."""
     return replace(
         network,
-        layers=tuple(layers.values()),
+        layers=tuple(layers),
         outputs=tuple(renamed.get(name, name) for name in network.outputs),
         sides={path: renamed.get(name, name) for path, name in network.sides.items()},
         offered=frozenset(renamed.get(name, name) for name in network.offered),

@@ -7,6 +7,7 @@ import pytest
 import archcalc
 from archcalc.changes.adapters import add_adapters
 from archcalc.changes.changes import Changes
+from archcalc.render.folding import folded_spec
 from tests.changes.test_freezing import differences
 
 ATTENTION = """
@@ -28,7 +29,7 @@ def test_an_adapter_has_two_small_matrices():
     assert analysis.totals.params == 4096 * 4096 + 2 * 8 * 4096
     assert analysis.totals.trained_params == 65_536
     assert analysis.totals.backward_flops == 2 * 3 * 128 * 4096 * 8
-    assert analysis.network.outputs == ("base",)
+    assert analysis.network.outputs == ("base.lora_sum",)
 
 
 @pytest.mark.parametrize("on", [("q",), ("q", "k"), ("*",)])
@@ -53,3 +54,14 @@ def test_a_convolution_is_adapted_with_its_window():
 def test_what_else_is_trained_is_said_beside():
     changed = Changes(lora=2, on=("q",), train=("head",)).apply(archcalc.loads(ATTENTION))
     assert changed.analyze().totals.trained_params == 2 * 16 * 2 + 16 * 5 + 5
+
+
+@pytest.mark.parametrize(("name", "patterns"), [("lenet5", ["*"]), ("resnet18", ["*conv1", "fc"])])
+def test_a_spec_of_a_network_with_adapters_gives_the_same_network(name, patterns):
+    adapted = add_adapters(archcalc.load(name), 4, patterns)
+    again = archcalc.loads(folded_spec(adapted))
+    assert [
+        (layer.name, layer.inputs, layer.output_shape, layer.trainable or not layer.op.weights()) for layer in again
+    ] == [
+        (layer.name, layer.inputs, layer.output_shape, layer.trainable or not layer.op.weights()) for layer in adapted
+    ]

@@ -74,13 +74,14 @@ class _Forward:
     def _name(self, value: str, step: ForwardCall) -> str:
         live = TakenNames(name for known, name in self.names.items() if self.left[known] > 0)
         before = self.names[step.inputs[0]]
-        own = step.path[-1] if step.scope is not None else ""  # the sum of an adapter has the path of its scope
+        own = step.path[-1]
         if len({*step.inputs}) > 1 and "x" not in live:
             name = "x"
         elif self.uses[step.inputs[0]] == 1 and len(step.outputs) == 1:
             name = before
         else:
-            name = live.free(own if is_identifier(own) and own not in RESERVED else "out", "")
+            is_word = step.scope is not None and is_identifier(own) and own not in RESERVED
+            name = live.free(own if is_word else "out", "")
         self.names[value] = name
         return name
 

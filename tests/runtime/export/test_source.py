@@ -202,6 +202,5 @@ def test_titles_cannot_break_out(tmp_path):
 
 @pytest.mark.parametrize(("name", "patterns"), [("lenet5", ["*"]), ("resnet18", ["*conv1", "fc"])])
 def test_a_network_with_adapters(name, patterns):
-    """The sum of a layer and its adapter has the name of the group around both."""
     network = archcalc.add_adapters(archcalc.load(name, input=QUICK.get(name)), 2, patterns)
     assert ".lora_A" in assert_same_module(network)
