@@ -31,10 +31,10 @@ def cut(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:half]}…{text[-half:]}"
 
 
-def operation(node: DrawingNode, blocks: dict[str, str] | None = None) -> str:
-    """Return what a node does: `conv 3×3, 64`."""
+def operation(node: DrawingNode) -> str:
+    """Return what a node does: `conv 3×3, 64`; of a group, its name."""
     if node.group:
-        return (blocks or {}).get(node.group, "") or node.group.rpartition(".")[2]
+        return node.group.rpartition(".")[2]
     return sign(node) if node.joins else describe(node.main)
 
 

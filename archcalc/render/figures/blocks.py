@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.colors import mix
 from archcalc.render.drawing.labels import LABELS, cut, lines, operation
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture, scope_of
 from archcalc.render.figures.column import ColumnStyle
 from archcalc.render.figures.flow import flow_of, nodes_in
-from archcalc.render.figures.labels import size_text, text_box
+from archcalc.render.figures.labels import text_box
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.scene import Scene
 from archcalc.render.figures.solids import stage_size
@@ -117,7 +118,7 @@ def draw_blocks(
     words = [_words(stage, labels) for stage in stages]
     width = max(scene.measure(text, TEXT, at == 0) for each in words for at, text in enumerate(each)) + 3 * PADDING
     places = list(dict.fromkeys(stage.place for stage in stages))
-    inputs = ", ".join(f"{name} {size_text(entry.output_shape)}" for name, entry in picture.inputs.items())
+    inputs = ", ".join(f"{name} {shape_text(entry.output_shape)}" for name, entry in picture.inputs.items())
     input_words = cut(inputs, LONGEST_INPUTS)
     width = max(width, scene.measure(input_words, TEXT) + 3 * PADDING)
     y = _box(scene, 0.0, [input_words], width, look.paper, look)
@@ -144,7 +145,7 @@ def _words(stage: Stage, labels: tuple[str, ...] | None) -> list[str]:
     name = (stage.block or operation(stage.last)) + times
     own = cut((stage.parent or stage.path) if times else stage.path) if stage.block else ""
     if labels is None:
-        return [name, " · ".join(filter(None, (own, size_text(stage.last.output_shape))))]
+        return [name, " · ".join(filter(None, (own, shape_text(stage.last.output_shape))))]
     whole = replace(stage.last, layers=[row for nodes in stage.blocks for node in nodes for row in node.layers], head=0)
     said = {"name": own or cut(stage.path), "op": name}
     texts = (said.get(label) or "".join(lines(whole, (label,))) for label in LABELS if label in labels)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.labels import lines
 from archcalc.render.drawing.picture import Cluster, DrawingNode, InputNode, Item, Picture
 from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
-from archcalc.render.figures.labels import size_text, text_box
+from archcalc.render.figures.labels import text_box
 from archcalc.render.figures.lanes import lanes
 from archcalc.render.figures.look import TEXT, Look
 from archcalc.render.figures.scene import HEAD, Scene
@@ -102,7 +103,7 @@ class ColumnStyle:
     def words(self, node: Item) -> list[str]:
         """Return the lines of a node's label."""
         if isinstance(node, InputNode):
-            return [f"{node.name} {size_text(node.output_shape)}"]
+            return [f"{node.name} {shape_text(node.output_shape)}"]
         words = lines(node, self.labels) or [" "]
         if node.run:
             words[0] += f" ×{node.run[2]}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.picture import Cluster, Picture
 from archcalc.render.figures.column import ASIDE, GAPS, ColumnBlock, ColumnStyle
 from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part
-from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.scene import Scene
 
@@ -79,7 +79,7 @@ def _column(style: ColumnStyle, parts: Sequence[Part]) -> ColumnBlock:
     for node, (top, _) in block.spine.items():
         place = style.place(node)
         if place and style.stages[place] != stage:
-            text = size_text(place)
+            text = shape_text(place)
             block.scene.text(-block.left - 6, top + TEXT * 1.2, text, SMALL, look.ink, anchor="end")
             far = max(far, 6 + block.scene.measure(text, SMALL))
         stage = style.stages[place]

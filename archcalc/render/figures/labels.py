@@ -1,18 +1,12 @@
-"""Texts of figures: sizes, legends and stacked lines."""
+"""Texts of figures: in boxes, stacked, and legends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.curves import Point
 from archcalc.render.figures.look import SMALL, TEXT, Look
 from archcalc.render.figures.scene import Scene
-
-
-def size_text(sizes: Sequence[int]) -> str:
-    """Return the size of a map: 28×28."""
-    return shape_text(tuple(sizes))
 
 
 def text_box(

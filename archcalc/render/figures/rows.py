@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, zip_longest
 
 from archcalc.analysis.rows import FOLDED
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.labels import cut, operation
 from archcalc.render.drawing.picture import DrawingNode, InputNode, Item, Picture, category_of, scope_of
 from archcalc.render.figures.flow import FlowStep, Fork, MainPath, Part, Tangle, nodes_in
-from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.solids import DrawnTensor, Solid, maps, tensor
 from archcalc.render.figures.unrolling import unrolled
 
@@ -219,7 +219,7 @@ def _side_head(places: tuple[int, ...], nodes: Sequence[Item]) -> SideHead:
     name = first.name if isinstance(first, InputNode) else (len(layers) > 1 and scope_of(layers)) or layers[-1].name
     volumes = [_volume(node) for node in nodes if node is last or node.group or node.category != "shape"]
     shape = (first if isinstance(first, InputNode) else last.latest).output_shape
-    return SideHead(places, f"{cut(name, LONGEST_NAME)}, {size_text(shape)}", volumes)
+    return SideHead(places, f"{cut(name, LONGEST_NAME)}, {shape_text(shape)}", volumes)
 
 
 def _folded(row: Row) -> Row:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.picture import DrawingNode
 from archcalc.render.drawing.words import describe
-from archcalc.render.figures.labels import size_text
 from archcalc.render.figures.look import SMALL, Look, Page
 from archcalc.render.figures.rows import Row, Volume
 from archcalc.render.figures.scene import Scene
@@ -234,7 +234,7 @@ def _place(box: _Box, before: Sequence[_Box]) -> float:
 
 
 def _size(maps: tuple[int, ...]) -> str:
-    return f"{maps[0]}²" if len(maps) == 2 and maps[0] == maps[1] else size_text(maps)
+    return f"{maps[0]}²" if len(maps) == 2 and maps[0] == maps[1] else shape_text(maps)
 
 
 def _does(row: Row, box: _Box, last: _Box) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing.curves import Point
 from archcalc.render.drawing.labels import cut, lines, operation
 from archcalc.render.drawing.picture import DrawingNode, InputNode
 from archcalc.render.drawing.words import output
-from archcalc.render.figures.labels import legend, size_text, stack
+from archcalc.render.figures.labels import legend, stack
 from archcalc.render.figures.lanes import lanes
 from archcalc.render.figures.look import SMALL, TEXT, Look, Page
 from archcalc.render.figures.rows import Row, SideHead, Volume
@@ -142,7 +143,7 @@ def _stages(row: Row) -> list[VolumeCell]:
         for channels, same in groupby(shown, key=lambda volume: volume.tensor.channels):
             count = sum(volume.count for volume in same)
             runs.append(str(channels) + (f" ×{count}" if count > 1 else ""))
-        size = "" if volumes[0].tensor.flat else size_text(volumes[0].maps)
+        size = "" if volumes[0].tensor.flat else shape_text(volumes[0].maps)
         cells.append(VolumeCell(volumes, [", ".join(runs), size], 0))
     return cells
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from string import digits
 from typing import Any
 
 from archcalc.arithmetic import Shape
@@ -15,11 +16,12 @@ from archcalc.ops import registry, words
 from archcalc.render.folding.items import GroupPart, Item, Join, Leaf
 from archcalc.render.folding.loops import folded, turn_key
 from archcalc.render.folding.lowering import Frame, NotClosed, with_names
-from archcalc.render.folding.numbers import DIGITS, variables_in
+from archcalc.render.folding.numbers import numbered_name, variables_in
 from archcalc.render.folding.parameters import BlockParameter, Parameters
 from archcalc.render.folding.shares import shared_arguments
 from archcalc.render.folding.steps import TAKEN, Naming, Slot, WrittenStep, is_number, keys_of, lines_in
 from archcalc.render.folding.text import SpecText
+from archcalc.render.folding.turns import pattern
 from archcalc.render.folding.unify import Unifier, Unlike, filled_step
 
 INPUTS = ("input", "other", "third", "fourth")
@@ -27,7 +29,6 @@ INPUTS = ("input", "other", "third", "fourth")
 MAX_OPTIONAL, MAX_VARIANTS, MAX_FAMILY, MAX_REPEATED, LEAST = 4, 8, 16, 5, 4
 MAX_NAMED = 4
 _SHORT = {"batch_norm": "bn", "layer_norm": "ln", "max_pool": "pool", "avg_pool": "pool"}
-_DIGITS = re.compile(r"\d+")
 
 
 @dataclass
@@ -208,10 +209,7 @@ class Blocks:
         for name in (*names[:1], *longer, *names[1:]):
             if name not in taken:
                 return name
-        number = 2
-        while f"{names[0]}{number}" in taken:
-            number += 1
-        return f"{names[0]}{number}"
+        return numbered_name(names[0], taken)
 
 
 def _merged(
@@ -243,13 +241,13 @@ def no_block(part: GroupPart) -> None:
 
 def _family(part: GroupPart) -> str:
     """Return the path of a group with its numbers as one."""
-    return _DIGITS.sub("#", part.path)
+    return pattern(part.path)
 
 
 def _plain(word: str) -> str:
     """Return a name as a block has it: `BasicBlock` as `basic_block`, `layer1` as `layer`; empty if it is a number."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
-    name = re.sub(r"\W+", "_", name.rstrip(DIGITS)).strip("_")
+    name = re.sub(r"\W+", "_", name.rstrip(digits)).strip("_")
     return name if name.isidentifier() and name.isascii() else ""
 
 

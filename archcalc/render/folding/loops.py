@@ -18,7 +18,7 @@ from archcalc.render.folding.steps import (
     Naming,
     Slot,
     WrittenStep,
-    frozen,
+    comparable,
     key_of,
     lines_in,
 )
@@ -65,7 +65,7 @@ def _folded(steps: list[WrittenStep], keys: Sequence[Any], period: int) -> list[
 
 def _stages(steps: Sequence[WrittenStep], loop: WrittenStep) -> list[WrittenStep]:
     """Return a long loop over blocks as one for each stage, in which the width is the same."""
-    widths = [frozen(step.args.get(step.principal or "")) for step in steps]
+    widths = [comparable(step.args.get(step.principal or "")) for step in steps]
     stages = [list(stage) for _, stage in groupby(zip(widths, steps, strict=True), key=lambda pair: pair[0])]
     if not loop.walked or len(steps) <= MAX_LISTED or not 1 < len(stages) <= len(steps) * 2 // 3:
         return [loop]
@@ -104,7 +104,7 @@ def _loop(steps: Sequence[WrittenStep], period: int) -> WrittenStep | None:
     body = [filled_step(step) for step in body]
     alone = period == 1 and not body[0].loops and body[0].head != TOGETHER and body[0].naming is not Naming.COUNTED
     saved = lines_in(steps) - lines_in(body) - (not alone)
-    differing = len({tuple(map(frozen, slot.values)) for slot in unifier.slots})
+    differing = len({tuple(map(comparable, slot.values)) for slot in unifier.slots})
     call = alone and body[0].head not in registry() and lines_in(body) == 1
     if call and ((turns == 2 and differing > 2) or (len(walked) > 1 and turns < 2 * len(walked))):
         return None

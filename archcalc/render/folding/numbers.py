@@ -5,13 +5,15 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Collection, Iterator, Sequence
+from itertools import count
+from string import digits
 from typing import Any
 
 from archcalc.language.language import VARIANT_KEYS
 from archcalc.language.steps import MODIFIERS, SPECIAL_HEADS
 from archcalc.language.values import FUNCTIONS
 from archcalc.ops import registry, words
-from archcalc.render.folding.steps import Slot, WrittenStep, frozen
+from archcalc.render.folding.steps import Slot, WrittenStep, comparable
 
 SIZES = frozenset(("channels", "features", "groups", "entries", "size", "shape", "sizes", "start", "stop", "hidden"))
 """Arguments that count channels or positions: one may be a multiple of another."""
@@ -25,7 +27,6 @@ _CALLED = {
     "sizes": "size",
     "when": "present",
 }
-DIGITS = "0123456789"
 _OTHERS = ("input", "i", "numbered", "inputs", "outputs", "params", "true", "false", "null", "required")
 _RESERVED = frozenset(
     (*words(), *MODIFIERS, *SPECIAL_HEADS, *VARIANT_KEYS, *FUNCTIONS, *keyword.kwlist, *_OTHERS),
@@ -40,7 +41,7 @@ def kind(argument: str) -> str:
 def agree(values: Sequence[Any], others: Sequence[Any]) -> bool:
     """True if values are the same wherever both are known."""
     pairs = [(own, other) for own, other in zip(values, others, strict=True) if own is not None and other is not None]
-    return bool(pairs) and all(frozen(own) == frozen(other) for own, other in pairs)
+    return bool(pairs) and all(comparable(own) == comparable(other) for own, other in pairs)
 
 
 def multiple(values: Sequence[Any], base: Sequence[Any]) -> str | None:
@@ -70,7 +71,7 @@ def usual_name(slot: Slot) -> str:
 def name_of_step(slot: Slot) -> str:
     """Return a name from that of the step; empty if it has none of its own."""
     parts = [re.sub(r"\W", "_", part) for part in slot.step.split(".")]
-    own = [part for part in parts if part and not part[0].isdigit() and part.rstrip(DIGITS) not in registry()]
+    own = [part for part in parts if part and not part[0].isdigit() and part.rstrip(digits) not in registry()]
     return own[-1] if own else ""
 
 
@@ -80,10 +81,12 @@ def free_name(wanted: Sequence[str], taken: Collection[str]) -> str:
     for name in candidates:
         if name not in taken and name not in _RESERVED:
             return name
-    number = 2
-    while f"{candidates[-1]}{number}" in taken or f"{candidates[-1]}{number}" in _RESERVED:
-        number += 1
-    return f"{candidates[-1]}{number}"
+    return numbered_name(candidates[-1], {*taken, *_RESERVED})
+
+
+def numbered_name(name: str, taken: Collection[str]) -> str:
+    """Return the first of `name2`, `name3`, … that is free."""
+    return next(free for number in count(2) if (free := f"{name}{number}") not in taken)
 
 
 def variables_in(steps: Sequence[WrittenStep]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from archcalc.render.folding.numbers import (
     name_of_step,
     usual_name,
 )
-from archcalc.render.folding.steps import Slot, frozen
+from archcalc.render.folding.steps import Slot, comparable
 from archcalc.render.folding.text import SpecText
 from archcalc.render.folding.unify import Unlike
 
@@ -47,7 +47,7 @@ class BlockParameter:
         value = self.values[number]
         if isinstance(self.default, SpecText) or value is None:
             return next((own for own in self.values if own is not None), 1) if self.default is None else None
-        return None if frozen(value) == frozen(self.default) else value
+        return None if comparable(value) == comparable(self.default) else value
 
 
 @dataclass
@@ -239,7 +239,7 @@ class Parameters:
         for parameter in self.found:
             usual = _LIKELY.get(parameter.slot.argument)
             if usual is not None and None not in parameter.values:
-                values = tuple(frozen(value) != frozen(usual) for value in parameter.values)
+                values = tuple(comparable(value) != comparable(usual) for value in parameter.values)
                 yield f"{parameter.name} != {usual}", f"{parameter.name} == {usual}", values
         for part, sizes in self._inputs():
             for form, of in dict.fromkeys((use.form, id(use.of)) for use in self.uses if use.slot.argument in WIDTHS):
@@ -267,11 +267,11 @@ def _default(slot: Slot) -> Any:
     """Return the default of a new parameter; None if it is required."""
     if slot.argument in SIZES and slot.argument != "groups":
         return None
-    values = Counter(map(frozen, (value for value in slot.values if value is not None)))
+    values = Counter(map(comparable, (value for value in slot.values if value is not None)))
     usual = _LIKELY.get(slot.argument)
-    if usual is not None and frozen(usual) in values:
+    if usual is not None and comparable(usual) in values:
         return usual
     [(most, count)] = values.most_common(1)
     if count * 4 < sum(values.values()) * 3:
         return None
-    return next(value for value in slot.values if value is not None and frozen(value) == most)
+    return next(value for value in slot.values if value is not None and comparable(value) == most)

@@ -104,14 +104,14 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (bool, int, float, Fraction, Slot, First))
 
 
-def frozen(value: Any) -> Any:
+def comparable(value: Any) -> Any:
     """Return a value that can be compared: 1, 1.0 and True are three."""
     if isinstance(value, (list, tuple)):
-        return ("list", *map(frozen, value))
+        return ("list", *map(comparable, value))
     if isinstance(value, dict):
-        return ("names", *((name, frozen(item)) for name, item in value.items()))
+        return ("names", *((name, comparable(item)) for name, item in value.items()))
     if isinstance(value, First):
-        return ("first", frozen(value.first), frozen(value.rest))
+        return ("first", comparable(value.first), comparable(value.rest))
     return type(value).__name__, value
 
 
@@ -131,7 +131,7 @@ def _without_numbers(value: Any) -> Any:
     """Return what is left of a value that may differ in numbers; of shapes by names, the names."""
     if isinstance(value, dict):
         return ("names", *((name, _without_numbers(item)) for name, item in value.items()))
-    return None if is_number(value) else frozen(value)
+    return None if is_number(value) else comparable(value)
 
 
 def head_key(step: WrittenStep) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from archcalc.render.folding.steps import First, Slot, WrittenStep, frozen, is_number, key_of
+from archcalc.render.folding.steps import First, Slot, WrittenStep, comparable, is_number, key_of
 
 Row = list["WrittenStep | None"]
 """A step as each of several lists has it; None where it is missing."""
@@ -68,7 +68,7 @@ class Unifier:
     def value(self, values: list[Any], row: Row, argument: str, path: str, inner: bool) -> Any:
         """Return a value, or the slots for what differs in it."""
         known = [value for value, step in zip(values, row, strict=True) if step is not None]
-        if len(set(map(frozen, known))) == 1:
+        if len(set(map(comparable, known))) == 1:
             if len(known) == len(values) or type(known[0]) is not int or known[0] < 2:
                 return known[0]
             slot = self.slot(values, argument, path, inner)
@@ -156,7 +156,8 @@ def _shape(step: WrittenStep) -> tuple[Any, ...]:
 def _likeness(step: WrittenStep, other: WrittenStep) -> int:
     """Return how many arguments of two steps are the same, also in the steps in them."""
     same: int = sum(
-        frozen(step.args.get(name, step.defaults.get(name))) == frozen(other.args.get(name, other.defaults.get(name)))
+        comparable(step.args.get(name, step.defaults.get(name)))
+        == comparable(other.args.get(name, other.defaults.get(name)))
         for name in {**step.args, **other.args}
     )
     return same + sum(
@@ -193,7 +194,7 @@ def filled(value: Any) -> Any:
         return value.text
     if isinstance(value, First):
         first, rest = filled(value.first), filled(value.rest)
-        return first if frozen(first) == frozen(rest) else First(first, rest)
+        return first if comparable(first) == comparable(rest) else First(first, rest)
     if isinstance(value, (list, tuple)):
         return [filled(item) for item in value]
     if isinstance(value, dict):
