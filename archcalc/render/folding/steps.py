@@ -82,6 +82,10 @@ class WrittenStep:
     apart: bool = False
     """True for a group in several parts."""
 
+    def value_of(self, argument: str) -> Any:
+        """Return the value of an argument, or its default."""
+        return self.args.get(argument, self.defaults.get(argument))
+
     @property
     def loops(self) -> bool:
         return self.count is not None or bool(self.walked)

@@ -156,9 +156,7 @@ def _shape(step: WrittenStep) -> tuple[Any, ...]:
 def _likeness(step: WrittenStep, other: WrittenStep) -> int:
     """Return how many arguments of two steps are the same, also in the steps in them."""
     same: int = sum(
-        comparable(step.args.get(name, step.defaults.get(name)))
-        == comparable(other.args.get(name, other.defaults.get(name)))
-        for name in {**step.args, **other.args}
+        comparable(step.value_of(name)) == comparable(other.value_of(name)) for name in {**step.args, **other.args}
     )
     return same + sum(
         _likeness(left, right)
