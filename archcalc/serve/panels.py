@@ -49,16 +49,18 @@ def _figure(opened: Opened, format: str, theme: str = "light") -> bytes:
     """Return the figure in the style of a view. Raises `UserError`."""
     from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 
-    view = opened.view
-    options = FigureOptions(
-        style=view.style,
-        theme=theme,
-        depth=view.draw_depth,
-        every_layer=view.draw_all,
-        collapsed=False if view.unfolded else None,
-        orient="right" if view.direction in ("LR", "RL") else "down",
-    )
+    orient = "right" if opened.view.direction in ("LR", "RL") else "down"
+    options = FigureOptions(**_shown(opened.view), theme=theme, style=opened.view.style, orient=orient)
     return write_figure(figure(opened.analysis, options), format)
+
+
+def _shown(view: View) -> dict[str, Any]:
+    """Return the options of drawings and figures alike."""
+    return {
+        "depth": view.draw_depth,
+        "every_layer": view.draw_all,
+        "collapsed": False if view.unfolded else None,
+    }
 
 
 def _drawing_options(view: View) -> Any:
@@ -67,7 +69,7 @@ def _drawing_options(view: View) -> Any:
     from archcalc.render.drawing.drawing import DrawingOptions
 
     heat = choose([view.heat], HEAT)[0] if view.heat else None
-    return DrawingOptions(view.draw_depth, view.draw_all, False if view.unfolded else None, view.direction, heat)
+    return DrawingOptions(**_shown(view), direction=view.direction, heat=heat)
 
 
 def layer_html(opened: Opened) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from archcalc.errors import UserError
@@ -58,8 +58,12 @@ _depth = _optional(_whole(1, 100))
 _word = _text(100)
 
 
-def _checked(check: Callable[[Any], bool], default: Any) -> Any:
-    """Declare a field of a view with the check of its values."""
+def _anything(value: Any) -> bool:
+    return True
+
+
+def _checked(check: Callable[[Any], bool], default: Any = MISSING) -> Any:
+    """Declare a field with the check of its values; one without a default is required."""
     if isinstance(default, dict):
         return field(default_factory=dict, metadata={"check": check})
     return field(default=default, metadata={"check": check})
@@ -118,22 +122,22 @@ class View:
 class Message:
     """A question of a page."""
 
-    ask: str
-    number: int
+    ask: str = _checked(_one_of(ASKS))
+    number: int = _checked(_whole(0, 1 << 53))
     """Its number within its page; the answers have it too."""
-    text: str = ""
+    text: str = _checked(_text(LONGEST_TEXT), "")
     """The text of the spec."""
-    view: View = field(default_factory=View)
-    kept: tuple[str, View] | None = None
+    view: View = field(default_factory=View, metadata={"check": _anything})
+    kept: tuple[str, View] | None = _checked(_anything, None)
     """The text and the view of the point that the page keeps."""
-    shared: bool = False
+    shared: bool = _checked(_flag, False)
     """True if the text came by a link: it is not a text of this user."""
-    line: int = 0
+    line: int = _checked(_whole(0, 1_000_000), 0)
     """For complete: the cursor's line and column, from 0."""
-    column: int = 0
-    name: str = ""
+    column: int = _checked(_whole(0, 1_000_000), 0)
+    name: str = _checked(_text(200), "")
     """For open: a bundled network. For download: a format."""
-    answers: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = _checked(_mapping(_text(1000), MOST_ANSWERS), {})
     """For grade: fields of the exercise to what was written there."""
 
 
@@ -151,32 +155,26 @@ def read_message(raw: str) -> Message:
 
 def message_of(data: Any) -> Message:
     """Return the message of plain data; see `read_message`."""
-    known = {
-        "ask": _one_of(ASKS),
-        "number": _whole(0, 1 << 53),
-        "text": _text(LONGEST_TEXT),
-        "view": _anything,
-        "kept": _anything,
-        "shared": _flag,
-        "line": _whole(0, 1_000_000),
-        "column": _whole(0, 1_000_000),
-        "name": _text(200),
-        "answers": _mapping(_text(1000), MOST_ANSWERS),
-    }
-    values = _fields(data, known, "a message")
+    values = _fields(data, _checks(Message), "a message")
     if "ask" not in values or "number" not in values:
         raise InvalidMessage("a message has an ask and a number")
     values["view"] = view_of(values.get("view", {}))
     kept = values.get("kept")
     if kept is not None:
-        parts = _fields(kept, {"text": _text(LONGEST_TEXT), "view": _anything}, "a kept point")
+        checks = _checks(Message)
+        parts = _fields(kept, {name: checks[name] for name in ("text", "view")}, "a kept point")
         values["kept"] = (parts.get("text", ""), view_of(parts.get("view", {})))
     return Message(**values)
 
 
 def view_of(data: Any) -> View:
     """Return the view of plain data. Raises `InvalidMessage` for an unknown field or value."""
-    return View(**_fields(data, {each.name: each.metadata["check"] for each in fields(View)}, "a view"))
+    return View(**_fields(data, _checks(View), "a view"))
+
+
+def _checks(kind: type[View] | type[Message]) -> dict[str, Callable[[Any], bool]]:
+    """Return the check of each field."""
+    return {each.name: each.metadata["check"] for each in fields(kind)}
 
 
 def _fields(data: Any, known: Mapping[str, Callable[[Any], bool]], what: str) -> dict[str, Any]:
@@ -188,10 +186,6 @@ def _fields(data: Any, known: Mapping[str, Callable[[Any], bool]], what: str) ->
         if not known[name](value):
             raise InvalidMessage(f"invalid value of {name} in {what}")
     return dict(data)
-
-
-def _anything(value: Any) -> bool:
-    return True
 
 
 def _integer(text: str) -> int:

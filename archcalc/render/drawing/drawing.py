@@ -10,10 +10,10 @@ from archcalc.render.drawing.dot import to_dot
 from archcalc.render.drawing.engine import lay_out
 from archcalc.render.drawing.mermaid import to_mermaid
 from archcalc.render.drawing.paint import Paint, by_category, by_cost
-from archcalc.render.drawing.part import part_of
+from archcalc.render.drawing.part import PictureOptions, part_of
 from archcalc.render.drawing.picture import Picture, compose, group_depths
 from archcalc.render.drawing.repetition import collapse
-from archcalc.structs import Struct, replace
+from archcalc.structs import replace
 
 FORMATS = ("svg", "dot", "mermaid")
 LONG = 40
@@ -26,27 +26,12 @@ MOST_CROSSINGS = 40_000
 """More than this is not laid out: it would take minutes and gigabytes."""
 
 
-class DrawingOptions(Struct):
-    """The options of a drawing."""
+class DrawingOptions(PictureOptions):
+    """The options of a drawing of a network's graph."""
 
-    depth: int | None = None
-    """Groups deeper than this many names are one node; None: the deepest that a person can read."""
-    every_layer: bool = False
-    """True if activations, normalization and dropout are nodes of their own."""
-    collapsed: bool | None = None
-    """True if runs of equal blocks are drawn once; None: only in long drawings."""
     direction: str = "TB"
     heat: str | None = None
-    """The cost that colors nodes, one of `paint.QUANTITIES`; None: nodes are colored by operator."""
-    theme: str = "light"
-    """One of `colors.THEMES`; a light svg follows a reader's own choice of dark."""
-    labels: tuple[str, ...] | None = None
-    """What a box says, of `labels.LABELS`; None: name, operator and shape."""
-    hide: tuple[str, ...] = ()
-    """Categories of operators that are left out."""
-    first: str | None = None
-    """The layer or group to begin with; None for the network's first."""
-    last: str | None = None
+    """The cost that colors nodes, a key of `quantities.table.HEAT`; None: nodes are colored by operator."""
 
 
 class TooLarge(UserError):
@@ -117,7 +102,7 @@ def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
         raise TooLarge(
             f"{analysis.network.name} has {size(picture):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
         )
-    shown = part_of(picture, style.hide, style.first, style.last)
+    shown = part_of(picture, style)
     return replace(shown, root=shown.root.unwrapped())
 
 

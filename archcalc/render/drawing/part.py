@@ -7,23 +7,36 @@ from dataclasses import replace
 
 from archcalc.errors import UserError
 from archcalc.render.drawing.picture import Cluster, DrawingEdge, DrawingNode, Item, Picture, inputs_for
+from archcalc.structs import Struct
 from archcalc.words import did_you_mean, quote
 
 
-def part_of(
-    picture: Picture, hidden: Collection[str] = (), first: str | None = None, last: str | None = None
-) -> Picture:
-    """Return a part of a picture; what it takes of the rest are its inputs.
+class PictureOptions(Struct):
+    """The options of drawings and figures: what is shown of a network, in which colors."""
 
-    Args:
-        picture: what is drawn.
-        hidden: categories of operators that are left out where they have one input.
-        first: the layer or group to begin with; None for the first.
-        last: the layer or group to end with; None for the last.
+    depth: int | None = None
+    """Groups deeper than this many names are one node; None: the deepest that a person can read."""
+    every_layer: bool = False
+    """True if activations, normalization and dropout are nodes of their own."""
+    collapsed: bool | None = None
+    """True if runs of equal blocks are drawn once; None: only where all would be too many."""
+    theme: str = "light"
+    """One of `colors.THEMES`; a light svg of a graph follows a reader's own choice of dark."""
+    labels: tuple[str, ...] | None = None
+    """What a box says, of `labels.LABELS`; None: what is usual."""
+    hide: tuple[str, ...] = ()
+    """Categories of operators that are left out where they have one input."""
+    first: str | None = None
+    """The layer or group to begin with; None for the network's first."""
+    last: str | None = None
 
-    Raises:
-        UserError: for a name that no layer or group has, if ``first`` comes after ``last``, or if nothing is left.
+
+def part_of(picture: Picture, options: PictureOptions) -> Picture:
+    """Return the part of a picture that is asked for; what it takes of the rest are its inputs.
+
+    Raises `UserError` for a name that no layer or group has, if ``first`` comes after ``last``, or if nothing is left.
     """
+    hidden, first, last = options.hide, options.first, options.last
     if not hidden and first is None and last is None:
         return picture
     taken: dict[DrawingNode, list[Item]] = {}

@@ -36,6 +36,8 @@ MOST_FRAMES = 64
 MOST_MAPS = 8
 Cell = tuple[int, int]
 Number = int | Fraction
+_Map = tuple[Cell, int, set[Cell], str, dict[Cell, Number]]
+"""The size of a map, its padding, the cells that are marked, its color, and the numbers in cells."""
 
 
 class Sliding(Struct):
@@ -57,11 +59,6 @@ class Sliding(Struct):
     def spreads(self) -> bool:
         """True if the window lies on the output: each input position adds to several output positions."""
         return self.kind == "conv_transpose"
-
-    @property
-    def under(self) -> Cell:
-        """The size of the map that the window lies on, without padding."""
-        return self.output if self.spreads else self.size
 
     @property
     def places(self) -> list[Cell]:
@@ -167,21 +164,16 @@ def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: 
     for at, place in enumerate(sliding.places):
         scene = Scene(font, look.paper, title)
         seen = set(sliding.seen(place))
-        under, over = (results, values) if sliding.spreads else (values, results)
-        shown_under = under if with_numbers and not sliding.spreads else {}
-        shown_over = {}
-        if with_numbers:
-            shown_over = over if sliding.spreads else {done: over[done] for done in sliding.places[: at + 1]}
-        if sliding.spreads:
-            shown_under = results if with_numbers and at + 1 == len(sliding.places) else {}
-        colors = (look.fill("linear"), look.fill("convolution"))
-        lower, upper = reversed(colors) if sliding.spreads else colors
-        maps = [
-            (sliding.under, sliding.padding, seen, lower, shown_under),
-            (sliding.size if sliding.spreads else sliding.output, 0, {place}, upper, shown_over),
+        done = {cell: results[cell] for cell in sliding.places[: at + 1]} if not sliding.spreads else {}
+        if at + 1 == len(sliding.places):
+            done = results
+        # The window lies on the output where it spreads, else on the input; the other map has its place.
+        given, made = ({place}, seen) if sliding.spreads else (seen, {place})
+        padding = (0, sliding.padding) if sliding.spreads else (sliding.padding, 0)
+        maps: list[_Map] = [
+            (sliding.size, padding[0], given, look.fill("linear"), values if with_numbers else {}),
+            (sliding.output, padding[1], made, look.fill("convolution"), done if with_numbers else {}),
         ]
-        if sliding.spreads:
-            maps.reverse()
         if with_numbers and sliding.kind.startswith("conv"):
             weights: dict[Cell, Number] = {one: at for at, one in enumerate(_grid(sliding.window))}
             maps.insert(1, (sliding.window, 0, set(), look.kernel, weights))
@@ -193,9 +185,7 @@ def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: 
     return scenes
 
 
-def _draw_frame(
-    scene: Scene, maps: list[tuple[Cell, int, set[Cell], str, dict[Cell, Number]]], cell: float, look: Look
-) -> None:
+def _draw_frame(scene: Scene, maps: list[_Map], cell: float, look: Look) -> None:
     """Add the input, the kernel if it is among the maps, an arrow and the output, all centered on y = 0."""
     x = 0.0
     for at, ((height, width), padding, marked, paint, shown) in enumerate(maps):

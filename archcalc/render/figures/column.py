@@ -49,7 +49,7 @@ class ColumnStyle:
     """Lays out parts of a flow as boxes below each other."""
 
     def __init__(self, picture: Picture, flow: MainPath, labels: tuple[str, ...], look: Look, empty: Scene) -> None:
-        self.picture, self.flow, self.labels, self.look, self.empty = picture, flow, labels, look, empty
+        self.flow, self.labels, self.look, self.empty = flow, labels, look, empty
         self.gap, self.padding = GAPS[0]
         self.counted = dict(_counted(picture.root))
         nodes = list(nodes_in(flow.parts))

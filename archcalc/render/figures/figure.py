@@ -8,7 +8,7 @@ from functools import partial
 from archcalc.analysis import Analysis
 from archcalc.errors import UserError
 from archcalc.render.drawing.drawing import LONG, TooLarge
-from archcalc.render.drawing.part import part_of
+from archcalc.render.drawing.part import PictureOptions, part_of
 from archcalc.render.drawing.picture import Picture, compose, group_depths
 from archcalc.render.drawing.repetition import collapse
 from archcalc.render.figures.arithmetic import draw_frames, frames, parse
@@ -42,23 +42,13 @@ MOST_LAYERS = 4_000
 """A network with more layers is drawn by its groups only."""
 
 
-class FigureOptions(Struct):
+class FigureOptions(PictureOptions):
     """The options of a figure."""
 
     style: str = "volumes"
     page: str = "a4"
-    theme: str = "light"
     font: str | None = None
-    labels: tuple[str, ...] | None = None
-    """What labels say, of `labels.LABELS`; None leaves it to the style."""
-    hide: tuple[str, ...] = ()
-    """Categories of operators that are left out."""
-    first: str | None = None
-    """The layer or group that the figure begins with; None for the network's first."""
-    last: str | None = None
-    depth: int | None = None
-    every_layer: bool = False
-    collapsed: bool | None = None
+    """A TrueType file; None for the font of figures."""
     flat: bool = False
     """True to draw feature maps as stacks of flat sheets; for volumes."""
     orient: str = "down"
@@ -197,7 +187,7 @@ def _pictures(analysis: Analysis, options: FigureOptions) -> Iterator[Picture]:
 
 def _part_drawn(picture: Picture, options: FigureOptions) -> Picture:
     """Return the part that is drawn. Raises `UserError` if it has nothing but layers that change a shape."""
-    shown = part_of(picture, options.hide, options.first, options.last)
+    shown = part_of(picture, options)
     if all(node.category == "shape" for node in shown.root.nodes() if not node.auxiliary):
         raise _nothing(options)
     return shown

@@ -61,8 +61,8 @@ def test_a_frame_has_every_cell_once_and_numbers_inside_them(text, sizes):
     sliding = parse(text, sizes)
     scenes = frames(sliding, True, LOOKS["light"], VERA, text)
     assert len(scenes) == len(sliding.places)
-    padded = [size + 2 * sliding.padding for size in sliding.under]
-    over = sliding.size if sliding.spreads else sliding.output
+    under, over = (sliding.output, sliding.size) if sliding.spreads else (sliding.size, sliding.output)
+    padded = [size + 2 * sliding.padding for size in under]
     for scene in scenes:
         cells = [item for item in scene.items if isinstance(item, Path) and item.role == "cell"]
         assert len(cells) == padded[0] * padded[1] + over[0] * over[1]
