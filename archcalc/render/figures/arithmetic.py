@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
 
@@ -30,14 +31,14 @@ from archcalc.words import quote
 
 KINDS = ("conv", "separable", "conv_transpose", "max_pool", "avg_pool")
 CELL, BETWEEN, BESIDE, ASIDE = 10.0, 22.0, 12.0, 18.0
+APART = 5.0
+"""Between maps above each other."""
 MOST_CELLS = 16
 """Cells along a side of the padded input or of the output."""
 MOST_FRAMES = 64
 MOST_MAPS = 8
 Cell = tuple[int, int]
 Number = int | Fraction
-_Map = tuple[Cell, int, set[Cell], str, dict[Cell, Number]]
-"""The size of a map, its padding, the cells that are marked, its color, and the numbers in cells."""
 
 
 class Sliding(Struct):
@@ -155,74 +156,84 @@ def _number(value: Number) -> str:
     return str(value) if value == int(value) else f"{float(value):.1f}"
 
 
+class DrawnMap(Struct):
+    """A map in a frame."""
+
+    color: str
+    marked: set[Cell]
+    """The cells that are darker."""
+    numbers: dict[Cell, Number] = {}
+
+
+class MapColumn(Struct):
+    """Equally large maps above each other."""
+
+    size: Cell
+    padding: int
+    maps: Sequence[DrawnMap]
+    is_kernel: bool = False
+    """True for a kernel, by which the maps before it are multiplied."""
+
+
 def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: str) -> list[Scene]:
     """Return a scene for each place of the window."""
     values, results, said = numbers(sliding)
     scenes = []
     widest = max(font.width(_number(value), SMALL) for value in (*values.values(), *results.values()))
     cell = max(CELL, widest + 3) if with_numbers else CELL
+    weights: dict[Cell, Number] = {place: at for at, place in enumerate(_grid(sliding.window))}
     for at, place in enumerate(sliding.places):
-        scene = Scene(font, look.paper, title)
         seen = set(sliding.seen(place))
-        done = {cell: results[cell] for cell in sliding.places[: at + 1]} if not sliding.spreads else {}
+        done = {} if sliding.spreads else {earlier: results[earlier] for earlier in sliding.places[: at + 1]}
         if at + 1 == len(sliding.places):
             done = results
         # The window lies on the output where it spreads, else on the input; the other map has its place.
         given, made = ({place}, seen) if sliding.spreads else (seen, {place})
         padding = (0, sliding.padding) if sliding.spreads else (sliding.padding, 0)
-        maps: list[_Map] = [
-            (sliding.size, padding[0], given, look.fill("linear"), values if with_numbers else {}),
-            (sliding.output, padding[1], made, look.fill("convolution"), done if with_numbers else {}),
-        ]
+        inputs = DrawnMap(look.fill("linear"), given, values if with_numbers else {})
+        outputs = DrawnMap(look.fill("convolution"), made, done if with_numbers else {})
+        columns = [MapColumn(sliding.size, padding[0], [inputs]), MapColumn(sliding.output, padding[1], [outputs])]
         if with_numbers and sliding.kind.startswith("conv"):
-            weights: dict[Cell, Number] = {one: at for at, one in enumerate(_grid(sliding.window))}
-            maps.insert(1, (sliding.window, 0, set(), look.kernel, weights))
-        _draw_frame(scene, maps, cell, look)
-        if with_numbers:
-            left, _, right, bottom = scene.bounds()
-            scene.text((left + right) / 2, bottom + TEXT * 1.3, said[at], SMALL, look.ink)
+            columns.insert(1, MapColumn(sliding.window, 0, [DrawnMap(look.kernel, set(), weights)], is_kernel=True))
+        scene = Scene(font, look.paper, title)
+        draw_columns(scene, columns, cell, BETWEEN, said[at] if with_numbers else "", look)
         scenes.append(scene)
     return scenes
 
 
-def _draw_frame(scene: Scene, maps: list[_Map], cell: float, look: Look) -> None:
-    """Add the input, the kernel if it is among the maps, an arrow and the output, all centered on y = 0."""
+def draw_columns(scene: Scene, columns: Sequence[MapColumn], cell: float, gap: float, words: str, look: Look) -> None:
+    """Add columns of maps, each centered on y = 0, with arrows over the gaps between them, and words below."""
     x = 0.0
-    for at, ((height, width), padding, marked, paint, shown) in enumerate(maps):
-        if at and at == len(maps) - 1:
-            scene.arrow(((x + 4, 0), (x + BETWEEN - 4, 0)), look.line)
-            x += BETWEEN
-        elif at:
+    for at, column in enumerate(columns):
+        if column.is_kernel:
             scene.text(x + BESIDE / 2, TEXT * 0.55, "*", TEXT * 1.4, look.ink)
             x += BESIDE
-        top = -(height + 2 * padding) * cell / 2
-        role = "kernel" if 0 < at < len(maps) - 1 else "cell"
-        draw_map(scene, (x, top), (height, width), padding, marked, paint, cell, look, role)
-        for (row, column), number in shown.items():
-            left, upper = x + (column + padding) * cell, top + (row + padding) * cell
-            scene.text(left + cell / 2, upper + cell / 2 + SMALL * 0.36, _number(number), SMALL, look.ink)
-        x += (width + 2 * padding) * cell
+        elif at:
+            scene.arrow(((x + 4, 0), (x + gap - 4, 0)), look.line)
+            x += gap
+        tall, wide = ((size + 2 * column.padding) * cell for size in column.size)
+        y = -(tall * len(column.maps) + APART * (len(column.maps) - 1)) / 2
+        for drawn in column.maps:
+            _draw_map(scene, (x, y), column, drawn, cell, look)
+            y += tall + APART
+        x += wide
+    left, _, right, bottom = scene.bounds()
+    scene.text((left + right) / 2, bottom + TEXT * 1.3, words, SMALL, look.ink)
 
 
-def draw_map(
-    scene: Scene,
-    corner: Point,
-    size: Cell,
-    padding: int,
-    marked: set[Cell],
-    paint: str,
-    cell: float,
-    look: Look,
-    role: str = "cell",
-) -> None:
-    """Add the cells of a map and of its padding, from their upper left corner; those marked are darker."""
-    (height, width), (x, y) = size, corner
-    for row, column in product(range(-padding, height + padding), range(-padding, width + padding)):
-        real = 0 <= row < height and 0 <= column < width
-        strong = (row, column) in marked
-        fill = mix(paint, look.paper, 0.0 if strong else 0.75) if real or strong else look.paper
+def _draw_map(scene: Scene, corner: Point, column: MapColumn, drawn: DrawnMap, cell: float, look: Look) -> None:
+    """Add the cells of a map and of its padding, from their upper left corner, with their numbers."""
+    (height, width), padding, (x, y) = column.size, column.padding, corner
+    for row, place in product(range(-padding, height + padding), range(-padding, width + padding)):
+        real = 0 <= row < height and 0 <= place < width
+        strong = (row, place) in drawn.marked
+        fill = mix(drawn.color, look.paper, 0.0 if strong else 0.75) if real or strong else look.paper
         color, edge = (fill, look.line) if real else (mix(fill, look.paper, 0.5), look.faint)
-        scene.box(x + (column + padding) * cell, y + (row + padding) * cell, cell, cell, color, edge, role)
+        left, upper = x + (place + padding) * cell, y + (row + padding) * cell
+        scene.box(left, upper, cell, cell, color, edge, "kernel" if column.is_kernel else "cell")
+    for (row, place), number in drawn.numbers.items():
+        left, upper = x + (place + padding) * cell, y + (row + padding) * cell
+        scene.text(left + cell / 2, upper + cell / 2 + SMALL * 0.36, _number(number), SMALL, look.ink)
 
 
 def draw_frames(scenes: list[Scene], page: Page, scene: Scene) -> None:
