@@ -131,29 +131,20 @@ def _graph(analysis: Analysis, style: str, format: str, options: Any) -> bytes:
 
     if options["heat"] is not None:
         choose([options["heat"]], HEAT, "archcalc draw --heat help")
-    chosen = DrawingOptions(
-        depth=options["depth"],
-        every_layer=options["every_layer"],
-        collapsed=options["collapsed"],
-        direction=options["direction"] or "TB",
-        heat=options["heat"],
-        theme=options["theme"],
-        **_part(options),
-    )
+    chosen = DrawingOptions(**_shown(options), direction=options["direction"] or "TB", heat=options["heat"])
     return draw_graph(analysis, format, chosen, options["page"], options["font"])
 
 
-def _part(options: Any) -> dict[str, Any]:
-    """Return what is drawn of a network, and what labels say."""
+def _shown(options: Any) -> dict[str, Any]:
+    """Return the options of drawings and figures alike."""
     from archcalc.render.drawing.colors import FILLS
     from archcalc.render.drawing.labels import LABELS
 
     labels = options["labels"]
     return {
+        **{name: options[name] for name in ("depth", "every_layer", "collapsed", "theme", "first", "last")},
         "labels": None if labels is None else _names("--labels", labels, LABELS),
         "hide": _names("--hide", options["hide"] or "", tuple(FILLS)),
-        "first": options["first"],
-        "last": options["last"],
     }
 
 
@@ -178,16 +169,12 @@ def _figure(analysis: Analysis, style: str, format: str, options: Any) -> bytes:
     from archcalc.render.figures.figure import FigureOptions, figure, write_figure
 
     chosen = FigureOptions(
+        **_shown(options),
         style=style,
         page=options["page"] or "a4",
-        theme=options["theme"],
         font=options["font"],
-        depth=options["depth"],
-        every_layer=options["every_layer"],
-        collapsed=options["collapsed"],
         flat=bool(options["flat"]),
         orient=options["orient"] or "down",
-        **_part(options),
     )
     return write_figure(figure(analysis, chosen), format)
 
