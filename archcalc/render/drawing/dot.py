@@ -174,7 +174,7 @@ class _DotWriter:
             settings["style"] = "filled,rounded,dashed"
         if any(row.name in self.outputs for row in node.layers):
             settings["penwidth"] = "2.2"
-        cost, sign = self.paint.says(node), node.main.layer.op.sign
+        cost, sign = self.paint.says(node), node.op.sign
         if node.joins:
             label = " · ".join([words.sign(node), *(row.layer.op.kind for row in node.layers[1:])])
             small = label == sign and not cost

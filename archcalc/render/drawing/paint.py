@@ -39,7 +39,7 @@ def by_category(picture: Picture, theme: Theme) -> Paint:
         if node.group:
             return "group", ""
         category = node.category
-        return category, next(iter(variants(node.main.layer.op)), "") if category == "convolution" else ""
+        return category, next(iter(variants(node.op)), "") if category == "convolution" else ""
 
     def fill(category: str, variant: str) -> str:
         plain = theme.fill(category)

@@ -6,9 +6,10 @@ the drawing goes no deeper.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import chain, takewhile
 from typing import ClassVar
 
 from archcalc.analysis import Analysis, LayerCosts
@@ -44,6 +45,11 @@ class DrawingNode:
         return self.layers[self.head]
 
     @property
+    def op(self) -> Operator:
+        """The operator that it is named after."""
+        return self.main.layer.op
+
+    @property
     def has_weights(self) -> bool:
         """True if any of its layers has weights."""
         return any(row.params for row in self.layers)
@@ -77,7 +83,7 @@ class DrawingNode:
     @property
     def category(self) -> str:
         """The category of the operator that it is named after; of a group, that of its costliest layer."""
-        return category_of(self.layers) if self.group else self.main.layer.op.category
+        return category_of(self.layers) if self.group else self.op.category
 
     @property
     def shown_layer(self) -> str:
@@ -88,6 +94,10 @@ class DrawingNode:
     def auxiliary(self) -> bool:
         return self.main.layer.auxiliary
 
+    def nodes(self) -> Iterator[DrawingNode]:
+        """Yield it, as a cluster yields the nodes in it."""
+        yield self
+
     def everything(self) -> Iterator[DrawingNode]:
         """Yield it, and every node that it represents."""
         yield self
@@ -97,17 +107,17 @@ class DrawingNode:
     @property
     def joins(self) -> bool:
         """True if it is a single join of branches."""
-        return not self.group and self.main.layer.op.joins
+        return not self.group and self.op.joins
 
     @property
     def adds(self) -> bool:
         """True if it is named after a sum of its inputs."""
-        return self.main.layer.op.adds
+        return self.op.adds
 
     @property
     def concatenates(self) -> bool:
         """True if it is named after a concatenation."""
-        return self.main.layer.op.laid_along() is not None
+        return self.op.laid_along() is not None
 
 
 def category_of(layers: Iterable[LayerCosts]) -> str:
@@ -173,10 +183,7 @@ class Cluster:
     def nodes(self) -> Iterator[DrawingNode]:
         """Yield every node in it, in order."""
         for child in self.children:
-            if isinstance(child, DrawingNode):
-                yield child
-            else:
-                yield from child.nodes()
+            yield from child.nodes()
 
     def unwrapped(self) -> Cluster:
         """Return it without clusters around a single node."""
@@ -253,13 +260,8 @@ class _Maker:
         self.nodes: list[DrawingNode] = []
         self.node_of: dict[str, DrawingNode] = {}
         self.groups: dict[str, DrawingNode] = {}
-        self.uses: dict[str, int] = {}
-        self.reads = {layer.name: () if _is_constant(layer.op) else layer.inputs for layer in self.network.layers}
-        for read in self.reads.values():
-            for source in read:
-                self.uses[source] = self.uses.get(source, 0) + 1
-        for name in (*self.network.outputs, *self.network.side_outputs):
-            self.uses[name] = self.uses.get(name, 0) + 1
+        self.reads = {layer.name: () if _is_constant(layer.op) else layer.inputs for layer in network.layers}
+        self.uses = Counter((*chain(*self.reads.values()), *network.outputs, *network.side_outputs))
 
     def add(self, row: LayerCosts) -> None:
         group = self._group_drawn(row.name)

@@ -56,7 +56,7 @@ class _Collapser:
     def _close(self, run: list[Cluster | DrawingNode]) -> None:
         """Let the first block of a run represent all."""
         for other in run[1:]:
-            for node, same in zip(_nodes(run[0]), _nodes(other), strict=True):
+            for node, same in zip(run[0].nodes(), other.nodes(), strict=True):
                 node.repeats.append(same)
                 self.stands_for[same] = node
         first, last = (run[0], run[-1]) if len(run) > 1 else (None, None)
@@ -68,22 +68,22 @@ class _Collapser:
     def _continues(self, run: list[Cluster | DrawingNode], child: Cluster | DrawingNode) -> bool:
         if not (_is_group(child) and _is_group(run[0])) or self._form(run[0]) != self._form(child):
             return False
-        before = set(_nodes(run[-1]))
-        allowed = {node for block in run for node in _nodes(block)} | self._outside(run[0])
+        before = set(run[-1].nodes())
+        allowed = {node for block in run for node in block.nodes()} | self._outside(run[0])
         outside = self._outside(child)
         return outside <= allowed and not before.isdisjoint(outside)
 
     def _outside(self, child: Cluster | DrawingNode) -> set[Item]:
-        inside = set(_nodes(child))
+        inside = set(child.nodes())
         return {source for node in inside for source in self.sources.get(node, []) if source not in inside}
 
     def _form(self, child: Cluster | DrawingNode) -> Any:
         """Return what equal blocks have in common."""
-        nodes = _nodes(child)
+        nodes = list(child.nodes())
         place: dict[Item, int] = {node: index for index, node in enumerate(nodes)}
         return [
             (
-                node.scope[len(_path(child)) :] if isinstance(child, Cluster) else "",
+                node.scope[len(child.path) :] if isinstance(child, Cluster) else "",
                 node.auxiliary,
                 [_layer_form(row.layer.op) for row in node.layers],
                 node.form,
@@ -97,13 +97,5 @@ def _layer_form(op: Any) -> tuple[str, str]:
     return op.kind, "" if op.category == "regularization" else repr(sorted(op.given.items()))
 
 
-def _nodes(child: Cluster | DrawingNode) -> list[DrawingNode]:
-    return [child] if isinstance(child, DrawingNode) else list(child.nodes())
-
-
 def _is_group(child: Cluster | DrawingNode) -> bool:
     return isinstance(child, Cluster) or bool(child.group)
-
-
-def _path(child: Cluster | DrawingNode) -> str:
-    return child.name if isinstance(child, DrawingNode) else child.path

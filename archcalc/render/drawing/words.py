@@ -61,7 +61,7 @@ def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
 
 def sign(node: DrawingNode) -> str:
     """Return the text that a join has instead of its name: `+`, or `concat`."""
-    return node.main.layer.op.sign or node.main.layer.op.kind
+    return node.op.sign or node.op.kind
 
 
 def _kinds(rows: list[LayerCosts]) -> str:

@@ -256,7 +256,7 @@ def _join(scene: Scene, volume: Volume, after: Volume, look: Look) -> None:
 def _window(volume: Volume) -> tuple[int, int] | None:
     if not isinstance(volume.node, DrawingNode) or volume.node.group or volume.words:
         return None
-    kernel = volume.node.main.layer.op.hyperparameters().get("kernel")
+    kernel = volume.node.op.hyperparameters().get("kernel")
     if not kernel or volume.kind not in ("convolution", "pooling"):
         return None
     return (kernel[-2] if len(kernel) > 1 else kernel[-1], kernel[-1] if len(kernel) > 1 else 1)
