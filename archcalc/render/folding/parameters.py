@@ -28,7 +28,7 @@ _LIKELY = {"stride": 1, "groups": 1, "dilation": 1, "padding": 0, "bias": True, 
 """Defaults that people expect."""
 
 
-@dataclass
+@dataclass(eq=False)
 class BlockParameter:
     """A parameter of a block."""
 
@@ -52,11 +52,11 @@ class BlockParameter:
 
 @dataclass
 class _Use:
-    """What a slot is written as: a form such as `4 * {}` over a parameter or the block's input."""
+    """What a slot is written as: a form such as `4 * {}` over a parameter."""
 
     slot: Slot
     form: str
-    of: BlockParameter | str
+    of: BlockParameter
 
 
 @dataclass
@@ -80,8 +80,7 @@ class Parameters:
                 self._keep_or_use(slot)
         self._name()
         for use in self.uses:
-            name = use.of if isinstance(use.of, str) else use.of.name
-            use.slot.text = SpecText(use.form.format(name))
+            use.slot.text = SpecText(use.form.format(use.of.name))
         self._conditions()
         if len(self.found) > MAX_PARAMETERS:
             raise Unlike
@@ -241,9 +240,12 @@ class Parameters:
             if usual is not None and None not in parameter.values:
                 values = tuple(comparable(value) != comparable(usual) for value in parameter.values)
                 yield f"{parameter.name} != {usual}", f"{parameter.name} == {usual}", values
+        uses: dict[tuple[str, BlockParameter], _Use] = {}
+        for use in self.uses:
+            if use.slot.argument in WIDTHS:
+                uses.setdefault((use.form, use.of), use)
         for part, sizes in self._inputs():
-            for form, of in dict.fromkeys((use.form, id(use.of)) for use in self.uses if use.slot.argument in WIDTHS):
-                use = next(use for use in self.uses if use.form == form and id(use.of) == of)
+            for use in uses.values():
                 if None in use.slot.values or not all(type(value) is int for value in use.slot.values):
                     continue
                 text = str(use.slot.text)
