@@ -15,7 +15,7 @@ from archcalc.units import in_words
 LABELS = ("name", "op", "shape", "params", "macs", "memory", "rf")
 """What `--labels` may name."""
 LATER = {"macs": "MACs", "rf": "RF"}
-"""What stands after a number, where it is not the name."""
+"""What follows a number, where it is not the name."""
 LONGEST = 34
 """Characters of a name; a longer one is cut in its middle."""
 

@@ -44,15 +44,15 @@ def part_of(picture: Picture, options: PictureOptions) -> Picture:
         taken.setdefault(edge.target, []).append(edge.source)
     nodes = picture.nodes()
     kept = set(_between(nodes, first, last))
-    stands: dict[Item, Item] = {}
+    passed: dict[Item, Item] = {}
     for node in nodes:
-        sources = list(dict.fromkeys(stands.get(source, source) for source in taken.get(node, [])))
+        sources = list(dict.fromkeys(passed.get(source, source) for source in taken.get(node, [])))
         if node in kept and not node.group and node.category in hidden and len(sources) == 1:
             kept.remove(node)
-            stands[node] = sources[0]
+            passed[node] = sources[0]
     if not kept:
         raise UserError("--hide leaves nothing to draw")
-    edges = [DrawingEdge(stands.get(edge.source, edge.source), edge.target) for edge in picture.edges]
+    edges = [DrawingEdge(passed.get(edge.source, edge.source), edge.target) for edge in picture.edges]
     edges = [edge for edge in edges if edge.target in kept]
     outside = list(dict.fromkeys(edge.source for edge in edges if edge.source not in kept))
     inputs = inputs_for(outside)

@@ -237,7 +237,7 @@ def group_depths(analysis: Analysis) -> range:
 def compose(analysis: Analysis, *, depth: int | None = None, every_layer: bool = False) -> Picture:
     """Return the picture of a network, with nothing left out.
 
-    ``depth`` joins what stands deeper than that many names into one node for its group, as a table's depth does. With
+    ``depth`` joins what is deeper than that many names into one node for its group, as a table's depth does. With
     ``every_layer``, activations, normalization and dropout are nodes of their own.
     """
     maker = _Maker(analysis, depth, every_layer)

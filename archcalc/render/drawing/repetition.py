@@ -13,7 +13,7 @@ def collapse(picture: Picture) -> Picture:
 
     Blocks are equal if they have the same operators with the same arguments, wired alike. Only channels that follow
     from a growing input (DenseNet) and drop rates may differ. They make a run if each takes the output of the one
-    before it, and apart from that only outputs of the run's blocks or inputs of the first.
+    before it, and otherwise only outputs of the run's blocks or inputs of the first.
     """
     return _Collapser(picture).collapsed()
 

@@ -30,7 +30,7 @@ Piece = tuple[float, float, float, float]
 THIN = " .,:;·'|!()[]{}ijlItfr/"
 """Letters less than 0.34 of the size wide."""
 STEPS = 8
-"""Straight pieces that stand for one cubic curve."""
+"""Straight pieces that approximate one cubic curve."""
 BACKGROUND = re.compile(
     r'class="graph"[^>]*>\n<title>[^<]*</title>\n<polygon fill="(#[0-9a-f]{6})" stroke="(?:none|transparent)"'
 )

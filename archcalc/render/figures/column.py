@@ -23,7 +23,7 @@ SIDES = 10.0
 GAPS = ((10.0, 4.0), (7.0, 4.0), (5.5, 2.5))
 """Between boxes, where the arrow is, and inside them: the usual, and those of columns that would not fit otherwise."""
 ASIDE = 8.0
-"""Between branches, and between a column and what stands beside it."""
+"""Between branches, and between a column and what is beside it."""
 REACH, LANE = 10.0, 7.0
 BUNDLE = (-1.3, 0.0, 1.3)
 """Where the lines of a bundle are, beside its middle."""
@@ -77,7 +77,7 @@ class ColumnStyle:
         self.stages[place] = max(self.stages.values(), default=-1) + 1
 
     def _spine(self, parts: Sequence[Part]) -> Iterator[Item]:
-        """Yield the nodes that stand below each other where parts are drawn."""
+        """Yield the nodes that are drawn below each other."""
         for part in parts:
             if isinstance(part, Fork):
                 if self.is_arcs(part):
@@ -123,7 +123,7 @@ class ColumnStyle:
         return ColumnBlock(scene, width / 2, width / 2, height, {node: (0.0, height)})
 
     def fill(self, node: Item) -> str:
-        """Return the color of a node's stage; white for what has no weights, if there are stages to tell apart."""
+        """Return the color of a node's stage; white for what does not have weights, if there are stages to distinguish."""
         if isinstance(node, InputNode):
             return self.look.paper
         if self.in_one_stage:
@@ -186,9 +186,11 @@ class ColumnStyle:
             far = edge + REACH + min(block.height / 12, 10)
             # What is concatenated is a bundle of all outputs before it.
             for aside in BUNDLE if fork.concatenates else (0.0,):
-                out, back, apart = start + aside, end + aside, far - 2 * aside
+                out, back, control = start + aside, end + aside, far - 2 * aside
                 scene.line(((0, out), (edge - 4, out)), self.look.skip, dashed)
-                scene.curve(((edge - 4, out), (apart, out), (apart, back), (edge - 4, back)), self.look.skip, dashed)
+                scene.curve(
+                    ((edge - 4, out), (control, out), (control, back), (edge - 4, back)), self.look.skip, dashed
+                )
                 if aside:
                     scene.line(((edge - 4, back), (HEAD, back)), self.look.skip, dashed)
             scene.arrow(((edge - 4, end), (0.5, end)), self.look.skip, dashed)

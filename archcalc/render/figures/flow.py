@@ -1,6 +1,6 @@
 """What a figure follows: the nodes of a picture as steps in a row, with forks where paths part and meet again.
 
-A network's graph is taken apart at the nodes that every path runs through. Between two of them the paths are either
+A network's graph is divided at the nodes that every path runs through. Between two of them the paths are either
 separate, which makes a `Fork`, or tangled, and then their nodes stay together in a `Tangle`.
 """
 
@@ -26,7 +26,7 @@ class Fork(Struct):
 
     branches: tuple[tuple[Part, ...], ...]
     direct: bool
-    """True if one more path has no step at all."""
+    """True if one more path does not have a step."""
     join: Item | None = None
     """The node that they meet in; None for paths to several outputs."""
 
@@ -83,7 +83,7 @@ def _followed(picture: Picture, kept: set[DrawingNode]) -> tuple[Edges, dict[Ite
     for edge in picture.edges:
         sources.setdefault(edge.target, []).append(edge.source)
     taken = {edge.source for edge in picture.edges}
-    stands: dict[Item, Item] = {}
+    passed: dict[Item, Item] = {}
     """Nodes that are passed over to what they take."""
     edges: Edges = {}
     starts: dict[Item, Item | None] = {}
@@ -91,7 +91,7 @@ def _followed(picture: Picture, kept: set[DrawingNode]) -> tuple[Edges, dict[Ite
     constants: set[Item] = set()
     for node in picture.nodes():
         given = sources.get(node, [])
-        followed = list(dict.fromkeys(stands.get(source, source) for source in given if source not in constants))
+        followed = list(dict.fromkeys(passed.get(source, source) for source in given if source not in constants))
         if node.auxiliary:
             starts[node] = next((starts.get(source, source) for source in followed), None)
             heads.setdefault(starts[node], []).append(node)
@@ -100,9 +100,9 @@ def _followed(picture: Picture, kept: set[DrawingNode]) -> tuple[Edges, dict[Ite
         elif not node.group and node in taken and constants.issuperset(given) and not (given and node.main.params):
             constants.add(node)  # a free tensor, or what is computed from such alone
         elif len(followed) == 1 and not node.group and node.category == "shape":
-            stands[node] = followed[0]
+            passed[node] = followed[0]
         elif len(followed) == 1 and node in taken and _merges(node) and not constants.isdisjoint(given):
-            stands[node] = followed[0]  # scaled, or shifted, by weights
+            passed[node] = followed[0]  # scaled, or shifted, by weights
         else:
             edges[node] = followed
     return edges, heads

@@ -50,7 +50,7 @@ class Volume:
 
     @property
     def thin(self) -> bool:
-        """True if it is a slab: what changes no channels and has no weights."""
+        """True if it is a slab: it does not change channels or have weights."""
         return self.kind in (*FOLDED, "pooling")
 
 
@@ -143,7 +143,7 @@ class _RowBuilder:
                 self.add_module(part, following)
 
     def add_node(self, node: Item) -> None:
-        """Add a node: a volume, but for a pooling or a join that changes no shape."""
+        """Add a node as a volume, except a pooling or a join that does not change the shape."""
         volume = _volume(node)
         is_shown = not self.row.volumes or self.row.volumes[-1].tensor != volume.tensor
         if is_shown or not (node.joins or volume.kind == "pooling"):
@@ -165,7 +165,7 @@ class _RowBuilder:
         return True
 
     def add_fork(self, fork: Fork, join: Item | None) -> bool:
-        """Add the branch that has layers of its own; return False if several have, and are no side heads."""
+        """Add the branch that has layers of its own; return False if several have, and are not side heads."""
         main, others = _longest(fork.branches)
         is_short = all(len(nodes) <= MOST_BESIDE for nodes in others) and not fork.direct
         if is_short and join is not None and not self.row.volumes:

@@ -60,7 +60,7 @@ def stage_size(item: Item) -> tuple[int, ...]:
 
 
 def tensor(item: Item) -> DrawnTensor:
-    """Return the channels of an output and the two sizes of its maps; tokens stand for a height."""
+    """Return the channels of an output and the two sizes of its maps; tokens count as a height."""
     shape, at = item.output_shape, channel_axis(item.output_axes)
     rest = maps(item)
     if math.prod(rest) == 1:
@@ -77,7 +77,7 @@ class DrawingScale(Struct):
 
     @classmethod
     def of(cls, tensors: list[DrawnTensor], part: float = 1.0) -> DrawingScale:
-        """Return the scale for tensors that stand in one figure."""
+        """Return the scale for the tensors of one figure."""
         maps = [one for one in tensors if not one.flat]
         sides = [side for one in maps for side in (one.height, one.width)]
         return cls(max(sides, default=1), max((one.channels for one in maps), default=1), part)

@@ -162,7 +162,7 @@ class _UDrawing:
     def _add_box(self, box: _Box) -> None:
         """Add a box, the part that is copied in white, with its channels above."""
         look, scene, top = self.look, self.scene, self.bottoms[box.level] - box.height
-        # Where convolutions are white, a copy would not be told apart.
+        # Where convolutions are white, a copy would look the same.
         colored = look.fill("convolution") if look.fill("convolution") != look.paper else look.fill("linear")
         fill = look.paper if box.volume.kind == "input" else colored
         with scene.showing(box.volume.node.shown_layer):

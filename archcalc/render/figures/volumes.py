@@ -116,7 +116,7 @@ def _words(volume: Volume, labels: tuple[str, ...]) -> list[str]:
 
 
 def _with_slabs(row: Row) -> list[VolumeCell]:
-    """Return a cell for each volume that is no slab; a slab stands beside the volume before it."""
+    """Return a cell for each volume that is not a slab; a slab is beside the volume before it."""
     cells: list[VolumeCell] = []
     for volume in row.volumes:
         if volume.thin and cells and volume.tensor.flat == cells[-1].volumes[-1].tensor.flat:

@@ -161,7 +161,7 @@ def _joined(items: Sequence[Item]) -> list[Item]:
 
 
 def _branches(done: Sequence[Item], ends: Sequence[str]) -> tuple[str, list[list[Item]]] | None:
-    """Return where the branches with these ends begin, and their steps; None if the last steps are no branches."""
+    """Return where the branches with these ends begin, and their steps; None if the last steps are not branches."""
     position, fork = len(done), ""
     branches: list[list[Item]] = []
     for end in reversed(ends):

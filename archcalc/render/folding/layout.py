@@ -162,12 +162,12 @@ def _without_group(step: WrittenStep) -> WrittenStep:
     if step.head != GROUP or step.loops or not _is_loop(step.body):
         return step
     [loop] = step.body
-    is_more = step.apart or step.train or step.when is not None or not _is_plain(step.name) or "{" in step.name
+    is_more = step.in_parts or step.train or step.when is not None or not _is_plain(step.name) or "{" in step.name
     return step if is_more or _may_mean_a_turn(loop) else replace(loop, name=step.name, naming=Naming.GIVEN)
 
 
 def _is_plain(name: str) -> bool:
-    """True if a name has no expressions of a loop in it."""
+    """True if a name does not have expressions of a loop in it."""
     return not isinstance(name, SpecText)
 
 

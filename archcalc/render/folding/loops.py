@@ -79,7 +79,7 @@ def _stage(steps: list[WrittenStep]) -> list[WrittenStep]:
 
 def turn_key(step: WrittenStep) -> Any:
     """Return what the turns of a loop must have in common: all but numbers, also those in names."""
-    if step.head in (SIDE, SHARE) or step.apart or step.ties:
+    if step.head in (SIDE, SHARE) or step.in_parts or step.ties:
         return id(step)
     name = pattern(step.name) if step.naming is Naming.GIVEN or step.head == GROUP else ""
     return key_of(replace(without_turns(step), name=name))

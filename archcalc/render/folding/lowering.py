@@ -104,7 +104,7 @@ class Frame:
                 self.meanings[layer.name] = layer.name
             self.meanings.update({inner.path: inner.end for inner in part.walk() if inner.end})
         else:
-            step = WrittenStep(SIDE if part.side else GROUP, apart=not part.whole)
+            step = WrittenStep(SIDE if part.side else GROUP, in_parts=not part.whole)
             step.body, step.numbered = self.steps(part.items, f"{part.path}.")
         self.named(step, part.path, scope, "", direct)
         if part.side or not part.whole:

@@ -35,7 +35,7 @@ class BlockParameter:
     slot: Slot
     """The first place that it is used at."""
     values: list[Any]
-    """Its value for each instance; None where that has no part in it."""
+    """Its value for each instance; None where it does not use it."""
     default: Any = None
     """A number or an expression; None if it is required."""
     name: str = ""

@@ -14,7 +14,7 @@ from archcalc.ops import registry
 TAKEN = frozenset((*registry(), *MODIFIERS, *SPECIAL_HEADS, "numbered"))
 """Keys with a meaning of their own: a group of such a name is written with `name` and `layers`."""
 GROUP, SIDE, SHARE, TOGETHER = "group", "side", "share", "layers"
-"""Heads that are no operator and no block: a named group, a side output, shared weights, a loop over steps."""
+"""Heads that are not operators or blocks: a named group, a side output, shared weights, a loop over steps."""
 
 
 class Naming(Enum):
@@ -79,7 +79,7 @@ class WrittenStep:
     """Variables of its `for` with their lists."""
     when: Any = None
     """Its condition, True or False while that differs between steps; None if it is always there."""
-    apart: bool = False
+    in_parts: bool = False
     """True for a group in several parts."""
 
     def value_of(self, argument: str) -> Any:
@@ -142,7 +142,7 @@ def head_key(step: WrittenStep) -> tuple[Any, ...]:
     """Return the part of the key that names and numbers have no part in."""
     when = None if step.when is None else str(step.when)
     loop = step.count is not None, tuple(step.walked)
-    return step.head, step.ties, step.train, step.frozen, step.dtype, step.numbered, when, loop, step.apart
+    return step.head, step.ties, step.train, step.frozen, step.dtype, step.numbered, when, loop, step.in_parts
 
 
 def keys_of(steps: Sequence[WrittenStep]) -> tuple[Any, ...]:

@@ -96,7 +96,7 @@ def in_a_row(sources: Sequence[str]) -> list[str]:
 
 
 def _numbered(turns: Sequence[Sequence[str]]) -> tuple[str, list[list[int]], str]:
-    """Return what stands before and after the one number that differs in all names, and these numbers.
+    """Return the texts before and after the one number that differs in all names, and these numbers.
 
     Raises `Unlike` if more differs, or the numbers of a turn are not in a row.
     """
