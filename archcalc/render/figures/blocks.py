@@ -90,7 +90,7 @@ def _taken(picture: Picture) -> set[tuple[Item, DrawingNode]]:
 
 
 def _goes_on(stage: Stage, after: DrawingNode) -> bool:
-    """True if a layer or block is like those of a stage: an output of the same size, except for channels that a concat adds."""
+    """True if a layer or block is like those of a stage: of the same output, or with channels that a concat adds."""
     before = stage.last
     if not stage.block and operation(before) != operation(after):
         return False

@@ -123,7 +123,7 @@ class ColumnStyle:
         return ColumnBlock(scene, width / 2, width / 2, height, {node: (0.0, height)})
 
     def fill(self, node: Item) -> str:
-        """Return the color of a node's stage; white for what does not have weights, if there are stages to distinguish."""
+        """Return the color of a node's stage; white for what does not have weights, if there are several."""
         if isinstance(node, InputNode):
             return self.look.paper
         if self.in_one_stage:
@@ -186,11 +186,9 @@ class ColumnStyle:
             far = edge + REACH + min(block.height / 12, 10)
             # What is concatenated is a bundle of all outputs before it.
             for aside in BUNDLE if fork.concatenates else (0.0,):
-                out, back, control = start + aside, end + aside, far - 2 * aside
+                out, back, over = start + aside, end + aside, far - 2 * aside
                 scene.line(((0, out), (edge - 4, out)), self.look.skip, dashed)
-                scene.curve(
-                    ((edge - 4, out), (control, out), (control, back), (edge - 4, back)), self.look.skip, dashed
-                )
+                scene.curve(((edge - 4, out), (over, out), (over, back), (edge - 4, back)), self.look.skip, dashed)
                 if aside:
                     scene.line(((edge - 4, back), (HEAD, back)), self.look.skip, dashed)
             scene.arrow(((edge - 4, end), (0.5, end)), self.look.skip, dashed)
