@@ -11,7 +11,7 @@ from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colors import ON_FILL, Surroundings, text_on
 from archcalc.render.drawing.courses import beside, climbing, crossings, is_smaller
-from archcalc.render.drawing.labels import LABELS, lines
+from archcalc.render.drawing.labels import label_lines
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.words import printable
@@ -181,18 +181,12 @@ class _DotWriter:
             settings |= {"shape": "circle", "margin": "0.02"} if small else {"margin": "0.15,0.03"}
             body = _text(label if sign else f"{label} → {words.output(node)}", 16 if small else 0)
         else:
-            body = "<br/>".join(self._lines(node, inside)) or " "
+            shown = label_lines(node, self.labels, inside, self.picture.network.groups)
+            is_named = self.labels is None or "name" in self.labels
+            body = "<br/>".join(_text(text, bold=is_named and not at) for at, text in enumerate(shown)) or " "
         if cost:
             body += f"<br/>{_text(cost)}"
         graph.node(self.ids[node], f"<{body}>", **settings)
-
-    def _lines(self, node: DrawingNode, inside: str) -> list[str]:
-        """Return the lines of a node's label, its name in bold."""
-        if self.labels is None:
-            details = [*words.lines(node, dict(self.picture.network.groups)), words.output(node)]
-            return [_text(words.title(node, inside), bold=True), *map(_text, details)]
-        wanted = [name for name in LABELS if name in self.labels]
-        return [_text(text, bold=name == "name") for name in wanted for text in lines(node, (name,), inside)]
 
 
 def _plain(text: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from archcalc.analysis.rows import TableRow
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import HEAT
+from archcalc.render.drawing import words
 from archcalc.render.drawing.paint import EVERYTHING
 from archcalc.render.drawing.picture import DrawingNode
 from archcalc.render.drawing.words import describe, output, sign, within
@@ -23,6 +24,16 @@ LONGEST = 34
 def lines(node: DrawingNode, wanted: Iterable[str], inside: str = "") -> list[str]:
     """Return the lines of a node's label that are wanted."""
     return [text for name in LABELS if name in wanted for text in [_line(node, name, inside)] if text]
+
+
+def label_lines(node: DrawingNode, wanted: Collection[str] | None, inside: str, blocks: Mapping[str, str]) -> list[str]:
+    """Return the lines of a node's label in a graph: those wanted, or its name, operators and output.
+
+    ``inside`` is the path of the group around it, and ``blocks`` are the names of the groups' blocks.
+    """
+    if wanted is not None:
+        return lines(node, wanted, inside)
+    return [words.title(node, inside), *words.lines(node, blocks), output(node)]
 
 
 def cut(text: str, longest: int = LONGEST) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcalc.ops.vocabulary import shape_text
 from archcalc.render.drawing import words
 from archcalc.render.drawing.colors import text_on
-from archcalc.render.drawing.labels import lines as lines_of
+from archcalc.render.drawing.labels import label_lines
 from archcalc.render.drawing.paint import Paint
 from archcalc.render.drawing.picture import Cluster, DrawingNode, Item, Picture
 from archcalc.words import printable
@@ -18,7 +18,6 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str, labels: tuple[str
     for index, item in enumerate(picture.inputs.values()):
         ids[item] = f"i{index}"
         lines.append(f'  i{index}(["{_text(item.name)}<br/>{shape_text(item.output_shape)}"])')
-    blocks = dict(picture.network.groups)
 
     def fill(cluster: Cluster, inside: str, margin: str) -> None:
         for child in cluster.children:
@@ -26,10 +25,8 @@ def to_mermaid(picture: Picture, paint: Paint, direction: str, labels: tuple[str
                 ids[child] = f"n{len(ids)}"
                 if child.joins:
                     shown = [words.sign(child), words.output(child)]
-                elif labels is not None:
-                    shown = lines_of(child, labels, inside)
                 else:
-                    shown = [words.title(child, inside), *words.lines(child, blocks), words.output(child)]
+                    shown = label_lines(child, labels, inside, picture.network.groups)
                 label = "<br/>".join(map(_text, shown)) or " "
                 left, right = ('(["', '"])') if child.joins else ('["', '"]')
                 lines.append(f"{margin}{ids[child]}{left}{label}{right}:::{_kind(paint.fill(child))}")

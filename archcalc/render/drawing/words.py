@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from archcalc.analysis import LayerCosts
@@ -44,7 +45,7 @@ def run(first: str, last: str) -> str:
     return f"{first} … {last[len(stem) :] if is_alike else last}"
 
 
-def lines(node: DrawingNode, blocks: dict[str, str]) -> list[str]:
+def lines(node: DrawingNode, blocks: Mapping[str, str]) -> list[str]:
     """Return the lines below a node's name: an operator each, with those merged before and after it."""
     if node.group:
         params = sum(row.params for row in node.layers)
