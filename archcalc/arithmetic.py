@@ -61,15 +61,15 @@ def as_python(value: Any) -> Any:
     return value
 
 
-def product(numbers: Iterable[Any]) -> Any:
+def product(numbers: Iterable[Any]) -> Dim:
     """Return the product of ``numbers``; 1 if there are none."""
-    result: Any = 1
+    result: Dim = 1
     for number in numbers:
         result = result * number
     return result
 
 
-def ceil_div(numerator: Any, denominator: Any) -> Any:
+def ceil_div(numerator: Dim, denominator: Dim) -> Dim:
     """Return ``numerator / denominator`` rounded up, by the floor division that every number system has."""
     return -(-numerator // denominator)
 

@@ -84,8 +84,7 @@ def _amount(op: Operator, work: Mapping[str, int], quantity: str) -> int:
     if quantity == "output" or (quantity == "weighted" and op.weights()):
         return op.elements
     if quantity == "input":
-        size: int = product(op.x)
-        return size
+        return product(op.x)
     if quantity in ("params", "params_everywhere"):
         tensors = [shape for name, shape in op.weights().items() if name.endswith(("weight", "bias"))]
         count: int = sum(map(product, tensors))

@@ -55,6 +55,8 @@ def operator_of(call: Call, framework: str = "aten") -> Mapped | None:
     """
     for operator in known(framework).get(call.operation, ()):
         try:
+            if operator.needs_images:
+                call.need_images()
             arguments = getattr(operator, f"from_{framework}")(call)
             if arguments is None or (call.item and arguments.get("index") != call.item):
                 continue  # another output than the first is its own only if it says which

@@ -9,9 +9,8 @@ from typing import Annotated, Any, ClassVar
 
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Choice, RealNumber, option, required
-from archcalc.ops.calls import Call, Operand, Stored
+from archcalc.ops.calls import Call, Stored
 from archcalc.ops.layout import InputTensors, Order
-from archcalc.ops.onnx_calls import only_operands
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import Autocast, Example, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
@@ -81,18 +80,12 @@ class LeakyRelu(Elementwise):
     onnx = "LeakyRelu"
     synonyms = "leakyrelu lrelu leaky"
     can_overwrite = True
+    aten_arguments = {"slope": "negative_slope"}
+    onnx_arguments = {"slope": "alpha"}
     slope: RealNumber = option(0.01, "slope below 0")
     fused_into = _CONV_GEMM
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"slope": call.get("negative_slope", 0.01)}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {"slope": call.get("alpha", 0.01)}
 
     def torch(self) -> Torch:
         return Torch("nn.LeakyReLU", (float(self.slope),))
@@ -146,6 +139,7 @@ class Elu(Elementwise):
     kind = "elu"
     aten = "elu"
     onnx = "Elu"
+    onnx_arguments = {"alpha": "alpha"}
     can_overwrite = True
     alpha: RealNumber = option(1.0, "height of the curve below 0")
     fused_into = _GEMM
@@ -155,11 +149,7 @@ class Elu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if (call.get("scale", 1), call.get("input_scale", 1)) != (1, 1):
             return None
-        return {"alpha": call.get("alpha", 1.0)}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {"alpha": call.get("alpha", 1.0)}
+        return call.named({"alpha": "alpha"})
 
     def torch(self) -> Torch:
         return Torch("nn.ELU", (float(self.alpha),))
@@ -171,6 +161,7 @@ class Gelu(Elementwise):
     kind = "gelu"
     aten = "gelu"
     onnx = "Gelu"
+    aten_arguments = onnx_arguments = {"approximate": "approximate"}
     approximate: Annotated[str, Choice(("none", "tanh"))] = option("none", "how Φ is computed")
     examples = (example((4, 5, 6)), example((7,), approximate="tanh"))
 
@@ -179,12 +170,6 @@ class Gelu(Elementwise):
         if self.approximate == "tanh":
             return {"mul": 6 * elements, "add": 2 * elements, "tanh": elements}
         return {"mul": 3 * elements, "add": elements, "erf": elements}
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"approximate": call.get("approximate", "none")}
-
-    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("nn.GELU", (), self.changed("approximate"))
@@ -265,6 +250,7 @@ class Hardtanh(Elementwise):
 
     kind = "hardtanh"
     aten = "hardtanh"
+    aten_arguments = {"low": "min_val", "high": "max_val"}
     can_overwrite = True
     low: RealNumber = option(-1.0, "lower end")
     high: RealNumber = option(1.0, "upper end")
@@ -274,10 +260,6 @@ class Hardtanh(Elementwise):
     def output_shape(self) -> Shape:
         require(self.low < self.high, lambda: f"the interval is empty: low {self.low} is not below high {self.high}")
         return self.x
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"low": call.get("min_val", -1), "high": call.get("max_val", 1)}
 
     def torch(self) -> Torch:
         return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
@@ -322,20 +304,11 @@ class Scale(Elementwise):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         number = call.number
-        if (
-            number is None
-            or len(call.operands) != 1
-            or (call.operation == "div" and not isinstance(call.arguments["self"], Operand))
-        ):
+        if number is None:
             return None
-        return {"factor": number if call.operation == "mul" else 1 / number}
+        return {"factor": number if call.operation.lower() == "mul" else 1 / number}
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        number = call.number
-        if number is None or len(call.operands) != 1 or (call.operation == "Div" and not only_operands(call, "A")):
-            return None
-        return {"factor": number if call.operation == "Mul" else 1 / number}
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("archcalc.Scale", (float(self.factor),))

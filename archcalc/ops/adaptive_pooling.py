@@ -53,7 +53,6 @@ class _AdaptivePool(ComputedIn2d):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return {"size": call.window("output_size")["output_size"]}
 
 
@@ -135,11 +134,6 @@ class _GlobalPool(ComputedIn2d):
 
     def hyperparameters(self) -> dict[str, Any]:
         return {"kernel": self.x[1:], "stride": (1,) * self.rank, "padding": (0,) * self.rank}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {}
 
 
 class GlobalAvgPool(_GlobalPool, _Averaging):

@@ -109,8 +109,7 @@ class ScaledDotProductAttention(Taped, Operator):
         hides = self.causal or any(mask[-2] == q[-2] for mask in masks)
         if not hides or q[-2] != k[-2]:
             return 0
-        kept: Dim = product(k[:-2]) * k[-1] + product(v[:-2]) * v[-1]
-        return kept
+        return product(k[:-2]) * k[-1] + product(v[:-2]) * v[-1]
 
     def attending_to(self, keys: Dim) -> Operator:
         q, k, v, *_ = self.inputs
@@ -161,8 +160,7 @@ class ScaledDotProductAttention(Taped, Operator):
         return len(q) <= 3 and q[-1] == v[-1]
 
     def _scores(self) -> Dim:
-        scores: Dim = product(self.x[:-1]) * self.inputs[1][-2]
-        return scores
+        return product(self.x[:-1]) * self.inputs[1][-2]
 
     def takes_steps(self, tensors: InputTensors) -> bool:
         """The fused kernel needs contiguous rows, and a mask without a gradient."""

@@ -50,8 +50,7 @@ class BlurPool(Operator):
 
     def _padded(self) -> Dim:
         """Return the elements of the padded input."""
-        padded: Dim = self.x[0] * product(size + sum(self._padding()) for size in self.x[1:])
-        return padded
+        return self.x[0] * product(size + sum(self._padding()) for size in self.x[1:])
 
     def saved_tensors(self) -> SavedTensors:
         """The input and its padded copy."""

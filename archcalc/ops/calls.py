@@ -89,6 +89,10 @@ class Call(Struct):
         value = self.arguments.get(name)
         return default if value is None else value
 
+    def named(self, names: Mapping[str, str]) -> dict[str, Any]:
+        """Return those arguments that are given, under an operator's names for them."""
+        return {own: value for own, name in names.items() if (value := self.get(name)) is not None}
+
     def of_one_row(self) -> Call:
         """Return the call with one of the rows of each operand that are folded into the batch."""
         arguments = {
@@ -154,9 +158,12 @@ class Call(Struct):
 
     @property
     def number(self) -> float | int | None:
-        """Its only argument that is a number, as in `x + 3`; None if there is none."""
+        """The number that changes its only operand, as in `x + 3`; None without one, and for `3 - x` and `3 / x`."""
         found = [value for name, value in self.arguments.items() if name != "alpha" and is_number(value)]
-        return found[0] if len(found) == 1 and self.get("alpha", 1) == 1 else None
+        if len(found) != 1 or len(self.operands) != 1 or self.get("alpha", 1) != 1:
+            return None
+        is_first = is_number(next(iter(self.arguments.values())))
+        return None if is_first and self.operation.lower() in ("sub", "div") else found[0]
 
 
 def is_number(value: Any) -> bool:

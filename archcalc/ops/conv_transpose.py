@@ -5,10 +5,10 @@ from typing import Any
 from archcalc.arithmetic import Dim, Shape, ceil_div, maximum, product, require
 from archcalc.ops.arguments import Bool, Count, Extent, Offsets, SameOffsets, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.convolution import TrainedConvolution, check_groups
-from archcalc.ops.onnx_calls import even, onnx_window
+from archcalc.ops.convolution import TrainedConvolution
+from archcalc.ops.onnx_calls import even
 from archcalc.ops.reads import spread
-from archcalc.ops.vocabulary import WHOLE_AXIS, Access, SavedTensors, Torch, Work, compact, example
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, compact, example
 
 
 class ConvTranspose(TrainedConvolution):
@@ -18,7 +18,6 @@ class ConvTranspose(TrainedConvolution):
     spreads = True
     aten = "conv_transpose1d conv_transpose2d conv_transpose3d"
     onnx = "ConvTranspose"
-    saved = SavedTensors(inputs=True)
     synonyms = (
         "deconv deconv2d deconvolution transposed_conv transpose_conv conv_transpose1d conv_transpose2d "
         "conv_transpose3d convtranspose1d convtranspose2d convtranspose3d conv2dtranspose conv2d_transpose "
@@ -58,7 +57,7 @@ class ConvTranspose(TrainedConvolution):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
-        check_groups(self.channels_in, self.channels, self.groups)
+        self.check_groups()
         sizes = []
         for n, k, s, p, extra, d in zip(
             self.x[1:], self.kernel, self.stride, self.padding, self.output_padding, self.dilation, strict=True
@@ -71,6 +70,10 @@ class ConvTranspose(TrainedConvolution):
 
     def weight_channels(self) -> tuple[Dim, Dim]:
         return self.channels_in, self.channels // self.groups
+
+    @classmethod
+    def channels_of(cls, weight: Shape, groups: Dim) -> Dim:
+        return weight[1] * groups
 
     def work(self) -> Work:
         """The whole window for every input element, also where padding cuts the result off."""
@@ -92,39 +95,14 @@ class ConvTranspose(TrainedConvolution):
         return (WHOLE_AXIS, *map(spread, self.kernel, self.stride, self.padding, self.dilation))
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        weight, groups = call.arguments["weight"], call.get("groups", 1)
-        return {
-            "channels": weight.shape[1] * groups,
-            "kernel": weight.shape[2:],
-            **call.window("stride", "padding", "output_padding", "dilation"),
-            "groups": groups,
-            "bias": call.get("bias") is not None,
-        }
-
-    onnx_names = {"weight": "W", "bias": "B"}
-
-    @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        weight, groups = call.arguments["W"], call.get("group", 1)
         if call.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID") or call.get("output_shape"):
             return None
-        window = onnx_window(call, weight.shape[2:])
+        given = super().from_onnx(call) or {}
         extra = {"output_padding": tuple(call.get("output_padding"))} if call.get("output_padding") else {}
-        return {
-            "channels": weight.shape[1] * groups,
-            "kernel": weight.shape[2:],
-            **window,
-            "padding": even(window["padding"]),
-            **extra,
-            "groups": groups,
-            "bias": call.get("B") is not None,
-        }
+        return {**given, "padding": even(given["padding"]), **extra}
 
     def torch(self) -> Torch:
-        kwargs = {
-            "kernel_size": compact(self.kernel),
-            **self.changed("stride", "padding", "output_padding", "dilation", "groups", "bias"),
-        }
+        changed = self.changed("stride", "padding", "output_padding", "dilation", "groups", "bias")
+        kwargs = {"kernel_size": compact(self.kernel), **changed}
         return Torch(f"nn.ConvTranspose{self.rank}d", (self.channels_in, self.channels), kwargs)

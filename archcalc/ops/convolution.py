@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.arguments import BadArgument, Bool, Choice, Count, Extent, Padding, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
@@ -12,6 +12,7 @@ from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
+from archcalc.ops.shapes import check_groups
 from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
@@ -33,15 +34,6 @@ if TYPE_CHECKING:
     from archcalc.ops.tape.tensors import TapeTensor
 
 
-def check_groups(channels_in: Dim, channels: Dim, groups: Dim) -> None:
-    """Raise `ShapeError` unless the groups divide the channels on both sides."""
-    for count, words in ((channels_in, "input"), (channels, "output")):
-        require(
-            count % groups == 0,
-            lambda count=count, words=words: f"groups {groups} do not divide the {count} {words} channels",  # type: ignore[misc]
-        )
-
-
 def grouped_overestimates(groups: Dim) -> dict[str, str]:
     """Return `Operator.overestimates` for channels in groups, of which `WHOLE_AXIS` is only an upper bound."""
     return {"channels": "an output depends on the channels of its group only"} if groups > 1 else {}
@@ -51,6 +43,7 @@ class Convolution(Operator):
     """What all convolutions share."""
 
     category = "convolution"
+    needs_images = True
     channels: Dim
     kernel: Shape
     stride: Extent
@@ -62,8 +55,21 @@ class Convolution(Operator):
     def overestimates(self) -> Mapping[str, str]:
         return grouped_overestimates(self.groups)
 
+    def check_groups(self) -> None:
+        """Raise `ShapeError` unless the groups divide the channels on both sides."""
+        check_groups(self.groups, self.channels_in, "input channels")
+        check_groups(self.groups, self.channels, "output channels")
+
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return map_names(inputs[0])
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {
+            **call.window("stride", "padding", "output_padding", "dilation"),
+            "groups": call.get("groups", 1),
+            "bias": call.get("bias") is not None,
+        }
 
     def hyperparameters(self) -> dict[str, Any]:
         return {"filters": self.channels, "kernel": self.kernel, "stride": self.stride, "padding": self.padding}
@@ -93,27 +99,17 @@ class WindowConvolution(Convolution):
 
     def output_shape(self) -> Shape:
         self.check_filters()
-        check_groups(self.channels_in, self.channels, self.groups)
+        self.check_groups()
         sizes = map(window_count, self.x[1:], self.kernel, self.stride, self.padding, self.dilation)
         return (self.channels, *sizes)
 
     def padded_elements(self) -> Dim:
         sizes = (n + before + after for n, (before, after) in zip(self.x[1:], self.padding, strict=True))
-        padded: Dim = self.channels_in * product(sizes)
-        return padded
+        return self.channels_in * product(sizes)
 
     def windows(self) -> tuple[Reads, ...]:
         """Return what is read along each spatial dimension."""
         return window_access(self.kernel, self.stride, self.padding, self.dilation)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {
-            **call.window("stride", "padding", "dilation"),
-            "groups": call.get("groups", 1),
-            "bias": call.get("bias") is not None,
-        }
 
     def hyperparameters(self) -> dict[str, Any]:
         return {**super().hyperparameters(), "padding": tuple(sides(pair) for pair in self.padding)}
@@ -123,6 +119,8 @@ class TrainedConvolution(Convolution):
     """What convolutions share whose filters are weights."""
 
     memory_order = Order.IMAGE
+    saved = SavedTensors(inputs=True)
+    onnx_names = {"weight": "W", "bias": "B"}
 
     def sized_by(self) -> str:
         return "channels"
@@ -138,12 +136,32 @@ class TrainedConvolution(Convolution):
         return self.remade(self.inputs, {**self.given, "bias": True})
 
     def window_elements(self) -> Dim:
-        elements: Dim = product(self.kernel)
-        return elements
+        return product(self.kernel)
 
     @abstractmethod
     def weight_channels(self) -> tuple[Dim, Dim]:
         """Return the first two sizes of the weight."""
+
+    @classmethod
+    @abstractmethod
+    def channels_of(cls, weight: Shape, groups: Dim) -> Dim:
+        """Return the output channels of a weight."""
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        weight, given = call.arguments["weight"].shape, super().from_aten(call) or {}
+        return {**given, "channels": cls.channels_of(weight, given["groups"]), "kernel": weight[2:]}
+
+    @classmethod
+    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
+        weight, groups = call.arguments["W"].shape, call.get("group", 1)
+        return {
+            **onnx_window(call, weight[2:]),
+            "channels": cls.channels_of(weight, groups),
+            "kernel": weight[2:],
+            "groups": groups,
+            "bias": call.get("B") is not None,
+        }
 
     def weights(self) -> dict[str, Shape]:
         shapes: dict[str, Shape] = {"weight": (*self.weight_channels(), *self.kernel)}
@@ -166,7 +184,6 @@ class Conv(Taped, WindowConvolution, TrainedConvolution):
     """Convolution (cross-correlation) with a window of weights; ``groups`` split the channels."""
 
     kind = "conv"
-    saved = SavedTensors(inputs=True)
     aten = "conv1d conv2d conv3d"
     onnx = "Conv"
     synonyms = "convolution conv1d conv2d conv3d"
@@ -275,6 +292,10 @@ class Conv(Taped, WindowConvolution, TrainedConvolution):
     def weight_channels(self) -> tuple[Dim, Dim]:
         return self.channels, self.channels_in // self.groups
 
+    @classmethod
+    def channels_of(cls, weight: Shape, groups: Dim) -> Dim:
+        return weight[0]
+
     def work(self) -> Work:
         """A window over the channels of one group for every output element.
 
@@ -299,24 +320,6 @@ class Conv(Taped, WindowConvolution, TrainedConvolution):
 
     def _is_symmetric(self) -> bool:
         return all(before == after for before, after in self.padding)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        weight = call.arguments["weight"]
-        return {"channels": weight.shape[0], "kernel": weight.shape[2:], **(super().from_aten(call) or {})}
-
-    onnx_names = {"weight": "W", "bias": "B"}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        weight = call.arguments["W"]
-        return {
-            "channels": weight.shape[0],
-            "kernel": weight.shape[2:],
-            **onnx_window(call, weight.shape[2:]),
-            "groups": call.get("group", 1),
-            "bias": call.get("B") is not None,
-        }
 
     def torch(self) -> Torch:
         kwargs: dict[str, Any] = {"kernel_size": compact(self.kernel), **self.changed("stride")}

@@ -5,8 +5,7 @@ from typing import Annotated, Any, ClassVar
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import Elementwise
 from archcalc.ops.arguments import Or, Real, RealNumber, option, required
-from archcalc.ops.calls import Call, Operand
-from archcalc.ops.onnx_calls import only_operands
+from archcalc.ops.calls import Call, Operand, is_number
 from archcalc.ops.vocabulary import GradientKind, SavedTensors, Torch, Work, Workspace, Workspaces, example
 
 Bound = Annotated[Any, Or(None, Real())]
@@ -121,16 +120,11 @@ class Offset(_Function):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         number = call.number
-        if number is None or len(call.operands) != 1 or not isinstance(call.arguments["self"], Operand):
+        if number is None:
             return None
-        return {"amount": number if call.operation == "add" else -number}
+        return {"amount": number if call.operation.lower() == "add" else -number}
 
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        number = call.number
-        if number is None or len(call.operands) != 1 or (call.operation == "Sub" and not only_operands(call, "A")):
-            return None
-        return {"amount": number if call.operation == "Add" else -number}
+    from_onnx = from_aten
 
     def torch(self) -> Torch:
         return Torch("torch.add", (float(self.amount),))
@@ -172,16 +166,13 @@ class Pow(_Function):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         known = {"square": 2, "rsqrt": -0.5, "reciprocal": -1}
         exponent = known.get(call.operation, call.get("exponent"))
-        return (
-            {"exponent": exponent}
-            if isinstance(exponent, (int, float)) and isinstance(call.arguments["self"], Operand)
-            else None
-        )
+        is_power = is_number(exponent) and isinstance(call.arguments["self"], Operand)
+        return {"exponent": exponent} if is_power else None
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         exponent = -1 if call.operation == "Reciprocal" else call.get("Y")
-        return {"exponent": exponent} if isinstance(exponent, (int, float)) and len(call.operands) == 1 else None
+        return {"exponent": exponent} if is_number(exponent) and len(call.operands) == 1 else None
 
     def torch(self) -> Torch:
         return Torch("torch.pow", (float(self.exponent),))
@@ -193,6 +184,7 @@ class Clamp(_Function):
     kind = "clamp"
     aten = "clamp clamp_min clamp_max"
     onnx = "Clip"
+    aten_arguments = onnx_arguments = {"low": "min", "high": "max"}
     synonyms = "clip clip_by_value"
     low: Bound = option(None, "lower end")
     high: Bound = option(None, "upper end")
@@ -217,12 +209,6 @@ class Clamp(_Function):
     def workspaces(self) -> Workspaces:
         """The gradient, a mask of bytes for each end, and a zero."""
         return Workspaces(backward=(Workspace(self.elements, shared=1, bytes=self._ends() * self.elements),))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"low": call.get("min"), "high": call.get("max")}
-
-    from_onnx = from_aten
 
     def torch(self) -> Torch:
         ends = {"min": self.low, "max": self.high}

@@ -73,8 +73,7 @@ class MixtureOfExperts(Taped, Operator):
         }
 
     def idle_params(self) -> Dim:
-        idle: Dim = (self.experts - self.active) * 3 * self.x[1] * self.features
-        return idle
+        return (self.experts - self.active) * 3 * self.x[1] * self.features
 
     def work(self) -> Work:
         tokens, width = self.x

@@ -13,8 +13,14 @@ class Importable:
     """The operations of PyTorch that it may be, without overload and trailing underscore: `conv1d conv2d conv3d`."""
     onnx: ClassVar[str] = ""
     """The operations of ONNX that it may be."""
+    aten_arguments: ClassVar[Mapping[str, str]] = {}
+    """Its arguments to those of PyTorch's operations that hold them, where `from_aten` adds nothing."""
+    onnx_arguments: ClassVar[Mapping[str, str]] = {}
+    """Its arguments to those of ONNX's operations that hold them, where `from_onnx` adds nothing."""
     onnx_names: ClassVar[Mapping[str, str]] = {}
     """Its names of weights and buffers to ONNX's names of the inputs that hold them."""
+    needs_images: ClassVar[bool] = False
+    """True if a call is not its own unless the batch is the first axis, and nothing else."""
 
     @classmethod
     def from_aten(cls, call: Call) -> Mapping[str, Any] | None:
@@ -23,12 +29,12 @@ class Importable:
         It may raise `ShapeError` too. Its inputs are the call's computed tensors, its weights the stored ones of the
         same names, unless `call_inputs` and `call_weights` say otherwise.
         """
-        return {}
+        return call.named(cls.aten_arguments)
 
     @classmethod
     def from_onnx(cls, call: Call) -> Mapping[str, Any] | None:
         """Return the arguments with which it is a call of one of `onnx`; None if it is not that call."""
-        return {}
+        return call.named(cls.onnx_arguments)
 
     @classmethod
     def call_inputs(cls, call: Call) -> Sequence[Operand]:

@@ -150,6 +150,8 @@ class PixelShuffle(Shaping):
     memory_order = Order.IMAGE
     aten = "pixel_shuffle"
     onnx = "DepthToSpace"
+    aten_arguments = {"factor": "upscale_factor"}
+    needs_images = True
     synonyms = "pixelshuffle depth_to_space depthtospace subpixel"
     factor: Count = required("r, by which each side grows")
     examples = (example((12, 5, 6), factor=2), example((9, 4, 4), factor=3))
@@ -173,13 +175,7 @@ class PixelShuffle(Shaping):
         return split, moved, Reshape((moved.output,), shape=(channels, rows, columns))
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"factor": call.arguments["upscale_factor"]}
-
-    @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return {"factor": call.arguments["blocksize"]} if call.get("mode", "DCR") == "CRD" else None
 
     def torch(self) -> Torch:
@@ -193,6 +189,8 @@ class PixelUnshuffle(Shaping):
     overestimates = dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
     memory_order = Order.IMAGE
     aten = "pixel_unshuffle"
+    aten_arguments = {"factor": "downscale_factor"}
+    needs_images = True
     synonyms = "pixelunshuffle space_to_depth spacetodepth reorg focus"
     factor: Count = required("r, by which each side shrinks")
     examples = (example((3, 4, 6), factor=2),)
@@ -214,16 +212,12 @@ class PixelUnshuffle(Shaping):
         moved = Permute((split.output,), order=(0, 2, 4, 1, 3))
         return split, moved, Reshape((moved.output,), shape=self.output)
 
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"factor": call.arguments["downscale_factor"]}
-
     def torch(self) -> Torch:
         return Torch("nn.PixelUnshuffle", (self.factor,))
 
 
 class _Windows(Shaping):
+    needs_images = True
     kernel: Extent = required("size of the window")
     stride: Extent = option(1, "step between windows")
     padding: Offsets = option(0, "zeros around the map")
@@ -247,8 +241,7 @@ class _Windows(Shaping):
 
     def _storage_elements(self, tensors: InputTensors) -> int:
         """Return the elements of the result's storage: PyTorch makes it like the input, and enlarges it if needed."""
-        elements: int = tensors.layouts[0].sizes[0] * max(product(self.x), self.elements)
-        return elements
+        return tensors.layouts[0].sizes[0] * max(product(self.x), self.elements)
 
 
 class Unfold(_Windows):
@@ -283,7 +276,6 @@ class Unfold(_Windows):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return call.window("kernel", "dilation", "padding", "stride")
 
     def torch(self) -> Torch:
@@ -341,7 +333,6 @@ class Fold(_Windows):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return {"size": call.arguments["output_size"], **call.window("kernel", "dilation", "padding", "stride")}
 
     def torch(self) -> Torch:

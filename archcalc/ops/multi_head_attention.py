@@ -93,8 +93,7 @@ class MultiHeadAttention(Taped, Operator):
 
     def _input_elements(self) -> Dim:
         """Return the elements of queries, keys and values before their projections."""
-        elements: Dim = sum(map(product, self._qkv()))
-        return elements
+        return sum(map(product, self._qkv()))
 
     def _has_one_width(self) -> bool:
         q, k, v = self._qkv()

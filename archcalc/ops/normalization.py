@@ -80,6 +80,7 @@ class BatchNorm(Normalization):
     scales_channels = True
     aten = "batch_norm _native_batch_norm_legit_no_training"
     onnx = "BatchNormalization"
+    needs_images = True
     fused_into = frozenset({"Conv"})
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
@@ -109,7 +110,6 @@ class BatchNorm(Normalization):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         if call.get("running_mean") is None:  # it takes the statistics of the batch
             return None
         return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
@@ -118,7 +118,6 @@ class BatchNorm(Normalization):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         if call.item or call.get("training_mode", 0):
             return None
         return {"eps": call.get("epsilon", 1e-5), "momentum": round(1 - call.get("momentum", 0.9), 6)}
@@ -141,6 +140,16 @@ class _Scaling(Normalization):
         if self.affine and not self.bias:
             work["add"] -= self.elements
         return work
+
+    def saved_tensors(self) -> SavedTensors:
+        """The input; the mean and the deviation of each group."""
+        groups, _ = self.groups_and_size()
+        return SavedTensors(inputs=True, elements=2 * groups)
+
+    def workspaces(self) -> Workspaces:
+        """The mean and the deviation of each group."""
+        groups, _ = self.groups_and_size()
+        return Workspaces(inference=(Workspace(self.elements + 2 * groups),))
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any]:
@@ -182,13 +191,6 @@ class LayerNorm(_Scaling):
     def access(self) -> Access:
         return (*(SAME_POSITION,) * (len(self.x) - self.dims), *(GLANCE,) * self.dims)
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, elements=2 * self.groups_and_size()[0])
-
-    def workspaces(self) -> Workspaces:
-        """The mean and the deviation of each group."""
-        return Workspaces(inference=(Workspace(self.elements + 2 * self.groups_and_size()[0]),))
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any]:
         return {**super().from_aten(call), "dims": len(call.arguments["normalized_shape"])}
@@ -215,6 +217,8 @@ class GroupNorm(_Scaling):
     kind = "group_norm"
     aten = "group_norm"
     onnx = "GroupNormalization"
+    onnx_arguments = {"groups": "num_groups", "eps": "epsilon"}
+    needs_images = True
     memory_order = Order.IMAGE
     takes_value = True
     synonyms = "gn groupnorm group_normalization"
@@ -226,10 +230,7 @@ class GroupNorm(_Scaling):
     )
 
     def output_shape(self) -> Shape:
-        require(
-            self.channels_in % self.groups == 0,
-            lambda: f"groups {self.groups} do not divide the {self.channels_in} channels",
-        )
+        self.need_groups(self.groups)
         return self.x
 
     @property
@@ -242,24 +243,11 @@ class GroupNorm(_Scaling):
     def access(self) -> Access:
         return (GLANCE,) * len(self.x)
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, elements=2 * self.groups)
-
-    def workspaces(self) -> Workspaces:
-        """The mean and the deviation of each group."""
-        return Workspaces(inference=(Workspace(self.elements + 2 * self.groups),))
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any]:
-        call.need_images()
         return {**super().from_aten(call), "groups": call.arguments["num_groups"]}
 
     onnx_names = {"weight": "scale", "bias": "bias"}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"groups": call.arguments["num_groups"], "eps": call.get("epsilon", 1e-5)}
 
     def torch(self) -> Torch:
         return Torch("nn.GroupNorm", (self.groups, self.channels_in), self.changed("eps", "affine", "bias"))
@@ -271,6 +259,7 @@ class InstanceNorm(Normalization):
     kind = "instance_norm"
     aten = "instance_norm"
     onnx = "InstanceNormalization"
+    needs_images = True
     synonyms = "instancenorm instancenorm2d instance_normalization"
     affine: Bool = option(False, "scale and shift each channel by trained numbers")
     examples = (example((12, 5, 7)), example((8, 9), affine=True), example((2, 3, 4, 5)))
@@ -321,14 +310,12 @@ class InstanceNorm(Normalization):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return {"eps": call.get("eps"), "affine": call.get("weight") is not None}
 
     onnx_names = {"weight": "scale", "bias": "B"}
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         return {"eps": call.get("epsilon", 1e-5), "affine": call.get("scale") is not None}
 
     def torch(self) -> Torch:

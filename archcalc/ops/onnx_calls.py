@@ -14,7 +14,6 @@ def onnx_window(call: Call, kernel: Sequence[int]) -> dict[str, Any]:
 
     The padding has pairs: before and after. Of `SAME_LOWER` the larger part of an odd amount is before.
     """
-    call.need_images()
     rank = len(kernel)
     if len(call.x.sizes) != rank + 2:
         raise ShapeError("the kernel has another number of dimensions than the input")

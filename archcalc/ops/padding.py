@@ -43,6 +43,7 @@ class Pad(Taped, Shaping):
     kind = "pad"
     aten = "pad constant_pad_nd"
     onnx = "Pad"
+    needs_images = True
     memory_order = Order.IMAGE
     synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
@@ -111,7 +112,6 @@ class Pad(Taped, Shaping):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         if not 1 <= len(call.x.shape) - 1 <= 3:
             return None
         amounts = call.arguments["pad"]
@@ -128,7 +128,6 @@ class Pad(Taped, Shaping):
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         """Amounts for all axes, or for those that are given: before each, then after each."""
-        call.need_images()
         axes, amounts = len(call.x.sizes), call.arguments["pads"]
         given = call.get("axes", list(range(axes)))
         pairs = [(0, 0)] * axes

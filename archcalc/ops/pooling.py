@@ -25,7 +25,7 @@ from archcalc.ops.vocabulary import (
     compact,
     example,
 )
-from archcalc.ops.windows import same_padding, sides, window_access, window_count
+from archcalc.ops.windows import check_pool_padding, same_padding, sides, window_access, window_count
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.recording import Program
@@ -47,7 +47,7 @@ def pool_count(n: Dim, k: Dim, stride: Dim, padding: Dim, dilation: Dim, ceil_mo
         room + stride - 1 >= extent,
         lambda: f"the kernel spans {extent} but the padded input only {room}, too little for one window",
     )
-    windows: Dim = ceil_div(room - extent, stride) + 1
+    windows = ceil_div(room - extent, stride) + 1
     if not decided(stride + padding <= extent):  # else no window starts so late
         windows = minimum(windows, ceil_div(n + padding, stride))
     return windows
@@ -67,6 +67,7 @@ class ComputedIn2d(Operator):
     """A pool that PyTorch computes with two spatial dimensions if there is only one."""
 
     memory_order = Order.IMAGE
+    needs_images = True
     margins: tuple[tuple[Dim, Dim], ...] = ()
     """What padding `same` puts before and after each side of the input; else empty."""
 
@@ -110,6 +111,11 @@ class _WindowPool(ComputedIn2d):
     )
     dilation: Extent
     ceil_mode: Bool = option(False, "keep a last window that is only partly inside")
+    aten_arguments = {"ceil_mode": "ceil_mode"}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+        return {**call.window("kernel", "stride", "padding", "dilation"), **call.named(cls.aten_arguments)}
 
     def resolved(self) -> dict[str, Any]:
         """`same` and `valid` as the amounts that they mean here."""
@@ -126,8 +132,7 @@ class _WindowPool(ComputedIn2d):
 
     def _padded_elements(self) -> Dim:
         """Return the elements of the input with its margins."""
-        padded: Dim = self.channels_in * product(self._padded())
-        return padded
+        return self.channels_in * product(self._padded())
 
     def extra_work(self) -> Work:
         """``padded``: elements that a pooling with margins reads."""
@@ -142,10 +147,7 @@ class _WindowPool(ComputedIn2d):
     def output_shape(self) -> Shape:
         self.need_spatial()
         for k, p in zip(self.kernel, self.padding, strict=True):
-            require(  # whatever the dilation, as in PyTorch
-                2 * p <= k,
-                lambda p=p, k=k: f"padding {p} is more than half the kernel {k}",  # type: ignore[misc]
-            )
+            check_pool_padding(k, p)
         sizes = [
             pool_count(n, k, s, p, d, self.ceil_mode)
             for n, k, s, p, d in zip(self._padded(), self.kernel, self.stride, self.padding, self.dilation, strict=True)
@@ -223,14 +225,6 @@ class MaxPool(_WindowPool, KeepsPlaces):
         )
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {
-            **call.window("kernel", "stride", "padding", "dilation"),
-            "ceil_mode": call.get("ceil_mode", False),
-        }
-
-    @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         return None if call.item else pooling_window(call)
 
@@ -244,6 +238,7 @@ class AvgPool(Taped, _WindowPool):
     kind = "avg_pool"
     float32_ranks = (3,)
     aten = "avg_pool1d avg_pool2d avg_pool3d"
+    aten_arguments = {"ceil_mode": "ceil_mode", "count_include_pad": "count_include_pad"}
     onnx = "AveragePool"
     synonyms = "avgpool avgpool1d avgpool2d avgpool3d average_pool averagepool average_pooling2d averagepooling2d"
     saved = SavedTensors(inputs=True)
@@ -308,14 +303,7 @@ class AvgPool(Taped, _WindowPool):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        if call.get("divisor_override") is not None:
-            return None
-        return {
-            **call.window("kernel", "stride", "padding"),
-            "ceil_mode": call.get("ceil_mode", False),
-            "count_include_pad": call.get("count_include_pad", True),
-        }
+        return super().from_aten(call) if call.get("divisor_override") is None else None
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:

@@ -112,13 +112,11 @@ class _Recurrent(Taped, Operator):
     def _products(self, *parts: str) -> Dim:
         """Elements of all matrices whose names have one of ``parts``: multiply-adds of one step."""
         matrices = (name for name in self.weights() if name.startswith("weight") and any(p in name for p in parts))
-        elements: Dim = sum(product(self.weights()[name]) for name in matrices)
-        return elements
+        return sum(product(self.weights()[name]) for name in matrices)
 
     def _states(self) -> Dim:
         """Numbers of all states that are computed."""
-        states: Dim = self.x[0] * self.layers * self.directions * self.features
-        return states
+        return self.x[0] * self.layers * self.directions * self.features
 
     def work(self) -> Work:
         steps, states = self.x[0], self._states()

@@ -1,10 +1,7 @@
 """Local response normalization."""
 
-from typing import Any
-
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Count, RealNumber, option, required
-from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import window
@@ -29,6 +26,8 @@ class LocalResponseNorm(Operator):
     kind = "local_response_norm"
     has_linear = False
     onnx = "LRN"
+    onnx_arguments = {"size": "size", "alpha": "alpha", "beta": "beta", "k": "bias"}
+    needs_images = True
     memory_order = Order.INPUTS
     synonyms = "lrn localresponsenorm"
     category = "normalization"
@@ -66,8 +65,7 @@ class LocalResponseNorm(Operator):
 
     def _padded(self) -> Dim:
         """Return the elements of the squares with their padding of channels."""
-        padded: Dim = (self.channels_in + self.size - 1) * product(self.x[1:])
-        return padded
+        return (self.channels_in + self.size - 1) * product(self.x[1:])
 
     def workspaces(self) -> Workspaces:
         """The squares with and without padding; then the sums, times alpha, plus k, or to the power of beta."""
@@ -86,14 +84,6 @@ class LocalResponseNorm(Operator):
     def autocast_policy(self) -> Autocast:
         """The squares are averaged by a 3-dimensional pooling, which gives float32."""
         return Autocast.WIDEST if self.rank == 1 else Autocast.INSIDE
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        names = {"alpha": "alpha", "beta": "beta", "k": "bias"}
-        return {"size": call.arguments["size"]} | {
-            own: call.get(name) for own, name in names.items() if call.get(name) is not None
-        }
 
     def torch(self) -> Torch:
         return Torch(

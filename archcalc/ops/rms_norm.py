@@ -62,8 +62,7 @@ class RmsNorm(Taped, Normalization):
         return self.affine
 
     def _rows(self) -> Dim:
-        rows: Dim = self.elements // self.x[-1]
-        return rows
+        return self.elements // self.x[-1]
 
     def affine_shape(self) -> Shape:
         return (self.x[-1],)

@@ -27,7 +27,7 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-from archcalc.ops.windows import window_count
+from archcalc.ops.windows import check_pool_padding, window_count
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.recording import Program
@@ -196,7 +196,6 @@ class MaxUnpool(Taped, Operator):
     joins = True
     least_inputs = 2
     most_inputs = 2
-    no_gradient = (1,)
     kernel: Extent = required("size of the pooling's window")
     stride: Extent = option(lambda op: op.kernel, "step between the pooling's windows; the kernel's size if not given")
     padding: Offsets = option(0, "rows and columns around the pooled map")
@@ -209,7 +208,7 @@ class MaxUnpool(Taped, Operator):
         small, large = self.inputs
         require(len(small) == len(large) > 1, lambda: self._mismatch())
         for k, p in zip(self.kernel, self.padding, strict=True):
-            require(2 * p <= k, lambda p=p, k=k: f"padding {p} is more than half the kernel {k}")  # type: ignore[misc]
+            check_pool_padding(k, p)
         sizes = map(window_count, large[1:], self.kernel, self.stride, ((p, p) for p in self.padding), (1,) * self.rank)
         require((large[0], *sizes) == tuple(small), lambda: self._mismatch())
         return large
@@ -225,7 +224,6 @@ class MaxUnpool(Taped, Operator):
     def work(self) -> Work:
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
-        return False
 
     def placement(self, tensors: InputTensors) -> Placement:
         return Placement(Layout.in_order(tensors.sizes(self.output)))

@@ -6,6 +6,11 @@ from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.vocabulary import shape_text
 
 
+def check_groups(groups: Dim, count: Dim, what: str) -> None:
+    """Raise `ShapeError` unless the groups divide so many channels."""
+    require(count % groups == 0, lambda: f"groups {groups} do not divide the {count} {what}")
+
+
 class BoundShapes:
     """What an operator knows of the shapes that it is bound to."""
 
@@ -48,8 +53,11 @@ class BoundShapes:
             lambda: f"{self.kind} needs an input [C, L], [C, H, W] or [C, D, H, W], got {shape_text(self.x)}",
         )
 
+    def need_groups(self, groups: Dim) -> None:
+        """Raise `ShapeError` unless the groups divide the channels."""
+        check_groups(groups, self.channels_in, "channels")
+
     @property
     def elements(self) -> Dim:
         """Number of elements of the output, per sample."""
-        elements: Dim = product(self.output)
-        return elements
+        return product(self.output)

@@ -279,6 +279,8 @@ class ChannelShuffle(Shaping):
     kind = "channel_shuffle"
     overestimates = {"channels": "each channel is one of the input's, at another place"}
     aten = "channel_shuffle"
+    aten_arguments = {"groups": "groups"}
+    needs_images = True
     synonyms = "shuffle channelshuffle"
     memory_order = Order.IMAGE
     groups: Count = required("number of groups")
@@ -286,10 +288,7 @@ class ChannelShuffle(Shaping):
 
     def output_shape(self) -> Shape:
         self.need_spatial()
-        require(
-            self.channels_in % self.groups == 0,
-            lambda: f"groups {self.groups} do not divide the {self.channels_in} channels",
-        )
+        self.need_groups(self.groups)
         return self.x
 
     def access(self) -> Access:
@@ -297,11 +296,6 @@ class ChannelShuffle(Shaping):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
-        return {"groups": call.arguments["groups"]}
 
     def torch(self) -> Torch:
         return Torch("nn.ChannelShuffle", (self.groups,))

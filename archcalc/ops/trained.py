@@ -93,6 +93,7 @@ class PositionEmbedding(Operator):
     autocast = Autocast.FLOAT32
     aten = "add"
     onnx = "Add"
+    needs_images = True
     memory_order = Order.INPUTS
     category = "linear"
     saved = SavedTensors()
@@ -118,7 +119,6 @@ class PositionEmbedding(Operator):
         """A sum with a trained tensor of the same sizes."""
         if len(call.operands) != 1 or len(call.stored) != 1 or not call.stored[0].trained:
             return None
-        call.need_images()
         return {}
 
     from_onnx = from_aten

@@ -46,6 +46,7 @@ class Upsample(Operator):
         "upsample_trilinear3d upsample_bicubic2d"
     )
     onnx = "Resize Upsample"
+    needs_images = True
     category = "shape"
     memory_order = Order.IMAGE
     synonyms = "upsampling upsampling2d up_sampling2d interpolate resize resize_bilinear upsamplingnearest2d"
@@ -146,7 +147,6 @@ class Upsample(Operator):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         mode = call.operation.removeprefix("upsample_")[:-2]
         corners = {"align_corners": True} if call.get("align_corners") else {}
         scale = call.get("scale_factors")
@@ -157,7 +157,6 @@ class Upsample(Operator):
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        call.need_images()
         mode = {"linear": "bilinear", "cubic": "bicubic"}.get(call.get("mode", "nearest"), "nearest")
         how = call.get("coordinate_transformation_mode", "half_pixel" if call.operation == "Resize" else "asymmetric")
         rounding = call.get("nearest_mode", "round_prefer_floor" if call.operation == "Resize" else "floor")

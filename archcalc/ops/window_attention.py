@@ -161,8 +161,7 @@ class WindowAttention(Taped, Operator):
 
     def _padded(self) -> Dim:
         """Return the elements of the padded feature map."""
-        padded: Dim = product(self._counts()) * self.window**2 * self.x[2]
-        return padded
+        return product(self._counts()) * self.window**2 * self.x[2]
 
     def program(self, tensors: InputTensors) -> "Program":
         from archcalc.ops.tape.window import Windows, window_attention

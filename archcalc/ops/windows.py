@@ -49,6 +49,11 @@ def same_padding(sizes: Shape, kernel: Shape, stride: Shape, dilation: Shape) ->
     return tuple((total // 2, total - total // 2) for total in totals)
 
 
+def check_pool_padding(kernel: Dim, padding: Dim) -> None:
+    """Raise `ShapeError` if the padding of a pooling is too large, whatever the dilation, as in PyTorch."""
+    require(2 * padding <= kernel, lambda: f"padding {padding} is more than half the kernel {kernel}")
+
+
 EDGES = {"reflect": PaddingMode.MIRRORED, "replicate": PaddingMode.REPEATED, "circular": PaddingMode.WRAPPED}
 """What a window reads in padding of that name; in any other a constant."""
 

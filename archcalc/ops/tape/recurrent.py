@@ -229,8 +229,7 @@ def _between(count: Dim, size: int) -> Dim:
     """Return the bytes between rows of so many numbers: whole lines of the cache, and no multiple of 256 numbers."""
     line = LINE_BYTES // size
     padded = line * ceil_div(count, line)
-    between: Dim = size * (padded + line * (1 - ceil_div(padded % 256, 256)))
-    return between
+    return size * (padded + line * (1 - ceil_div(padded % 256, 256)))
 
 
 def _output(tape: Tape, sequence: TapeTensor, states: TapeTensor, sizes: RecurrentSizes) -> TapeTensor:
