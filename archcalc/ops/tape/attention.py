@@ -10,7 +10,7 @@ from archcalc.arithmetic import Dim, product
 from archcalc.ops.layout import Layout
 from archcalc.ops.tape.layouts import computed, matrix_products, permuted, reshaped, scaled
 from archcalc.ops.tape.tape import Tape
-from archcalc.ops.tape.tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tensors import Gradients, TapeTensor, last
 
 
 class Attending(NamedTuple):
@@ -48,12 +48,10 @@ def unfused_attention(tape: Tape, inputs: Sequence[TapeTensor], op: Attending) -
 def _causal_mask(tape: Tape, queries: Dim, keys: Dim) -> TapeTensor:
     """Return 0 or minus infinity for each pair, from a triangle of booleans."""
     ones = tape.new(0, queries * keys)
-    triangle = tape.new(0, queries * keys)
+    triangle = last([ones, tape.new(0, queries * keys)])
     del ones
     numbers = tape.new(2)
-    mask = tape.tensor(Layout.in_order((queries, keys)))
-    del triangle, numbers
-    return mask
+    return last([triangle, numbers, tape.tensor(Layout.in_order((queries, keys)))])
 
 
 def _repeated(tape: Tape, x: TapeTensor, count: Dim) -> TapeTensor:
@@ -63,13 +61,7 @@ def _repeated(tape: Tape, x: TapeTensor, count: Dim) -> TapeTensor:
     before = x.layout.sizes
     sizes = (*before[:-3], before[-3] * count, *before[-2:])
     made = tape.tensor(Layout.in_order(sizes))
-
-    def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
-        found = tape.tensor(Layout.in_order(before))
-        found.is_view = True
-        return [found]
-
-    tape.step([x], [made], rule)
+    tape.step([x], [made], lambda given, _: [tape.tensor(Layout.in_order(before), is_view=True)])
     return made
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.tape.tape import Tape
-from archcalc.ops.tape.tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tensors import Gradients, TapeTensor, last
 
 
 def circular(tape: Tape, x: TapeTensor, shape: Shape, amounts: Sequence[tuple[Dim, Dim]]) -> TapeTensor:
@@ -33,9 +33,9 @@ def _copy_into(tape: Tape, whole: TapeTensor, part: TapeTensor) -> None:
     sizes = (whole.elements, part.elements)
 
     def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
-        rest, copied = tape.new(sizes[0]), tape.new(sizes[1])
-        zeros = tape.new(sizes[1]) if wanted[0] else None
-        del zeros
+        rest, copied = map(tape.new, sizes)
+        if wanted[0]:
+            tape.new(sizes[1])  # zeros, which are freed at once
         return [rest, copied]
 
     tape.step([whole, part], [whole], rule)
@@ -48,10 +48,8 @@ def standardized(tape: Tape, weight: TapeTensor, filters: Dim) -> tuple[TapeTens
     spread, middle = tape.new(filters), tape.new(filters)
 
     def of_both(given: Gradients, wanted: Sequence[bool]) -> Gradients:
-        mean = tape.new(filters)
-        centered = tape.new(elements)
-        factor = tape.new(filters)
-        of_spread = tape.new(elements)
+        mean, centered, factor = tape.new(filters), tape.new(elements), tape.new(filters)
+        of_spread = last([mean, centered, factor, tape.new(elements)])
         del mean, centered, factor
         of_middle = tape.new(elements)
         del of_middle
@@ -62,9 +60,7 @@ def standardized(tape: Tape, weight: TapeTensor, filters: Dim) -> tuple[TapeTens
 
     def of_difference(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         negative = tape.new(elements)
-        middle = tape.new(filters)
-        del negative
-        return [given[0], middle]
+        return [given[0], last([negative, tape.new(filters)])]
 
     tape.step([own, middle], [centered], of_difference)
     shifted = tape.new(filters)
@@ -73,9 +69,7 @@ def standardized(tape: Tape, weight: TapeTensor, filters: Dim) -> tuple[TapeTens
 
     def of_root(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         power, half = tape.new(filters), tape.new(filters)
-        found = tape.new(filters)
-        del power, half
-        return [found]
+        return [last([power, half, tape.new(filters)])]
 
     tape.step([shifted], [factor], of_root, [factor])
     del shifted
@@ -83,9 +77,7 @@ def standardized(tape: Tape, weight: TapeTensor, filters: Dim) -> tuple[TapeTens
 
     def of_product(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         of_centered, repeated = tape.new(elements), tape.new(elements)
-        of_factor = tape.new(filters)
-        del repeated
-        return [of_centered, of_factor]
+        return [of_centered, last([repeated, tape.new(filters)])]
 
     tape.step([centered, factor], [scaled], of_product, [centered, factor])
     return tape.view(scaled), [own, spread, middle]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, Shape
 from archcalc.ops.layout import Layout, Order, elementwise
-from archcalc.ops.tape.layouts import reshaped
+from archcalc.ops.tape.layouts import remade, reshaped
 from archcalc.ops.tape.tape import Tape
 from archcalc.ops.tape.tensors import Gradients, TapeTensor
 
@@ -47,9 +47,7 @@ def _padded(tape: Tape, x: TapeTensor, padding: Sequence[tuple[Dim, Dim]]) -> Ta
     before = x.layout.sizes
     sizes = (*before[:2], *(n + sum(pair) for n, pair in zip(before[2:], padding, strict=True)))
     layout = Order.IMAGE.of([x.layout], sizes) if any(map(any, padding)) else elementwise([x.layout])
-    made = tape.tensor(layout)
-    tape.step([x], [made], lambda given, _: [tape.tensor(Layout.in_order(before))])
-    return made
+    return remade(tape, x, layout)
 
 
 def _of_one_sample(tape: Tape, x: TapeTensor) -> TapeTensor:
@@ -58,6 +56,4 @@ def _of_one_sample(tape: Tape, x: TapeTensor) -> TapeTensor:
 
 
 def _repeated(tape: Tape, bias: TapeTensor, count: Dim) -> TapeTensor:
-    made, elements = tape.new(bias.elements * count), bias.elements
-    tape.step([bias], [made], lambda given, _: [tape.new(elements)])
-    return made
+    return tape.compute(bias, bias.elements * count)

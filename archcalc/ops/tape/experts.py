@@ -6,7 +6,7 @@ from typing import NamedTuple
 from archcalc.arithmetic import Dim
 from archcalc.ops.tape.layouts import reshaped
 from archcalc.ops.tape.tape import Tape
-from archcalc.ops.tape.tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tensors import Gradients, TapeTensor, last, view_of
 
 INDEX_BYTES = 8
 """Bytes of the number of an expert."""
@@ -56,23 +56,17 @@ def _routed(tape: Tape, tokens: TapeTensor, router: TapeTensor, op: Experts) -> 
     chances = tape.compute(tape.matrix_product(tokens, router, every), saves_output=True)
     largest, picked = tape.new(some), tape.new(0, INDEX_BYTES * some)
 
-    def of_largest(given: Gradients, wanted: Sequence[bool]) -> Gradients:
-        zeros = tape.new(every)
-        made = tape.new(every)
-        del zeros
-        return [made]
-
-    tape.step([chances], [largest], of_largest, [picked])
+    tape.step([chances], [largest], lambda given, _: [_added_to_zeros(tape, every)], [picked])
     del chances
     if not op.normalized:
         return largest, picked
     total = tape.new(count)
-    tape.step([largest], [total], lambda given, _: [_expanded(given, some)])
+    tape.step([largest], [total], lambda given, _: [view_of(given[0], some)])
     made = tape.new(some)
 
     def of_quotient(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         again, twice, negative = tape.new(some), tape.new(some), tape.new(some)
-        repeated = tape.new(some)
+        repeated = last([again, twice, negative, tape.new(some)])
         del again, twice, negative
         own = tape.new(some)
         return [own, _summed(tape, repeated, count)]
@@ -81,9 +75,10 @@ def _routed(tape: Tape, tokens: TapeTensor, router: TapeTensor, op: Experts) -> 
     return made, picked
 
 
-def _expanded(given: Gradients, elements: Dim) -> TapeTensor | None:
-    (gradient,) = given
-    return None if gradient is None else TapeTensor(gradient.storage, elements, is_view=True)
+def _added_to_zeros(tape: Tape, elements: Dim) -> TapeTensor:
+    """Return a gradient that is added to zeros, for elements that were picked."""
+    zeros = tape.new(elements)
+    return last([zeros, tape.new(elements)])
 
 
 def _summed(tape: Tape, gradient: TapeTensor, count: Dim) -> TapeTensor:
@@ -94,14 +89,7 @@ def _summed(tape: Tape, gradient: TapeTensor, count: Dim) -> TapeTensor:
 def _looked_up(tape: Tape, weights: TapeTensor, picked: TapeTensor, elements: Dim) -> TapeTensor:
     """Return an expert's weights for every token; backward, zeros to which the gradients are added."""
     made, size = tape.new(elements), weights.elements
-
-    def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
-        zeros = tape.new(size)
-        found = tape.new(size)
-        del zeros
-        return [found]
-
-    tape.step([weights], [made], rule, [picked])
+    tape.step([weights], [made], lambda given, _: [_added_to_zeros(tape, size)], [picked])
     return made
 
 

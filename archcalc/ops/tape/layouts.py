@@ -80,8 +80,7 @@ def linear(
         *front, count = outer
         matrices = reshaped(tape, x, (product(front), count, width))
         del x
-        result, before = tape.tensor(Layout.in_order((product(front), count, features))), matrices.layout.sizes
-        tape.step([matrices], [result], lambda given, _: [tape.tensor(Layout.in_order(before))])
+        result = remade(tape, matrices, Layout.in_order((product(front), count, features)))
         del matrices
     found = reshaped(tape, result, sizes)
     del result
@@ -114,6 +113,13 @@ def fused_attention(tape: Tape, q: TapeTensor, k: TapeTensor, v: TapeTensor) -> 
 def _rows_outside(sizes: Shape) -> Layout:
     batch, heads, rows, width = sizes
     return Layout.in_order((batch, rows, heads, width)).permuted((0, 2, 1, 3))
+
+
+def remade(tape: Tape, x: TapeTensor, layout: Layout) -> TapeTensor:
+    """Return a new tensor with another layout, made of the tensor; its gradient is a new tensor in order."""
+    made, sizes, precise = tape.tensor(layout, x.is_precise), x.layout.sizes, x.is_precise
+    tape.step([x], [made], lambda given, _: [tape.tensor(Layout.in_order(sizes), precise)])
+    return made
 
 
 def scaled(tape: Tape, x: TapeTensor) -> TapeTensor:

@@ -62,19 +62,18 @@ def _projected(
 ) -> tuple[TapeTensor, TapeTensor, TapeTensor]:
     """Return queries, keys and values after their projections: joint ones where they are the same tensor."""
     bias = tape.weight(3 * op.width, op.trained) if op.bias else None
-    if not op.has_one_width:
-        biases = tape.parts(bias, (1, 1, 1)) if bias else (None,) * 3
+    shares: tuple[int, ...] = (1, 1, 1)
+    if op.has_one_width:
+        weight = tape.weight(3 * op.width * op.width, op.trained)
+        if q is k is v:
+            joint = _several(tape, linear(tape, q, weight, bias, 3 * op.width, op.trained), 3, op)
+            return joint[0], joint[1], joint[2]
+        shares = (1, 2) if k is v else shares
+        weights = tape.parts(weight, shares)
+    else:
         weights = [tape.weight(op.width * size, op.trained) for size in op.widths]
-        made = [linear(tape, *each, op.width, op.trained) for each in zip((q, k, v), weights, biases, strict=True)]
-        return made[0], made[1], made[2]
-    weight = tape.weight(3 * op.width * op.width, op.trained)
-    if q is k is v:
-        joint = _several(tape, linear(tape, q, weight, bias, 3 * op.width, op.trained), 3, op)
-        return joint[0], joint[1], joint[2]
-    shares = (1, 2) if k is v else (1, 1, 1)
-    weights = tape.parts(weight, shares)
     biases = tape.parts(bias, shares) if bias else (None,) * 3
-    if k is not v:
+    if len(shares) == 3:
         made = [linear(tape, *each, op.width, op.trained) for each in zip((q, k, v), weights, biases, strict=True)]
         return made[0], made[1], made[2]
     queries = linear(tape, q, weights[0], biases[0], op.width, op.trained)

@@ -109,7 +109,8 @@ def step_by_step(tape: Tape, x: TapeTensor, sizes: RecurrentSizes, cell: Cell) -
             projection = None
             if sizes.projection is not None:
                 projection = tape.weight(sizes.features * sizes.state, sizes.trained)
-            state = tuple(_part(zeros, sizes.layers * sizes.directions) for zeros in first)
+            cells = sizes.layers * sizes.directions
+            state = tuple(zeros.view(zeros.elements // cells) for zeros in first)
             outputs.append([])
             for number, step in enumerate(given):
                 tape.label = (layer, direction, number if number < FEW_STEPS / 2 else number - sizes.steps)
@@ -127,10 +128,6 @@ def step_by_step(tape: Tape, x: TapeTensor, sizes: RecurrentSizes, cell: Cell) -
     states = [tape.join([final[number] for final in finals]) for number in range(len(first))]
     del finals, first
     return _output(tape, sequence, states[0], sizes)
-
-
-def _part(x: TapeTensor, count: int) -> TapeTensor:
-    return TapeTensor(x.storage, x.elements // count, is_view=True)
 
 
 def _of_input(tape: Tape, sequence: TapeTensor, sizes: RecurrentSizes, layer: int) -> TapeTensor:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from archcalc.ops.layout import Layout, elementwise
-from archcalc.ops.tape.layouts import lowered
+from archcalc.ops.tape.layouts import lowered, remade
 from archcalc.ops.tape.tape import Tape
-from archcalc.ops.tape.tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tensors import Gradients, TapeTensor, last
 
 
 class Rows(NamedTuple):
@@ -56,20 +56,15 @@ def _roots(tape: Tape, x: TapeTensor) -> TapeTensor:
 
     def of_squares(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         power, twice = tape.tensor(layout, precise), tape.tensor(layout, precise)
-        found = tape.tensor(layout, precise)
-        del power, twice
-        return [found]
+        return [last([power, twice, tape.tensor(layout, precise)])]
 
     tape.step([x], [squares], of_squares, [x])
-    means = tape.tensor(rows, precise)
-    tape.step([squares], [means], lambda given, _: [tape.tensor(Layout.in_order(layout.sizes), precise)])
+    means = remade(tape, squares, rows)
     roots = tape.tensor(rows, precise)
 
     def of_roots(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         power, half = tape.tensor(rows, precise), tape.tensor(rows, precise)
-        found = tape.tensor(rows, precise)
-        del power, half
-        return [found]
+        return [last([power, half, tape.tensor(rows, precise)])]
 
     tape.step([means], [roots], of_roots, [roots])
     return roots

@@ -75,10 +75,10 @@ class Tape:
         elif storage.key >= GRADIENT:
             self._released |= {storage.key}
 
-    def tensor(self, layout: Layout, precise: bool = False) -> TapeTensor:
+    def tensor(self, layout: Layout, precise: bool = False, is_view: bool = False) -> TapeTensor:
         """Return a new tensor with a layout; ``precise`` in at least 4 bytes, whatever the type."""
         elements = product(layout.sizes)
-        value = self.new(0, precise=elements) if precise else self.new(elements)
+        value = self.new(*(0, 0, elements) if precise else (elements,), is_view=is_view)
         value.elements, value.is_precise, value.known_layout = elements, precise, layout
         return value
 
@@ -153,13 +153,13 @@ class Tape:
 
     def change(self, x: TapeTensor) -> TapeTensor:
         """Return a tensor computed in place (`sigmoid_`), which autograd saves; its gradient gives a new one."""
-        made, size = TapeTensor(x.storage, x.elements, is_view=True), x.elements
+        made, size = x.view(), x.elements
         self.step([x], [made], lambda given, _: [self.new(size)], [made])
         return made
 
     def view(self, x: TapeTensor, elements: Any = None) -> TapeTensor:
         """Return a view in another shape; of fewer elements, its gradient gives a new tensor with zeros."""
-        made, size = TapeTensor(x.storage, x.elements if elements is None else elements, is_view=True), x.elements
+        made, size = x.view(elements), x.elements
         if elements is None:
             self.step([x], [made], lambda given, _: [view_of(given[0])])
         else:
@@ -183,7 +183,7 @@ class Tape:
     def parts(self, x: TapeTensor, shares: Sequence[int]) -> list[TapeTensor]:
         """Return views of a tensor, each so many shares of it; their gradients are joined to a new one."""
         whole, size = sum(shares), x.elements
-        made = [TapeTensor(x.storage, size // whole * share, is_view=True) for share in shares]
+        made = [x.view(size // whole * share) for share in shares]
         self.step([x], made, lambda given, _: [self.new(size)])
         return made
 
@@ -196,7 +196,7 @@ class Tape:
 
     def add(self, x: TapeTensor, y: TapeTensor, in_place: bool = False) -> TapeTensor:
         """Return the sum; both gradients are that of the sum."""
-        made = TapeTensor(x.storage, x.elements, is_view=True) if in_place else self.new(x.elements)
+        made = x.view() if in_place else self.new(x.elements)
         self.step([x, y], [made], lambda given, _: [given[0], given[0]])
         return made
 
@@ -217,7 +217,7 @@ class Tape:
         saved = x if y.edge else None
         if in_place and saved is not None:
             saved = self.new(x.elements)
-        made, size = TapeTensor(x.storage, x.elements, is_view=True) if in_place else self.new(x.elements), x.elements
+        made, size = x.view() if in_place else self.new(x.elements), x.elements
         self.step(
             [x, y],
             [made],
@@ -242,9 +242,7 @@ class Tape:
             if layout is None:
                 return self.new(of_rows)
             if layout.strides == (1, layout.sizes[0]):  # PyTorch then computes the transposed gradient
-                found = self.tensor(layout)
-                found.is_view = True
-                return found
+                return self.tensor(layout, is_view=True)
             return self.tensor(Layout.in_order(layout.sizes))
 
         if bias is None:

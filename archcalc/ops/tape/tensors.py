@@ -53,6 +53,10 @@ class TapeTensor:
         self.held = 0
         """How many nodes wait with this as their gradient."""
 
+    def view(self, elements: Any = None) -> TapeTensor:
+        """Return a view of the same storage, of as many elements unless they are given."""
+        return TapeTensor(self.storage, self.elements if elements is None else elements, is_view=True)
+
     @property
     def is_laid_out(self) -> bool:
         """True if the program knows its sizes and strides."""
@@ -90,6 +94,9 @@ class Node:
 
 def view_of(gradient: TapeTensor | None, elements: Any = None) -> TapeTensor | None:
     """Return a gradient viewed in another shape, or a part of it."""
-    if gradient is None:
-        return None
-    return TapeTensor(gradient.storage, gradient.elements if elements is None else elements, is_view=True)
+    return None if gradient is None else gradient.view(elements)
+
+
+def last(made: Sequence[TapeTensor]) -> TapeTensor:
+    """Return the last of some tensors: what a step makes, after others that it needs and then frees."""
+    return made[-1]

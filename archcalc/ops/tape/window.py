@@ -13,12 +13,13 @@ from archcalc.ops.tape.layouts import (
     lowered,
     matrix_products,
     permuted,
+    remade,
     reshaped,
     scaled,
     shortened,
 )
 from archcalc.ops.tape.tape import WEIGHT, Tape
-from archcalc.ops.tape.tensors import Gradients, TapeTensor
+from archcalc.ops.tape.tensors import Gradients, TapeTensor, last
 
 WINDOWS = (0, 1, 3, 2, 4, 5)
 """The order of axes that puts windows outside of their tokens, and back."""
@@ -115,15 +116,11 @@ def _weights(tape: Tape, rows: Dim, width: Dim, op: Windows) -> tuple[TapeTensor
 
 def _padded(tape: Tape, x: TapeTensor, sizes: Shape) -> TapeTensor:
     """Return the map in full windows, which is a copy even if nothing is added."""
-    made, before = tape.tensor(Order.IMAGE.of([x.layout], sizes)), x.layout.sizes
-    tape.step([x], [made], lambda given, _: [tape.tensor(Layout.in_order(before))])
-    return made
+    return remade(tape, x, Order.IMAGE.of([x.layout], sizes))
 
 
 def _rolled(tape: Tape, x: TapeTensor) -> TapeTensor:
-    made, sizes = tape.tensor(Layout.in_order(x.layout.sizes)), x.layout.sizes
-    tape.step([x], [made], lambda given, _: [tape.tensor(Layout.in_order(sizes))])
-    return made
+    return remade(tape, x, Layout.in_order(x.layout.sizes))
 
 
 def _in_windows(tape: Tape, x: TapeTensor, op: Windows) -> TapeTensor:
@@ -163,10 +160,7 @@ def _cosines(tape: Tape, q: TapeTensor, k: TapeTensor, op: Windows) -> TapeTenso
         repeated = tape.tensor(layout, precise) if wanted[1] else None
         if first is not None:
             first = lowered(tape, first)
-        factor = None
-        if repeated is not None:
-            factor = tape.tensor(heads, precise)
-            factor.is_view = True
+        factor = None if repeated is None else tape.tensor(heads, precise, is_view=True)
         del repeated
         return [first, factor]
 
@@ -178,9 +172,7 @@ def _cosines(tape: Tape, q: TapeTensor, k: TapeTensor, op: Windows) -> TapeTenso
 def _where(tape: Tape, elements: Dim) -> TapeTensor:
     """Return a gradient where a condition holds, else 0."""
     zero, condition = tape.new(1), tape.new(0, elements)
-    made = tape.new(elements)
-    del zero, condition
-    return made
+    return last([zero, condition, tape.new(elements)])
 
 
 def _normalized(tape: Tape, x: TapeTensor) -> TapeTensor:
@@ -190,24 +182,20 @@ def _normalized(tape: Tape, x: TapeTensor) -> TapeTensor:
 
     def of_length(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         direction, none = tape.tensor(layout), tape.new(0, rows)
-        made = tape.tensor(layout)
-        del direction, none
-        return [made]
+        return [last([direction, none, tape.tensor(layout)])]
 
     tape.step([x], [length], of_length, [x, length])
     divisor = tape.new(rows)
     tape.step([length], [divisor], lambda given, _: [_where(tape, rows)], [length])
     del length
-    repeated = TapeTensor(divisor.storage, x.elements, is_view=True)
+    repeated = divisor.view(x.elements)
     tape.step([divisor], [repeated], lambda given, _: [tape.new(rows)])
     made = tape.tensor(Layout.in_order(layout.sizes))
 
     def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         if not any(wanted):
             return [None, None]
-        again, twice, negative = (tape.tensor(layout) for _ in range(3))
-        of_divisor = tape.tensor(layout)
-        del again, twice, negative
+        of_divisor = last([tape.tensor(layout) for _ in ("again", "twice", "negative", "divisor")])
         return [tape.tensor(layout), of_divisor]
 
     tape.step([x, repeated], [made], rule, [x, divisor])
@@ -232,9 +220,7 @@ def _biases(tape: Tape, op: Windows) -> TapeTensor:
 
     def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         zeros = tape.tensor(table_layout, precise)
-        made = tape.tensor(table_layout, precise)
-        del zeros
-        return [made]
+        return [last([zeros, tape.tensor(table_layout, precise)])]
 
     tape.step([table], [found], rule)
     del table
@@ -252,10 +238,7 @@ def _biased(tape: Tape, scores: TapeTensor, biases: TapeTensor) -> TapeTensor:
 
     def rule(given: Gradients, wanted: Sequence[bool]) -> Gradients:
         of_scores = tape.tensor(layout) if is_cast and wanted[0] else given[0]
-        summed = None
-        if wanted[1]:
-            summed = tape.tensor(Layout.in_order(sizes), of_biases)
-            summed.is_view = True
+        summed = tape.tensor(Layout.in_order(sizes), of_biases, is_view=True) if wanted[1] else None
         return [of_scores, summed]
 
     tape.step([scores, biases], [made], rule)
