@@ -78,7 +78,7 @@ class Tape:
     def tensor(self, layout: Layout, precise: bool = False, is_view: bool = False) -> TapeTensor:
         """Return a new tensor with a layout; ``precise`` in at least 4 bytes, whatever the type."""
         elements = product(layout.sizes)
-        value = self.new(*(0, 0, elements) if precise else (elements,), is_view=is_view)
+        value = self.new(0 if precise else elements, precise=elements if precise else 0, is_view=is_view)
         value.elements, value.is_precise, value.known_layout = elements, precise, layout
         return value
 
