@@ -24,6 +24,7 @@ from archcalc.network import Layer, WeightRef
 from archcalc.ops.layout import Layout, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import GRADIENT, Autocast, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
+from archcalc.structs import replace
 
 
 def saved_tensor_bytes(analysis: Analysis, recomputed: Sequence[range] = ()) -> int:
@@ -73,7 +74,7 @@ def training_peak(analysis: Analysis, optimizer: str | TrainingStep = "sgd", rec
 
 def last_saving(layers: Sequence[Layer], block: range) -> int | None:
     """Return the last layer of a block for which autograd saves anything: recomputation ends there."""
-    return next((number for number in reversed(block) if any(layers[number].op.saved_tensors())), None)
+    return next((number for number in reversed(block) if layers[number].op.saved_tensors() != SavedTensors()), None)
 
 
 def runs_when_last(op: Operator) -> bool:
@@ -194,14 +195,12 @@ class TrainingSimulation(MemorySimulation):
     def _own_bytes(self, saved: SavedTensors, number: int) -> Any:
         """Return the bytes of saved tensors that are neither an input nor the output."""
         op = self.layers[number].op
-        own = Workspace(
-            saved.elements, saved.shared, saved.index_bytes, saved.shared_bytes, saved.precise, saved.shared_precise
-        )
         if self.roles.autocast and op.weights() and op.autocast_policy() is Autocast.WIDEST:
             # Statistics have the type of the weights.
             statistics = bytes_of(saved.shared, self.roles.weights) + saved.shared_bytes
-            own = own._replace(elements=0, shared=0, shared_bytes=statistics, precise=saved.precise + saved.elements)
-        return self.bytes_of(own, number)
+            precise = saved.precise + saved.elements
+            saved = replace(saved, elements=0, shared=0, shared_bytes=statistics, precise=precise)
+        return self.bytes_of(saved, number)
 
     def _save(self, number: int, copies: Sequence[Storage] = ()) -> list[Storage]:
         """Hold the saved tensors of a layer that has just run, and the copies of its weights that it needs."""

@@ -27,7 +27,6 @@ class Elementwise(Operator):
     has_linear = False
     memory_order = Order.INPUTS
     per_element: ClassVar[Work]
-    torch_name: ClassVar[str]
     saved: ClassVar[SavedTensors | None] = SavedTensors(inputs=True)
     examples: ClassVar[tuple[Example, ...]] = (example((4, 5, 6)),)
 
@@ -37,9 +36,6 @@ class Elementwise(Operator):
     def work(self) -> Work:
         elements = self.elements
         return {primitive: count * elements for primitive, count in self.per_element.items()}
-
-    def torch(self) -> Torch:
-        return Torch(self.torch_name)
 
 
 class Relu(Elementwise):
@@ -76,6 +72,8 @@ class LeakyRelu(Elementwise):
     """``x`` above 0, ``slope·x`` below."""
 
     kind = "leaky_relu"
+    torch_name = "nn.LeakyReLU"
+    torch_arguments = ("slope",)
     aten = "leaky_relu"
     onnx = "LeakyRelu"
     synonyms = "leakyrelu lrelu leaky"
@@ -86,9 +84,6 @@ class LeakyRelu(Elementwise):
     fused_into = _CONV_GEMM
     per_element = {"compare": 1, "mul": 1}
     examples = (example((4, 5, 6)), example((4, 5), slope=0.2))
-
-    def torch(self) -> Torch:
-        return Torch("nn.LeakyReLU", (float(self.slope),))
 
 
 class Prelu(Elementwise):
@@ -137,6 +132,8 @@ class Elu(Elementwise):
     """``x`` above 0, ``alpha·(exp(x) − 1)`` below."""
 
     kind = "elu"
+    torch_name = "nn.ELU"
+    torch_arguments = ("alpha",)
     aten = "elu"
     onnx = "Elu"
     onnx_arguments = {"alpha": "alpha"}
@@ -150,9 +147,6 @@ class Elu(Elementwise):
         if (call.get("scale", 1), call.get("input_scale", 1)) != (1, 1):
             return None
         return call.named({"alpha": "alpha"})
-
-    def torch(self) -> Torch:
-        return Torch("nn.ELU", (float(self.alpha),))
 
 
 class Gelu(Elementwise):
@@ -249,6 +243,8 @@ class Hardtanh(Elementwise):
     """``x`` limited to an interval."""
 
     kind = "hardtanh"
+    torch_name = "nn.Hardtanh"
+    torch_arguments = ("low", "high")
     aten = "hardtanh"
     aten_arguments = {"low": "min_val", "high": "max_val"}
     can_overwrite = True
@@ -260,9 +256,6 @@ class Hardtanh(Elementwise):
     def output_shape(self) -> Shape:
         require(self.low < self.high, lambda: f"the interval is empty: low {self.low} is not below high {self.high}")
         return self.x
-
-    def torch(self) -> Torch:
-        return Torch("nn.Hardtanh", (float(self.low), float(self.high)))
 
 
 class Softplus(Elementwise):
@@ -294,6 +287,8 @@ class Scale(Elementwise):
     """Every element times a constant."""
 
     kind = "scale"
+    torch_name = "archcalc.Scale"
+    torch_arguments = ("factor",)
     aten = "mul div"
     onnx = "Mul Div"
     saved = SavedTensors()
@@ -309,6 +304,3 @@ class Scale(Elementwise):
         return {"factor": number if call.operation.lower() == "mul" else 1 / number}
 
     from_onnx = from_aten
-
-    def torch(self) -> Torch:
-        return Torch("archcalc.Scale", (float(self.factor),))

@@ -9,7 +9,6 @@ from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
     SavedTensors,
-    Torch,
     Work,
     Workspace,
     Workspaces,
@@ -26,6 +25,8 @@ class BlurPool(Operator):
     """
 
     kind = "blur_pool"
+    torch_name = "archcalc.BlurPool"
+    torch_arguments = ("kernel", "stride")
     tools_agree = False
     synonyms = "blurpool blurpool2d antialias aa_pool"
     category = "pooling"
@@ -70,6 +71,3 @@ class BlurPool(Operator):
     def access(self) -> Access:
         windows = window_access((self.kernel,) * 2, (self.stride,) * 2, (self._padding(),) * 2, (1, 1))
         return (SAME_POSITION, *(window._replace(edge=PaddingMode.MIRRORED) for window in windows))
-
-    def torch(self) -> Torch:
-        return Torch("archcalc.BlurPool", (self.kernel, self.stride))

@@ -1,7 +1,7 @@
 """One operator, applied to every slice along the first axis of the input: to each patch, window or head."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from archcalc import ops
 from archcalc.arithmetic import Shape, ShapeError, product, require
@@ -21,6 +21,9 @@ from archcalc.ops.vocabulary import (
     Workspaces,
     example,
 )
+from archcalc.structs import replace
+
+_Memory = TypeVar("_Memory", bound=Workspace)
 
 
 def _joined(layout: Layout) -> Layout:
@@ -112,44 +115,32 @@ class Each(Operator):
         return self.inner.models_memory()
 
     def saved_tensors(self) -> SavedTensors:
-        return self._scaled_saved(self.inner.saved_tensors())
+        return self._of_all_slices(self.inner.saved_tensors())
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        saved = self._scaled_saved(self.inner.saved_tensors_for(self._of_slices(tensors)))
+        saved = self._of_all_slices(self.inner.saved_tensors_for(self._of_slices(tensors)))
         if not self._copies(tensors) or not saved.input(0):
             return saved
-        return saved._replace(inputs=False, elements=saved.elements + product(self.x))
-
-    def _scaled_saved(self, saved: SavedTensors) -> SavedTensors:
-        slices = self.x[0]
-        return saved._replace(
-            elements=slices * saved.elements, index_bytes=slices * saved.index_bytes, precise=slices * saved.precise
-        )
+        return replace(saved, inputs=False, elements=saved.elements + product(self.x))
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         found = self.inner.workspaces_for(self._of_slices(tensors))
-        inference, training, backward = (tuple(map(self._scaled_workspace, points)) for points in found[:3])
+        inference, training, backward = (tuple(map(self._of_all_slices, points)) for points in found[:3])
         if self._copies(tensors):
             inner = self.inner.saved_tensors_for(self._of_slices(tensors)) if tensors.training else SavedTensors()
-            saved = self._scaled_saved(inner)
-            made = Workspace(
-                self.elements + saved.elements,
-                saved.shared,
-                saved.index_bytes,
-                saved.shared_bytes,
-                shared_precise=saved.shared_precise,
-            )
+            saved = self._of_all_slices(inner)
+            made = replace(saved, elements=self.elements + saved.elements)
             inference, training = (
-                tuple(point._replace(elements=point.elements + product(self.x)) for point in points or (made,))
+                tuple(replace(point, elements=point.elements + product(self.x)) for point in points or (made,))
                 for points in (inference, training)
             )
         return Workspaces(inference, training, backward, found.frees)
 
-    def _scaled_workspace(self, workspace: Workspace) -> Workspace:
+    def _of_all_slices(self, single: _Memory) -> _Memory:
+        """Return the memory of all slices from that of one."""
         slices = self.x[0]
-        return workspace._replace(
-            elements=slices * workspace.elements, bytes=slices * workspace.bytes, precise=slices * workspace.precise
-        )
+        elements, size, precise = slices * single.elements, slices * single.bytes, slices * single.precise
+        return replace(single, elements=elements, bytes=size, precise=precise)
 
     def _copies(self, tensors: InputTensors) -> bool:
         """Return True if the slices must be copied to be a batch."""

@@ -23,14 +23,12 @@ class _Function(Elementwise):
             return Workspaces()
         return Workspaces(backward=(Workspace(self.backward_tensors * self.elements),))
 
-    def torch(self) -> Torch:
-        return Torch(f"torch.{self.kind}")
-
 
 class Exp(_Function):
     """``exp(x)``"""
 
     kind = "exp"
+    torch_name = "torch.exp"
     aten = "exp"
     onnx = "Exp"
     synonyms = "exponential"
@@ -42,6 +40,7 @@ class Log(_Function):
     """The natural logarithm."""
 
     kind = "log"
+    torch_name = "torch.log"
     aten = "log"
     onnx = "Log"
     synonyms = "ln logarithm"
@@ -52,6 +51,7 @@ class Sqrt(_Function):
     """The square root."""
 
     kind = "sqrt"
+    torch_name = "torch.sqrt"
     aten = "sqrt"
     onnx = "Sqrt"
     backward_tensors = 2
@@ -64,6 +64,7 @@ class Abs(_Function):
     """The absolute value."""
 
     kind = "abs"
+    torch_name = "torch.abs"
     aten = "abs"
     onnx = "Abs"
     backward_tensors = 2
@@ -75,6 +76,7 @@ class Neg(_Function):
     """``−x``"""
 
     kind = "neg"
+    torch_name = "torch.neg"
     aten = "neg"
     onnx = "Neg"
     synonyms = "negative negate"
@@ -86,6 +88,7 @@ class Sin(_Function):
     """The sine."""
 
     kind = "sin"
+    torch_name = "torch.sin"
     aten = "sin"
     onnx = "Sin"
     backward_tensors = 2
@@ -96,6 +99,7 @@ class Cos(_Function):
     """The cosine."""
 
     kind = "cos"
+    torch_name = "torch.cos"
     aten = "cos"
     onnx = "Cos"
     backward_tensors = 3
@@ -106,6 +110,8 @@ class Offset(_Function):
     """Every element plus a constant."""
 
     kind = "offset"
+    torch_name = "torch.add"
+    torch_arguments = ("amount",)
     aten = "add sub"
     onnx = "Add Sub"
     synonyms = "add_constant shift"
@@ -126,14 +132,13 @@ class Offset(_Function):
 
     from_onnx = from_aten
 
-    def torch(self) -> Torch:
-        return Torch("torch.add", (float(self.amount),))
-
 
 class Pow(_Function):
     """``x`` to a constant power: a product for a small whole exponent, else ``exp(exponent·log(x))``."""
 
     kind = "pow"
+    torch_name = "torch.pow"
+    torch_arguments = ("exponent",)
     aten = "pow square rsqrt reciprocal"
     onnx = "Pow Reciprocal"
     synonyms = "power square"
@@ -173,9 +178,6 @@ class Pow(_Function):
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         exponent = -1 if call.operation == "Reciprocal" else call.get("Y")
         return {"exponent": exponent} if is_number(exponent) and len(call.operands) == 1 else None
-
-    def torch(self) -> Torch:
-        return Torch("torch.pow", (float(self.exponent),))
 
 
 class Clamp(_Function):

@@ -27,7 +27,6 @@ class _Gated(Operator):
     axis: AxisIndex = option(-1, "the axis that is halved, the batch not counted")
     examples = (example((7, 12)), example((4, 5, 6), axis=0))
     per_element: ClassVar[Work]
-    torch_name: ClassVar[str]
 
     def output_shape(self) -> Shape:
         axis = self.axis_index(self.axis)

@@ -166,6 +166,8 @@ class Embedding(Operator):
     """A row of a table for every index: `[L]` becomes `[L, features]`."""
 
     kind = "embedding"
+    torch_name = "nn.Embedding"
+    torch_arguments = ("entries", "features")
     autocast = Autocast.FLOAT32
     aten = "embedding"
     onnx = "Gather"
@@ -209,6 +211,3 @@ class Embedding(Operator):
         if not isinstance(table, Stored) or len(table.shape) != 2 or call.get("axis", 0) != 0:
             return None
         return {"entries": table.shape[0], "features": table.shape[1]}
-
-    def torch(self) -> Torch:
-        return Torch("nn.Embedding", (self.entries, self.features))

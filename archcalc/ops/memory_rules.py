@@ -108,8 +108,3 @@ class MemoryRules(BoundShapes):
             )
             for kind, layout in zip(self.gradient_kinds(), tensors.layouts, strict=True)
         )
-
-    @property
-    def is_view_in_training(self) -> bool:
-        """True if its output in training is a view of its input; dropout then makes a new tensor."""
-        return self.is_view

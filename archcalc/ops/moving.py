@@ -146,6 +146,8 @@ class PixelShuffle(Shaping):
     """Channels become positions: `[C·r², H, W]` becomes `[C, r·H, r·W]` (Shi et al., 2016)."""
 
     kind = "pixel_shuffle"
+    torch_name = "nn.PixelShuffle"
+    torch_arguments = ("factor",)
     overestimates = {"channels": "an output sees one channel"}
     memory_order = Order.IMAGE
     aten = "pixel_shuffle"
@@ -178,14 +180,13 @@ class PixelShuffle(Shaping):
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
         return {"factor": call.arguments["blocksize"]} if call.get("mode", "DCR") == "CRD" else None
 
-    def torch(self) -> Torch:
-        return Torch("nn.PixelShuffle", (self.factor,))
-
 
 class PixelUnshuffle(Shaping):
     """Positions become channels: `[C, r·H, r·W]` becomes `[C·r², H, W]`."""
 
     kind = "pixel_unshuffle"
+    torch_name = "nn.PixelUnshuffle"
+    torch_arguments = ("factor",)
     overestimates = dict.fromkeys(("channels", "positions"), "an output sees one channel at one position")
     memory_order = Order.IMAGE
     aten = "pixel_unshuffle"
@@ -211,9 +212,6 @@ class PixelUnshuffle(Shaping):
         split = Reshape(self.inputs, shape=(channels, rows, self.factor, columns, self.factor))
         moved = Permute((split.output,), order=(0, 2, 4, 1, 3))
         return split, moved, Reshape((moved.output,), shape=self.output)
-
-    def torch(self) -> Torch:
-        return Torch("nn.PixelUnshuffle", (self.factor,))
 
 
 class _Windows(Shaping):

@@ -28,6 +28,7 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
+from archcalc.structs import replace
 
 
 def statistics_work(groups: Dim, size: Dim) -> Work:
@@ -283,7 +284,7 @@ class InstanceNorm(Normalization):
         saved = self.saved_tensors()
         if tensors.layouts[0].is_in_order:
             return saved
-        return saved._replace(inputs=False, elements=saved.elements + self.elements)
+        return replace(saved, inputs=False, elements=saved.elements + self.elements)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return (InputGradient(GradientKind.NEW, Layout.in_order(gradient.sizes), is_view=True),)

@@ -12,7 +12,7 @@ from copy import copy
 from typing import Any, ClassVar, NoReturn
 
 from archcalc.arithmetic import Dim, Shape, ShapeError
-from archcalc.ops.arguments import BadArgument
+from archcalc.ops.arguments import BadArgument, Real
 from archcalc.ops.calls import Call, Stored
 from archcalc.ops.declaring import Argument, declared
 from archcalc.ops.importing import Importable
@@ -76,6 +76,11 @@ class Operator(Importable, MemoryRules, ABC):
     """What PyTorch's autocast does with it, if that is not what its work says; see `autocast_policy`."""
     float32_ranks: ClassVar[tuple[int, ...]] = ()
     """Numbers of spatial dimensions for which autocast computes it in float32."""
+
+    torch_name: ClassVar[str]
+    """The path of its PyTorch module or function, for `torch`."""
+    torch_arguments: ClassVar[tuple[str, ...]] = ()
+    """Its arguments that the module takes, in their order."""
 
     called: str | None = None
     """The module of PyTorch that an imported layer was called as (`nn.ReLU`), empty for a function; tools that count
@@ -334,9 +339,13 @@ class Operator(Importable, MemoryRules, ABC):
         """Return a warning about a probable mistake, or nothing; ``sides`` marks an image's input axes."""
         return ""
 
-    @abstractmethod
     def torch(self) -> Torch:
         """Return the PyTorch module or function that this operator is."""
+        return Torch(self.torch_name, tuple(map(self._torch_value, self.torch_arguments)))
+
+    def _torch_value(self, name: str) -> Any:
+        value = getattr(self, name)
+        return float(value) if isinstance(self.arguments[name].type, Real) else value
 
     def linearized(self) -> Operator | None:
         """Return a linear operator with the same receptive field, for the gradient check.

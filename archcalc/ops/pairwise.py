@@ -36,7 +36,6 @@ class _Arithmetic(Operator):
     least_inputs = 2
     most_inputs: ClassVar[int | None] = None
     primitive: ClassVar[str]
-    torch_name: ClassVar[str]
 
     def output_shape(self) -> Shape:
         return self._joined()[-1]
@@ -91,9 +90,6 @@ class _Arithmetic(Operator):
             found.append(InputGradient(kind, own))
         return tuple(found)
 
-    def torch(self) -> Torch:
-        return Torch(self.torch_name)
-
     def linearized(self) -> Operator:
         return Add(self.inputs)
 
@@ -142,8 +138,8 @@ class Sub(_Sum):
         """A repeated second input's gradient is computed at the output's size, then summed."""
         _, second = self.inputs
         if second == self.output or not tensors.needs_gradient[1]:
-            return self.workspaces()
-        return self.workspaces()._replace(backward=(Workspace(self.elements + product(second)),))
+            return Workspaces()
+        return Workspaces(backward=(Workspace(self.elements + product(second)),))
 
 
 class Mul(_Arithmetic):
@@ -171,7 +167,7 @@ class Mul(_Arithmetic):
         wanted = [shape for shape, wants in zip(self.inputs, tensors.needs_gradient, strict=True) if wants]
         repeated = [product(shape) for shape in wanted if shape != self.output]
         backward = (Workspace(len(wanted) * self.elements + repeated[0]),) if repeated else ()
-        return self.workspaces()._replace(backward=backward)
+        return Workspaces(backward=backward)
 
 
 class Div(_Arithmetic):
@@ -249,7 +245,7 @@ class Where(_Arithmetic):
 
     def saved_tensors(self) -> SavedTensors:
         """A mask of bytes that says where the first is above 0."""
-        return SavedTensors(index_bytes=product(self.x))
+        return SavedTensors(bytes=product(self.x))
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """The mask serves the gradients of the other two."""
@@ -297,7 +293,7 @@ class Masked(_Arithmetic):
 
     def saved_tensors(self) -> SavedTensors:
         """A mask of bytes."""
-        return SavedTensors(index_bytes=product(self.inputs[1]))
+        return SavedTensors(bytes=product(self.inputs[1]))
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         return self.saved_tensors() if tensors.needs_gradient[0] else SavedTensors()

@@ -94,7 +94,7 @@ class KeepsPlaces(Operator):
     """Max pooling, which always computes the place of each largest element, and saves it."""
 
     def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True, index_bytes=8 * self.elements)
+        return SavedTensors(inputs=True, bytes=8 * self.elements)
 
     def workspaces(self) -> Workspaces:
         return Workspaces(inference=(Workspace(self.elements, bytes=8 * self.elements),))
@@ -205,7 +205,7 @@ class MaxPool(_WindowPool, KeepsPlaces):
     def saved_tensors(self) -> SavedTensors:
         """The input, or a copy with its margins; the places of the largest numbers."""
         padded = self._padded_elements() if self.margins else 0
-        return SavedTensors(inputs=not self.margins, elements=padded, index_bytes=8 * self.elements)
+        return SavedTensors(inputs=not self.margins, elements=padded, bytes=8 * self.elements)
 
     def placement(self, tensors: InputTensors) -> Placement:
         """A sequence is an image of one row only where a gradient is needed."""

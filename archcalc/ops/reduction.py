@@ -1,6 +1,6 @@
 """Reductions: one number out of all along some axes."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Axes, Bool, Natural, option
@@ -30,7 +30,6 @@ class Reduction(Operator):
     over: Axes = option((-2, -1), "the axes, the batch not counted")
     keep_dims: Bool = option(False, "leave the axes with size 1")
     examples = (example((8, 5, 6)), example((7, 12), over=0), example((8, 5, 6), over=(1, 2), keep_dims=True))
-    torch_name: ClassVar[str]
 
     def resolved(self) -> dict[str, Any]:
         over = tuple(sorted(map(self.axis_index, self.over)))

@@ -25,6 +25,7 @@ class _TrainingOnly(Operator):
 
     @property
     def is_view_in_training(self) -> bool:
+        """True if its output in training is its input too."""
         return self.p == 0
 
     def placement(self, tensors: InputTensors) -> Placement:
@@ -73,6 +74,8 @@ class StochasticDepth(_TrainingOnly):
     """Drop a residual branch of a sample with probability ``p`` while training (Huang et al., 2016)."""
 
     kind = "stochastic_depth"
+    torch_name = "archcalc.StochasticDepth"
+    torch_arguments = ("p",)
     synonyms = "droppath drop_path drop_connect"
     p: Rate = required("probability of dropping the branch")
     examples = (example((4, 5, 6), p=0.2),)
@@ -88,14 +91,12 @@ class StochasticDepth(_TrainingOnly):
         """A random number for each sample, and the same divided by the probability of survival."""
         return Workspaces() if self.p in (0, 1) else Workspaces(training=(Workspace(self.elements + 2),))
 
-    def torch(self) -> Torch:
-        return Torch("archcalc.StochasticDepth", (float(self.p),))
-
 
 class Identity(_TrainingOnly):
     """The input, unchanged."""
 
     kind = "identity"
+    torch_name = "nn.Identity"
     moves_elements = True
     synonyms = "noop no_op pass"
     category = "shape"
@@ -105,6 +106,3 @@ class Identity(_TrainingOnly):
     @property
     def is_view_in_training(self) -> bool:
         return True
-
-    def torch(self) -> Torch:
-        return Torch("nn.Identity")

@@ -277,6 +277,8 @@ class ChannelShuffle(Shaping):
     """Interleave the channels of groups (ShuffleNet)."""
 
     kind = "channel_shuffle"
+    torch_name = "nn.ChannelShuffle"
+    torch_arguments = ("groups",)
     overestimates = {"channels": "each channel is one of the input's, at another place"}
     aten = "channel_shuffle"
     aten_arguments = {"groups": "groups"}
@@ -296,6 +298,3 @@ class ChannelShuffle(Shaping):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return like_gradient(self, tensors, gradient)
-
-    def torch(self) -> Torch:
-        return Torch("nn.ChannelShuffle", (self.groups,))

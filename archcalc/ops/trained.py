@@ -22,7 +22,6 @@ from archcalc.ops.vocabulary import (
     GradientKind,
     InputGradient,
     SavedTensors,
-    Torch,
     Work,
     Workspace,
     Workspaces,
@@ -35,6 +34,7 @@ class LayerScale(Operator):
     """Each position along an axis times its own trained factor (Touvron et al., 2021)."""
 
     kind = "layer_scale"
+    torch_name = "operator.mul"
     autocast = Autocast.FLOAT32
     aten = "mul"
     onnx = "Mul"
@@ -82,14 +82,12 @@ class LayerScale(Operator):
 
     from_onnx = from_aten
 
-    def torch(self) -> Torch:
-        return Torch("operator.mul")
-
 
 class PositionEmbedding(Operator):
     """A trained number added to every element."""
 
     kind = "position_embedding"
+    torch_name = "operator.add"
     autocast = Autocast.FLOAT32
     aten = "add"
     onnx = "Add"
@@ -123,14 +121,12 @@ class PositionEmbedding(Operator):
 
     from_onnx = from_aten
 
-    def torch(self) -> Torch:
-        return Torch("operator.add")
-
 
 class ClassToken(Operator):
     """Trained tokens before the others: `[L, E]` becomes `[L + count, E]`."""
 
     kind = "class_token"
+    torch_name = "archcalc.prepend"
     autocast = Autocast.FLOAT32
     category = "shape"
     saved = SavedTensors()
@@ -160,9 +156,6 @@ class ClassToken(Operator):
 
     def access(self) -> Access:
         return (shifted(-self.count), *(SAME_POSITION,) * (len(self.x) - 1))
-
-    def torch(self) -> Torch:
-        return Torch("archcalc.prepend")
 
 
 class StandingAlone(Operator):
@@ -220,34 +213,33 @@ class Parameter(_Shaped):
     """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
 
     kind = "parameter"
+    torch_name = "archcalc.for_every_sample"
     synonyms = "trained_tensor learned query_embed"
     category = "linear"
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.shape)}
 
-    def torch(self) -> Torch:
-        return Torch("archcalc.for_every_sample")
-
 
 class Constant(_Shaped):
     """A stored tensor that is not trained: a table, a mask, zeros. Every element has one value here."""
 
     kind = "constant"
+    torch_name = "archcalc.Constant"
+    torch_arguments = ("shape", "value")
     synonyms = "buffer zeros ones full"
     value: RealNumber = option(0.0, "the number that it is filled with")
 
     def buffers(self) -> dict[str, Shape]:
         return {"value": (1, *self.shape)}
 
-    def torch(self) -> Torch:
-        return Torch("archcalc.Constant", (self.shape, float(self.value)))
-
 
 class Range(StandingAlone):
     """The whole numbers from 0, as indices for an embedding: positions of tokens."""
 
     kind = "range"
+    torch_name = "archcalc.count_up"
+    torch_arguments = ("size",)
     gives_indices = True
     made = True
     synonyms = "arange positions position_ids"
@@ -259,6 +251,3 @@ class Range(StandingAlone):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return ("tokens",)
-
-    def torch(self) -> Torch:
-        return Torch("archcalc.count_up", (self.size,))

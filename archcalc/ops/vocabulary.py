@@ -41,17 +41,14 @@ Access = tuple[Reads | AxisAccess, ...]
 """How an operator reads an input, for each axis without the batch."""
 
 
-class SavedTensors(NamedTuple):
-    """Tensors that autograd saves for a layer's backward pass on a CPU, without weights and buffers."""
+class Workspace(Struct):
+    """Memory beside inputs, output and weights: what an operator uses while it runs, or what autograd saves."""
 
-    inputs: bool | tuple[bool, ...] = False
-    """True if all inputs are saved; or whether each is."""
-    output: bool = False
     elements: Any = 0
-    """Elements of other tensors, per sample: statistics, a mask, copies in another order."""
+    """Elements, per sample."""
     shared: Any = 0
-    """Elements of other tensors, per batch."""
-    index_bytes: Any = 0
+    """Elements, per batch."""
+    bytes: Any = 0
     """Bytes of integers and masks, per sample: the index of each window's largest element."""
     shared_bytes: Any = 0
     """Bytes of integers and masks, per batch."""
@@ -60,26 +57,20 @@ class SavedTensors(NamedTuple):
     shared_precise: Any = 0
     """Such elements per batch."""
 
+
+class SavedTensors(Workspace):
+    """Tensors that autograd saves for a layer's backward pass on a CPU, without weights and buffers.
+
+    Besides inputs and the output, these are statistics, a mask, copies in another order.
+    """
+
+    inputs: bool | tuple[bool, ...] = False
+    """True if all inputs are saved; or whether each is."""
+    output: bool = False
+
     def input(self, number: int) -> bool:
         """Return True if input ``number`` is saved."""
         return self.inputs if isinstance(self.inputs, bool) else self.inputs[number]
-
-
-class Workspace(NamedTuple):
-    """Memory that an operator uses while it runs and then frees."""
-
-    elements: Any = 0
-    """Elements, per sample."""
-    shared: Any = 0
-    """Elements, per batch."""
-    bytes: Any = 0
-    """Bytes of integers and masks, per sample."""
-    shared_bytes: Any = 0
-    """Bytes of integers and masks, per batch."""
-    precise: Any = 0
-    """Elements, per sample, that take at least 4 bytes, whatever the dtype."""
-    shared_precise: Any = 0
-    """Such elements per batch."""
 
 
 GRADIENT = -1

@@ -11,6 +11,7 @@ from archcalc.ops.layout import InputTensors
 from archcalc.ops.tape.tape import AFTERWARDS, Tape
 from archcalc.ops.tape.tensors import Point, TapeTensor
 from archcalc.ops.vocabulary import EarlyGradient, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
+from archcalc.structs import replace
 
 
 class TapedMemory(NamedTuple):
@@ -99,7 +100,7 @@ def extended(few: TapedMemory, more: TapedMemory, further: Any) -> TapedMemory:
             for less, greater in pairs
         )
 
-    saved = few.saved._replace(shared=grown(few.saved.shared, more.saved.shared))
+    saved = replace(few.saved, shared=grown(few.saved.shared, more.saved.shared))
     return TapedMemory(
         saved,
         points(few.forward, more.forward),
