@@ -21,7 +21,7 @@ from archcalc.memory.heap import Peak, Storage, TimelinePoint, peak_of
 from archcalc.memory.optimizers import TrainingStep, as_step
 from archcalc.memory.simulation import MemorySimulation, layer_of, storage_of
 from archcalc.network import Layer, WeightRef
-from archcalc.ops.layout import Layout, elementwise
+from archcalc.ops.layout import InputTensors, Layout, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import GRADIENT, Autocast, GradientKind, InputGradient, SavedTensors, Workspace, Workspaces
 from archcalc.structs import replace
@@ -74,13 +74,17 @@ def training_peak(analysis: Analysis, optimizer: str | TrainingStep = "sgd", rec
 
 def last_saving(layers: Sequence[Layer], block: range) -> int | None:
     """Return the last layer of a block for which autograd saves anything: recomputation ends there."""
-    return next((number for number in reversed(block) if layers[number].op.saved_tensors() != SavedTensors()), None)
+    return next((number for number in reversed(block) if _saved_of_sample(layers[number].op) != SavedTensors()), None)
 
 
 def runs_when_last(op: Operator) -> bool:
     """Return True if recomputation that ends with this operator runs it: not if it only saves its inputs."""
-    saved = op.saved_tensors()
+    saved = _saved_of_sample(op)
     return saved != SavedTensors(inputs=saved.inputs)
+
+
+def _saved_of_sample(op: Operator) -> SavedTensors:
+    return op.saved_tensors_for(InputTensors.one_sample(op.inputs))
 
 
 class _PendingGradient(NamedTuple):

@@ -36,10 +36,8 @@ class _AdaptivePool(ComputedIn2d):
 
     def _taps(self) -> Dim:
         """Input elements read by all windows together: along one dimension ``n + m − gcd(n, m)``."""
-        taps: Dim = self.channels_in * product(
-            n + m - common_divisor(n, m) for n, m in zip(self.x[1:], self.output[1:], strict=True)
-        )
-        return taps
+        sizes = zip(self.x[1:], self.output[1:], strict=True)
+        return self.channels_in * product(n + m - common_divisor(n, m) for n, m in sizes)
 
     def access(self) -> Access:
         return (SAME_POSITION, *map(adaptive_window, self.x[1:], self.output[1:]))

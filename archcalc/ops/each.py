@@ -114,9 +114,6 @@ class Each(Operator):
     def models_memory(self) -> bool:
         return self.inner.models_memory()
 
-    def saved_tensors(self) -> SavedTensors:
-        return self._of_all_slices(self.inner.saved_tensors())
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         saved = self._of_all_slices(self.inner.saved_tensors_for(self._of_slices(tensors)))
         if not self._copies(tensors) or not saved.input(0):

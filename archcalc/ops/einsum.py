@@ -130,9 +130,6 @@ class Einsum(Operator):
             found.append(moved.viewed(parts) is None)
         return found
 
-    def saved_tensors(self) -> SavedTensors:
-        return SavedTensors(inputs=True)
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """The inputs whose partner needs a gradient, as copies where their axes cannot be merged."""
         both = list(zip(self._copied(tensors), tensors.needs_gradient[::-1], self.inputs, strict=True))

@@ -38,7 +38,6 @@ class Linear(Taped, Operator):
     onnx = "Gemm MatMul"
     synonyms = "fc dense fully_connected innerproduct inner_product gemm"
     category = "linear"
-    saved = SavedTensors(inputs=True)
     weight_gradients_are_views = True
     features: Count = required("output features")
     bias: Bool = option(True, "add a bias per output feature")

@@ -84,27 +84,15 @@ class Matmul(Operator):
     def backward_for(self, needed: Sequence[bool]) -> Backward:
         return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
-    def saved_tensors(self) -> SavedTensors:
-        """Both matrices; a repeated one as a copy."""
-        repeated = [shape[:-2] != self.output[:-2] for shape in self.inputs]
-        return self._saved(repeated)
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """The matrices whose partner needs a gradient."""
-        copied = self._copied(tensors)
-        saved = self._saved(copied)
-        wanted = tensors.needs_gradient[::-1]
-        kept = tuple(keeps and wants for keeps, wants in zip((saved.input(0), saved.input(1)), wanted, strict=True))
-        copies = [n for n, is_copy, wants in zip(self._full_sizes(), copied, wanted, strict=True) if is_copy and wants]
-        return SavedTensors(inputs=kept, elements=sum(copies))
-
-    def _saved(self, copied: Sequence[bool]) -> SavedTensors:
-        copies = [size for size, is_copy in zip(self._full_sizes(), copied, strict=True) if is_copy]
-        return SavedTensors(inputs=tuple(not is_copy for is_copy in copied), elements=sum(copies))
+        """The matrices whose partner needs a gradient, as copies where they are copied."""
+        both = list(zip(self._copied(tensors), tensors.needs_gradient[::-1], self._full_sizes(), strict=True))
+        copies = sum(size for copied, wants, size in both if copied and wants)
+        return SavedTensors(inputs=tuple(wants and not copied for copied, wants, _ in both), elements=copies)
 
     def _full_sizes(self) -> tuple[Dim, Dim]:
         """Return the elements of both inputs, repeated along axes of size 1."""
-        beside: Dim = product(self.output[:-2])
+        beside = product(self.output[:-2])
         left, right = (beside * product(shape[-2:]) for shape in self.inputs)
         return left, right
 

@@ -30,10 +30,11 @@ class MemoryRules(BoundShapes):
 
     def models_memory(self) -> bool:
         """Return True if the operator says what autograd saves; if not, only its output and weights are known."""
-        return self.saved is not None or type(self).saved_tensors is not MemoryRules.saved_tensors
+        rules = (MemoryRules.saved_tensors, MemoryRules.saved_tensors_for)
+        return self.saved is not None or (type(self).saved_tensors, type(self).saved_tensors_for) != rules
 
     def saved_tensors(self) -> SavedTensors:
-        """Return what autograd saves for the backward pass, in training."""
+        """Return what autograd saves for the backward pass, if it is the same for all inputs."""
         if self.saved is None:
             raise UserError(f"memory of {self.kind} is not modelled: it does not say what autograd saves")
         return self.saved

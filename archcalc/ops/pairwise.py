@@ -154,12 +154,10 @@ class Mul(_Arithmetic):
     torch_name = "operator.mul"
     examples = (example((4, 5, 6), (4, 1, 1)), example((4, 5), (4, 5), (1, 5)))
 
-    def saved_tensors(self) -> SavedTensors:
-        """Both factors of every product; with more than two inputs, also the products between."""
-        return SavedTensors(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """Of a pair, a factor is saved if the other needs a gradient."""
+        """Of a pair, a factor is saved if the other needs a gradient; with more inputs, also the products between."""
+        if len(self.inputs) > 2:
+            return SavedTensors(inputs=True, elements=sum(map(product, self._joined()[1:-1])))
         return SavedTensors(inputs=tensors.needs_gradient[::-1])
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
@@ -181,7 +179,6 @@ class Div(_Arithmetic):
     primitive = "div"
     torch_name = "operator.truediv"
     examples = (example((4, 5, 6), (4, 5, 6)), example((4, 5), (1, 5)))
-    saved = SavedTensors(inputs=True)
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """The divisor; the dividend for the gradient of the divisor."""
@@ -243,13 +240,9 @@ class Where(_Arithmetic):
     torch_name = "archcalc.where_positive"
     examples = (example((4, 5, 6), (4, 5, 6), (4, 5, 6)), example((1, 5), (4, 5), (4, 1)))
 
-    def saved_tensors(self) -> SavedTensors:
-        """A mask of bytes that says where the first is above 0."""
-        return SavedTensors(bytes=product(self.x))
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        """The mask serves the gradients of the other two."""
-        return self.saved_tensors() if any(tensors.needs_gradient[1:]) else SavedTensors()
+        """A mask of bytes that says where the first is above 0, for the gradients of the other two."""
+        return SavedTensors(bytes=product(self.x) if any(tensors.needs_gradient[1:]) else 0)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The mask; backward, both gradients at the output's size and a zero, then a repeated input's sum."""
@@ -291,12 +284,9 @@ class Masked(_Arithmetic):
     value: Filler = option(LOWEST, "the number there")
     examples = (example((4, 5, 5), (4, 5, 5)), example((4, 5, 5), (1, 5, 5), value=-1000), example((1, 5), (4, 5)))
 
-    def saved_tensors(self) -> SavedTensors:
-        """A mask of bytes."""
-        return SavedTensors(bytes=product(self.inputs[1]))
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
-        return self.saved_tensors() if tensors.needs_gradient[0] else SavedTensors()
+        """A mask of bytes."""
+        return SavedTensors(bytes=product(self.inputs[1]) if tensors.needs_gradient[0] else 0)
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         """The mask; backward, the gradient at the output's size, then its sum for an input that is repeated."""

@@ -60,8 +60,7 @@ class Reduction(Operator):
 
     def further_elements(self) -> Dim:
         """How many numbers go into others: all but the first of each row."""
-        elements: Dim = product(self.x)
-        return elements - self.elements
+        return product(self.x) - self.elements
 
     def access(self) -> Access:
         return tuple(WHOLE_AXIS if axis in self.over else SAME_POSITION for axis in range(len(self.x)))

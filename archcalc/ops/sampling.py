@@ -53,7 +53,6 @@ class GridSample(Operator):
     onnx = "GridSample"
     synonyms = "gridsample bilinear_sampler spatial_transformer warp"
     category = "shape"
-    saved = SavedTensors(inputs=True)
     joins = True
     least_inputs = 2
     most_inputs = 2

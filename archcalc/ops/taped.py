@@ -30,12 +30,6 @@ class Taped(MemoryRules):
 
         return record(self.program(tensors), tensors, training)
 
-    def models_memory(self) -> bool:
-        return True
-
-    def saved_tensors(self) -> SavedTensors:
-        return self.saved_tensors_for(InputTensors.one_sample(self.inputs))
-
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         if not self.takes_steps(tensors):
             return self.saved_by_kernel(tensors)

@@ -40,7 +40,6 @@ class LayerScale(Operator):
     onnx = "Mul"
     category = "normalization"
     memory_order = Order.INPUTS
-    saved = SavedTensors(inputs=True)
     weight_gradients_are_views = True
     axis: AxisIndex = option(0, "the axis with a factor for each position, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6)), example((7, 12), axis=-1))

@@ -175,7 +175,7 @@ def test_saved_tensors_are_what_autograd_saves(kind, example):
     names = tuple(f"x{number}" for number in range(len(inputs)))
     needs_gradient = tuple(tensor.requires_grad for tensor in inputs)
     tensors = InputTensors(layouts, names, needs_gradient, training=True)
-    keeps = op.saved_tensors() if op.pairs() else op.saved_tensors_for(tensors)
+    keeps = op.saved_tensors_for(tensors)
     expected = 4 * (BATCH * (keeps.elements + keeps.precise) + keeps.shared) + BATCH * keeps.bytes
     expected += keeps.shared_bytes + 4 * keeps.shared_precise
     expected += sum(tensor.nbytes for at, tensor in enumerate(inputs) if keeps.input(at))

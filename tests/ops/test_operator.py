@@ -13,6 +13,7 @@ from archcalc import analyze
 from archcalc.arithmetic import ShapeError
 from archcalc.network import Layer, Network
 from archcalc.ops import registry
+from archcalc.ops.layout import InputTensors
 from archcalc.ops.operator import Operator
 from archcalc.quantities.table import FACTS
 
@@ -75,7 +76,7 @@ def test_a_bound_operator_does_not_change(kind, example):
             delattr(op, name)
     op.work(), op.weights(), op.accesses(), op.torch()
     if op.models_memory():
-        op.saved_tensors(), op.workspaces()
+        op.saved_tensors_for(InputTensors.one_sample(op.inputs)), op.workspaces()
     op.linearized(), op.hyperparameters(), repr(op)
     assert vars(op) == before
     assert values(pickle.loads(pickle.dumps(op))) == values(op)
