@@ -112,6 +112,11 @@ class Call(Struct):
         return [value for value in _flat(self.arguments.values()) if isinstance(value, Stored)]
 
     @property
+    def has_one_trained(self) -> bool:
+        """True if it takes one computed tensor and one stored one, which is trained."""
+        return len(self.operands) == len(self.stored) == 1 and self.stored[0].trained
+
+    @property
     def x(self) -> Operand:
         """The first operand."""
         return self.operands[0]

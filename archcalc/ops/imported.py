@@ -1,20 +1,12 @@
 """Stand-ins for what an importer meets and no operator says: their shapes and their work are given, not computed."""
 
-from collections.abc import Sequence
-
-from archcalc.arithmetic import Shape, product, require
-from archcalc.ops.arguments import NamedShape, Phrase, ShapesByName, WholeAmount, option, required
+from archcalc.arithmetic import Shape, product
+from archcalc.ops.arguments import Phrase, ShapesByName, WholeAmount, option
 from archcalc.ops.layout import InputTensors, Placement
-from archcalc.ops.naming import AxisNames, names_of
 from archcalc.ops.opaque import StandIn
-from archcalc.ops.trained import StandingAlone
-from archcalc.ops.vocabulary import GRADIENT, Backward, Torch, Work, Workspace, Workspaces, example, shape_text
-
-
-def _sizes(shape: Shape) -> Shape:
-    """The shape, which may be that of a single number; every size is above 0."""
-    require(all(size > 0 for size in shape), lambda: f"sizes must be above 0: {shape_text(shape)}")
-    return shape
+from archcalc.ops.shapes import checked_sizes
+from archcalc.ops.trained import ShapedAlone
+from archcalc.ops.vocabulary import GRADIENT, Backward, Torch, Work, Workspace, Workspaces, example
 
 
 class Generic(StandIn):
@@ -33,7 +25,7 @@ class Generic(StandIn):
     )
 
     def output_shape(self) -> Shape:
-        return _sizes(self.shape)
+        return checked_sizes(self.shape) if self.shape else ()
 
     def weights(self) -> dict[str, Shape]:
         return dict(self.tensors)
@@ -48,14 +40,13 @@ class Generic(StandIn):
         return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))
 
 
-class Computed(StandingAlone):
+class Computed(ShapedAlone):
     """A tensor that is computed from stored ones alone, once for a batch: a table of positions, a mask."""
 
     kind = "computed"
     tools_agree = False
     numbers_are_given = True
     category = "shape"
-    shape: NamedShape = required("its shape, the batch not counted")
     macs: WholeAmount = option(0, "multiply-adds, once for a batch")
     tensors: ShapesByName = option({}, "trained tensors that it is computed from: names, and shapes as lists")
     stored: ShapesByName = option({}, "stored tensors that are not trained, in the same form")
@@ -67,10 +58,7 @@ class Computed(StandingAlone):
     )
 
     def output_shape(self) -> Shape:
-        return _sizes(self.shape)
-
-    def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
-        return names_of(self.shape) or super().axis_names(inputs)
+        return checked_sizes(self.shape) if self.shape else ()
 
     def weights(self) -> dict[str, Shape]:
         return dict(self.tensors)

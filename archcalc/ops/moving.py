@@ -13,8 +13,8 @@ from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.padding import Pad
 from archcalc.ops.reads import PaddingMode, repeated, shifted, window
+from archcalc.ops.shapes import checked_sizes
 from archcalc.ops.shaping import Flatten, Permute, Reordering, Reshape, Shaping
-from archcalc.ops.trained import checked_sizes
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,

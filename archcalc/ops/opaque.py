@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from archcalc.arithmetic import Shape, require
+from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import NamedShape, WholeAmount, option, required
 from archcalc.ops.naming import AxisNames, names_of, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example, shape_text
+from archcalc.ops.shapes import checked_sizes
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Torch, Work, example
 
 
 class StandIn(Operator):
@@ -43,11 +44,7 @@ class Opaque(StandIn):
     examples = (example((4, 5, 6), shape=(8, 3, 3), params=1000, macs=5e6), example((7,), (3,), shape=(5,)))
 
     def output_shape(self) -> Shape:
-        require(
-            len(self.shape) > 0 and all(size > 0 for size in self.shape),
-            lambda: f"sizes must be above 0: {shape_text(self.shape)}",
-        )
-        return self.shape
+        return checked_sizes(self.shape)
 
     def weights(self) -> dict[str, Shape]:
         return {"weight": (self.params,)} if self.params else {}

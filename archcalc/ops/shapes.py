@@ -11,6 +11,12 @@ def check_groups(groups: Dim, count: Dim, what: str) -> None:
     require(count % groups == 0, lambda: f"groups {groups} do not divide the {count} {what}")
 
 
+def checked_sizes(sizes: Shape) -> Shape:
+    """Return a shape. Raises `ShapeError` unless it has an axis and every size is above 0."""
+    require(len(sizes) > 0 and all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
+    return sizes
+
+
 class BoundShapes:
     """What an operator knows of the shapes that it is bound to."""
 

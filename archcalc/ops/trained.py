@@ -6,13 +6,14 @@ Each is the layer itself in PyTorch's state dict (`class_token`, not `class_toke
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from archcalc.arithmetic import Shape, product, require
+from archcalc.arithmetic import Shape, product
 from archcalc.ops.arguments import AxisIndex, Count, NamedShape, RealNumber, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
 from archcalc.ops.naming import SEQUENCE, AxisNames, names_of, sequence_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import shifted
+from archcalc.ops.shapes import checked_sizes
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     UNREAD,
@@ -26,7 +27,6 @@ from archcalc.ops.vocabulary import (
     Workspace,
     Workspaces,
     example,
-    shape_text,
 )
 
 
@@ -73,11 +73,11 @@ class LayerScale(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         """A product with a trained tensor that has one size above 1."""
-        if len(call.operands) != 1 or len(call.stored) != 1 or not call.stored[0].trained:
+        if not call.has_one_trained:
             return None
-        x, shape = call.x, call.stored[0].shape
+        shape = call.stored[0].shape
         long = [axis - len(shape) for axis, size in enumerate(shape) if size > 1]
-        return {"axis": x.axis(long[0])} if len(long) == 1 else None
+        return {"axis": call.x.axis(long[0])} if len(long) == 1 else None
 
     from_onnx = from_aten
 
@@ -114,9 +114,7 @@ class PositionEmbedding(Operator):
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         """A sum with a trained tensor of the same sizes."""
-        if len(call.operands) != 1 or len(call.stored) != 1 or not call.stored[0].trained:
-            return None
-        return {}
+        return {} if call.has_one_trained else None
 
     from_onnx = from_aten
 
@@ -192,13 +190,9 @@ class StandingAlone(Operator):
         return (UNREAD,) * len(self.x)
 
 
-def checked_sizes(sizes: Shape) -> Shape:
-    """The shape; every size is above 0."""
-    require(len(sizes) > 0 and all(size > 0 for size in sizes), lambda: f"sizes must be above 0: {shape_text(sizes)}")
-    return sizes
+class ShapedAlone(StandingAlone):
+    """A tensor that stands alone and has the shape that is given."""
 
-
-class _Shaped(StandingAlone):
     shape: NamedShape = required("its shape, the batch not counted")
 
     def output_shape(self) -> Shape:
@@ -208,7 +202,7 @@ class _Shaped(StandingAlone):
         return names_of(self.shape) or super().axis_names(inputs)
 
 
-class Parameter(_Shaped):
+class Parameter(ShapedAlone):
     """A trained tensor that stands alone: added, multiplied or joined like any other step's output."""
 
     kind = "parameter"
@@ -220,7 +214,7 @@ class Parameter(_Shaped):
         return {"": (1, *self.shape)}
 
 
-class Constant(_Shaped):
+class Constant(ShapedAlone):
     """A stored tensor that is not trained: a table, a mask, zeros. Every element has one value here."""
 
     kind = "constant"

@@ -10,8 +10,9 @@ from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import blocks
+from archcalc.ops.shapes import checked_sizes
 from archcalc.ops.taped import Taped
-from archcalc.ops.trained import StandingAlone, checked_sizes
+from archcalc.ops.trained import StandingAlone
 from archcalc.ops.vocabulary import (
     GRADIENT,
     WHOLE_AXIS,
