@@ -47,9 +47,7 @@ def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width:
 
 def rows_outside(sizes: tuple[int, ...]) -> Layout:
     """Return the layout in which rows are outside of heads, or outside of samples where there are no heads."""
-    *front, heads, rows, width = sizes
-    order = (*range(len(front)), len(front) + 1, len(front), len(front) + 2)
-    return Layout.in_order((*front, rows, heads, width)).permuted(order)
+    return Layout.exchanged(sizes, -3, -2)
 
 
 class ScaledDotProductAttention(Taped, Operator):
@@ -194,8 +192,7 @@ class ScaledDotProductAttention(Taped, Operator):
         )
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        sizes = gradient.sizes
-        return self.takes_steps(tensors) and gradient.viewed((product(sizes[:-2]), *sizes[-2:])) is None
+        return self.takes_steps(tensors) and gradient.joined(-2) is None
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The fused kernel returns rows outside of heads; without heads, PyTorch sees the batch as heads."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from archcalc.arithmetic import Dim, Shape, product
 from archcalc.ops.arguments import BadArgument, Bool, Choice, Count, Extent, Padding, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order, Placement
+from archcalc.ops.layout import InputTensors, Order
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
@@ -18,8 +18,6 @@ from archcalc.ops.vocabulary import (
     WHOLE_AXIS,
     Access,
     Backward,
-    GradientKind,
-    InputGradient,
     SavedTensors,
     Torch,
     Work,
@@ -265,16 +263,10 @@ class Conv(Taped, WindowConvolution, TrainedConvolution):
 
         return program
 
-    def placement(self, tensors: InputTensors) -> Placement:
+    @property
+    def memory_order(self) -> Order:  # type: ignore[override]
         """Circular padding puts its input in order."""
-        if self.padding_mode == "circular":
-            return Placement(Layout.in_order(tensors.sizes(self.output)))
-        return super().placement(tensors)
-
-    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        if self.padding_mode == "circular":
-            return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes)),)
-        return super().input_gradients(tensors, gradient)
+        return Order.OWN if self.padding_mode == "circular" else Order.IMAGE
 
     def copied_weight_gradients(self, tensors: InputTensors) -> Any:
         """Where steps come before the convolution, the copy is made before their backward pass."""

@@ -89,8 +89,7 @@ class DynamicConv(Taped, WindowConvolution):
         return lambda tape, inputs: dynamic_convolution(tape, inputs, op)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        samples, channels, *sizes = gradient.sizes
-        return gradient.viewed((samples * channels, *sizes)) is None
+        return gradient.joined(2) is None
 
     def accesses(self) -> tuple[Access, ...]:
         return (WHOLE_AXIS, *self.windows()), (SAME_POSITION, *(WHOLE_AXIS,) * (len(self.x)))

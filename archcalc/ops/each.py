@@ -28,16 +28,8 @@ _Memory = TypeVar("_Memory", bound=Workspace)
 
 def _joined(layout: Layout) -> Layout:
     """Return the layout with the batch and the slices as one axis; of a copy if it cannot be viewed so."""
-    return _viewed(layout) or Layout.in_order(_sizes(layout))
-
-
-def _viewed(layout: Layout) -> Layout | None:
-    return layout.viewed(_sizes(layout))
-
-
-def _sizes(layout: Layout) -> tuple[int, ...]:
     batch, slices, *others = layout.sizes
-    return (batch * slices, *others)
+    return layout.joined(2) or Layout.in_order((batch * slices, *others))
 
 
 class Each(Operator):
@@ -141,7 +133,7 @@ class Each(Operator):
 
     def _copies(self, tensors: InputTensors) -> bool:
         """Return True if the slices must be copied to be a batch."""
-        return _viewed(tensors.layouts[0]) is None
+        return tensors.layouts[0].joined(2) is None
 
     def _of_slices(self, tensors: InputTensors) -> InputTensors:
         """Return the input as the inner operator takes it, with all slices as its batch."""
@@ -166,7 +158,7 @@ class Each(Operator):
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         inner = self.inner.copies_gradient(self._of_slices(tensors), _joined(gradient))
-        return _viewed(gradient) is None or inner
+        return gradient.joined(2) is None or inner
 
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return self.inner.computes_in_float32(self._of_slices(tensors))

@@ -38,6 +38,7 @@ class MixtureOfExperts(Taped, Operator):
     has_linear = False
     tools_agree = False
     autocast = Autocast.WIDEST
+    expects = SEQUENCE
     aten = "mixture_of_experts"
     synonyms = "moe sparse_moe"
     category = "linear"
@@ -59,9 +60,6 @@ class MixtureOfExperts(Taped, Operator):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return sequence_names(inputs[0])
-
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE
 
     def weights(self) -> dict[str, Shape]:
         """As in transformers' Mixtral: the router's gate; of every expert gate and up together, and down."""
@@ -97,8 +95,7 @@ class MixtureOfExperts(Taped, Operator):
         return Backward(weights=mac, inputs=mac - inside, inner=inside)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        batch, rows, width = gradient.sizes
-        return gradient.viewed((batch * rows, width)) is None
+        return gradient.joined(2) is None
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=True),)

@@ -23,17 +23,24 @@ from archcalc.ops.vocabulary import (
 )
 
 
-class Stack(Operator):
-    """The inputs beside each other along a new axis."""
-
-    kind = "stack"
-    moves_elements = True
-    aten = "stack"
-    synonyms = "pack"
+class _Joining(Operator):
     category = "merge"
+    moves_elements = True
     saved: ClassVar[SavedTensors | None] = SavedTensors()
     joins = True
     most_inputs = None
+
+    def work(self) -> Work:
+        """Copying is not arithmetic."""
+        return {}
+
+
+class Stack(_Joining):
+    """The inputs beside each other along a new axis."""
+
+    kind = "stack"
+    aten = "stack"
+    synonyms = "pack"
     axis: AxisIndex = option(0, "where the new axis stands, the batch not counted")
     examples = (example((4, 5), (4, 5), (4, 5)), example((4, 5), (4, 5), axis=-1))
 
@@ -49,10 +56,6 @@ class Stack(Operator):
         )
         index = self._index()
         return (*self.x[:index], len(self.inputs), *self.x[index:])
-
-    def work(self) -> Work:
-        """Copying is no arithmetic."""
-        return {}
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """The parts of the output's gradient."""
@@ -79,19 +82,13 @@ class Stack(Operator):
         return Torch("torch.stack", (), {"dim": self._index() + 1}, listed=True)
 
 
-class Concat(Operator):
+class Concat(_Joining):
     """The inputs one after another along an axis."""
 
     kind = "concat"
-    moves_elements = True
     aten = "cat concat"
     onnx = "Concat"
     synonyms = "cat concatenate merge route"
-    category = "merge"
-    saved: ClassVar[SavedTensors | None] = SavedTensors()
-    joins = True
-    least_inputs = 1
-    most_inputs = None
     axis: AxisIndex = option(0, "the axis, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6), (3, 5, 6)), example((4, 5), (4, 2), (4, 1), axis=-1))
 
@@ -111,10 +108,6 @@ class Concat(Operator):
             )
             total = total + shape[axis]
         return (*self.x[:axis], total, *self.x[axis + 1 :])
-
-    def work(self) -> Work:
-        """Copying is not arithmetic."""
-        return {}
 
     def placement(self, tensors: InputTensors) -> Placement:
         """Channels are last if they are in all inputs."""

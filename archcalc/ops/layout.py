@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from enum import Enum
 from functools import cached_property
 from itertools import pairwise
+from math import prod
 from operator import mul
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ class Layout:
     def channels_last(cls, sizes: tuple[int, ...]) -> Layout:
         """Return the dense layout with the channels innermost (PyTorch's `channels_last`)."""
         return cls(sizes, _strides(sizes, (0, *range(2, len(sizes)), 1)))
+
+    @classmethod
+    def exchanged(cls, sizes: tuple[int, ...], first: int, second: int) -> Layout:
+        """Return the dense layout in which two axes lie the other way round; the others are in order."""
+        order = list(range(len(sizes)))
+        order[first], order[second] = order[second], order[first]
+        return cls(sizes, _strides(sizes, order))
 
     @cached_property
     def is_in_order(self) -> bool:
@@ -103,6 +111,10 @@ class Layout:
                 return None
             run, innermost = 1, self.strides[axis - 1]
         return None if left else Layout(sizes, tuple(reversed(strides)))
+
+    def joined(self, stop: int) -> Layout | None:
+        """Return the layout of the same storage with the axes before ``stop`` as one; None if they need a copy."""
+        return self.viewed((prod(self.sizes[:stop]), *self.sizes[stop:]))
 
     def for_samples(self, count: int) -> Layout:
         """Return the layout of one tensor that every sample has (`expand`): a batch of 1 keeps its stride."""

@@ -98,8 +98,7 @@ class Linear(Taped, Operator):
         return program
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        sizes = gradient.sizes
-        is_matrix = len(self.x) == 1 or gradient.viewed((product(sizes[:-1]), sizes[-1])) is not None
+        is_matrix = len(self.x) == 1 or gradient.joined(-1) is not None
         return not is_matrix and not self.takes_steps(tensors)
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:

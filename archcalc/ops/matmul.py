@@ -34,7 +34,7 @@ def merges(sizes: tuple[int, ...], layout: Layout) -> bool:
     """
     steps = zip(layout.sizes, sizes, layout.strides, strict=True)
     repeated = Layout(sizes, tuple(stride if size == full else 0 for size, full, stride in steps))
-    return repeated.viewed((product(sizes[:-2]), *sizes[-2:])) is not None
+    return repeated.joined(-2) is not None
 
 
 class Matmul(Operator):
@@ -112,14 +112,9 @@ class Matmul(Operator):
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """Products of the output's gradient; that of a transposed matrix is transposed."""
-        found: list[InputGradient | None] = []
-        for number, layout in enumerate(tensors.layouts):
-            own = Layout.in_order(layout.sizes)
-            if number == 1 and self.transposed:
-                order = (*range(len(own.sizes) - 2), len(own.sizes) - 1, len(own.sizes) - 2)
-                own = Layout.in_order(layout.permuted(order).sizes).permuted(order)
-            found.append(InputGradient(GradientKind.NEW, own, is_view=True))
-        return tuple(found)
+        left, right = (layout.sizes for layout in tensors.layouts)
+        second = Layout.exchanged(right, -2, -1) if self.transposed else Layout.in_order(right)
+        return tuple(InputGradient(GradientKind.NEW, own, is_view=True) for own in (Layout.in_order(left), second))
 
     def accesses(self) -> tuple[Access, ...]:
         column = WHOLE_AXIS if self.transposed else SAME_POSITION

@@ -40,7 +40,7 @@ class MultiHeadAttention(Taped, Operator):
     aten = "MultiheadAttention"
     synonyms = "mha multiheadattention multihead_attention attention self_attention selfattention attn"
     category = "attention"
-    least_inputs = 1
+    expects = SEQUENCE
     most_inputs = 3
     heads: Count = required("number of heads")
     bias: Bool = option(True, "add a bias to every projection")
@@ -62,9 +62,6 @@ class MultiHeadAttention(Taped, Operator):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return sequence_names(inputs[0])
-
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE
 
     def _qkv(self) -> tuple[Shape, Shape, Shape]:
         q, k, v = self.inputs if len(self.inputs) == 3 else self.inputs * 3
@@ -135,8 +132,7 @@ class MultiHeadAttention(Taped, Operator):
         return Placement(rows_outside(tensors.sizes(self.output)))
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        batch, rows, width = gradient.sizes
-        return gradient.permuted((1, 0, 2)).viewed((batch * rows, width)) is None
+        return gradient.permuted((1, 0, 2)).joined(2) is None
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """One for each tensor."""

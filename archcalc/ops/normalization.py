@@ -290,8 +290,7 @@ class InstanceNorm(Normalization):
         return (InputGradient(GradientKind.NEW, Layout.in_order(gradient.sizes), is_view=True),)
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        batch, channels, *sizes = gradient.sizes
-        return gradient.viewed((1, batch * channels, *sizes)) is None
+        return gradient.joined(2) is None
 
     def workspaces(self) -> Workspaces:
         """The statistics of each channel, and scale and shift, which PyTorch repeats for each sample."""

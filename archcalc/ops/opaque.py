@@ -17,7 +17,6 @@ class StandIn(Operator):
     has_linear = False
     tools_agree = False
     numbers_are_given = True
-    least_inputs = 1
     most_inputs = None
     shape: NamedShape = required("the output's shape, the batch not counted")
 

@@ -77,6 +77,8 @@ class Operator(Importable, MemoryRules, ABC):
     float32_ranks: ClassVar[tuple[int, ...]] = ()
     """Numbers of spatial dimensions for which autocast computes it in float32."""
 
+    expects: ClassVar[AxisNames] = ()
+    """What the axes of an input are if nothing names them, and if it has as many; see `expected_axes`."""
     torch_name: ClassVar[str]
     """The path of its PyTorch module or function, for `torch`."""
     torch_arguments: ClassVar[tuple[str, ...]] = ()
@@ -333,7 +335,7 @@ class Operator(Importable, MemoryRules, ABC):
 
     def expected_axes(self) -> AxisNames:
         """Return what the axes of an input are if nothing names them; empty if it may be anything."""
-        return ()
+        return self.expects if len(self.x) == len(self.expects) else ()
 
     def warning(self, sides: Sequence[bool]) -> str:
         """Return a warning about a probable mistake, or nothing; ``sides`` marks an image's input axes."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Choice, Margins, Or, Pairs, Real, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order, Placement, elementwise
+from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, shifted
 from archcalc.ops.shaping import Shaping
@@ -15,8 +15,6 @@ from archcalc.ops.vocabulary import (
     SAME_POSITION,
     Access,
     Autocast,
-    GradientKind,
-    InputGradient,
     SavedTensors,
     Torch,
     example,
@@ -44,7 +42,6 @@ class Pad(Taped, Shaping):
     aten = "pad constant_pad_nd"
     onnx = "Pad"
     needs_images = True
-    memory_order = Order.IMAGE
     synonyms = "zeropad2d zero_pad zero_padding2d zeropadding2d constantpad2d reflectionpad2d"
     padding: Margins = required("amounts: a number, one per dimension, or [before, after] pairs")
     mode: Annotated[str, Choice(("constant", "reflect", "replicate", "circular"))] = option(
@@ -63,6 +60,11 @@ class Pad(Taped, Shaping):
 
     def changes_nothing(self) -> bool:
         return not any(amount for pair in self.padding for amount in pair)
+
+    @property
+    def memory_order(self) -> Order:  # type: ignore[override]
+        """The sides of circular padding are put around an input in order."""
+        return Order.OWN if self.mode == "circular" else Order.IMAGE
 
     def autocast_policy(self) -> Autocast:
         """The kernels that copy what is at the edge compute in float32."""
@@ -99,16 +101,7 @@ class Pad(Taped, Shaping):
         return SavedTensors(inputs=self.mode in ("reflect", "replicate"))
 
     def placement(self, tensors: InputTensors) -> Placement:
-        if self.mode == "constant":
-            return _padded(self, self.padding, tensors)
-        if self.mode == "circular":
-            return Placement(Layout.in_order(tensors.sizes(self.output)))
-        return super().placement(tensors)
-
-    def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
-        if self.mode == "circular":
-            return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes)),)
-        return super().input_gradients(tensors, gradient)
+        return _padded(self, self.padding, tensors) if self.mode == "constant" else super().placement(tensors)
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:

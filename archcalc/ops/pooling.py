@@ -87,7 +87,7 @@ class ComputedIn2d(Operator):
         row = Layout((*given.sizes[:-1], 1, length), (*outer, length * step, step))
         if self.margins or not row.is_channels_last:
             return Layout.in_order(sizes)
-        return Layout.in_order((sizes[0], sizes[2], sizes[1])).permuted((0, 2, 1))
+        return Layout.exchanged(sizes, 1, 2)
 
 
 class KeepsPlaces(Operator):

@@ -41,13 +41,12 @@ FUSED = ("float32", "bfloat16")
 
 def _step_by_step(sizes: Shape) -> Layout:
     """Return the layout of a sequence `[batch, steps, …]` whose steps lie one after another."""
-    batch, steps, *others = sizes
-    order = (1, 0, *range(2, len(sizes)))
-    return Layout.in_order((steps, batch, *others)).permuted(order)
+    return Layout.exchanged(sizes, 0, 1)
 
 
 class _Recurrent(Taped, Operator):
     category = "recurrent"
+    expects = SEQUENCE
     has_linear = False
     features: Count = required("size of the state")
     layers: Count = option(1, "layers on top of each other; each takes the sequence of the one below")
@@ -229,9 +228,6 @@ class _Recurrent(Taped, Operator):
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return ("features",) if self.last else sequence_names(inputs[0])
 
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE
-
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if call.item or call.get("hx"):  # a first state that is given
@@ -252,13 +248,8 @@ class _Recurrent(Taped, Operator):
         return dict(zip(self.weights(), call.arguments["params"], strict=True))
 
     def torch(self) -> Torch:
-        kwargs: dict[str, Any] = {"batch_first": True}
-        if self.layers != 1:
-            kwargs["num_layers"] = self.layers
-        if self.bidirectional:
-            kwargs["bidirectional"] = True
-        if not self.bias:
-            kwargs["bias"] = False
+        layers = {"num_layers": self.layers} if self.layers != 1 else {}
+        kwargs = {"batch_first": True, **layers, **self.changed("bidirectional", "bias")}
         then = "archcalc.last_state" if self.last else "archcalc.all_states"
         return Torch(f"nn.{self.kind.upper()}", (self.x[1], self.features), kwargs, then=then)
 

@@ -6,8 +6,8 @@ from archcalc.arithmetic import Dim, Shape
 from archcalc.dtypes import BITS
 from archcalc.ops.arguments import Positive, option
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Order, Placement
-from archcalc.ops.naming import SEQUENCE, AxisNames
+from archcalc.ops.layout import InputTensors, Layout, Order
+from archcalc.ops.naming import SEQUENCE
 from archcalc.ops.normalization import Normalization
 from archcalc.ops.taped import Taped
 from archcalc.ops.vocabulary import (
@@ -28,6 +28,8 @@ class RmsNorm(Taped, Normalization):
     """Divide by the root of the mean of squares over the last axis (Zhang and Sennrich, 2019)."""
 
     kind = "rms_norm"
+    expects = SEQUENCE
+    memory_order = Order.IMAGE
     aten = "rms_norm"
     onnx = "RMSNormalization"
     synonyms = "rmsnorm rms_layer_norm"
@@ -38,18 +40,11 @@ class RmsNorm(Taped, Normalization):
         self.need_axis()
         return self.x
 
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE if len(self.x) == 2 else ()
-
     def program(self, tensors: InputTensors) -> "Program":
         from archcalc.ops.tape.rms_norm import Rows, rms_norm
 
         op = Rows(self.affine, tensors.trains_weights, is_raised=BITS[tensors.dtype] < BITS["float32"])
         return lambda tape, inputs: rms_norm(tape, inputs[0], op)
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        """In order, or channels last if the input is."""
-        return Placement(Order.IMAGE.of(tensors.layouts, tensors.layouts[0].sizes))
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return self.gradients_on_tape(tensors)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from archcalc.arithmetic import Shape, product, require
 from archcalc.ops.arguments import Bool, Choice, Extent, Offsets, option, required
 from archcalc.ops.calls import Call
-from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
+from archcalc.ops.layout import InputTensors, Layout, elementwise
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import spread, window
@@ -109,7 +109,7 @@ class GridSample(Operator):
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         # An input is copied if its maps do not lie in memory as more samples.
-        copied = tuple(self._several and _as_samples(layout) is None for layout in tensors.layouts)
+        copied = tuple(self._several and layout.joined(2) is None for layout in tensors.layouts)
         elements = sum(product(shape) for shape, is_copied in zip(self.inputs, copied, strict=True) if is_copied)
         return SavedTensors(inputs=tuple(not is_copy for is_copy in copied), elements=elements)
 
@@ -122,7 +122,7 @@ class GridSample(Operator):
         return Workspaces(forward, forward, backward=() if of_grid else (Workspace((image if of_image else 0) + grid),))
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
-        return self._several and _as_samples(gradient) is None
+        return self._several and gradient.joined(2) is None
 
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         if not self._several:
@@ -167,12 +167,6 @@ class GridSample(Operator):
 def _are_images(call: Call) -> bool:
     """Return True if the first axis of all operands is the batch, with equally many maps of each sample."""
     return all(operand.batch == 0 and operand.folded == call.output.folded for operand in call.operands)
-
-
-def _as_samples(layout: Layout) -> Layout | None:
-    """Return the layout with several maps of a sample as samples; None if that needs a copy."""
-    batch, maps, *sizes = layout.sizes
-    return layout.viewed((batch * maps, *sizes))
 
 
 def _in_rows(layout: Layout) -> Layout | None:
@@ -223,9 +217,6 @@ class MaxUnpool(Taped, Operator):
     def work(self) -> Work:
         """Moving elements is no arithmetic; the pooling counts the comparisons."""
         return {}
-
-    def placement(self, tensors: InputTensors) -> Placement:
-        return Placement(Layout.in_order(tensors.sizes(self.output)))
 
     def copies_gradient(self, tensors: InputTensors, gradient: Layout) -> bool:
         return _in_rows(gradient) is None

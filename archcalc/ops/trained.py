@@ -87,6 +87,7 @@ class PositionEmbedding(Operator):
 
     kind = "position_embedding"
     torch_name = "operator.add"
+    expects = SEQUENCE
     autocast = Autocast.FLOAT32
     aten = "add"
     onnx = "Add"
@@ -101,9 +102,6 @@ class PositionEmbedding(Operator):
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, *self.x)}
-
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE if len(self.x) == 2 else ()
 
     def work(self) -> Work:
         return {"add": self.elements}
@@ -124,6 +122,7 @@ class ClassToken(Operator):
 
     kind = "class_token"
     torch_name = "archcalc.prepend"
+    expects = SEQUENCE
     autocast = Autocast.FLOAT32
     category = "shape"
     saved = SavedTensors()
@@ -135,9 +134,6 @@ class ClassToken(Operator):
 
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         return sequence_names(inputs[0]) if len(self.x) == 2 else inputs[0]
-
-    def expected_axes(self) -> AxisNames:
-        return SEQUENCE if len(self.x) == 2 else ()
 
     def weights(self) -> dict[str, Shape]:
         return {"": (1, self.count, *self.x[1:])}

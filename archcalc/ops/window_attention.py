@@ -7,7 +7,6 @@ from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, SizeList, option, required
 from archcalc.ops.attention import attention_work
 from archcalc.ops.layout import InputTensors, Layout, Placement
-from archcalc.ops.naming import AxisNames
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import blocks
 from archcalc.ops.shapes import checked_sizes
@@ -47,6 +46,7 @@ class WindowAttention(Taped, Operator):
     """
 
     kind = "window_attention"
+    expects = ("height", "width", "channels")
     category = "attention"
     integer_buffers = ("relative_position_index",)
     uncast_weights = ("relative_position_bias_table", "logit_scale")
@@ -69,9 +69,6 @@ class WindowAttention(Taped, Operator):
         require(len(self.x) == 3, lambda: f"window_attention needs [H, W, C], got {shape_text(self.x)}")
         require(self.x[2] % self.heads == 0, lambda: f"heads {self.heads} do not divide the width {self.x[2]}")
         return self.x
-
-    def expected_axes(self) -> AxisNames:
-        return ("height", "width", "channels")
 
     def weights(self) -> dict[str, Shape]:
         width = self.x[2]

@@ -106,13 +106,13 @@ def fused_attention(tape: Tape, q: TapeTensor, k: TapeTensor, v: TapeTensor) -> 
     made = tape.tensor(elementwise([q.layout]))
     sums = tape.new(0, precise=product(q.layout.sizes[:3]))
     sizes = [value.layout.sizes for value in (q, k, v)]
-    tape.step([q, k, v], [made], lambda given, _: [tape.tensor(_rows_outside(x)) for x in sizes], [q, k, v, made, sums])
+    tape.step(
+        [q, k, v],
+        [made],
+        lambda given, _: [tape.tensor(Layout.exchanged(x, 1, 2)) for x in sizes],
+        [q, k, v, made, sums],
+    )
     return made
-
-
-def _rows_outside(sizes: Shape) -> Layout:
-    batch, heads, rows, width = sizes
-    return Layout.in_order((batch, rows, heads, width)).permuted((0, 2, 1, 3))
 
 
 def remade(tape: Tape, x: TapeTensor, layout: Layout) -> TapeTensor:

@@ -137,8 +137,7 @@ def _of_input(tape: Tape, sequence: TapeTensor, sizes: RecurrentSizes, layer: in
     elements = sizes.steps * sizes.batch * sizes.rows
     if layer > 0 or sizes.layout.is_in_order:
         return tape.view(tape.matrix_product(tape.view(sequence), weight, elements, bias))
-    steps, batch, width = sizes.layout.sizes
-    is_matrix = sizes.layout.viewed((steps * batch, width)) is not None
+    is_matrix = sizes.layout.joined(2) is not None
     if is_matrix or sizes.trained:
         rows = tape.view(sequence if is_matrix else tape.copy(sequence))
         product = tape.view(tape.matrix_product(rows, weight, elements))
