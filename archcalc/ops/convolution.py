@@ -14,16 +14,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
 from archcalc.ops.shapes import check_groups
 from archcalc.ops.taped import Taped
-from archcalc.ops.vocabulary import (
-    WHOLE_AXIS,
-    Access,
-    Backward,
-    SavedTensors,
-    Torch,
-    Work,
-    compact,
-    example,
-)
+from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, SavedTensors, Torch, Work, compact, example
 from archcalc.ops.windows import EDGES, check_edge, same_padding, sides, window_access, window_count
 
 if TYPE_CHECKING:

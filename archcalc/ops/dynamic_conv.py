@@ -9,16 +9,7 @@ from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import WindowConvolution
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.taped import Taped
-from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    WHOLE_AXIS,
-    Access,
-    Backward,
-    Torch,
-    Work,
-    example,
-    shape_text,
-)
+from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, Access, Backward, Torch, Work, example, shape_text
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.recording import Program

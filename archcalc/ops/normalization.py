@@ -7,7 +7,7 @@ Batch normalization then uses stored statistics, folded into one multiplication 
 from collections.abc import Mapping
 from typing import Any
 
-from archcalc.arithmetic import Dim, Shape, product, require
+from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.ops.arguments import Bool, Count, Positive, RealNumber, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.convolution import grouped_overestimates
@@ -49,6 +49,11 @@ class Normalization(Operator):
     takes_value = False
     eps: Positive = option(1e-5, "added to the variance")
     affine: Bool = option(True, "scale and shift each channel by trained numbers")
+    aten_arguments = {"eps": "eps"}
+
+    @classmethod
+    def from_aten(cls, call: Call) -> dict[str, Any]:
+        return {"affine": call.get("weight") is not None, **call.named(cls.aten_arguments)}
 
     def output_shape(self) -> Shape:
         return self.x
@@ -86,6 +91,7 @@ class BatchNorm(Normalization):
     memory_order = Order.IMAGE
     synonyms = "bn batchnorm batchnorm1d batchnorm2d batchnorm3d batch_normalization batchnormalization"
     integer_buffers = ("num_batches_tracked",)
+    aten_arguments = {"eps": "eps", "momentum": "momentum"}
     momentum: RealNumber = option(0.1, "share of a new batch in the running statistics")
     examples = (
         example((100, 32, 32)),
@@ -110,10 +116,10 @@ class BatchNorm(Normalization):
         return SavedTensors(inputs=True, shared=2 * self.channels_in)
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        if call.get("running_mean") is None:  # it takes the statistics of the batch
-            return None
-        return {"eps": call.get("eps"), "momentum": call.get("momentum", 0.1), "affine": call.get("weight") is not None}
+    def from_aten(cls, call: Call) -> dict[str, Any]:
+        if call.get("running_mean") is None:
+            raise ShapeError("it takes the statistics of the batch")
+        return super().from_aten(call)
 
     onnx_names = {"weight": "scale", "bias": "B", "running_mean": "input_mean", "running_var": "input_var"}
 
@@ -154,11 +160,7 @@ class _Scaling(Normalization):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any]:
-        return {
-            "eps": call.get("eps"),
-            "affine": call.get("weight") is not None,
-            "bias": call.get("bias") is not None or call.get("weight") is None,
-        }
+        return {**super().from_aten(call), "bias": call.get("bias") is not None or call.get("weight") is None}
 
 
 class LayerNorm(_Scaling):
@@ -218,6 +220,7 @@ class GroupNorm(_Scaling):
     kind = "group_norm"
     aten = "group_norm"
     onnx = "GroupNormalization"
+    aten_arguments = {"groups": "num_groups", "eps": "eps"}
     onnx_arguments = {"groups": "num_groups", "eps": "epsilon"}
     needs_images = True
     memory_order = Order.IMAGE
@@ -243,10 +246,6 @@ class GroupNorm(_Scaling):
 
     def access(self) -> Access:
         return (GLANCE,) * len(self.x)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any]:
-        return {**super().from_aten(call), "groups": call.arguments["num_groups"]}
 
     onnx_names = {"weight": "scale", "bias": "bias"}
 
@@ -307,10 +306,6 @@ class InstanceNorm(Normalization):
         forward = (Workspace(made + (4 if self.affine else 2) * channels),)
         backward = (Workspace(returned + 2 * channels),) if self.affine else ()
         return Workspaces(forward, forward, backward)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"eps": call.get("eps"), "affine": call.get("weight") is not None}
 
     onnx_names = {"weight": "scale", "bias": "B"}
 

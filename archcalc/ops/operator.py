@@ -18,17 +18,7 @@ from archcalc.ops.declaring import Argument, declared
 from archcalc.ops.importing import Importable
 from archcalc.ops.memory_rules import MemoryRules
 from archcalc.ops.naming import AxisNames, followed
-from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    Access,
-    Autocast,
-    Backward,
-    Example,
-    Torch,
-    Work,
-    compact,
-    same_axes,
-)
+from archcalc.ops.vocabulary import SAME_POSITION, Access, Autocast, Backward, Example, Torch, Work, compact, same_axes
 
 
 class Operator(Importable, MemoryRules, ABC):

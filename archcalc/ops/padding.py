@@ -11,15 +11,7 @@ from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, shifted
 from archcalc.ops.shaping import Shaping
 from archcalc.ops.taped import Taped
-from archcalc.ops.vocabulary import (
-    SAME_POSITION,
-    Access,
-    Autocast,
-    SavedTensors,
-    Torch,
-    example,
-    shape_text,
-)
+from archcalc.ops.vocabulary import SAME_POSITION, Access, Autocast, SavedTensors, Torch, example, shape_text
 from archcalc.ops.windows import EDGES, check_edge
 
 if TYPE_CHECKING:

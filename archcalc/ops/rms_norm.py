@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from archcalc.arithmetic import Dim, Shape
+from archcalc.arithmetic import Dim, Shape, ShapeError
 from archcalc.dtypes import BITS
 from archcalc.ops.arguments import Positive, option
 from archcalc.ops.calls import Call
@@ -10,15 +10,7 @@ from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.naming import SEQUENCE
 from archcalc.ops.normalization import Normalization
 from archcalc.ops.taped import Taped
-from archcalc.ops.vocabulary import (
-    GLANCE,
-    SAME_POSITION,
-    Access,
-    InputGradient,
-    Torch,
-    Work,
-    example,
-)
+from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, Access, InputGradient, Torch, Work, example
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.recording import Program
@@ -75,11 +67,10 @@ class RmsNorm(Taped, Normalization):
         return (*(SAME_POSITION,) * (len(self.x) - 1), GLANCE)
 
     @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
+    def from_aten(cls, call: Call) -> dict[str, Any]:
         if len(call.arguments["normalized_shape"]) != 1:
-            return None
-        # Without eps, PyTorch takes that of float32.
-        return {"affine": call.get("weight") is not None, "eps": call.get("eps", 2.0**-23)}
+            raise ShapeError("it normalizes over several axes")
+        return {"eps": 2.0**-23, **super().from_aten(call)}  # without eps, PyTorch takes that of float32
 
     onnx_names = {"weight": "scale"}
 

@@ -96,8 +96,8 @@ class WindowAttention(Taped, Operator):
         return {**coordinates, "relative_position_index": (self.window**4,)}
 
     def work(self) -> Work:
-        height, breadth, width = self.x
-        windows = ceil_div(height, self.window) * ceil_div(breadth, self.window)
+        width = self.x[2]
+        windows = product(self._counts())
         tokens = self.window**2
         work = attention_work(self.heads * windows, tokens, tokens, width // self.heads, width // self.heads)
         work["mac"] = 4 * windows * tokens * width * width
