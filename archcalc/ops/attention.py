@@ -1,7 +1,7 @@
 """Scaled dot-product attention (Vaswani et al., *Attention Is All You Need*, 2017)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, OptionalPositive, option
@@ -9,7 +9,7 @@ from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -26,9 +26,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 
 def attention_work(heads: Dim, queries: Dim, keys: Dim, width: Dim, value_width: Dim) -> Work:
@@ -172,7 +169,7 @@ class ScaledDotProductAttention(Taped, Operator):
     def computes_in_float32(self, tensors: InputTensors) -> bool:
         return self.takes_steps(tensors)
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.attention import Attending, unfused_attention
 
         op = Attending(self.causal, repeats=self.x[-3] // self.inputs[1][-3] if self._is_grouped() else 1)

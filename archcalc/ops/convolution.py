@@ -13,12 +13,11 @@ from archcalc.ops.onnx_calls import onnx_window
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, Reads
 from archcalc.ops.shapes import check_groups
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import WHOLE_AXIS, Access, Backward, SavedTensors, Torch, Work, compact, example
 from archcalc.ops.windows import EDGES, check_edge, same_padding, sides, window_access, window_count
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
     from archcalc.ops.tape.tape import Tape
     from archcalc.ops.tape.tensors import TapeTensor
 
@@ -222,7 +221,7 @@ class Conv(Taped, WindowConvolution, TrainedConvolution):
         """
         return self.standardized or self._repeats() or not self._is_symmetric()
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         """The filters, the padding, the convolution."""
         from archcalc.ops.tape.convolution import circular, convolution, in_own_order, standardized
 

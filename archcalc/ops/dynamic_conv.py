@@ -1,18 +1,15 @@
 """Convolution whose filters are computed."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
 from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import WindowConvolution
 from archcalc.ops.layout import InputTensors, Layout
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, Access, Backward, Torch, Work, example, shape_text
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 
 class DynamicConv(Taped, WindowConvolution):
@@ -68,7 +65,7 @@ class DynamicConv(Taped, WindowConvolution):
     def backward_for(self, needed: Sequence[bool]) -> Backward:
         return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.dynamic_conv import Filtering, dynamic_convolution
 
         op = Filtering(

@@ -1,7 +1,7 @@
 """Mixture of experts (Shazeer et al., 2017), with the gated experts of Mixtral (Jiang et al., 2024)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Bool, Count, option, required
@@ -9,7 +9,7 @@ from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -23,9 +23,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 
 class MixtureOfExperts(Taped, Operator):
@@ -103,7 +100,7 @@ class MixtureOfExperts(Taped, Operator):
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.experts import Experts, mixture
 
         op = Experts(self.x[1], self.experts, self.active, self.features, self.normalized, tensors.trains_weights)

@@ -9,7 +9,7 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.naming import SEQUENCE, AxisNames, usual_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -25,7 +25,6 @@ from archcalc.ops.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
     from archcalc.ops.tape.tape import Tape
     from archcalc.ops.tape.tensors import TapeTensor
 
@@ -84,7 +83,7 @@ class Linear(Taped, Operator):
         """An input that does not lie in order is copied first."""
         return len(self.x) > 1 and not tensors.layouts[0].is_in_order
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.layouts import linear
 
         trained = tensors.trains_weights

@@ -1,7 +1,7 @@
 """Multi-head attention (Vaswani et al., *Attention Is All You Need*, 2017), as PyTorch's `nn.MultiheadAttention`."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, decided, product, require
 from archcalc.ops.arguments import Bool, Count, option, required
@@ -10,7 +10,7 @@ from archcalc.ops.calls import Call, Operand
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     SAME_POSITION,
@@ -24,9 +24,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 
 class MultiHeadAttention(Taped, Operator):
@@ -143,7 +140,7 @@ class MultiHeadAttention(Taped, Operator):
     def weight_gradients_in_parts(self, tensors: InputTensors) -> bool:
         return True
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.multi_head import Heads, multi_head
 
         q, k, v = self._qkv()

@@ -1,7 +1,7 @@
 """Operators that extend axes."""
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from archcalc.arithmetic import Dim, Shape, require
 from archcalc.ops.arguments import Choice, Margins, Or, Pairs, Real, option, required
@@ -10,12 +10,9 @@ from archcalc.ops.layout import InputTensors, Order, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import PaddingMode, shifted
 from archcalc.ops.shaping import Shaping
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import SAME_POSITION, Access, Autocast, SavedTensors, Torch, example, shape_text
 from archcalc.ops.windows import EDGES, check_edge
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 LOWEST = "-inf"
 """What a maximum never takes, as a spec writes it."""
@@ -83,7 +80,7 @@ class Pad(Taped, Shaping):
         """The sides of circular padding are copied one by one."""
         return bool(self.mode == "circular")
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.convolution import circular
 
         sizes = tensors.layouts[0].sizes

@@ -10,7 +10,7 @@ from archcalc.ops.convolution import Conv
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.onnx_calls import pooling_window
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GRADIENT,
     SAME_POSITION,
@@ -28,7 +28,6 @@ from archcalc.ops.vocabulary import (
 from archcalc.ops.windows import check_pool_padding, same_padding, sides, window_access, window_count
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
     from archcalc.ops.tape.tape import Tape
     from archcalc.ops.tape.tensors import TapeTensor
 
@@ -255,7 +254,7 @@ class AvgPool(Taped, _WindowPool):
     def takes_steps(self, tensors: InputTensors) -> bool:
         return bool(self.margins)
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         """A map of ones and the input are pooled, both with margins, and divided."""
         batch = tensors.layouts[0].sizes[0]
         sides, padded, windows = product(self.x[1:]), product(self._padded()), product(self.output[1:])

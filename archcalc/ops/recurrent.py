@@ -14,7 +14,7 @@ from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.naming import SEQUENCE, AxisNames, sequence_names
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     GLANCE,
     WHOLE_AXIS,
@@ -32,7 +32,7 @@ from archcalc.ops.vocabulary import (
 from archcalc.structs import replace
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program, TapedMemory
+    from archcalc.ops.tape.recording import TapedMemory
     from archcalc.ops.tape.recurrent import Cell
 
 FUSED = ("float32", "bfloat16")
@@ -187,7 +187,7 @@ class _Recurrent(Taped, Operator):
         assert isinstance(other, _Recurrent)
         return other
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.recurrent import RecurrentSizes, fused_lstm, step_by_step
 
         sizes = RecurrentSizes(

@@ -1,6 +1,6 @@
 """Normalization to a root mean square of 1."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ShapeError
 from archcalc.dtypes import BITS
@@ -9,11 +9,8 @@ from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Order
 from archcalc.ops.naming import SEQUENCE
 from archcalc.ops.normalization import Normalization
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import GLANCE, SAME_POSITION, Access, InputGradient, Torch, Work, example
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 
 class RmsNorm(Taped, Normalization):
@@ -32,7 +29,7 @@ class RmsNorm(Taped, Normalization):
         self.need_axis()
         return self.x
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.rms_norm import Rows, rms_norm
 
         op = Rows(self.affine, tensors.trains_weights, is_raised=BITS[tensors.dtype] < BITS["float32"])

@@ -1,13 +1,13 @@
 """Rotary positions (Su et al., *RoFormer: Enhanced Transformer with Rotary Position Embedding*, 2021)."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Bool, OptionalCount, Real, option
 from archcalc.ops.layout import InputTensors, Layout, Placement, elementwise
 from archcalc.ops.naming import HEADED, AxisNames
 from archcalc.ops.operator import Operator
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -19,9 +19,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 Base = Annotated[float, Real(1)]
 
@@ -69,7 +66,7 @@ class Rotary(Taped, Operator):
         turned = self.elements // self.x[-1] * self._width()
         return {"mul": 2 * turned + turned // 2, "add": turned}
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.rotary import Turns, rotary
 
         op = Turns(self.x[-2], self.x[-1], self._width(), self.interleaved, is_cast=tensors.dtype != "float32")

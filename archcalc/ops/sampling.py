@@ -10,7 +10,7 @@ from archcalc.ops.layout import InputTensors, Layout, elementwise
 from archcalc.ops.naming import AxisNames, map_names
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import spread, window
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
@@ -30,7 +30,6 @@ from archcalc.ops.vocabulary import (
 from archcalc.ops.windows import check_pool_padding, window_count
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
     from archcalc.ops.tape.tape import Tape
     from archcalc.ops.tape.tensors import TapeTensor
 
@@ -224,7 +223,7 @@ class MaxUnpool(Taped, Operator):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         return (InputGradient(GradientKind.NEW, Layout.in_order(tensors.layouts[0].sizes), is_view=True), None)
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         """The map is pooled again for the places; then the numbers are put there, all with rows as one axis."""
         small, large = tensors.layouts
         numbers, elements = product(small.sizes), product(large.sizes)

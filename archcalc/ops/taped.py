@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from archcalc.ops.layout import InputTensors
@@ -10,7 +11,12 @@ from archcalc.ops.memory_rules import MemoryRules
 from archcalc.ops.vocabulary import InputGradient, SavedTensors, Workspaces
 
 if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program, TapedMemory
+    from archcalc.ops.tape.recording import TapedMemory
+    from archcalc.ops.tape.tape import Tape
+    from archcalc.ops.tape.tensors import TapeTensor
+
+Program = Callable[["Tape", Sequence["TapeTensor"]], "TapeTensor"]
+"""From a tape and the inputs on it to the output."""
 
 
 class Taped(MemoryRules):

@@ -1,7 +1,7 @@
 """Attention in windows (Liu et al., *Swin Transformer*, 2021; *Swin Transformer V2*, 2022), and its position biases."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ceil_div, product, require
 from archcalc.ops.arguments import Bool, Count, Natural, SizeList, option, required
@@ -10,7 +10,7 @@ from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.operator import Operator
 from archcalc.ops.reads import blocks
 from archcalc.ops.shapes import checked_sizes
-from archcalc.ops.taped import Taped
+from archcalc.ops.taped import Program, Taped
 from archcalc.ops.trained import StandingAlone
 from archcalc.ops.vocabulary import (
     GRADIENT,
@@ -25,9 +25,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-
-if TYPE_CHECKING:
-    from archcalc.ops.tape.recording import Program
 
 INDEX_BYTES = 8
 """Bytes of the number of a relative position."""
@@ -161,7 +158,7 @@ class WindowAttention(Taped, Operator):
         """Return the elements of the padded feature map."""
         return product(self._counts()) * self.window**2 * self.x[2]
 
-    def program(self, tensors: InputTensors) -> "Program":
+    def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.window import Windows, window_attention
 
         counts = self._counts()

@@ -30,15 +30,13 @@ class TapedMemory(NamedTuple):
     """Where the gradient of each input is; None without one, or if it is a part of another's."""
 
 
-Program = Callable[[Tape, Sequence[TapeTensor]], TapeTensor]
-"""From a tape and the inputs on it to the output."""
-
-
 Recorded = Callable[[InputTensors, bool], TapedMemory]
 """From inputs, and whether it is training, to the memory of a run."""
 
 
-def record(program: Program, tensors: InputTensors, training: bool) -> TapedMemory:
+def record(
+    program: Callable[[Tape, Sequence[TapeTensor]], TapeTensor], tensors: InputTensors, training: bool
+) -> TapedMemory:
     """Run a program on a tape, forward and, in training, backward."""
     tape = Tape(training)
     known: dict[str, TapeTensor] = {}
