@@ -21,6 +21,7 @@ from archcalc.ops.vocabulary import (
     compact,
     example,
 )
+from archcalc.structs import replace
 
 
 class _AdaptivePool(ComputedIn2d):
@@ -66,9 +67,7 @@ class _Averaging(ComputedIn2d):
         found = super().input_gradients(tensors, gradient)
         if any(m != 1 for m in self.output[1:]):
             return found
-        return tuple(
-            gradient and gradient._replace(layout=Layout.in_order(gradient.layout.sizes)) for gradient in found
-        )
+        return tuple(own and replace(own, layout=Layout.in_order(own.layout.sizes)) for own in found)
 
 
 class AdaptiveAvgPool(_AdaptivePool, _Averaging):

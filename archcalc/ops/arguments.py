@@ -26,8 +26,10 @@ _PLAIN = (bool, int, float, str, list, tuple, dict, type(None))
 class BadArgument(ShapeError):
     """An argument is unknown, missing, or has an invalid value."""
 
-    argument = ""
-    """Name of the argument."""
+    def __init__(self, message: str, argument: str = "") -> None:
+        super().__init__(message)
+        self.argument = argument
+        """Name of the argument; empty until the operator is known."""
 
 
 def show(value: Any) -> str:

@@ -54,13 +54,13 @@ class Each(Operator):
         kind, given = cast("tuple[str, dict[str, Any]]", self.operator)
         operator = ops.registry().get(kind)
         if operator is None or operator.most_inputs != 1 or operator.numbers_are_given or operator is Each:
-            raise self._bad_argument("operator", f"each applies operators of one input, which {kind} is not")
+            raise BadArgument(f"each applies operators of one input, which {kind} is not", "operator")
         if "" in given:
             given = {operator.principal() or kind: given[""], **{key: given[key] for key in given if key}}
         try:
             inner = operator([self.x[1:]], **given)
         except BadArgument as error:
-            raise self._bad_argument("operator", f"{kind}: {error}") from error
+            raise BadArgument(f"{kind}: {error}", "operator") from error
         except ShapeError as error:
             raise ShapeError(f"each slice: {error}") from error
         described = inner.torch()
@@ -114,7 +114,9 @@ class Each(Operator):
 
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         found = self.inner.workspaces_for(self._of_slices(tensors))
-        inference, training, backward = (tuple(map(self._of_all_slices, points)) for points in found[:3])
+        inference, training, backward = (
+            tuple(map(self._of_all_slices, points)) for points in (found.inference, found.training, found.backward)
+        )
         if self._copies(tensors):
             inner = self.inner.saved_tensors_for(self._of_slices(tensors)) if tensors.training else SavedTensors()
             saved = self._of_all_slices(inner)
@@ -151,7 +153,7 @@ class Each(Operator):
         if found is None:
             return (None,)
         sizes = tensors.layouts[0].sizes
-        return (found._replace(layout=found.layout.viewed(sizes) or Layout.in_order(sizes), is_view=True),)
+        return (replace(found, layout=found.layout.viewed(sizes) or Layout.in_order(sizes), is_view=True),)
 
     def is_approximate(self, tensors: InputTensors) -> bool:
         return self.inner.is_approximate(self._of_slices(tensors))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
-from archcalc.ops.arguments import Phrase, required
+from archcalc.ops.arguments import BadArgument, Phrase, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout
 from archcalc.ops.matmul import Matmul
@@ -50,7 +50,7 @@ class Einsum(Operator):
     def resolved(self) -> dict[str, Any]:
         words = self.equation.replace(" ", "").replace("->", ",").split(",")
         if len(words) != 3 or not all(word.isalpha() or not word for word in words):
-            raise self._bad_argument("equation", "equation must have two inputs and an output, as ab,bc->ac")
+            raise BadArgument("equation must have two inputs and an output, as ab,bc->ac", "equation")
         return {"letters": tuple(words)}
 
     letters: tuple[str, str, str]

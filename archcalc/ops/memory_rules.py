@@ -6,6 +6,7 @@ from archcalc.errors import UserError
 from archcalc.ops.layout import InputTensors, Layout, Order, Placement
 from archcalc.ops.shapes import BoundShapes
 from archcalc.ops.vocabulary import GradientKind, InputGradient, SavedTensors, Workspaces
+from archcalc.structs import replace
 
 
 class MemoryRules(BoundShapes):
@@ -63,7 +64,7 @@ class MemoryRules(BoundShapes):
         By default, `Workspaces.backward` is needed only for gradients of inputs.
         """
         workspaces = self.workspaces()
-        return workspaces if any(tensors.needs_gradient) else workspaces._replace(backward=())
+        return workspaces if any(tensors.needs_gradient) else replace(workspaces, backward=())
 
     @property
     def may_use_more_memory(self) -> bool:

@@ -298,7 +298,7 @@ class InstanceNorm(Normalization):
     def workspaces_for(self, tensors: InputTensors) -> Workspaces:
         made = self.elements if tensors.layouts[0].is_in_order else 2 * self.elements
         workspaces = self._workspaces(made, self.elements * any(tensors.needs_gradient))
-        return workspaces if tensors.trains_weights else workspaces._replace(backward=())
+        return workspaces if tensors.trains_weights else replace(workspaces, backward=())
 
     def _workspaces(self, made: Dim, returned: Dim) -> Workspaces:
         """``made``: elements of the output and the input's copy; ``returned``: of the input's gradient."""

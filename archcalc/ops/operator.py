@@ -99,7 +99,7 @@ class Operator(Importable, MemoryRules, ABC):
         values.update(self._defaults(rank))
         for name, value in given.items():
             if name not in known:
-                raise self._bad_argument(name, f"{self.kind} has no argument {name}")
+                raise BadArgument(f"{self.kind} has no argument {name}", name)
             try:
                 values[name] = known[name].type.check(value, rank)
             except BadArgument as error:
@@ -160,14 +160,8 @@ class Operator(Importable, MemoryRules, ABC):
     def _default(self, argument: Argument) -> Any:
         """Return the default that other arguments decide. Raises `BadArgument` for a required argument."""
         if argument.required:
-            raise self._bad_argument(argument.name, f"{self.kind} needs {argument.name}: {argument.doc}")
+            raise BadArgument(f"{self.kind} needs {argument.name}: {argument.doc}", argument.name)
         return argument.default(self)
-
-    @staticmethod
-    def _bad_argument(name: str, message: str) -> BadArgument:
-        error = BadArgument(message)
-        error.argument = name
-        return error
 
     def changed(self, *names: str) -> dict[str, Any]:
         """Return those of the named arguments that differ from their defaults, as PyTorch takes them.

@@ -26,6 +26,7 @@ from archcalc.ops.vocabulary import (
     example,
 )
 from archcalc.ops.windows import check_pool_padding, same_padding, sides, window_access, window_count
+from archcalc.structs import replace
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.tape import Tape
@@ -275,7 +276,7 @@ class AvgPool(Taped, _WindowPool):
     def input_gradients(self, tensors: InputTensors, gradient: Layout) -> tuple[InputGradient | None, ...]:
         """That of an input with margins is cut out of theirs."""
         found = super().input_gradients(tensors, gradient)
-        return tuple(own and own._replace(is_view=own.is_view and not self.margins) for own in found)
+        return tuple(own and replace(own, is_view=own.is_view and not self.margins) for own in found)
 
     @property
     def dilation(self) -> Shape:  # type: ignore[override]

@@ -77,7 +77,7 @@ GRADIENT = -1
 """Number of the output's gradient, beside the numbers of inputs."""
 
 
-class EarlyGradient(NamedTuple):
+class EarlyGradient(Struct):
     """The gradient of an input that is there before the backward pass of its operator ends."""
 
     position: int
@@ -90,7 +90,7 @@ class EarlyGradient(NamedTuple):
     """Numbers of saved inputs, or `GRADIENT`, that are freed by then."""
 
 
-class Workspaces(NamedTuple):
+class Workspaces(Struct):
     """Temporary tensors that are alive while the operator runs, one entry per point in time.
 
     Lists every point that can be the peak for some batch size; inputs and weights are not included. Empty if a run
@@ -119,7 +119,7 @@ class GradientKind(Enum):
     PART = "a part of the gradient of the output, whose whole storage it holds"
 
 
-class InputGradient(NamedTuple):
+class InputGradient(Struct):
     """The gradient of one input, as the backward pass returns it."""
 
     kind: GradientKind
