@@ -146,7 +146,7 @@ class Elu(Elementwise):
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
         if (call.get("scale", 1), call.get("input_scale", 1)) != (1, 1):
             return None
-        return call.named({"alpha": "alpha"})
+        return cls.named(call, {"alpha": "alpha"})
 
 
 class Gelu(Elementwise):

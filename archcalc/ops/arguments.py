@@ -71,6 +71,10 @@ class Integer(Struct):
         return {"type": "integer"} if self.least is None else {"type": "integer", "minimum": self.least}
 
 
+class Axis(Integer):
+    """The number of an axis, the batch not counted; negative ones count from the end."""
+
+
 class Amount(Integer):
     """An integer not below 0, also written as `5e6`."""
 
@@ -310,8 +314,9 @@ _ANY, _POSITIVE = Integer(), Integer(1)
 Count = Annotated[int, _POSITIVE]
 Natural = Annotated[int, Integer(0)]
 WholeAmount = Annotated[int, Amount()]
-AxisIndex = Annotated[int, _ANY]
-Axes = Annotated[tuple[int, ...], ListOf(_ANY)]
+AnyInteger = Annotated[int, _ANY]
+AxisIndex = Annotated[int, Axis()]
+Axes = Annotated[tuple[int, ...], ListOf(Axis())]
 RealNumber = Annotated[float, Real()]
 Rate = Annotated[float, Real(0, 1)]
 Positive = Annotated[float, Real(0)]

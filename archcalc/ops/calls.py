@@ -89,10 +89,6 @@ class Call(Struct):
         value = self.arguments.get(name)
         return default if value is None else value
 
-    def named(self, names: Mapping[str, str]) -> dict[str, Any]:
-        """Return those arguments that are given, under an operator's names for them."""
-        return {own: value for own, name in names.items() if (value := self.get(name)) is not None}
-
     def of_one_row(self) -> Call:
         """Return the call with one of the rows of each operand that are folded into the batch."""
         arguments = {

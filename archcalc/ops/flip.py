@@ -1,10 +1,7 @@
 """Positions in reverse order."""
 
-from typing import Any
-
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.arguments import Axes, option
-from archcalc.ops.calls import Call
 from archcalc.ops.layout import Order
 from archcalc.ops.reads import shifted
 from archcalc.ops.shaping import Shaping
@@ -18,6 +15,7 @@ class Flip(Shaping):
     memory_order = Order.INPUTS
     moves_elements = True
     aten = "flip"
+    aten_arguments = {"over": "dims"}
     synonyms = "reverse fliplr flipud"
     over: Axes = option((-1,), "the axes, the batch not counted")
     examples = (example((4, 5, 6)), example((4, 7), over=(0, 1)), example((3, 4, 5), over=1))
@@ -31,10 +29,6 @@ class Flip(Shaping):
         """One position: the first reads the last."""
         turned = {self.axis_index(axis) for axis in self.over}
         return tuple(shifted(n - 1, -1) if axis in turned else SAME_POSITION for axis, n in enumerate(self.x))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"over": call.axes("dims")}
 
     def torch(self) -> Torch:
         return Torch("torch.flip", (tuple(self.axis_index(axis) + 1 for axis in self.over),))

@@ -1,11 +1,10 @@
 """Gated linear units: one half of an axis is a gate for the other (Dauphin et al., 2017; Shazeer, 2020)."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from archcalc.arithmetic import Shape, require
 from archcalc.ops.activation import SIGMOID
 from archcalc.ops.arguments import AxisIndex, option
-from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Placement, elementwise
 from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
@@ -59,14 +58,11 @@ class Glu(_Gated):
 
     kind = "glu"
     aten = "glu"
+    aten_arguments = {"axis": "dim"}
     synonyms = "gated_linear_unit"
     per_element: ClassVar[Work] = {**SIGMOID, "mul": SIGMOID["mul"] + 1}
     torch_name = "nn.GLU"
     saved = SavedTensors(inputs=True)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"axis": call.axis(default=-1)}
 
 
 class Swiglu(_Gated):

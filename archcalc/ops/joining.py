@@ -88,6 +88,8 @@ class Concat(_Joining):
     kind = "concat"
     aten = "cat concat"
     onnx = "Concat"
+    aten_arguments = {"axis": "dim"}
+    onnx_arguments = {"axis": "axis"}
     synonyms = "cat concatenate merge route"
     axis: AxisIndex = option(0, "the axis, the batch not counted: 0 is the channels")
     examples = (example((4, 5, 6), (3, 5, 6)), example((4, 5), (4, 2), (4, 1), axis=-1))
@@ -136,14 +138,6 @@ class Concat(_Joining):
             result.append(tuple(shift if number == axis else SAME_POSITION for number in range(len(shape))))
             before = before + shape[axis]
         return tuple(result)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"axis": call.axis(default=0)}
-
-    @classmethod
-    def from_onnx(cls, call: Call) -> dict[str, Any] | None:
-        return {"axis": call.axis("axis")}
 
     def torch(self) -> Torch:
         return Torch("torch.cat", (), {"dim": self.axis if self.axis < 0 else self.axis + 1}, listed=True)

@@ -53,7 +53,7 @@ class Normalization(Operator):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any]:
-        return {"affine": call.get("weight") is not None, **call.named(cls.aten_arguments)}
+        return {"affine": call.get("weight") is not None, **cls.named(call, cls.aten_arguments)}
 
     def output_shape(self) -> Shape:
         return self.x

@@ -59,7 +59,6 @@ class Operator(Importable, MemoryRules, ABC):
     least_inputs: ClassVar[int] = 1
     most_inputs: ClassVar[int | None] = 1
     """The largest number of inputs; None for any number."""
-    arguments: ClassVar[dict[str, Argument]] = {}
     examples: ClassVar[tuple[Example, ...]] = ()
 
     autocast: ClassVar[Autocast | None] = None

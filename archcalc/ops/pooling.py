@@ -115,7 +115,7 @@ class _WindowPool(ComputedIn2d):
 
     @classmethod
     def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {**call.window("kernel", "stride", "padding", "dilation"), **call.named(cls.aten_arguments)}
+        return {**call.window("kernel", "stride", "padding", "dilation"), **cls.named(call, cls.aten_arguments)}
 
     def resolved(self) -> dict[str, Any]:
         """`same` and `valid` as the amounts that they mean here."""

@@ -67,6 +67,7 @@ class Flatten(_View):
     moves_elements = True
     aten = "flatten"
     onnx = "Flatten"
+    aten_arguments = {"start": "start_dim", "end": "end_dim"}
     synonyms = "squeeze"
     start: AxisIndex = option(0, "first axis that is merged, the batch not counted")
     end: AxisIndex = option(-1, "last axis that is merged")
@@ -101,10 +102,6 @@ class Flatten(_View):
     def axis_names(self, inputs: Sequence[AxisNames]) -> AxisNames:
         start, end = self._range()
         return inputs[0] if start == end else in_harmony(super().axis_names(inputs))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"start": call.axis("start_dim", 0), "end": call.axis("end_dim", -1)}
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:

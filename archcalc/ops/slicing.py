@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, require
-from archcalc.ops.arguments import AxisIndex, Count, OptionalIndex, SizeList, option, required
+from archcalc.ops.arguments import AnyInteger, AxisIndex, Count, OptionalIndex, SizeList, option, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Placement
 from archcalc.ops.operator import Operator
@@ -54,7 +54,7 @@ class Slice(_Part):
     onnx = "Slice Gather"
     synonyms = "narrow crop cropping2d strided_slice gather"
     axis: AxisIndex = option(0, "the axis, the batch not counted")
-    start: AxisIndex = option(0, "first position")
+    start: AnyInteger = option(0, "first position")
     stop: OptionalIndex = option(None, "position after the last; the end if not given")
     step: Count = option(1, "step between positions")
     examples = (
@@ -114,7 +114,7 @@ class Chunk(_Part):
     moves_elements = True
     aten = "chunk"
     chunks: Count = required("number of parts")
-    index: AxisIndex = option(0, "which part, from 0")
+    index: AnyInteger = option(0, "which part, from 0")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     examples = (example((8, 5, 6), chunks=2, index=1), example((4, 9), chunks=3, axis=-1))
 
@@ -143,7 +143,7 @@ class Split(_Part):
     onnx = "Split"
     synonyms = "split_with_sizes"
     sizes: SizeList = required("sizes of the parts, which make up the whole axis")
-    index: AxisIndex = option(0, "which part, from 0")
+    index: AnyInteger = option(0, "which part, from 0")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     examples = (example((8, 5, 6), sizes=(3, 5), index=1), example((4, 9), sizes=(2, 3, 4), axis=-1))
 
@@ -196,7 +196,7 @@ class Select(Shaping):
     onnx = "Gather"
     synonyms = "gather_one index_select"
     is_view = True
-    index: AxisIndex = option(0, "which position; negative ones count from the end")
+    index: AnyInteger = option(0, "which position; negative ones count from the end")
     axis: AxisIndex = option(0, "the axis, the batch not counted")
     examples = (example((7, 12)), example((4, 5, 6), index=-2, axis=1), example((3, 4), axis=-1))
 

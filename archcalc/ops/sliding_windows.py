@@ -1,10 +1,7 @@
 """Overlapping windows of an axis, as a view: `Tensor.unfold`."""
 
-from typing import Any
-
 from archcalc.arithmetic import Shape
 from archcalc.ops.arguments import AxisIndex, Count, option, required
-from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout, Placement
 from archcalc.ops.reads import window
 from archcalc.ops.shaping import Shaping
@@ -19,6 +16,7 @@ class SlidingWindows(Shaping):
     overestimates = dict.fromkeys(("channels", "positions"), "an output sees one position of its window")
     is_view = True
     aten = "unfold"
+    aten_arguments = {"size": "size", "step": "step", "axis": "dimension"}
     synonyms = "sliding_window_view"
     size: Count = required("positions of a window")
     step: Count = option(1, "step between windows")
@@ -53,10 +51,6 @@ class SlidingWindows(Shaping):
 
     def gradient_kinds(self) -> tuple[GradientKind, ...]:
         return (GradientKind.NEW,)
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"size": call.get("size"), "step": call.get("step"), "axis": call.axis("dimension")}
 
     def torch(self) -> Torch:
         return Torch("torch.Tensor.unfold", (self._axis + 1, self.size, self.step))

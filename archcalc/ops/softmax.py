@@ -17,6 +17,7 @@ class Softmax(Operator):
     has_linear = False
     aten = "softmax"
     onnx = "Softmax"
+    aten_arguments = {"axis": "dim"}
     torch_name = "nn.Softmax"
     synonyms = "soft_max"
     category = "activation"
@@ -36,10 +37,6 @@ class Softmax(Operator):
     def access(self) -> Access:
         axis = self.axis_index(self.axis)
         return tuple(GLANCE if number == axis else SAME_POSITION for number in range(len(self.x)))
-
-    @classmethod
-    def from_aten(cls, call: Call) -> dict[str, Any] | None:
-        return {"axis": call.axis()}
 
     @classmethod
     def from_onnx(cls, call: Call) -> dict[str, Any] | None:
