@@ -1,6 +1,5 @@
 """Convolution whose filters are computed."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from archcalc.arithmetic import Dim, Shape, product, require
@@ -8,11 +7,12 @@ from archcalc.ops.arguments import Bool, option
 from archcalc.ops.calls import Call, Operand
 from archcalc.ops.convolution import WindowConvolution
 from archcalc.ops.layout import InputTensors, Layout
+from archcalc.ops.matmul import ProductOfTwo
 from archcalc.ops.taped import Program, Taped
-from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, Access, Backward, Torch, Work, example, shape_text
+from archcalc.ops.vocabulary import SAME_POSITION, WHOLE_AXIS, Access, Torch, Work, example, shape_text
 
 
-class DynamicConv(Taped, WindowConvolution):
+class DynamicConv(Taped, WindowConvolution, ProductOfTwo):
     """Convolution of the first input with filters that are the second, `[channels, C / groups, …]`.
 
     The filters are normalized weights, or depend on the input (Yang et al., *CondConv*, 2019).
@@ -20,12 +20,8 @@ class DynamicConv(Taped, WindowConvolution):
 
     kind = "dynamic_conv"
     has_linear = False
-    tools_agree = False
     aten = "conv1d conv2d conv3d"
     synonyms = "condconv"
-    joins = True
-    least_inputs = 2
-    most_inputs = 2
     bias: Bool = option(False, "add a trained bias per output channel")
     examples = (
         example((3, 12, 11), (8, 3, 3, 3), stride=2, padding=1),
@@ -61,9 +57,6 @@ class DynamicConv(Taped, WindowConvolution):
             "matmul": elements * product(self.inputs[1][1:]),
             "add": elements if self.bias else 0,
         }
-
-    def backward_for(self, needed: Sequence[bool]) -> Backward:
-        return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
     def program(self, tensors: InputTensors) -> Program:
         from archcalc.ops.tape.dynamic_conv import Filtering, dynamic_convolution

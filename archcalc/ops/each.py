@@ -119,8 +119,9 @@ class Each(Operator):
         )
         if self._copies(tensors):
             inner = self.inner.saved_tensors_for(self._of_slices(tensors)) if tensors.training else SavedTensors()
-            saved = self._of_all_slices(inner)
-            made = replace(saved, elements=self.elements + saved.elements)
+            own = self._of_all_slices(inner)
+            amounts = (own.shared, own.bytes, own.shared_bytes, own.precise, own.shared_precise)
+            made = Workspace(self.elements + own.elements, *amounts)
             inference, training = (
                 tuple(replace(point, elements=point.elements + product(self.x)) for point in points or (made,))
                 for points in (inference, training)

@@ -7,14 +7,12 @@ from archcalc.arithmetic import Dim, Shape, ShapeError, product, require
 from archcalc.ops.arguments import BadArgument, Phrase, required
 from archcalc.ops.calls import Call
 from archcalc.ops.layout import InputTensors, Layout
-from archcalc.ops.matmul import Matmul
+from archcalc.ops.matmul import Matmul, ProductOfTwo
 from archcalc.ops.naming import AxisNames
-from archcalc.ops.operator import Operator
 from archcalc.ops.vocabulary import (
     SAME_POSITION,
     WHOLE_AXIS,
     Access,
-    Backward,
     GradientKind,
     InputGradient,
     SavedTensors,
@@ -27,19 +25,15 @@ from archcalc.ops.vocabulary import (
 )
 
 
-class Einsum(Operator):
+class Einsum(ProductOfTwo):
     """A sum of products of two tensors, such as `hwc,hkc->hwk`: a letter for each axis, the batch not counted.
 
     A letter that the output lacks is summed over.
     """
 
     kind = "einsum"
-    tools_agree = False
     aten = "einsum"
     category = "linear"
-    joins = True
-    least_inputs = 2
-    most_inputs = 2
     equation: Phrase = required("the letters of the inputs' axes and the output's: ab,bc->ac")
     examples = (
         example((5, 6, 4), (5, 7, 4), equation="hwc,hkc->hwk"),
@@ -92,9 +86,6 @@ class Einsum(Operator):
 
     def work(self) -> Work:
         return {"matmul": product(tuple(self._sizes().values()))}
-
-    def backward_for(self, needed: Sequence[bool]) -> Backward:
-        return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
     def _orders(self) -> tuple[tuple[list[int], list[int]], tuple[list[int], list[int]]]:
         """Return, for each input, its axes as rows and columns of matrices: with the batch, axes of both go first.

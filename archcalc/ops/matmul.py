@@ -37,21 +37,29 @@ def merges(sizes: tuple[int, ...], layout: Layout) -> bool:
     return repeated.joined(-2) is not None
 
 
-class Matmul(Operator):
+class ProductOfTwo(Operator):
+    """Base of products of two tensors that are both computed."""
+
+    tools_agree = False
+    joins = True
+    least_inputs = 2
+    most_inputs = 2
+
+    def backward_for(self, needed: Sequence[bool]) -> Backward:
+        return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
+
+
+class Matmul(ProductOfTwo):
     """`[…, L, K]` times `[…, K, M]` gives `[…, L, M]`; axes before the last two go side by side.
 
     An axis of size 1 before these is repeated, as in PyTorch.
     """
 
     kind = "matmul"
-    tools_agree = False
     aten = "matmul bmm einsum linear"
     onnx = "MatMul"
     synonyms = "bmm batch_matmul dot einsum"
     category = "linear"
-    joins = True
-    least_inputs = 2
-    most_inputs = 2
     transposed: Bool = option(False, "the second matrix is given as `[…, M, K]`")
     examples = (
         example((4, 5, 6), (4, 6, 7)),
@@ -80,9 +88,6 @@ class Matmul(Operator):
     def extra_work(self) -> Work:
         """``fvcore``: its count, which takes the first matrices for as many as there are of the output."""
         return {"fvcore": product(self.x) * self.output[-1]}
-
-    def backward_for(self, needed: Sequence[bool]) -> Backward:
-        return Backward(weights=0, inputs=self.work()["matmul"] * sum(needed))
 
     def saved_tensors_for(self, tensors: InputTensors) -> SavedTensors:
         """The matrices whose partner needs a gradient, as copies where they are copied."""
