@@ -170,10 +170,10 @@ class ScaledDotProductAttention(Taped, Operator):
         return self.takes_steps(tensors)
 
     def program(self, tensors: InputTensors) -> Program:
-        from archcalc.ops.tape.attention import Attending, unfused_attention
+        from archcalc.ops.tape.attention import unfused_attention
 
-        op = Attending(self.causal, repeats=self.x[-3] // self.inputs[1][-3] if self._is_grouped() else 1)
-        return lambda tape, inputs: unfused_attention(tape, inputs, op)
+        repeats = self.x[-3] // self.inputs[1][-3] if self._is_grouped() else 1
+        return lambda tape, inputs: unfused_attention(tape, inputs, self.causal, repeats)
 
     def saved_by_kernel(self, tensors: InputTensors) -> SavedTensors:
         """Its inputs, its output and a number per row."""

@@ -29,7 +29,6 @@ from archcalc.ops.vocabulary import (
     example,
     shape_text,
 )
-from archcalc.structs import replace
 
 if TYPE_CHECKING:
     from archcalc.ops.tape.recording import TapedMemory
@@ -249,7 +248,8 @@ class _Recurrent(Taped, Operator):
 
     def torch(self) -> Torch:
         layers = {"num_layers": self.layers} if self.layers != 1 else {}
-        kwargs = {"batch_first": True, **layers, **self.changed("bidirectional", "bias")}
+        projected = {} if self.projection is None else {"proj_size": self.projection}
+        kwargs = {"batch_first": True, **layers, **self.changed("bidirectional", "bias"), **projected}
         then = "archcalc.last_state" if self.last else "archcalc.all_states"
         return Torch(f"nn.{self.kind.upper()}", (self.x[1], self.features), kwargs, then=then)
 
@@ -310,12 +310,6 @@ class Lstm(_Recurrent):
                 suffix = name.partition("hh_")[2]
                 shapes[f"weight_hr_{suffix}"] = (self.projection, self.features)
         return shapes
-
-    def torch(self) -> Torch:
-        described = super().torch()
-        if self.projection is None:
-            return described
-        return replace(described, kwargs={**(described.kwargs or {}), "proj_size": self.projection})
 
 
 class Gru(_Recurrent):

@@ -4,7 +4,6 @@ They are those of `_scaled_dot_product_attention_math` (`aten/src/ATen/native/tr
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from archcalc.arithmetic import Dim, product
 from archcalc.ops.layout import Layout
@@ -13,25 +12,20 @@ from archcalc.ops.tape.tape import Tape
 from archcalc.ops.tape.tensors import Gradients, TapeTensor, last
 
 
-class Attending(NamedTuple):
-    """Attention, as its steps need it."""
+def unfused_attention(tape: Tape, inputs: Sequence[TapeTensor], causal: bool, repeats: Dim) -> TapeTensor:
+    """Run the operator; inputs without heads get an axis before the batch.
 
-    causal: bool
-    repeats: Dim
-    """Heads of queries for each head of keys and values."""
-
-
-def unfused_attention(tape: Tape, inputs: Sequence[TapeTensor], op: Attending) -> TapeTensor:
-    """Run the operator; inputs without heads get an axis before the batch."""
+    ``repeats``: heads of queries for each head of keys and values.
+    """
     alone = len(inputs[0].layout.sizes) == 3
     if alone:
         inputs = [reshaped(tape, x, (1, *x.layout.sizes)) for x in inputs]
     q, k, v, *masks = inputs
     del inputs
     queries = scaled(tape, q)
-    if op.causal:
+    if causal:
         masks = [_causal_mask(tape, q.layout.sizes[-2], k.layout.sizes[-2])]
-    keys, values = (_repeated(tape, x, op.repeats) for x in (k, v))
+    keys, values = (_repeated(tape, x, repeats) for x in (k, v))
     last = len(q.layout.sizes) - 1
     turned = scaled(tape, permuted(tape, keys, (*range(last - 1), last, last - 1)))
     scores = matrix_products(tape, queries, turned)
