@@ -77,7 +77,7 @@ GRADIENT = -1
 """Number of the output's gradient, beside the numbers of inputs."""
 
 
-class EarlyGradient(Struct):
+class EarlyGradient(NamedTuple):
     """The gradient of an input that is there before the backward pass of its operator ends."""
 
     position: int
