@@ -127,3 +127,11 @@ def test_the_output_of_every_operator_can_be_rearranged(kind, example):
     layers = (Layer("op", op, names), Layer("reversed", reversed_axes, ("op",)))
     fields = FieldPropagation(Network(kind, dict(zip(names, op.inputs, strict=True)), layers, ("reversed",)))
     assert fields["reversed"].size == fields["op"].size
+
+
+def test_an_input_without_names_has_the_axes_that_its_first_layer_takes_it_for():
+    unnamed = archcalc.loads("input: [16, 24]\nlayers: [{linear: 32}, {linear: 8, name: last}]")
+    named = archcalc.loads("input: {tokens: 16, features: 24}\nlayers: [{linear: 32}, {linear: 8, name: last}]")
+    for network in (unnamed, named):
+        field = network.analyze()["last"].receptive_field
+        assert (field.size, field.is_global) == ((1,), False)

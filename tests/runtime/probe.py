@@ -14,6 +14,7 @@ from torch import Tensor, fx
 
 from archcalc.network import Layer, Network
 from archcalc.ops.vocabulary import AxisAccess
+from archcalc.receptive.propagation import free_axis
 from archcalc.receptive.regions import RegionTracer
 from archcalc.runtime.building import build_module
 
@@ -128,7 +129,7 @@ class Probe:
         start[tuple(index)] = 1
         gradients = torch.autograd.grad(self.output, self.given, start, retain_graph=True, allow_unused=True)
         return {
-            source: (gradient.abs() > NOISE)[0].any(0)
+            source: (gradient.abs() > NOISE)[0].any(free_axis(self.network, source))
             for source, gradient in zip(self.network.inputs, gradients, strict=True)
             if gradient is not None
         }
