@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from string import ascii_letters
 
 from archcalc.quantities.quantity import Cost
 from archcalc.quantities.table import FORMULAS
@@ -37,9 +38,7 @@ def term_text(term: Term, inside: str = "") -> str:
     if isinstance(term, SymbolTerm):
         return term.name
     if isinstance(term, TermSum):
-        first, *rest = term.terms
-        text = ("−" if first[0] < 0 else "") + term_text(first[1])
-        text += "".join(f" {'−' if sign < 0 else '+'} {term_text(part)}" for sign, part in rest)
+        text = _sum(term, "−", term_text)
         return f"({text})" if inside else text
     if isinstance(term, Product):
         text = _product_text(term.factors)
@@ -51,6 +50,13 @@ def term_text(term: Term, inside: str = "") -> str:
         return f"({text})" if inside in ("product", "power", "divisor") else text
     inner = ", ".join(map(term_text, term.arguments))
     return {"floor": f"⌊{inner}⌋", "ceil": f"⌈{inner}⌉"}.get(term.name, f"{term.name}({inner})")
+
+
+def _sum(term: TermSum, minus: str, write: Callable[[Term], str]) -> str:
+    """Return the parts of a sum with their signs."""
+    (sign, first), *rest = term.terms
+    text = (minus if sign < 0 else "") + write(first)
+    return text + "".join(f" {minus if sign < 0 else '+'} {write(part)}" for sign, part in rest)
 
 
 def _product_text(factors: Sequence[Term]) -> str:
@@ -76,9 +82,7 @@ def term_latex(term: Term, inside: str = "") -> str:
     if isinstance(term, SymbolTerm):
         return name_latex(term.name)
     if isinstance(term, TermSum):
-        first, *rest = term.terms
-        text = ("-" if first[0] < 0 else "") + term_latex(first[1])
-        text += "".join(f" {'-' if sign < 0 else '+'} {term_latex(part)}" for sign, part in rest)
+        text = _sum(term, "-", term_latex)
         return rf"\left({text}\right)" if inside else text
     if isinstance(term, Product):
         return r" \cdot ".join(term_latex(factor, "product") for factor in term.factors)
@@ -90,14 +94,14 @@ def term_latex(term: Term, inside: str = "") -> str:
     marks = {"floor": ("lfloor", "rfloor"), "ceil": ("lceil", "rceil")}.get(term.name)
     if marks:
         return rf"\left\{marks[0]} {inner} \right\{marks[1]}"
-    return rf"\{'gcd' if term.name == 'gcd' else term.name}\left({inner}\right)"
+    return rf"\{term.name}\left({inner}\right)"
 
 
 def name_latex(name: str) -> str:
     """Return a symbol or a word."""
     base, prime, _ = name.partition("'")
     base, _, index = base.partition("_")
-    digits = base.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    digits = base.lstrip(ascii_letters)
     if digits.isdigit():
         base, index = base[: -len(digits)], digits
     letters = base if len(base) == 1 else rf"\mathrm{{{base}}}"
