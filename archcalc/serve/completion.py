@@ -7,6 +7,7 @@ parsing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -36,20 +37,20 @@ def complete(text: str, line: int, column: int) -> list[Word]:
     before = lines[line][:column]
     section = _section(lines, line)
     if not before[:1].isspace() and ":" not in before and not before.startswith("-"):
-        return _keys()
+        return _key_words(_schema()["properties"])
     step = _step_of(lines, line, before)
     argument = _VALUE.search(before)
     heads = _heads(text)
     if argument and step is not None:
         return _values(argument.group(1), step) + _names(text)
-    if step is not None and any(head in heads for head in _KEY.findall(step)):
-        head = next(head for head in _KEY.findall(step) if head in heads)
-        given = set(_KEY.findall(step))
+    given = [] if step is None else _KEY.findall(step)
+    head = next((key for key in given if key in heads), None)
+    if head is not None:
         return [word for word in _arguments(head, heads) if word.text not in given]
     if section == "blocks" and step is None:
-        return [Word(key, "key", says) for key, says in _block_keys()]
+        return _key_words(_schema()["properties"]["blocks"]["additionalProperties"]["properties"])
     if section in ("layers", "blocks", "append", "insert", "replace"):
-        return list(heads.values()) + [Word(key, "key", _says(MODIFIER_SCHEMAS[key])) for key in MODIFIER_SCHEMAS]
+        return [*heads.values(), *_key_words(MODIFIER_SCHEMAS)]
     return _names(text)
 
 
@@ -58,14 +59,9 @@ def _schema() -> Schema:
     return spec_schema()
 
 
-@cache
-def _keys() -> list[Word]:
-    return [Word(key, "key", _says(each)) for key, each in _schema()["properties"].items()]
-
-
-def _block_keys() -> list[tuple[str, str]]:
-    properties = _schema()["properties"]["blocks"]["additionalProperties"]["properties"]
-    return [(key, _says(each)) for key, each in properties.items()]
+def _key_words(schemas: Mapping[str, Schema]) -> list[Word]:
+    """Return keys with what their schemas say of them."""
+    return [Word(key, "key", _says(each)) for key, each in schemas.items()]
 
 
 @cache
@@ -86,7 +82,7 @@ def _heads(text: str) -> dict[str, Word]:
 
 
 def _arguments(head: str, heads: dict[str, Word]) -> list[Word]:
-    words = [Word(key, "key", _says(MODIFIER_SCHEMAS[key])) for key in MODIFIER_SCHEMAS]
+    words = _key_words(MODIFIER_SCHEMAS)
     definition = _schema()["$defs"].get(f"operator_{head}")
     if definition is None or heads[head].kind != "operator":
         return words
