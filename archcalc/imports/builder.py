@@ -61,20 +61,19 @@ class NetworkBuilder:
 
     def add(self, step: TracedCall) -> Operand:
         """Add the layer of a call, and return its output."""
-        parts = parts_of(step.call) if step.is_known else None
-        if isinstance(parts, Operand):
-            return parts
-        if parts is not None and _is_said(parts, step.framework):
-            return self._add_parts(step, parts)
-        call = step.call
-        mapped = operator_of(call, step.framework) if step.is_known else None
-        if mapped is None and call.stored and step.is_known:
-            computed = _with_operands(call, lambda stored: Operand.beside(stored.shape, call.output))
-            if operator_of(computed, step.framework) is not None:
+        call, framework = step.call, step.framework
+        mapped, rows, origin = None, None, None
+        if step.is_known:
+            parts = parts_of(call)
+            if isinstance(parts, Operand):
+                return parts
+            if parts is not None and _is_said(parts, framework):
+                return self._add_parts(step, parts)
+            mapped = operator_of(call, framework)
+            if mapped is None and call.stored and operator_of(_as_computed(call), framework) is not None:
                 call = self._with_parameters(call, step)
-                mapped = operator_of(call, step.framework)
-        rows = operator_of_rows(call, step.framework, step.macs) if mapped is None and step.is_known else None
-        origin = None
+                mapped = operator_of(call, framework)
+            rows = operator_of_rows(call, framework, step.macs) if mapped is None else None
         if mapped is None:
             mapped = rows or self._generic(replace(step, call=call))
             origin = step.origin(mapped)
@@ -220,24 +219,22 @@ class NetworkBuilder:
 
 
 def _is_said(call: Call, framework: str) -> bool:
-    """Return True if a call, and each among its arguments, is an operator; a stored tensor may be its own layer.
+    """Return True if a call and the calls among its arguments are operators, whole or in parts.
 
-    It may have parts itself.
+    A stored tensor may be a layer of its own.
     """
-    known: list[bool] = []
-
-    def output(inner: Call) -> Operand:
-        known.append(_is_said(inner, framework))
-        return inner.output
-
-    made = _with_operands(call, output, Call)
-    if not all(known):
+    if not all(_is_said(inner, framework) for inner in call.inner):
         return False
-    computed = _with_operands(made, lambda stored: Operand.beside(stored.shape, call.output))
-    if any(operator_of(one, framework) for one in (made, computed)):
+    made = _with_operands(call, lambda inner: inner.output, Call)
+    if any(operator_of(one, framework) for one in (made, _as_computed(made))):
         return True
     parts = parts_of(made)
     return isinstance(parts, Operand) or (parts is not None and _is_said(parts, framework))
+
+
+def _as_computed(call: Call) -> Call:
+    """Return the call with a computed tensor for each stored one."""
+    return _with_operands(call, lambda stored: Operand.beside(stored.shape, call.output))
 
 
 def _with_operands(call: Call, operand: Callable[[Any], Operand], kind: type[Any] = Stored) -> Call:

@@ -35,36 +35,41 @@ class ImportedLayers:
         return next(iter(self.inputs))
 
     def append(self, name: str, mapped: Mapped, origin: Any = None, place: int | None = None) -> None:
+        """Add a layer at a place, behind those whose weights it has; at the end without one."""
         layer = Layer(name, mapped.op, tuple(operand.source for operand in mapped.inputs), origin)
-        shared = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
-        same = next(iter(shared)) if len(shared) == 1 else None
-        owner = self.by_name.get(same or "")
-        if (
-            owner
-            and _are_one(owner.op, mapped.op)
-            and not mapped.op.numbers_are_given
-            and all(self.owners.get(stored.name) == (same, key) for key, stored in mapped.weights.items())
-        ):
-            layer.shares = same
-        else:
-            ties = {}
-            for key, stored in mapped.weights.items():
-                own = WeightRef(name, key)
-                if stored.name:
-                    if stored.name in self.owners:
-                        if key in mapped.op.weights():
-                            ties[key] = self.owners[stored.name]
-                    else:
-                        self.owners[stored.name] = own
-                    is_named = key in mapped.op.weights() or key in mapped.op.buffers()
-                    if is_named and str(own) not in self.aliases.get(stored.name, [stored.name]):
-                        self.renames[str(own)] = stored.name
-            if ties:
-                layer.ties = ties
+        layer.shares = self._sharer(mapped)
+        if layer.shares is None:
+            layer.ties = self._owned(name, mapped)
         self.every.insert(len(self.every) if place is None else max(place, self._after_owners(layer)), layer)
         self.shapes[name] = layer.output_shape
         self.by_name[name] = layer
         self.taken.add(name)
+
+    def _sharer(self, mapped: Mapped) -> str | None:
+        """Return the layer that is the same operator with the same weights; None if there is none."""
+        names = {self.owners[stored.name].layer for stored in mapped.weights.values() if stored.name in self.owners}
+        if len(names) != 1 or mapped.op.numbers_are_given:
+            return None
+        (name,) = names
+        is_same = name in self.by_name and _are_one(self.by_name[name].op, mapped.op)
+        has_all = all(self.owners.get(stored.name) == (name, key) for key, stored in mapped.weights.items())
+        return name if is_same and has_all else None
+
+    def _owned(self, name: str, mapped: Mapped) -> Mapping[str, WeightRef]:
+        """Let a layer own its stored tensors, and return those that another layer owns."""
+        ties = {}
+        for key, stored in mapped.weights.items():
+            if not stored.name:
+                continue
+            own = WeightRef(name, key)
+            if stored.name not in self.owners:
+                self.owners[stored.name] = own
+            elif key in mapped.op.weights():
+                ties[key] = self.owners[stored.name]
+            is_named = key in mapped.op.weights() or key in mapped.op.buffers()
+            if is_named and str(own) not in self.aliases.get(stored.name, [stored.name]):
+                self.renames[str(own)] = stored.name
+        return ties or NO_TIES
 
     def _after_owners(self, layer: Layer) -> int:
         """Return the first place behind all layers whose weights a layer has."""

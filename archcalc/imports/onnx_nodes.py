@@ -90,18 +90,18 @@ class Reading:
 
     def network(self) -> Network:
         """Return the network of what was read."""
+        layers = self.builder.layers
         sources = []
         for value in self.model.graph.output:
             found = self.scope.values.get(value.name)
             if found is None:
                 raise UserError(f"no node gives the output {quote(value.name)}")
             sources.append(found.source or self.layers.constant(found, value.name))
-        for name, owner in self.builder.layers.owners.items():
+        for name, owner in layers.owners.items():
             raw = self.layers.names.raw.get(name, name)
             if raw != str(owner):
-                self.builder.layers.renames[str(owner)] = raw
-        sources = [source for source in sources if source not in self.builder.layers.inputs]
-        layers = self.builder.layers
+                layers.renames[str(owner)] = raw
+        sources = [source for source in sources if source not in layers.inputs]
         layers.untie_vectors()
         layers.every, names = with_attention(layers.every, sources)
         return self.builder.network([names.get(source, source) for source in sources])

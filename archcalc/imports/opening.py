@@ -29,7 +29,7 @@ Reference: TypeAlias = "Network | str | Path | Mapping[str, Any]"
 """A network, or what `archcalc.load` takes."""
 MOST_ON_CPU = 10**9
 """Parameters of the largest model that is built with numbers, if it cannot be followed without."""
-STAND_IN = "archcalc.Given"
+NO_OPERATOR = "archcalc.Given"
 """What PyTorch makes of a layer that no operator says: zeros, unless its origin makes a module."""
 
 
@@ -82,7 +82,7 @@ class Opening:
         if not isinstance(source, OnnxModel):
             live = cache(lambda: self._live(source, given))
             for layer in network.layers:
-                if layer.op.torch().target.startswith(STAND_IN):
+                if layer.op.torch().target.startswith(NO_OPERATOR):
                     layer.origin = ImportedAgain(layer.name, live)
         return network
 

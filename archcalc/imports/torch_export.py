@@ -56,17 +56,7 @@ _TYPES = (torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
 def trace(module: nn.Module, *inputs: Any, name: str = "", keywords: Mapping[str, Any] | None = None) -> Network:
-    """Return the network of a module, as it computes an example.
-
-    Args:
-        module: it is exported in evaluation mode, and left as it was.
-        inputs: the example's tensors, with a batch, whose size does not matter; or dictionaries and lists of them.
-        name: name of the network; the module's class if empty.
-        keywords: the example's tensors that are given by name.
-
-    Raises:
-        UserError: if PyTorch can export no part of the module, with its reason.
-    """
+    """Return the network of a module, as it computes an example; see `archcalc.trace`."""
     name, keywords, keeps_all = name or type(module).__name__, keywords or {}, is_detector(module)
     with as_module_of_a_tensor(module):
         try:

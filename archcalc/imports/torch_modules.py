@@ -18,9 +18,9 @@ from archcalc.words import did_you_mean, help_line, nearest, quote
 
 _WITHOUT_INITIALIZATION = {"googlenet", "inception_v3"}
 """Networks whose initialization takes many seconds and can be skipped."""
-FRAMES = 16
+USUAL_FRAMES = 16
 """Frames of a video, unless a model needs more."""
-TOKENS = 128
+USUAL_TOKENS = 128
 """Tokens of a text."""
 
 
@@ -81,7 +81,7 @@ def _inputs_of_torchvision(model: PackageModel, module: nn.Module) -> Mapping[st
     height, width = (size, size) if isinstance(size, int) else size or (0, 0)
     channels, image = 3, next(iter(inspect.signature(module.forward).parameters))
     if maker == "VideoClassification":
-        frames = max(FRAMES, weights.meta.get("min_temporal_size", 0))
+        frames = max(USUAL_FRAMES, weights.meta.get("min_temporal_size", 0))
         return {image: (channels, frames, height, width)}
     if maker == "OpticalFlow":
         return {"image1": (channels, 520, 960), "image2": (channels, 520, 960)}
@@ -157,14 +157,14 @@ def _inputs_of_transformers(module: Any) -> Mapping[str, Shape]:
         if "pixel_values" in inspect.signature(module.forward).parameters:
             inputs |= _image(parts)
     if inputs and getattr(config, "is_encoder_decoder", False):
-        inputs["decoder_input_ids"] = (TOKENS,)
+        inputs["decoder_input_ids"] = (USUAL_TOKENS,)
     return inputs
 
 
 def _tokens(configs: list[Any]) -> int:
     """Return the usual number of tokens, or all that a text model takes if these are fewer."""
     limits = [getattr(config, "max_position_embeddings", None) for config in configs]
-    return min([TOKENS, *(limit for limit in limits if isinstance(limit, int) and limit > 0)])
+    return min([USUAL_TOKENS, *(limit for limit in limits if isinstance(limit, int) and limit > 0)])
 
 
 def _image(configs: list[Any]) -> dict[str, Shape]:

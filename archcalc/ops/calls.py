@@ -103,6 +103,11 @@ class Call(Struct):
         return [value for value in _flat(self.arguments.values()) if isinstance(value, Operand)]
 
     @property
+    def inner(self) -> list[Call]:
+        """The calls among its arguments, whose results it takes, in order."""
+        return [value for value in _flat(self.arguments.values()) if isinstance(value, Call)]
+
+    @property
     def stored(self) -> list[Stored]:
         """The stored tensors among its arguments, in order."""
         return [value for value in _flat(self.arguments.values()) if isinstance(value, Stored)]
