@@ -21,6 +21,7 @@ from archcalc.analysis.costs import Analysis, LayerCosts
 from archcalc.errors import UserError
 from archcalc.memory.heap import Peak, Storage
 from archcalc.memory.optimizers import TrainingStep, as_step
+from archcalc.memory.simulation import MemorySimulation
 from archcalc.memory.summary import Memory, memory
 from archcalc.memory.training import (
     TrainingSimulation,
@@ -101,7 +102,7 @@ def recomputable(analysis: Analysis) -> list[Segment]:
     blocks = blocks_of(analysis.network)
     if not analysis.network.frozen:
         return blocks
-    trained = TrainingSimulation(analysis, (), TrainingStep()).differentiable
+    trained = MemorySimulation(analysis, training=True).differentiable
     return [block for block in blocks if any(analysis.rows[number].name in trained for number in block.layers)]
 
 
@@ -213,7 +214,10 @@ class _Way(NamedTuple):
     forward: int
     """Peak bytes in the forward pass that are there because of this unit alone."""
     backward: int
+    block: Segment | None
+    """The block, if it is recomputed."""
     macs: int
+    """MACs that are computed again."""
 
 
 @dataclass
@@ -271,13 +275,14 @@ class _Search:
         saved_by_layer = step.saved
         for number, unit in enumerate(self.units):
             saved = {key: size for layer in unit.layers for key, size in saved_by_layer[layer].items()}
-            way = _Way(
-                saved,
-                forward[number] - _sum_without(before, unit.live_forward),
-                backward[number] - _sum_without(before, unit.live_backward),
-                repeated_macs(self.analysis.rows, unit.layers) if recomputed else 0,
-            )
             if not recomputed or unit.block:
+                way = _Way(
+                    saved,
+                    forward[number] - _sum_without(before, unit.live_forward),
+                    backward[number] - _sum_without(before, unit.live_backward),
+                    unit.block if recomputed else None,
+                    repeated_macs(self.analysis.rows, unit.layers) if recomputed else 0,
+                )
                 unit.ways.append(way)
             before |= saved
 
@@ -307,20 +312,16 @@ class _Search:
             following: dict[OpenTensors, list[_Choice]] = {}
             for saved_open, choices in states.items():
                 for way in unit.ways:
-                    self._extend(following, saved_open, choices, number, way, target)
+                    still, extended = self._extended(saved_open, choices, number, way, target)
+                    if extended:
+                        following.setdefault(still, []).extend(extended)
             states = {key: (keep or self._thin)(_undominated(choices)) for key, choices in following.items()}
         last = (choice for choices in states.values() for choice in choices)
         return min(last, key=lambda choice: choice.macs, default=None)
 
-    def _extend(
-        self,
-        following: dict[OpenTensors, list[_Choice]],
-        saved_open: OpenTensors,
-        choices: list[_Choice],
-        number: int,
-        way: _Way,
-        target: int,
-    ) -> None:
+    def _extended(
+        self, saved_open: OpenTensors, choices: list[_Choice], number: int, way: _Way, target: int
+    ) -> tuple[OpenTensors, list[_Choice]]:
         """Run unit ``number`` in one way after each of the choices that leave room for it."""
         unit, sizes = self.units[number], self._sizes
         room = target - max(
@@ -330,14 +331,11 @@ class _Search:
         saved = saved_open | way.saved.keys()
         still = frozenset(storage for storage in saved if self._open_until[storage] > number)
         closed = sum(sizes[storage] for storage in saved - still)
-        block = unit.block if len(unit.ways) > 1 and way is unit.ways[1] else None
-        new = [
-            _Choice(choice.closed + closed, choice.macs + way.macs, block, choice)
+        return still, [
+            _Choice(choice.closed + closed, choice.macs + way.macs, way.block, choice)
             for choice in choices
             if choice.closed <= room
         ]
-        if new:
-            following.setdefault(still, []).extend(new)
 
     def _thin(self, choices: list[_Choice]) -> list[_Choice]:
         """Of too many choices, return those that save the fewest bytes among choices of nearly the same work."""
