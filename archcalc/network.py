@@ -117,7 +117,18 @@ class Layer:
         if self.shares is not None:
             return {}
         shapes = {**self.op.weights(), **self.op.buffers()}
-        return {f"{self.name}.{name}" if name else self.name: shape for name, shape in shapes.items()}
+        return {str(WeightRef(self.name, name)): shape for name, shape in shapes.items()}
+
+    def own_weights(self) -> dict[str, Shape]:
+        """Return state dict names to shapes of the weights that it owns; empty for shared weights."""
+        owned = {} if self.shares is not None else self.op.weights()
+        return {str(WeightRef(self.name, name)): shape for name, shape in owned.items() if name not in self.ties}
+
+    @property
+    def owners(self) -> set[str]:
+        """The other layers that own weights of it."""
+        tied = {ref.layer for ref in self.ties.values()}
+        return tied if self.shares is None else tied | {self.shares}
 
     @property
     def is_frozen(self) -> bool:

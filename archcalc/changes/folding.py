@@ -84,8 +84,7 @@ class _View:
     def __init__(self, network: Network) -> None:
         self.uses = Counter(source for layer in network.layers for source in layer.inputs)
         self.kept = {*network.outputs, *network.sides.values()}
-        refs = (ref.layer for layer in network.layers for ref in layer.ties.values())
-        self.owners = {layer.shares for layer in network.layers if layer.shares} | set(refs)
+        self.owners = {owner for layer in network.layers for owner in layer.owners}
 
     def owns_weights(self, layer: Layer) -> bool:
         """True if a layer's weights are its own, and nobody else's."""

@@ -18,7 +18,7 @@ def as_trained(network: Network, module: nn.Module) -> Network:
         return network
 
     def is_frozen(layer: Layer) -> bool:
-        own = [f"{layer.name}.{name}" if name else layer.name for name in layer.op.weights() if name not in layer.ties]
+        own = layer.own_weights()
         return bool(own) and frozen.issuperset(map(network.reference_name, own))
 
     layers = (layer.changed(trainable=False) if is_frozen(layer) else layer for layer in network.layers)

@@ -73,7 +73,7 @@ class ImportedLayers:
 
     def _after_owners(self, layer: Layer) -> int:
         """Return the first place behind all layers whose weights a layer has."""
-        owners = {layer.shares, *(ref.layer for ref in layer.ties.values())} - {None}
+        owners = layer.owners
         return max((at + 1 for at, one in enumerate(self.every) if one.name in owners), default=0) if owners else 0
 
     def name(self, path: str, is_leaf: bool, operation: str, mapped: Mapped) -> str:

@@ -103,7 +103,7 @@ def _network(data: Mapping[str, Any]) -> Network:
             layer.shares = _text(one["shares"])
         if "ties" in one:
             layer.ties = {_text(key): WeightRef(*map(_text, ref)) for key, ref in one["ties"].items()}
-        if not {layer.shares, *(ref.layer for ref in layer.ties.values())} - {None} <= shapes.keys():
+        if not layer.owners <= shapes.keys():
             raise NotSaved(f"layer {name} has the weights of no earlier layer")
         shapes[name] = op.output
         layers.append(layer)

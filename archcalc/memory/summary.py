@@ -127,14 +127,8 @@ def memory(
 def _state_bytes(analysis: Analysis, step: TrainingStep) -> Any:
     """Return the bytes of the optimizer's state for the trained tensors, each counted where it is owned."""
     dtype = analysis.counting.roles.state
-    shapes = [
-        shape
-        for row in analysis.rows
-        if row.layer.trainable and row.layer.shares is None
-        for name, shape in row.layer.op.weights().items()
-        if name not in row.layer.ties
-    ]
-    return sum(step.rule.state(shape, dtype) for shape in shapes)
+    trained = (row.layer for row in analysis.rows if row.layer.trainable)
+    return sum(step.rule.state(shape, dtype) for layer in trained for shape in layer.own_weights().values())
 
 
 def _buffer_bytes(layer: Layer, counting: Counting) -> Any:

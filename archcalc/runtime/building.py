@@ -101,11 +101,9 @@ def _add_layer(root: nn.Module, graph: fx.Graph, layer: Layer, inputs: list[fx.N
 
 def _freeze(root: nn.Module, layer: Layer) -> None:
     """Let the weights that a frozen layer owns need no gradient."""
-    if not layer.is_frozen:
-        return
-    for name in layer.op.weights():
-        if name not in layer.ties:
-            root.get_parameter(f"{layer.name}.{name}" if name else layer.name).requires_grad_(False)
+    if layer.is_frozen:
+        for name in layer.own_weights():
+            root.get_parameter(name).requires_grad_(False)
 
 
 def _tie(root: nn.Module, path: str, ties: Mapping[str, WeightRef]) -> None:

@@ -85,10 +85,7 @@ def _up_to(network: Network, name: str) -> Network:
     wanted = {name}
     for layer in reversed(network.layers):
         if layer.name in wanted:
-            wanted.update(layer.inputs)
-            if layer.shares:
-                wanted.add(layer.shares)
-            wanted.update(ref.layer for ref in layer.ties.values())
+            wanted.update(layer.inputs, layer.owners)
     layers = tuple(layer for layer in network.layers if layer.name in wanted)
     return Network(network.name, network.inputs, layers, (name,))
 

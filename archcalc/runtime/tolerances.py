@@ -69,8 +69,8 @@ def _has_nearly(measured: Measured) -> bool:
     uses = Counter(name for layer in run.layers for name in layer.inputs)
     return any(
         layer.op.is_approximate(tensors)
-        or (layer.shares in in_parts)
-        or (layer.ties and not in_parts.isdisjoint({layer.name, *(ref.layer for ref in layer.ties.values())}))
+        or not in_parts.isdisjoint(layer.owners)
+        or (layer.ties and layer.name in in_parts)
         or any(uses[layer.inputs[number]] > 1 for number in layer.op.early_gradients(tensors))
         for layer, tensors in zip(run.layers, run.tensors, strict=True)
     )

@@ -78,12 +78,10 @@ def _comment(text: str) -> str:
 
 def _freezing(network: Network) -> list[str]:
     """Return the lines that freeze weights, at the end of the network's constructor."""
-    owners = [layer for layer in network.layers if layer.shares is None and not layer.auxiliary]
     names: dict[bool, list[str]] = {True: [], False: []}
-    for layer in owners:
-        for name in layer.op.weights():
-            if name not in layer.ties:
-                names[layer.trainable].append(f"{layer.name}.{name}" if name else layer.name)
+    for layer in network.layers:
+        if not layer.auxiliary:
+            names[layer.trainable] += layer.own_weights()
     if not names[False]:
         return []
     most = len(names[True]) < len(names[False])
