@@ -14,7 +14,6 @@ import platform
 import stat
 import sys
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from archcalc._version import __version__
 from archcalc.files import whole_file
 from archcalc.imports.saved import NotSaved, network_data, network_of
 from archcalc.network import Network
+from archcalc.requirements import installed
 
 MOST_BYTES = 64 * 2**20
 """Size of all entries together; the least recently used ones go."""
@@ -49,11 +49,7 @@ def cache_folder() -> Path | None:
 
 def versions() -> dict[str, str]:
     """Return what an imported network depends on besides its source. No package is imported."""
-    found = {"archcalc": __version__, "code": _own_code(), "python": platform.python_version()}
-    for package in PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+    return {"archcalc": __version__, "code": _own_code(), "python": platform.python_version(), **installed(PACKAGES)}
 
 
 def _own_code() -> str:

@@ -5,7 +5,6 @@ Each check takes a `VerificationTarget` and returns a `Check`. If numbers differ
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Container, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -17,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcalc.analysis import Analysis, Counting, analyze
+from archcalc.imports.quiet import quiet
 from archcalc.network import Layer, Network
 from archcalc.ops.trained import Constant
 from archcalc.requirements import need
@@ -172,8 +172,7 @@ def _stands_in(layer: Layer) -> bool:
 def check_fvcore(subject: VerificationTarget) -> Check:
     """Compare parameters, and FLOPs per layer and in total, with fvcore."""
     counting = need("fvcore.nn", "torch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         count = counting.FlopCountAnalysis(subject.module, subject.inputs())
         count.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         try:

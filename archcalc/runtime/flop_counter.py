@@ -7,7 +7,7 @@ count it as 0. A small attention shows whether this version does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.flop_counter import FlopCounterMode
 
+from archcalc.imports.recording import replaced
 from archcalc.runtime.memory import step_by_step_attention
 
 
@@ -38,14 +39,10 @@ def step_by_step_recurrence() -> Iterator[None]:
 
         return run
 
-    names = ("lstm", "gru", "rnn_tanh")
-    for name in names:
-        setattr(torch._VF, name, plain(getattr(torch._VF, name)))
-    try:
+    with ExitStack() as stack:
+        for name in ("lstm", "gru", "rnn_tanh"):
+            stack.enter_context(replaced(torch._VF, name, plain(getattr(torch._VF, name))))
         yield
-    finally:
-        for name in names:
-            delattr(torch._VF, name)  # torch._VF then finds its own again
 
 
 @contextmanager

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from archcalc.memory.inference import peak
 from archcalc.memory.summary import fit
 from archcalc.memory.training import saved_tensor_bytes, training_peak
 from archcalc.network import Network
+from archcalc.requirements import installed
 from archcalc.runtime.calibration import measured_peak
 from archcalc.runtime.checks import CHECKS, Check, VerificationTarget
 from archcalc.runtime.devices import available_memory, computing_in, device_name, driver_version, release, torch_dtype
@@ -48,17 +47,13 @@ class Settings(Struct):
 def environment(device: torch.device) -> dict[str, Any]:
     """Return device, driver and versions, which measured numbers depend on."""
     on_cuda = device.type == "cuda"
-    versions = {}
-    for package in COMPARED_WITH:
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
     return {
         "device": str(device),
         "name": device_name(device),
         "driver": driver_version() if on_cuda else None,
         "cuda": torch.version.cuda if on_cuda else None,
         "torch": torch.__version__,
-        **versions,
+        **installed(COMPARED_WITH),
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
     }

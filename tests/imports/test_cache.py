@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_pipe_among_the_files_is_not_waited_for(tmp_path, network):
 def test_another_version_of_a_package_is_another_entry(tmp_path, network, monkeypatch):
     kept = Cache(tmp_path)
     kept.keep(KEY, network)
-    monkeypatch.setattr(cache.metadata, "version", lambda name: "99")
+    monkeypatch.setattr(metadata, "version", lambda name: "99")
     assert kept.find(KEY) is None
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
-from contextlib import redirect_stdout
-
 import torch
 
 from archcalc.analysis import analyze
 from archcalc.errors import UserError
+from archcalc.imports.quiet import quiet
 from archcalc.network import Network
 from archcalc.requirements import need
 from archcalc.runtime.building import build_module
@@ -44,9 +40,7 @@ def onnx_model(network: Network, batch: int | None = 1) -> bytes:
         for name, shape in network.inputs.items()
     )
     open_batch = None if batch is not None else tuple({0: torch.export.Dim("batch")} for _ in inputs)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             program = torch.onnx.export(
                 module,
