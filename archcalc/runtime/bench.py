@@ -14,7 +14,7 @@ from archcalc.runtime.benchmark import Benchmark, predict_only
 from archcalc.runtime.checks import VerificationTarget
 from archcalc.runtime.device_profile import DeviceProfile
 from archcalc.runtime.devices import computing_in, release, torch_dtype
-from archcalc.runtime.timing import Timing, measure, synchronize
+from archcalc.runtime.timing import Stopwatch, Timing, measure
 from archcalc.structs import replace
 
 LAYER_RUNS = 20
@@ -55,7 +55,7 @@ def _measured(subject: VerificationTarget, dtype: str) -> tuple[Timing, dict[str
 
 def layer_seconds(module: Any, inputs: tuple[torch.Tensor, ...], device: torch.device) -> dict[str, float]:
     """Return the median seconds of each layer, over runs of the whole network layer by layer."""
-    timer = (_EventTimer if device.type == "cuda" else _ClockTimer)(module, device)
+    timer = _Timer(module, device)
     timer.run(*inputs)  # warm-up
     runs: list[dict[str, float]] = []
     begin = time.perf_counter()
@@ -71,52 +71,26 @@ class _Timer(fx.Interpreter):
 
     def __init__(self, module: fx.GraphModule, device: torch.device) -> None:
         super().__init__(module)
-        self.device = device
+        self.stopwatch = Stopwatch(device)
         self.marks: list[tuple[str | None, Any, Any]] = []
-
-    def mark(self) -> Any:
-        raise NotImplementedError
-
-    def between(self, begin: Any, end: Any) -> float:
-        raise NotImplementedError
 
     def run_node(self, n: fx.Node) -> Any:
         if n.op not in ("call_module", "call_function"):
             return super().run_node(n)
-        begin = self.mark()
+        begin = self.stopwatch.mark()
         result = super().run_node(n)
-        self.marks.append((n.meta.get("layer"), begin, self.mark()))
+        self.marks.append((n.meta.get("layer"), begin, self.stopwatch.mark()))
         return result
 
     def seconds(self) -> dict[str, float]:
         """Return the seconds of each layer; nodes without a layer count for the next layer."""
-        synchronize(self.device)
         found: dict[str, float] = {}
         before = 0.0
         for name, begin, end in self.marks:
-            before += self.between(begin, end)
+            before += self.stopwatch.seconds(begin, end)
             if name is not None:
                 found[name], before = before, 0.0
         return found
-
-
-class _ClockTimer(_Timer):
-    def mark(self) -> float:
-        synchronize(self.device)
-        return time.perf_counter()
-
-    def between(self, begin: float, end: float) -> float:
-        return end - begin
-
-
-class _EventTimer(_Timer):
-    def mark(self) -> torch.cuda.Event:
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record()
-        return event
-
-    def between(self, begin: torch.cuda.Event, end: torch.cuda.Event) -> float:
-        return float(begin.elapsed_time(end)) / 1000
 
 
 def _reason(error: BaseException) -> str:

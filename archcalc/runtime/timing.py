@@ -61,12 +61,12 @@ def take_turns(
         seconds: time for each action.
         max_runs: runs of each action.
     """
-    stopwatch = _event_seconds if device.type == "cuda" else _clock_seconds
+    stopwatch = Stopwatch(device)
     seconds *= len(actions)
     begin = time.perf_counter()
     for _ in range(warm_up):
         for action in actions:
-            stopwatch(action, device)
+            stopwatch.time(action)
         if time.perf_counter() - begin > seconds:
             break
     begin = time.perf_counter()
@@ -75,7 +75,7 @@ def take_turns(
         if len(taken[0]) >= FEWEST_RUNS and all(Timing.of(runs).error <= precision for runs in taken):
             break
         for action, runs in zip(actions, taken, strict=True):
-            runs.append(stopwatch(action, device))
+            runs.append(stopwatch.time(action))
     return [Timing.of(runs) for runs in taken]
 
 
@@ -87,20 +87,32 @@ def synchronize(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def _clock_seconds(action: Callable[[], object], device: torch.device) -> float:
-    synchronize(device)
-    begin = time.perf_counter()
-    action()
-    synchronize(device)
-    return time.perf_counter() - begin
+class Stopwatch:
+    """Marks of time on a device: events of a GPU, elsewhere a clock after synchronization."""
 
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.has_events = device.type == "cuda"
 
-def _event_seconds(action: Callable[[], object], device: torch.device) -> float:
-    with torch.cuda.device(device):
-        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        begin.record()
-        action()
-        end.record()
+    def mark(self) -> Any:
+        """Return a mark of the time at which the device has done all that it was given."""
+        if not self.has_events:
+            synchronize(self.device)
+            return time.perf_counter()
+        with torch.cuda.device(self.device):
+            event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            event.record()
+        return event
+
+    def seconds(self, begin: Any, end: Any) -> float:
+        """Return the seconds between two marks."""
+        if not self.has_events:
+            return float(end - begin)
         end.synchronize()
-    return float(begin.elapsed_time(end)) / 1000
+        return float(begin.elapsed_time(end)) / 1000
+
+    def time(self, action: Callable[[], object]) -> float:
+        """Return the seconds that an action takes."""
+        begin = self.mark()
+        action()
+        return self.seconds(begin, self.mark())
