@@ -54,8 +54,8 @@ class UnknownSizes(Exception):
     """The sizes of a tensor are not known."""
 
 
-class Layers:
-    """Adds the layers of nodes to a network."""
+class LayerMaker:
+    """Makes layers of nodes, and adds them to a network."""
 
     def __init__(self, builder: NetworkBuilder, batch: Batch) -> None:
         self.builder = builder

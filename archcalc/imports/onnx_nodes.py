@@ -14,7 +14,7 @@ from archcalc.imports.builder import NetworkBuilder
 from archcalc.imports.onnx_attention import with_attention
 from archcalc.imports.onnx_constants import ConstantReader
 from archcalc.imports.onnx_inputs import Batch
-from archcalc.imports.onnx_layers import Layers
+from archcalc.imports.onnx_layers import LayerMaker
 from archcalc.imports.onnx_names import legal, module_path
 from archcalc.imports.onnx_scope import (
     GraphScope,
@@ -51,7 +51,7 @@ class Reading:
             self.names = {raw: f"input{at}" for at, raw in enumerate(inputs)}
         shapes = {self.names[raw]: batch.operand(sizes).shape for raw, sizes in inputs.items()}
         self.builder = NetworkBuilder(name, shapes)
-        self.layers = Layers(self.builder, batch)
+        self.maker = LayerMaker(self.builder, batch)
         self.shapes = Shapes(model.graph, batch)
         self.constants = ConstantReader(self.shapes, folder)
         self.functions = {(one.domain, one.name, one.overload): one for one in model.functions}
@@ -96,9 +96,9 @@ class Reading:
             found = self.scope.values.get(value.name)
             if found is None:
                 raise UserError(f"no node gives the output {quote(value.name)}")
-            sources.append(found.source or self.layers.constant(found, value.name))
+            sources.append(found.source or self.maker.constant(found, value.name))
         for name, owner in layers.owners.items():
-            raw = self.layers.names.raw.get(name, name)
+            raw = self.maker.names.raw.get(name, name)
             if raw != str(owner):
                 layers.renames[str(owner)] = raw
         sources = [source for source in sources if source not in layers.inputs]
@@ -111,7 +111,7 @@ class Reading:
         for node in self.model.graph.node:
             path = module_path(node) if node.op_type != "Constant" else None
             while path:
-                self.layers.leaves[path] += 1
+                self.maker.leaves[path] += 1
                 path = path.rpartition(".")[0]
 
     def _initializers(self, graph: Any, scope: GraphScope) -> None:
@@ -171,7 +171,7 @@ class Reading:
         place = (scope.path if path is None else path) or "", name
         if node.domain or self.shapes.schema(node) is None or node.operation in OPAQUE or subgraphs(proto):
             tensors = [*node.present, *self._captured(node)]
-            return self.layers.opaque(node, tensors, self.shapes.declared(node), place)
+            return self.maker.opaque(node, tensors, self.shapes.declared(node), place)
         _say_defaults(node)
         node = self.shapes.repaired(node)
         types, named = self.shapes.infer(node), self.shapes.named(node)
@@ -179,7 +179,7 @@ class Reading:
         if fused is not None:
             named["bias"] = fused[0]
         used = [at for at, one in enumerate(proto.output) if one and (self.takers[one] or not scope.is_main)]
-        found = self.layers.of(node, named, types, place, used)
+        found = self.maker.of(node, named, types, place, used)
         if fused is not None:
             self.done.add(fused[1])
             scope.set(fused[1], found[0], proto)
