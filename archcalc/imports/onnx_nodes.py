@@ -13,6 +13,7 @@ from archcalc.errors import UserError
 from archcalc.imports.builder import NetworkBuilder
 from archcalc.imports.onnx_attention import with_attention
 from archcalc.imports.onnx_constants import ConstantReader
+from archcalc.imports.onnx_folding import fold
 from archcalc.imports.onnx_inputs import Batch
 from archcalc.imports.onnx_layers import LayerMaker
 from archcalc.imports.onnx_names import legal, module_path
@@ -276,7 +277,8 @@ def _passed_on(node: OnnxNode, operation: str) -> OnnxTensor | None:
         element = node.attributes.get("to", element)
     elif operation not in SAME and not (operation == "Pad" and _adds_nothing(node)):
         return None
-    return replace(first, type=tensor_type(element, first.sizes))
+    arrays = None if first.data is None else fold("Cast", [first.data], {"to": element})
+    return replace(first, type=tensor_type(element, first.sizes), data=arrays and arrays[0])
 
 
 def _adds_nothing(node: OnnxNode) -> bool:

@@ -323,3 +323,16 @@ def test_sums_of_products(equation, sizes, macs, tmp_path):
     made = model([helper.make_node("Einsum", names, ["y"], equation=equation)], inputs, {"y": None})
     (layer,) = read_onnx(saved(made, tmp_path))
     assert (layer.op.kind, layer.op.work()["mac"]) == ("generic", macs)
+
+
+def test_numbers_become_those_of_another_tensor(tmp_path):
+    """1 and 2 as numbers like those of x: their quotient was 0."""
+    nodes = [
+        helper.make_node("CastLike", ["one", "x"], ["a"]),
+        helper.make_node("CastLike", ["two", "x"], ["b"]),
+        helper.make_node("Div", ["a", "b"], ["half"]),
+        helper.make_node("Mul", ["x", "half"], ["y"]),
+    ]
+    stored = [onnx.numpy_helper.from_array(numpy.array(value), name) for name, value in (("one", 1), ("two", 2))]
+    (layer,) = read_onnx(saved(model(nodes, {"x": ("N", 4)}, {"y": None}, stored), tmp_path))
+    assert (layer.op.kind, layer.op.factor) == ("scale", 0.5)
