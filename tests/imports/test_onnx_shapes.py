@@ -326,7 +326,7 @@ def test_sums_of_products(equation, sizes, macs, tmp_path):
 
 
 def test_numbers_become_those_of_another_tensor(tmp_path):
-    """1 and 2 as numbers like those of x: their quotient was 0."""
+    """1 and 2 as numbers like those of x, one divided by the other: the product with x was opaque."""
     nodes = [
         helper.make_node("CastLike", ["one", "x"], ["a"]),
         helper.make_node("CastLike", ["two", "x"], ["b"]),
