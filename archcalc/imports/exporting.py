@@ -5,8 +5,7 @@ The batch of the example is `BATCH`. The example's tensors have stride 0 along i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from archcalc.errors import UserError
 from archcalc.imports.batch import BATCH
 from archcalc.imports.nodes import call_name
 from archcalc.imports.quiet import quiet
-from archcalc.imports.recording import replaced
+from archcalc.imports.recording import in_mode, replaced
 from archcalc.imports.watching import Endless, Watch
 
 LONGEST_REASON = 300
@@ -37,7 +36,12 @@ def export(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[str, Any]
     The module is left as it was. Raises `UserError` if PyTorch cannot export it, with the reason; `Endless` if that
     would take too long.
     """
-    with evaluating(module), quiet(), torch.no_grad(), replaced(transformer, "_detect_is_causal_mask", _is_causal):
+    with (
+        in_mode(module, training=False),
+        quiet(),
+        torch.no_grad(),
+        replaced(transformer, "_detect_is_causal_mask", _is_causal),
+    ):
         args, kwargs = tree_map_only(Tensor, _repeated, (tuple(inputs), dict(keywords)))
         watch = Watch()
         try:
@@ -121,15 +125,3 @@ def is_view(node: Any) -> bool:
 
 def _repeated(tensor: Tensor) -> Tensor:
     return tensor[:1].expand(BATCH, *tensor.shape[1:])
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a module in evaluation mode for a while."""
-    training = [part for part in module.modules() if part.training]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

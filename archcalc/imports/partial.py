@@ -18,9 +18,9 @@ from torch.utils._pytree import tree_map_only
 
 from archcalc.errors import UserError
 from archcalc.imports.batch import BATCH
-from archcalc.imports.exporting import evaluating, export
+from archcalc.imports.exporting import export
 from archcalc.imports.quiet import quiet
-from archcalc.imports.recording import Forward, Made, Recording, Run, record, tensors_of, with_tensors, wrapped
+from archcalc.imports.recording import Forward, Made, Recording, Run, in_mode, record, tensors_of, with_tensors, wrapped
 from archcalc.network import Network
 
 MOST_TRIES = 6
@@ -79,7 +79,7 @@ def export_partially(
         UserError: if it cannot be run, and ``keeps_all`` is true.
     """
     try:
-        with evaluating(module), quiet():
+        with in_mode(module, training=False), quiet():
             positional, named = tree_map_only(Tensor, lambda one: one[:1], (list(inputs), dict(keywords)))
             recording = record(module, positional, named, keeps_all)
     except (Exception, SystemExit) as error:  # the module's own code: it may be on the meta device

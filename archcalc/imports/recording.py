@@ -117,6 +117,18 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
             vars(owner)[name] = before
 
 
+@contextmanager
+def in_mode(module: nn.Module, training: bool) -> Iterator[None]:
+    """Put a module in training or in evaluation mode for a while."""
+    before = [(part, part.training) for part in module.modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for part, mode in before:
+            part.training = mode
+
+
 def tensors_of(value: Any, depth: int = 0) -> Iterator[Tensor]:
     """Yield the tensors in lists, dictionaries and plain objects, in order."""
     if isinstance(value, Tensor):

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from archcalc.imports.recording import in_mode
+
 
 class _Tracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Sums the storages that operations create, and subtracts each when it is freed."""
@@ -104,21 +106,10 @@ def training_peak(module: nn.Module, inputs: tuple[Tensor, ...], gradients: Sequ
     ``gradients`` are those that the parameters have from passes before; their bytes are not included.
     """
     try:
-        with _in_training(module):
+        with in_mode(module, training=True):
             return _peak(module, inputs, lambda: forward_and_backward(module, inputs), gradients)
     finally:
         module.zero_grad(set_to_none=True)
-
-
-@contextmanager
-def _in_training(module: nn.Module) -> Iterator[None]:
-    """Put a module in training mode for a while."""
-    was_training = module.training
-    module.train()
-    try:
-        yield
-    finally:
-        module.train(was_training)
 
 
 def _peak(
@@ -161,7 +152,7 @@ def saved_bytes(module: nn.Module, inputs: tuple[Tensor, ...]) -> int:
         saved.add(found)
         return found
 
-    with _in_training(module), torch.autograd.graph.saved_tensors_hooks(pack, lambda found: found.tensor):
+    with in_mode(module, training=True), torch.autograd.graph.saved_tensors_hooks(pack, lambda found: found.tensor):
         outputs = module(*inputs)
     sizes = {found.tensor.untyped_storage()._cdata: found.tensor.untyped_storage().nbytes() for found in saved}
     del outputs  # until here it keeps what its backward pass needs
