@@ -346,8 +346,9 @@ class TrainingSimulation(MemorySimulation):
             freed = sum(self.heap.size(one) for one in {*sources} & {*held} if self.heap.is_held_once(one))
             return self.bytes_of(workspace, number) - early - freed
 
+        gives = sorted(workspaces.gives)  # by the positions of the inputs
         for since, workspace in enumerate(workspaces.backward):
-            for position, before, then, released in sorted(workspaces.gives):
+            for position, before, then, released in gives:
                 if before == since and position in wanted and wanted[position].kind is GradientKind.NEW:
                     pending = self._gradient_of(layer, position, wanted.pop(position), gradient)
                     early += self.heap.size(pending.storage)
