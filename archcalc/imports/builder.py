@@ -43,6 +43,8 @@ class TracedCall(Struct):
     """Returns the origin of a layer that no operator says; None if there is nothing more to say."""
     is_known: bool = True
     """False if no operator can be what the call is."""
+    is_uncounted: bool = False
+    """True if ``macs`` may be too few."""
     other: int | None = None
     """Other arithmetic of the call for one sample, if it has no operator; None if its operation's name says it."""
 
@@ -212,6 +214,7 @@ class NetworkBuilder:
             operation=call.operation,
             macs=step.macs,
             other=other,
+            uncounted=step.is_uncounted,
             tensors={name: value.shape for name, value in stored.items() if value.trained},
             stored={name: value.shape for name, value in stored.items() if not value.trained and value.in_state},
         )

@@ -42,7 +42,7 @@ from archcalc.imports.program import ProgramValues
 from archcalc.imports.rows import is_inner, mixes_rows
 from archcalc.imports.used_modules import classes_of, uncalled
 from archcalc.imports.watching import Endless
-from archcalc.imports.work import macs_per_sample, multiply_adds, pairs_samples
+from archcalc.imports.work import is_uncounted, macs_per_sample, multiply_adds, pairs_samples
 from archcalc.network import About, Network
 from archcalc.ops.calls import Call, Operand, Stored
 from archcalc.structs import replace
@@ -309,6 +309,7 @@ class _Reader:
             macs,
             called=called,
             origin=origin,
+            is_uncounted=is_uncounted(node),
             is_known=not computes_otherwise(node) and not mixes_rows(call),
         )
         return self.builder.add(step)

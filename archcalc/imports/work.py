@@ -32,9 +32,20 @@ def macs_per_sample(node: fx.Node) -> int:
     macs = multiply_adds(node)
     if macs < BATCH:
         return 0
+    if macs % BATCH:  # some are done once for the batch
+        return macs // BATCH
     while macs and macs % BATCH == 0:
         macs //= BATCH
     return macs
+
+
+def is_uncounted(node: fx.Node) -> bool:
+    """Return True if a call may multiply more than `macs_per_sample` says: nothing here knows its arithmetic."""
+    name, macs = operation_of(node), multiply_adds(node)
+    if name in RULES:
+        return False
+    is_own = getattr(node.target, "namespace", "aten") not in ("aten", "prims")
+    return (macs > BATCH and macs % BATCH > 0) or (not macs and (is_own or name.startswith(UNCOUNTED)))
 
 
 def pairs_samples(node: fx.Node) -> bool:
@@ -104,6 +115,16 @@ def _attention(node: Any) -> int:
     return int(product(query[:-1])) * key[-2] * (query[-1] + value[-1])
 
 
+def _bilinear(node: Any) -> int:
+    first, second = _shapes(node)[:2]
+    return _out(node) * first[-1] * second[-1]
+
+
+def _convolution_in_time(node: Any) -> int:
+    """Of a `conv_tbc`: the weight is `[kernel, in, out]`."""
+    return _out(node) * int(product(_shapes(node)[1][:2]))
+
+
 def _einsum(node: Any) -> int:
     equation, tensors = node.args[:2]
     return einsum_macs(equation, [tuple(one.meta["val"].shape) for one in tensors])
@@ -121,10 +142,15 @@ RULES: dict[str, Callable[[Any], int]] = {
     # Each row goes to the matrix of one expert. PyTorch's counter counts 0.
     **dict.fromkeys(("grouped_mm", "_grouped_mm", "grouped_mm_fallback"), _product_of_matrices),
     **dict.fromkeys(("addmm", "baddbmm", "addbmm", "addmv"), _added),
-    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution"), _convolution),
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "convolution", "deform_conv2d"), _convolution),
+    "conv_tbc": _convolution_in_time,
+    "bilinear": _bilinear,
+    "cdist": _product_of_matrices,
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
     **dict.fromkeys(("lstm", "gru", "rnn_tanh", "rnn_relu"), _recurrent),
     "linear": _linear,
     "scaled_dot_product_attention": _attention,
     "einsum": _einsum,
 }
+UNCOUNTED = ("linalg_", "fft_", "_linalg", "_fft", "cholesky", "lu_", "svd", "qr", "inverse", "logdet", "pinverse")
+"""Beginnings of the names of operations whose multiply-adds depend on an algorithm."""

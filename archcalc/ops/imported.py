@@ -1,7 +1,7 @@
 """Stand-ins for what an importer meets and no operator says: their shapes and their work are given, not computed."""
 
 from archcalc.arithmetic import Shape, product
-from archcalc.ops.arguments import Phrase, ShapesByName, WholeAmount, option
+from archcalc.ops.arguments import Bool, Phrase, ShapesByName, WholeAmount, option
 from archcalc.ops.layout import InputTensors, Placement
 from archcalc.ops.opaque import StandIn
 from archcalc.ops.shapes import checked_sizes
@@ -17,6 +17,7 @@ class Generic(StandIn):
     operation: Phrase = option("", "its name where it comes from")
     macs: WholeAmount = option(0, "multiply-adds for one sample")
     other: WholeAmount = option(0, "other arithmetic for one sample, counted as additions")
+    uncounted: Bool = option(False, "it may do more multiply-adds, so that totals are lower bounds")
     tensors: ShapesByName = option({}, "trained tensors: names, and shapes as lists")
     stored: ShapesByName = option({}, "stored tensors that are not trained, in the same form")
     examples = (
@@ -35,6 +36,10 @@ class Generic(StandIn):
 
     def work(self) -> Work:
         return {"mac": self.macs, "add": self.other}
+
+    @property
+    def work_is_known(self) -> bool:
+        return not self.uncounted
 
     def torch(self) -> Torch:
         return Torch("archcalc.Given", (self.shape, dict(self.tensors), dict(self.stored)))

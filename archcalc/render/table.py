@@ -106,7 +106,7 @@ def marks_notes(analysis: Analysis) -> list[str]:
     """Return notes on layers whose numbers are not computed by rules, and on modules that are not called."""
     notes = []
     if analysis.unknown_work:
-        notes.append(f"≥: a lower bound, because the work of opaque layers is not known: {few(analysis.unknown_work)}.")
+        notes.append(f"≥: a lower bound, because the work of these layers is not known: {few(analysis.unknown_work)}.")
     generic = [row.name for row in analysis.rows if row.layer.op.exactness == "generic"]
     if generic:
         notes.append(

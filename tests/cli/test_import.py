@@ -183,7 +183,7 @@ def test_marks_are_in_the_table(cli, imported):
     assert total.startswith("total, with 1 generic layer and 1 opaque layer")
     assert "≥ 3,888" in total
     text = " ".join(result.out.split())
-    assert "≥: a lower bound, because the work of opaque layers is not known: boxes." in text
+    assert "≥: a lower bound, because the work of these layers is not known: boxes." in text
     assert "Generic layers have no operator of their own" in text
     assert "Not called, and not counted: aux_classifier (2,363,413 parameters)." in text
     assert "stem, with 1 generic layer" in cli("table", imported, "--depth", "1").out
