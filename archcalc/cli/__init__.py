@@ -77,7 +77,7 @@ class Commands(Helped, click.Group):
             from archcalc.cli._streams import remark
 
             remark("interrupted")
-            context.exit(130)
+            return 130
 
     def _by_topic(self, context: click.Context) -> dict[str, list[tuple[str, click.Command]]]:
         """Return the commands of each topic, in the order of `TOPICS`; a topic that is not there comes last."""
@@ -206,7 +206,7 @@ def main() -> None:
 
     prepare()
     try:
-        # A command returns nothing; click returns the code of `Context.exit`.
+        # A command returns its exit code, or nothing for 0.
         code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
     except click.ClickException as error:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from archcalc.render.document import Document
 
 F = TypeVar("F", bound=Callable[..., Any])
+Run: TypeAlias = "Callable[..., int | None]"
+"""The function of a command, which returns its exit code; None for 0."""
 
 DRAWINGS = ("svg", "png", "pdf")
 _OTHERS = (
@@ -125,7 +127,7 @@ def write_drawing(figure: Any, file: str) -> None:
 
 def result_options(
     *formats: str, default_file: str = "", option: str = "--format", unsaid: str = ""
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
+) -> Callable[[Run], Run]:
     """Add `-o` and `--format`; the command receives `output`, an `Output`.
 
     Args:
@@ -137,16 +139,16 @@ def result_options(
     first = "" if unsaid else f", else {formats[0]}"
     where = f"Write to FILE, or - for the terminal. [{default_file or '-'}]"
 
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Run) -> Run:
         @wraps(function)
-        def decided(*args: Any, output: str | None, format_: str | None, **values: Any) -> None:
+        def decided(*args: Any, output: str | None, format_: str | None, **values: Any) -> int | None:
             chosen = format_of(output, format_, formats, option)
             if chosen is None and unsaid:
                 raise click.UsageError(unsaid)
             chosen = chosen or formats[0]
             if FORMATS[chosen].is_binary and output is None and not default_file:
                 raise UserError(f"{chosen} needs a file: -o NAME{FORMATS[chosen].suffixes[0]}")
-            function(*args, output=Output(FORMATS[chosen], output), **values)
+            return function(*args, output=Output(FORMATS[chosen], output), **values)
 
         form = click.option(
             option, "format_", type=click.Choice(formats), help=f"Format of the result. [from FILE's suffix{first}]"
@@ -156,6 +158,6 @@ def result_options(
     return decorate
 
 
-def document_options(*others: str, default: str = "text") -> Callable[[Callable[..., None]], Callable[..., None]]:
+def document_options(*others: str, default: str = "text") -> Callable[[Run], Run]:
     """Add `-o` and `--format` to a command that shows a document, with ``others`` beside the formats of documents."""
     return result_options(default, *(name for name in document_formats() if name != default), *others)

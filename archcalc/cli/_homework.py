@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from archcalc.cli._formats import Run
 from archcalc.cli._options import (
     JOIN,
     CountingOpener,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from archcalc.homework.key import AnswerKey
 
 
-def key_options(function: Callable[..., None]) -> Callable[..., None]:
+def key_options(function: Run) -> Run:
     """Add the options of an answer key: network, counting, questions and rows."""
     return with_options(
         function,
@@ -61,7 +62,7 @@ class GradingOptions(Struct):
     """None if it is not said."""
 
 
-def grading_options(function: Callable[..., None]) -> Callable[..., None]:
+def grading_options(function: Run) -> Run:
     """Add the options of grading; the command receives `grading`, a `GradingOptions`."""
 
     @wraps(function)
@@ -74,11 +75,11 @@ def grading_options(function: Callable[..., None]) -> Callable[..., None]:
         per_mistake: bool,
         reveal: bool | None,
         **values: Any,
-    ) -> None:
+    ) -> int | None:
         from archcalc.homework.answers.numbers import AnswerTolerance
 
         rule = AnswerTolerance.parse(tolerance, digits)
-        function(*args, grading=GradingOptions(points, maps, rule, per_mistake, reveal), **values)
+        return function(*args, grading=GradingOptions(points, maps, rule, per_mistake, reveal), **values)
 
     return with_options(
         given,
@@ -99,11 +100,11 @@ def grading_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def gradescope_options(function: Callable[..., None]) -> Callable[..., None]:
+def gradescope_options(function: Run) -> Run:
     """Add the options of what Gradescope shows; the command receives `style`, a `GradescopeOptions`."""
 
     @wraps(function)
-    def given(*args: Any, per: str, visibility: str, out_of: str | None, **values: Any) -> None:
+    def given(*args: Any, per: str, visibility: str, out_of: str | None, **values: Any) -> int | None:
         from fractions import Fraction
 
         from archcalc.homework.courses.gradescope import GradescopeOptions
@@ -111,7 +112,7 @@ def gradescope_options(function: Callable[..., None]) -> Callable[..., None]:
         if out_of is not None and (not re.fullmatch(r"\d{1,4}(\.\d{1,2})?", out_of, re.ASCII) or not float(out_of)):
             raise UserError(f"--out-of takes points above 0 with at most two decimals, got {quote(out_of)}")
         points = None if out_of is None else Fraction(out_of)
-        function(*args, style=GradescopeOptions(per == "cell", visibility, points), **values)
+        return function(*args, style=GradescopeOptions(per == "cell", visibility, points), **values)
 
     return with_options(
         given,

@@ -12,6 +12,7 @@ import click
 
 from archcalc.arithmetic import Shape
 from archcalc.cli._completion import RUNNABLE_DTYPE
+from archcalc.cli._formats import Run
 from archcalc.errors import SpecError, UserError
 from archcalc.network import Network
 from archcalc.structs import Struct, replace
@@ -214,33 +215,35 @@ quantities_option = click.option(
 strict_option = click.option("--strict", is_flag=True, help="Exit with 1 if the work of a layer is not known.")
 
 
-def network_options(function: Callable[..., None]) -> Callable[..., None]:
+def network_options(function: Run) -> Run:
     """Add `--input`, `--set` and `--no-cache`; the command receives `opener`, which opens networks."""
 
     @wraps(function)
-    def given(*args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
-        function(*args, opener=Opener(settings, inputs, {}, no_cache), **values)
+    def given(
+        *args: Any, settings: tuple[str, ...], inputs: tuple[str, ...], no_cache: bool, **values: Any
+    ) -> int | None:
+        return function(*args, opener=Opener(settings, inputs, {}, no_cache), **values)
 
     return with_options(given, _NO_CACHE, _SET, _INPUT)
 
 
-def import_options(function: Callable[..., None]) -> Callable[..., None]:
+def import_options(function: Run) -> Run:
     """Add `--input` and `--no-cache`; the command receives `opener`, which opens networks."""
 
     @wraps(function)
-    def given(*args: Any, inputs: tuple[str, ...], no_cache: bool, **values: Any) -> None:
-        function(*args, opener=Opener((), inputs, {}, no_cache), **values)
+    def given(*args: Any, inputs: tuple[str, ...], no_cache: bool, **values: Any) -> int | None:
+        return function(*args, opener=Opener((), inputs, {}, no_cache), **values)
 
     return with_options(given, _NO_CACHE, _INPUT)
 
 
-def change_options(function: Callable[..., None]) -> Callable[..., None]:
+def change_options(function: Run) -> Run:
     """Add `network_options`, and those that change a network for training or deployment."""
 
     @wraps(function)
-    def given(*args: Any, opener: Opener, **values: Any) -> None:
+    def given(*args: Any, opener: Opener, **values: Any) -> int | None:
         changes = {name: value for name in CHANGES if (value := values.pop(name)) not in (None, (), False)}
-        function(*args, opener=replace(opener, changes=changes), **values)
+        return function(*args, opener=replace(opener, changes=changes), **values)
 
     return network_options(
         with_options(
@@ -266,14 +269,14 @@ def change_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def counting_options(function: Callable[..., None]) -> Callable[..., None]:
+def counting_options(function: Run) -> Run:
     """Add `--batch`, `--dtype`, `--precision` and `--convention`; the command's `opener` is a `CountingOpener`."""
     from archcalc.analysis.conventions import CONVENTIONS
 
     @wraps(function)
-    def given(*args: Any, convention: str, opener: CountingOpener, **values: Any) -> None:
+    def given(*args: Any, convention: str, opener: CountingOpener, **values: Any) -> int | None:
         counting = replace(opener.counting, convention=convention)
-        function(*args, opener=replace(opener, counting=counting), **values)
+        return function(*args, opener=replace(opener, counting=counting), **values)
 
     return with_options(
         size_options(given),
@@ -286,13 +289,13 @@ def counting_options(function: Callable[..., None]) -> Callable[..., None]:
     )
 
 
-def size_options(function: Callable[..., None]) -> Callable[..., None]:
+def size_options(function: Run) -> Run:
     """Add `--batch`, `--dtype` and `--precision`; the `opener` is a `CountingOpener`, in the lecture's convention."""
 
     @wraps(function)
     def given(
         *args: Any, opener: Opener, batch: int, dtype: str, precision: str | None, sparsity: str | None, **values: Any
-    ) -> None:
+    ) -> int | None:
         from archcalc.analysis import Counting
         from archcalc.analysis.precision import Precision, parse_precision
         from archcalc.analysis.sparsity import parse_sparsity
@@ -303,7 +306,7 @@ def size_options(function: Callable[..., None]) -> Callable[..., None]:
             types = replace(types, sparsity=parse_sparsity(sparsity), name=f"{types.name}, sparsity {sparsity}")
         counting = Counting(batch, dtype, precision=types)
         counted = CountingOpener(opener.settings, opener.inputs, opener.changes, opener.no_cache, counting)
-        function(*args, opener=counted, **values)
+        return function(*args, opener=counted, **values)
 
     return with_options(
         given,
@@ -351,10 +354,10 @@ def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:
     ]
 
 
-def running_options(types: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def running_options(types: str) -> Callable[[Run], Run]:
     """Add NETWORKs, `change_options`, `--device` and `--dtype` to a command that runs them; ``types`` is help."""
 
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+    def decorate(function: Run) -> Run:
         help_ = f"{types} [float32]"
         return with_options(
             function,

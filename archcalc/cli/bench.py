@@ -38,9 +38,7 @@ if TYPE_CHECKING:
 @depth_option(JOIN)
 @click.option("--calibrate", is_flag=True, help="Write a profile of this device, and time no network.")
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     networks: tuple[str, ...],
     opener: Opener,
     device: str | None,
@@ -51,7 +49,7 @@ def command(
     depth: int | None,
     calibrate: bool,
     output: Output,
-) -> None:
+) -> int:
     """Time NETWORKs' inference, whole and layer by layer, and predict both by the roofline model.
 
     Peak and bandwidth of the device are measured first, by a large matrix product and a large copy. Exits 1 if a
@@ -68,7 +66,7 @@ def command(
         from archcalc.runtime.devices import choose_device
 
         output.write(measure_device(choose_device(device)).to_json())
-        return
+        return 0
     if not networks:
         raise click.UsageError("no network to time; write: archcalc bench resnet50")
     batches = _batches(batch)
@@ -96,9 +94,8 @@ def command(
     output.show(benchmarks_document(results, profile, depth))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(opened) * len(batches)}")
-        context.exit(130)
-    if any(result.failure for result in results):
-        context.exit(1)
+        return 130
+    return 1 if any(result.failure for result in results) else 0
 
 
 def _batches(text: str) -> list[int]:

@@ -32,15 +32,13 @@ _COMPARES = re.compile(r"[<>=!]|\sin\s")
 @counting_options
 @strict_option
 @document_options("junit")
-@click.pass_context
 def command(
-    context: click.Context,
     words: tuple[str, ...],
     file: str | None,
     opener: CountingOpener,
     strict: bool,
     output: Output,
-) -> None:
+) -> int:
     """Check ASSERTIONs about every NETWORK; a word that compares (<, <=, ==, …) is an assertion.
 
     Assertions are written in the spec's expression language. Without any, print the names that they may use, with their
@@ -66,7 +64,7 @@ def command(
             raise click.UsageError("a JUnit report needs assertions")
         analyses = [opener.analyze(network) for network in networks]
         output.show(facts_document(analyses))
-        return
+        return 0
 
     def check(reference: str) -> Budget:
         try:
@@ -87,7 +85,6 @@ def command(
     bounds = lower_bounds(budget.analysis for budget in budgets if budget.analysis is not None)
     for bound in bounds:
         remark(bound)
-    if strict and bounds and not any(budget.problem for budget in budgets):
-        context.exit(1)
-    if not all(budget.passed for budget in budgets):
-        context.exit(2 if any(budget.problem for budget in budgets) else 1)
+    if any(budget.problem for budget in budgets):
+        return 2
+    return 1 if (strict and bounds) or not all(budget.passed for budget in budgets) else 0

@@ -43,10 +43,7 @@ if TYPE_CHECKING:
 )
 @gradescope_options
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
-    /,
     network: str,
     answers: tuple[str, ...],
     grading: GradingOptions,
@@ -58,7 +55,7 @@ def command(
     style: GradescopeOptions,
     output: Output,
     **key_settings: Any,
-) -> None:
+) -> int:
     """Grade the tables in ANSWERS against the numbers of NETWORK: CSV, XLSX, Markdown or JSON; - is standard input.
 
     A number is right if the true one rounds to the written digits. An error is diagnosed, and costs points only where
@@ -117,9 +114,8 @@ def command(
     output.show(class_document(sheets, questions) if is_class else sheet_document(sheets[0]))
     if missing:
         remark(f"interrupted: {missing} of {len(sheets) + missing} submissions are not graded")
-        context.exit(130)
-    if not all(sheet.is_right for sheet in sheets):
-        context.exit(1)
+        return 130
+    return 0 if all(sheet.is_right for sheet in sheets) else 1
 
 
 def _is_class(name: str) -> bool:

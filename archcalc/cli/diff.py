@@ -34,14 +34,12 @@ MISSING = "/dev/null"
 @network_options
 @counting_options
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     networks: tuple[str, ...],
     exit_code: bool,
     opener: CountingOpener,
     output: Output,
-) -> None:
+) -> int:
     """Show what changed from BEFORE to AFTER: layers added, removed and changed, and the change of each total.
 
     Each is a network as for `archcalc table`, or REVISION:FILE for a spec in a commit of git. Layers are matched by
@@ -58,7 +56,7 @@ def command(
         path, before, after = networks[0], networks[1], networks[4]
         if MISSING in (before, after):
             write(f"{path}: {'added' if before == MISSING else 'removed'}\n", None)
-            return
+            return 0
         title = path
     elif len(networks) == 2:
         before, after = networks
@@ -71,10 +69,9 @@ def command(
         if len(networks) != GIT_WORDS:
             raise
         write(f"{path}: {error.report()}\n", None)  # git stops at a driver that fails
-        return
+        return 0
     output.show(difference_document(found, title))
-    if exit_code and found:
-        context.exit(1)
+    return 1 if exit_code and found else 0
 
 
 def _open(reference: str, opener: CountingOpener) -> Network:

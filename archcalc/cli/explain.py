@@ -27,15 +27,13 @@ from archcalc.errors import SpecError
 @change_options
 @counting_options
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     network: str,
     layer: str | None,
     quantity: str | None,
     opener: CountingOpener,
     output: Output,
-) -> None:
+) -> int:
     """Derive the numbers of LAYER in NETWORK step by step; without LAYER, those of every layer.
 
     First comes what the layer is, and what each letter means. LAYER may be a group, or `total`: then the largest parts
@@ -62,7 +60,7 @@ def command(
         remark(error.report())
         failed = [explanation for call in calls for explanation in explain_failure(call)]
         output.show(explanations_document(failed))
-        context.exit(2)
+        return 2
     chosen = choose(quantity, (*DERIVED, *OF_NETWORK), "archcalc explain --quantity help") if quantity else DERIVED
     of_network = [name for name in chosen if name in OF_NETWORK]
     if of_network and layer is not None:
@@ -71,10 +69,11 @@ def command(
     if layer is not None and (layer == TOTAL or layer in opened.groups):
         summed = tuple(name for name in chosen if quantity or name in SUMMED)
         output.show(explanations_document(explain_sum(analyze(opened, opener.counting), layer, summed)))
-        return
+        return 0
     names = [] if not chosen else [layer] if layer else [each.name for each in opened.layers]
     propagation = FieldPropagation(opened)
     found = explain_network(analyze(opened, opener.counting), of_network) if of_network else []
     for name in names:
         found += with_legend(opened, name, explain(opened, name, chosen, opener.counting, propagation=propagation))
     output.show(explanations_document(found))
+    return 0

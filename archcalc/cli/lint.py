@@ -48,9 +48,7 @@ CODES = Several(named("language.rules", "RULES"), listed=with_meaning("title"))
 )
 @import_options
 @result_options("text", "json", "github", "sarif", "junit")
-@click.pass_context
 def command(
-    context: click.Context,
     files: tuple[str, ...],
     opener: Opener,
     select: str | None,
@@ -60,7 +58,7 @@ def command(
     exit_zero: bool,
     explain: str | None,
     output: Output,
-) -> None:
+) -> int:
     """Check specs, each with all its variants, and print every error and warning with its place and code.
 
     FILE is a spec, a folder whose specs are checked, a bundled name, or - for standard input; with --fix, - writes the
@@ -79,7 +77,7 @@ def command(
 
     if explain is not None:
         output.write(explained(explain))
-        return
+        return 0
     if not files:
         raise click.UsageError("missing argument FILE" + help_line("for example: archcalc lint my.yaml"))
     chosen = set(codes_of(select, RULES) if select else RULES) - set(codes_of(ignore, RULES) if ignore else ())
@@ -95,7 +93,7 @@ def command(
     for error in unread:
         remark(error.report())
     if unread and not found:
-        context.exit(UserError.exit_code)
+        return UserError.exit_code
     if not (fix and "-" in files):
         text = write_diagnostics(found, output.format)
         output.write(colored(text, sys.stdout) if output.format == "text" and output.file is None else text)
@@ -112,9 +110,8 @@ def command(
     if fixable and not fix:
         remark(f"{fixable} can be corrected with --fix")
     if unread:
-        context.exit(UserError.exit_code)
-    if (errors or (strict and every)) and not exit_zero:
-        context.exit(1)
+        return UserError.exit_code
+    return 1 if (errors or (strict and every)) and not exit_zero else 0
 
 
 def _documents(files: Iterable[str], opener: Opener, fix: bool, unread: list[UserError]) -> Iterator[SpecDocument]:

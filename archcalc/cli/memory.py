@@ -58,9 +58,7 @@ UNITS = {
 )
 @file_option("--chart", formats=DRAWINGS, help="Draw the timeline: a file .svg, .png or .pdf.")
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     network: str,
     opener: CountingOpener,
     mode: str | None,
@@ -78,7 +76,7 @@ def command(
     room: str | None,
     chart: str | None,
     output: Output,
-) -> None:
+) -> int:
     """Show the memory of NETWORK: weights, gradients, optimizer's state, activations, and the peak.
 
     Nothing is run: the order of execution, views and saved tensors are known, to the byte. Exits 1 if one sample does
@@ -117,7 +115,7 @@ def command(
             raise click.UsageError(message)
     if decode:
         output.show(_generation(opener, network, tokens, reference))
-        return
+        return 0
     if fits and not has_batch:
         opener = replace(opener, counting=replace(counting, batch=1))
     analysis = opener.analyze(network)
@@ -126,17 +124,18 @@ def command(
     if budget is not None and has_batch:
         own = option_words({**given, "accumulate": None})
         own = ["memory", network, *opener.words(), "--mode", "training", *own]
-        context.exit(_ways(analysis, parse_bytes(budget), step, own, output))
+        return _ways(analysis, parse_bytes(budget), step, own, output)
     if budget is not None:
-        context.exit(_fit(analysis, parse_bytes(budget), mode, step, output))
+        return _fit(analysis, parse_bytes(budget), mode, step, output)
     if room is not None:
-        context.exit(_recompute(analysis, parse_bytes(room), step, output))
+        return _recompute(analysis, parse_bytes(room), step, output)
     result = memory(analysis, mode or "inference", step, in_place, fused)
     if chart is not None:
         from archcalc.render.plot.memory import memory_chart
 
         write_drawing(memory_chart(result), chart)
     output.show(memory_document(result))
+    return 0
 
 
 def _generation(opener: CountingOpener, network: str, tokens: int | None, device: str | None) -> Document:

@@ -49,9 +49,7 @@ TEXT_ROWS = 100
 @change_options
 @counting_options
 @document_options("parquet", *DRAWINGS)
-@click.pass_context
 def command(
-    context: click.Context,
     network: str,
     over: tuple[str, ...],
     keep: tuple[str, ...],
@@ -67,7 +65,7 @@ def command(
     dask: str | None,
     opener: CountingOpener,
     output: Output,
-) -> None:
+) -> int:
     """Compute NETWORK at every point of a grid: its parameters and input sizes (C, H, W) as --over says.
 
     H alone keeps a square image square. Points at which the network cannot be built are left out. Ctrl-C ends the
@@ -122,8 +120,9 @@ def command(
     show()
     if counts.interrupted:
         remark(f"interrupted after {_summary(counts)}, of {plan.points:,}")
-        context.exit(130)
+        return 130
     remark(_summary(counts))
+    return 0
 
 
 @dataclass

@@ -37,9 +37,7 @@ from archcalc.cli._streams import remark
 @click.option("--label", default="", metavar="NAME", help="With latex: the label, for \\ref.")
 @strict_option
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     network: str,
     opener: CountingOpener,
     columns: str | None,
@@ -52,7 +50,7 @@ def command(
     label: str,
     strict: bool,
     output: Output,
-) -> None:
+) -> int:
     """Print the layers of NETWORK with their shapes, parameters, memory, operations and receptive fields.
 
     NETWORK is a bundled name (see `archcalc list`), a file, or FILE#VARIANT; or a network from elsewhere: FILE.onnx,
@@ -67,4 +65,5 @@ def command(
     output.show(table_document(analysis, view, caption, label))
     if strict and analysis.unknown_work:
         remark(*lower_bounds([analysis]))
-        context.exit(1)
+        return 1
+    return 0

@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 @click.option("--quick", is_flag=True, help="Verify the smallest network of each family only.")
 @click.option("--channels-last", is_flag=True, help="Keep tensors in channels-last order in timing.")
 @document_options()
-@click.pass_context
 def command(
-    context: click.Context,
     networks: tuple[str, ...],
     opener: Opener,
     device: str | None,
@@ -39,7 +37,7 @@ def command(
     quick: bool,
     channels_last: bool,
     output: Output,
-) -> None:
+) -> int:
     """Verify NETWORKs with the PyTorch modules built from them; all bundled ones if none is named.
 
     Compares shapes and tensors with the module, counts with fvcore and torch to the unit, and outputs with the
@@ -69,9 +67,8 @@ def command(
     output.show(verification_document(results, lambda: _data(results, settings)))
     if interrupted:
         remark(f"interrupted after {len(results)} of {len(chosen)} networks")
-        context.exit(130)
-    if not all(result.passed for result in results):
-        context.exit(1)
+        return 130
+    return 0 if all(result.passed for result in results) else 1
 
 
 def _announcement(count: int, quick: bool) -> str:
