@@ -62,7 +62,7 @@ def command(
     it was made. Exits 0 if every cell is right, 1 if not, 2 if the only submission cannot be read; --gradescope writes
     a result even then.
     """
-    from archcalc.homework.courses.collect import SEEDS, check_numbers, collect, of_stdin
+    from archcalc.homework.courses.collect import check_numbers, collect, of_stdin
     from archcalc.homework.courses.grades_document import class_document, sheet_document
     from archcalc.homework.marking.grading import Grader
 
@@ -73,18 +73,9 @@ def command(
         own = open_key(network, points=grading.points, maps=grading.maps, **{**key_settings, "seed": student})
         return Grader(own, grading.tolerance, reveal, grading.per_mistake)
 
-    seed = key_settings["seed"]
-    by = seed if seed in SEEDS else None
-    grader = make_grader(None if by else seed)
-    key = grader.key
+    graders = _Graders(make_grader, key_settings["seed"])
+    key = graders.usual.key
     questions = [question.key for question in key.questions]
-
-    def grade(handed: Handed) -> GradedSheet:
-        """Grade a submission, by the key of the student's own network if they have one."""
-        if handed.problem:
-            return grader.unread(handed.path, handed.problem)
-        return (make_grader(handed.seed(by)) if by else grader).grade(handed.path)
-
     missing = 0
     with tempfile.TemporaryDirectory() as scratch:
         if gradescope is not None:
@@ -93,13 +84,13 @@ def command(
             if len(answers) != 1:
                 raise click.UsageError("--gradescope is for one submission: one file, or its folder")
             handed = one_table(Path(answers[0])) if answers[0] != "-" else of_stdin(Path(scratch))
-            sheets = [_whole(handed, grade, grader)]
+            sheets = [graders.grade_with_student(handed)]
             write_file(results_json(sheets[0], style), gradescope)
             is_class = sheets[0].problem is not None
         elif len(answers) == 1 and not _is_class(answers[0]) and not any((summary, report, canvas, moodle)):
             (handed,) = collect([Path(answers[0])], Path(scratch))
             source = handed.source or answers[0]
-            sheets, is_class = [replace(grade(handed), source=source)], False
+            sheets, is_class = [replace(graders.grade(handed), source=source)], False
             if sheets[0].problem is not None:
                 raise UserError(f"{quote(source)}: {sheets[0].problem}")
         else:
@@ -107,7 +98,7 @@ def command(
             for system, file in (("Canvas", canvas), ("Moodle", moodle)):
                 if file is not None:
                     check_numbers(found, system)
-            sheets, is_class = _grade_class(found, grade, grader), True
+            sheets, is_class = graders.grade_class(found), True
             missing = len(found) - len(sheets)
             # The files first: they are kept though the terminal's reader goes away.
             _write_files(sheets, questions, key.network.name, summary, report, canvas, moodle)
@@ -118,33 +109,47 @@ def command(
     return 0 if all(sheet.is_right for sheet in sheets) else 1
 
 
+class _Graders:
+    """The grader of a homework; or, if the seed is one of `SEEDS`, one for each student, of their own network."""
+
+    def __init__(self, make: Callable[[str | None], Grader], seed: str | None) -> None:
+        from archcalc.homework.courses.collect import SEEDS
+
+        self.make = make
+        self.by = seed if seed in SEEDS else None
+        self.usual = make(None if self.by else seed)
+
+    def grade(self, handed: Handed) -> GradedSheet:
+        """Grade a submission."""
+        if handed.problem:
+            return self.usual.unread(handed.path, handed.problem)
+        return (self.make(handed.seed(self.by)) if self.by else self.usual).grade(handed.path)
+
+    def grade_with_student(self, handed: Handed) -> GradedSheet:
+        """Return the grade of a submission with its student; one without a network of their own is a problem."""
+        try:
+            sheet = self.grade(handed)
+        except UserError as error:
+            sheet = self.usual.unread(handed.path, in_one_line(str(error)))
+        return replace(sheet, student=handed.student, number=handed.number, email=handed.email, is_late=handed.is_late)
+
+    def grade_class(self, found: list[Handed]) -> list[GradedSheet]:
+        """Grade with a progress bar; what is graded when the user interrupts is kept."""
+        sheets, _ = until_interrupted(
+            len(found),
+            "grading",
+            lambda announce: (replace(self.grade_with_student(handed), source=handed.label) for handed in found),
+        )
+        if not found:
+            raise UserError("there is no file to grade")
+        if not sheets:
+            raise KeyboardInterrupt
+        return sheets
+
+
 def _is_class(name: str) -> bool:
     """True for a folder or an archive of submissions."""
     return Path(name).is_dir() or name.lower().endswith(".zip")
-
-
-def _whole(handed: Handed, grade: Callable[[Handed], GradedSheet], grader: Grader) -> GradedSheet:
-    """Return the grade of a submission with its student; a student without a network of their own is a problem."""
-    try:
-        sheet = grade(handed)
-    except UserError as error:
-        sheet = grader.unread(handed.path, in_one_line(str(error)))
-    sheet = replace(sheet, student=handed.student, number=handed.number)
-    return replace(sheet, email=handed.email, is_late=handed.is_late)
-
-
-def _grade_class(found: list[Handed], grade: Callable[[Handed], GradedSheet], grader: Grader) -> list[GradedSheet]:
-    """Grade with a progress bar; what is graded when the user interrupts is kept."""
-    sheets, _ = until_interrupted(
-        len(found),
-        "grading",
-        lambda announce: (replace(_whole(handed, grade, grader), source=handed.label) for handed in found),
-    )
-    if not found:
-        raise UserError("there is no file to grade")
-    if not sheets:
-        raise KeyboardInterrupt
-    return sheets
 
 
 def _write_files(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archcalc.analysis import Analysis
 from archcalc.cli import Command
-from archcalc.cli._formats import DRAWINGS, Output, document_options, file_option, write_drawing
-from archcalc.cli._options import CountingOpener, change_options, option_words, size_options
+from archcalc.cli._formats import DRAWINGS, Output, Run, document_options, file_option, write_drawing
+from archcalc.cli._options import CountingOpener, change_options, option_words, size_options, with_options
 from archcalc.errors import UserError
 from archcalc.structs import replace
 from archcalc.words import did_you_mean, help_line, quote
@@ -20,11 +22,37 @@ if TYPE_CHECKING:
     from archcalc.memory.optimizers import TrainingStep
     from archcalc.render.document import Document
 
+STEP = ("optimizer", "accumulate", "clip", "devices", "zero")
+"""The options that are fields of `archcalc.memory.optimizers.TrainingStep`."""
 UNITS = {
     "B": 1,
     **{f"{prefix}B": 1000**power for power, prefix in enumerate("kMGT", 1)},
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGT", 1)},
 }
+
+
+def step_options(function: Run) -> Run:
+    """Add the options of a training step; the command receives `step`, the fields of `TrainingStep` that are set."""
+
+    @wraps(function)
+    def given(*args: Any, **values: Any) -> int | None:
+        step = {name: value for name in STEP if (value := values.pop(name))}
+        return function(*args, step=step, **values)
+
+    return with_options(
+        given,
+        click.option(
+            "--zero", type=click.IntRange(0, 3), metavar="STAGE", help="What they divide: ZeRO stage 1, 2 or 3."
+        ),
+        click.option(
+            "--devices", type=click.IntRange(min=1), metavar="N", help="Devices, each with a batch of its own. [1]"
+        ),
+        click.option("--clip", is_flag=True, help="Scale the gradients to a norm before the update."),
+        click.option("--accumulate", type=click.IntRange(min=1), metavar="N", help="Passes before an update. [1]"),
+        click.option(
+            "--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw, adam8bit, adafactor, lion, …. [sgd]"
+        ),
+    )
 
 
 @click.command(
@@ -37,11 +65,7 @@ UNITS = {
 @change_options
 @size_options
 @click.option("--mode", metavar="MODE", help="inference or training. [inference; with --fit, both]")
-@click.option("--optimizer", metavar="NAME", help="sgd, momentum, adam, adamw, adam8bit, adafactor, lion, …. [sgd]")
-@click.option("--accumulate", type=click.IntRange(min=1), metavar="N", help="Passes before an update. [1]")
-@click.option("--clip", is_flag=True, help="Scale the gradients to a norm before the update.")
-@click.option("--devices", type=click.IntRange(min=1), metavar="N", help="Devices, each with a batch of its own. [1]")
-@click.option("--zero", type=click.IntRange(0, 3), metavar="STAGE", help="What they divide: ZeRO stage 1, 2 or 3.")
+@step_options
 @click.option("--decode", is_flag=True, help="Generate tokens: the cache of keys and values, and each token's cost.")
 @click.option("--context", "tokens", type=click.IntRange(1, 10**9), metavar="N", help="With --decode: tokens before.")
 @click.option("--device", "reference", metavar="NAME|FILE", help="With --decode: tokens per second at most.")
@@ -62,11 +86,7 @@ def command(
     network: str,
     opener: CountingOpener,
     mode: str | None,
-    optimizer: str | None,
-    accumulate: int | None,
-    clip: bool,
-    devices: int | None,
-    zero: int | None,
+    step: Mapping[str, Any],
     decode: bool,
     tokens: int | None,
     reference: str | None,
@@ -86,6 +106,7 @@ def command(
     from archcalc.memory.summary import memory
     from archcalc.render.memory import memory_document
 
+    training = TrainingStep(**step)
     counting, fits, recomputes, draws = opener.counting, budget is not None, room is not None, chart is not None
     has_batch = fits and counting.batch > 1 and mode != "inference"
     refused = (
@@ -119,17 +140,15 @@ def command(
     if fits and not has_batch:
         opener = replace(opener, counting=replace(counting, batch=1))
     analysis = opener.analyze(network)
-    given = {"optimizer": optimizer, "accumulate": accumulate, "clip": clip, "devices": devices, "zero": zero}
-    step = TrainingStep(**{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
     if budget is not None and has_batch:
-        own = option_words({**given, "accumulate": None})
+        own = option_words({**step, "accumulate": None})
         own = ["memory", network, *opener.words(), "--mode", "training", *own]
-        return _ways(analysis, parse_bytes(budget), step, own, output)
+        return _ways(analysis, parse_bytes(budget), training, own, output)
     if budget is not None:
-        return _fit(analysis, parse_bytes(budget), mode, step, output)
+        return _fit(analysis, parse_bytes(budget), mode, training, output)
     if room is not None:
-        return _recompute(analysis, parse_bytes(room), step, output)
-    result = memory(analysis, mode or "inference", step, in_place, fused)
+        return _recompute(analysis, parse_bytes(room), training, output)
+    result = memory(analysis, mode or "inference", training, in_place, fused)
     if chart is not None:
         from archcalc.render.plot.memory import memory_chart
 

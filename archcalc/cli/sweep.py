@@ -75,7 +75,6 @@ def command(
 
     need("numpy", "sweep")
     from archcalc.imports.references import parse_source
-    from archcalc.sweep import selection
     from archcalc.sweep.sorting import sorted_parts
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
@@ -100,14 +99,8 @@ def command(
     for name in (*_names(pareto), *_names(best), *_names(per), *_names(sort)):
         if name.removeprefix("-") not in known:
             raise SpecError(f"unknown column {quote(name)}{did_you_mean(name, known)}")
-    if per and not best:
-        raise SpecError("--per needs --best")
     most = limit or (TEXT_ROWS if output.format == "text" else None)
-    selections = [
-        *([partial(selection.front, measures=_names(pareto))] if pareto else []),
-        *([partial(selection.best, measure=best, per=_names(per))] if best else []),
-        *([partial(selection.in_order, measure=sort, most=most)] if sort and most else []),
-    ]
+    selections = _selections(pareto, best, per, sort, most)
     counts = _Counts()
     hidden = output.format == "csv" and output.file in (None, "-")
     with progress(plan.points, "computing", hidden=hidden) as bar, _at_an_end(counts):
@@ -135,6 +128,21 @@ class _Counts:
     refusal: str = ""
     """Why the first of them is refused."""
     interrupted: int = 0
+
+
+def _selections(
+    pareto: str | None, best: str | None, per: str | None, sort: str | None, most: int | None
+) -> list[Callable[[Any], Any]]:
+    """Return the functions that choose points, in the order in which they are applied."""
+    from archcalc.sweep import selection
+
+    if per and not best:
+        raise SpecError("--per needs --best")
+    return [
+        *([partial(selection.front, measures=_names(pareto))] if pareto else []),
+        *([partial(selection.best, measure=best, per=_names(per))] if best else []),
+        *([partial(selection.in_order, measure=sort, most=most)] if sort and most else []),
+    ]
 
 
 def _computed(parts: Iterator[Any], plan: SweepPlan, output: Output) -> Callable[[], None]:

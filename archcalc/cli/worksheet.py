@@ -23,6 +23,7 @@ from archcalc.errors import SpecError
 
 if TYPE_CHECKING:
     from archcalc.homework.courses.gradescope import GradescopeOptions
+    from archcalc.homework.key import AnswerKey
 
 OWN = ("network", "columns", "layout", "title", "filled", "autograder", "output", "format_", "no_cache")
 """Parameters that `archcalc check` lacks, or gets otherwise."""
@@ -63,6 +64,36 @@ def command(
     """
     from archcalc.homework.courses.autograder import EXAMPLE
     from archcalc.homework.courses.collect import SEEDS
+
+    if autograder is None:
+        refuse_grading()
+    seed = key_settings["seed"]
+    if seed in SEEDS:
+        if autograder is None or output.file is not None:
+            raise SpecError(f"--seed {seed} is for archcalc check and --autograder; a worksheet is for one student")
+        key_settings["seed"] = EXAMPLE[seed]
+    key = open_key(network, points=grading.points, maps=grading.maps, **key_settings)
+    if autograder is not None:
+        _write_autograder(autograder, network, key)
+    if autograder is None or output.file is not None:
+        _write_worksheet(key, columns.split(",") if columns else None, layout, title, filled, output)
+
+
+def _write_autograder(folder: str, network: str, key: AnswerKey) -> None:
+    """Write the folder of an autograder, whose `archcalc check` gets the options of this command."""
+    from archcalc.homework.courses.autograder import write_autograder
+    from archcalc.imports.references import parse_source
+
+    given = click.get_current_context().params
+    left_out = {*OWN, *(("inputs",) if parse_source(network) is not None else ())}
+    options = as_options({name: value for name, value in given.items() if name not in left_out})
+    write_autograder(Path(folder), network, key, options)
+    remark(f"wrote {folder}: zip what is in it, and give it to Gradescope")
+
+
+def _write_worksheet(
+    key: AnswerKey, columns: list[str] | None, layout: str, title: str, filled: bool, output: Output
+) -> None:
     from archcalc.homework.courses.example import example_row
     from archcalc.homework.courses.gradebook import records_document
     from archcalc.homework.courses.notes import notes_of
@@ -77,29 +108,9 @@ def command(
     from archcalc.homework.courses.worksheet_xlsx import worksheet_xlsx
     from archcalc.render.writers import write_document
 
-    if autograder is None:
-        refuse_grading()
-    of_each = key_settings["seed"] in SEEDS
-    if of_each and (autograder is None or output.file is not None):
-        seed = key_settings["seed"]
-        raise SpecError(f"--seed {seed} is for archcalc check and --autograder; a worksheet is for one student")
-    own = {**key_settings, "seed": EXAMPLE[key_settings["seed"]]} if of_each else key_settings
-    key = open_key(network, points=grading.points, maps=grading.maps, **own)
-    if autograder is not None:
-        from archcalc.homework.courses.autograder import write_autograder
-        from archcalc.imports.references import parse_source
-
-        given = click.get_current_context().params
-        left_out = {*OWN, *(("inputs",) if parse_source(network) is not None else ())}
-        options = as_options({name: value for name, value in given.items() if name not in left_out})
-        write_autograder(Path(autograder), network, key, options)
-        remark(f"wrote {autograder}: zip what is in it, and give it to Gradescope")
-        if output.file is None:
-            return
-    given_columns = columns.split(",") if columns else None
-    sheet = worksheet(key, given_columns, layout, filled)
+    sheet = worksheet(key, columns, layout, filled)
     notes = notes_of(key, title, layout)
-    example = example_row(sheet, key, given_columns, layout)
+    example = example_row(sheet, key, columns, layout)
     if output.format in ("xlsx", "html"):
         asked = asked_columns(sheet[0], key)
         choices = {index: other_headings(key, question) for index, question in asked.items()}

@@ -91,6 +91,45 @@ SHAPE: Schema = {
 }
 
 
+INPUTS_AND_OUTPUTS: dict[str, Schema] = {
+    "extends": {"description": "The spec that this one starts from: a bundled name or a file.", **WORD},
+    "input": SHAPE,
+    "inputs": {
+        "description": "Each of several inputs with its shape.",
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": SHAPE,
+    },
+    "outputs": {
+        "description": "The steps whose outputs are the network's. By default the last.",
+        "anyOf": [NAME, {"type": "array", "items": NAME}],
+    },
+}
+LAYERS_AND_EDITS: dict[str, Schema] = {
+    "numbered": NUMBERED,
+    "layers": STEPS,
+    "rename": {
+        "description": "Names of steps, groups or tensors, with the names that the reference has; * is any name.",
+        "type": ["object", "null"],
+        "additionalProperties": NAME,
+    },
+    "append": {**STEPS, "description": "Steps after those of the spec that this one extends."},
+    "remove": {
+        "description": "Steps of the spec that this one extends, which are left out.",
+        "anyOf": [NAME, {"type": "array", "items": NAME}],
+    },
+    "insert": {
+        "description": "Steps after or before a step of the spec that this one extends.",
+        "anyOf": [INSERTION, {"type": "array", "items": INSERTION}],
+    },
+    "replace": {
+        "description": "Steps of the spec that this one extends, with their replacements.",
+        "type": ["object", "null"],
+        "additionalProperties": {"anyOf": [STEPS, STEP, NOTHING]},
+    },
+}
+
+
 def spec_schema(spec: Spec | None = None) -> Schema:
     """Return the schema of any spec, or of one spec with its blocks."""
     blocks = None if spec is None else spec.blocks
@@ -294,18 +333,7 @@ def _root(spec: Spec | None) -> Schema:
     properties: dict[str, Schema] = {
         "name": {"description": "The network's name.", **WORD},
         **about,
-        "extends": {"description": "The spec that this one starts from: a bundled name or a file.", **WORD},
-        "input": SHAPE,
-        "inputs": {
-            "description": "Each of several inputs with its shape.",
-            "type": "object",
-            "minProperties": 1,
-            "additionalProperties": SHAPE,
-        },
-        "outputs": {
-            "description": "The steps whose outputs are the network's. By default the last.",
-            "anyOf": [NAME, {"type": "array", "items": NAME}],
-        },
+        **INPUTS_AND_OUTPUTS,
         "params": params,
         "variants": {
             "description": "Named settings of the parameters.",
@@ -318,27 +346,7 @@ def _root(spec: Spec | None) -> Schema:
             "propertyNames": {"not": {"enum": list(registry())}},
             "additionalProperties": _block_definition(params),
         },
-        "numbered": NUMBERED,
-        "layers": STEPS,
-        "rename": {
-            "description": "Names of steps, groups or tensors, with the names that the reference has; * is any name.",
-            "type": ["object", "null"],
-            "additionalProperties": NAME,
-        },
-        "append": {**STEPS, "description": "Steps after those of the spec that this one extends."},
-        "remove": {
-            "description": "Steps of the spec that this one extends, which are left out.",
-            "anyOf": [NAME, {"type": "array", "items": NAME}],
-        },
-        "insert": {
-            "description": "Steps after or before a step of the spec that this one extends.",
-            "anyOf": [INSERTION, {"type": "array", "items": INSERTION}],
-        },
-        "replace": {
-            "description": "Steps of the spec that this one extends, with their replacements.",
-            "type": ["object", "null"],
-            "additionalProperties": {"anyOf": [STEPS, STEP, NOTHING]},
-        },
+        **LAYERS_AND_EDITS,
     }
     return {
         "type": "object",
