@@ -96,8 +96,6 @@ def _is_whole(op: Operator) -> bool:
     for axis, look in enumerate(op.access()):
         if not isinstance(look, Reads) or look == Reads() or axis >= len(op.output):
             continue
-        if look.period == 1 and look.taps[0] is not None:
-            before, after, taps = op.x[axis], op.output[axis], look.taps[0]
-            if look.advance * (after - 1) + taps.last - (before - 1) != -taps.first:
-                return False
+        if look.period == 1 and look.taps[0] is not None and not look.fills(op.x[axis], op.output[axis]):
+            return False
     return True

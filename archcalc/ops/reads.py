@@ -70,6 +70,11 @@ class Reads(NamedTuple):
         """Output positions after which the pattern repeats."""
         return len(self.taps)
 
+    def fills(self, before: int, after: int) -> bool:
+        """Return True if windows end as far beyond an axis as they begin before it: its size has no remainder."""
+        taps = self.taps[0]
+        return taps is not None and self.advance * (after - 1) + taps.last == before - 1 - taps.first
+
     def at(self, position: int) -> range:
         """Return the input positions that one output position reads, including those beyond the axis."""
         turn, residue = divmod(position, len(self.taps))

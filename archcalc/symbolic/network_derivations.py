@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from archcalc.analysis import Analysis
+from archcalc.arithmetic import product
 from archcalc.dtypes import BITS
 from archcalc.errors import UserError
 from archcalc.memory.estimating import estimate_note
@@ -80,23 +81,13 @@ def explain_sum(analysis: Analysis, name: str, quantities: Sequence[str]) -> lis
     return found
 
 
-def _product(symbol: str, factors: Sequence[tuple[str, Any]], unit: str, remark: str = "") -> Line:
-    """Return the line of a product of named numbers."""
+def _line(
+    symbol: str, names: Sequence[tuple[str, Any]], total: Callable[[Sequence[Any]], Any], remark: str = ""
+) -> Line:
+    """Return the line of a product or a sum of named numbers, in bytes."""
     trace = Trace()
-    total: Any = 1
-    for place, (name, value) in enumerate(factors):
-        total = total * trace.symbol(Symbol(name, least=0, place=place), value)
-    return Line(symbol, worked_out(total, trace), unit, remark)
-
-
-def _sum(symbol: str, parts: Sequence[tuple[str, Any]], unit: str) -> Line:
-    """Return the line of a sum of named numbers, without those that are 0."""
-    trace = Trace()
-    total: Any = 0
-    for place, (name, value) in enumerate(parts):
-        if value:
-            total = total + trace.symbol(Symbol(name, least=0, place=place), value)
-    return Line(symbol, worked_out(total, trace), unit)
+    numbers = [trace.symbol(Symbol(name, least=0, place=place), value) for place, (name, value) in enumerate(names)]
+    return Line(symbol, worked_out(total(numbers), trace), "B", remark)
 
 
 def _elements(symbol: str, size: Any, params: Any, dtype: str, what: str) -> Line:
@@ -104,7 +95,7 @@ def _elements(symbol: str, size: Any, params: Any, dtype: str, what: str) -> Lin
     if BITS[dtype] % 8 == 0 and params and size % (params * (BITS[dtype] // 8)) == 0:
         times = size // (params * (BITS[dtype] // 8))
         factors = [("P", params), ("B", BITS[dtype] // 8)]
-        return _product(symbol, [*([("s", times)] if times != 1 else []), *factors], "B", what)
+        return _line(symbol, [*([("s", times)] if times != 1 else []), *factors], product, what)
     return Line(symbol, (NumberTerm(size),), "B", what)
 
 
@@ -138,7 +129,7 @@ def _training(analysis: Analysis) -> list[Line]:
     if parts.master:
         lines.append(_elements("master", parts.master, trained, roles.master, f"a copy in {roles.master}"))
     lines += _saved(analysis)
-    lines += [_sum("training memory", list(parts._asdict().items()), "B")]
+    lines.append(_line("training memory", [(name, size) for name, size in parts._asdict().items() if size], sum))
     peak = memory(analysis, "training", "adam").peak
     return [*lines, Line("peak", (NumberTerm(peak),), "B", "of archcalc memory --mode training --optimizer adam")]
 
@@ -154,7 +145,7 @@ def _cache(analysis: Analysis) -> list[Line]:
     if BITS[dtype] % 8 == 0:
         return [
             *lines,
-            _product("cache", [*factors, ("B", BITS[dtype] // 8)], "B", f"L tokens, N sequences, in {dtype}"),
+            _line("cache", [*factors, ("B", BITS[dtype] // 8)], product, f"L tokens, N sequences, in {dtype}"),
         ]
     return [*lines, Line("cache", (NumberTerm(cache_bytes(analysis)),), "B", f"in {dtype}")]
 

@@ -172,16 +172,15 @@ def asked_columns(headings: Sequence[str], key: AnswerKey) -> dict[int, Question
     return {index: wanted[heading] for index, heading in enumerate(headings) if heading in wanted}
 
 
-def worksheet_document(sheet: WorksheetFile, name: str = "worksheet", notes: Notes | None = None) -> Document:
+def worksheet_document(sheet: WorksheetFile, notes: Notes | None = None) -> Document:
     """Return the worksheet as a table, below its notes; an integer is a number in data."""
     headings, *rows = sheet
     columns = tuple(
         value_column(heading, _value_at(index), str, key=heading, right=False) for index, heading in enumerate(headings)
     )
     table = Table("", columns, (Section(rows),))
-    if notes is None:
-        return Document(name, (table,))
-    return Document(name, (*map(Paragraph, (notes.title, NAME_LINE, *notes.rules)), table))
+    above = () if notes is None else (notes.title, NAME_LINE, *notes.rules)
+    return Document("worksheet", (*map(Paragraph, above), table))
 
 
 def worksheet_records(sheet: WorksheetFile, notes: Notes, example: list[str] | None = None) -> Records:

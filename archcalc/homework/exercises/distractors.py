@@ -9,8 +9,8 @@ from archcalc.analysis import analyze
 from archcalc.homework.exercises.quiz import Ask, Exercise
 from archcalc.homework.grade import Diagnosis
 from archcalc.homework.key import TOTAL, AnswerKey
-from archcalc.homework.marking.case import Reruns
 from archcalc.homework.marking.mistakes import candidates
+from archcalc.homework.marking.rerun import Reruns
 from archcalc.homework.questions import QUESTIONS
 
 MOST = 3

@@ -255,8 +255,7 @@ def _is_sensible(op: Operator) -> bool:
         if not isinstance(look, Reads) or look == Reads():
             continue
         before, after, taps = op.x[axis], op.output[axis], look.taps[0]
-        # The last window reaches as far beyond the end as the first begins before the start.
-        if look.period > 1 or taps is None or look.advance * (after - 1) + taps.last != before - 1 - taps.first:
+        if look.period > 1 or taps is None or not look.fills(before, after):
             return False
         reach = taps.last - taps.first + 1
         if reach == 1 and (taps.first or getattr(op, "dilation", (1,)) != (1,) * len(op.x[1:])):

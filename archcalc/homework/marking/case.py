@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from archcalc.analysis.rows import TableRow
-from archcalc.arithmetic import Shape
 from archcalc.homework.key import AnswerKey
-from archcalc.homework.marking.rerun import Change, rerun
+from archcalc.homework.marking.rerun import Change, Reruns
 from archcalc.homework.questions import Question
-from archcalc.ops.operator import Operator
 from archcalc.structs import Struct, replace
-
-
-class Reruns:
-    """A row as mistakes change it, computed once for all questions.
-
-    Args:
-        key: the homework.
-        row: a row of it, or a part of one.
-        shapes: output shapes of the layers before, where they differ from the true ones.
-    """
-
-    def __init__(self, key: AnswerKey, row: TableRow, shapes: Mapping[str, Shape]) -> None:
-        self.key = key
-        self.row = row
-        self.shapes = shapes
-        self._known: dict[tuple[Any, ...], TableRow | None] = {}
-
-    def with_mistakes(self, *changes: Change, **counting: Any) -> TableRow | None:
-        """Return the row after mistakes, or counted in another way; None if a mistake cannot be made."""
-        index = (*changes, *sorted(counting.items()))
-        if index not in self._known:
-            analysis = self.key.analysis
-            counted = replace(analysis.counting, **counting)
-            self._known[index] = rerun(analysis, self.row, self.shapes, _joined(changes), counting=counted)
-        return self._known[index]
-
-    def counted_on(self, output: Shape | None) -> TableRow | None:
-        """Return the row counted on an output shape; None if a rule refuses it."""
-        index = ("output", output)
-        if index not in self._known:
-            self._known[index] = rerun(self.key.analysis, self.row, self.shapes, output=output)
-        return self._known[index]
 
 
 class Case(Struct):
@@ -87,16 +52,3 @@ class Case(Struct):
         """Return the answer with a mistake, or counted in another way; None if the mistake cannot be made."""
         again = self.reruns.with_mistakes(*self.first, *changes, **counting)
         return None if again is None else self.question.value(again)
-
-
-def _joined(changes: tuple[Change, ...]) -> Change | None:
-    """Return the change that makes all mistakes that can be made; its result is None if the last one cannot."""
-    if len(changes) < 2:
-        return changes[0] if changes else None
-
-    def change(op: Operator) -> Operator | None:
-        for earlier in changes[:-1]:
-            op = earlier(op) or op
-        return changes[-1](op)
-
-    return change

@@ -20,11 +20,11 @@ from archcalc.homework.answers.units import NO_UNIT
 from archcalc.homework.cells import Cell, UnreadableSubmission
 from archcalc.homework.grade import Diagnosis, GradedCell, GradedRow, GradedSheet, Verdict
 from archcalc.homework.key import TOTAL, AnswerKey
-from archcalc.homework.marking.case import Reruns
 from archcalc.homework.marking.causes import name_of
 from archcalc.homework.marking.marked import ZERO, Marked, Read
 from archcalc.homework.marking.mistakes import Candidates, candidates, explanations, far_explanations, pairs
 from archcalc.homework.marking.once import count_once
+from archcalc.homework.marking.rerun import Reruns
 from archcalc.homework.marking.steps import FeedbackWriter, hint, wrong_steps
 from archcalc.homework.marking.swapped import swapped_columns
 from archcalc.homework.marking.zeros import Zeros
@@ -299,9 +299,8 @@ class _Marking:
     def _derivation(self, marked: Marked, write: FeedbackWriter) -> tuple[str, ...]:
         """Return the step that went wrong, then the right derivation."""
         right = self.grader.derivation(marked.row, marked.read.question, write)
-        fed = self._fed(marked.row)
-        steps = wrong_steps(self.key, marked.row, marked.read.question, marked.diagnosis, fed, right, write)
-        return (*steps, *right)
+        own = Reruns(self.key, marked.row, self._fed(marked.row))
+        return (*wrong_steps(own, marked.read.question, marked.diagnosis, right, write), *right)
 
     def _cell(self, marked: Marked) -> GradedCell:
         read, verdict = marked.read, marked.verdict

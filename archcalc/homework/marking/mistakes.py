@@ -14,8 +14,9 @@ from archcalc.homework.answers.answer import Answer
 from archcalc.homework.answers.kinds import Found
 from archcalc.homework.answers.numbers import AnswerTolerance
 from archcalc.homework.grade import Diagnosis
-from archcalc.homework.marking.case import Case, Reruns
+from archcalc.homework.marking.case import Case
 from archcalc.homework.marking.counting import of_columns, of_conventions, of_counting, of_place, of_total
+from archcalc.homework.marking.rerun import Reruns
 from archcalc.homework.marking.rules import MISTAKES, Mistake
 from archcalc.homework.marking.slips import slip_of_digits, slips_of_factors
 from archcalc.homework.questions import Question

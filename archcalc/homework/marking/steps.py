@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-from archcalc.analysis.rows import TableRow
-from archcalc.arithmetic import Shape
 from archcalc.homework.grade import Diagnosis
-from archcalc.homework.key import AnswerKey
-from archcalc.homework.marking.rerun import SENSELESS, rebuilt
+from archcalc.homework.marking.rerun import SENSELESS, Reruns
 from archcalc.homework.marking.rules import MISTAKES
 from archcalc.homework.questions import Question
+from archcalc.network import Network
 from archcalc.render.mathematics import term_text
 from archcalc.symbolic.derivations import explain
 from archcalc.symbolic.symbolic_layer import Line
@@ -23,49 +20,40 @@ _CHANGES = {mistake.name: mistake.change for mistake in MISTAKES}
 
 
 def wrong_steps(
-    key: AnswerKey,
-    row: TableRow,
-    question: Question,
-    diagnosis: Diagnosis | None,
-    shapes: Mapping[str, Shape],
-    right: Sequence[str],
-    write: FeedbackWriter,
+    own: Reruns, question: Question, diagnosis: Diagnosis | None, right: Sequence[str], write: FeedbackWriter
 ) -> tuple[str, ...]:
     """Return the lines of the derivation with the mistake in it that differ from the right ones.
 
     Args:
-        key: the questions and the network.
-        row: the row of the answer.
+        own: the row of the answer, on the student's own sizes.
         question: its question.
         diagnosis: the mistake; only one in applying a rule has steps.
-        shapes: the student's own sizes of the layers before, where they are wrong.
         right: the lines of the right derivation.
         write: writes a line, with numbers or without.
     """
     change = _CHANGES.get(diagnosis.mistake) if diagnosis is not None else None
-    if change is None or row.of_group or key.symbols or not question.derivation:
+    if change is None or own.row.of_group or own.key.symbols or not question.derivation:
         return ()
-    network = rebuilt(key.analysis, row, shapes, change)
+    network = own.network(change)
     if network is None:
         return ()
     try:
-        found = explain(network, row.head.name, [question.derivation], key.analysis.counting)
+        found = explain(network, own.row.head.name, [question.derivation], own.key.analysis.counting)
         lines = [write(line) for line in found[0].lines]
     except SENSELESS:
         return ()
-    if not _gives(network, row, found[0].lines, question):
+    if not _gives(network, question):
         return ()
     known = {line.partition(": ")[2] or line for line in right}
     return tuple(f"with the mistake: {line}" for line in lines if line and line not in known)
 
 
-def _gives(network: Any, row: TableRow, lines: Sequence[Line], question: Question) -> bool:
+def _gives(network: Network, question: Question) -> bool:
     """Return True if the derivation ends in the output that the mistake gives; some mistakes change only the output."""
     if question.derivation != "output":
         return True
-    layer = network.layers[0]
-    told = type(layer.op)(layer.op.inputs, **layer.op.given).output
-    return bool(told == layer.op.output)
+    op = network.layers[0].op
+    return type(op)(op.inputs, **op.given).output == op.output
 
 
 def hint(line: Line) -> str:
