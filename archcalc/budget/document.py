@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
+from archcalc.analysis import Analysis
+from archcalc.budget.assertions import Budget, Outcome
+from archcalc.budget.facts import RECORDS, UNITS, Facts
+from archcalc.language.values import ShapeValue
+from archcalc.memory.estimating import estimate_note
 from archcalc.quantities.contract import number
 from archcalc.quantities.table import FACTS
 from archcalc.render.document import Document, Section, Table, data_column, value_column, word_column
 from archcalc.render.mathematics import number_text
 from archcalc.render.table import title_of
 from archcalc.words import counted, printable
-
-if TYPE_CHECKING:
-    from archcalc.analysis import Analysis
-    from archcalc.budget.assertions import Budget, Outcome
 
 
 def value_text(value: Any) -> str:
@@ -93,8 +95,6 @@ def _title(analysis: Analysis) -> str:
 
 def _estimate_notes(analyses: Sequence[Analysis]) -> tuple[str, ...]:
     """Return what the estimates assume, for each network that has one."""
-    from archcalc.memory.estimating import estimate_note
-
     return tuple(filter(None, (estimate_note(analysis.network) for analysis in analyses)))
 
 
@@ -145,8 +145,6 @@ def _json_value(value: Any) -> Any:
 
 def budgets_junit(budgets: Sequence[Budget]) -> str:
     """Return a JUnit report: a suite for each network, a case for each assertion."""
-    import xml.etree.ElementTree as ElementTree
-
     root = ElementTree.Element("testsuites", name="archcalc budget")
     for budget in budgets:
         broken = bool(budget.problem)
@@ -191,8 +189,6 @@ class _Fact(NamedTuple):
 
 def facts_document(analyses: Sequence[Analysis]) -> Document:
     """Return the names that an assertion may use, with their values and meanings."""
-    from archcalc.budget.facts import RECORDS, UNITS
-
     facts = [_facts(analysis) for analysis in analyses]
     others = [_Fact("", name, means, "") for name, means in RECORDS.items()]
     columns = (
@@ -223,9 +219,6 @@ def facts_document(analyses: Sequence[Analysis]) -> Document:
 
 def _facts(analysis: Analysis) -> list[_Fact]:
     """Return the facts of a network as a whole."""
-    from archcalc.budget.facts import Facts
-    from archcalc.language.values import ShapeValue
-
     facts = Facts(analysis)
     found = []
     for name, quantity in FACTS.items():

@@ -14,13 +14,12 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 
-from archcalc.homework.answers.numbers import DecimalStyle, Unreadable, WrittenNumber, plain_value
+from archcalc.homework.answers.formulas import FormulaReader
+from archcalc.homework.answers.numbers import DecimalStyle, WrittenNumber, plain_value
 from archcalc.homework.answers.units import NOUNS
-from archcalc.words import quote
+from archcalc.symbolic.polynomials import Polynomial
 
 MOST_CHARACTERS = 200
-MOST_DEPTH = 20
-MOST_BITS = 400
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d[\d.,'_]*(?:[eE][+-]?\d{1,3})?(?![\d]))|(?P<times>[xX](?![A-Za-z]))"
     r"|(?P<sign>\*\*|[-+*·×/^()\[\]])|(?P<word>[A-Za-z]+\.?))"
@@ -40,9 +39,9 @@ def read_arithmetic(text: str, style: DecimalStyle, is_unit: Callable[[str], boo
     tokens, unit = found
     if not any(token in "+-*/^(" for token in tokens[1:]):
         return None
-    reader = _Reader(text, tokens, style)
-    value = reader.sum(0)
-    if reader.index != len(tokens):
+    reader = _ArithmeticReader(text, tokens, style)
+    value = Fraction(reader.sum().constant or 0)
+    if reader.tokens:
         return None
     digits = str(abs(value.numerator)) if value.denominator == 1 else ""
     return WrittenNumber(value, Fraction(0), digits), unit
@@ -70,72 +69,24 @@ def _tokens(text: str, is_unit: Callable[[str], bool]) -> tuple[list[str], str] 
     return tokens, ""
 
 
-class _Reader:
-    """A recursive-descent parser with bounded numbers."""
+class _ArithmeticReader(FormulaReader):
+    """Reads formulas without symbols, whose numbers are in the style of a sheet."""
+
+    most_power = 99
 
     def __init__(self, text: str, tokens: list[str], style: DecimalStyle) -> None:
-        self.text = text
-        self.tokens = tokens
+        super().__init__(text, tokens, {})
         self.style = style
-        self.index = 0
 
-    def next(self) -> str:
-        return self.tokens[self.index] if self.index < len(self.tokens) else ""
+    def goes_on(self) -> bool:
+        """Return True if another factor follows; without a sign only a bracket."""
+        return self.next() in ("*", "/", "(")
 
-    def take(self) -> str:
-        token = self.next()
-        self.index += 1
-        return token
+    def atom(self) -> Polynomial:
+        if self.next() == "-":
+            self.take()
+            return -self.atom()
+        return super().atom()
 
-    def bounded(self, value: Fraction) -> Fraction:
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MOST_BITS:
-            raise Unreadable(f"{quote(self.text)} has too many digits")
-        return value
-
-    def sum(self, depth: int) -> Fraction:
-        if depth > MOST_DEPTH:
-            raise Unreadable(f"{quote(self.text)} has too many brackets")
-        total = self.product(depth)
-        while self.next() in ("+", "-"):
-            negative = self.take() == "-"
-            term = self.product(depth)
-            total = self.bounded(total - term if negative else total + term)
-        return total
-
-    def product(self, depth: int) -> Fraction:
-        result = self.power(depth)
-        while self.next() in ("*", "/", "("):
-            divides = self.next() == "/"
-            if self.next() != "(":
-                self.take()
-            factor = self.power(depth)
-            if divides and not factor:
-                raise Unreadable(f"{quote(self.text)} divides by 0")
-            result = self.bounded(result / factor if divides else result * factor)
-        return result
-
-    def power(self, depth: int) -> Fraction:
-        base = self.atom(depth)
-        if self.next() != "^":
-            return base
-        self.take()
-        exponent = self.take()
-        bits = max(base.numerator.bit_length(), base.denominator.bit_length())
-        if not exponent.isdigit() or len(exponent) > 2 or bits * int(exponent) > MOST_BITS:
-            raise Unreadable(f"{quote(self.text)} has a power that is too large, or not an integer")
-        return Fraction(base ** int(exponent))
-
-    def atom(self, depth: int) -> Fraction:
-        token = self.take()
-        if token == "-":
-            if depth > MOST_DEPTH:
-                raise Unreadable(f"{quote(self.text)} has too many signs")
-            return -self.atom(depth + 1)
-        if token == "(":
-            inside = self.sum(depth + 1)
-            if self.take() != ")":
-                raise Unreadable(f"{quote(self.text)}: a closing bracket is missing")
-            return inside
-        if not token[:1].isdigit():
-            raise Unreadable(f"cannot read {quote(self.text)} as a number")
-        return self.bounded(plain_value(token, self.style))
+    def number(self, token: str) -> Fraction:
+        return plain_value(token, self.style)

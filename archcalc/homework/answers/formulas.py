@@ -9,7 +9,7 @@ atom    = number | symbol | "(" sum ")" | "⌊" sum "⌋" | "⌈" sum "⌉" | ("
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 
 from archcalc.homework.answers.equality import equal
@@ -58,7 +58,7 @@ def read_formula(text: str, symbols: Mapping[str, Symbol], guards: tuple[Guard, 
     """
     if len(text) > MOST_CHARACTERS:
         raise Unreadable(f"{quote(text)} is too long: a formula has at most {MOST_CHARACTERS} characters")
-    reader = _Reader(text, symbols)
+    reader = FormulaReader(text, _tokens(text, symbols), symbols)
     numbers = frozenset(int(token) for token in reader.tokens if token.isdigit())
     polynomial = reader.sum()
     if reader.tokens:
@@ -66,44 +66,50 @@ def read_formula(text: str, symbols: Mapping[str, Symbol], guards: tuple[Guard, 
     return StudentFormula(polynomial, guards, numbers)
 
 
-class _Reader:
+def _tokens(text: str, symbols: Collection[str]) -> list[str]:
+    tokens: list[str] = []
+    index, text = 0, text.strip()
+    while index < len(text):
+        match = _TOKEN.match(text, index)
+        if match is None:
+            raise Unreadable(f"{quote(text)}: unexpected '{text[index]}' in a formula")
+        index = match.end()
+        if match["name"]:
+            tokens += _split(match["name"], text, symbols)
+        elif match["raised"]:
+            tokens += ["^", match["raised"].translate(_SUPERSCRIPTS)]
+        else:
+            tokens.append((match["number"] or match["sign"]).replace("−", "-").replace("**", "^"))
+    if not tokens:
+        raise Unreadable("the formula is empty")
+    return tokens
+
+
+def _split(word: str, text: str, symbols: Collection[str]) -> list[str]:
+    """Return the symbols in a run of letters."""
+    if word in ("floor", "ceil"):
+        return [word]
+    known = sorted(symbols, key=len, reverse=True)
+    parts, rest = [], word
+    while rest:
+        name = next((candidate for candidate in known if rest.startswith(candidate)), None)
+        if name is None:
+            raise Unreadable(f"{quote(text)}: unknown symbol {quote(rest)}; the symbols are {', '.join(known)}")
+        parts.append(name)
+        rest = rest[len(name) :]
+    return parts
+
+
+class FormulaReader:
     """A recursive-descent parser whose results are bounded in size."""
 
-    def __init__(self, text: str, symbols: Mapping[str, Symbol]) -> None:
+    most_power = MOST_POWER
+
+    def __init__(self, text: str, tokens: list[str], symbols: Mapping[str, Symbol]) -> None:
         self.text = text
+        self.tokens = tokens
         self.symbols = symbols
         self.depth = 0
-        self.tokens: list[str] = []
-        index, text = 0, text.strip()
-        while index < len(text):
-            match = _TOKEN.match(text, index)
-            if match is None:
-                raise Unreadable(f"{quote(text)}: unexpected '{text[index]}' in a formula")
-            index = match.end()
-            if match["name"]:
-                self.tokens += self.split(match["name"])
-            elif match["raised"]:
-                self.tokens += ["^", match["raised"].translate(_SUPERSCRIPTS)]
-            else:
-                self.tokens.append((match["number"] or match["sign"]).replace("−", "-").replace("**", "^"))
-        if not self.tokens:
-            raise Unreadable("the formula is empty")
-
-    def split(self, word: str) -> list[str]:
-        """Return the symbols in a run of letters."""
-        if word in ("floor", "ceil"):
-            return [word]
-        known = sorted(self.symbols, key=len, reverse=True)
-        parts, rest = [], word
-        while rest:
-            name = next((candidate for candidate in known if rest.startswith(candidate)), None)
-            if name is None:
-                raise Unreadable(
-                    f"{quote(self.text)}: unknown symbol {quote(rest)}; the symbols are {', '.join(known)}"
-                )
-            parts.append(name)
-            rest = rest[len(name) :]
-        return parts
 
     def next(self) -> str:
         return self.tokens[0] if self.tokens else ""
@@ -115,11 +121,10 @@ class _Reader:
         return self.tokens.pop(0)
 
     def bounded(self, formula: Polynomial) -> Polynomial:
-        if (
-            len(formula.terms) > MOST_TERMS
-            or any(_bits(factor) > MOST_BITS for factor in formula.terms.values())
-            or any(sum(abs(power) for _, power in monomial) > MOST_DEGREE for monomial in formula.terms)
-        ):
+        if any(_bits(factor) > MOST_BITS for factor in formula.terms.values()):
+            raise Unreadable(f"{quote(self.text)} has too many digits")
+        degrees = (sum(abs(power) for _, power in monomial) for monomial in formula.terms)
+        if len(formula.terms) > MOST_TERMS or any(degree > MOST_DEGREE for degree in degrees):
             raise Unreadable(f"{quote(self.text)} has too many terms when expanded")
         return formula
 
@@ -138,7 +143,7 @@ class _Reader:
 
     def product(self) -> Polynomial:
         result = self.power()
-        while self.next() and self.next() not in ("+", "-", *_BRACKETS.values()):
+        while self.goes_on():
             divides = self.next() == "/"
             if divides or self.next() in _TIMES:
                 self.take()
@@ -147,6 +152,10 @@ class _Reader:
                 raise Unreadable(f"{quote(self.text)} divides by 0")
             result = self.times(result, inverse(factor) if divides else factor)
         return result
+
+    def goes_on(self) -> bool:
+        """Return True if another factor follows, with a sign or without."""
+        return bool(self.next()) and self.next() not in ("+", "-", *_BRACKETS.values())
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
         if len(left.terms) * len(right.terms) > MOST_TERMS:
@@ -159,8 +168,8 @@ class _Reader:
             return base
         self.take()
         exponent = self.take()
-        if not exponent.isdigit() or len(exponent) > 3 or int(exponent) > MOST_POWER:
-            raise Unreadable(f"{quote(self.text)}: a power is an integer up to {MOST_POWER}")
+        if not exponent.isdigit() or len(exponent) > 3 or int(exponent) > self.most_power:
+            raise Unreadable(f"{quote(self.text)}: a power is an integer up to {self.most_power}")
         result = ONE
         for _ in range(int(exponent)):
             result = self.times(result, base)
@@ -171,9 +180,7 @@ class _Reader:
         if token in self.symbols:
             return Polynomial.of(self.symbols[token])
         if token[0].isdigit():
-            if len(token) > 40:
-                raise Unreadable(f"{quote(self.text)}: {quote(token)} has too many digits")
-            return Polynomial.of(Fraction(token))
+            return self.bounded(Polynomial.of(self.number(token)))
         if token in ("floor", "ceil") and self.next() == "(":
             token = {"floor": "⌊", "ceil": "⌈"}[token]
             self.tokens[0] = token
@@ -185,6 +192,12 @@ class _Reader:
             self.take(")")
             return inside
         raise Unreadable(f"{quote(self.text)}: {quote(token)} is unexpected there")
+
+    def number(self, token: str) -> Fraction:
+        """Return the value of a number."""
+        if len(token) > 40:
+            raise Unreadable(f"{quote(self.text)}: {quote(token)} has too many digits")
+        return Fraction(token)
 
     def rounded(self, bracket: str, end: str) -> Polynomial:
         inside = self.sum()

@@ -96,7 +96,7 @@ class AnswerKind(ABC):
         """Return the mistake in writing (a unit, a digit) that explains an answer, if there is one."""
 
 
-class _AmountKind(AnswerKind):
+class AmountKind(AnswerKind):
     """Numbers with a unit, rounded to any number of digits, or formulas."""
 
     has_total = True
@@ -149,7 +149,7 @@ class _AmountKind(AnswerKind):
         return TRANSPOSED if transposed(number.digits, str(rounded)) else None
 
 
-class Count(_AmountKind):
+class CountKind(AmountKind):
     """A number of elements or operations, in thousands, millions, …"""
 
     units = "k, M or G"
@@ -169,7 +169,7 @@ class Count(_AmountKind):
             yield found, amount * Fraction(1, 1000**power)
 
 
-class Bytes(_AmountKind):
+class BytesKind(AmountKind):
     """Memory. In the lecture's convention KB is 1024 bytes however it is spelled; in others KB is 1000 and KiB 1024."""
 
     units = "B, KB, MB, KiB, MiB or elements"
@@ -197,7 +197,7 @@ class Bytes(_AmountKind):
             yield Fraction(1000, 1024) ** power, Diagnosis("KB = 1024", "A kB is taken as 1024 bytes; here it is 1000.")
 
 
-class _SizesKind(AnswerKind):
+class SizesKind(AnswerKind):
     """Sizes of a tensor, exact: `64`, `64x56x56` (`homework.answers.sizes`)."""
 
     def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> WrittenSizes:
@@ -224,7 +224,7 @@ class _SizesKind(AnswerKind):
         return TRANSPOSED if wrong and all(transposed(str(size), str(other)) for size, other in wrong) else None
 
 
-class ShapeKind(_SizesKind):
+class ShapeKind(SizesKind):
     """A whole shape, channels first or last; the sheet's order counts where the cell names none."""
 
     def read(self, cell: Cell, heading_unit: UnitOf, truth: Any, context: ReadingContext) -> WrittenSizes:
@@ -240,7 +240,7 @@ class ShapeKind(_SizesKind):
             shape[:] = written
 
 
-class ExtentAnswer(_SizesKind):
+class ExtentKind(SizesKind):
     """The height and width of a feature map; one number if they are equal."""
 
     def _fits(self, answer: WrittenSizes, truth: tuple[Any, ...]) -> bool | None:
@@ -255,7 +255,7 @@ class ExtentAnswer(_SizesKind):
         put_along(AXES["output_hw"], shape, answer, truth)
 
 
-class Size(_SizesKind):
+class SizeKind(SizesKind):
     """The size of one axis."""
 
     def __init__(self, key: str) -> None:
@@ -273,7 +273,7 @@ def put_along(names: tuple[str, ...], shape: list[Any], answer: Answer, truth: N
             shape[axis] = answer.sizes[index if len(answer.sizes) > 1 else 0]
 
 
-class FieldSizeAnswer(_SizesKind):
+class FieldKind(SizesKind):
     """The size of a receptive field: of each dimension, one number if they are equal, or `all`."""
 
     is_local = False
@@ -293,13 +293,13 @@ class FieldSizeAnswer(_SizesKind):
         return all_same(answer.sizes * len(truth) if len(answer.sizes) == 1 else answer.sizes, truth)
 
 
-COUNT = Count()
-MEMORY = Bytes()
+COUNT = CountKind()
+MEMORY = BytesKind()
 SHAPE = ShapeKind()
-EXTENT = ExtentAnswer()
-SIZES = {key: Size(key) for key in ("output_c", "output_h", "output_w", "output_l", "output_d")}
+EXTENT = ExtentKind()
+SIZES = {key: SizeKind(key) for key in ("output_c", "output_h", "output_w", "output_l", "output_d")}
 """The kinds of quantities that are one size of the output."""
-FIELD = FieldSizeAnswer()
+FIELD = FieldKind()
 
 TRANSPOSED = Diagnosis("transposed digits", "Two neighboring digits are swapped.")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from itertools import cycle, islice
 from typing import Any, TypeVar
 
 from archcalc.analysis import analyze
@@ -33,6 +34,7 @@ Wanted = list[tuple[str, str | None]]
 """Quantities to ask, each with its layer, or None for the sum over all."""
 Drawn = tuple[str, Callable[[Analysis], Wanted]]
 """A spec, and what to ask of it."""
+Maker = Callable[["Draw"], Drawn]
 TRIES = 2000
 MOST_EXERCISES = 1000
 
@@ -109,14 +111,6 @@ class Exercise(Struct):
     asks: tuple[Ask, ...]
 
 
-class Topic(Struct):
-    """A subject of exercises."""
-
-    name: str
-    make: Callable[[Draw], Drawn]
-    """Draw a spec and its questions."""
-
-
 class Draw:
     """A random generator that gives the same sequence for a seed on every platform and Python version."""
 
@@ -164,24 +158,23 @@ def quiz(
     """
     if not 1 <= count <= MOST_EXERCISES:
         raise SpecError(f"--count takes 1 to {MOST_EXERCISES} exercises, got {count}")
-    chosen = [find_topic(name) for name in topics]
+    makers = [maker_of(topic) for topic in topics]
     if level not in LEVELS:
         raise SpecError(f"unknown difficulty {quote(level)}{did_you_mean(level, LEVELS)}")
     draw = Draw(seed, level)
-    return [_exercise(index + 1, chosen[index % len(chosen)], draw) for index in range(count)]
+    turns = islice(cycle(zip(topics, makers, strict=True)), count)
+    return [_exercise(number, topic, make(draw)) for number, (topic, make) in enumerate(turns, 1)]
 
 
-def find_topic(name: str) -> Topic:
-    """Return the topic of that name."""
-    if name in STACKS:
-        return Topic(name, STACKS[name])
-    kinds = [registry()[name]] if name in registry() else _category(name)
+def maker_of(topic: str) -> Maker:
+    """Return what draws a spec and its questions on a topic."""
+    if topic in STACKS:
+        return STACKS[topic]
+    kinds = [registry()[topic]] if topic in registry() else _category(topic)
     able = [kind for kind in kinds if _can_be_drawn(kind)]
     if not able:
-        known = topic_names()
-        hint = nearest_or_all(name, known)
-        raise SpecError(f"unknown topic {quote(name)}{hint}")
-    return Topic(name, lambda draw: _one_layer(draw, able))
+        raise SpecError(f"unknown topic {quote(topic)}{nearest_or_all(topic, topic_names())}")
+    return lambda draw: _one_layer(draw, able)
 
 
 def topic_names() -> list[str]:
@@ -212,12 +205,12 @@ def _can_be_drawn(kind: type[Operator]) -> bool:
     return False
 
 
-def _exercise(number: int, topic: Topic, draw: Draw) -> Exercise:
-    spec, asked = topic.make(draw)
+def _exercise(number: int, topic: str, drawn: Drawn) -> Exercise:
+    spec, asked = drawn
     network = loads(spec)
     analysis = analyze(network)
     asks = tuple(_answer(analysis, quantity, layer) for quantity, layer in asked(analysis))
-    return Exercise(number, topic.name, spec, network, asks)
+    return Exercise(number, topic, spec, network, asks)
 
 
 def _answer(analysis: Analysis, quantity: str, layer: str | None) -> Ask:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcalc.arithmetic import ratio
+from archcalc.homework.exercises.quiz import Ask, Exercise
 from archcalc.ops.vocabulary import shape_text
 from archcalc.quantities.table import ASKED
 from archcalc.render.document import Document, Formula, Item, ItemList, Paragraph
 from archcalc.render.mathematics import line_formula, number_text
 from archcalc.render.writers.latex import escape_latex
-
-if TYPE_CHECKING:
-    from archcalc.homework.exercises.quiz import Ask, Exercise
-    from archcalc.symbolic.symbolic_layer import Line
+from archcalc.symbolic.symbolic_layer import Line
+from archcalc.symbolic.terms import NumberTerm, TermSum
 
 COUNTED = {"flops": ", K·K per output", "memory": ", in KiB"}
 """How a quantity is counted, for a question."""
@@ -54,9 +53,6 @@ def layer_lines(exercise: Exercise) -> list[str]:
 
 def _lines(ask: Ask) -> list[tuple[str, Line]]:
     """Return the lines of a derivation, each with the name of its layer if there are several."""
-    from archcalc.symbolic.symbolic_layer import Line
-    from archcalc.symbolic.terms import NumberTerm, TermSum
-
     if ask.layer is None and isinstance(ask.answer, int):  # the last line of each layer, and their sum
         parts = [(explained.layer, explained.lines[-1]) for explained in ask.derivation]
         ends = tuple((1, line.terms[-1]) for _, line in parts)
