@@ -44,6 +44,11 @@ class WeightRef(NamedTuple):
         return f"{self.layer}.{self.tensor}" if self.tensor else self.layer
 
 
+def fits_pattern(pattern: Sequence[str], parts: Sequence[str]) -> bool:
+    """Return True if the parts of a path are those of a pattern as long, in which `*` is any name."""
+    return all(part in ("*", name) for part, name in zip(pattern, parts, strict=True))
+
+
 NO_TIES: Mapping[str, WeightRef] = {}
 
 
@@ -244,8 +249,7 @@ class Network(Struct):
         path = ".".join(parts)
         if path in self.renames:
             return path
-        patterns = self._patterns.get(len(parts), ())
-        fits = (own for own in patterns if all(part in ("*", name) for part, name in zip(own, parts, strict=True)))
+        fits = (own for own in self._patterns.get(len(parts), ()) if fits_pattern(own, parts))
         return next(map(".".join, fits), None)
 
     @cached_property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from archcalc.language.source import AnyNode, Mapping, Scalar, is_empty
+from archcalc.network import fits_pattern
 from archcalc.words import did_you_mean, quote
 
 MAX_PATTERNS = 100
@@ -37,17 +38,13 @@ def renames_in(node: AnyNode | None, paths: Collection[str]) -> dict[str, str]:
             raise value.error("expected a name")
         parts = tuple(key.text.split("."))
         alike = lengths.get(len(parts), [])
-        if parts not in known and not ("*" in parts and any(_fits(parts, path) for path in alike)):
+        if parts not in known and not ("*" in parts and any(fits_pattern(parts, path) for path in alike)):
             hint = did_you_mean(key.text, [".".join(path) for path in alike])
             raise key.error(f"unknown step {quote(key.text)} in rename{hint}")
         if value.text.count("*") > key.text.count("*"):
             raise value.error(f"{quote(value.text)} has more * than {quote(key.text)}")
         found[key.text] = value.text
     return found
-
-
-def _fits(parts: tuple[str, ...], path: tuple[str, ...]) -> bool:
-    return all(part in ("*", name) for part, name in zip(parts, path, strict=True))
 
 
 def _prefixes(path: str) -> Iterator[tuple[str, ...]]:

@@ -30,15 +30,57 @@ def worksheet_xlsx(
             each unit. The empty cells of these columns are open, and say what to write.
         example: a filled row, which `archcalc check` ignores.
     """
-    openpyxl = need("openpyxl", "homework")
-    styles = openpyxl.styles
-    book = openpyxl.Workbook()
-    page = book.active
-    page.title = "worksheet"
-    page.protection.sheet = True
+    page = _Page()
+    page.put(1, 1, notes.title).font = page.font(bold=True, size=14)
+    for line, label in enumerate(("Name", "Number"), 2):
+        page.put(line, 1, label, bold=True)
+        page.put(line, 2, "", ASKED, is_open=True)
+    for line, rule in enumerate(notes.rules, 4):
+        page.put(line, 1, rule)
+    top = 5 + len(notes.rules)
+    headings, *rows = sheet
+    _put_headings(page, top, headings, asked)
+    if example is not None:
+        for column, text in enumerate(example, 1):
+            unit = _unit(headings[column - 1]) if column - 1 in asked and text else ""
+            page.put(top + 1, column, f"{text} {unit}".strip(), EXAMPLE).font = page.font(italic=True)
+    first = top + 1 + (example is not None)
+    for index, row in enumerate(rows):
+        for column, text in enumerate(row, 1):
+            is_open = column - 1 in asked and not text
+            page.put(first + index, column, text, ASKED if is_open else GIVEN, is_open)
+    for index in sorted(asked):
+        letter = page.letter(index + 1)
+        cells = f"{letter}{first}:{letter}{first + max(len(rows), 1) - 1}"
+        whole = ["all"] if headings[index].startswith("receptive") else []
+        page.validate(
+            cells, whole, showErrorMessage=False, promptTitle=headings[index][:32], prompt=_hint(headings[index])
+        )
+    for column in range(1, len(headings) + 1):
+        widest = max(len(row[column - 1]) for row in sheet)
+        page.page.column_dimensions[page.letter(column)].width = min(max(12, widest + 2), WIDEST)
+    page.page.freeze_panes = page.page.cell(row=first, column=2)
+    stream = io.BytesIO()
+    page.book.save(stream)
+    return stream.getvalue()
 
-    def put(row: int, column: int, text: str, color: str = "", is_open: bool = False, bold: bool = False) -> Any:
-        cell = page.cell(row=row, column=column)
+
+class _Page:
+    """The only sheet of a workbook."""
+
+    def __init__(self) -> None:
+        self.openpyxl: Any = need("openpyxl", "homework")
+        self.book = self.openpyxl.Workbook()
+        self.page = self.book.active
+        self.page.title = "worksheet"
+        self.page.protection.sheet = True
+        self.font = self.openpyxl.styles.Font
+        self.letter = self.openpyxl.utils.get_column_letter
+
+    def put(self, row: int, column: int, text: str, color: str = "", is_open: bool = False, bold: bool = False) -> Any:
+        """Write a cell, and return it."""
+        styles = self.openpyxl.styles
+        cell = self.page.cell(row=row, column=column)
         if is_digits(text, 15):
             cell.value = int(text)
         elif text:
@@ -50,49 +92,25 @@ def worksheet_xlsx(
         cell.font = styles.Font(bold=bold)
         return cell
 
-    def validate(cells: str, choices: Iterable[str] = (), **settings: Any) -> None:
+    def validate(self, cells: str, choices: Iterable[str] = (), **settings: Any) -> None:
         """Give cells a list to choose from, and what is said of them."""
         text = ",".join(choices)
         listed = {"type": "list", "formula1": f'"{text}"'} if text else {}
-        validation = openpyxl.worksheet.datavalidation.DataValidation(showInputMessage=True, **listed, **settings)
+        kind = self.openpyxl.worksheet.datavalidation.DataValidation
+        validation = kind(showInputMessage=True, **listed, **settings)
         validation.add(cells)
-        page.add_data_validation(validation)
+        self.page.add_data_validation(validation)
 
-    put(1, 1, notes.title, bold=True).font = styles.Font(bold=True, size=14)
-    for line, label in enumerate(("Name", "Number"), 2):
-        put(line, 1, label, bold=True)
-        put(line, 2, "", ASKED, is_open=True)
-    for line, rule in enumerate(notes.rules, 4):
-        put(line, 1, rule)
-    top = 5 + len(notes.rules)
-    headings, *rows = sheet
+
+def _put_headings(page: _Page, top: int, headings: Sequence[str], asked: Mapping[int, Sequence[str]]) -> None:
+    """Write the headings; one with several units can be chosen."""
     for column, heading in enumerate(headings, 1):
         choices = asked.get(column - 1, ())
-        put(top, column, heading, GIVEN, is_open=len(choices) > 1, bold=True)
+        cell = page.put(top, column, heading, GIVEN, is_open=len(choices) > 1, bold=True)
         if len(choices) > 1:
-            cell = page.cell(row=top, column=column).coordinate
-            validate(cell, choices, showErrorMessage=True, promptTitle="Unit", prompt="Choose another unit here")
-    if example is not None:
-        for column, text in enumerate(example, 1):
-            unit = _unit(headings[column - 1]) if column - 1 in asked and text else ""
-            put(top + 1, column, f"{text} {unit}".strip(), EXAMPLE).font = styles.Font(italic=True)
-    first = top + 1 + (example is not None)
-    for index, row in enumerate(rows):
-        for column, text in enumerate(row, 1):
-            is_open = column - 1 in asked and not text
-            put(first + index, column, text, ASKED if is_open else GIVEN, is_open)
-    for index in sorted(asked):
-        letter = openpyxl.utils.get_column_letter(index + 1)
-        cells = f"{letter}{first}:{letter}{first + max(len(rows), 1) - 1}"
-        whole = ["all"] if headings[index].startswith("receptive") else []
-        validate(cells, whole, showErrorMessage=False, promptTitle=headings[index][:32], prompt=_hint(headings[index]))
-    for column in range(1, len(headings) + 1):
-        widest = max(len(row[column - 1]) for row in sheet)
-        page.column_dimensions[openpyxl.utils.get_column_letter(column)].width = min(max(12, widest + 2), WIDEST)
-    page.freeze_panes = page.cell(row=first, column=2)
-    stream = io.BytesIO()
-    book.save(stream)
-    return stream.getvalue()
+            page.validate(
+                cell.coordinate, choices, showErrorMessage=True, promptTitle="Unit", prompt="Choose another unit here"
+            )
 
 
 def _hint(heading: str) -> str:
