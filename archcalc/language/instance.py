@@ -27,7 +27,7 @@ class SpecParts(Protocol):
 
     root: MappingNode
     params: dict[str, Value | None]
-    variants: dict[str, MappingNode]
+    variants: dict[str, MappingNode | None]
     blocks: dict[str, Block]
     steps: list[Step]
     step_names: Any

@@ -61,7 +61,8 @@ class Spec:
         self._base_variant: MappingNode | None = None
         self._extend(find, depth)
         self.params: dict[str, Value | None] = self._all_params()
-        self.variants: dict[str, MappingNode] = self._own_variants()
+        self.variants = self._own_variants()
+        """Each with what it sets; None if that is nothing."""
         self._read_steps()
         self.words = {word: word for word in (*words(), *self.blocks)}
         """Operators, blocks and other words, each of which is a string in expressions."""
@@ -144,9 +145,14 @@ class Spec:
         for key, node in self._base_variant or ():
             if key.text in params:
                 params[key.text] = Value(node)
-        for key, node in self._mapping("params") or ():
+        return params | self._params_in(self._mapping("params"))
+
+    def _params_in(self, node: MappingNode | None) -> dict[str, Value | None]:
+        """Return parameters with their defaults."""
+        params: dict[str, Value | None] = {}
+        for key, value in node or ():
             self._check_parameter(key)
-            params[key.text] = self._default(node)
+            params[key.text] = self._default(value)
         return params
 
     def _check_parameter(self, key: Scalar) -> None:
@@ -165,17 +171,15 @@ class Spec:
             self.errors.append(error)
         return value
 
-    def _own_variants(self) -> dict[str, MappingNode]:
-        variants = {}
+    def _own_variants(self) -> dict[str, MappingNode | None]:
+        variants: dict[str, MappingNode | None] = {}
         for key, node in self._mapping("variants") or ():
-            if is_empty(node):
-                node = MappingNode.__new__(MappingNode)
-                node.pairs = {}
-            if not isinstance(node, MappingNode):
-                raise node.error("expected parameters and their values in a variant")
-            possible = (*self.params, *VARIANT_KEYS)
-            self._check_keys(node, possible, f"the variant {key.text}")
-            variants[key.text] = node
+            variants[key.text] = None
+            if not is_empty(node):
+                if not isinstance(node, MappingNode):
+                    raise node.error("expected parameters and their values in a variant")
+                self._check_keys(node, (*self.params, *VARIANT_KEYS), f"the variant {key.text}")
+                variants[key.text] = node
         return variants
 
     def _read_steps(self) -> None:
@@ -224,13 +228,9 @@ class Spec:
         if not isinstance(node, MappingNode):
             raise node.error("expected a mapping with layers, and params and inputs if needed")
         self._check_keys(node, ("params", "inputs", "outputs", "layers", "numbered"), f"the block {name}")
-        params: dict[str, Value | None] = {}
         given = node.get("params")
-        if isinstance(given, MappingNode):
-            for key, value in given:
-                self._check_parameter(key)
-                params[key.text] = self._default(value)
-        elif given is not None and not is_empty(given):
+        params = self._params_in(given if isinstance(given, MappingNode) else None)
+        if given is not None and not isinstance(given, MappingNode) and not is_empty(given):
             raise given.error("expected names and defaults after params" + help_line("write required for no default"))
         inputs = ["input"]
         if node.get("inputs") is not None:
