@@ -67,7 +67,7 @@ def _drawn(network: Network, draw: random.Random) -> Network | None:
     current = first
     try:
         for index, layer in enumerate(network.layers):
-            op: Operator = type(layer.op)([current], **_arguments(layer.op, draw, is_last=index >= last))
+            op = layer.op.remade([current], _arguments(layer.op, draw, is_last=index >= last))
             layers.append(layer.rewired(op, layer.inputs))
             current = op.output
     except ValueError:  # sizes that an operator refuses

@@ -16,4 +16,4 @@ def _layer(layer: Layer) -> Layer:
     op: Operator = layer.op
     if not getattr(op, "bias", False) or "bias" not in op.arguments or not op.work().get("mac"):
         return layer
-    return layer.changed(op=type(op)(op.inputs, **{**op.given, "bias": False}))
+    return layer.changed(op=op.remade(op.inputs, {**op.given, "bias": False}))

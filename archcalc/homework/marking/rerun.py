@@ -77,7 +77,7 @@ class Reruns:
                     if source not in made:
                         given[source] = self.shapes.get(source) or network.shape_of(source)
                 inputs = tuple(made.get(source) or given[source] for source in layer.inputs)
-                op = layer.op if inputs == layer.op.inputs else type(layer.op)(inputs, **layer.op.given)
+                op = layer.op if inputs == layer.op.inputs else layer.op.remade(inputs, layer.op.given)
                 mistaken = change(op) if change is not None else None
                 changed = changed or mistaken is not None
                 op = mistaken or op

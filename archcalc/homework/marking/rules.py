@@ -28,13 +28,13 @@ class RoundedUp(int):
 
 
 def _again(op: Operator, **arguments: Any) -> Operator:
-    return type(op)(op.inputs, **{**op.given, **arguments})
+    return op.remade(op.inputs, {**op.given, **arguments})
 
 
 def _with_channels(op: Operator, channels: int) -> Operator:
     """Give the first input another number of channels."""
     first: Shape = (channels, *op.x[1:])
-    return type(op)((first, *op.inputs[1:]), **op.given)
+    return op.remade((first, *op.inputs[1:]), op.given)
 
 
 def instead(name: str, value: Any) -> Change:
@@ -63,7 +63,7 @@ def _rounded_the_other_way(op: Operator) -> Operator | None:
     if not all(isinstance(size, int) for shape in op.inputs for size in shape):
         return None
     inputs = tuple((shape[0], *map(RoundedUp, shape[1:])) for shape in op.inputs)
-    other = type(op)(inputs, **op.given)
+    other = op.remade(inputs, op.given)
     output = tuple(map(int, other.output))
     return None if output == op.output else op.with_output(output)
 
@@ -177,7 +177,7 @@ def _done_twice(op: Operator) -> Operator | None:
     stride = getattr(op, "stride", ())
     if not {"kernel", "stride"} <= set(op.arguments) or _width_name(op) or all(step == 1 for step in stride):
         return None
-    again = type(op)([op.output, *op.inputs[1:]], **op.given)
+    again = op.remade([op.output, *op.inputs[1:]], op.given)
     return op.with_output(again.output)
 
 

@@ -53,7 +53,7 @@ def _gives(network: Network, question: Question) -> bool:
     if question.derivation != "output":
         return True
     op = network.layers[0].op
-    return type(op)(op.inputs, **op.given).output == op.output
+    return op.remade(op.inputs, op.given).output == op.output
 
 
 def hint(line: Line) -> str:
