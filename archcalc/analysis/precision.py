@@ -194,8 +194,7 @@ def parse_precision(text: str, dtype: str = "float32") -> Precision:
             found = RECIPES[role].precision
             continue
         if role not in ROLES:
-            hint = nearest_or_all(role, ROLES)
-            raise UserError(f"unknown role {quote(role)} in --precision{hint}")
+            raise UserError(f"unknown role {quote(role)} in --precision{nearest_or_all(role, ROLES)}")
         value = dtype_name(value)
         changed: dict[str, Any] = {role: value}
         if role == "weights":  # of the matrices too

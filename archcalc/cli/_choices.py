@@ -107,6 +107,5 @@ class Chosen(click.Choice[str]):
         list_if_asked(value, param, ctx, lambda: one_per_line(self.choices))
         word = as_written(str(value), self.choices, self.others)
         if word not in self.choices:
-            hint = nearest_or_all(word, self.choices)
-            self.fail(f"unknown value {quote(str(value))}{hint}", param, ctx)
+            self.fail(f"unknown value {quote(str(value))}{nearest_or_all(word, self.choices)}", param, ctx)
         return word

@@ -104,8 +104,7 @@ def asked(text: str) -> tuple[Question, ...]:
     keys = [key.strip() for key in text.split(",") if key.strip()]
     for key in keys:
         if key not in QUESTIONS:
-            hint = nearest_or_all(key, QUESTIONS)
-            raise SpecError(f"unknown question {quote(key)}{hint}")
+            raise SpecError(f"unknown question {quote(key)}{nearest_or_all(key, QUESTIONS)}")
         if keys.count(key) > 1:
             raise SpecError(f"--ask has {quote(key)} twice")
     if not keys:

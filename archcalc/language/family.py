@@ -297,8 +297,7 @@ def _read(text: str) -> InlineStep:
         elif "=" in word:
             name, _, value = word.partition("=")
             if name.strip() not in (*registry()[kind].arguments, "repeat"):
-                hint = did_you_mean(name, registry()[kind].arguments)
-                raise SpecError(f"{kind} has no argument {quote(name)}{hint}")
+                raise SpecError(f"{kind} has no argument {quote(name)}{did_you_mean(name, registry()[kind].arguments)}")
             step.arguments[name.strip()] = value.strip()
         elif (short := _SHORT.fullmatch(word)) and SHORT[short.group(1)] in registry()[kind].arguments:
             step.arguments[SHORT[short.group(1)]] = short.group(2)

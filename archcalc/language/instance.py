@@ -224,8 +224,7 @@ class Instance:
                 elif name in expansion.draft.named:
                     found.append(expansion.draft.named[name].flow.source)
                 elif whole:
-                    hint = did_you_mean(name, expansion.draft.named)
-                    expansion.note(item.error(f"unknown step {quote(name)}{hint}"))
+                    expansion.note(item.error(f"unknown step {quote(name)}{did_you_mean(name, expansion.draft.named)}"))
         return tuple(found)
 
     def _check_edits(self, expansion: Expansion) -> None:
@@ -282,8 +281,7 @@ def axis_names_in(node: AnyNode) -> AxisNames:
         return ()
     for key, _ in node:
         if key.text not in LETTERS:
-            hint = nearest_or_all(key.text, LETTERS)
-            raise key.error(f"unknown axis {quote(key.text)}{hint}")
+            raise key.error(f"unknown axis {quote(key.text)}{nearest_or_all(key.text, LETTERS)}")
     return tuple(key.text for key, _ in node)
 
 

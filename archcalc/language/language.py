@@ -102,8 +102,7 @@ class Spec:
     def _check_keys(self, node: MappingNode, possible: tuple[str, ...], what: str) -> None:
         for key, _ in node:
             if key.text not in possible:
-                hint = did_you_mean(key.text, possible)
-                self.errors.append(key.error(f"{what} has no key {quote(key.text)}{hint}"))
+                self.errors.append(key.error(f"{what} has no key {quote(key.text)}{did_you_mean(key.text, possible)}"))
 
     def _extend(self, find: Find, depth: int) -> None:
         node = self.root.get("extends")

@@ -87,8 +87,7 @@ class Record:
         try:
             return self.values[name]
         except KeyError:
-            hint = did_you_mean(name, self.values)
-            raise ExpressionError(f"{self.what} has no {quote(name)}{hint}", 0, 0) from None
+            raise ExpressionError(f"{self.what} has no {quote(name)}{did_you_mean(name, self.values)}", 0, 0) from None
 
 
 def _size(shape: Shape) -> int:

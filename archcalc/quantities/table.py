@@ -388,6 +388,5 @@ def choose(text: str | Iterable[str], known: Collection[str], lists: str = "") -
     for key in keys:
         if key not in known:
             every = f"list them with: {lists}" if lists else f"use one of: {', '.join(known)}"
-            hint = did_you_mean(key, known) or help_line(every)
-            raise UserError(f"unknown quantity {quote(key)}{hint}")
+            raise UserError(f"unknown quantity {quote(key)}{did_you_mean(key, known) or help_line(every)}")
     return keys

@@ -106,8 +106,7 @@ def mapped_headings(pairs: Collection[str]) -> dict[str, str]:
             raise SpecError(f"--map takes HEADING=QUESTION, got {quote(pair)}")
         if key not in QUESTIONS and key not in ("name", "given"):
             possible = (*QUESTIONS, "name", "given")
-            hint = nearest_or_all(key, possible)
-            raise SpecError(f"--map has the unknown question {quote(key)}{hint}")
+            raise SpecError(f"--map has the unknown question {quote(key)}{nearest_or_all(key, possible)}")
         found[plain_heading(heading)] = key
     return found
 
