@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from archcalc.arithmetic import Shape, ShapeError, as_index
@@ -50,7 +50,6 @@ class Expandable(Protocol):
         """Return the network."""
 
 
-@dataclass
 class SpecFamily:
     """A spec with ``lets``: parameters or input sizes (`C`, `H`, `W`, `L`, …) to expressions over free names.
 
@@ -60,16 +59,16 @@ class SpecFamily:
         SpecError: for an unknown name, or an invalid expression.
     """
 
-    spec: Expandable
-    variant: str | None
-    settings: Mapping[str, Any]
-    inputs: Mapping[str, Shape] | None
-    lets: Mapping[str, str]
-    name: str = ""
-    samples: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.name = self.variant or self.spec.name
+    def __init__(
+        self,
+        spec: Expandable,
+        variant: str | None,
+        settings: Mapping[str, Any],
+        inputs: Shapes,
+        lets: Mapping[str, str],
+    ) -> None:
+        self.spec, self.variant, self.settings, self.inputs, self.lets = spec, variant, settings, inputs, lets
+        self.name = variant or spec.name
         plain = self.spec.network(self.variant, dict(self.settings), self.inputs) if self._has_sizes() else None
         known = plain.parameters if plain else {}
         self.shapes = dict(plain.inputs) if plain else {}
@@ -84,7 +83,7 @@ class SpecFamily:
             names = free_names(text)
             for free in names:
                 samples.setdefault(free, _sample(text, names, free, possible.get(name)))
-        self.samples = samples
+        self.samples: Mapping[str, int] = samples
 
     def _has_sizes(self) -> bool:
         """True if the input sizes are known without ``lets``."""
@@ -152,7 +151,6 @@ def _sample(text: str, names: Sequence[str], name: str, wanted: Any) -> int:
 # -- inline specs
 
 
-@dataclass
 class InlineSpec:
     """A network on one line: `conv 1x1 C->C/4, conv 3x3 C/4->C/4, conv 1x1 C/4->C`.
 
@@ -171,22 +169,18 @@ class InlineSpec:
     is `[C, H, W]`, where C are the input channels of the first step.
     """
 
-    text: str
-    name: str = ""
-    samples: Mapping[str, int] = field(default_factory=dict)
-    sizes: Mapping[str, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.name = self.text
-        self.steps = [_read(part.strip()) for part in split_at_commas(self.text) if part.strip()]
-        first = next((step.channels[0] for step in self.steps if step.channels), "C")
-        self.start = first
-        texts = [first, *(text for step in self.steps for text in step.expressions())]
+    def __init__(self, text: str) -> None:
+        self.name = text
+        self.steps = [_read(part.strip()) for part in split_at_commas(text) if part.strip()]
+        self.start = next((step.channels[0] for step in self.steps if step.channels), "C")
+        texts = [self.start, *(text for step in self.steps for text in step.expressions())]
         names = dict.fromkeys(name for text in texts for name in free_names(text))
         words = {word for step in self.steps for word in step.words()}
         open_names = [*(name for name in names if name not in words), "H", "W"]
         counts = {step.arguments["repeat"] for step in self.steps if "repeat" in step.arguments}
-        self.samples = {name: 2 if name in counts else 3 if name == "K" else SAMPLE for name in open_names}
+        self.samples: Mapping[str, int] = {
+            name: 2 if name in counts else 3 if name == "K" else SAMPLE for name in open_names
+        }
 
     def network(self, numbers: Mapping[str, Any]) -> Network:
         """Return the network for values of the free names."""
@@ -204,7 +198,7 @@ class InlineSpec:
                 layers.append(Layer(name, op, (source,)))
                 source, shape = name, op.output
         if not layers:
-            raise SpecError(f"expected an operator, got {quote(self.text)}")
+            raise SpecError(f"expected an operator, got {quote(self.name)}")
         return Network(self.name, inputs, tuple(layers), (source,))
 
 
