@@ -35,7 +35,7 @@ def command(words: tuple[str, ...]) -> None:
 
 
 def _refuse_operator(context: click.Context, word: str) -> None:
-    """Raise an error for the name of an operator, ours or another framework's, which `archcalc operators` explains."""
+    """Raise an error for an operator's name, ours or another framework's: another command explains it."""
     from archcalc.language.synonyms import operators_called
 
     called = operators_called(word) if word not in cli.list_commands(context) else []
