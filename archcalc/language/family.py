@@ -278,6 +278,7 @@ def _read(text: str) -> InlineStep:
     kind = match.group(1) if match else ""
     if match is None or kind not in registry():
         raise SpecError(f"unknown operator {quote(kind or text)}{did_you_mean(kind, registry())}")
+    arguments = registry()[kind].arguments
     words = [word.strip() for word in match.group(2).split(",")] if match.group(2) is not None else []
     words = words or re.sub(r" ?(->|→|=) ?", r"\1", " ".join((match.group(3) or "").split())).split()
     step = InlineStep(text, kind, [], None, {})
@@ -285,15 +286,15 @@ def _read(text: str) -> InlineStep:
         word = word.replace("→", "->").strip()
         if "->" in word:
             before, _, after = word.partition("->")
-            if not {"channels", "features"} & set(registry()[kind].arguments):
+            if not {"channels", "features"} & set(arguments):
                 raise SpecError(f"{kind} does not change the channels: {quote(word)}")
             step.channels = (before, after)
         elif "=" in word:
             name, _, value = word.partition("=")
-            if name.strip() not in (*registry()[kind].arguments, "repeat"):
-                raise SpecError(f"{kind} has no argument {quote(name)}{did_you_mean(name, registry()[kind].arguments)}")
+            if name.strip() not in (*arguments, "repeat"):
+                raise SpecError(f"{kind} has no argument {quote(name)}{did_you_mean(name, arguments)}")
             step.arguments[name.strip()] = value.strip()
-        elif (short := _SHORT.fullmatch(word)) and SHORT[short.group(1)] in registry()[kind].arguments:
+        elif (short := _SHORT.fullmatch(word)) and SHORT[short.group(1)] in arguments:
             step.arguments[SHORT[short.group(1)]] = short.group(2)
         elif word and step.kernel:
             raise SpecError(f"{quote(text)} has two kernels: {quote('x'.join(step.kernel))} and {quote(word)}")
