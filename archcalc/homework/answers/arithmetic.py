@@ -73,6 +73,7 @@ class _ArithmeticReader(FormulaReader):
     """Reads formulas without symbols, whose numbers are in the style of a sheet."""
 
     most_power = 99
+    most_depth = 20
 
     def __init__(self, text: str, tokens: list[str], style: DecimalStyle) -> None:
         super().__init__(text, tokens, {})

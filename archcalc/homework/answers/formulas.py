@@ -104,6 +104,7 @@ class FormulaReader:
     """A recursive-descent parser whose results are bounded in size."""
 
     most_power = MOST_POWER
+    most_depth = MOST_DEPTH
 
     def __init__(self, text: str, tokens: list[str], symbols: Mapping[str, Symbol]) -> None:
         self.text = text
@@ -130,7 +131,7 @@ class FormulaReader:
 
     def sum(self) -> Polynomial:
         self.depth += 1
-        if self.depth > MOST_DEPTH:
+        if self.depth > self.most_depth:
             raise Unreadable(f"{quote(self.text)} has too many brackets")
         negative = self.next() == "-" and bool(self.take())
         total = -self.product() if negative else self.product()
