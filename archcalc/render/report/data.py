@@ -53,7 +53,7 @@ def report_data(analysis: Analysis) -> dict[str, Any]:
         "inputs": {printable(name): shape_text(shape) for name, shape in network.inputs.items()},
         "batch": analysis.batch,
         "dtype": analysis.dtype,
-        "itemsize": analysis.counting.itemsize,
+        "itemsize": number(analysis.counting.itemsize),
         "convention": analysis.convention.name,
         "conventions": [_convention(other) for other in others.values()],
         "metrics": [_metric(COSTS[key]) for key in REPORTED],

@@ -348,3 +348,7 @@ def test_the_figure_is_that_of_draw_in_light_and_in_dark():
 
 def test_the_report_of_resnet_152_is_small():
     assert len(report(archcalc.load("resnet152").analyze()).encode()) < 3_000_000
+
+
+def test_elements_of_half_a_byte():
+    assert '"itemsize":0.5' in report(archcalc.load("lenet5").analyze(dtype="int4"))
