@@ -9,6 +9,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from archcalc.arithmetic import Shape
 from archcalc.cli._completion import RUNNABLE_DTYPE
@@ -340,6 +341,14 @@ def option_words(values: Mapping[str, Any]) -> list[str]:
                 word for each in (value if isinstance(value, tuple) else (value,)) for word in (option, str(each))
             ]
     return words
+
+
+def refuse_alone(needed: str, *names: str) -> None:
+    """Raise a usage error if one of some options is given without the option that it needs."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs {needed}")
 
 
 def lower_bounds(analyses: Iterable[Analysis]) -> list[str]:

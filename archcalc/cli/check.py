@@ -12,6 +12,7 @@ import click
 from archcalc.cli import Command
 from archcalc.cli._formats import FORMATS, Output, document_options, file_option, format_of
 from archcalc.cli._homework import GradingOptions, gradescope_options, grading_options, key_options, open_key
+from archcalc.cli._options import refuse_alone
 from archcalc.cli._streams import remark, until_interrupted, write, write_file
 from archcalc.errors import UserError
 from archcalc.structs import replace
@@ -77,6 +78,8 @@ def command(
     key = graders.usual.key
     questions = [question.key for question in key.questions]
     missing = 0
+    if gradescope is None:
+        refuse_alone("--gradescope", "per", "visibility", "out_of")
     with tempfile.TemporaryDirectory() as scratch:
         if gradescope is not None:
             from archcalc.homework.courses.gradescope import one_table, results_json

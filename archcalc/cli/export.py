@@ -8,7 +8,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, result_options
-from archcalc.cli._options import Opener, change_options, file_name
+from archcalc.cli._options import Opener, change_options, file_name, refuse_alone
 
 
 class BatchSize(click.IntRange):
@@ -52,6 +52,8 @@ def command(network: str, opener: Opener, batch: int | str, output: Output) -> N
     """
     from archcalc.requirements import need_torch
 
+    if output.format != "onnx":
+        refuse_alone("--to onnx", "batch")
     if output.format != "spec":
         need_torch()
     opened = opener.open(network)

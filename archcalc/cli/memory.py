@@ -109,7 +109,13 @@ def command(
     training = TrainingStep(**step)
     counting, fits, recomputes, draws = opener.counting, budget is not None, room is not None, chart is not None
     has_batch = fits and counting.batch > 1 and mode != "inference"
+    infers = mode == "inference" or (mode is None and not fits and not recomputes)
     refused = (
+        (
+            infers and step,
+            f"--{' and --'.join(step)} {'is' if len(step) == 1 else 'are'} for training; write --mode training",
+        ),
+        (mode == "training" and (in_place or fused), "--in-place and --fused are for inference"),
         (not decode and (tokens or reference), "--context and --device are for --decode"),
         (counting.roles.sparsity and mode == "training", "--sparsity is for inference; leave out --mode training"),
         (

@@ -16,7 +16,7 @@ import click
 
 from archcalc.cli import Command
 from archcalc.cli._formats import DRAWINGS, Output, document_options
-from archcalc.cli._options import CountingOpener, change_options, counting_options, quantities_option
+from archcalc.cli._options import CountingOpener, change_options, counting_options, quantities_option, refuse_alone
 from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import SpecError
 from archcalc.words import did_you_mean, quote
@@ -79,6 +79,8 @@ def command(
     from archcalc.sweep.space import SweepPlan, parse_axis
     from archcalc.sweep.workers import results
 
+    if sample is None:
+        refuse_alone("--sample", "seed")
     axes = tuple(map(parse_axis, over))
     if parse_source(network) is not None:
         opener.open(network)  # says what is run, and is then in the cache

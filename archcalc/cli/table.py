@@ -13,6 +13,7 @@ from archcalc.cli._options import (
     counting_options,
     depth_option,
     lower_bounds,
+    refuse_alone,
     strict_option,
 )
 from archcalc.cli._streams import remark
@@ -59,6 +60,8 @@ def command(
     from archcalc.quantities.table import BACKWARD, COLUMNS, choose
     from archcalc.render.table import TableOptions, table_document
 
+    if output.format != "latex":
+        refuse_alone("--format latex", "label")
     chosen = choose(columns, COLUMNS, "archcalc table --columns help") if columns else ()
     view = TableOptions(chosen, BACKWARD if backward else (), every_layer, depth, exact, layout == "hwc")
     analysis = opener.analyze(network)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from archcalc.cli import Command
 from archcalc.cli._formats import Output, document_options
@@ -18,6 +17,7 @@ from archcalc.cli._homework import (
     key_options,
     open_key,
 )
+from archcalc.cli._options import refuse_alone
 from archcalc.cli._streams import remark
 from archcalc.errors import SpecError
 
@@ -66,7 +66,8 @@ def command(
     from archcalc.homework.courses.collect import SEEDS
 
     if autograder is None:
-        refuse_grading()
+        of_grading = ("tolerance", "digits", "per_mistake", "maps", "reveal", "per", "visibility", "out_of")
+        refuse_alone("--autograder; to grade answers, see archcalc check", *of_grading)
     seed = key_settings["seed"]
     if seed in SEEDS:
         if autograder is None or output.file is not None:
@@ -124,12 +125,3 @@ def _write_worksheet(
     else:
         rows = sheet if example is None else [sheet[0], example, *sheet[1:]]
         output.show(worksheet_document(rows, notes=notes))
-
-
-def refuse_grading() -> None:
-    """Raise `SpecError` if an option was given that only an autograder has."""
-    context = click.get_current_context()
-    for name in ("tolerance", "digits", "per_mistake", "maps", "reveal", "per", "visibility", "out_of"):
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = "--" + name.replace("_", "-")
-            raise SpecError(f"{option} needs --autograder; to grade answers, see archcalc check")
