@@ -55,7 +55,7 @@ def listed(words: str | Iterable[str]) -> tuple[str, ...]:
 
 def counted(number: int, what: str) -> str:
     """Return `1 spec`, `2 specs`."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def is_digits(text: str, most: int = 9) -> bool:

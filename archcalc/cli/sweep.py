@@ -19,7 +19,7 @@ from archcalc.cli._formats import DRAWINGS, Output, document_options
 from archcalc.cli._options import CountingOpener, change_options, counting_options, quantities_option, refuse_alone
 from archcalc.cli._streams import progress, remark, write
 from archcalc.errors import SpecError
-from archcalc.words import did_you_mean, quote
+from archcalc.words import counted, did_you_mean, quote
 
 if TYPE_CHECKING:
     from archcalc.sweep.space import SweepPlan
@@ -234,7 +234,7 @@ def _first(parts: Iterator[Any], count: int) -> Any:
 
 
 def _summary(counts: _Counts) -> str:
-    text = f"{counts.points:,} points, {counts.kept:,} kept"
+    text = f"{counted(counts.points, 'point')}, {counts.kept:,} kept"
     if counts.refused:
         text += f", {counts.refused:,} where the network cannot be built; at the first, {counts.refusal}"
     return text

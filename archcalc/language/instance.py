@@ -18,8 +18,12 @@ from archcalc.language.steps import DOTTED, Block, Step, Template, Value
 from archcalc.language.values import ExpressionError, ShapeValue, checked, is_plain
 from archcalc.language.variant import Variant
 from archcalc.network import Layer, Network
+from archcalc.ops.arguments import BadArgument, Integer
 from archcalc.ops.naming import LETTERS, AxisNames
 from archcalc.words import did_you_mean, help_line, nearest_or_all, quote
+
+SIZE = Integer(1)
+"""The type of the size of an input along an axis."""
 
 
 class SpecParts(Protocol):
@@ -157,7 +161,10 @@ class Instance:
                 f"got {len(shape)}: {','.join(map(str, shape))}"
                 + help_line(_completed(shape, own) or f"use --input {sizes}")
             )
-        return shape
+        try:
+            return tuple(SIZE.check(size, 0) for size in shape)
+        except BadArgument as error:
+            raise SpecError(f"a size of the input {error}") from None
 
     def _input_name(self, key: Scalar) -> str:
         name = Template(key).fill({})
@@ -177,10 +184,10 @@ class Instance:
         for item in sizes_in(node):
             if isinstance(item, Scalar) and item.text.isidentifier() and item.text not in known:
                 raise item.error(f"{item.text} needs a value{help_line(f'set it with --set {item.text}=224')}")
-            size = Value(item).evaluate(known)
-            if isinstance(size, (int, str, list, float)) and not (isinstance(size, int) and size > 0):
-                raise item.error(f"a size must be an integer above 0, got {size}")
-            shape.append(size)
+            try:
+                shape.append(SIZE.check(Value(item).evaluate(known), 0))
+            except BadArgument as error:
+                raise item.error(f"a size {error}") from None
         return tuple(shape)
 
     # -- expansion
@@ -304,6 +311,6 @@ def _position(diagnostic: Diagnostic) -> tuple[str, int, int]:
 def _completed(shape: Shape, own: Iterable[AnyNode]) -> str:
     """Return how to write the one size that was given as the sides of a square image; empty for other inputs."""
     sizes = [Value(size).text for size in own]
-    if len(sizes) != 3 or len(shape) != 1:
+    if len(sizes) != 3 or len(shape) != 1 or str(shape[0]) == sizes[0]:  # the channels, not a side
         return ""
     return f"use --input {sizes[0]},{shape[0]},{shape[0]}"

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from archcalc.arithmetic import ShapeError, decided
+from archcalc.arithmetic import ShapeError, decided, is_fraction
 from archcalc.ops.naming import LETTERS, NamedSizes
 from archcalc.structs import Struct
 from archcalc.words import did_you_mean, quote
@@ -38,6 +38,8 @@ def show(value: Any) -> str:
         text = str(value).lower()
     elif isinstance(value, (list, tuple)):
         text = "[" + ", ".join(show(item) for item in value[:8]) + (", …" if len(value) > 8 else "") + "]"
+    elif is_fraction(value) and type(value)(str(float(value))) == value:
+        text = str(float(value))
     else:
         text = "null" if value is None else str(value)
     return text if len(text) <= 60 else text[:57] + "…"

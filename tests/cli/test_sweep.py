@@ -69,3 +69,14 @@ def test_why_the_first_point_is_left_out_is_said(cli):
     said = cli("sweep", "alexnet", "--over", "H=1,2").err
     assert "0 kept, 2 where the network cannot be built; at the first, " in said
     assert "kernel" in said
+
+
+@pytest.mark.parametrize("network", ["resnet18", "free.yaml"])
+def test_a_size_that_is_no_integer_is_refused(cli, tmp_path, monkeypatch, network):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "free.yaml").write_text("input: [3, H, 64]\nlayers: [{conv: 8, kernel: 3}]\n", encoding="utf-8")
+    result = cli("sweep", network, "--over", "H=64,64.5")
+    assert "2 points, 1 kept, 1 where the network cannot be built" in result.err
+    assert "must be an integer above 0, got" in result.err
+    result = cli("table", "free.yaml", "--set", "H=64.5")
+    assert "free.yaml:1:12: error[A004]: a size must be an integer above 0, got 64.5" in result.err
