@@ -44,7 +44,7 @@ _OTHERS = (
     Format("onnx", (".onnx",), "a model for other tools", is_binary=True),
     Format("moodle", (".xml",), "questions for Moodle"),
     Format("canvas", (".zip",), "a QTI package for Canvas", is_binary=True),
-    Format("spec", (".yaml", ".yml"), "a spec without parameters, blocks and loops"),
+    Format("spec", (".yaml", ".yml"), "a spec, with blocks and loops for what repeats"),
 )
 FORMATS = {**document_formats(), **{other.name: other for other in _OTHERS}}
 """Every format that a command writes: those of documents, then those that only some commands have."""

@@ -153,3 +153,13 @@ def test_a_summary_is_written_whole_or_not_at_all(cli, answers, right, tmp_path)
     assert cli("check", "alexnet", path, "--summary", summary).code == 0
     assert summary.read_text().startswith("sheet,points")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["grades.csv", "s0.csv"]
+
+
+def test_a_link_in_a_folder_is_listed_and_a_row_written_twice_is_named(cli, tmp_path):
+    (tmp_path / "ada.csv").write_text("layer,params\nconv1,156\nconv1,157\n", encoding="utf-8")
+    (tmp_path / "bob.csv").symlink_to("/etc/passwd")
+    result = cli("check", "lenet5", str(tmp_path), "--ask", "params")
+    assert "not read: the file is a symbolic link" in result.out
+    assert ":0:0:" not in result.out
+    result = cli("check", "lenet5", str(tmp_path / "ada.csv"), "--ask", "params")
+    assert "ignored the row 'conv1': the first row of this name counts" in result.out

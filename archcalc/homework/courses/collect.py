@@ -184,12 +184,16 @@ def _one_of(group: Sequence[Handed]) -> Handed:
 
 
 def files_in(folder: Path, most: int) -> list[Path]:
-    """Return the files that students handed in, without hidden ones and links; no more than ``most`` and one."""
+    """Return the files that students handed in, without hidden ones; no more than ``most`` and one.
+
+    A link is among them: it is not followed, and reading it says so.
+    """
     found: list[Path] = []
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         hidden = any(part.startswith((".", "__MACOSX")) for part in parts)
-        if hidden or path.is_symlink() or not path.is_file() or path.name.startswith("submission_metadata"):
+        is_file = path.is_symlink() or path.is_file()
+        if hidden or not is_file or path.name.startswith("submission_metadata"):
             continue
         found.append(path)
         if len(found) > most:

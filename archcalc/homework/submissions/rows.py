@@ -166,7 +166,9 @@ def match_rows(
     for place, index in enumerate(keep):
         item = matching.places.get(place)
         if item is None and place not in totals:
-            remarks.append(f"ignored the row {quote(shown[index])}: no layer has this name")
+            is_double = matching.names[place] in {matching.names[known] for known in matching.places}
+            why = "the first row of this name counts" if is_double else "no layer has this name"
+            remarks.append(f"ignored the row {quote(shown[index])}: {why}")
         elif item is not None and place not in matching.by_kind and matching.names[place]:
             if not _alike(matching.names[place], items[item].name):
                 remarks.append(f"read the row {quote(shown[index])} as {items[item].name}, by its position")
