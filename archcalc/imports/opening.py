@@ -82,8 +82,8 @@ class Opening:
         if not isinstance(source, OnnxModel):
             live = cache(lambda: self._live(source, given))
             for layer in network.layers:
-                if layer.op.torch().target.startswith(NO_OPERATOR):
-                    layer.origin = ImportedAgain(layer.name, live)
+                has_none = layer.op.torch().target.startswith(NO_OPERATOR)
+                layer.origin = ImportedAgain(layer.name, live) if has_none else None  # its own tensors have no numbers
         return network
 
     def _live(self, source: PackageModel | ScriptModel, given: GivenInputs) -> Network:

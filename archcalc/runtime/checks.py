@@ -238,9 +238,10 @@ def own_tensors(module: nn.Module, wanted: Container[str] = ()) -> dict[str, Ten
 
     Tables of indices that are not ``wanted`` are left out too: they hold no numbers of the network.
     """
-    seen: set[int] = set()
+    state = module.state_dict(keep_vars=True)
+    seen = {id(tensor) for key, tensor in state.items() if key in wanted}
     tensors = {}
-    for key, tensor in module.state_dict(keep_vars=True).items():
+    for key, tensor in state.items():
         is_table = tensor.dim() > 0 and not tensor.is_floating_point()
         if key in wanted or not (is_table or id(tensor) in seen):
             tensors[key] = tensor.detach()

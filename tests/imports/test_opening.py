@@ -253,6 +253,14 @@ def test_a_module_that_is_built_of_a_kept_network_has_its_tables(turn, tmp_path_
         torch.testing.assert_close(built(images), module(images), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("turn", ["first", "kept"])
+def test_a_built_network_has_no_tensors_without_numbers(turn, tmp_path_factory, monkeypatch):
+    """The model is followed without numbers; what it computes from its buffers is imported again with them."""
+    monkeypatch.setenv("ARCHCALC_CACHE", str(tmp_path_factory.getbasetemp() / "levit"))
+    built = archcalc.build(archcalc.load("timm:levit_128s"))
+    assert not any(tensor.is_meta for tensor in (*built.parameters(), *built.buffers()))
+
+
 class Small(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from torch import nn
 import archcalc
 from archcalc.analysis import CONVENTIONS, costs
 from archcalc.runtime import checks, flop_counter
-from archcalc.runtime.checks import CHECKS, VerificationTarget
+from archcalc.runtime.checks import CHECKS, VerificationTarget, own_tensors
 from archcalc.runtime.verify import Settings, verify
 
 pytestmark = pytest.mark.usefixtures("brief_timing")
@@ -245,3 +245,12 @@ layers:
     check = checks.check_fvcore(subject(deep))
     assert check.passed is None
     assert check.note == "fvcore counts no normalization of so many axes as norm has"
+
+
+def test_a_module_under_two_names_has_its_tensors_once():
+    """Those of the name that the network has, whichever comes first."""
+    module = torch.nn.Module()
+    module.first = module.second = torch.nn.Linear(2, 3)
+    for name in ("first", "second"):
+        assert [*own_tensors(module, {f"{name}.weight", f"{name}.bias"})] == [f"{name}.weight", f"{name}.bias"]
+    assert [*own_tensors(module)] == ["first.weight", "first.bias"]
