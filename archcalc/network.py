@@ -122,12 +122,15 @@ class Layer:
         if self.shares is not None:
             return {}
         shapes = {**self.op.weights(), **self.op.buffers()}
-        return {str(WeightRef(self.name, name)): shape for name, shape in shapes.items()}
+        return {self._path(name): shape for name, shape in shapes.items()}
+
+    def _path(self, tensor: str) -> str:
+        return f"{self.name}.{tensor}" if tensor else self.name
 
     def own_weights(self) -> dict[str, Shape]:
         """Return state dict names to shapes of the weights that it owns; empty for shared weights."""
         owned = {} if self.shares is not None else self.op.weights()
-        return {str(WeightRef(self.name, name)): shape for name, shape in owned.items() if name not in self.ties}
+        return {self._path(name): shape for name, shape in owned.items() if name not in self.ties}
 
     @property
     def owners(self) -> set[str]:

@@ -79,10 +79,11 @@ class Instance:
         expansion.diagnostics = diagnostics
         outputs = self._expand(expansion, shapes, variables)
         renames: dict[str, str] = {}
-        if not expansion.diagnostics:
+        renaming = spec.get("rename")
+        if renaming is not None and not expansion.diagnostics:
             layers = expansion.draft.layers
             paths = [name for layer in layers for name in (layer.name, *layer.tensors())]
-            renames = renames_in(spec.get("rename"), paths)
+            renames = renames_in(renaming, paths)
         if expansion.diagnostics:
             raise SpecError([*sorted(expansion.diagnostics, key=_position), *_causes(expansion.diagnostics, shapes)])
         return Network(
