@@ -70,7 +70,11 @@ class _Finder:
                 if attention is not None:
                     made.update(attention[0])
                     gone |= attention[1]
-                    names.update((name, one.name) for name, one in attention[0].items() if name != one.name)
+                    names.update(
+                        (name, replacement.name)
+                        for name, replacement in attention[0].items()
+                        if name != replacement.name
+                    )
         return [made.get(layer.name, layer) for layer in self.layers if layer.name not in gone], names
 
     def _attention(self, softmax: Layer) -> tuple[dict[str, Layer], set[str]] | None:
@@ -85,7 +89,7 @@ class _Finder:
             return None
         keys, changed, removed = by_keys
         sources = [scores.queries, keys.name, product.inputs[1], *([scores.mask] if scores.mask else [])]
-        outputs = [self._shape(one) for one in sources]
+        outputs = [self._shape(source) for source in sources]
         outputs[1] = keys.op.output
         is_usual = math.isclose(scores.scale, outputs[0][-1] ** -0.5, rel_tol=SAME_SCALE)
         try:
@@ -96,7 +100,7 @@ class _Finder:
             return None
         layer = Layer(self._name(product.name), op, tuple(sources))
         gone = {*inner, softmax.name, *scores.inner, *removed}
-        return {product.name: layer, **{one.name: one for one in changed}}, gone
+        return {product.name: layer, **{permuted.name: permuted for permuted in changed}}, gone
 
     def _name(self, product: str) -> str:
         """Return a name for the attention whose last product has this name."""
@@ -144,7 +148,7 @@ class _Finder:
 
     def _without_nan(self, softmax: Layer) -> tuple[str, set[str]]:
         """Return what holds the weights of attention: those of rows without a key are 0 there, by two more nodes."""
-        users = {getattr(one.op, "operation", ""): one for one in self.users[softmax.name]}
+        users = {getattr(user.op, "operation", ""): user for user in self.users[softmax.name]}
         test, chosen = users.get("IsNaN"), users.get("Where")
         if test is None or chosen is None or len(users) != 2 or self._only_user(test.name) is not chosen:
             return softmax.name, set()

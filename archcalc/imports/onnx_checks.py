@@ -64,8 +64,12 @@ def _data(node: OnnxNode) -> dict[str, list[Any]]:
         "Split": {"split": 1},
         "CenterCropPad": {"shape": 1},
     }.get(node.operation, {"axes": 1} if node.operation.startswith("Reduce") else {})
-    given = {name: node.input(at) for name, at in places.items()}
-    return {name: one.data.ravel().tolist() for name, one in given.items() if one is not None and one.data is not None}
+    given = {name: node.input(index) for name, index in places.items()}
+    return {
+        name: tensor.data.ravel().tolist()
+        for name, tensor in given.items()
+        if tensor is not None and tensor.data is not None
+    }
 
 
 def _axes_fit(node: OnnxNode, rank: int, numbers: Mapping[str, int], given: Mapping[str, list[Any]]) -> bool:
@@ -107,15 +111,15 @@ def _window_fits(node: OnnxNode, first: Shape, lists: Mapping[str, list[Any]]) -
         rank = image.sizes[0] if image is not None and image.sizes is not None and len(image.sizes) == 1 else 0
     if rank < 1:
         return False
-    at = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3}.get(node.operation)
-    if at is not None:
-        weight = node.input(at)
+    index = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3}.get(node.operation)
+    if index is not None:
+        weight = node.input(index)
         if weight is None or weight.sizes is None or len(weight.sizes) != rank + 2:
             return False
     for name, values in lists.items():
         lowest = 0 if name in ("output_padding", "output_shape") else 1
-        if name in SPATIAL and (len(values) != rank or not all(lowest <= one < LARGEST for one in values)):
+        if name in SPATIAL and (len(values) != rank or not all(lowest <= value < LARGEST for value in values)):
             return False
-        if name == "pads" and (len(values) != 2 * rank or not all(abs(one) < LARGEST for one in values)):
+        if name == "pads" and (len(values) != 2 * rank or not all(abs(value) < LARGEST for value in values)):
             return False
     return True

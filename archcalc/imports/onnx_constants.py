@@ -51,19 +51,19 @@ class ConstantReader:
         first, present = node.first, node.present
         if operation in ("Shape", "Size") and first is not None and first.sizes is not None:
             return [_of_sizes(node, first.sizes)]
-        if any(one.source is not None for one in present):
+        if any(tensor.source is not None for tensor in present):
             return None
         known = {
-            "origins": tuple(dict.fromkeys(origin for one in present for origin in one.origins)),
-            "from_sizes": any(one.from_sizes for one in present),
-            "macs": sum(one.macs for one in present),
+            "origins": tuple(dict.fromkeys(origin for tensor in present for origin in tensor.origins)),
+            "from_sizes": any(tensor.from_sizes for tensor in present),
+            "macs": sum(tensor.macs for tensor in present),
         }
         arrays = self._folded(node, operation)
         if operation == "ConstantOfShape" and first is not None and first.data is not None:
             filled = _filled(node, first)
             return [filled if arrays is None else replace(filled, data=arrays[0])]
         if arrays is not None:
-            return [_of_array(one, **known) for one in arrays]
+            return [_of_array(array, **known) for array in arrays]
         return self._sized(node, operation, known)
 
     def _constant(self, node: OnnxNode) -> list[OnnxTensor] | None:
@@ -82,12 +82,12 @@ class ConstantReader:
 
     def _folded(self, node: OnnxNode, operation: str) -> list[Any] | None:
         """Return the numbers of a node's outputs; None if those of an input are not known, or they are many."""
-        if operation not in RULES or any(one.data is None for one in node.present):
+        if operation not in RULES or any(tensor.data is None for tensor in node.present):
             return None
         plain = {**node.attributes, "outputs": len(node.proto.output)}
         if "value" in plain:
             plain["value"] = read_data(plain["value"], tuple(plain["value"].dims), self.folder)
-        return fold(operation, [one and one.data for one in node.inputs], plain)
+        return fold(operation, [tensor and tensor.data for tensor in node.inputs], plain)
 
     def _sized(self, node: OnnxNode, operation: str, known: Mapping[str, Any]) -> list[OnnxTensor] | None:
         """Return the outputs of a node without their numbers; None if their sizes or their work are not known."""
@@ -104,7 +104,7 @@ class ConstantReader:
             value.macs += 0 if found else work
             if operation == "DequantizeLinear" and node.first is not None:
                 value.origins = tuple(
-                    StoredTensor(one.name, one.sizes, True, one.in_node) for one in node.first.origins
+                    StoredTensor(origin.name, origin.sizes, True, origin.in_node) for origin in node.first.origins
                 )
             found.append(value)
         return found
@@ -117,7 +117,7 @@ def _filled(node: OnnxNode, shape: OnnxTensor) -> OnnxTensor:
     found = OnnxTensor(tensor_type(value.data_type if value is not None else 1, sizes), sizes)
     found.from_sizes = shape.from_sizes
     if not shape.from_sizes:
-        made = any(one.is_made for one in shape.origins)
+        made = any(origin.is_made for origin in shape.origins)
         found.origins = (StoredTensor(node.proto.output[0], sizes, found.is_real, made),)
     return found
 

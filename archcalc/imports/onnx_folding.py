@@ -33,8 +33,8 @@ def fold(operation: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -
     except (TooLong, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError, ZeroDivisionError):
         return None
     found = found if isinstance(found, list) else [found]
-    arrays = [numpy.asarray(one) for one in found]
-    return arrays if all(one.size <= MOST for one in arrays) else None
+    arrays = [numpy.asarray(output) for output in found]
+    return arrays if all(array.size <= MOST for array in arrays) else None
 
 
 def _checked(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -46,7 +46,7 @@ def _checked(sizes: Sequence[int]) -> tuple[int, ...]:
 
 def _broadcast(np: Any, inputs: Sequence[Any]) -> Sequence[Any]:
     """Return arrays that go with each other. Raises `TooLong` if what they give is."""
-    _checked(np.broadcast_shapes(*(one.shape for one in inputs)))
+    _checked(np.broadcast_shapes(*(array.shape for array in inputs)))
     return inputs
 
 
@@ -61,8 +61,8 @@ def _of_one(name: str) -> Callable[..., Any]:
 def _of_many(name: str) -> Callable[..., Any]:
     def rule(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
         found = inputs[0]
-        for one in inputs[1:]:
-            found = getattr(np, name)(*_broadcast(np, [found, one]))
+        for operand in inputs[1:]:
+            found = getattr(np, name)(*_broadcast(np, [found, operand]))
         return found
 
     return rule
@@ -70,24 +70,24 @@ def _of_many(name: str) -> Callable[..., Any]:
 
 def _div(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     """Of whole numbers the quotient toward zero."""
-    one, other = _broadcast(np, inputs)
-    if one.dtype.kind not in "iu":
-        return one / other
+    first, other = _broadcast(np, inputs)
+    if first.dtype.kind not in "iu":
+        return first / other
     if not other.all():
         raise ZeroDivisionError
-    return (np.sign(one) * np.sign(other) * (np.abs(one) // np.abs(other))).astype(one.dtype)
+    return (np.sign(first) * np.sign(other) * (np.abs(first) // np.abs(other))).astype(first.dtype)
 
 
 def _mod(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    one, other = _broadcast(np, inputs)
+    first, other = _broadcast(np, inputs)
     if not other.all():
         raise ZeroDivisionError
-    return np.fmod(one, other) if attributes.get("fmod") else np.mod(one, other)
+    return np.fmod(first, other) if attributes.get("fmod") else np.mod(first, other)
 
 
 def _pow(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    one, other = _broadcast(np, inputs)
-    return np.power(one.astype(float), other).astype(one.dtype)
+    first, other = _broadcast(np, inputs)
+    return np.power(first.astype(float), other).astype(first.dtype)
 
 
 def _axes(inputs: list[Any], attributes: Mapping[str, Any]) -> list[int] | None:
@@ -121,8 +121,8 @@ def _reduce(name: str) -> Callable[..., Any]:
 def _slice(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     given = [*inputs[1:], *[None] * 4][:4]
     lists: list[Any] = [
-        [int(number) for number in one.ravel()] if one is not None else attributes.get(name)
-        for one, name in zip(given, ("starts", "ends", "axes", "steps"), strict=True)
+        [int(number) for number in array.ravel()] if array is not None else attributes.get(name)
+        for array, name in zip(given, ("starts", "ends", "axes", "steps"), strict=True)
     ]
     starts, ends, axes, steps = lists
     axes = axes or list(range(len(starts)))
@@ -137,7 +137,7 @@ def _slice(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
 def _reshape(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
     sizes = [int(size) for size in inputs[1].ravel()]
     if not attributes.get("allowzero"):
-        sizes = [inputs[0].shape[at] if size == 0 else size for at, size in enumerate(sizes)]
+        sizes = [inputs[0].shape[axis] if size == 0 else size for axis, size in enumerate(sizes)]
     return inputs[0].reshape(sizes)
 
 
@@ -153,7 +153,7 @@ def _constant_of_shape(np: Any, inputs: list[Any], attributes: Mapping[str, Any]
 
 
 def _range(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
-    start, end, step = (one.ravel()[0] for one in inputs)
+    start, end, step = (array.ravel()[0] for array in inputs)
     if not step or not abs((float(end) - float(start)) / float(step)) <= MOST:
         raise TooLong
     return np.arange(start, end, step).astype(inputs[0].dtype)
@@ -166,7 +166,7 @@ def _split(np: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> list[An
     if sizes is None:
         count = attributes["outputs"]
         each = -(-whole // count)
-        sizes = [min(each, whole - each * at) for at in range(count)]
+        sizes = [min(each, whole - each * index) for index in range(count)]
     return list(np.split(inputs[0], np.cumsum(sizes)[:-1], axis))
 
 

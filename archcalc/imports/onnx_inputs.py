@@ -47,7 +47,7 @@ class Batch(Struct):
             sizes: of the tensor that is reshaped.
             new: the sizes that the file asks for, of which one may be -1 and others 0, which keep a size.
         """
-        wanted = [sizes[at] if size == 0 and at < len(sizes) else size for at, size in enumerate(new)]
+        wanted = [sizes[index] if size == 0 and index < len(sizes) else size for index, size in enumerate(new)]
         axis, folded = self.axis(sizes)
         if not self.is_prime or axis is None or any(map(has_batch, wanted)):
             return wanted
@@ -61,16 +61,16 @@ class Batch(Struct):
         if math.prod(wanted) != whole:
             return list(new)
         before = math.prod(sizes[:axis])
-        fronts = [math.prod(wanted[:at]) for at in range(len(wanted))]
+        fronts = [math.prod(wanted[:index]) for index in range(len(wanted))]
         places = [
-            at
+            index
             for front in dict.fromkeys((before, before * folded))  # the batch is outside or inside of what it is with
-            for at, size in enumerate(wanted)
-            if fronts[at] == front and size % batch == 0
+            for index, size in enumerate(wanted)
+            if fronts[index] == front and size % batch == 0
         ]
         if not places:
             return list(new)
-        place = next((at for at in places if wanted[at] == batch), places[0])
+        place = next((index for index in places if wanted[index] == batch), places[0])
         if 0 < place == len(wanted) - 1 and wanted[place] != batch and wanted[place - 1] % batch == 0:
             place -= 1  # rows of all samples, not features of all samples
         wanted[place] = wanted[place] // batch * BATCH
@@ -143,11 +143,11 @@ def _bound(value: Any, shape: Shape) -> dict[str, int]:
 def _sizes(value: Any, shape: Shape | None, symbols: Mapping[str, int], batch: Batch, is_first: bool) -> Shape:
     dims = _dims(value)
     sizes: list[int] = []
-    for at, dim in enumerate(dims):
+    for axis, dim in enumerate(dims):
         size = _fixed(dim)
-        own = None if shape is None else at - (len(dims) - len(shape))
+        own = None if shape is None else axis - (len(dims) - len(shape))
         if (
-            batch.is_prime and size is not None and at == 0 and size == batch.fixed and (is_first or len(dims) > 1)
+            batch.is_prime and size is not None and axis == 0 and size == batch.fixed and (is_first or len(dims) > 1)
         ) or (size is None and batch.symbol and dim.dim_param == batch.symbol):
             size = BATCH
         elif size is None and shape is not None and own is not None and own >= 0:
@@ -155,19 +155,26 @@ def _sizes(value: Any, shape: Shape | None, symbols: Mapping[str, int], batch: B
         elif size is None and dim.dim_param in symbols:
             size = symbols[dim.dim_param]
         elif (
-            size is None and batch.symbol == "" and at == 1 and not dim.dim_param and not is_first and sizes[0] != BATCH
+            size is None
+            and batch.symbol == ""
+            and axis == 1
+            and not dim.dim_param
+            and not is_first
+            and sizes[0] != BATCH
         ):
             size = BATCH  # of a state, whose first axis is layers or directions
-        elif size is None and at == 0:
+        elif size is None and axis == 0:
             size = BATCH if batch.is_prime and (is_first or len(dims) > 1) else 1
         if size is None:
             called = f" {quote(dim.dim_param)}" if dim.dim_param else ""
-            example = ",".join("224" if _fixed(one) is None else str(one.dim_value) for one in dims[1:])
+            example = ",".join(
+                "224" if _fixed(sample_dim) is None else str(sample_dim.dim_value) for sample_dim in dims[1:]
+            )
             raise UserError(
-                f"the size{called} of axis {at} of the input {quote(value.name)} is not fixed"
+                f"the size{called} of axis {axis} of the input {quote(value.name)} is not fixed"
                 + help_line(f"give the input's sizes: --input {value.name}={example}")
             )
         if size == 0:
-            raise UserError(f"axis {at} of the input {quote(value.name)} has the size 0")
+            raise UserError(f"axis {axis} of the input {quote(value.name)} has the size 0")
         sizes.append(size)
     return checked(sizes, f"the input {quote(value.name)}")

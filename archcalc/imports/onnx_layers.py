@@ -78,13 +78,13 @@ class LayerMaker:
         """Return the outputs of a node, each of its own layer if something takes it; the first in any case."""
         found = []
         work = True
-        for at, name in enumerate(node.proto.output):
+        for index, name in enumerate(node.proto.output):
             type, sizes = type_in(types, name)
-            if not name or (at not in used and (used or at)):
+            if not name or (index not in used and (used or index)):
                 found.append(OnnxTensor(type, sizes))
                 continue
             try:
-                value = self._layer(node, named, sizes, place, at, work)
+                value = self._layer(node, named, sizes, place, index, work)
             except UnknownSizes:
                 (value,) = self.opaque(node, _every(named), types, place, [name])
             value.type = type
@@ -105,17 +105,21 @@ class LayerMaker:
         other = other_work(node.operation, shapes, sizes, node.attributes) if work and not macs else 0
         operation, kept = QUANTIZED.get(node.operation, (node.operation, None))
         if kept is not None:
-            dropped = [one for name, one in named.items() if name not in kept and one.source is None]
-            named = {kept.get(name, name): one for name, one in named.items() if one not in dropped}
+            dropped = [value for name, value in named.items() if name not in kept and value.source is None]
+            named = {kept.get(name, name): value for name, value in named.items() if value not in dropped}
         if operation == "InstanceNormalization" and all(map(_is_made, (named.get("scale"), named.get("B")))):
             named = {"input": named["input"]}  # ones and zeros, where the module has no weights
         output = self.batch.operand(sizes)
         self.path = place[0]
         arguments = {
             **node.attributes,
-            **{name: self._argument(one, name, operation, output) for name, one in named.items()},
+            **{name: self._argument(value, name, operation, output) for name, value in named.items()},
         }
-        arguments = {name: one for name, one in arguments.items() if one is not None and not hasattr(one, "dims")}
+        arguments = {
+            name: argument
+            for name, argument in arguments.items()
+            if argument is not None and not hasattr(argument, "dims")
+        }
         call = Call(operation, arguments, output, item)
         if not call.operands:
             raise UnknownSizes
@@ -127,7 +131,7 @@ class LayerMaker:
 
     def _per_sample(self, work: int, call: Call) -> int:
         """Return the work for one sample, of that for the batch."""
-        batched = call.output.batch is not None or any(one.batch is not None for one in call.operands)
+        batched = call.output.batch is not None or any(operand.batch is not None for operand in call.operands)
         return -(-work // BATCH) if batched and self.batch.is_prime else work
 
     def _sliced(self, step: TracedCall) -> Operand:
@@ -137,7 +141,11 @@ class LayerMaker:
         axes = call.get("axes", list(range(len(starts or ()))))
         steps = call.get("steps", [1] * len(starts or ()))
         lists = (starts, ends, axes, steps)
-        if not isinstance(x, Operand) or not all(isinstance(one, list) for one in lists) or min(steps, default=1) < 1:
+        if (
+            not isinstance(x, Operand)
+            or not all(isinstance(numbers, list) for numbers in lists)
+            or min(steps, default=1) < 1
+        ):
             return self.builder.add(step)
         if len({*map(len, lists)}) != 1 or any(not -len(x.sizes) <= axis < len(x.sizes) for axis in axes):
             return self.builder.add(step)
@@ -157,7 +165,9 @@ class LayerMaker:
     def _place(self, call: Call, place: Place) -> tuple[str, bool]:
         """Return the path of a layer, and whether it is its whole name."""
         path, name = place
-        weights = sorted((one.name for one in call.stored if one.name.endswith((".weight", ".bias"))), reverse=True)
+        weights = sorted(
+            (tensor.name for tensor in call.stored if tensor.name.endswith((".weight", ".bias"))), reverse=True
+        )
         if weights and call.operation in WEIGHTED:
             owner = weights[0].rpartition(".")[0]
             # Exporters keep one tensor for all that are equal, such as biases of zeros, with the name of the first.
@@ -184,8 +194,8 @@ class LayerMaker:
             place: its module and its name.
             outputs: names of those outputs that are meant; None for all.
         """
-        sources = list(dict.fromkeys(one.source for one in tensors if one.source is not None))
-        stored = {origin.name: origin for one in tensors for origin in one.origins}
+        sources = list(dict.fromkeys(tensor.source for tensor in tensors if tensor.source is not None))
+        stored = {origin.name: origin for tensor in tensors for origin in tensor.origins}
         params = 0
         for name, origin in stored.items():
             legal_name = self.names.of(name)
@@ -194,7 +204,7 @@ class LayerMaker:
                 params += int(product(origin.sizes))
                 self.counted.add(legal_name)
         found = []
-        for at, name in enumerate(node.proto.output if outputs is None else outputs):
+        for index, name in enumerate(node.proto.output if outputs is None else outputs):
             type, sizes = type_in(types, name)
             shape = self.batch.operand(sizes).shape if sizes is not None else ()
             path, own = place
@@ -204,7 +214,7 @@ class LayerMaker:
                 bool(own),
                 sources,
                 tuple(max(size, 1) for size in shape) or (1,),
-                params if at == 0 else 0,
+                params if index == 0 else 0,
             )
             if sizes is not None and shape == ():
                 source = self._single(source, path)
@@ -216,7 +226,7 @@ class LayerMaker:
     def _argument(self, value: Any, name: str, operation: str, output: Operand) -> Any:
         """Return a tensor as an argument of a call: numbers, `Operand`, or `StoredTensor`."""
         if isinstance(value, list):
-            return [self._argument(one, name, operation, output) for one in value]
+            return [self._argument(tensor, name, operation, output) for tensor in value]
         if value.sizes is None:
             raise UnknownSizes
         if value.source is not None:
@@ -230,7 +240,9 @@ class LayerMaker:
             raise UnknownSizes
         if not value.macs:
             same = [
-                one for one in value.origins if product(one.sizes) == value.count and (one.is_real or not value.is_real)
+                origin
+                for origin in value.origins
+                if product(origin.sizes) == value.count and (origin.is_real or not value.is_real)
             ]
             if not value.origins and value.data is None:
                 return calls.Stored("", value.sizes)
@@ -254,7 +266,7 @@ class LayerMaker:
             return operation not in ALONG or value.count == 1
         if name in PLAIN and value.count <= LONGEST_LIST and value.data.ndim <= 1:
             return True
-        trained = any("." in one.name and not one.in_node for one in value.origins)
+        trained = any("." in origin.name and not origin.in_node for origin in value.origins)
         is_number = value.data.ndim <= 1 or operation in ALONG
         return value.count == 1 and operation not in WEIGHTED and is_number and not trained
 
@@ -298,7 +310,7 @@ class LayerMaker:
 
 
 def _every(named: Mapping[str, Any]) -> list[OnnxTensor]:
-    return [one for value in named.values() for one in tensors_in(value)]
+    return [tensor for value in named.values() for tensor in tensors_in(value)]
 
 
 def _is_empty(value: OnnxTensor) -> bool:
@@ -307,7 +319,7 @@ def _is_empty(value: OnnxTensor) -> bool:
 
 def _is_made(value: Any) -> bool:
     """Return True for a constant that a node or PyTorch's exporter made."""
-    return isinstance(value, OnnxTensor) and value.source is None and all(one.is_made for one in value.origins)
+    return isinstance(value, OnnxTensor) and value.source is None and all(origin.is_made for origin in value.origins)
 
 
 def _aligned(operand: Operand, output: Operand) -> Operand:

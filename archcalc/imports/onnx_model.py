@@ -113,12 +113,12 @@ class _Cutter:
         content, found = self.content, bytearray()
         if depth > 60:
             raise Broken("its subgraphs are nested too deeply")
-        at = start
-        while at < end:
+        position = start
+        while position < end:
             self.parts += 1
             if self.parts > MAX_PARTS:
                 raise Broken(f"it has more than {MAX_PARTS:,} parts")
-            key, body = self._varint(at, end)
+            key, body = self._varint(position, end)
             field, wire = key >> 3, key & 7
             if wire != 2:
                 if wire not in (0, 1, 5):
@@ -126,8 +126,8 @@ class _Cutter:
                 stop = self._varint(body, end)[1] if wire == 0 else body + (8 if wire == 1 else 4)
                 if stop > end:
                     raise Broken("it ends in the middle of a part")
-                found += content[at:stop]
-                at = stop
+                found += content[position:stop]
+                position = stop
                 continue
             length, body = self._varint(body, end)
             stop = body + length
@@ -138,31 +138,31 @@ class _Cutter:
                 pass
             elif length <= LONG and not (self.is_thorough and inner):
                 self.parts += length // 16 if self.is_thorough else 0
-                found += content[at:stop]
+                found += content[position:stop]
             elif message == "tensor" and field in TENSOR_DATA:
                 pass
             elif inner is not None:
                 part = self.copied(inner, body, stop, depth + 1)
                 found += _encoded(key) + _encoded(len(part)) + part
             elif (message, field) not in TEXTS:
-                found += content[at:stop]
+                found += content[position:stop]
             if len(found) > MAX_MESSAGE:
                 raise Broken(f"it has more than {MAX_MESSAGE // 2**20} MiB without its weights")
-            at = stop
+            position = stop
         return bytes(found)
 
     @staticmethod
     def _is_description(message: str, field: int, content: bytes) -> bool:
         return (message, field) in TEXTS or ((message, field) == ("node", 9) and SCOPES not in content)
 
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
+    def _varint(self, position: int, end: int) -> tuple[int, int]:
         value = shift = 0
-        while at < end and shift < 70:
-            byte = self.content[at]
+        while position < end and shift < 70:
+            byte = self.content[position]
             value |= (byte & 127) << shift
-            at, shift = at + 1, shift + 7
+            position, shift = position + 1, shift + 7
             if byte < 128:
-                return value, at
+                return value, position
         raise Broken("it ends in the middle of a number, or a number is too long")
 
 

@@ -47,16 +47,16 @@ class Reading:
             raise UserError(f"it has more than {MOST_NODES:,} nodes")
         self.model = model
         self.inputs = inputs
-        self.names = {raw: legal(raw) or f"input{at}" for at, raw in enumerate(inputs)}
+        self.names = {raw: legal(raw) or f"input{index}" for index, raw in enumerate(inputs)}
         if len(set(self.names.values())) < len(inputs):
-            self.names = {raw: f"input{at}" for at, raw in enumerate(inputs)}
+            self.names = {raw: f"input{index}" for index, raw in enumerate(inputs)}
         shapes = {self.names[raw]: batch.operand(sizes).shape for raw, sizes in inputs.items()}
         self.builder = NetworkBuilder(name, shapes)
         self.maker = LayerMaker(self.builder, batch)
         self.shapes = Shapes(model.graph, batch)
         self.constants = ConstantReader(self.shapes, folder)
-        self.functions = {(one.domain, one.name, one.overload): one for one in model.functions}
-        self.opsets = {domain_of(one): one.version for one in model.opset_import}
+        self.functions = {(function.domain, function.name, function.overload): function for function in model.functions}
+        self.opsets = {domain_of(opset): opset.version for opset in model.opset_import}
         self.scope = GraphScope(self.opsets)
         self.takers: dict[str, list[Any]] = defaultdict(list)
         """Tensor of the main graph to what takes it: nodes, with their subgraphs, and outputs."""
@@ -179,7 +179,9 @@ class Reading:
         fused = self._bias(node)
         if fused is not None:
             named["bias"] = fused[0]
-        used = [at for at, one in enumerate(proto.output) if one and (self.takers[one] or not scope.is_main)]
+        used = [
+            index for index, output in enumerate(proto.output) if output and (self.takers[output] or not scope.is_main)
+        ]
         found = self.maker.of(node, named, types, place, used)
         if fused is not None:
             self.done.add(fused[1])
@@ -219,16 +221,16 @@ class Reading:
             self._count(len(graph.node))
             for tensor in graph.initializer:
                 found[tensor.name] = self.constants.stored(tensor, tensor.name)
-            for one in graph.node:
-                inside.update(one.output)
-                for attribute in one.attribute if one.op_type == "Constant" else ():
-                    if attribute.HasField("t") and one.output:
-                        found[one.output[0]] = self.constants.stored(attribute.t, one.output[0], True)
+            for inner in graph.node:
+                inside.update(inner.output)
+                for attribute in inner.attribute if inner.op_type == "Constant" else ():
+                    if attribute.HasField("t") and inner.output:
+                        found[inner.output[0]] = self.constants.stored(attribute.t, inner.output[0], True)
             inside.update(value.name for value in graph.input)
         for name in names_taken(node.proto):
             if name and name not in inside and name not in found and name not in node.proto.input:
                 found[name] = node.scope.get(name, node.proto)
-        return [one for one in found.values() if one is not None]
+        return [value for value in found.values() if value is not None]
 
     def _branch(self, node: OnnxNode) -> list[OnnxTensor] | None:
         """Return the outputs of the branch of an `If` whose condition is known; None if it is not."""
@@ -236,20 +238,22 @@ class Reading:
         if condition is None or condition.data is None or condition.data.size != 1:
             return None
         wanted = "then_branch" if condition.data.ravel()[0] else "else_branch"
-        graph = next((one.g for one in proto.attribute if one.name == wanted and one.HasField("g")), None)
+        graph = next(
+            (attribute.g for attribute in proto.attribute if attribute.name == wanted and attribute.HasField("g")), None
+        )
         if graph is None:
             return None
         inner = GraphScope(scope.opsets, scope, scope.attributes, module_path(proto) or scope.path, scope.depth + 1)
         self._initializers(graph, inner)
         self._nodes(graph.node, inner)
         found = [inner.get(value.name, proto) for value in graph.output]
-        return [one for one in found if one is not None]
+        return [tensor for tensor in found if tensor is not None]
 
     def _function(self, node: Any, function: Any, scope: GraphScope) -> None:
         """Read the body of a function where it is called."""
-        attributes = {one.name: one for one in function.attribute_proto}
-        attributes.update({one.name: one for one in node.attribute})
-        opsets = {domain_of(one): one.version for one in function.opset_import} or scope.opsets
+        attributes = {attribute.name: attribute for attribute in function.attribute_proto}
+        attributes.update({attribute.name: attribute for attribute in node.attribute})
+        opsets = {domain_of(opset): opset.version for opset in function.opset_import} or scope.opsets
         path = module_path(node)
         inner = GraphScope(opsets, None, attributes, scope.path if path is None else path, scope.depth + 1)
         if inner.path is None:
@@ -257,7 +261,7 @@ class Reading:
         given = [*node.input, *[""] * len(function.input)]
         for name, own in zip(function.input, given, strict=False):
             inner.values[name] = scope.get(own, node) if own else None
-        self._nodes([bound_node(one, attributes) for one in function.node], inner)
+        self._nodes([bound_node(body_node, attributes) for body_node in function.node], inner)
         for name, own in zip(node.output, function.output, strict=False):
             if name:
                 scope.set(name, inner.get(own, node), node)

@@ -83,14 +83,14 @@ class OnnxNode:
         """Its first input; None without one."""
         return self.input(0)
 
-    def input(self, at: int) -> OnnxTensor | None:
+    def input(self, index: int) -> OnnxTensor | None:
         """Return an input; None if it is left out."""
-        return self.inputs[at] if at < len(self.inputs) else None
+        return self.inputs[index] if index < len(self.inputs) else None
 
     @property
     def present(self) -> list[OnnxTensor]:
         """The inputs that are not left out."""
-        return [one for one in self.inputs if one is not None]
+        return [tensor for tensor in self.inputs if tensor is not None]
 
 
 def domain_of(named: Any) -> str:
@@ -108,27 +108,32 @@ def attributes_of(node: Any) -> dict[str, Any]:
     from onnx import AttributeProto as Kind
 
     found: dict[str, Any] = {}
-    for one in node.attribute:
-        if one.type == Kind.INT:
-            found[one.name] = one.i
-        elif one.type == Kind.FLOAT:
-            found[one.name] = float(f"{one.f:.7g}") if abs(one.f) < 1 else one.f  # 0.1, not 0.10000000149
-        elif one.type == Kind.STRING:
-            found[one.name] = one.s.decode("utf-8", "replace")
-        elif one.type == Kind.INTS:
-            found[one.name] = list(one.ints)
-        elif one.type == Kind.FLOATS:
-            found[one.name] = list(one.floats)
-        elif one.type == Kind.STRINGS:
-            found[one.name] = [text.decode("utf-8", "replace") for text in one.strings]
-        elif one.type == Kind.TENSOR:
-            found[one.name] = one.t
+    for attribute in node.attribute:
+        if attribute.type == Kind.INT:
+            found[attribute.name] = attribute.i
+        elif attribute.type == Kind.FLOAT:
+            # 0.1, not 0.10000000149
+            found[attribute.name] = float(f"{attribute.f:.7g}") if abs(attribute.f) < 1 else attribute.f
+        elif attribute.type == Kind.STRING:
+            found[attribute.name] = attribute.s.decode("utf-8", "replace")
+        elif attribute.type == Kind.INTS:
+            found[attribute.name] = list(attribute.ints)
+        elif attribute.type == Kind.FLOATS:
+            found[attribute.name] = list(attribute.floats)
+        elif attribute.type == Kind.STRINGS:
+            found[attribute.name] = [text.decode("utf-8", "replace") for text in attribute.strings]
+        elif attribute.type == Kind.TENSOR:
+            found[attribute.name] = attribute.t
     return found
 
 
 def subgraphs(node: Any) -> list[Any]:
     """Return the graphs among the attributes of a node."""
-    return [graph for one in node.attribute for graph in ([one.g] if one.HasField("g") else []) + list(one.graphs)]
+    return [
+        graph
+        for attribute in node.attribute
+        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs)
+    ]
 
 
 def nested(node: Any) -> Iterator[Any]:
@@ -137,7 +142,7 @@ def nested(node: Any) -> Iterator[Any]:
     while pending:
         graph = pending.pop()
         yield graph
-        pending += [inner for one in graph.node for inner in subgraphs(one)]
+        pending += [inner for graph_node in graph.node for inner in subgraphs(graph_node)]
 
 
 def names_taken(node: Any) -> Iterator[str]:
@@ -151,16 +156,16 @@ def names_taken(node: Any) -> Iterator[str]:
 
 def bound_node(node: Any, attributes: Mapping[str, Any]) -> Any:
     """Return a node of a function's body with the attributes that the function's call gives."""
-    if not any(one.ref_attr_name for one in node.attribute):
+    if not any(attribute.ref_attr_name for attribute in node.attribute):
         return node
     copy = type(node)()
     copy.CopyFrom(node)
     del copy.attribute[:]
-    for one in node.attribute:
-        if not one.ref_attr_name:
-            copy.attribute.add().CopyFrom(one)
-        elif one.ref_attr_name in attributes:
+    for attribute in node.attribute:
+        if not attribute.ref_attr_name:
+            copy.attribute.add().CopyFrom(attribute)
+        elif attribute.ref_attr_name in attributes:
             added = copy.attribute.add()
-            added.CopyFrom(attributes[one.ref_attr_name])
-            added.name = one.name
+            added.CopyFrom(attributes[attribute.ref_attr_name])
+            added.name = attribute.name
     return copy

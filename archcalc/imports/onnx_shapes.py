@@ -47,8 +47,8 @@ class _Schema(Struct):
             schema,
             counts=(schema.min_input, schema.max_input),
             outputs=(schema.min_output, schema.max_output),
-            attributes={name: one.type.value for name, one in schema.attributes.items()},
-            inputs=[(one.name, one.option == one.option.Variadic) for one in schema.inputs],
+            attributes={name: attribute.type.value for name, attribute in schema.attributes.items()},
+            inputs=[(argument.name, argument.option == argument.option.Variadic) for argument in schema.inputs],
         )
 
 
@@ -72,12 +72,12 @@ class Shapes:
         if schema is None:
             return declared
         node = replace(node, inputs=self._with_batch(node))
-        taken = {name: one for name, one in zip(proto.input, node.inputs, strict=False) if one is not None}
-        given = {name: one.type for name, one in taken.items()}
+        taken = {name: tensor for name, tensor in zip(proto.input, node.inputs, strict=False) if tensor is not None}
+        given = {name: tensor.type for name, tensor in taken.items()}
         data = {
-            name: numpy_helper.from_array(one.data, name)
-            for name, one in taken.items()
-            if one.data is not None and one.data.dtype.kind in "iubf"
+            name: numpy_helper.from_array(tensor.data, name)
+            for name, tensor in taken.items()
+            if tensor.data is not None and tensor.data.dtype.kind in "iubf"
         }
         opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in scope.opsets.items()]
         if not fits(node, schema.outputs):
@@ -96,7 +96,7 @@ class Shapes:
                 sizes = self._known(node) or declared.get(name, (None, None))[1]
             if type is None or (sizes is not None and inferred is None):
                 element = type.tensor_type.elem_type if type is not None else 0
-                first = next((one.element for one in node.present), 1)
+                first = next((tensor.element for tensor in node.present), 1)
                 type = tensor_type(element or first, sizes)
             if sizes is None:
                 self.faults += 1
@@ -128,15 +128,16 @@ class Shapes:
         proto = node.proto
         if not least <= len(proto.input) <= most:
             raise UserError(f"{described(proto)} has {len(proto.input)} inputs, at least {least} are expected")
-        for one in proto.attribute:
-            if one.type != known.attributes.get(one.name, one.type):
-                raise UserError(f"{described(proto)} has the attribute {quote(one.name)} of a wrong type")
+        for attribute in proto.attribute:
+            if attribute.type != known.attributes.get(attribute.name, attribute.type):
+                raise UserError(f"{described(proto)} has the attribute {quote(attribute.name)} of a wrong type")
         return known
 
     def declared(self, node: OnnxNode) -> Types:
         """Return the types that the file says, with the batch."""
         takes_batch = any(
-            one.sizes and one.source is not None and self.batch.axis(one.sizes)[0] is not None for one in node.present
+            tensor.sizes and tensor.source is not None and self.batch.axis(tensor.sizes)[0] is not None
+            for tensor in node.present
         )
         return {name: self._as_declared(self.file.get(name), takes_batch) for name in node.proto.output if name}
 
@@ -147,11 +148,11 @@ class Shapes:
         if not type.tensor_type.HasField("shape"):
             return tensor_type(element, None), None
         sizes: list[int] = []
-        for at, dim in enumerate(type.tensor_type.shape.dim):
+        for axis, dim in enumerate(type.tensor_type.shape.dim):
             size = dim.dim_value if dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0 else 0
             if self.batch.symbol and dim.dim_param == self.batch.symbol:
                 size = BATCH
-            if at == 0 and takes_batch and self.batch.is_prime and self.batch.fixed and size == self.batch.fixed:
+            if axis == 0 and takes_batch and self.batch.is_prime and self.batch.fixed and size == self.batch.fixed:
                 size = BATCH
             if not size:
                 return tensor_type(element, None), None
@@ -175,10 +176,10 @@ class Shapes:
         """Return a node with the batch in the sizes that it asks for, where the file has fixed them."""
         import numpy
 
-        at = {"Reshape": 1, "Expand": 1, "Resize": 3}.get(node.operation)
-        if at is None or node.first is None or node.first.sizes is None or not self.batch.is_prime:
+        index = {"Reshape": 1, "Expand": 1, "Resize": 3}.get(node.operation)
+        if index is None or node.first is None or node.first.sizes is None or not self.batch.is_prime:
             return node
-        sizes, asked = node.first.sizes, node.input(at)
+        sizes, asked = node.first.sizes, node.input(index)
         if asked is None or asked.data is None or asked.data.ndim != 1:
             return node
         new = [int(size) for size in asked.data]
@@ -194,13 +195,13 @@ class Shapes:
         if wanted == new:
             return node
         changed = replace(asked, data=numpy.asarray(wanted, "i8"))
-        return replace(node, inputs=[changed if n == at else one for n, one in enumerate(node.inputs)])
+        return replace(node, inputs=[changed if n == index else tensor for n, tensor in enumerate(node.inputs)])
 
     def _with_batch(self, node: OnnxNode) -> list[OnnxTensor | None]:
         """Return the inputs of a `Concat` with the batch also in those that are the same for all samples."""
         if node.operation != "Concat" or not self.batch.is_prime:
             return node.inputs
-        shapes = [one.sizes for one in node.present if one.sizes]
+        shapes = [tensor.sizes for tensor in node.present if tensor.sizes]
         axes = {self.batch.axis(sizes) for sizes in shapes} - {(None, 1)}
         if len(axes) != 1 or len(shapes) < len(node.inputs):
             return node.inputs
@@ -209,28 +210,28 @@ class Shapes:
         if axis is None or (joined % len(shapes[0]) if joined < 0 else joined) == axis:
             return node.inputs
         found: list[OnnxTensor | None] = []
-        for one in node.present:
-            sizes = one.sizes or ()
+        for tensor in node.present:
+            sizes = tensor.sizes or ()
             if axis < len(sizes) and sizes[axis] == (self.batch.fixed or 1):
                 sizes = (*sizes[:axis], BATCH * folded, *sizes[axis + 1 :])
-                one = replace(one, type=tensor_type(one.element, sizes), sizes=sizes, data=None)
-            found.append(one)
+                tensor = replace(tensor, type=tensor_type(tensor.element, sizes), sizes=sizes, data=None)
+            found.append(tensor)
         return found
 
     def named(self, node: OnnxNode) -> dict[str, Any]:
         """Return the inputs of a node by the names of its schema; those of a variadic one as a list."""
         schema = self.schema(node)
         if schema is None:
-            return {str(at): one for at, one in enumerate(node.inputs) if one is not None}
+            return {str(index): tensor for index, tensor in enumerate(node.inputs) if tensor is not None}
         found: dict[str, Any] = {}
-        for at, one in enumerate(node.inputs):
-            if one is None or not schema.inputs:
+        for index, tensor in enumerate(node.inputs):
+            if tensor is None or not schema.inputs:
                 continue
-            name, is_variadic = schema.inputs[min(at, len(schema.inputs) - 1)]
+            name, is_variadic = schema.inputs[min(index, len(schema.inputs) - 1)]
             if is_variadic:
-                found.setdefault(name, []).append(one)
+                found.setdefault(name, []).append(tensor)
             else:
-                found[name] = one
+                found[name] = tensor
         if node.operation == "BatchNormalization":
             found.update({f"input_{name}": found.pop(name) for name in ("mean", "var") if name in found})
         return found
@@ -250,7 +251,7 @@ def sizes_by_name(named: Mapping[str, Any]) -> dict[str, list[Shape]]:
     """Return the sizes of tensors by name; without those whose sizes are not known."""
     found = {}
     for name, value in named.items():
-        sizes = [one.sizes for one in tensors_in(value) if one.sizes is not None]
+        sizes = [tensor.sizes for tensor in tensors_in(value) if tensor.sizes is not None]
         if len(sizes) == len(tensors_in(value)):
             found[name] = sizes
     return found
