@@ -55,12 +55,12 @@ def _grade_quiz(opened: Opened, answers: Mapping[str, str]) -> Graded:
 
     verdicts: dict[str, tuple[str, str]] = {}
     for exercise in _exercises(opened):
-        for at, ask in enumerate(exercise.asks):
+        for index, ask in enumerate(exercise.asks):
             question = QUESTIONS[ask.quantity]
             key = AnswerKey(
                 analyze(exercise.network), (question,), {question.key: Fraction(1)}, every_layer=True, with_total=True
             )
-            field, row = f"{exercise.number}.{at}", TOTAL if ask.layer is None else ask.layer
+            field, row = f"{exercise.number}.{index}", TOTAL if ask.layer is None else ask.layer
             written = answers.get(field, "")
             if not written.strip():
                 verdicts[field] = ("missing", "")

@@ -10,8 +10,8 @@ Point = tuple[float, float]
 def on_curves(points: Sequence[Point], steps: int = 16) -> tuple[Point, ...]:
     """Return points on cubic curves, each of a start, two control points, and an end that the next starts from."""
     result = [points[0]]
-    for at in range(0, len(points) - 3, 3):
-        ends = points[at : at + 4]
+    for first in range(0, len(points) - 3, 3):
+        ends = points[first : first + 4]
         for step in range(1, steps + 1):
             t = step / steps
             parts = ((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3)

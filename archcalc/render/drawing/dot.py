@@ -183,7 +183,7 @@ class _DotWriter:
         else:
             shown = label_lines(node, self.labels, inside, self.picture.network.groups)
             is_named = self.labels is None or "name" in self.labels
-            body = "<br/>".join(_text(text, bold=is_named and not at) for at, text in enumerate(shown)) or " "
+            body = "<br/>".join(_text(text, bold=is_named and not index) for index, text in enumerate(shown)) or " "
         if cost:
             body += f"<br/>{_text(cost)}"
         graph.node(self.ids[node], f"<{body}>", **settings)

@@ -127,7 +127,7 @@ def parse(text: str, sizes: tuple[int, ...] | None) -> Sliding:
 def numbers(sliding: Sliding) -> tuple[dict[Cell, Number], dict[Cell, Number], list[str]]:
     """Return the input, the output, and how each place is computed: input and kernel count from 0, row by row."""
     cells = _grid(sliding.size)
-    values: dict[Cell, Number] = {cell: at for at, cell in enumerate(cells)}
+    values: dict[Cell, Number] = {cell: value for value, cell in enumerate(cells)}
     results: dict[Cell, Number] = dict.fromkeys(_grid(sliding.output), 0) if sliding.spreads else {}
     said = []
     for place in sliding.places:
@@ -181,11 +181,11 @@ def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: 
     scenes = []
     widest = max(font.width(_number(value), SMALL) for value in (*values.values(), *results.values()))
     cell = max(CELL, widest + 3) if with_numbers else CELL
-    weights: dict[Cell, Number] = {place: at for at, place in enumerate(_grid(sliding.window))}
-    for at, place in enumerate(sliding.places):
+    weights: dict[Cell, Number] = {place: weight for weight, place in enumerate(_grid(sliding.window))}
+    for index, place in enumerate(sliding.places):
         seen = set(sliding.seen(place))
-        done = {} if sliding.spreads else {earlier: results[earlier] for earlier in sliding.places[: at + 1]}
-        if at + 1 == len(sliding.places):
+        done = {} if sliding.spreads else {earlier: results[earlier] for earlier in sliding.places[: index + 1]}
+        if index + 1 == len(sliding.places):
             done = results
         # The window lies on the output where it spreads, else on the input; the other map has its place.
         given, made = ({place}, seen) if sliding.spreads else (seen, {place})
@@ -196,7 +196,7 @@ def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: 
         if with_numbers and sliding.kind.startswith("conv"):
             columns.insert(1, MapColumn(sliding.window, 0, [DrawnMap(look.kernel, set(), weights)], is_kernel=True))
         scene = Scene(font, look.paper, title)
-        draw_columns(scene, columns, cell, BETWEEN, said[at] if with_numbers else "", look)
+        draw_columns(scene, columns, cell, BETWEEN, said[index] if with_numbers else "", look)
         scenes.append(scene)
     return scenes
 
@@ -204,11 +204,11 @@ def frames(sliding: Sliding, with_numbers: bool, look: Look, font: Font, title: 
 def draw_columns(scene: Scene, columns: Sequence[MapColumn], cell: float, gap: float, words: str, look: Look) -> None:
     """Add columns of maps, each centered on y = 0, with arrows over the gaps between them, and words below."""
     x = 0.0
-    for at, column in enumerate(columns):
+    for index, column in enumerate(columns):
         if column.is_kernel:
             scene.text(x + BESIDE / 2, TEXT * 0.55, "*", TEXT * 1.4, look.ink)
             x += BESIDE
-        elif at:
+        elif index:
             scene.arrow(((x + 4, 0), (x + gap - 4, 0)), look.line)
             x += gap
         tall, wide = ((size + 2 * column.padding) * cell for size in column.size)

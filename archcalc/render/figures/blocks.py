@@ -103,7 +103,7 @@ def _units(cluster: Cluster) -> Iterator[tuple[str, str, list[DrawingNode]]]:
         if isinstance(child, DrawingNode):
             yield child.name, "", [child]
             continue
-        kinds = [one.block for one in child.children if isinstance(one, Cluster)]
+        kinds = [inner.block for inner in child.children if isinstance(inner, Cluster)]
         holds_blocks = len(kinds) > 1 and len(kinds) == len(child.children) and len(set(kinds)) == 1 and kinds[0]
         if not child.block or holds_blocks:
             yield from _units(child)
@@ -116,7 +116,9 @@ def draw_blocks(
 ) -> None:
     """Add the stages from top to bottom, and panels with what is inside their blocks."""
     words = [_words(stage, labels) for stage in stages]
-    width = max(scene.measure(text, TEXT, at == 0) for each in words for at, text in enumerate(each)) + 3 * PADDING
+    width = (
+        max(scene.measure(text, TEXT, index == 0) for each in words for index, text in enumerate(each)) + 3 * PADDING
+    )
     places = list(dict.fromkeys(stage.place for stage in stages))
     inputs = ", ".join(f"{name} {shape_text(entry.output_shape)}" for name, entry in picture.inputs.items())
     input_words = cut(inputs, LONGEST_INPUTS)

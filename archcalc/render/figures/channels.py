@@ -29,8 +29,8 @@ def _grouped(sliding: Sliding, look: Look) -> Iterator[tuple[list[MapColumn], st
     for place in sliding.places:
         for group in range(sliding.groups):
             seen = set(sliding.seen(place))
-            given = [DrawnMap(color, seen if at == group else set()) for at, color in enumerate(colors)]
-            made = [DrawnMap(color, {place} if at == group else set()) for at, color in enumerate(colors)]
+            given = [DrawnMap(color, seen if index == group else set()) for index, color in enumerate(colors)]
+            made = [DrawnMap(color, {place} if index == group else set()) for index, color in enumerate(colors)]
             columns = [
                 MapColumn(sliding.size, sliding.padding, [drawn for drawn in given for _ in range(ins)]),
                 MapColumn(sliding.output, 0, [drawn for drawn in made for _ in range(outs)]),

@@ -137,10 +137,10 @@ class ColumnStyle:
         scene, y, left, right = self.new(), 0.0, 0.0, 0.0
         spans: list[tuple[float, float]] = []
         spine: dict[Item, tuple[float, float]] = {}
-        for at, part in enumerate(parts):
-            before = parts[at - 1] if at else None
+        for index, part in enumerate(parts):
+            before = parts[index - 1] if index else None
             block = self.part(part, before)
-            if at and block.height:
+            if index and block.height:
                 if isinstance(before, Fork) and not self.is_arcs(before):
                     y += 2
                 else:
@@ -223,21 +223,21 @@ class ColumnStyle:
     def tangle(self, part: Tangle) -> ColumnBlock:
         """Return nodes in the order of execution, with an arc for each tensor that passes over others."""
         scene, y, middle = self.new(), 0.0, []
-        inside = {node: at for at, node in enumerate(part.nodes)}
-        for at, node in enumerate(part.nodes):
+        inside = {node: index for index, node in enumerate(part.nodes)}
+        for index, node in enumerate(part.nodes):
             block = self.box(node)
-            if at:
-                if part.nodes[at - 1] in part.sources[at]:
+            if index:
+                if part.nodes[index - 1] in part.sources[index]:
                     scene.arrow(((0, y), (0, y + self.gap)), self.look.line)
                 y += self.gap
             scene.add(block.scene, 0.0, y)
             middle.append(y + block.height / 2)
             y += block.height
         spans = [
-            (inside.get(source, -1), at)
-            for at, taken in enumerate(part.sources)
+            (inside.get(source, -1), index)
+            for index, taken in enumerate(part.sources)
             for source in taken
-            if inside.get(source, -1) < at - 1 or (at == 0 and source not in inside)
+            if inside.get(source, -1) < index - 1 or (index == 0 and source not in inside)
         ]
         spans = [span for span in spans if span != (-1, 0)]
         half = self.widths[part.nodes[0]] / 2
@@ -255,10 +255,10 @@ class ColumnStyle:
         """Add a bracket at the right of each run of equal blocks, with their number; return the right end."""
         places: dict[Cluster, list[int]] = {}
         drawn: Counter[Cluster] = Counter()
-        for at, part in enumerate(parts):
+        for index, part in enumerate(parts):
             block = self.block_of(part)
             if block is not None:
-                places.setdefault(block, []).append(at)
+                places.setdefault(block, []).append(index)
                 drawn[block] += len(list(nodes_in((part,))))
         far = right
         for block, run in places.items():

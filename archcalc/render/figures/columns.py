@@ -116,9 +116,9 @@ def _balanced(heights: Sequence[float], columns: int) -> float:
 def _chunks(heights: Sequence[float], limit: float) -> Iterator[tuple[int, int]]:
     """Yield the first and last place of each column, filled up to a height."""
     begin, filled = 0, 0.0
-    for at, height in enumerate(heights):
-        if at > begin and filled + height > limit + 0.01:
-            yield begin, at
-            begin, filled = at, 0.0
+    for place, height in enumerate(heights):
+        if place > begin and filled + height > limit + 0.01:
+            yield begin, place
+            begin, filled = place, 0.0
         filled += height
     yield begin, len(heights)

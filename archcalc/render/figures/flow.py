@@ -129,27 +129,29 @@ def _parts(order: list[Item], edges: Edges, leaving: set[Item], end: Item | None
 
     Sources that are not among them are one node before all, and what takes a node of ``leaving`` one after all.
     """
-    place = {node: at for at, node in enumerate(order)}
+    place = {node: index for index, node in enumerate(order)}
     before, after = -1, len(order)
     taken = [{place.get(source, before) for source in edges.get(node, [])} or {before} for node in order]
     taken.append({place[node] for node in order if node in leaving})
     farthest = dict.fromkeys(range(before, after), before)
-    for at, sources in enumerate(taken):
+    for index, sources in enumerate(taken):
         for source in sources:
-            farthest[source] = max(farthest[source], at)
+            farthest[source] = max(farthest[source], index)
     parts: list[Part] = []
     last, reach = before, farthest[before]
-    for at in range(after + 1):
-        if reach > at:
-            reach = max(reach, farthest[at])
+    for index in range(after + 1):
+        if reach > index:
+            reach = max(reach, farthest[index])
             continue
-        between = order[last + 1 : at]
+        between = order[last + 1 : index]
         if between:
-            ends = leaving if at == after else set(edges.get(order[at], ()))
-            parts.append(_between(between, edges, ends, last in taken[at], order[at] if at < after else end, nested))
-        if at < after:
-            parts.append(FlowStep(order[at]))
-            last, reach = at, max(reach, farthest[at])
+            ends = leaving if index == after else set(edges.get(order[index], ()))
+            parts.append(
+                _between(between, edges, ends, last in taken[index], order[index] if index < after else end, nested)
+            )
+        if index < after:
+            parts.append(FlowStep(order[index]))
+            last, reach = index, max(reach, farthest[index])
     return tuple(parts)
 
 

@@ -35,10 +35,10 @@ def text_box(
     """
     (x, y), height = middle, pitch * len(texts) + padding
     scene.box(x - width / 2, y, width, height, fill, look.line)
-    for at, text in enumerate(texts):
-        size = SMALL if at else TEXT
-        place = y + padding / 2 + pitch * (at + 0.5) + size * 0.36
-        scene.text(x, place, text, size, look.ink, bold=bold and not at)
+    for index, text in enumerate(texts):
+        size = SMALL if index else TEXT
+        place = y + padding / 2 + pitch * (index + 0.5) + size * 0.36
+        scene.text(x, place, text, size, look.ink, bold=bold and not index)
     return height
 
 
@@ -56,5 +56,7 @@ def legend(scene: Scene, entries: Sequence[tuple[str, str]], look: Look, x: floa
 
 def stack(scene: Scene, x: float, y: float, texts: Sequence[str], look: Look, bold: int = 0) -> None:
     """Add centered lines of text from ``y`` downwards, the first ``bold`` of them bold."""
-    for at, text in enumerate(texts):
-        scene.text(x, y + TEXT * (0.8 + 1.25 * at), text, TEXT if at < bold else SMALL, look.ink, bold=at < bold)
+    for index, text in enumerate(texts):
+        scene.text(
+            x, y + TEXT * (0.8 + 1.25 * index), text, TEXT if index < bold else SMALL, look.ink, bold=index < bold
+        )

@@ -10,11 +10,11 @@ def lanes(spans: Sequence[tuple[int, int]]) -> list[int]:
 
     Spans that only touch share a lane. A span lies outside those that it spans.
     """
-    order = sorted(range(len(spans)), key=lambda at: (spans[at][1] - spans[at][0], spans[at]))
+    order = sorted(range(len(spans)), key=lambda index: (spans[index][1] - spans[index][0], spans[index]))
     taken: list[list[tuple[int, int]]] = []
     result = [0] * len(spans)
-    for at in order:
-        start, end = spans[at]
+    for index in order:
+        start, end = spans[index]
         lane = 0
         for number, others in enumerate(taken):
             if any(start < other_end and other_start < end for other_start, other_end in others):
@@ -22,5 +22,5 @@ def lanes(spans: Sequence[tuple[int, int]]) -> list[int]:
         if lane == len(taken):
             taken.append([])
         taken[lane].append((start, end))
-        result[at] = lane
+        result[index] = lane
     return result

@@ -49,9 +49,9 @@ def _svg(scenes: list[Scene]) -> str:
         "@media(prefers-reduced-motion:reduce){.frame{animation:none}}"
     )
     groups = "\n".join(
-        f'<g class="frame{"" if at else " first"}" style="animation-delay:{at * FRAME_TIME}ms">\n'
+        f'<g class="frame{"" if index else " first"}" style="animation-delay:{index * FRAME_TIME}ms">\n'
         f"{items_svg(scene.items)}\n</g>"
-        for at, scene in enumerate(scenes)
+        for index, scene in enumerate(scenes)
     )
     empty = replace(scenes[0], items=[])
     return to_svg(empty).replace("</svg>", f"<style>{style}</style>\n{groups}\n</svg>")

@@ -73,8 +73,8 @@ def _add_path(canvas: Any, item: Path, height: float) -> None:
     points = [(x, height - y) for x, y in item.points]
     path.moveTo(*points[0])
     if item.curved:
-        for at in range(1, len(points) - 2, 3):
-            path.curveTo(*points[at], *points[at + 1], *points[at + 2])
+        for index in range(1, len(points) - 2, 3):
+            path.curveTo(*points[index], *points[index + 1], *points[index + 2])
     else:
         for point in points[1:]:
             path.lineTo(*point)

@@ -83,7 +83,7 @@ class Row:
 
     def places_of(self, volumes: Iterable[Volume]) -> dict[int, Volume]:
         """Return some of its volumes by their places."""
-        place = {volume: at for at, volume in enumerate(self.volumes)}
+        place = {volume: index for index, volume in enumerate(self.volumes)}
         return {place[volume]: volume for volume in volumes}
 
 
@@ -233,8 +233,8 @@ def _folded(row: Row) -> Row:
             run[0].count, kept = len(run), run[:1]
         else:
             kept = run
-        for at in range(len(run)):
-            new_place[place + at] = len(folded.volumes) + min(at, len(kept) - 1)
+        for index in range(len(run)):
+            new_place[place + index] = len(folded.volumes) + min(index, len(kept) - 1)
         folded.volumes += kept
         place += len(run)
     for head in folded.heads:

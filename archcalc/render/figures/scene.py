@@ -184,4 +184,4 @@ def extent(item: Path | TextLine, font: Font) -> tuple[Point, ...]:
 
 
 def _without_repeats(points: Sequence[Point]) -> list[Point]:
-    return [point for at, point in enumerate(points) if not at or math.dist(point, points[at - 1]) > 0.01]
+    return [point for index, point in enumerate(points) if not index or math.dist(point, points[index - 1]) > 0.01]

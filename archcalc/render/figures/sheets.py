@@ -33,8 +33,8 @@ class Sheets(Solid):
         """Add the sheets from the last to the first."""
         (left, top), (right, bottom) = self.front(x)
         wide, tall = right - left - self.reach, bottom - top - self.reach
-        for at in range(self.count):
-            scene.box(left + self.step * at, top + self.step * at, wide, tall, fill, look.line, "front")
+        for index in range(self.count):
+            scene.box(left + self.step * index, top + self.step * index, wide, tall, fill, look.line, "front")
 
     def draw_window(
         self, scene: Scene, x: float, window: tuple[int, int], sizes: tuple[int, int], tip: Point, look: Look
@@ -53,13 +53,13 @@ class Sheets(Solid):
 class FlatScale(DrawingScale):
     """The sizes of stacks; vectors are bars, tokens are matrices."""
 
-    def solid(self, one: DrawnTensor) -> Solid:
+    def solid(self, drawn: DrawnTensor) -> Solid:
         """Return the stack of a tensor; of tokens, which have no maps, one sheet."""
-        box = super().solid(one)
-        if one.flat or one.width == 1:
+        box = super().solid(drawn)
+        if drawn.flat or drawn.width == 1:
             return Sheets(box.across, box.up, 0.0)
-        more = math.log2(max(one.channels, EACH) / EACH)
-        count = min(one.channels, EACH) if one.channels <= EACH else min(MOST, round(EACH + 1.4 * more))
+        more = math.log2(max(drawn.channels, EACH) / EACH)
+        count = min(drawn.channels, EACH) if drawn.channels <= EACH else min(MOST, round(EACH + 1.4 * more))
         step = STEP * self.part
         reach = step * (count - 1)
-        return Sheets(self.up(one.width) * PART + reach, self.up(one.height) * PART + reach, 0.0, count, step)
+        return Sheets(self.up(drawn.width) * PART + reach, self.up(drawn.height) * PART + reach, 0.0, count, step)

@@ -49,8 +49,8 @@ def channel_axis(axes: tuple[str, ...]) -> int:
 
 def maps(item: Item) -> tuple[int, ...]:
     """Return the shape of an output without its channels."""
-    shape, at = item.output_shape, channel_axis(item.output_axes)
-    return (*shape[:at], *shape[at + 1 :])
+    shape, axis = item.output_shape, channel_axis(item.output_axes)
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 def stage_size(item: Item) -> tuple[int, ...]:
@@ -61,11 +61,11 @@ def stage_size(item: Item) -> tuple[int, ...]:
 
 def tensor(item: Item) -> DrawnTensor:
     """Return the channels of an output and the two sizes of its maps; tokens count as a height."""
-    shape, at = item.output_shape, channel_axis(item.output_axes)
+    shape, axis = item.output_shape, channel_axis(item.output_axes)
     rest = maps(item)
     if math.prod(rest) == 1:
-        return DrawnTensor(shape[at] if shape else 1, 1, 1, True)
-    return DrawnTensor(shape[at], rest[-2] if len(rest) > 1 else rest[-1], rest[-1] if len(rest) > 1 else 1, False)
+        return DrawnTensor(shape[axis] if shape else 1, 1, 1, True)
+    return DrawnTensor(shape[axis], rest[-2] if len(rest) > 1 else rest[-1], rest[-1] if len(rest) > 1 else 1, False)
 
 
 class DrawingScale(Struct):
@@ -78,19 +78,19 @@ class DrawingScale(Struct):
     @classmethod
     def of(cls, tensors: list[DrawnTensor], part: float = 1.0) -> DrawingScale:
         """Return the scale for the tensors of one figure."""
-        maps = [one for one in tensors if not one.flat]
-        sides = [side for one in maps for side in (one.height, one.width)]
-        return cls(max(sides, default=1), max((one.channels for one in maps), default=1), part)
+        maps = [drawn for drawn in tensors if not drawn.flat]
+        sides = [side for drawn in maps for side in (drawn.height, drawn.width)]
+        return cls(max(sides, default=1), max((drawn.channels for drawn in maps), default=1), part)
 
-    def solid(self, one: DrawnTensor) -> Solid:
+    def solid(self, drawn: DrawnTensor) -> Solid:
         """Return the solid of a tensor."""
-        if one.flat:
-            length = math.log2(one.channels + 1) / math.log2(LONGEST_BAR + 1)
+        if drawn.flat:
+            length = math.log2(drawn.channels + 1) / math.log2(LONGEST_BAR + 1)
             return Solid(BAR * self.part, max(10.0, BAR_HEIGHT * min(length, 1.4) * self.part), BAR_BACK * self.part)
         return Solid(
-            max(THINNEST, WIDTH * self.part * (one.channels / self.deepest) ** (1 / 3)),
-            self.up(one.height),
-            max(FLATTEST, BACK * self.part * math.sqrt(one.width / self.largest)),
+            max(THINNEST, WIDTH * self.part * (drawn.channels / self.deepest) ** (1 / 3)),
+            self.up(drawn.height),
+            max(FLATTEST, BACK * self.part * math.sqrt(drawn.width / self.largest)),
         )
 
     def up(self, size: float) -> float:

@@ -65,10 +65,10 @@ class Strip:
         places, end = [], taken[0][1]
         for start, next_end in taken[1:]:
             if start - end > 4:
-                at = (start + end) / 2
-                cut = [item for item in self.items if item.divides and item.start < at < item.end]
+                place = (start + end) / 2
+                cut = [item for item in self.items if item.divides and item.start < place < item.end]
                 clusters = len([item for item in cut if isinstance(item.shape, Path) and item.shape.role == "cluster"])
-                places.append((at, len(cut) + (CLUSTER_WORTH - 1) * clusters))
+                places.append((place, len(cut) + (CLUSTER_WORTH - 1) * clusters))
             end = max(end, next_end)
         return places
 
@@ -108,16 +108,16 @@ class Strip:
         """Return the letter of each edge at each cut."""
         letters: dict[tuple[int, float], str] = {}
         for cut in cuts:
-            for at, item in enumerate(self.items):
+            for index, item in enumerate(self.items):
                 if isinstance(item.shape, Path) and item.shape.role == "edge" and item.start < cut < item.end:
                     number, turn = len(letters) % 26, len(letters) // 26
-                    letters[at, cut] = ascii_uppercase[number] + (str(turn + 1) if turn else "")
+                    letters[index, cut] = ascii_uppercase[number] + (str(turn + 1) if turn else "")
         return letters
 
     def _piece(self, begin: float, end: float, letters: dict[tuple[int, float], str]) -> Scene:
         piece = Scene(self.scene.font)
         marks: list[tuple[float, Point, str, str]] = []
-        for at, item in enumerate(self.items):
+        for index, item in enumerate(self.items):
             shape = item.shape
             if item.end <= begin or item.start >= end:
                 continue
@@ -129,10 +129,10 @@ class Strip:
                 for part in self._within(on_curves(shape.points), begin, end):
                     piece.items.append(replace(shape, points=tuple(part), curved=False))
                     marks += [
-                        (cut, point, letters[at, cut], shape.stroke)
+                        (cut, point, letters[index, cut], shape.stroke)
                         for point in (part[0], part[-1])
                         for cut in (begin, end)
-                        if (at, cut) in letters and abs(point[self.axis] - cut) < 0.01
+                        if (index, cut) in letters and abs(point[self.axis] - cut) < 0.01
                     ]
         for cut in (begin, end):
             self._mark(piece, [mark for mark in marks if mark[0] == cut], outward=-1 if cut == begin else 1)

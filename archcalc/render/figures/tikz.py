@@ -82,7 +82,8 @@ def _item(item: Path | TextLine, names: dict[str, str]) -> str:
     points = [f"({number(x)},{number(y)})" for x, y in item.points]
     if item.curved:
         path = points[0] + "".join(
-            f" .. controls {points[at]} and {points[at + 1]} .. {points[at + 2]}" for at in range(1, len(points) - 2, 3)
+            f" .. controls {points[index]} and {points[index + 1]} .. {points[index + 2]}"
+            for index in range(1, len(points) - 2, 3)
         )
     else:
         path = " -- ".join(points)

@@ -81,11 +81,11 @@ def _longest(edges: Edges) -> tuple[Item, ...]:
     """Return the longest path of nodes that are in the order of execution."""
     paths: dict[Item, tuple[int, Item | None]] = {}
     for node, taken in edges.items():
-        before = max((source for source in taken if source in paths), key=lambda one: paths[one][0], default=None)
+        before = max((source for source in taken if source in paths), key=lambda source: paths[source][0], default=None)
         paths[node] = (1 if before is None else paths[before][0] + 1, before)
-    at: Item | None = max(paths, key=lambda one: paths[one][0])
+    item: Item | None = max(paths, key=lambda end: paths[end][0])
     path = []
-    while at is not None:
-        path.append(at)
-        at = paths[at][1]
+    while item is not None:
+        path.append(item)
+        item = paths[item][1]
     return tuple(path[::-1])

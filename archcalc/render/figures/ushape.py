@@ -121,15 +121,15 @@ class _UDrawing:
         volumes, boxes = self.row.volumes, list[_Box]()
         largest = max(volume.tensor.height for volume in volumes)
         most = max(volume.tensor.channels for volume in volumes)
-        for at, (volume, level) in enumerate(zip(volumes, levels, strict=True)):
+        for index, (volume, level) in enumerate(zip(volumes, levels, strict=True)):
             # The up-convolution before a concatenation is the colored part of the box that joins it to the copy.
-            if at + 1 in self.skips and levels[at] == levels[at + 1] and levels[at - 1] > levels[at]:
+            if index + 1 in self.skips and levels[index] == levels[index + 1] and levels[index - 1] > levels[index]:
                 continue
             width = max(THINNEST, WIDTH * math.sqrt(volume.tensor.channels / most))
             height = max(LOWEST, HEIGHT * math.pow(volume.tensor.height / largest, POWER))
             box = _Box(volume, level, width, height)
-            if at in self.skips and volume.node.concatenates:
-                box.copied = width * volumes[self.skips[at]].tensor.channels / volume.tensor.channels
+            if index in self.skips and volume.node.concatenates:
+                box.copied = width * volumes[self.skips[index]].tensor.channels / volume.tensor.channels
             if boxes:
                 box.x = _place(box, boxes)
             boxes.append(box)
@@ -139,8 +139,8 @@ class _UDrawing:
         """Add all to the scene."""
         self._add_copies()
         size: tuple[int, ...] = ()
-        for at, box in enumerate(self.boxes):
-            last = self.boxes[at - 1] if at else None
+        for index, box in enumerate(self.boxes):
+            last = self.boxes[index - 1] if index else None
             self._add_box(box)
             if last is None or box.volume.maps != size or last.level != box.level:
                 size = box.volume.maps
@@ -239,8 +239,8 @@ def _size(maps: tuple[int, ...]) -> str:
 
 def _does(row: Row, box: _Box, last: _Box) -> str:
     """Return what leads to a box, without its number of filters."""
-    at = row.volumes.index(box.volume)
-    node = row.volumes[at - 1].node if box.copied and row.volumes[at - 1] is not last.volume else box.volume.node
+    index = row.volumes.index(box.volume)
+    node = row.volumes[index - 1].node if box.copied and row.volumes[index - 1] is not last.volume else box.volume.node
     if not isinstance(node, DrawingNode):
         return node.name
     words = describe(node.main).partition(",")[0]

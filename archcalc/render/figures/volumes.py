@@ -59,7 +59,7 @@ class VolumeCell:
 
     def label_width(self, scene: Scene) -> float:
         """Return the width of its label."""
-        return max((scene.measure(text, TEXT, at < self.bold) for at, text in enumerate(self.words)), default=0.0)
+        return max((scene.measure(text, TEXT, index < self.bold) for index, text in enumerate(self.words)), default=0.0)
 
 
 def draw_row(
@@ -153,9 +153,9 @@ def _place(cells: Sequence[VolumeCell], scene: Scene) -> float:
     x, label_end = 0.0, -math.inf
     for cell in cells:
         offset = 0.0
-        for at, volume in enumerate(cell.volumes):
+        for index, volume in enumerate(cell.volumes):
             volume.x = x + offset
-            offset += volume.solid.across + (CLOSE if at + 1 < len(cell.volumes) else 0.0)
+            offset += volume.solid.across + (CLOSE if index + 1 < len(cell.volumes) else 0.0)
         wide = cell.label_width(scene)
         middle = (cell.left + cell.right) / 2
         push = max(0.0, label_end + 6.0 - (middle - wide / 2))
@@ -174,38 +174,38 @@ def _wrapped(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> l
     while high - low > 1:
         middle = (low + high) / 2
         tried = _broken(cells, row, middle, scene)
-        if len(tried) == len(rows) and all(_place(one, scene) <= middle for one in tried):
+        if len(tried) == len(rows) and all(_place(line, scene) <= middle for line in tried):
             rows, high = tried, middle
         else:
             low = middle
-    for one in rows:
-        _place(one, scene)
+    for line in rows:
+        _place(line, scene)
     return rows
 
 
 def _broken(cells: list[VolumeCell], row: Row, width: float, scene: Scene) -> list[list[VolumeCell]]:
     """Return cells in lines, each as long as the width allows."""
-    place = {volume: at for at, volume in enumerate(row.volumes)}
+    place = {volume: index for index, volume in enumerate(row.volumes)}
     spans = [skip[:2] for skip in row.skips] + [(head.places[0], head.places[-1]) for head in row.heads]
     rows: list[list[VolumeCell]] = []
     start = free = 0
-    for at in range(1, len(cells) + 1):
-        if _place(cells[start:at], scene) > width and free > start:
+    for index in range(1, len(cells) + 1):
+        if _place(cells[start:index], scene) > width and free > start:
             rows.append(cells[start:free])
             start = free
-        if at < len(cells):
-            first = place[cells[at].volumes[0]]
+        if index < len(cells):
+            first = place[cells[index].volumes[0]]
             if not any(begin < first <= end for begin, end in spans):
-                free = at
+                free = index
     rows.append(cells[start:])
     return rows
 
 
 def _draw(row: Row, rows: list[list[VolumeCell]], look: Look, scene: Scene) -> None:
     top = 0.0
-    for at, cells in enumerate(rows):
+    for index, cells in enumerate(rows):
         part = Scene(scene.font)
-        _draw_line(row, cells, look, part, at + 1 < len(rows))
+        _draw_line(row, cells, look, part, index + 1 < len(rows))
         top -= part.bounds()[1]
         scene.add(part, 0.0, top)
         top += part.bounds()[3] + 16
@@ -267,7 +267,7 @@ def _arrows_around(row: Row, here: Mapping[int, Volume], look: Look, scene: Scen
     skips = [skip for skip in row.skips if skip[0] in here and skip[1] in here]
     for (start, end, projects), lane in zip(skips, lanes([skip[:2] for skip in skips]), strict=True):
         first, last = here[start], here[end]
-        high = max(here[at].solid.outline for at in range(start, end + 1)) / 2
+        high = max(here[place].solid.outline for place in range(start, end + 1)) / 2
         y = -high - 7 - LANE * lane
         (x, low), (to, top) = _top(first), _top(last)
         points = ((x + 2, low), (x + 2, y), (to - 2, y), (to - 2, top - 0.5))
@@ -298,13 +298,13 @@ def _heads(row: Row, here: Mapping[int, Volume], look: Look, scene: Scene) -> No
         taken.append((begin, end, y + top - 6))
         if not head.enters:
             scene.add(drawn, x + ASIDE - left, y)
-            _lead_out(scene, [_top(here[at]) for at in head.places], y, look)
+            _lead_out(scene, [_top(here[place]) for place in head.places], y, look)
             continue
         scene.add(drawn, begin - left, y)
-        for at in head.places:
-            to, high = _top(here[at])
-            to -= arrows_into[at] * 5
-            arrows_into[at] += 1
+        for place in head.places:
+            to, high = _top(here[place])
+            to -= arrows_into[place] * 5
+            arrows_into[place] += 1
             scene.arrow(((begin - left + _across(head) + 1, y), (to, y), (to, high - 0.5)), look.line)
 
 
