@@ -201,8 +201,8 @@ class NetworkBuilder:
         every = list(dict.fromkeys(call.stored))
         words = [value.name.rpartition(".")[2] or "constant" for value in every]
         stored = {
-            word if words.count(word) == 1 else f"{word}{at}": value
-            for at, (word, value) in enumerate(zip(words, every, strict=True), 1)
+            word if words.count(word) == 1 else f"{word}{number}": value
+            for number, (word, value) in enumerate(zip(words, every, strict=True), 1)
         }
         is_moved = call.operation in MOVING or moves_elements(call.operation, step.framework)
         is_moved = is_moved or call.operation.endswith("_state")
@@ -229,7 +229,7 @@ def _is_said(call: Call, framework: str) -> bool:
     if not all(_is_said(inner, framework) for inner in call.inner):
         return False
     made = _with_operands(call, lambda inner: inner.output, Call)
-    if any(operator_of(one, framework) for one in (made, _as_computed(made))):
+    if any(operator_of(candidate, framework) for candidate in (made, _as_computed(made))):
         return True
     parts = parts_of(made)
     return isinstance(parts, Operand) or (parts is not None and _is_said(parts, framework))

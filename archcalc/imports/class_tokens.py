@@ -44,16 +44,20 @@ class ClassTokens:
     def separate(self) -> None:
         """Make two layers of one that joins trained tokens with others, if another layer takes the tokens alone."""
         for name, shape in self.joined.items():
-            at, layer = next((at, one) for at, one in enumerate(self.layers.every) if one.name == name)
-            users = [one for one in self.layers.every if (name, shape) in zip(one.inputs, one.op.inputs, strict=True)]
+            place, layer = next(
+                (index, candidate) for index, candidate in enumerate(self.layers.every) if candidate.name == name
+            )
+            users = [
+                user for user in self.layers.every if (name, shape) in zip(user.inputs, user.op.inputs, strict=True)
+            ]
             if users:
                 start = self.layers.start
                 tokens = Layer(name, Parameter([self.layers.inputs[start]], shape=shape), (start,))
                 joining = Concat([shape, *layer.op.inputs])
                 joined = Layer(self.layers.taken.free(f"{name}_joined"), joining, (name, *layer.inputs))
-                self.layers.every[at : at + 1] = [tokens, joined]
-                for one in self.layers.every[at + 2 :]:
-                    pairs = zip(one.inputs, one.op.inputs, strict=True)
-                    one.inputs = tuple(
+                self.layers.every[place : place + 1] = [tokens, joined]
+                for later in self.layers.every[place + 2 :]:
+                    pairs = zip(later.inputs, later.op.inputs, strict=True)
+                    later.inputs = tuple(
                         joined.name if pair == (name, joined.output_shape) else pair[0] for pair in pairs
                     )

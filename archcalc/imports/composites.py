@@ -42,10 +42,10 @@ class Composite:
         """Return the tensors that it takes from outside, in the order in which it takes them, without stored ones."""
         inside = set(self.nodes)
         return [
-            one
+            argument
             for node in self.nodes
-            for one in node.all_input_nodes
-            if one not in inside and one.name not in stored and isinstance(one.meta.get("val"), Tensor)
+            for argument in node.all_input_nodes
+            if argument not in inside and argument.name not in stored and isinstance(argument.meta.get("val"), Tensor)
         ]
 
     def tensors(self, inner: nn.Module) -> dict[str, Stored]:

@@ -74,8 +74,8 @@ class Constants:
 
     def _layer(self, node: fx.Node, root: fx.Node, operand: Operand, path: str) -> str:
         closure = self.known.closure(node)
-        tensors = [one for one in map(self.known.values.get, closure) if isinstance(one, Stored)]
-        macs = sum(multiply_adds(one) for one in closure if one.op == "call_function")
+        tensors = [value for value in map(self.known.values.get, closure) if isinstance(value, Stored)]
+        macs = sum(multiply_adds(call) for call in closure if call.op == "call_function")
         is_one = len(tensors) == 1 and tensors[0].name
         name = tensors[0].name if is_one else f"{module_path(root)}.computed".lstrip(".")
         origin = partial(self.origins.of_computed, closure, operand)
@@ -89,7 +89,7 @@ class Constants:
         layers = self.builder.layers.every
         if root in self.before:
             layer = self.before[root]
-            places = (at + 1 for at in reversed(range(len(layers))) if layers[at] is layer)
+            places = (index + 1 for index in reversed(range(len(layers))) if layers[index] is layer)
             place = next(places, 0 if layer is None else len(layers))
             placed = set(self.layers.values())
             while place < len(layers) and layers[place].name in placed:  # in the order in which they are taken
@@ -107,10 +107,10 @@ class Constants:
 def _shared(name: str, path: str) -> str:
     """Return the innermost module that both paths lie in."""
     found: list[str] = []
-    for one, other in zip(name.split("."), path.split("."), strict=False):
-        if one != other:
+    for part, other in zip(name.split("."), path.split("."), strict=False):
+        if part != other:
             break
-        found.append(one)
+        found.append(part)
     return ".".join(found)
 
 
@@ -119,6 +119,8 @@ def _root(node: fx.Node) -> tuple[fx.Node, tuple[Any, ...]]:
     views: list[Any] = []
     while len(node.all_input_nodes) == 1 and (node.target is operator.getitem or is_view(node)):
         inner = node.all_input_nodes[0]
-        views.append((node.target, repr([one for one in node.args if one is not inner]), repr(dict(node.kwargs))))
+        views.append(
+            (node.target, repr([argument for argument in node.args if argument is not inner]), repr(dict(node.kwargs)))
+        )
         node = inner
     return node, tuple(views)

@@ -17,8 +17,8 @@ FAMILIES = frozenset(["GeneralizedRCNN", "RetinaNet", "FCOS", "SSD"])
 def is_detector(module: nn.Module) -> bool:
     """Return True for a detection model of torchvision, or of a class that inherits from one."""
     return any(
-        one.__module__.startswith("torchvision.models.detection.") and one.__name__ in FAMILIES
-        for one in type(module).__mro__
+        base.__module__.startswith("torchvision.models.detection.") and base.__name__ in FAMILIES
+        for base in type(module).__mro__
     )
 
 

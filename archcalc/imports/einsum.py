@@ -18,8 +18,8 @@ def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int:
     terms, sizes = _letters(equation.partition("->")[0].split(","), shapes)
     wanted = _result(equation, terms)
     macs, first = 0, terms[0]
-    for at, second in enumerate(terms[1:], 2):
-        needed = wanted.union(*terms[at:])
+    for number, second in enumerate(terms[1:], 2):
+        needed = wanted.union(*terms[number:])
         summed = (first & second) - needed
         both = (first & second) | ((first | second) & needed)
         if summed:

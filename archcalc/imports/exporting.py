@@ -94,7 +94,7 @@ def _reason(error: BaseException) -> str:
 def _has_unknown_sizes(program: Any) -> bool:
     """Return True if the size of a result is not a number."""
     results = (node.meta.get("val") for node in program.graph.nodes)
-    return any(isinstance(one, Tensor) and not all(type(size) is int for size in one.shape) for one in results)
+    return any(isinstance(result, Tensor) and not all(type(size) is int for size in result.shape) for result in results)
 
 
 def _writes_to_views(program: Any) -> bool:

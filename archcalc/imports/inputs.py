@@ -87,11 +87,11 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
     shapes, indices = dict(usual), {name for name in usual if holds_indices(name)}
     unnamed = []
     collections: dict[str, Any] = {}
-    for at, (name, shape) in enumerate(given):
+    for index, (name, shape) in enumerate(given):
         if "." in name and signature.takes(name.partition(".")[0]):
             _collect(collections, name.split("."), _tensor(module, shape, holds_indices(name.rpartition(".")[2])))
             continue
-        for target in _meant(name, order[at] if at < len(order) else "", usual, signature, len(given) == 1):
+        for target in _meant(name, order[index] if index < len(order) else "", usual, signature, len(given) == 1):
             if not target and signature.takes_any:
                 unnamed.append(_tensor(module, shape, False))
             elif signature.takes(target):
@@ -99,12 +99,12 @@ def example(module: nn.Module, given: GivenInputs, usual: Mapping[str, Shape]) -
                 indices |= {target} if holds_indices(target) or holds_indices(name) else set()
             else:
                 fix = did_you_mean(target, positional)
-                raise UserError(f"{type(module).__name__} has no input {quote(target or str(at + 1))}{fix}")
+                raise UserError(f"{type(module).__name__} has no input {quote(target or str(index + 1))}{fix}")
     missing = [name for name in signature.needed if name not in shapes and name not in collections]
     if missing:
         raise UserError(f"{type(module).__name__} needs {_listed(missing)} too{help_line(_how([*shapes, *missing]))}")
     every = {name: _tensor(module, shape, name in indices) for name, shape in shapes.items()}
-    every |= {name: _as_list(one) for name, one in collections.items()}
+    every |= {name: _as_list(collection) for name, collection in collections.items()}
     first = [every.pop(name) for name in takewhile(every.__contains__, positional)]
     return ExampleInputs((*first, *unnamed), every)
 
@@ -123,10 +123,16 @@ class _Signature(NamedTuple):
     def of(cls, module: nn.Module) -> _Signature:
         """Return the parameters of a module's `forward`."""
         every = inspect.signature(module.forward).parameters
-        positional = [one for one in every.values() if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-        needed = [one.name for one in positional if one.default is one.empty]
-        takes_any = any(one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in every.values())
-        return cls(every.keys(), [one.name for one in positional], needed, takes_any)
+        positional = [
+            parameter
+            for parameter in every.values()
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+        ]
+        needed = [parameter.name for parameter in positional if parameter.default is parameter.empty]
+        takes_any = any(
+            parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in every.values()
+        )
+        return cls(every.keys(), [parameter.name for parameter in positional], needed, takes_any)
 
     def takes(self, name: str) -> bool:
         """Return True if an input may have a name."""
@@ -136,7 +142,7 @@ class _Signature(NamedTuple):
 def _meant(name: str, place: str, usual: Mapping[str, Shape], signature: _Signature, is_only: bool) -> Sequence[str]:
     """Return the inputs that a given name means; ``place`` is the input in this place of the order, if there is one."""
     if name == TOKENS and name not in signature.names:
-        return [one for one in usual if holds_indices(one)] or [place]
+        return [usual_name for usual_name in usual if holds_indices(usual_name)] or [place]
     if name == "input" and name not in signature.names and is_only:  # as the only input of a network is called
         return [place]
     return [name or place]
@@ -156,7 +162,7 @@ def _as_list(value: Any) -> Any:
     """Return dictionaries whose keys count from 0 as lists."""
     if not isinstance(value, dict):
         return value
-    found = {name: _as_list(one) for name, one in value.items()}
+    found = {name: _as_list(item) for name, item in value.items()}
     return list(found.values()) if [*found] == [*map(str, range(len(found)))] else found
 
 
@@ -178,7 +184,7 @@ def _listed(names: list[str]) -> str:
 def _tensor(module: nn.Module, shape: Shape, indices: bool) -> torch.Tensor:
     import torch
 
-    weights: Any = next((one for one in module.parameters() if one.is_floating_point()), None)
+    weights: Any = next((parameter for parameter in module.parameters() if parameter.is_floating_point()), None)
     device = weights.device if weights is not None else torch.device("cpu")
     dtype = torch.int64 if indices else weights.dtype if weights is not None else torch.float32
     return torch.zeros((1, *shape), dtype=dtype, device=device)

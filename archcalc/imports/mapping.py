@@ -76,18 +76,18 @@ def operator_of_rows(call: Call, framework: str, macs: int) -> Mapped | None:
     It is that operator for each row, or generic where an operator cannot be applied so.
     """
     operands = [*call.operands, call.output]
-    if any(one.batch != 0 or one.folded != call.output.folded for one in operands):
+    if any(operand.batch != 0 or operand.folded != call.output.folded for operand in operands):
         return None
     rows = call.output.folded
     mapped = operator_of(call.of_one_row(), framework) if rows > 1 else None
     if mapped is None:
         return None
-    inputs = [one._replace(folded=rows) for one in mapped.inputs]
+    inputs = [operand._replace(folded=rows) for operand in mapped.inputs]
     try:
-        op: Operator = Each([one.shape for one in inputs], operator={mapped.op.kind: None, **mapped.op.given})
+        op: Operator = Each([operand.shape for operand in inputs], operator={mapped.op.kind: None, **mapped.op.given})
     except ShapeError:
         op = Generic(
-            [one.shape for one in inputs],
+            [operand.shape for operand in inputs],
             shape=call.output.shape,
             operation=call.operation,
             macs=macs,

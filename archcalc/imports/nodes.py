@@ -50,7 +50,9 @@ def computes_otherwise(node: fx.Node) -> bool:
 
 def _has_batch(node: fx.Node) -> bool:
     """Return True if a call computes with the size of the batch, which is no number of the network."""
-    return operation_of(node) in COUNTED and any(type(one) is int and has_batch(one) for one in node.args)
+    return operation_of(node) in COUNTED and any(
+        type(argument) is int and has_batch(argument) for argument in node.args
+    )
 
 
 def _is_of_indices(node: fx.Node) -> bool:
@@ -63,7 +65,7 @@ def _is_of_indices(node: fx.Node) -> bool:
 
 def becomes_mask(node: fx.Node) -> bool:
     """Return True if a call gives a mask of numbers, such as 1 and 0 for tokens that are there and that are not."""
-    given, found = (one.meta.get("val") for one in (node.all_input_nodes[0], node))
+    given, found = (tensor.meta.get("val") for tensor in (node.all_input_nodes[0], node))
     if not isinstance(given, Tensor) or not isinstance(found, Tensor):
         return False
     return found.dtype is torch.bool and given.dtype is not torch.bool
@@ -90,11 +92,11 @@ def bound_arguments(node: fx.Node) -> dict[str, Any]:
     """Return the arguments of a call by the names of its schema, with its defaults."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
-        return {str(at): value for at, value in enumerate(node.args)} | dict(node.kwargs)
-    given = dict(zip((one.name for one in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
+        return {str(index): value for index, value in enumerate(node.args)} | dict(node.kwargs)
+    given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | dict(node.kwargs)
     return {
-        one.name: given.get(one.name, one.default_value if one.has_default_value() else None)
-        for one in schema.arguments
+        argument.name: given.get(argument.name, argument.default_value if argument.has_default_value() else None)
+        for argument in schema.arguments
     }
 
 

@@ -147,7 +147,7 @@ def _by_name(path: Path, given: GivenInputs) -> Mapping[str, Shape] | None:
     names = [value.name for value in free_inputs(read_model(path).graph)]
     if len(given) > len(names):
         raise UserError(f"{quote(str(path))} has {len(names)} inputs, got {len(given)}")
-    return {name if name in names[at:] else names[at]: shape for at, (name, shape) in enumerate(given)}
+    return {name if name in names[index:] else names[index]: shape for index, (name, shape) in enumerate(given)}
 
 
 def _package(source: PackageModel, given: GivenInputs) -> Network:
@@ -165,7 +165,7 @@ def _package(source: PackageModel, given: GivenInputs) -> Network:
         with torch.device("meta"):
             return _followed(source, module, given)
     except NotFollowed:
-        if sum(one.numel() for one in module.parameters()) > MOST_ON_CPU:
+        if sum(parameter.numel() for parameter in module.parameters()) > MOST_ON_CPU:
             raise
         return _followed(source, package_module(source), given)
 
@@ -201,8 +201,8 @@ def follow_inputs(module: nn.Module, inputs: Sequence[Any], keywords: Mapping[st
     need_torch()
     from archcalc.imports.recording import tensors_of
 
-    every = (*(("", one) for one in inputs), *keywords.items())
-    tensors = [next(tensors_of(one), None) is not None for _, one in every]
+    every = (*(("", value) for value in inputs), *keywords.items())
+    tensors = [next(tensors_of(value), None) is not None for _, value in every]
     if all(tensors):
         return trace(module, *inputs, keywords=keywords)
     if any(tensors):
@@ -214,8 +214,8 @@ def _with_inputs(positional: Sequence[Any], named: Mapping[str, Any]) -> str:
     """Return what was tried, for the help of an error."""
     from archcalc.imports.recording import tensors_of
 
-    tensors = [("", one) for one in tensors_of(positional)]
-    tensors += [(name, one) for name, value in named.items() for one in tensors_of(value)]
+    tensors = [("", tensor) for tensor in tensors_of(positional)]
+    tensors += [(name, tensor) for name, value in named.items() for tensor in tensors_of(value)]
     tried = " and ".join(
         f"{f'{name} ' if name else ''}{shape_text(tuple(tensor.shape[1:]))} "
         f"({'numbers' if tensor.is_floating_point() else 'integers'})"

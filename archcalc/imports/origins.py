@@ -26,14 +26,20 @@ class Origins:
         sources = [self.from_stored.get(operand, operand) for operand in mapped.inputs]
         taken = node.all_input_nodes
         inputs = [
-            (one, mapped.inputs[number], number)
-            for one in taken
+            (argument, mapped.inputs[number], number)
+            for argument in taken
             for number, source in enumerate(sources)
-            if source == self.known.arguments.get(one)
+            if source == self.known.arguments.get(argument)
         ]
-        made = [one for one in taken if one in self.known.constant and one not in {each for each, *_ in inputs}]
-        nodes = [each for one in made for each in reversed(self.known.closure(one)) if each.op == "call_function"]
-        same = [view for one in taken for view in self._views_of_stored(one)]
+        made = [
+            argument
+            for argument in taken
+            if argument in self.known.constant and argument not in {each for each, *_ in inputs}
+        ]
+        nodes = [
+            each for argument in made for each in reversed(self.known.closure(argument)) if each.op == "call_function"
+        ]
+        same = [view for argument in taken for view in self._views_of_stored(argument)]
         return self._replay([*nodes, *same, node], node, output, inputs, mapped, item)
 
     def of_stored(self, stored: Stored, output: Operand) -> Callable[[Mapped], Replay]:
@@ -67,10 +73,10 @@ class Origins:
             name: (stored, known.placeholders[stored.name], known.tensors[stored.name])
             for name, stored in mapped.weights.items()
         }
-        arguments = {one for node in nodes for one in node.all_input_nodes}
+        arguments = {argument for node in nodes for argument in node.all_input_nodes}
         numbers = {
-            one: known.tensors[known.stored[one.name]]
-            for one in arguments
-            if isinstance(known.values.get(one), (int, float))
+            argument: known.tensors[known.stored[argument.name]]
+            for argument in arguments
+            if isinstance(known.values.get(argument), (int, float))
         }
         return Replay(nodes, result, output, inputs, tensors, numbers, item)

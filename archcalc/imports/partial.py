@@ -80,7 +80,7 @@ def export_partially(
     """
     try:
         with in_mode(module, training=False), quiet():
-            positional, named = tree_map_only(Tensor, lambda one: one[:1], (list(inputs), dict(keywords)))
+            positional, named = tree_map_only(Tensor, lambda tensor: tensor[:1], (list(inputs), dict(keywords)))
             recording = record(module, positional, named, keeps_all)
     except (Exception, SystemExit) as error:  # the module's own code: it may be on the meta device
         if keeps_all:
@@ -108,7 +108,7 @@ class _Without:
 
     def __init__(self, module: nn.Module, recording: Recording, broken: Mapping[str, str]) -> None:
         self.modules = dict(module.named_modules(remove_duplicate=False))
-        self.stored = {id(one) for one in (*module.parameters(), *module.buffers())}
+        self.stored = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
         self.recording = recording
         self.broken = broken
         self.unknown: dict[str, OmittedCode] = {}
@@ -140,9 +140,9 @@ class _Without:
             now.update(_pairs(child.result, self.modules[child.path](*given, **named)))
         stand_in.origins = call.returned
         # The largest comes first: its layer stands for all that is made together.
-        largest = sorted(tensors_of(call.result), key=lambda one: -one.numel())
-        for one in largest:
-            stand_in(one)
+        largest = sorted(tensors_of(call.result), key=lambda tensor: -tensor.numel())
+        for tensor in largest:
+            stand_in(tensor)
         if largest and not stand_in.has_parameters:  # nothing else shows that numbers decide what it calls
             stand_in.decide(largest[0])
         return with_tensors(call.result, stand_in)
@@ -189,7 +189,9 @@ class _StandIns:
         if made.operation is None or not made.sources:
             return None
         sizes = [tensor.shape[0] * BATCH, *tensor.shape[1:]]
-        args, kwargs = with_tensors((made.args, made.kwargs), lambda one: self._of(one, made.origins.get(id(one))))
+        args, kwargs = with_tensors(
+            (made.args, made.kwargs), lambda source: self._of(source, made.origins.get(id(source)))
+        )
         if made.operation in RESHAPING:
             args = (args[0], sizes)
         try:
@@ -217,7 +219,9 @@ class _StandIns:
         if key not in found:
             found[key] = OmittedCode(name, [] if self.has_parameters else self.export.parameters(call))
             self.has_parameters = True
-        sources = sources or [self.now[one] for one in made.sources if one in self.now] or list(self.now.values())
+        sources = (
+            sources or [self.now[source] for source in made.sources if source in self.now] or list(self.now.values())
+        )
         sizes = [tensor.shape[0] * BATCH, *tensor.shape[1:]]
         result: Tensor = unknown(sources, sizes, tensor.dtype, key)
         return result

@@ -51,9 +51,9 @@ def _with_copies(call: Call) -> Call | None:
         return None
     before, after = x.sizes[: dim + 1], x.sizes[dim + 1 :]
     moved = x.batch if x.batch is None or x.batch < dim else x.batch + 1
-    one = x._replace(source="", sizes=(*before, 1, *after), batch=moved)
-    many = one._replace(sizes=(*before, call.output.sizes[dim] // x.sizes[dim], *after))
-    return viewed(Call("expand", {"self": viewed(x, one)}, many), call.output)
+    single = x._replace(source="", sizes=(*before, 1, *after), batch=moved)
+    many = single._replace(sizes=(*before, call.output.sizes[dim] // x.sizes[dim], *after))
+    return viewed(Call("expand", {"self": viewed(x, single)}, many), call.output)
 
 
 def _subtracted(call: Call, negation: str, sum_of: str) -> Call | None:
@@ -90,7 +90,7 @@ def _written(call: Call) -> Call | Operand | None:
 def _is_layer(call: Call) -> bool:
     """Return True for a linear call whose weights and bias are trained tensors, as those of a linear layer."""
     tensors = (call.arguments["weight"], call.arguments["bias"])
-    return all(isinstance(one, Stored) and one.trained for one in tensors)
+    return all(isinstance(tensor, Stored) and tensor.trained for tensor in tensors)
 
 
 def _of_vector(call: Call) -> Call | None:
@@ -115,10 +115,10 @@ def _of_samples(call: Call) -> Call | None:
     x, filters, output = call.x, call.get("weight"), call.output
     if not isinstance(filters, Operand) or filters.batch != 0 or call.get("bias") is not None:
         return None
-    if any((one.batch, one.sizes[0]) != (1, 1) or one.folded == 1 for one in (x, output)):
+    if any((operand.batch, operand.sizes[0]) != (1, 1) or operand.folded == 1 for operand in (x, output)):
         return None
     batch = x.sizes[1] // x.folded
-    image, made = (Operand("", (batch, one.folded, *one.sizes[2:])) for one in (x, output))
+    image, made = (Operand("", (batch, operand.folded, *operand.sizes[2:])) for operand in (x, output))
     arguments = {"self": viewed(x, image), **call.arguments, "groups": call.get("groups", 1) // batch}
     del arguments["input"]
     return viewed(Call(call.operation, arguments, made), output)

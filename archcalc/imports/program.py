@@ -51,8 +51,8 @@ class ProgramValues:
         found: dict[fx.Node, None] = {}
         pending = [node]
         while pending:
-            one = pending.pop()
-            if one not in found:
-                found[one] = None
-                pending += self.constant.get(one, ())
+            current = pending.pop()
+            if current not in found:
+                found[current] = None
+                pending += self.constant.get(current, ())
         return sorted(found, key=self.positions.__getitem__, reverse=True)

@@ -134,14 +134,14 @@ def tensors_of(value: Any, depth: int = 0) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from tensors_of(one, depth)
+        for item in value:
+            yield from tensors_of(item, depth)
     elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from tensors_of(one, depth)
+        for item in value.values():
+            yield from tensors_of(item, depth)
     elif _holds_attributes(value) and depth < 2:
-        for one in vars(value).values():
-            yield from tensors_of(one, depth + 1)
+        for attribute in vars(value).values():
+            yield from tensors_of(attribute, depth + 1)
 
 
 def with_tensors(value: Any, change: Callable[[Tensor], Tensor], depth: int = 0) -> Any:
@@ -149,17 +149,17 @@ def with_tensors(value: Any, change: Callable[[Tensor], Tensor], depth: int = 0)
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, (list, tuple)):
-        found = [with_tensors(one, change, depth) for one in value]
+        found = [with_tensors(item, change, depth) for item in value]
         return type(value)(*found) if hasattr(value, "_fields") else type(value)(found)
     if isinstance(value, Mapping):
         changed = copy.copy(value)
-        for key, one in value.items():
-            changed[key] = with_tensors(one, change, depth)  # type: ignore[index]
+        for key, item in value.items():
+            changed[key] = with_tensors(item, change, depth)  # type: ignore[index]
         return changed
     if _holds_attributes(value) and depth < 2 and next(tensors_of(value, depth), None) is not None:
         changed = copy.copy(value)
-        for key, one in vars(value).items():
-            setattr(changed, key, with_tensors(one, change, depth + 1))
+        for key, attribute in vars(value).items():
+            setattr(changed, key, with_tensors(attribute, change, depth + 1))
         return changed
     return value
 
@@ -185,11 +185,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def run(*args: Any, **kwargs: Any) -> Any:
             parent = self.open[-1][0] if self.open else None
             if parent is None:
-                for one in tensors_of((args, kwargs)):
-                    self._new_token(one)
+                for tensor in tensors_of((args, kwargs)):
+                    self._new_token(tensor)
             # Copied, as lists that it takes or gives may be changed afterwards.
             call = Run(path, *with_tensors((args, kwargs), self._token))
-            call.known = {id(one): one for one in tensors_of((call.args, call.kwargs))}
+            call.known = {id(tensor): tensor for tensor in tensors_of((call.args, call.kwargs))}
             if parent is not None:
                 parent.children.append(call)
                 call.origins = {key: parent.made[key] for key in call.known if key in parent.made}
@@ -200,7 +200,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             finally:
                 self.open.pop()
             call.result = with_tensors(result, self._token)
-            found = {id(one): one for one in tensors_of(call.result)}
+            found = {id(tensor): tensor for tensor in tensors_of(call.result)}
             call.returned = {key: call.made[key] for key in found if key in call.made}
             if parent is not None:
                 parent.known.update(found)
@@ -218,12 +218,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         taken, named = with_tensors((args, kwargs), self._token)
         sources: dict[int, Tensor] = {}
         origins: dict[int, Made] = {}
-        for one in tensors_of((taken, named)):
-            if id(one) in call.made:
-                origins[id(one)] = call.made[id(one)]
-                sources.update(origins[id(one)].sources)
-            elif id(one) in call.known:
-                sources[id(one)] = one
+        for tensor in tensors_of((taken, named)):
+            if id(tensor) in call.made:
+                origins[id(tensor)] = call.made[id(tensor)]
+                sources.update(origins[id(tensor)].sources)
+            elif id(tensor) in call.known:
+                sources[id(tensor)] = tensor
         name, method = func.__name__.partition(".")[0], _method(part)
         decides = name in DECIDING or (name == "index" and _has_mask(name, args))
         if sources and decides:
@@ -231,9 +231,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.recording.reasons.setdefault(call.path, f"{word} in {method}" if method else word)
         again = None if decides else _without_writing(func, name)
         result = self._result(func, name, args, kwargs, bool(sources))
-        for item, one in enumerate(tensors_of(result)):
-            token = self.tokens.get(one)
-            token = self._new_token(one) if token is None else token
+        for item, tensor in enumerate(tensors_of(result)):
+            token = self.tokens.get(tensor)
+            token = self._new_token(tensor) if token is None else token
             call.made[id(token)] = Made(method, sources, again, taken, named, item, origins)
         return result
 
@@ -258,7 +258,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "nms":
             return torch.arange(args[0].shape[0], device=args[0].device)
         if _has_mask(name, args):
-            return func(args[0], [_all_true(one) for one in args[1]], *args[2:], **kwargs)
+            return func(args[0], [_all_true(index) for index in args[1]], *args[2:], **kwargs)
         if name in HEAVY:
             like = func(*with_tensors(args, _without_numbers), **with_tensors(kwargs, _without_numbers))
             return torch.zeros(like.shape, dtype=like.dtype, device=args[0].device)
@@ -269,8 +269,8 @@ def _without_numbers(tensor: Tensor) -> Tensor:
     return tensor.to("meta")
 
 
-def _is_mask(one: Any) -> bool:
-    return isinstance(one, Tensor) and one.dtype in (torch.bool, torch.uint8)
+def _is_mask(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype in (torch.bool, torch.uint8)
 
 
 def _has_mask(name: str, args: Sequence[Any]) -> bool:

@@ -158,7 +158,7 @@ def parse_keywords(text: str) -> dict[str, Any]:
 def _parts(text: str) -> Iterator[str]:
     """Split at the commas that are outside brackets and quotes."""
     depth, quoted, start = 0, "", 0
-    for at, character in enumerate(text):
+    for position, character in enumerate(text):
         if quoted:
             quoted = "" if character == quoted else quoted
         elif character in "'\"":
@@ -168,8 +168,8 @@ def _parts(text: str) -> Iterator[str]:
         elif character in _CLOSING:
             depth -= 1
         elif character == "," and depth == 0:
-            yield text[start:at]
-            start = at + 1
+            yield text[start:position]
+            start = position + 1
     yield text[start:]
 
 

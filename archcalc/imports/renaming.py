@@ -34,11 +34,11 @@ def folded_renames(renames: Mapping[str, str], names: Iterable[str]) -> dict[str
 
 
 def _starred(parts: Path, part: re.Pattern[str]) -> Path:
-    return tuple("*" if part.fullmatch(one) else one for one in parts)
+    return tuple("*" if part.fullmatch(name) else name for name in parts)
 
 
 def _stars(parts: Path, part: re.Pattern[str]) -> list[str]:
-    return [one for one in parts if part.fullmatch(one)]
+    return [name for name in parts if part.fullmatch(name)]
 
 
 def _fits(pattern: Path, path: Path) -> bool:

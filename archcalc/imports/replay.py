@@ -97,7 +97,7 @@ def _run(node: fx.Node, values: Mapping[fx.Node, Any], batch: int, like: Tensor)
         if isinstance(argument, fx.Node):
             return values[argument] if argument in values or not takes_type_only else _empty(argument, batch, like)
         if isinstance(argument, (list, tuple)):
-            return [given(one) for one in argument]
+            return [given(item) for item in argument]
         if type(argument) is int:
             return for_batch(argument, batch)
         return like.device if isinstance(argument, torch.device) else argument

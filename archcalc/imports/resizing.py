@@ -54,7 +54,7 @@ class Resizable:
 
     def _given(self, inputs: Mapping[str, Shape]) -> GivenInputs:
         """Return inputs as they were given: those of a dictionary have names such as `batch.image`."""
-        names = {one.name.replace(".", "_"): one.name for one in self.given}
+        names = {given_input.name.replace(".", "_"): given_input.name for given_input in self.given}
         return tuple(GivenInput(names.get(name, name), shape) for name, shape in inputs.items())
 
 
@@ -97,14 +97,14 @@ def imported_family(
 
 
 def _compare(ruled: Network, imported: Network) -> None:
-    at = ", ".join(shape_text(shape) for shape in ruled.inputs.values())
+    shapes = ", ".join(shape_text(shape) for shape in ruled.inputs.values())
     for mine, found in zip(ruled.layers, imported.layers, strict=False):
         if mine.name != found.name or type(mine.op) is not type(found.op):
-            raise SpecError(f"the model has other layers at {at} from {found.name} on{_FIXED}")
+            raise SpecError(f"the model has other layers at {shapes} from {found.name} on{_FIXED}")
         if mine.output_shape != found.output_shape or mine.op.work() != found.op.work():
-            raise SpecError(f"{mine.name} has sizes or work that the import fixes: it is another at {at}{_FIXED}")
+            raise SpecError(f"{mine.name} has sizes or work that the import fixes: it is another at {shapes}{_FIXED}")
     if len(ruled.layers) != len(imported.layers):
-        raise SpecError(f"the model has another number of layers at {at}{_FIXED}")
+        raise SpecError(f"the model has another number of layers at {shapes}{_FIXED}")
 
 
 _FIXED = help_line("import it at the sizes that you need: --input C,H,W")

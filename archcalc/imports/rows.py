@@ -28,23 +28,27 @@ def is_inner(call: Call) -> bool:
         return call.x.inner
     along = call.get("dim", 0) if call.operation == "cat" else 0 if call.operation == "repeat" else None
     if along is not None and along % len(output.sizes) == output.batch:
-        return all(one.folded == 1 or one.inner for one in call.operands)
-    return any(one.inner for one in _folded_alike(call))
+        return all(operand.folded == 1 or operand.inner for operand in call.operands)
+    return any(operand.inner for operand in _folded_alike(call))
 
 
 def mixes_rows(call: Call) -> bool:
     """Return True if rows of one sample meet rows of another, because two tensors have them in another order."""
-    return call.operation != "cat" and len({one.inner for one in _folded_alike(call)}) > 1
+    return call.operation != "cat" and len({operand.inner for operand in _folded_alike(call)}) > 1
 
 
 def _folded_alike(call: Call) -> list[Operand]:
-    return [one for one in call.operands if one.folded == call.output.folded > 1]
+    return [operand for operand in call.operands if operand.folded == call.output.folded > 1]
 
 
 def by_rows(call: Call) -> Call | None:
     """Return a call that joins rows of each sample, or takes some of them, on an axis of their own; None if not one."""
     output, batch = call.output, call.output.batch
-    if call.operation not in PARTING | {"cat"} or batch is None or any(one.batch != batch for one in call.operands):
+    if (
+        call.operation not in PARTING | {"cat"}
+        or batch is None
+        or any(operand.batch != batch for operand in call.operands)
+    ):
         return None
     if not call.operands or call.get("dim", 0) % len(output.sizes) != batch:
         return None
@@ -64,24 +68,26 @@ def by_rows(call: Call) -> Call | None:
 
 
 def _joined(call: Call) -> Call:
-    if all(one.folded == 1 for one in call.operands):
+    if all(operand.folded == 1 for operand in call.operands):
         return Call("stack", {"tensors": call.operands, "dim": call.output.batch}, call.output)
-    tensors = [viewed(one, _unfolded(one)) if one.folded == 1 else _unfolded(one) for one in call.operands]
+    tensors = [
+        viewed(operand, _unfolded(operand)) if operand.folded == 1 else _unfolded(operand) for operand in call.operands
+    ]
     joined = Call("cat", {"tensors": tensors, "dim": call.output.batch}, _unfolded(call.output))
     return viewed(joined, call.output)
 
 
-def viewed(one: Operand | Call, output: Operand) -> Call:
+def viewed(value: Operand | Call, output: Operand) -> Call:
     """Return a tensor, or what a call gives, in another shape."""
-    return Call("view", {"self": one}, output)
+    return Call("view", {"self": value}, output)
 
 
-def _unfolded(one: Operand) -> Operand:
+def _unfolded(operand: Operand) -> Operand:
     """Return a tensor with an axis for the rows of a sample before that of the batch."""
-    assert one.batch is not None
-    before, after = one.sizes[: one.batch], one.sizes[one.batch + 1 :]
-    size = one.sizes[one.batch] // one.folded
-    return Operand(one.source, (*before, one.folded, size, *after), one.batch + 1)
+    assert operand.batch is not None
+    before, after = operand.sizes[: operand.batch], operand.sizes[operand.batch + 1 :]
+    size = operand.sizes[operand.batch] // operand.folded
+    return Operand(operand.source, (*before, operand.folded, size, *after), operand.batch + 1)
 
 
 def _first(call: Call, size: int) -> int | None:
@@ -97,5 +103,5 @@ def _first(call: Call, size: int) -> int | None:
 def _divided(value: Any, size: int) -> Any:
     """Return numbers of rows of a batch as those of a sample; others as they are."""
     if isinstance(value, list):
-        return [_divided(one, size) for one in value]
+        return [_divided(item, size) for item in value]
     return value // size if type(value) is int and value and value % size == 0 else value

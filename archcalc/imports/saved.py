@@ -90,19 +90,19 @@ def _network(data: Mapping[str, Any]) -> Network:
         raise NotSaved("it has another format")
     inputs = {_text(name): _sizes(shape) for name, shape in data["inputs"].items()}
     shapes: dict[str, Shape] = dict(inputs)
-    operators = [_operator(*one) for one in data["operators"]]
+    operators = [_operator(*entry) for entry in data["operators"]]
     layers: list[Layer] = []
-    for one in data["layers"]:
-        op, name = operators[_index(one["op"])], _text(one["name"])
-        sources = tuple(map(_text, one["inputs"]))
+    for entry in data["layers"]:
+        op, name = operators[_index(entry["op"])], _text(entry["name"])
+        sources = tuple(map(_text, entry["inputs"]))
         if tuple(shapes[source] for source in sources) != op.inputs or name in shapes:
             raise NotSaved(f"layer {name} does not fit")
-        layer = Layer(name, op, sources, side=one.get("side") is True, train=one.get("train") is True)
-        layer.trainable, layer.dtype = one.get("trainable") is not False, _dtype(one.get("dtype", ""))
-        if "shares" in one:
-            layer.shares = _text(one["shares"])
-        if "ties" in one:
-            layer.ties = {_text(key): WeightRef(*map(_text, ref)) for key, ref in one["ties"].items()}
+        layer = Layer(name, op, sources, side=entry.get("side") is True, train=entry.get("train") is True)
+        layer.trainable, layer.dtype = entry.get("trainable") is not False, _dtype(entry.get("dtype", ""))
+        if "shares" in entry:
+            layer.shares = _text(entry["shares"])
+        if "ties" in entry:
+            layer.ties = {_text(key): WeightRef(*map(_text, ref)) for key, ref in entry["ties"].items()}
         if not layer.owners <= shapes.keys():
             raise NotSaved(f"layer {name} has the weights of no earlier layer")
         shapes[name] = op.output
@@ -145,7 +145,7 @@ def _dtype(value: Any) -> str:
 
 
 def _texts(value: Mapping[Any, Any]) -> dict[str, str]:
-    return {_text(key): _text(one) for key, one in value.items()}
+    return {_text(key): _text(text) for key, text in value.items()}
 
 
 def _index(value: Any) -> int:

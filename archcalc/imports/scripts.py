@@ -50,10 +50,10 @@ def _running(path: Path) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(Path(frame.filename))]
-        at = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: " if frames else f"{path.name}: "
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}: " if frames else f"{path.name}: "
         if isinstance(error, SyntaxError) and error.filename == str(path):
-            at = f"{path.name}:{error.lineno}: "
-        raise UserError(f"{at}{type(error).__name__}: {error}") from error
+            place = f"{path.name}:{error.lineno}: "
+        raise UserError(f"{place}{type(error).__name__}: {error}") from error
     finally:
         with contextlib.suppress(ValueError):
             sys.path.remove(str(path.parent))

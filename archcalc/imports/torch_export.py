@@ -105,8 +105,8 @@ class _Reader:
         """Call of an inner graph to the nodes of its results."""
         inputs = {node: node.meta.get("val") for node in program.graph.nodes if self._is_input(node)}
         names = {node: "input" if len(inputs) == 1 else str(node.target) for node in inputs}
-        self.builder = NetworkBuilder(name, {names[node]: tuple(one.shape[1:]) for node, one in inputs.items()})
-        self.values.update({node: Operand(names[node], tuple(one.shape)) for node, one in inputs.items()})
+        self.builder = NetworkBuilder(name, {names[node]: tuple(tensor.shape[1:]) for node, tensor in inputs.items()})
+        self.values.update({node: Operand(names[node], tuple(tensor.shape)) for node, tensor in inputs.items()})
         self.calls_inside = Counter(key for node in every_call(program.graph_module) for key in module_keys(node))
         """Key of each call of a module to the number of calls in it."""
         self.composites = self._composites()
@@ -141,7 +141,7 @@ class _Reader:
         self._read(self.program.graph_module)
         wanted = set(self.program.graph_signature.user_outputs)
         node = next(node for node in self.program.graph.nodes if node.op == "output")
-        sources = [self._source(one) for one in node.all_input_nodes if one.name in wanted]
+        sources = [self._source(output) for output in node.all_input_nodes if output.name in wanted]
         found = self.builder.network(sources)
         layers = self.builder.layers
         used = {alias for name in (*layers.owners, *self.left_out) for alias in layers.aliases.get(name, [name])}
@@ -179,14 +179,14 @@ class _Reader:
         if node.target is STAND_IN:
             self.values[node] = self._opaque(node, str(node.args[-1]))
             return
-        inner = [self.values[one] for one in taken if isinstance(self.values.get(one), fx.GraphModule)]
+        inner = [self.values[argument] for argument in taken if isinstance(self.values.get(argument), fx.GraphModule)]
         if inner:
             self._inner(node, inner[0])
             return
         name, result = operation_of(node), node.meta.get("val")
         if name in SAME:
             taken = taken[:1]  # another tensor only says the type
-        if name in FRESH or all(self._is_constant(one) for one in taken):
+        if name in FRESH or all(self._is_constant(argument) for argument in taken):
             is_per_sample = isinstance(result, Tensor) and batch_axis(result.shape)[0] is not None
             if name in SAME and isinstance(self.values.get(taken[0]), Stored):
                 self.values[node] = self.values[taken[0]]
@@ -229,19 +229,21 @@ class _Reader:
         if key in self.opaque and all(user.op == "output" for user in node.users):
             return self.opaque[key]
         found, output = self.unknown[key], operand_of(node.meta["val"])
-        taken = [self._argument(one, output, found.name) for one in node.all_input_nodes]
+        taken = [self._argument(argument, output, found.name) for argument in node.all_input_nodes]
         parameters = dict(self.module.named_parameters())
-        names = [] if key in self.opaque else [one for one in found.parameters if not self._is_used(one)]
+        names = (
+            [] if key in self.opaque else [parameter for parameter in found.parameters if not self._is_used(parameter)]
+        )
         params = sum(parameters[name].numel() for name in names)
         self.left_out.update(names)
-        sources = dict.fromkeys(one.source for one in taken if isinstance(one, Operand))
+        sources = dict.fromkeys(argument.source for argument in taken if isinstance(argument, Operand))
         source = self.builder.add_opaque(found.name, found.name, True, list(sources), output.shape, params)
         return self.opaque.setdefault(key, output._replace(source=source))
 
     def _is_used(self, name: str) -> bool:
         """Return True if an exported call uses a parameter."""
         names = self.builder.layers.aliases.get(name, [name])
-        return any(self.known.placeholders[one].users for one in names if one in self.known.placeholders)
+        return any(self.known.placeholders[alias].users for alias in names if alias in self.known.placeholders)
 
     def _item_of(self, source: fx.Node, node: fx.Node, item: int) -> Operand:
         """Return one of several outputs of a call, whose work goes to the first that is taken."""
@@ -268,12 +270,14 @@ class _Reader:
 
     def _inner(self, node: fx.Node, graph_module: fx.GraphModule) -> None:
         """Read a graph that stands under another type or without gradients: its calls are calls like others."""
-        given = [one for one in node.all_input_nodes if not isinstance(self.values.get(one), fx.GraphModule)]
-        placeholders = [one for one in graph_module.graph.nodes if one.op == "placeholder"]
-        for placeholder, one in zip(placeholders, given, strict=False):
-            self._same(placeholder, one)
+        given = [
+            argument for argument in node.all_input_nodes if not isinstance(self.values.get(argument), fx.GraphModule)
+        ]
+        placeholders = [inner for inner in graph_module.graph.nodes if inner.op == "placeholder"]
+        for placeholder, argument in zip(placeholders, given, strict=False):
+            self._same(placeholder, argument)
         self._read(graph_module)
-        output = next(one for one in graph_module.graph.nodes if one.op == "output")
+        output = next(inner for inner in graph_module.graph.nodes if inner.op == "output")
         self.outputs[node] = list(output.args[0]) if isinstance(output.args[0], (tuple, list)) else [output.args[0]]
 
     def _same(self, node: fx.Node, other: fx.Node) -> None:
@@ -329,9 +333,9 @@ class _Reader:
         if operator_of(call) is not None:
             self.values[node] = self.builder.add(TracedCall(call, path, True))
             return
-        for one in composite.nodes:
-            if one.op == "call_function":
-                self._call_function(one)
+        for inner in composite.nodes:
+            if inner.op == "call_function":
+                self._call_function(inner)
 
     def _argument(self, value: Any, beside: Operand, path: str) -> Any:
         """Return an argument of a call of the module at a path; a constant has the axes of a tensor beside it."""
@@ -341,7 +345,7 @@ class _Reader:
             return found
         if isinstance(value, (list, tuple)):
             # A part without elements, such as the text before no text, joins nothing.
-            return [self._argument(one, beside, path) for one in value if not is_empty(one)]
+            return [self._argument(item, beside, path) for item in value if not is_empty(item)]
         return str(value) if isinstance(value, _TYPES) else value
 
     def _constant(self, node: fx.Node, beside: Operand, path: str) -> Any:

@@ -136,7 +136,9 @@ def _classes_hint(package: Any, name: str) -> str:
             f"the configuration of {name} is on the internet; name its class with the keywords that differ from the "
             "class's defaults: transformers:BertModel(num_hidden_layers=24, …)"
         )
-    found = nearest(name, [one for one in dir(package) if (one[0].isupper() and "Model" in one) or "For" in one])
+    found = nearest(
+        name, [member for member in dir(package) if (member[0].isupper() and "Model" in member) or "For" in member]
+    )
     return f"did you mean {quote(found)}?" if found else "name a class of models, such as transformers:BertModel"
 
 

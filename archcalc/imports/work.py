@@ -76,9 +76,9 @@ def _counted(node: Any) -> int:
 
 def _shapes(node: Any) -> list[tuple[int, ...]]:
     return [
-        tuple(one.meta["val"].shape)
-        for one in node.args
-        if hasattr(one, "meta") and isinstance(one.meta.get("val"), Tensor)
+        tuple(argument.meta["val"].shape)
+        for argument in node.args
+        if hasattr(argument, "meta") and isinstance(argument.meta.get("val"), Tensor)
     ]
 
 
@@ -127,13 +127,13 @@ def _convolution_in_time(node: Any) -> int:
 
 def _einsum(node: Any) -> int:
     equation, tensors = node.args[:2]
-    return einsum_macs(equation, [tuple(one.meta["val"].shape) for one in tensors])
+    return einsum_macs(equation, [tuple(tensor.meta["val"].shape) for tensor in tensors])
 
 
 def _recurrent(node: Any) -> int:
     """Every step of every sequence multiplies by all matrices."""
     x, _, tensors = node.args[:3]
-    matrices = [one.meta["val"].shape for one in tensors if len(one.meta["val"].shape) == 2]
+    matrices = [tensor.meta["val"].shape for tensor in tensors if len(tensor.meta["val"].shape) == 2]
     return int(product(tuple(x.meta["val"].shape[:-1]))) * sum(int(product(tuple(shape))) for shape in matrices)
 
 

@@ -89,7 +89,7 @@ class MemorySimulation:
             pairs = _pairs(_rewired(modelled(row.layer), bypassed))
             if self.roles.autocast:
                 pairs = [
-                    one for pair in pairs for one in with_casts(pair, self._typed(pair), self.roles.autocast, _PAIR)
+                    layer for pair in pairs for layer in with_casts(pair, self._typed(pair), self.roles.autocast, _PAIR)
                 ]
             self.rows.append(range(len(self.layers), len(self.layers) + len(pairs)))
             self.layers.extend(pairs)
@@ -217,7 +217,8 @@ class MemorySimulation:
         dtype = self.dtype_of(self.layers[number].name)
         own = bytes_of(workspace.elements * self.batch + workspace.shared, dtype)
         precise = bytes_of(
-            workspace.precise * self.batch + workspace.shared_precise, max(dtype, STATISTICS, key=lambda one: BITS[one])
+            workspace.precise * self.batch + workspace.shared_precise,
+            max(dtype, STATISTICS, key=lambda candidate: BITS[candidate]),
         )
         return own + precise + workspace.bytes * self.batch + workspace.shared_bytes
 

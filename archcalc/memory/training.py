@@ -342,8 +342,8 @@ class TrainingSimulation(MemorySimulation):
         """Bytes of the early gradients, which the points count too."""
 
         def beside(workspace: Workspace, released: Iterable[int]) -> Any:
-            sources = (held[-1] if one == GRADIENT else self.storage[layer.inputs[one]] for one in released)
-            freed = sum(self.heap.size(one) for one in {*sources} & {*held} if self.heap.is_held_once(one))
+            sources = (held[-1] if index == GRADIENT else self.storage[layer.inputs[index]] for index in released)
+            freed = sum(self.heap.size(storage) for storage in {*sources} & {*held} if self.heap.is_held_once(storage))
             return self.bytes_of(workspace, number) - early - freed
 
         gives = sorted(workspaces.gives)  # by the positions of the inputs
@@ -354,7 +354,7 @@ class TrainingSimulation(MemorySimulation):
                     early += self.heap.size(pending.storage)
                     yield from self._accumulate(layer.inputs[position], pending, number, beside(then, released))
             yield self.point(
-                "backward", number, beside(workspace, [one for one, first in workspaces.frees if since >= first])
+                "backward", number, beside(workspace, [index for index, first in workspaces.frees if since >= first])
             )
 
     def _make_weight_gradients(self, op: Operator, sizes: Mapping[Storage, int]) -> None:
