@@ -74,11 +74,9 @@ class ImportedLayers:
     def _after_owners(self, layer: Layer) -> int:
         """Return the first place behind all layers whose weights a layer has."""
         owners = layer.owners
-        return (
-            max((index + 1 for index, other in enumerate(self.every) if other.name in owners), default=0)
-            if owners
-            else 0
-        )
+        if not owners:  # as of most layers, which are then not compared with all before them
+            return 0
+        return max((index + 1 for index, other in enumerate(self.every) if other.name in owners), default=0)
 
     def name(self, path: str, is_leaf: bool, operation: str, mapped: Mapped) -> str:
         """Return a layer's name: the path of the module whose weights it has, or that does nothing else.
