@@ -29,6 +29,7 @@ import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from keyword import iskeyword
 from typing import Any, NamedTuple
 
 from archcalc.arithmetic import as_index
@@ -81,6 +82,7 @@ class Expression(NamedTuple):
     """Those of the names that may be steps."""
 
 
+_EQUALS = re.compile(r"(?<![<>=!])=(?!=)")
 _WITH_UNIT = re.compile(r"\b(\d[\d.]{0,20}) {0,9}([kMGT]i?B?)\b")
 
 
@@ -110,10 +112,14 @@ def parse_expression(text: str) -> Expression:
 
 
 def _fix(text: str) -> str:
-    """Return a help line for an expression that YAML cut at a comma inside brackets, or for `5M`."""
+    """Return a help line for an expression that YAML cut at a comma inside brackets, for `a = 3`, `lambda` or `5M`."""
     opened, closed = (sum(map(text.count, brackets)) for brackets in ("([{", ")]}"))
     if opened > closed:
         return help_line("quote the expression: inside {…}, YAML ends a value at a comma")
+    if _EQUALS.search(text):
+        return help_line("compare with ==")
+    if iskeyword(text.strip()):
+        return help_line(f"{quote(text.strip())} is a word of Python; choose another name")
     amount = _WITH_UNIT.search(text)
     return help_line(f"multiply by the unit: {amount[1]} * {amount[2]}") if amount is not None else ""
 

@@ -288,6 +288,8 @@ def _read(text: str) -> InlineStep:
             before, _, after = word.partition("->")
             if not {"channels", "features"} & set(arguments):
                 raise SpecError(f"{kind} does not change the channels: {quote(word)}")
+            if not before or not after:
+                raise SpecError(f"{quote(text)} needs the channels on both sides of ->, as in C->2*C")
             step.channels = (before, after)
         elif "=" in word:
             name, _, value = word.partition("=")

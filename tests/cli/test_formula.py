@@ -31,3 +31,7 @@ def test_mistakes_are_said_in_words(cli, arguments, message):
     result = cli("formula", *arguments)
     assert result.code == 2
     assert message in result.err
+
+
+def test_channels_on_one_side_of_an_arrow_are_not_enough(cli):
+    assert "needs the channels on both sides of ->" in cli("formula", "conv 3x3 C->").err

@@ -144,3 +144,12 @@ def test_round_to_is_mobilenets_rule(value, divisor):
     from torchvision.models._utils import _make_divisible
 
     assert evaluate(f"round_to({value} * 0.75, {divisor})") == _make_divisible(value * 0.75, divisor)
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [("params = 3", "compare with =="), ("lambda", "'lambda' is a word of Python; choose another name")],
+)
+def test_what_is_no_expression_in_our_language_gets_a_fix(text, fix):
+    with pytest.raises(ExpressionError, match=f"invalid syntax\nhelp: {fix}"):
+        parse_expression(text)
