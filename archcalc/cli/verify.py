@@ -47,6 +47,9 @@ def command(
     """
     from archcalc.requirements import need, need_torch
 
+    if quick and networks:
+        raise click.UsageError("--quick chooses the networks; leave out their names")
+    chosen = _networks(networks, opener, quick)  # before PyTorch is imported, which takes seconds
     need_torch()
     need("fvcore", "torch")
     from archcalc.render.verification import verification_document
@@ -55,9 +58,6 @@ def command(
     from archcalc.runtime.verify import verify as run
 
     torch_dtype(dtype)
-    if quick and networks:
-        raise click.UsageError("--quick chooses the networks; leave out their names")
-    chosen = _networks(networks, opener, quick)
     if not networks:
         remark(_announcement(len(chosen), quick))
     settings = Settings(choose_device(device), dtype, batch, channels_last)

@@ -79,7 +79,8 @@ def _check_crossings(picture: Picture) -> None:
     if crossed > MOST_CROSSINGS:
         raise TooLarge(
             f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossed:,} rows, the most "
-            f"that is laid out is {MOST_CROSSINGS:,}: try --depth 1, or draw --format mermaid or dot"
+            f"that is laid out is {MOST_CROSSINGS:,}: {'try --depth 1, or ' * bool(picture.network.groups)}"
+            "draw --format mermaid or dot"
         )
 
 
@@ -99,9 +100,8 @@ def picture_of(analysis: Analysis, style: DrawingOptions) -> Picture:
                 if size(picture) <= LONGEST:
                     break
     if size(picture) > MOST_NODES:
-        raise TooLarge(
-            f"{analysis.network.name} has {size(picture):,} boxes to draw, the most is {MOST_NODES:,}: try --depth 1"
-        )
+        hint = ": try --depth 1" if group_depths(analysis) else ""
+        raise TooLarge(f"{analysis.network.name} has {size(picture):,} boxes to draw, the most is {MOST_NODES:,}{hint}")
     shown = part_of(picture, style)
     return replace(shown, root=shown.root.unwrapped())
 
