@@ -44,7 +44,7 @@ def is_uncounted(node: fx.Node) -> bool:
     name, macs = operation_of(node), multiply_adds(node)
     if name in RULES:
         return False
-    is_own = getattr(node.target, "namespace", "aten") not in ("aten", "prims")
+    is_own = getattr(node.target, "namespace", "aten") not in ("aten", "prims", "torchvision")
     return (macs > BATCH and macs % BATCH > 0) or (not macs and (is_own or name.startswith(UNCOUNTED)))
 
 

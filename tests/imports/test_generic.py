@@ -21,11 +21,18 @@ class _Calls(nn.Module):
         return self.function(*tensors, *self.weights)
 
 
+def _boxes_of_first(x, boxes):
+    """Samples between pixels, which multiplies nothing by weights."""
+    numbered = torch.cat([torch.zeros(5, 1), boxes.reshape(-1, 4)[:5]], dim=1)
+    return torchvision.ops.roi_align(x, numbered, 7)
+
+
 @pytest.mark.parametrize(
     ("module", "shapes", "macs"),
     [
         (nn.Bilinear(8, 6, 5), [(8,), (6,)], 5 * 8 * 6),
         (_Calls(torch.cdist), [(7, 3), (5, 3)], 7 * 5 * 3),
+        (_Calls(_boxes_of_first), [(3, 32, 32), (5, 4)], 0),
         (torchvision.ops.DeformConv2d(3, 4, 3, padding=1), [(3, 8, 8), (18, 8, 8)], 64 * 4 * 3 * 9),
     ],
 )
