@@ -15,7 +15,7 @@ from archcalc.words import is_digits, quote
 
 if TYPE_CHECKING:
     from archcalc.network import Layer
-    from archcalc.render.receptive import Report
+    from archcalc.render.receptive_report import Report
 
 RUNS = 10
 """Initializations over which an effective field is measured."""
@@ -52,7 +52,8 @@ def command(
     `--draw` needs matplotlib: pip install 'archcalc[plot]'.
     """
     from archcalc.receptive.regions import RegionTracer
-    from archcalc.render.receptive import Report, fields_document
+    from archcalc.render.receptive import fields_document
+    from archcalc.render.receptive_report import Report
 
     if unit is not None and layer is None:
         raise click.UsageError("--unit needs a layer: archcalc rf NETWORK LAYER --unit Y,X")

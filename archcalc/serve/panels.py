@@ -76,7 +76,8 @@ def layer_html(opened: Opened) -> str:
     """Return the derivations of the chosen layer, and its receptive field. Raises `UserError`."""
     from archcalc.receptive.regions import RegionTracer
     from archcalc.render.mathematics import explanations_document
-    from archcalc.render.receptive import Report, fields_document
+    from archcalc.render.receptive import fields_document
+    from archcalc.render.receptive_report import Report
     from archcalc.symbolic.derivations import DERIVED, explain
 
     name, network = opened.view.layer, opened.network

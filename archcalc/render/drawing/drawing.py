@@ -77,9 +77,10 @@ def _paint(picture: Picture, style: DrawingOptions) -> Paint:
 def _check_crossings(picture: Picture) -> None:
     crossed = crossings(picture)
     if crossed > MOST_CROSSINGS:
+        coarser = "try --depth 1, or " if picture.network.groups else ""
         raise TooLarge(
             f"the {len(picture.edges):,} lines of {picture.network.name}'s drawing cross {crossed:,} rows, the most "
-            f"that is laid out is {MOST_CROSSINGS:,}: {'try --depth 1, or ' * bool(picture.network.groups)}"
+            f"that is laid out is {MOST_CROSSINGS:,}: {coarser}"
             "draw --format mermaid or dot"
         )
 
